@@ -1,0 +1,82 @@
+# A fresh machine needs Python 3.11 or newer, git and make. "make help" lists what there is.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+AS_OF := 2026-03-30
+PYTEST_ARGS ?=
+
+export UV_SYSTEM_CERTS := 1
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab app test test-fast check bench lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## make .venv with everything in it, from requirements.lock
+
+demo: setup ## check and annotate the made-up snapshots in data/; results in out/
+	@mkdir -p out
+	@$(BIN)/invitekit check data
+	@$(BIN)/invitekit annotate data --as-of $(AS_OF) -o out/annotated.parquet --overwrite
+	@echo "Under out/: annotated.parquet, one row a record with its cause, advice and effective status."
+
+lab: setup ## open the notebooks in JupyterLab
+	@$(BIN)/invitekit lab
+
+app: setup ## open the notebooks as an app: widgets first, code out of the way
+	@$(BIN)/invitekit app
+
+test: setup ## run every test; says so when Chromium or Java is missing
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+test-fast: setup ## run the tests that need no browser, no Spark and no patience
+	@$(BIN)/pytest -n 2 -m "not browser and not spark and not slow" $(PYTEST_ARGS)
+
+check: setup ## ruff, its formatter and mypy
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "Not formatted; mend it with: $(BIN)/ruff format" >&2; exit 1; }
+	@$(BIN)/mypy
+
+bench: setup ## measure the speed of each room
+	@$(BIN)/python -m benchmarks
+
+lock: setup ## renew requirements.lock; add UPGRADE=1 for the newest of everything
+	@.uv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		--all-extras --group dev $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.lock
+
+clean: ## remove environments, caches and builds; never data/ or out/
+	@rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is newer than what it was made from, so a second "make setup" has nothing to do.
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "invitekit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Setting up .venv: about a minute the first time ..."
+	@rm -f $@
+	@$(PYTHON) -m venv .uv
+	@if .uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
+		then $(MAKE) --no-print-directory .with-uv; \
+		else echo "uv is not to be had here: going on with pip, which takes longer."; $(MAKE) --no-print-directory .with-pip; fi
+	@touch $@
+	@echo "Ready: $(BIN)/invitekit"
+
+# uv does not read pip's settings: hand on the mirror that pip was told to use.
+.PHONY: .with-uv .with-pip
+.with-uv:
+	@$(BIN)/python -c '' 2>/dev/null || .uv/bin/uv venv --quiet --clear --python .uv/bin/python .venv
+	@mirror=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \
+		if [ -n "$$mirror" ]; then export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$mirror}"; fi; \
+		.uv/bin/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@.uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+
+# The lock is complete, so nothing is left to resolve; the build tools are in it, with their hashes.
+.with-pip:
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
