@@ -1,0 +1,41 @@
+"""What can be wrong with what we were given.
+
+Every message says what is wrong, what was found and what to do, in one line, and never
+quotes a person's data: file names, column names, counts and row numbers only.
+"""
+
+from __future__ import annotations
+
+
+class InvitekitError(Exception):
+    """Something we were given cannot be used; the message ends in what to do.
+
+    Args:
+        problem: What is wrong and what was found, one sentence.
+        hint: What the reader can do about it, one sentence.
+    """
+
+    def __init__(self, problem: str, *, hint: str) -> None:
+        self.problem = problem
+        self.hint = hint
+        super().__init__(f"{problem} Hint: {hint}")
+
+
+class SourceError(InvitekitError):
+    """A source file cannot be read: missing, empty, binary, truncated, protected or unknown."""
+
+
+class SchemaError(InvitekitError):
+    """The columns do not fit: no status, two columns of one name, a mapping to nothing."""
+
+
+class CatalogueError(InvitekitError):
+    """A row of a failure catalogue is wrong; the message names the file and the row."""
+
+
+class ArgumentError(InvitekitError):
+    """An argument has a value that means nothing here."""
+
+
+class OutputError(InvitekitError):
+    """The result cannot be written where it was asked for; nothing was left half written."""
