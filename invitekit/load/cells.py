@@ -1,0 +1,99 @@
+"""SQL expressions that turn one raw cell into a clean one; what a cell means is decided here once."""
+
+from __future__ import annotations
+
+from invitekit import schema
+from invitekit.load.text import WHITE
+from invitekit.load.times import EARLIEST, LATEST
+
+NULL_LIKE = (
+    "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "\\N", "无", "暂无",
+)  # fmt: skip
+"""Texts that stand for nothing. Short on purpose: a customer may be called Null."""
+MASK_MARKS = ("*", "＊", "•", "●")
+"""Signs that only a masked value holds; the portal's exact pattern is not documented [assumed]."""
+CONTACTS = ("record_id", "account_name", "email", "mobile")
+"""Columns that are compared letter by letter: full-width signs become half-width."""
+_FULL_WIDTH = "".join(chr(c) for c in range(0xFF01, 0xFF5F)) + "　"
+_HALF_WIDTH = "".join(chr(c) for c in range(0x21, 0x7F)) + " "
+
+
+def lit(text: str) -> str:
+    """Quote a text as an SQL literal."""
+    return "'" + text.replace("'", "''").replace("\0", "") + "'"
+
+
+def ident(name: str) -> str:
+    """Quote a name as an SQL identifier."""
+    return '"' + name.replace('"', '""').replace("\0", "") + '"'
+
+
+def macros(white: frozenset[str]) -> list[str]:
+    """Define the cell functions that the reading query of one source uses.
+
+    Looking at both ends of a cell is cheap and nearly always enough; trimming costs thirty times
+    as much. Each costly call stands once: DuckDB would compute what stands twice for every row.
+
+    Args:
+        white: Characters besides the space that the source may hold at the end of a cell.
+    """
+    nulls = ",".join(lit(text) for text in NULL_LIKE)
+    unquoted = "case when starts_with(x,'''') and substr(x,2,1) in ('=','+','-','@') then substr(x,2) else x end"
+    every = "||".join(map(_sign, WHITE))
+    odd = f"x < '(' or x in ({nulls}) or ends_with(x,' ')"
+    odd += "".join(f" or ends_with(x,{_sign(c)})" for c in sorted(white) if c.isascii())
+    wide = [f"starts_with(x,{_sign(c)}) or ends_with(x,{_sign(c)})" for c in sorted(white) if not c.isascii()]
+    clean = f"case when {odd} then ik_trim(x) else x end"
+    if wide:
+        clean = f"case when strlen(x) <> length(x) and ({' or '.join(wide)}) then ik_trim(x) when {odd} then ik_trim(x) else x end"
+    return [
+        f"create or replace macro ik_trim(x) as list_transform([trim({unquoted}, {every})], "
+        f"lambda y: case when y in ({nulls}) then null else y end)[1]",
+        f"create or replace macro ik_clean(x) as {clean}",
+        f"create or replace macro ik_contact(x) as case when strlen(x) <> length(x) then "
+        f"ik_trim(translate(x, {lit(_FULL_WIDTH)}, {lit(_HALF_WIDTH)})) when {odd} then ik_trim(x) else x end",
+        f"create or replace macro ik_masked(x) as contains(x,'*') or case when strlen(x) <> length(x) then "
+        f"{' or '.join(f'contains(x,{lit(m)})' for m in MASK_MARKS if not m.isascii())} else false end",
+        f"create or replace macro ik_in_range(t) as case when t >= timestamp '{EARLIEST}-01-01' "
+        f"and t < timestamp '{LATEST}-01-01' then t end",
+    ]
+
+
+def _sign(character: str) -> str:
+    return f"chr({ord(character)})"
+
+
+def text(column: str, raw: str) -> str:
+    """Clean a text cell: ends trimmed, null-likes to null; contact data also to half-width."""
+    return f"ik_contact({raw})" if column in CONTACTS else f"ik_clean({raw})"
+
+
+def code(known: dict[str, str], raw: str) -> str:
+    """Map the texts of a code column that are already known; others stay as they are for now."""
+    if not known:
+        return raw
+    cases = " ".join(f"when {lit(spelt)} then {lit(meant)}" for spelt, meant in known.items())
+    return f"case {raw} {cases} else {raw} end"
+
+
+def time(form: str | None, zone: str, raw: str) -> str:
+    """Parse a cell of the column's main form to UTC; any other form gives null and is read later."""
+    if form is None:
+        return "null::timestamp"
+    parsed = f"try_strptime({raw}, {lit(form)})"
+    if form.endswith("%z"):
+        return f"ik_in_range({parsed}::timestamp)"
+    if form.endswith("Z") or zone == "UTC":
+        return f"ik_in_range({parsed})"
+    return f"ik_in_range(timezone({lit(zone)}, {parsed})::timestamp)"
+
+
+def is_nothing(text: str) -> bool:
+    """Whether a cell's text stands for nothing."""
+    return text.strip().strip("\0\u200b\u2060\ufeff") in NULL_LIKE
+
+
+def known_texts(column: str, seen: list[str]) -> dict[str, str]:
+    """Map the texts of a code column that were seen to their canonical values; unknown ones are left out."""
+    words = schema.vocabulary(column)
+    return {text: words[key] for text in seen if (key := schema.header_key(text)) in words}

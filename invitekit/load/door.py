@@ -1,0 +1,233 @@
+"""The order of the steps: open, take in, settle, refuse, key, count."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import tempfile
+import weakref
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from invitekit import schema
+from invitekit.catalogue import Catalogue
+from invitekit.errors import InvitekitError, SchemaError
+from invitekit.load import counts, settle, staging
+from invitekit.load.cells import ident, lit
+from invitekit.load.frames import as_arrow
+from invitekit.load.headers import check_choice, map_headers
+from invitekit.load.messages import add_messages
+from invitekit.load.source import Source, find_sources
+from invitekit.load.staging import IDENTIFYING, Intake
+from invitekit.load.summary import FileSummary, Summary
+from invitekit.load.tables import Table, frame_table, open_table
+from invitekit.load.text import Wishes
+
+ON_DISK = 400 << 20
+"""Bytes of source past which the records live in a private temporary file, not in memory."""
+MEMORY_LIMIT = "1500MB"
+"""What DuckDB may hold in memory once the records live on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How to settle what the sources leave open."""
+
+    zone: str
+    day_first: bool | None
+    snapshot_at: dt.datetime | None
+    messages: str | os.PathLike[str] | None
+    messages_key: str | None
+    catalogue: Catalogue
+    progress: Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A source that was looked at but not read: its table, its file if it has one."""
+
+    table: Table
+    source: Source | None
+
+
+def open_all(sources: Any, wishes: Wishes) -> list[Opened]:
+    """Look at every source before any is read, so that a bad one costs no time."""
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    if isinstance(sources, list | tuple | set) and all(isinstance(s, str | os.PathLike) for s in sources):
+        return [Opened(open_table(source, wishes), source) for source in find_sources(sources)]
+    frames = sources if isinstance(sources, list | tuple) else [sources]
+    names = ["frame"] if len(frames) == 1 else [f"frame {i}" for i in range(1, len(frames) + 1)]
+    return [Opened(frame_table(as_arrow(f), n, wishes), None) for f, n in zip(frames, names, strict=True)]
+
+
+def read(
+    opened: Sequence[Opened], wishes: Wishes, reading: Reading
+) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation, Summary]:
+    """Read opened sources into records, rejects and a summary."""
+    intakes = [
+        Intake(number, o.table, map_headers(o.table.headers, wishes.columns)) for number, o in enumerate(opened)
+    ]
+    check_choice(wishes.columns, [i.headers for i in intakes])
+    for intake in intakes:
+        _require_identity(intake)
+    con = _connect(sum(o.source.size for o in opened if o.source))
+    try:
+        return _read(con, opened, intakes, reading)
+    except BaseException:
+        con.close()
+        raise
+
+
+def _require_identity(intake: Intake) -> None:
+    if not set(IDENTIFYING) & set(intake.headers.canonical.values()):
+        raise SchemaError(
+            f"No column of '{intake.table.name}' tells records apart.",
+            hint="give one of these: " + ", ".join(schema.label(n) for n in IDENTIFYING) + ".",
+        )
+
+
+def _connect(size: int) -> duckdb.DuckDBPyConnection:
+    """Open a private database: in memory, or a file that only we can read and that goes with it."""
+    folder = tempfile.mkdtemp(prefix="invitekit-")
+    path = str(Path(folder) / "records.duckdb") if size > ON_DISK else ":memory:"
+    con = duckdb.connect(path)
+    con.execute(f"set temp_directory = {lit(str(Path(folder) / 'spill'))}")
+    con.execute("set TimeZone = 'UTC'")
+    con.execute("set enable_progress_bar = false")
+    if size > ON_DISK:
+        con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    weakref.finalize(con, _remove, folder)
+    return con
+
+
+def _remove(folder: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection, opened: Sequence[Opened], intakes: list[Intake], reading: Reading
+) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation, Summary]:
+    staging.create(con, intakes)
+    dates, unknown = [], {}
+    sizes = [o.source.size if o.source else 0 for o in opened]
+    for intake in intakes:
+        reading.progress(intake.table.name, sum(sizes[: intake.number]), sum(sizes))
+        staging.take_in(con, intake, reading.zone)
+        dates += settle.settle_times(con, intake, reading.zone, day_first=reading.day_first)
+        for name, texts in settle.settle_codes(con, intake).items():
+            unknown.setdefault(name, Counter()).update(texts)
+        staging.refuse_nobody(con, intake)
+    found = add_messages(con, reading.messages, reading.messages_key) if reading.messages else None
+    snapshots = [_snapshot(o, i, reading) for o, i in zip(opened, intakes, strict=True)]
+    _register_files(con, intakes, [at for at, _ in snapshots])
+    staging.set_aside(con, intakes)
+    records = _records(con, intakes)
+    rejects = con.sql("select * from ik_rejects order by source_file, source_row")
+    files = _files(con, opened, intakes, snapshots)
+    summary = Summary(
+        files=files,
+        dates=tuple(dates),
+        time_zone=reading.zone,
+        unknown_codes=unknown,
+        unknown_messages=counts.unknown_messages(con, reading.catalogue),
+        masked=counts.masked(con),
+        reject_reasons=counts.reject_reasons(con),
+        failed_without_message=counts.failed_without_message(con),
+        messages=found,
+    )
+    return records, rejects, summary
+
+
+def _snapshot(opened: Opened, intake: Intake, reading: Reading) -> tuple[dt.datetime | None, str | None]:
+    """Say when a source was exported, and by what we know."""
+    if reading.snapshot_at is not None:
+        return reading.snapshot_at, "argument"
+    if "snapshot_at" in intake.headers.canonical.values():
+        return None, "column"
+    at = opened.source.snapshot_at if opened.source else None
+    return at, "file name" if at else None
+
+
+def _register_files(
+    con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake], snapshots: Sequence[dt.datetime | None]
+) -> None:
+    con.executemany(
+        "insert into ik_files values (?, ?, ?, ?, ?)",
+        [
+            (i.number, i.table.name, i.first_rowid, i.table.first_row, at)
+            for i, at in zip(intakes, snapshots, strict=True)
+        ],
+    )
+
+
+def _records(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> duckdb.DuckDBPyRelation:
+    computed = {
+        "record_id": f"coalesce(s.record_id, {_record_id()})",
+        "snapshot_at": "coalesce(f.snapshot_at, s.snapshot_at)",
+        "source_file": "f.name",
+        "source_row": staging.source_row(),
+    }
+    names = [column.name for column in schema.RECORD] + staging.extra_names(intakes)
+    chosen = ", ".join(f"{computed.get(n, f's.{ident(n)}')} as {ident(n)}" for n in names)
+    con.execute(
+        f"create view records as select {chosen} from ik_staging s join ik_files f on f.number = s._ik_file "
+        "where s._ik_reason is null"
+    )
+    return con.table("records")
+
+
+def _record_id() -> str:
+    """Derive an ID from the natural key, unmasked values only; else from the row itself.
+
+    A masked value is shared by many customers: an ID made from it would join strangers. Such a
+    record gets an ID of its own, with the letter r, that means nothing in another file.
+    """
+    plain = {n: f"case when ik_masked(s.{n}) then null else s.{n} end" for n in schema.NATURAL_KEY}
+    person = (
+        f"coalesce({plain['account_name']}, {plain['email']}, "
+        f"{plain['customer_full_name']} || '|' || {plain['mobile']})"
+    )
+    when = "s.invitation_method, s.invited_at"
+    row = f"'r' || md5(concat_ws('|', f.name, {staging.source_row()}))"
+    return f"case when {person} is null then {row} else 'k' || md5(concat_ws('|', lower({person}), {when})) end"
+
+
+def _files(
+    con: duckdb.DuckDBPyConnection,
+    opened: Sequence[Opened],
+    intakes: Sequence[Intake],
+    snapshots: Sequence[tuple[dt.datetime | None, str | None]],
+) -> tuple[FileSummary, ...]:
+    records, rejects = counts.by_file(con)
+    files = []
+    for o, intake, (at, by) in zip(opened, intakes, snapshots, strict=True):
+        table = intake.table
+        files.append(
+            FileSummary(
+                name=table.name,
+                format=o.source.format if o.source else "frame",
+                encoding=table.encoding,
+                delimiter=table.delimiter,
+                rows_read=intake.rows_read,
+                records=records.get(intake.number, 0),
+                rejects=rejects.get(table.name, 0),
+                snapshot_at=at,
+                snapshot_from=by,
+                headers={intake.headers.found[p]: n for p, n in intake.headers.canonical.items()},
+                extras=tuple(intake.headers.extra.values()),
+            )
+        )
+        if files[-1].rows_read != files[-1].records + files[-1].rejects:
+            raise InvitekitError(
+                f"'{table.name}': {files[-1].rows_read} rows read are not {files[-1].records} records "
+                f"and {files[-1].rejects} rejects.",
+                hint="this is a defect of invitekit: nothing was written; please report it.",
+            )
+    return tuple(files)

@@ -1,0 +1,108 @@
+"""Add failure messages from a second file, by a key that tells records apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from invitekit.errors import SchemaError
+from invitekit.load import cells
+from invitekit.load.headers import Headers, map_headers
+from invitekit.load.source import find_sources
+from invitekit.load.tables import open_table
+from invitekit.load.text import Wishes
+
+KEYS = ("record_id", "account_name", "email", "mobile", "customer_full_name")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFinding:
+    """What became of a second file with failure messages.
+
+    Attributes:
+        key: The column both sides were matched on, without case, unmasked values only.
+        rows: Rows of the second file.
+        added: Records that got a message.
+        ambiguous: Keys with more than one message in the second file; none of them was used.
+        unmatched: Keys that no record without a message has.
+    """
+
+    key: str
+    rows: int
+    added: int
+    ambiguous: int
+    unmatched: int
+
+
+def add_messages(con: duckdb.DuckDBPyConnection, path: Path | str, key: str | None) -> MessageFinding:
+    """Fill the empty failure messages of failed records from a second file.
+
+    Args:
+        con: Holds the staging table.
+        path: CSV, XLSX, Parquet or JSON with a key column and a failure message column.
+        key: The key column's canonical name; else the first of record_id, account_name, email,
+            mobile and customer_full_name that the file has.
+
+    Raises:
+        SourceError: The file cannot be read.
+        SchemaError: It lacks the key or the message.
+    """
+    source = find_sources([path])[0]
+    table = open_table(source, Wishes({}, required="failure_message"))
+    headers = map_headers(table.headers)
+    chosen = _key(headers, key, source.name)
+    if table.careful is not None:
+        table = table.careful()
+    if table.frame is not None:
+        con.register("_ik_source", table.frame)
+    by, message = (f"c{headers.position_of(n)}::varchar" for n in (chosen, "failure_message"))
+    con.execute(
+        f"create or replace temp table ik_messages as select lower({cells.text(chosen, by)}) as key, "
+        f"{cells.text('failure_message', message)} as message from {table.scan}"
+    )
+    if table.frame is not None:
+        con.unregister("_ik_source")
+    return _fill(con, chosen)
+
+
+def _key(headers: Headers, key: str | None, name: str) -> str:
+    has = set(headers.canonical.values())
+    if key is not None and key not in KEYS:
+        raise SchemaError(f"Messages cannot be matched on '{key}'.", hint=f"use one of {', '.join(KEYS)}.")
+    found = next((k for k in KEYS if k in has), None) if key is None else key
+    if found is None or found not in has:
+        raise SchemaError(
+            f"No column of '{name}' holds the key{f' {key}' if key else ''}.", hint=f"add one of {', '.join(KEYS)}."
+        )
+    return found
+
+
+def _fill(con: duckdb.DuckDBPyConnection, key: str) -> MessageFinding:
+    con.execute(
+        "create or replace temp table ik_by_key as select key, any_value(message) as message, "
+        "count(distinct message) as n from ik_messages where key is not null and message is not null "
+        "and not ik_masked(key) group by key"
+    )
+    open_record = "s.status = 'association_failed' and s.failure_message is null"
+    unmatched = _count(
+        con,
+        f"ik_by_key m where n = 1 and not exists (from ik_staging s where lower(s.{key}) = m.key and {open_record})",
+    )
+    added = con.execute(
+        f"update ik_staging s set failure_message = m.message from ik_by_key m "
+        f"where m.n = 1 and lower(s.{key}) = m.key and {open_record}"
+    ).fetchone()
+    return MessageFinding(
+        key=key,
+        rows=_count(con, "ik_messages"),
+        added=int(added[0]) if added else 0,
+        ambiguous=_count(con, "ik_by_key where n > 1"),
+        unmatched=unmatched,
+    )
+
+
+def _count(con: duckdb.DuckDBPyConnection, what: str) -> int:
+    row = con.execute(f"select count(*) from {what}").fetchone()
+    return int(row[0]) if row else 0

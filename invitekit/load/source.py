@@ -1,0 +1,178 @@
+"""Find the source files and say what each one is, before anything is read from it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import glob
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from invitekit.errors import SourceError
+
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "json",
+    ".jsonl": "json_lines",
+    ".ndjson": "json_lines",
+}
+_NOT_OURS = (".manifest.json",)
+_SIGNATURES = {
+    b"PAR1": "parquet",
+    b"PK\x03\x04": "zip",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "ole",
+    b"\x1f\x8b": "gzip",
+    b"%PDF": "pdf",
+    b"\x89PNG": "picture",
+    b"\xff\xd8\xff": "picture",
+    b"SQLite format 3": "sqlite",
+    b"7z\xbc\xaf": "7z",
+}
+_GLOB = re.compile(r"[*?\[]")
+_DATE = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_CONTROL = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1a\x1b")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file: where it lies, what it is, what it is called in records and messages."""
+
+    path: Path
+    format: str
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self.path.stat().st_size
+
+    @property
+    def snapshot_at(self) -> dt.datetime | None:
+        """The date in the file's name (``2026-03-30``, ``20260330``), midnight UTC, or None."""
+        found = _DATE.search(self.path.stem)
+        if found is None:
+            return None
+        try:
+            return dt.datetime(*map(int, found.groups()))  # noqa: DTZ001 - naive UTC, like every time here
+        except ValueError:
+            return None
+
+
+def find_sources(given: Iterable[str | os.PathLike[str]]) -> list[Source]:
+    """List the files behind paths, folders and globs, each once, in the order of their names.
+
+    Raises:
+        SourceError: Nothing was found, or a file is missing, empty, binary or of an unknown type.
+    """
+    paths: dict[Path, None] = {}
+    for item in given:
+        for path in _expand(Path(item)):
+            paths.setdefault(path.resolve(), None)
+    if not paths:
+        raise SourceError("No source was given.", hint="name at least one file, folder or glob.")
+    names = _names(list(paths))
+    return [Source(path, _format_of(path), names[path]) for path in paths]
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.is_file() and _is_ours(p))
+        if not found:
+            raise SourceError(
+                f"The folder '{path.name}' holds no file that can be read.",
+                hint=f"put files of these types there: {' '.join(FORMATS)}.",
+            )
+        return found
+    if not path.exists() and _GLOB.search(str(path)):
+        matched = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
+        found = [p for p in matched if p.is_file() and not _is_hidden(p)]
+        if not found:
+            raise SourceError(f"The pattern '{path}' matches no file.", hint="check it with ls, or name a folder.")
+        return found
+    return [path]
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith((".", "~$"))
+
+
+def _is_ours(path: Path) -> bool:
+    return path.suffix.lower() in FORMATS and not _is_hidden(path) and not path.name.endswith(_NOT_OURS)
+
+
+def _names(paths: list[Path]) -> dict[Path, str]:
+    """Name each file by its own name; files of one name are told apart by their folder."""
+    own = [path.name for path in paths]
+    return {p: p.name if own.count(p.name) == 1 else f"{p.parent.name}/{p.name}" for p in paths}
+
+
+def _format_of(path: Path) -> str:
+    head = _head(path)
+    by_name = FORMATS.get(path.suffix.lower())
+    if by_name is None:
+        raise SourceError(
+            f"'{path.name}' is of an unknown type ('{path.suffix or 'no extension'}').",
+            hint=f"known types: {' '.join(FORMATS)}.",
+        )
+    is_what = next((kind for magic, kind in _SIGNATURES.items() if head.startswith(magic)), None)
+    _refuse_misnamed(path, by_name, is_what, head)
+    return by_name
+
+
+def _refuse_misnamed(path: Path, by_name: str, is_what: str | None, head: bytes) -> None:
+    if is_what == "ole":
+        raise SourceError(
+            f"'{path.name}' is password-protected or an old .xls workbook.",
+            hint="open it in Excel and save it as .xlsx without a password.",
+        )
+    expected = {"xlsx": "zip", "parquet": "parquet"}.get(by_name)
+    if is_what != expected:
+        found = is_what or "text or unknown content"
+        raise SourceError(
+            f"'{path.name}' is not what its name says: its content is {found}, not {by_name}.",
+            hint="rename it to its real type, or unpack or export it again.",
+        )
+    if expected is None and _is_binary(head):
+        raise SourceError(f"'{path.name}' is binary, not text.", hint="export it again as CSV, XLSX or Parquet.")
+
+
+def _head(path: Path, size: int = 65536) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(size)
+    except FileNotFoundError:
+        raise SourceError(f"'{path.name}' does not exist.", hint="check the path and its spelling.") from None
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise SourceError(f"'{path.name}' cannot be opened: {reason}.", hint="check its permissions.") from None
+    if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
+        raise SourceError(f"'{path.name}' is empty.", hint="export it again from the portal.")
+    return head
+
+
+def _is_binary(head: bytes) -> bool:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or looks_like_utf16(head):
+        return False
+    control = len(head) - len(head.translate(None, _CONTROL))
+    return control > len(head) * 0.1
+
+
+def looks_like_utf16(head: bytes) -> str | None:
+    """Name the byte order of UTF-16 text without a mark, seen by its NUL bytes, or None."""
+    sample = head[: len(head) // 2 * 2]
+    half = len(sample) // 2
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    # Headers, digits and separators are ASCII: at least a fifth of the units have one NUL half.
+    if odd > half * 0.2 and even < odd * 0.05:
+        return "utf-16-le"
+    if even > half * 0.2 and odd < even * 0.05:
+        return "utf-16-be"
+    return None

@@ -1,0 +1,168 @@
+"""What was understood of the sources: values that print themselves for a terminal and a notebook."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from invitekit import schema
+from invitekit.load.messages import MessageFinding
+from invitekit.load.settle import DateFinding
+
+_PRIVATE = re.compile(r"\S*@\S*|\+?\d[\d\s()-]{4,}\d|\d{5,}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileSummary:
+    """One source: how it was read and how many of its rows became records.
+
+    ``rows_read`` is ``records + rejects``, always. ``headers`` maps the file's header to the
+    schema column, ``extras`` lists the columns that are kept as they are.
+    """
+
+    name: str
+    format: str
+    encoding: str | None
+    delimiter: str | None
+    rows_read: int
+    records: int
+    rejects: int
+    snapshot_at: dt.datetime | None
+    snapshot_from: str | None
+    headers: Mapping[str, str]
+    extras: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMessage:
+    """A failure message that no catalogue knows, with the closest known one as a suggestion only."""
+
+    text: str
+    count: int
+    suggested_code: str | None = None
+    similarity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """How many of a column's values arrived masked, of how many that are filled."""
+
+    masked: int
+    filled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was understood and what was not.
+
+    Attributes:
+        files: One entry a source.
+        dates: One entry a time column and source.
+        time_zone: Where times without an offset were taken to be written.
+        unknown_codes: Per code column, texts in no vocabulary with their counts.
+        unknown_messages: Failure messages in no catalogue.
+        masked: Per column that may hold a person's name or contact.
+        reject_reasons: Per column and reason, the count of rejects.
+        failed_without_message: Failed records whose file gave no message.
+        messages: What became of a second file with messages, if there was one.
+    """
+
+    files: tuple[FileSummary, ...]
+    dates: tuple[DateFinding, ...]
+    time_zone: str
+    unknown_codes: Mapping[str, Mapping[str, int]]
+    unknown_messages: tuple[UnknownMessage, ...]
+    masked: Mapping[str, Masked]
+    reject_reasons: Mapping[tuple[str | None, str], int]
+    failed_without_message: int
+    messages: MessageFinding | None = None
+
+    @property
+    def rows_read(self) -> int:
+        """Rows read from all sources: records and rejects, always."""
+        return sum(file.rows_read for file in self.files)
+
+    @property
+    def records(self) -> int:
+        """Rows that became records."""
+        return sum(file.records for file in self.files)
+
+    @property
+    def rejects(self) -> int:
+        """Rows that were refused; each is kept with its reason."""
+        return sum(file.rejects for file in self.files)
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether any name or contact arrived masked."""
+        return any(column.masked for column in self.masked.values())
+
+    def remarks(self) -> list[str]:
+        """Say in sentences what a careful reader should know, most important first."""
+        return [*self._refusals(), *self._unknowns(), *self._masking(), *self._times()]
+
+    def _refusals(self) -> list[str]:
+        ranked = sorted(self.reject_reasons.items(), key=lambda item: -item[1])
+        return [f"{count:,} refused: {f'{column} ' if column else 'the row '}{why}." for (column, why), count in ranked]
+
+    def _unknowns(self) -> list[str]:
+        said = [
+            f"{sum(texts.values()):,} with an unknown {schema.label(name).lower()}: "
+            + ", ".join(f"{show_text(text) or '(empty)'} ({count:,})" for text, count in _most(texts))
+            for name, texts in self.unknown_codes.items()
+        ]
+        for message in self.unknown_messages[:10]:
+            near = f"; closest known: {message.suggested_code}, a suggestion only" if message.suggested_code else ""
+            said.append(f"{message.count:,} with an unknown failure message '{show_text(message.text)}'{near}.")
+        if self.failed_without_message:
+            said.append(f"{self.failed_without_message:,} failed without a message: add a file with messages.")
+        return said
+
+    def _masking(self) -> list[str]:
+        return [
+            f"{schema.label(name)}: {column.masked:,} of {column.filled:,} values arrived masked; "
+            "they are never joined or compared."
+            for name, column in self.masked.items()
+            if column.masked
+        ]
+
+    def _times(self) -> list[str]:
+        said = []
+        for d in self.dates:
+            if d.evidence.undecided and d.decided_by and d.decided_by.startswith("nothing"):
+                said.append(
+                    f"{d.file}, {d.column}: {d.evidence.either:,} times can be read in two ways; read {d.order}. "
+                    "Say day_first=True or False to be sure."
+                )
+        without = sum(d.without_offset for d in self.dates)
+        if without:
+            said.append(f"{without:,} times name no offset and were read as {self.time_zone}.")
+        return said
+
+    def __str__(self) -> str:
+        head = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
+        files = f" from {len(self.files)} source{'s' * (len(self.files) != 1)}."
+        return "\n".join([head + files, *self.remarks()])
+
+    def _repr_html_(self) -> str:
+        first, *rest = str(self).splitlines()
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in rest)
+        rows = "".join(
+            f"<tr><td>{html.escape(f.name)}</td><td>{f.rows_read:,}</td><td>{f.records:,}</td><td>{f.rejects:,}</td></tr>"
+            for f in self.files
+        )
+        head = "<tr><th>Source</th><th>Rows read</th><th>Records</th><th>Rejects</th></tr>"
+        return f"<p><b>{html.escape(first)}</b></p><table>{head}{rows}</table><ul>{items}</ul>"
+
+
+def show_text(text: str) -> str:
+    """Show a free text without what could be a person's address or number."""
+    shown = _PRIVATE.sub("…", text)
+    return shown if len(shown) <= 120 else shown[:119] + "…"  # noqa: PLR2004 - a line
+
+
+def _most(texts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(texts.items(), key=lambda item: -item[1])[:5]

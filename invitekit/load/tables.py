@@ -1,0 +1,278 @@
+"""Turn each kind of source into one shape: a raw table that DuckDB can scan, and what was refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import fastexcel
+import pyarrow as pa
+
+from invitekit.errors import SourceError
+from invitekit.load import text
+from invitekit.load.cells import ident, lit
+from invitekit.load.rows import Refused, Row, as_object, read_delimited, read_json_lines
+from invitekit.load.source import Source
+from invitekit.load.text import Wishes
+
+ROW = "_ik_row"
+BATCH = 20_000
+
+
+@dataclass
+class Table:
+    """A raw table on its way in.
+
+    Attributes:
+        name: What the file is called in records and messages.
+        headers: The file's own headers, in order.
+        scan: The SQL to select from; its columns are ``c0, c1, ...`` and perhaps ``_ik_row``.
+        numbered: Whether the scan has ``_ik_row``; else rows follow one another from ``first_row``.
+        types: DuckDB type of each column; VARCHAR for text formats.
+        refused: Rows that the reader refused; complete only after the scan was read to its end.
+        count_lines: Counts the physical lines after the header, apart from the scan: what the
+            quick reading is checked against.
+        white: Characters besides the space that may stand at the end of a cell.
+        careful: Gives the same table read row by row.
+        frame: The Arrow data behind the scan, to register under ``_ik_source``.
+    """
+
+    name: str
+    headers: tuple[str, ...]
+    scan: str
+    numbered: bool = False
+    first_row: int = 2
+    types: Sequence[str] | None = None
+    refused: list[Refused] = field(default_factory=list)
+    count_lines: Callable[[], int] | None = None
+    careful: Callable[[], Table] | None = None
+    frame: pa.Table | pa.RecordBatchReader | None = None
+    white: frozenset[str] = frozenset(text.WHITE)
+    kind: str = "frame"
+    encoding: str | None = None
+    delimiter: str | None = None
+
+    def column_type(self, position: int) -> str:
+        """The DuckDB type of a column."""
+        return self.types[position] if self.types else "VARCHAR"
+
+
+def open_table(source: Source, wishes: Wishes) -> Table:
+    """Look at a file and say how it will be read; its rows are read later, by the scan.
+
+    Raises:
+        SourceError: The file is damaged or not what its name says.
+        SchemaError: It has no status column.
+    """
+    table = READERS[source.format](source, wishes)
+    table.kind = source.format
+    return table
+
+
+# ---- delimited text -----------------------------------------------------------------------------
+
+
+def _open_csv(source: Source, wishes: Wishes) -> Table:
+    layout = text.find_layout(source.path, wishes)
+    if layout.encoding not in ("utf-8", "utf-8-sig"):
+        return _careful_csv(source, layout)
+    width = len(layout.headers)
+    names = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
+    scan = (
+        f"read_csv({lit(str(source.path))}, columns={{{names}}}, header=false, auto_detect=false, "
+        f"skip={layout.skip}, delim={lit(layout.delimiter)}, quote='\"', escape='\"', strict_mode=true, "
+        f"max_line_size=4000000, nullstr='')"
+    )
+
+    def careful() -> Table:
+        return _careful_csv(source, _settled(source, layout, wishes))
+
+    table = Table(source.name, layout.headers, scan, first_row=layout.first_row, careful=careful)
+    table.count_lines = lambda: text.count_lines(source.path) - layout.skip
+    table.white = text.find_white(source.path)
+    table.encoding, table.delimiter = layout.encoding, layout.delimiter
+    return table
+
+
+def _settled(source: Source, layout: text.Layout, wishes: Wishes) -> text.Layout:
+    """Decide the encoding again from the whole file: its head may have been plain ASCII."""
+    if wishes.encoding:
+        return layout
+    with source.path.open("rb") as file:
+        head = file.read(4)
+        file.seek(0)
+        encoding = text.find_encoding(head, source.name, file)
+    return layout if encoding == layout.encoding else text.find_layout(source.path, replace(wishes, encoding=encoding))
+
+
+def _careful_csv(source: Source, layout: text.Layout) -> Table:
+    table = Table(source.name, layout.headers, "_ik_source", numbered=True)
+    table.encoding, table.delimiter = layout.encoding, layout.delimiter
+    width = len(layout.headers)
+
+    def rows() -> Iterator[Row | Refused]:
+        with text.open_text(source.path, layout.encoding) as file:
+            body = islice(file, layout.skip, None)
+            yield from read_delimited(body, layout.delimiter, width, layout.first_row)
+
+    table.frame = _stream(rows(), width, table.refused)
+    return table
+
+
+def _stream(rows: Iterable[Row | Refused], width: int, refused: list[Refused]) -> pa.RecordBatchReader:
+    """Give rows to DuckDB batch by batch, putting refusals aside on the way."""
+    shape = pa.schema([(ROW, pa.int64()), *((f"c{i}", pa.string()) for i in range(width))])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        source = iter(rows)
+        while chunk := list(islice(source, BATCH)):
+            kept = [row for row in chunk if isinstance(row, Row)]
+            refused.extend(row for row in chunk if isinstance(row, Refused))
+            columns = zip(*(row.cells for row in kept), strict=True) if kept else [()] * width
+            arrays = [pa.array([row.number for row in kept], pa.int64())]
+            arrays += [pa.array(column, pa.string()) for column in columns]
+            yield pa.record_batch(arrays, schema=shape)
+
+    return pa.RecordBatchReader.from_batches(shape, batches())
+
+
+# ---- workbooks ----------------------------------------------------------------------------------
+
+
+def _open_xlsx(source: Source, wishes: Wishes) -> Table:
+    best: tuple[int, int, pa.Table] | None = None
+    try:
+        book = fastexcel.read_excel(source.path)
+        for name in book.sheet_names:
+            sheet = pa.table(book.load_sheet(name, header_row=None, dtypes="string").to_arrow())
+            score, row = _header_row(sheet, wishes.columns)
+            if score and (best is None or score > best[0]):
+                best = score, row, sheet
+    except fastexcel.FastExcelError:
+        raise SourceError(
+            f"'{source.name}' is truncated, damaged or password-protected.",
+            hint="open it in Excel, save it again without a password, and try again.",
+        ) from None
+    if best is None:
+        raise text.missing(wishes.required, source.name, [])
+    return _sheet_table(source, best[2], best[1], wishes)
+
+
+def _header_row(sheet: pa.Table, columns: Mapping[str, str]) -> tuple[int, int]:
+    """Find the row with the most known headers: how many, and its position."""
+    top = sheet.slice(0, text.HEADER_WITHIN).to_pylist()
+    scores = [(text.header_score([v or "" for v in row.values()], columns), -i) for i, row in enumerate(top)]
+    score, position = max(scores, default=(0, 0))
+    return score, -position
+
+
+def _sheet_table(source: Source, sheet: pa.Table, header: int, wishes: Wishes) -> Table:
+    headers = tuple((column[header].as_py() or "").strip() for column in sheet.columns)
+    text.require(wishes.required, headers, wishes.columns, source.name)
+    body = sheet.slice(header + 1)
+    numbers = pa.array(range(header + 2, header + 2 + body.num_rows), pa.int64())
+    names = [f"c{i}" for i in range(len(headers))]
+    frame = pa.table([numbers, *body.columns], names=[ROW, *names])
+    filled = f"coalesce({', '.join(names)}) is not null"
+    return Table(source.name, headers, f"(from _ik_source where {filled})", numbered=True, frame=frame)
+
+
+# ---- Parquet and frames -------------------------------------------------------------------------
+
+
+def _open_parquet(source: Source, wishes: Wishes) -> Table:
+    scan = f"read_parquet({lit(str(source.path))})"
+    try:
+        described = duckdb.connect().execute(f"describe from {scan}").fetchall()  # noqa: S608 - a quoted path
+    except duckdb.Error:
+        raise SourceError(
+            f"'{source.name}' is truncated or damaged: no Parquet footer can be read.", hint="export it again."
+        ) from None
+    headers = tuple(row[0] for row in described)
+    text.require(wishes.required, headers, wishes.columns, source.name)
+    named = ", ".join(f"{ident(h)} as c{i}" for i, h in enumerate(headers))
+    scan = f"(select {named} from {scan})"
+    return Table(source.name, headers, scan, first_row=1, types=[row[1] for row in described])
+
+
+def frame_table(frame: pa.Table | pa.RecordBatchReader, name: str, wishes: Wishes) -> Table:
+    """Take Arrow data as a table.
+
+    Raises:
+        SchemaError: It has no status column.
+    """
+    headers = tuple(frame.schema.names)
+    text.require(wishes.required, headers, wishes.columns, name)
+    renamed = pa.schema([f.with_name(f"c{i}") for i, f in enumerate(frame.schema)])
+    if isinstance(frame, pa.Table):
+        frame = frame.rename_columns(renamed.names)
+    else:
+        batches = (pa.RecordBatch.from_arrays(b.columns, schema=renamed) for b in frame)
+        frame = pa.RecordBatchReader.from_batches(renamed, batches)
+    connection = duckdb.connect()
+    connection.register("_ik_source", renamed.empty_table())
+    types = [row[1] for row in connection.execute("describe from _ik_source").fetchall()]
+    return Table(name, headers, "_ik_source", first_row=1, types=types, frame=frame)
+
+
+# ---- JSON ---------------------------------------------------------------------------------------
+
+
+def _open_json_lines(source: Source, wishes: Wishes) -> Table:
+    with text.open_text(source.path, _json_encoding(source.path)) as file:
+        found = list(read_json_lines(file))
+    return _objects_table(source, found, wishes)
+
+
+def _open_json(source: Source, wishes: Wishes) -> Table:
+    raw = source.path.read_bytes()
+    try:
+        values = json.loads(raw, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        raise SourceError(
+            f"'{source.name}' is truncated or no valid JSON.",
+            hint="export it again; one object a line belongs into a .jsonl file.",
+        ) from None
+    if isinstance(values, dict):
+        lists = [value for value in values.values() if isinstance(value, list)]
+        values = lists[0] if len(lists) == 1 else [values]
+    if not isinstance(values, list):
+        raise SourceError(f"'{source.name}' holds no list of records.", hint="give a JSON array of objects.")
+    return _objects_table(source, [as_object(i, v) for i, v in enumerate(values, start=1)], wishes)
+
+
+def _json_encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        return text.find_encoding(file.read(65536), path.name)
+
+
+def _objects_table(source: Source, found: Sequence[Any], wishes: Wishes) -> Table:
+    keys: dict[str, int] = {}
+    for item in found:
+        if not isinstance(item, Refused):
+            for key in item[1]:
+                keys.setdefault(key, len(keys))
+    headers = tuple(keys)
+    text.require(wishes.required, headers, wishes.columns, source.name)
+    table = Table(source.name, headers, "_ik_source", numbered=True)
+
+    def rows() -> Iterator[Row | Refused]:
+        for item in found:
+            yield item if isinstance(item, Refused) else Row(item[0], [item[1].get(key) for key in headers])
+
+    table.frame = _stream(rows(), len(headers), table.refused)
+    return table
+
+
+READERS: dict[str, Callable[[Source, Wishes], Table]] = {
+    "csv": _open_csv,
+    "xlsx": _open_xlsx,
+    "parquet": _open_parquet,
+    "json": _open_json,
+    "json_lines": _open_json_lines,
+}

@@ -1,0 +1,202 @@
+"""Read a time in any form that files use, to UTC without an offset attached.
+
+Most cells of a column share one form; DuckDB parses those. What is left is read here, cell by
+cell, but never guessed cell by cell: the order of day and month belongs to the column.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from invitekit.errors import ArgumentError
+
+Order = Literal["day first", "month first"]
+
+FORMS = {
+    "2025-11-28 09:30:15": "%Y-%m-%d %H:%M:%S",
+    "2025-11-28 09:30": "%Y-%m-%d %H:%M",
+    "2025-11-28": "%Y-%m-%d",
+    "2025-11-28T09:30:15": "%Y-%m-%dT%H:%M:%S",
+    "2025-11-28T09:30:15Z": "%Y-%m-%dT%H:%M:%SZ",
+    "2025-11-28T09:30:15+08:00": "%Y-%m-%dT%H:%M:%S%z",
+    "2025-11-28 09:30:15+08:00": "%Y-%m-%d %H:%M:%S%z",
+    "2025/11/28 09:30:15": "%Y/%m/%d %H:%M:%S",
+    "2025/11/28 09:30": "%Y/%m/%d %H:%M",
+    "2025/11/28": "%Y/%m/%d",
+    "28.11.2025 09:30:15": "%d.%m.%Y %H:%M:%S",
+    "28.11.2025 09:30": "%d.%m.%Y %H:%M",
+    "28.11.2025": "%d.%m.%Y",
+}
+"""Forms that mean one thing only, as an example and as the format DuckDB parses them with."""
+SLASHED: dict[Order, dict[str, str]] = {
+    "day first": {
+        "28/11/2025 09:30:15": "%d/%m/%Y %H:%M:%S",
+        "28/11/2025 09:30": "%d/%m/%Y %H:%M",
+        "28/11/2025": "%d/%m/%Y",
+    },
+    "month first": {
+        "11/28/2025 09:30:15": "%m/%d/%Y %H:%M:%S",
+        "11/28/2025 09:30": "%m/%d/%Y %H:%M",
+        "11/28/2025": "%m/%d/%Y",
+    },
+}
+"""Forms that need an order of day and month, which a column has and a cell has not."""
+EARLIEST, LATEST = 2000, 2100
+"""Years that an invitation can have [assumed]; outside of them a cell is no time but a slip."""
+
+_CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?)?"
+_OFFSET = r"\s*(?:(Z|z|UTC|GMT)|(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})?)?"
+_YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})[-/.](\d{{1,2}}){_CLOCK}{_OFFSET}", re.ASCII)
+_YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})[-/.](\d{{4}}){_CLOCK}{_OFFSET}", re.ASCII)
+_COMPACT = re.compile(r"(20\d{2})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?", re.ASCII)
+_SERIAL = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
+_SERIAL_EPOCH = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - naive UTC, like every time here
+_CHINESE = str.maketrans({"年": "-", "月": "-", "日": " ", "号": " ", "时": ":", "分": ":", "秒": " "})
+_EVIDENCE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTime:
+    """One time in UTC, the form it was written in, and whether it said its own offset."""
+
+    value: dt.datetime
+    form: str
+    has_offset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How many cells of a column prove an order of day and month, and how many could be either."""
+
+    day_first: int = 0
+    month_first: int = 0
+    either: int = 0
+
+    @property
+    def order(self) -> Order | None:
+        """The order that more cells prove, or None when none does."""
+        if self.day_first == self.month_first == 0:
+            return None
+        return "day first" if self.day_first >= self.month_first else "month first"
+
+    @property
+    def undecided(self) -> bool:
+        """Whether there are cells that need an order and none that proves one."""
+        return self.order is None and self.either > 0
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Give the time zone of that IANA name.
+
+    Raises:
+        ArgumentError: There is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ArgumentError(
+            f"'{name}' is no time zone.", hint="use an IANA name such as UTC, Asia/Shanghai or Europe/Berlin."
+        ) from None
+
+
+def weigh(texts: Iterable[tuple[str, int]]) -> Evidence:
+    """Count what cells with day, month and year say about their order.
+
+    Args:
+        texts: Distinct cell texts with their counts; other forms are passed over.
+    """
+    day = month = either = 0
+    for text, count in texts:
+        found = _EVIDENCE.match(_plain(text))
+        if found is None:
+            continue
+        first, second = int(found[1]), int(found[2])
+        day += count * (first > 12 >= second)  # noqa: PLR2004 - months
+        month += count * (second > 12 >= first)  # noqa: PLR2004 - months
+        either += count * (first <= 12 and second <= 12)  # noqa: PLR2004 - months
+    return Evidence(day, month, either)
+
+
+def read_time(text: str, order: Order, zone: ZoneInfo) -> ReadTime | None:
+    """Read one cell, or give None when it is no time.
+
+    Args:
+        text: The cell; full-width digits and Chinese units are understood.
+        order: What ``03/04/2025`` means in this column; with dots the day always comes first.
+        zone: Where a time without an offset was written.
+    """
+    plain = _plain(text)
+    if found := _YEAR_FIRST.fullmatch(plain):
+        year, mark, month, day, *rest = found.groups()
+        return _assemble((year, month, day), rest, f"2025{mark}11{mark}28", zone)
+    if found := _YEAR_LAST.fullmatch(plain):
+        first, mark, second, year, *rest = found.groups()
+        if mark == "." or order == "day first":
+            return _assemble((year, second, first), rest, f"28{mark}11{mark}2025", zone)
+        return _assemble((year, first, second), rest, f"11{mark}28{mark}2025", zone)
+    if found := _COMPACT.fullmatch(plain):
+        year, month, day, hour, minute, second = found.groups()
+        rest = [hour, minute, second, None, None, None, None, None, None]
+        return _assemble((year, month, day), rest, "20251128", zone)
+    if _SERIAL.fullmatch(plain):
+        return _from_serial(float(plain), zone)
+    return None
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).translate(_CHINESE)
+    return " ".join(folded.split()).rstrip(":").rstrip()
+
+
+def _assemble(date: tuple[str, str, str], rest: list[str | None], form: str, zone: ZoneInfo) -> ReadTime | None:
+    hour, minute, second, fraction, half, utc, sign, offset_hours, offset_minutes = rest
+    micro = int((fraction or "0")[:6].ljust(6, "0"))
+    clock = _hour(int(hour or 0), half)
+    try:
+        value = dt.datetime(*map(int, date), clock, int(minute or 0), int(second or 0), micro)  # noqa: DTZ001
+    except ValueError:
+        return None
+    form += _clock_form(hour, second, fraction, half)
+    if utc is None and sign is None:
+        return _in_range(_to_utc(value, zone), form, has_offset=False)
+    shift = dt.timedelta(hours=int(offset_hours or 0), minutes=int(offset_minutes or 0))
+    value = value + shift if sign == "-" else value - shift
+    return _in_range(value, form + ("Z" if utc else "+08:00"), has_offset=True)
+
+
+def _hour(hour: int, half: str | None) -> int:
+    if half is None:
+        return hour
+    if not 1 <= hour <= 12:  # noqa: PLR2004 - a clock face
+        return -1
+    return hour % 12 + 12 * (half.lower() == "pm")
+
+
+def _clock_form(hour: str | None, second: str | None, fraction: str | None, half: str | None) -> str:
+    if hour is None:
+        return ""
+    return " 09:30" + ":15" * bool(second) + ".123" * bool(fraction) + " AM" * bool(half)
+
+
+def _from_serial(serial: float, zone: ZoneInfo) -> ReadTime | None:
+    value = _SERIAL_EPOCH + dt.timedelta(days=serial)
+    # Excel keeps a day as a fraction: the nearest second is what was typed.
+    rounded = (value + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
+    return _in_range(_to_utc(rounded, zone), "Excel serial 45989.4", has_offset=False)
+
+
+def _to_utc(value: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    try:
+        return value.replace(tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None)
+    except OverflowError:
+        return value
+
+
+def _in_range(value: dt.datetime, form: str, *, has_offset: bool) -> ReadTime | None:
+    return ReadTime(value, form, has_offset) if EARLIEST <= value.year < LATEST else None
