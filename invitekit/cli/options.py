@@ -1,0 +1,69 @@
+"""Options that several commands share, each once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Sources = Annotated[list[str], typer.Argument(help="Files, folders or globs.", show_default=False)]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Write here; .parquet, .csv or .xlsx.", show_default=False)
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="DATE", help="Measure ages and expiry at this UTC date or time; else now.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="NAME=HEADER", help="Say which header holds a column: status=State. Repeatable."),
+]
+Snapshot = Annotated[
+    str | None, typer.Option("--snapshot", metavar="DATE", help="When the sources were exported; else the file name says.")
+]
+Zone = Annotated[str, typer.Option("--time-zone", help="Where times without an offset were written.")]
+DayFirst = Annotated[
+    bool | None, typer.Option("--day-first/--month-first", help="What 03/04/2025 means; else each column's cells decide.")
+]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", help="Of text files, when it is none of UTF-8, UTF-16, GB18030.")
+]
+Messages = Annotated[
+    Path | None, typer.Option("--messages", help="A second file that adds failure messages by a key.", show_default=False)
+]
+MessagesKey = Annotated[str | None, typer.Option("--messages-key", help="The column to match --messages on.")]
+Catalogues = Annotated[
+    list[Path] | None, typer.Option("--catalogue", help="A TOML file with failures of your own. Repeatable.")
+]
+Language = Annotated[str, typer.Option("--language", help="Of cause and advice: en or zh.")]
+
+
+def parse_time(text: str | None, option: str) -> dt.datetime | None:
+    """Read an option's date or time; without an offset it is UTC.
+
+    Raises:
+        typer.BadParameter: It is no ISO date.
+    """
+    if text is None:
+        return None
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no date; write it as 2026-03-30.", param_hint=option) from None
+    return at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def parse_columns(pairs: list[str] | None) -> Mapping[str, str]:
+    """Read ``NAME=HEADER`` pairs.
+
+    Raises:
+        typer.BadParameter: A pair has no equals sign.
+    """
+    for pair in pairs or []:
+        if "=" not in pair:
+            raise typer.BadParameter(f"'{pair}' has no '='; write status=State.", param_hint="--column")
+    return dict(pair.split("=", 1) for pair in pairs or [])

@@ -1,0 +1,166 @@
+"""How records become a file: the whole file under its name, or no file at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import xlsxwriter
+
+from invitekit.errors import OutputError
+
+XLSX_ROWS = 1_048_575
+"""Rows that an Excel sheet holds below its header."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that starts so is run by a spreadsheet (OWASP, CSV injection)."""
+_SHOWN_WIDTH = 60
+_TOO_LONG = -2
+
+
+def write(
+    records: duckdb.DuckDBPyRelation, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write a relation to a file by its extension, readable by its owner only.
+
+    Everything is written into a private folder beside the target, synced, and only then given
+    its name; whatever goes wrong on the way leaves nothing behind.
+
+    Args:
+        records: A DuckDB relation of plain columns.
+        path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``. In CSV a text that a spreadsheet
+            would run as a formula gets a leading apostrophe, which ``load`` takes off again.
+        overwrite: Replace a file of that name.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OutputError: The name, the folder or the disk does not allow it.
+    """
+    target = check_target(path, overwrite=overwrite)
+    try:
+        with _beside(target) as part:
+            WRITERS[target.suffix.lower()](records, part)
+            _publish(part, target, overwrite=overwrite)
+    except (OSError, duckdb.IOException) as error:
+        reason = getattr(error, "strerror", None) or "the disk refused it"
+        raise OutputError(
+            f"'{target.name}' cannot be written: {reason.lower()}.", hint="nothing was left behind; check space and rights."
+        ) from None
+    return target
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """Refuse a target that could not be written, before any work is done for it.
+
+    Raises:
+        OutputError: Unknown extension, missing folder, an existing file, or no right to write.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in WRITERS:
+        raise OutputError(
+            f"'{target.name}' has no extension that can be written here.", hint=f"use one of {' '.join(WRITERS)}."
+        )
+    if not target.parent.is_dir():
+        raise OutputError(f"The folder of '{target.name}' does not exist.", hint="create it first.")
+    if target.is_dir():
+        raise OutputError(f"'{target.name}' is a folder.", hint="name a file in it.")
+    if target.exists() and not overwrite:
+        raise OutputError(f"'{target.name}' exists already.", hint="say --overwrite (overwrite=True), or name another.")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(f"The folder of '{target.name}' cannot be written to.", hint="check its permissions.")
+    return target
+
+
+@contextlib.contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    folder = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
+        yield Path(folder) / target.name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(part: Path, target: Path, *, overwrite: bool) -> None:
+    part.chmod(0o600)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    if not overwrite and target.exists():
+        raise OutputError(f"'{target.name}' appeared meanwhile.", hint="say --overwrite, or name another.")
+    part.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _write_parquet(records: duckdb.DuckDBPyRelation, part: Path) -> None:
+    records.to_parquet(str(part), compression="zstd", use_tmp_file=False)
+
+
+def _write_csv(records: duckdb.DuckDBPyRelation, part: Path) -> None:
+    safe = [
+        f"{_safe(name)} as {_quoted(name)}" if str(kind) == "VARCHAR" else _quoted(name)
+        for name, kind in zip(records.columns, records.types, strict=True)
+    ]
+    records.project(", ".join(safe)).to_csv(str(part), header=True, use_tmp_file=False)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _safe(name: str) -> str:
+    text = _quoted(name)
+    starts = ", ".join(f"chr({ord(sign)})" for sign in FORMULA_STARTS)
+    return f"case when {text}[1] in ({starts}) then '''' || {text} else {text} end"
+
+
+def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
+    count = records.aggregate("count(*)").fetchall()[0][0]
+    if count > XLSX_ROWS:
+        raise OutputError(
+            f"{count:,} rows do not fit into one Excel sheet ({XLSX_ROWS:,}).", hint="write .parquet or .csv, or filter."
+        )
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "default_date_format": "yyyy-mm-dd hh:mm:ss",
+        "tmpdir": str(part.parent),
+    }
+    # Asked before the rows are: DuckDB answers nothing else while it hands out rows.
+    names = list(records.columns)
+    with xlsxwriter.Workbook(str(part), options) as book:
+        sheet = book.add_worksheet("records")
+        sheet.freeze_panes(1, 0)
+        for position, name in enumerate(names):
+            sheet.set_column(position, position, min(max(len(name) + 2, 12), _SHOWN_WIDTH))
+        sheet.write_row(0, 0, names, book.add_format({"bold": True}))
+        for number, cells in enumerate(_rows(records), start=1):
+            for position, cell in enumerate(cells):
+                if cell is not None and sheet.write(number, position, cell) == _TOO_LONG:
+                    raise OutputError(
+                        f"A {names[position]} is longer than an Excel cell holds (32,767 characters).",
+                        hint="write .parquet or .csv.",
+                    )
+
+
+def _rows(records: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
+    for batch in records.to_arrow_reader(20_000):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+WRITERS: dict[str, Callable[[duckdb.DuckDBPyRelation, Path], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".xlsx": _write_xlsx,
+}
