@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
@@ -62,16 +62,17 @@ def annotate(
     if language not in ("en", "zh"):
         raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
     moment = as_utc(as_of)
-    frame = nw.from_native(records)
+    frame: Any = nw.from_native(cast("Any", records))
     _require(frame.collect_schema().names())
     frame = frame.drop([c.name for c in schema.ANNOTATED], strict=False)
     frame = _with_failures(frame, catalogue or read_catalogue(), language)
     days = _calendar_days if frame.implementation.is_spark_like() else _elapsed_days
-    return frame.with_columns(
+    annotated = frame.with_columns(
         effective_status=_effective_status(moment),
         age_days=days(nw.col("invited_at"), nw.lit(moment)),
         days_to_associate=days(nw.col("invited_at"), nw.col("associated_at")),
-    ).to_native()
+    )
+    return cast("Frame", annotated.to_native())
 
 
 def as_utc(as_of: dt.datetime | dt.date | None) -> dt.datetime:
@@ -93,7 +94,8 @@ def _require(names: list[str]) -> None:
     missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise SchemaError(
-            f"Records lack {', '.join(missing)}.", hint="pass what load(...) gives, or add the columns as nulls."
+            f"Records lack {', '.join(missing)}.",
+            hint="pass what load(...) gives, or add the columns as nulls.",
         )
 
 

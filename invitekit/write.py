@@ -23,9 +23,7 @@ _SHOWN_WIDTH = 60
 _TOO_LONG = -2
 
 
-def write(
-    records: duckdb.DuckDBPyRelation, path: str | os.PathLike[str], *, overwrite: bool = False
-) -> Path:
+def write(records: duckdb.DuckDBPyRelation, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write a relation to a file by its extension, readable by its owner only.
 
     Everything is written into a private folder beside the target, synced, and only then given
@@ -51,7 +49,8 @@ def write(
     except (OSError, duckdb.IOException) as error:
         reason = getattr(error, "strerror", None) or "the disk refused it"
         raise OutputError(
-            f"'{target.name}' cannot be written: {reason.lower()}.", hint="nothing was left behind; check space and rights."
+            f"'{target.name}' cannot be written: {reason.lower()}.",
+            hint="nothing was left behind; check space and rights.",
         ) from None
     return target
 
@@ -65,7 +64,8 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     target = Path(path)
     if target.suffix.lower() not in WRITERS:
         raise OutputError(
-            f"'{target.name}' has no extension that can be written here.", hint=f"use one of {' '.join(WRITERS)}."
+            f"'{target.name}' has no extension that can be written here.",
+            hint=f"use one of {' '.join(WRITERS)}.",
         )
     if not target.parent.is_dir():
         raise OutputError(f"The folder of '{target.name}' does not exist.", hint="create it first.")
@@ -127,7 +127,8 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
     count = records.aggregate("count(*)").fetchall()[0][0]
     if count > XLSX_ROWS:
         raise OutputError(
-            f"{count:,} rows do not fit into one Excel sheet ({XLSX_ROWS:,}).", hint="write .parquet or .csv, or filter."
+            f"{count:,} rows do not fit into one Excel sheet ({XLSX_ROWS:,}).",
+            hint="write .parquet or .csv, or filter.",
         )
     options = {
         "constant_memory": True,

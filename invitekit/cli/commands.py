@@ -103,7 +103,9 @@ def sample(
     format: Annotated[str, typer.Option("--format", help="csv, xlsx or parquet.")] = "csv",  # noqa: A002 - the option's name
     weeks: Annotated[int, typer.Option("--weeks", help="Weekly snapshots, one a file.")] = 4,
     language: Annotated[str, typer.Option("--language", help="Of headers and words: en or zh.")] = "en",
-    masked: Annotated[bool, typer.Option("--masked", help="Mask names, mobiles and emails as the portal does.")] = False,
+    masked: Annotated[
+        bool, typer.Option("--masked", help="Mask names, mobiles and emails as the portal does.")
+    ] = False,
     overwrite: o.Overwrite = False,
     as_json: o.Json = False,
 ) -> None:
@@ -118,14 +120,18 @@ def sample(
     names = [str(path) for path in written.paths]
     if as_json:
         refused = written.unreadable_rows
-        say.json_line({"rows_read": written.rows, "records": written.rows - refused, "rejects": refused, "files": names})
+        say.json_line(
+            {"rows_read": written.rows, "records": written.rows - refused, "rejects": refused, "files": names}
+        )
         return
     say.line(f"{written.rows:,} synthetic rows, {written.unreadable_rows} of them unreadable on purpose:")
     for name in names:
         say.line(f"  {name}")
 
 
-def lab(folder: Annotated[Path, typer.Argument(help="The folder with notebooks.")] = Path("notebooks")) -> None:
+def lab(
+    folder: Annotated[Path, typer.Argument(help="The folder with notebooks.")] = Path("notebooks"),
+) -> None:
     """Open the notebooks in JupyterLab."""
     beside = Path(sys.executable).with_name("jupyter-lab")
     program = str(beside) if beside.exists() else shutil.which("jupyter-lab")
@@ -136,7 +142,7 @@ def lab(folder: Annotated[Path, typer.Argument(help="The folder with notebooks."
     os.execv(program, [program, f"--ServerApp.root_dir={folder.resolve()}"])  # noqa: S606 - a program found beside us
 
 
-def _load(  # noqa: PLR0913 - one parameter an option
+def _load(
     sources: list[str], column: list[str] | None, snapshot: str | None, time_zone: str, day_first: bool | None,
     encoding: str | None, messages: Path | None, messages_key: str | None, catalogue: list[Path] | None,
 ) -> Loaded:  # fmt: skip

@@ -11,29 +11,34 @@ import typer
 
 Sources = Annotated[list[str], typer.Argument(help="Files, folders or globs.", show_default=False)]
 Output = Annotated[
-    Path | None, typer.Option("-o", "--output", help="Write here; .parquet, .csv or .xlsx.", show_default=False)
+    Path | None,
+    typer.Option("-o", "--output", help="Write here; .parquet, .csv or .xlsx.", show_default=False),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 AsOf = Annotated[
-    str | None, typer.Option("--as-of", metavar="DATE", help="Measure ages and expiry at this UTC date or time; else now.")
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="Measure ages and expiry at this UTC date or time; else now."),
 ]
 Columns = Annotated[
     list[str] | None,
     typer.Option("--column", metavar="NAME=HEADER", help="Say which header holds a column: status=State. Repeatable."),
 ]
 Snapshot = Annotated[
-    str | None, typer.Option("--snapshot", metavar="DATE", help="When the sources were exported; else the file name says.")
+    str | None,
+    typer.Option("--snapshot", metavar="DATE", help="When the sources were exported; else the file name says."),
 ]
 Zone = Annotated[str, typer.Option("--time-zone", help="Where times without an offset were written.")]
 DayFirst = Annotated[
-    bool | None, typer.Option("--day-first/--month-first", help="What 03/04/2025 means; else each column's cells decide.")
+    bool | None,
+    typer.Option("--day-first/--month-first", help="What 03/04/2025 means; else each column's cells decide."),
 ]
 Encoding = Annotated[
     str | None, typer.Option("--encoding", help="Of text files, when it is none of UTF-8, UTF-16, GB18030.")
 ]
 Messages = Annotated[
-    Path | None, typer.Option("--messages", help="A second file that adds failure messages by a key.", show_default=False)
+    Path | None,
+    typer.Option("--messages", help="A second file that adds failure messages by a key.", show_default=False),
 ]
 MessagesKey = Annotated[str | None, typer.Option("--messages-key", help="The column to match --messages on.")]
 Catalogues = Annotated[

@@ -111,7 +111,8 @@ def summary_json(found: Summary) -> dict[str, Any]:
         "dates": [asdict(d) for d in found.dates],
         "time_zone": found.time_zone,
         "reject_reasons": [
-            {"column": column, "reason": reason, "count": count} for (column, reason), count in found.reject_reasons.items()
+            {"column": column, "reason": reason, "count": count}
+            for (column, reason), count in found.reject_reasons.items()
         ],
         "unknown_codes": {n: {show_text(t): c for t, c in texts.items()} for n, texts in found.unknown_codes.items()},
         "unknown_messages": [asdict(m) | {"text": show_text(m.text)} for m in found.unknown_messages],

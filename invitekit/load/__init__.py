@@ -18,7 +18,16 @@ from invitekit.load.settle import DateFinding
 from invitekit.load.summary import FileSummary, Masked, Summary, UnknownMessage
 from invitekit.load.text import Wishes
 
-__all__ = ["DateFinding", "FileSummary", "Loaded", "Masked", "MessageFinding", "Summary", "UnknownMessage", "load"]
+__all__ = [
+    "DateFinding",
+    "FileSummary",
+    "Loaded",
+    "Masked",
+    "MessageFinding",
+    "Summary",
+    "UnknownMessage",
+    "load",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from invitekit import schema
+from invitekit.load.sql import lit
 from invitekit.load.text import WHITE
 from invitekit.load.times import EARLIEST, LATEST
 
@@ -16,16 +17,6 @@ CONTACTS = ("record_id", "account_name", "email", "mobile")
 """Columns that are compared letter by letter: full-width signs become half-width."""
 _FULL_WIDTH = "".join(chr(c) for c in range(0xFF01, 0xFF5F)) + "　"
 _HALF_WIDTH = "".join(chr(c) for c in range(0x21, 0x7F)) + " "
-
-
-def lit(text: str) -> str:
-    """Quote a text as an SQL literal."""
-    return "'" + text.replace("'", "''").replace("\0", "") + "'"
-
-
-def ident(name: str) -> str:
-    """Quote a name as an SQL identifier."""
-    return '"' + name.replace('"', '""').replace("\0", "") + '"'
 
 
 def macros(white: frozenset[str]) -> list[str]:
@@ -43,13 +34,11 @@ def macros(white: frozenset[str]) -> list[str]:
     odd = f"x < '(' or x in ({nulls}) or ends_with(x,' ')"
     odd += "".join(f" or ends_with(x,{_sign(c)})" for c in sorted(white) if c.isascii())
     wide = [f"starts_with(x,{_sign(c)}) or ends_with(x,{_sign(c)})" for c in sorted(white) if not c.isascii()]
-    clean = f"case when {odd} then ik_trim(x) else x end"
-    if wide:
-        clean = f"case when strlen(x) <> length(x) and ({' or '.join(wide)}) then ik_trim(x) when {odd} then ik_trim(x) else x end"
+    wide_first = f"when strlen(x) <> length(x) and ({' or '.join(wide)}) then ik_trim(x)" if wide else ""
     return [
         f"create or replace macro ik_trim(x) as list_transform([trim({unquoted}, {every})], "
         f"lambda y: case when y in ({nulls}) then null else y end)[1]",
-        f"create or replace macro ik_clean(x) as {clean}",
+        f"create or replace macro ik_clean(x) as case {wide_first} when {odd} then ik_trim(x) else x end",
         f"create or replace macro ik_contact(x) as case when strlen(x) <> length(x) then "
         f"ik_trim(translate(x, {lit(_FULL_WIDTH)}, {lit(_HALF_WIDTH)})) when {odd} then ik_trim(x) else x end",
         f"create or replace macro ik_masked(x) as contains(x,'*') or case when strlen(x) <> length(x) then "

@@ -19,11 +19,12 @@ from invitekit import schema
 from invitekit.catalogue import Catalogue
 from invitekit.errors import InvitekitError, SchemaError
 from invitekit.load import counts, settle, staging
-from invitekit.load.cells import ident, lit
 from invitekit.load.frames import as_arrow
 from invitekit.load.headers import check_choice, map_headers
 from invitekit.load.messages import add_messages
+from invitekit.load.settle import DateFinding
 from invitekit.load.source import Source, find_sources
+from invitekit.load.sql import ident, insert, lit, run
 from invitekit.load.staging import IDENTIFYING, Intake
 from invitekit.load.summary import FileSummary, Summary
 from invitekit.load.tables import Table, frame_table, open_table
@@ -71,9 +72,7 @@ def read(
     opened: Sequence[Opened], wishes: Wishes, reading: Reading
 ) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation, Summary]:
     """Read opened sources into records, rejects and a summary."""
-    intakes = [
-        Intake(number, o.table, map_headers(o.table.headers, wishes.columns)) for number, o in enumerate(opened)
-    ]
+    intakes = [Intake(number, o.table, map_headers(o.table.headers, wishes.columns)) for number, o in enumerate(opened)]
     check_choice(wishes.columns, [i.headers for i in intakes])
     for intake in intakes:
         _require_identity(intake)
@@ -98,11 +97,11 @@ def _connect(size: int) -> duckdb.DuckDBPyConnection:
     folder = tempfile.mkdtemp(prefix="invitekit-")
     path = str(Path(folder) / "records.duckdb") if size > ON_DISK else ":memory:"
     con = duckdb.connect(path)
-    con.execute(f"set temp_directory = {lit(str(Path(folder) / 'spill'))}")
-    con.execute("set TimeZone = 'UTC'")
-    con.execute("set enable_progress_bar = false")
+    run(con, f"set temp_directory = {lit(str(Path(folder) / 'spill'))}")
+    run(con, "set TimeZone = 'UTC'")
+    run(con, "set enable_progress_bar = false")
     if size > ON_DISK:
-        con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+        run(con, f"set memory_limit = '{MEMORY_LIMIT}'")
     weakref.finalize(con, _remove, folder)
     return con
 
@@ -115,7 +114,8 @@ def _read(
     con: duckdb.DuckDBPyConnection, opened: Sequence[Opened], intakes: list[Intake], reading: Reading
 ) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation, Summary]:
     staging.create(con, intakes)
-    dates, unknown = [], {}
+    dates: list[DateFinding] = []
+    unknown: dict[str, Counter[str]] = {}
     sizes = [o.source.size if o.source else 0 for o in opened]
     for intake in intakes:
         reading.progress(intake.table.name, sum(sizes[: intake.number]), sum(sizes))
@@ -158,8 +158,9 @@ def _snapshot(opened: Opened, intake: Intake, reading: Reading) -> tuple[dt.date
 def _register_files(
     con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake], snapshots: Sequence[dt.datetime | None]
 ) -> None:
-    con.executemany(
-        "insert into ik_files values (?, ?, ?, ?, ?)",
+    insert(
+        con,
+        "ik_files",
         [
             (i.number, i.table.name, i.first_rowid, i.table.first_row, at)
             for i, at in zip(intakes, snapshots, strict=True)
@@ -176,9 +177,10 @@ def _records(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> duckd
     }
     names = [column.name for column in schema.RECORD] + staging.extra_names(intakes)
     chosen = ", ".join(f"{computed.get(n, f's.{ident(n)}')} as {ident(n)}" for n in names)
-    con.execute(
+    run(
+        con,
         f"create view records as select {chosen} from ik_staging s join ik_files f on f.number = s._ik_file "
-        "where s._ik_reason is null"
+        "where s._ik_reason is null",
     )
     return con.table("records")
 

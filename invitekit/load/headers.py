@@ -125,6 +125,6 @@ def _extras(found: Sequence[str], canonical: Mapping[int, str]) -> dict[int, str
 
 def show_headers(found: Sequence[str]) -> str:
     """List headers for a message; whatever could be a person's data is left out."""
-    names = [h for h in found if h.strip() and not _PRIVATE.search(h) and len(h) < 60]  # noqa: PLR2004 - a header's length
+    names = [h for h in found if h.strip() and not _PRIVATE.search(h) and len(h) < 60]
     shown = names[:_SHOWN] + ["..."] * (len(names) > _SHOWN)
     return str(shown)

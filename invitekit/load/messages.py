@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
@@ -11,6 +11,7 @@ from invitekit.errors import SchemaError
 from invitekit.load import cells
 from invitekit.load.headers import Headers, map_headers
 from invitekit.load.source import find_sources
+from invitekit.load.sql import one, run
 from invitekit.load.tables import open_table
 from invitekit.load.text import Wishes
 
@@ -36,7 +37,7 @@ class MessageFinding:
     unmatched: int
 
 
-def add_messages(con: duckdb.DuckDBPyConnection, path: Path | str, key: str | None) -> MessageFinding:
+def add_messages(con: duckdb.DuckDBPyConnection, path: str | os.PathLike[str], key: str | None) -> MessageFinding:
     """Fill the empty failure messages of failed records from a second file.
 
     Args:
@@ -58,9 +59,10 @@ def add_messages(con: duckdb.DuckDBPyConnection, path: Path | str, key: str | No
     if table.frame is not None:
         con.register("_ik_source", table.frame)
     by, message = (f"c{headers.position_of(n)}::varchar" for n in (chosen, "failure_message"))
-    con.execute(
+    run(
+        con,
         f"create or replace temp table ik_messages as select lower({cells.text(chosen, by)}) as key, "
-        f"{cells.text('failure_message', message)} as message from {table.scan}"
+        f"{cells.text('failure_message', message)} as message from {table.scan}",
     )
     if table.frame is not None:
         con.unregister("_ik_source")
@@ -74,35 +76,34 @@ def _key(headers: Headers, key: str | None, name: str) -> str:
     found = next((k for k in KEYS if k in has), None) if key is None else key
     if found is None or found not in has:
         raise SchemaError(
-            f"No column of '{name}' holds the key{f' {key}' if key else ''}.", hint=f"add one of {', '.join(KEYS)}."
+            f"No column of '{name}' holds the key{f' {key}' if key else ''}.",
+            hint=f"add one of {', '.join(KEYS)}.",
         )
     return found
 
 
 def _fill(con: duckdb.DuckDBPyConnection, key: str) -> MessageFinding:
-    con.execute(
+    run(
+        con,
         "create or replace temp table ik_by_key as select key, any_value(message) as message, "
         "count(distinct message) as n from ik_messages where key is not null and message is not null "
-        "and not ik_masked(key) group by key"
+        "and not ik_masked(key) group by key",
     )
     open_record = "s.status = 'association_failed' and s.failure_message is null"
-    unmatched = _count(
+    unmatched = one(
         con,
-        f"ik_by_key m where n = 1 and not exists (from ik_staging s where lower(s.{key}) = m.key and {open_record})",
+        "select count(*) from ik_by_key m where n = 1 "
+        f"and not exists (from ik_staging s where lower(s.{key}) = m.key and {open_record})",
     )
-    added = con.execute(
+    added = run(
+        con,
         f"update ik_staging s set failure_message = m.message from ik_by_key m "
-        f"where m.n = 1 and lower(s.{key}) = m.key and {open_record}"
-    ).fetchone()
+        f"where m.n = 1 and lower(s.{key}) = m.key and {open_record}",
+    )
     return MessageFinding(
         key=key,
-        rows=_count(con, "ik_messages"),
-        added=int(added[0]) if added else 0,
-        ambiguous=_count(con, "ik_by_key where n > 1"),
+        rows=one(con, "select count(*) from ik_messages"),
+        added=added,
+        ambiguous=one(con, "select count(*) from ik_by_key where n > 1"),
         unmatched=unmatched,
     )
-
-
-def _count(con: duckdb.DuckDBPyConnection, what: str) -> int:
-    row = con.execute(f"select count(*) from {what}").fetchone()
-    return int(row[0]) if row else 0

@@ -37,9 +37,7 @@ class Refused:
     content: str
 
 
-def read_delimited(
-    lines: Iterable[str], delimiter: str, width: int, first_row: int
-) -> Iterator[Row | Refused]:
+def read_delimited(lines: Iterable[str], delimiter: str, width: int, first_row: int) -> Iterator[Row | Refused]:
     """Read records of delimited text, each as cells or as a refusal; blank lines are no rows.
 
     Args:

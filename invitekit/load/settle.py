@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from invitekit import schema
 from invitekit.load import cells, times
-from invitekit.load.cells import lit
+from invitekit.load.sql import lit, one, rows, run
 from invitekit.load.staging import CODES, TIMES, Intake, raw_column, refuse
 from invitekit.load.times import Evidence, Order
 
 BATCH = 100_000
+ASSUMED = "nothing: assumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class _Column:
         return f"from ik_staging where _ik_file = {self.intake.number} and {self.raw} is not null"
 
     def rows(self, query: str) -> list[Any]:
-        return self.con.execute(query).fetchall()
+        return rows(self.con, query)
 
 
 def settle_times(
@@ -88,7 +89,7 @@ def decide_orders(evidence: dict[str, Evidence], *, day_first: bool | None) -> d
             other, order = next(iter(proven.items()))
             decided[name] = (order, f"the column {other} of the same file")
         else:
-            decided[name] = ("day first", "nothing: assumed")
+            decided[name] = ("day first", ASSUMED)
     return decided
 
 
@@ -119,7 +120,7 @@ def _settle_column(column: _Column, evidence: Evidence, order: Order, decided_by
 def _count_main(column: _Column, forms: Counter[str]) -> int:
     """Count the cells that the reading pass parsed already; give those without an offset."""
     intake = column.intake
-    count = int(column.rows(f"select count({column.name}) from ik_staging where _ik_file = {intake.number}")[0][0])
+    count = one(column.con, f"select count({column.name}) from ik_staging where _ik_file = {intake.number}")
     if not count:
         return 0
     form = intake.forms.get(column.name)
@@ -137,7 +138,7 @@ def _slashed(column: _Column, order: Order, forms: Counter[str]) -> int:
     for example, form in times.SLASHED[order].items():
         parsed = cells.time(form, column.zone, raw)
         where = f"_ik_file = {column.intake.number} and {raw} is not null and {parsed} is not null"
-        done = int(column.rows(f"update ik_staging set {column.name} = {parsed}, {raw} = null where {where}")[0][0])
+        done = run(column.con, f"update ik_staging set {column.name} = {parsed}, {raw} = null where {where}")
         if done:
             forms[example] += done
             total += done
@@ -157,19 +158,21 @@ def _one_by_one(column: _Column, order: Order, forms: Counter[str]) -> int:
         at = [*(time.value for time in read.values()), *(None for _ in nothing)]
         texts = pa.array([*read, *nothing], pa.string())
         column.con.register("ik_read", pa.table({"text": texts, "at": pa.array(at, pa.timestamp("us"))}))
-        column.con.execute(
+        run(
+            column.con,
             f"update ik_staging set {column.name} = ik_read.at, {raw} = null from ik_read "
-            f"where _ik_file = {column.intake.number} and {raw} = ik_read.text"
+            f"where _ik_file = {column.intake.number} and {raw} = ik_read.text",
         )
         column.con.unregister("ik_read")
     return without
 
 
 def _distinct(column: _Column) -> Iterator[list[tuple[str, int]]]:
-    column.con.execute(
-        f"create or replace temp table ik_left as select {column.raw} as text, count(*) as n {column.left} group by 1"
+    run(
+        column.con,
+        f"create or replace temp table ik_left as select {column.raw} as text, count(*) as n {column.left} group by 1",
     )
-    for start in range(0, int(column.rows("select count(*) from ik_left")[0][0]), BATCH):
+    for start in range(0, one(column.con, "select count(*) from ik_left"), BATCH):
         yield column.rows(f"select text, n from ik_left where rowid >= {start} and rowid < {start + BATCH}")
 
 
@@ -186,30 +189,30 @@ def settle_codes(con: duckdb.DuckDBPyConnection, intake: Intake) -> dict[str, di
     unknown: dict[str, dict[str, int]] = {}
     for name in CODES:
         canonical = ", ".join(lit(v.code) for v in schema.BY_NAME[name].values)
-        left = con.execute(
-            f"select {name}, count(*) from ik_staging where {mine} and {name} not in ({canonical}) group by 1"
-        ).fetchall()
+        left = rows(
+            con,
+            f"select {name}, count(*) from ik_staging where {mine} and {name} not in ({canonical}) group by 1",
+        )
         if left:
             unknown[name] = _recode(con, intake, name, left)
-    empty = con.execute(f"update ik_staging set status = '{schema.UNKNOWN}' where {mine} and status is null").fetchone()
-    if empty and empty[0]:
-        unknown.setdefault("status", {})[""] = int(empty[0])
+    empty = run(con, f"update ik_staging set status = '{schema.UNKNOWN}' where {mine} and status is null")
+    if empty:
+        unknown.setdefault("status", {})[""] = empty
     return {name: texts for name, texts in unknown.items() if texts}
 
 
-def _recode(
-    con: duckdb.DuckDBPyConnection, intake: Intake, name: str, left: list[tuple[str, int]]
-) -> dict[str, int]:
+def _recode(con: duckdb.DuckDBPyConnection, intake: Intake, name: str, left: list[tuple[str, int]]) -> dict[str, int]:
     texts = [text for text, _ in left]
     known: dict[str, str | None] = {**cells.known_texts(name, texts)}
     known |= {text: None for text in texts if cells.is_nothing(text)}
     codes = pa.array([known.get(text, schema.UNKNOWN) for text in texts], pa.string())
     con.register("ik_meant", pa.table({"text": pa.array(texts, pa.string()), "code": codes}))
     kept = f"concat_ws('; ', unrecognised, {lit(f'{name}: ')} || {name})"
-    con.execute(
+    run(
+        con,
         f"update ik_staging set {name} = m.code, "
         f"unrecognised = case when m.code = '{schema.UNKNOWN}' then {kept} else unrecognised end "
-        f"from ik_meant m where _ik_file = {intake.number} and {name} = m.text"
+        f"from ik_meant m where _ik_file = {intake.number} and {name} = m.text",
     )
     con.unregister("ik_meant")
     return {text: count for text, count in left if text not in known}

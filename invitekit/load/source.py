@@ -61,7 +61,8 @@ class Source:
         if found is None:
             return None
         try:
-            return dt.datetime(*map(int, found.groups()))  # noqa: DTZ001 - naive UTC, like every time here
+            year, month, day = map(int, found.groups())
+            return dt.datetime(year, month, day)  # noqa: DTZ001 - naive UTC, like every time here
         except ValueError:
             return None
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 from invitekit import schema
 from invitekit.errors import SourceError
 from invitekit.load import cells, times
-from invitekit.load.cells import ident, lit
 from invitekit.load.headers import Headers
+from invitekit.load.sql import ident, insert, lit, one, rows, run
 from invitekit.load.tables import ROW, Table
 
 READ = tuple(c for c in schema.RECORD if c.name not in schema.DERIVED)
@@ -44,13 +44,15 @@ def create(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> None:
     columns = [f"{ident(c.name)} {kinds.get(c.kind, 'varchar')}" for c in READ]
     columns += [f"{ident(raw_column(name))} varchar" for name in TIMES]
     columns += [f"{ident(name)} varchar" for name in extra_names(intakes)]
-    con.execute(
+    run(
+        con,
         f"create table ik_staging (_ik_file integer, {ROW} bigint, {', '.join(columns)}, "
-        "unrecognised varchar, _ik_column varchar, _ik_reason varchar)"
+        "unrecognised varchar, _ik_column varchar, _ik_reason varchar)",
     )
-    con.execute(
+    run(
+        con,
         "create table ik_files (number integer, name varchar, first_rowid bigint, first_row bigint, "
-        "snapshot_at timestamp)"
+        "snapshot_at timestamp)",
     )
     con.execute(
         'create table ik_rejects (source_file varchar, source_row bigint, "column" varchar, reason varchar, '
@@ -80,7 +82,7 @@ def take_in(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> None:
     """
     intake.first_rowid = _count(con)
     for macro in cells.macros(intake.table.white):
-        con.execute(macro)
+        run(con, macro)
     if intake.table.careful is not None and not _quickly(con, intake, zone):
         intake.table = intake.table.careful()
         intake.forms.clear()
@@ -92,19 +94,14 @@ def take_in(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> None:
 
 
 def _count(con: duckdb.DuckDBPyConnection) -> int:
-    return int(_one(con, "select count(*) from ik_staging"))
-
-
-def _one(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = con.execute(query).fetchone()
-    return 0 if row is None or row[0] is None else int(row[0])
+    return one(con, "select count(*) from ik_staging")
 
 
 def _quickly(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> bool:
     """Read with DuckDB alone; keep it only if rows and line breaks inside cells add up to the lines."""
     with ThreadPoolExecutor(1) as pool:
         lines = pool.submit(intake.table.count_lines or int)
-        con.begin()
+        run(con, "begin")
         try:
             _insert(con, intake, zone)
             rows = _count(con) - intake.first_rowid
@@ -112,7 +109,7 @@ def _quickly(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> bool:
         except duckdb.Error:
             # Ragged, badly quoted or not UTF-8: DuckDB's message would quote the row.
             proven = False
-        con.execute("commit" if proven else "rollback")
+        run(con, "commit" if proven else "rollback")
     return proven
 
 
@@ -123,10 +120,9 @@ def _inner_breaks(con: duckdb.DuckDBPyConnection, intake: Intake) -> int:
         f"sum(case when contains({t}, chr(10)) then strlen({t}) - strlen(replace({t}, chr(10), '')) else 0 end)"
         for t in texts
     ]
-    return _one(
+    return one(
         con,
-        f"select {' + '.join(f'coalesce({b}, 0)' for b in breaks)} from ik_staging "
-        f"where rowid >= {intake.first_rowid}",
+        f"select {' + '.join(f'coalesce({b}, 0)' for b in breaks)} from ik_staging where rowid >= {intake.first_rowid}",
     )
 
 
@@ -138,7 +134,7 @@ def _insert(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> None:
         if rest is not None:
             con.register("_ik_source", rest)
         names, values = _columns(intake, zone)
-        con.execute(f"insert into ik_staging ({', '.join(names)}) select {', '.join(values)} from {table.scan}")
+        run(con, f"insert into ik_staging ({', '.join(names)}) select {', '.join(values)} from {table.scan}")
     except duckdb.Error as error:
         if table.careful is not None:
             raise
@@ -155,7 +151,7 @@ def _peek(con: duckdb.DuckDBPyConnection, table: Table) -> pa.Table | pa.RecordB
         if frame is not None:
             con.register("_ik_source", frame)
         return frame
-    first = [batch for batch in islice(frame, 1)]
+    first = list(islice(frame, 1))
     con.register("_ik_source", pa.Table.from_batches(first, schema=frame.schema))
     return pa.RecordBatchReader.from_batches(frame.schema, chain(first, frame))
 
@@ -163,7 +159,8 @@ def _peek(con: duckdb.DuckDBPyConnection, table: Table) -> pa.Table | pa.RecordB
 def _unreadable(table: Table, error: duckdb.Error) -> SourceError:
     kind = type(error).__name__.removesuffix("Exception")
     return SourceError(
-        f"'{table.name}' cannot be read to its end ({kind}).", hint="it may be truncated or damaged: export it again."
+        f"'{table.name}' cannot be read to its end ({kind}).",
+        hint="it may be truncated or damaged: export it again.",
     )
 
 
@@ -173,12 +170,15 @@ def _look_ahead(con: duckdb.DuckDBPyConnection, intake: Intake) -> None:
     if not wanted:
         return
     picked = ", ".join(f"c{p}::varchar as c{p}" for p in wanted)
-    con.execute(f"create or replace temp table ik_ahead as select {picked} from {intake.table.scan} limit {SAMPLE}")
+    run(
+        con,
+        f"create or replace temp table ik_ahead as select {picked} from {intake.table.scan} limit {SAMPLE}",
+    )
     for position, name in wanted.items():
         if name in CODES:
-            found = con.execute(
-                f"select c{position} from ik_ahead where c{position} is not null group by 1 order by count(*) desc"
-            ).fetchall()
+            found = rows(
+                con, f"select c{position} from ik_ahead where c{position} is not null group by 1 order by count(*) desc"
+            )
             intake.codes[name] = cells.known_texts(name, [row[0] for row in found])
         else:
             intake.forms[name] = _main_form(con, f"c{position}")
@@ -186,7 +186,7 @@ def _look_ahead(con: duckdb.DuckDBPyConnection, intake: Intake) -> None:
 
 def _main_form(con: duckdb.DuckDBPyConnection, raw: str) -> str | None:
     counts = ", ".join(f"count(try_strptime({raw}, {lit(form)}))" for form in times.FORMS.values())
-    row = con.execute(f"select {counts} from ik_ahead").fetchone() or ()
+    row = rows(con, f"select {counts} from ik_ahead")[0]
     best = max(zip(row, times.FORMS.values(), strict=True), key=lambda pair: pair[0])
     return best[1] if best[0] else None
 
@@ -225,26 +225,27 @@ def _as_varchar(table: Table, position: int) -> str:
     kind, raw = table.column_type(position), f"c{position}"
     if kind in ("DOUBLE", "FLOAT"):
         # A mobile that went through a spreadsheet or pandas is a float: 13800001111.0.
-        return f"case when {raw} = floor({raw}) and abs({raw}) < 1e18 then {raw}::bigint::varchar else {raw}::varchar end"
+        return (
+            f"case when {raw} = floor({raw}) and abs({raw}) < 1e18 then {raw}::bigint::varchar else {raw}::varchar end"
+        )
     return raw if kind == "VARCHAR" else f"{raw}::varchar"
 
 
 def _refuse_unread(con: duckdb.DuckDBPyConnection, intake: Intake) -> None:
-    rows = [
+    refused = [
         (intake.table.name, r.number, None, r.reason, r.content.encode("utf-8", "backslashreplace").decode())
         for r in intake.table.refused
     ]
-    if rows:
-        con.executemany("insert into ik_rejects values (?, ?, ?, ?, ?)", rows)
+    insert(con, "ik_rejects", refused)
 
 
 def refuse(con: duckdb.DuckDBPyConnection, intake: Intake, condition: str, column: str | None, reason: str) -> int:
     """Mark this source's rows that meet a condition as refused, with the column and the reason; count them."""
     where = f"_ik_file = {intake.number} and _ik_reason is null and ({condition})"
-    count = _one(con, f"select count(*) from ik_staging where {where}")
+    count = one(con, f"select count(*) from ik_staging where {where}")
     if count:
         shown = "null" if column is None else lit(column)
-        con.execute(f"update ik_staging set _ik_column = {shown}, _ik_reason = {lit(reason)} where {where}")
+        run(con, f"update ik_staging set _ik_column = {shown}, _ik_reason = {lit(reason)} where {where}")
     return count
 
 
@@ -260,13 +261,12 @@ def set_aside(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> None
     texts = {n: f"s.{ident(n)}::varchar" for n in names}
     texts |= {n: f"coalesce(s.{raw_column(n)}, s.{n}::varchar)" for n in TIMES}
     pairs = [f"{lit(n)}: {text}" for n, text in texts.items()]
-    rows = con.execute(
+    refused = rows(
+        con,
         f"select f.name, {source_row()}, s._ik_column, s._ik_reason, {{{', '.join(pairs)}}} "
-        "from ik_staging s join ik_files f on f.number = s._ik_file where s._ik_reason is not null"
-    ).fetchall()
-    refused = [(*row[:4], _filled(row[4])) for row in rows]
-    if refused:
-        con.executemany("insert into ik_rejects values (?, ?, ?, ?, ?)", refused)
+        "from ik_staging s join ik_files f on f.number = s._ik_file where s._ik_reason is not null",
+    )
+    insert(con, "ik_rejects", [(*row[:4], _filled(row[4])) for row in refused])
 
 
 def _filled(cells_by_name: dict[str, str | None]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from invitekit import schema
 from invitekit.load.messages import MessageFinding
-from invitekit.load.settle import DateFinding
+from invitekit.load.settle import ASSUMED, DateFinding
 
 _PRIVATE = re.compile(r"\S*@\S*|\+?\d[\d\s()-]{4,}\d|\d{5,}")
 
@@ -130,13 +130,12 @@ class Summary:
         ]
 
     def _times(self) -> list[str]:
-        said = []
-        for d in self.dates:
-            if d.evidence.undecided and d.decided_by and d.decided_by.startswith("nothing"):
-                said.append(
-                    f"{d.file}, {d.column}: {d.evidence.either:,} times can be read in two ways; read {d.order}. "
-                    "Say day_first=True or False to be sure."
-                )
+        said = [
+            f"{d.file}, {d.column}: {d.evidence.either:,} times can be read in two ways; read {d.order}. "
+            "Say day_first=True or False to be sure."
+            for d in self.dates
+            if d.evidence.undecided and d.decided_by == ASSUMED
+        ]
         without = sum(d.without_offset for d in self.dates)
         if without:
             said.append(f"{without:,} times name no offset and were read as {self.time_zone}.")
@@ -161,7 +160,7 @@ class Summary:
 def show_text(text: str) -> str:
     """Show a free text without what could be a person's address or number."""
     shown = _PRIVATE.sub("…", text)
-    return shown if len(shown) <= 120 else shown[:119] + "…"  # noqa: PLR2004 - a line
+    return shown if len(shown) <= 120 else shown[:119] + "…"
 
 
 def _most(texts: Mapping[str, int]) -> list[tuple[str, int]]:

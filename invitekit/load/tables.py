@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from invitekit.errors import SourceError
 from invitekit.load import text
-from invitekit.load.cells import ident, lit
 from invitekit.load.rows import Refused, Row, as_object, read_delimited, read_json_lines
 from invitekit.load.source import Source
+from invitekit.load.sql import ident, lit
 from invitekit.load.text import Wishes
 
 ROW = "_ik_row"
@@ -188,10 +188,11 @@ def _sheet_table(source: Source, sheet: pa.Table, header: int, wishes: Wishes) -
 def _open_parquet(source: Source, wishes: Wishes) -> Table:
     scan = f"read_parquet({lit(str(source.path))})"
     try:
-        described = duckdb.connect().execute(f"describe from {scan}").fetchall()  # noqa: S608 - a quoted path
+        described = duckdb.connect().execute(f"describe from {scan}").fetchall()
     except duckdb.Error:
         raise SourceError(
-            f"'{source.name}' is truncated or damaged: no Parquet footer can be read.", hint="export it again."
+            f"'{source.name}' is truncated or damaged: no Parquet footer can be read.",
+            hint="export it again.",
         ) from None
     headers = tuple(row[0] for row in described)
     text.require(wishes.required, headers, wishes.columns, source.name)

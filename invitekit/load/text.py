@@ -174,8 +174,8 @@ def _is_utf8(line: bytes) -> bool:
 def _is_chinese(text: bytes) -> bool:
     """Tell GB18030 from Western 8-bit text, which GB18030 decodes into rare characters."""
     decoded = text.decode("gb18030", errors="replace")
-    wide = [c for c in decoded if ord(c) > 0x7F]  # noqa: PLR2004 - ASCII
-    common = sum(1 for c in wide if min(c.encode("gb18030", errors="replace")) >= 0xA1)  # noqa: PLR2004 - GB 2312
+    wide = [c for c in decoded if ord(c) > 0x7F]
+    common = sum(1 for c in wide if min(c.encode("gb18030", errors="replace")) >= 0xA1)
     return bool(wide) and "\ufffd" not in wide[:-1] and common >= len(wide) * _COMMON_HANZI
 
 

@@ -117,9 +117,9 @@ def weigh(texts: Iterable[tuple[str, int]]) -> Evidence:
         if found is None:
             continue
         first, second = int(found[1]), int(found[2])
-        day += count * (first > 12 >= second)  # noqa: PLR2004 - months
-        month += count * (second > 12 >= first)  # noqa: PLR2004 - months
-        either += count * (first <= 12 and second <= 12)  # noqa: PLR2004 - months
+        day += count * (first > 12 >= second)
+        month += count * (second > 12 >= first)
+        either += count * (first <= 12 and second <= 12)
     return Evidence(day, month, either)
 
 
@@ -159,7 +159,8 @@ def _assemble(date: tuple[str, str, str], rest: list[str | None], form: str, zon
     micro = int((fraction or "0")[:6].ljust(6, "0"))
     clock = _hour(int(hour or 0), half)
     try:
-        value = dt.datetime(*map(int, date), clock, int(minute or 0), int(second or 0), micro)  # noqa: DTZ001
+        year, month, day = map(int, date)
+        value = dt.datetime(year, month, day, clock, int(minute or 0), int(second or 0), micro)  # noqa: DTZ001
     except ValueError:
         return None
     form += _clock_form(hour, second, fraction, half)
@@ -173,7 +174,7 @@ def _assemble(date: tuple[str, str, str], rest: list[str | None], form: str, zon
 def _hour(hour: int, half: str | None) -> int:
     if half is None:
         return hour
-    if not 1 <= hour <= 12:  # noqa: PLR2004 - a clock face
+    if not 1 <= hour <= 12:
         return -1
     return hour % 12 + 12 * (half.lower() == "pm")
 

@@ -1,0 +1,42 @@
+"""Ask DuckDB: quoting, and queries whose result is drained before the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+
+def lit(text: str) -> str:
+    """Quote a text as an SQL literal."""
+    return "'" + text.replace("'", "''").replace("\0", "") + "'"
+
+
+def ident(name: str) -> str:
+    """Quote a name as an SQL identifier."""
+    return '"' + name.replace('"', '""').replace("\0", "") + '"'
+
+
+def run(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Run a statement to its end; give the count of rows it changed, if it changes any."""
+    found = con.execute(query).fetchall()
+    return int(found[0][0]) if found and isinstance(found[0][0], int) else 0
+
+
+def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """Give all rows of a query."""
+    return con.execute(query).fetchall()
+
+
+def one(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Give the one number that a query asks for; null is 0."""
+    found = con.execute(query).fetchall()
+    return int(found[0][0] or 0)
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, values: Sequence[Sequence[Any]]) -> None:
+    """Insert rows, none included."""
+    if values:
+        marks = ", ".join("?" * len(values[0]))
+        con.executemany(f"insert into {table} values ({marks})", values)
