@@ -55,11 +55,10 @@ clean: ## remove environments, caches and builds; never data/ or out/
 .venv/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "invitekit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	@$(PYTHON) -m venv --clear .uv >/dev/null 2>&1 || \
 		{ echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@echo "Setting up .venv: about a minute the first time ..."
+	@echo "Setting up .venv: about a minute and 1.5 GB the first time ..."
 	@rm -f $@
-	@$(PYTHON) -m venv .uv
 	@if .uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
 		then $(MAKE) --no-print-directory .with-uv; \
 		else echo "uv is not to be had here: going on with pip, which takes longer."; $(MAKE) --no-print-directory .with-pip; fi

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,14 @@ _SHOWN_WIDTH = 60
 _TOO_LONG = -2
 
 
-def write(records: duckdb.DuckDBPyRelation, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def write(
+    records: duckdb.DuckDBPyRelation,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    spreadsheet_safe: bool = True,
+    finish: Callable[[Path], None] | None = None,
+) -> Path:
     """Write a relation to a file by its extension, readable by its owner only.
 
     Everything is written into a private folder beside the target, synced, and only then given
@@ -31,9 +38,11 @@ def write(records: duckdb.DuckDBPyRelation, path: str | os.PathLike[str], *, ove
 
     Args:
         records: A DuckDB relation of plain columns.
-        path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``. In CSV a text that a spreadsheet
-            would run as a formula gets a leading apostrophe, which ``load`` takes off again.
+        path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
         overwrite: Replace a file of that name.
+        spreadsheet_safe: In CSV, give a text that a spreadsheet would run as a formula a leading
+            apostrophe, which ``load`` takes off again.
+        finish: Called with the finished file before it gets its name.
 
     Returns:
         The path written.
@@ -44,7 +53,10 @@ def write(records: duckdb.DuckDBPyRelation, path: str | os.PathLike[str], *, ove
     target = check_target(path, overwrite=overwrite)
     try:
         with _beside(target) as part:
-            WRITERS[target.suffix.lower()](records, part)
+            kind = target.suffix.lower()
+            WRITERS[kind](_safe(records) if kind == ".csv" and spreadsheet_safe else records, part)
+            if finish is not None:
+                finish(part)
             _publish(part, target, overwrite=overwrite)
     except (OSError, duckdb.IOException) as error:
         reason = getattr(error, "strerror", None) or "the disk refused it"
@@ -55,11 +67,16 @@ def write(records: duckdb.DuckDBPyRelation, path: str | os.PathLike[str], *, ove
     return target
 
 
-def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+def check_target(path: str | os.PathLike[str], *, overwrite: bool, sources: Iterable[Path] = ()) -> Path:
     """Refuse a target that could not be written, before any work is done for it.
 
+    Args:
+        path: The target.
+        overwrite: Whether a file of that name may be replaced.
+        sources: Files that are read; none of them is ever written over.
+
     Raises:
-        OutputError: Unknown extension, missing folder, an existing file, or no right to write.
+        OutputError: Unknown extension, missing folder, an existing file, no right to write, or a source.
     """
     target = Path(path)
     if target.suffix.lower() not in WRITERS:
@@ -67,12 +84,14 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
             f"'{target.name}' has no extension that can be written here.",
             hint=f"use one of {' '.join(WRITERS)}.",
         )
+    if any(target.exists() and target.samefile(source) for source in sources):
+        raise OutputError(f"'{target.name}' is a source of this very run.", hint="name another file.")
     if not target.parent.is_dir():
         raise OutputError(f"The folder of '{target.name}' does not exist.", hint="create it first.")
     if target.is_dir():
         raise OutputError(f"'{target.name}' is a folder.", hint="name a file in it.")
     if target.exists() and not overwrite:
-        raise OutputError(f"'{target.name}' exists already.", hint="say --overwrite (overwrite=True), or name another.")
+        raise OutputError(f"'{target.name}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
     if not os.access(target.parent, os.W_OK):
         raise OutputError(f"The folder of '{target.name}' cannot be written to.", hint="check its permissions.")
     return target
@@ -106,21 +125,19 @@ def _write_parquet(records: duckdb.DuckDBPyRelation, part: Path) -> None:
 
 
 def _write_csv(records: duckdb.DuckDBPyRelation, part: Path) -> None:
-    safe = [
-        f"{_safe(name)} as {_quoted(name)}" if str(kind) == "VARCHAR" else _quoted(name)
-        for name, kind in zip(records.columns, records.types, strict=True)
-    ]
-    records.project(", ".join(safe)).to_csv(str(part), header=True, use_tmp_file=False)
+    records.to_csv(str(part), header=True, use_tmp_file=False)
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _safe(name: str) -> str:
-    text = _quoted(name)
+def _safe(records: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Put an apostrophe before every text that a spreadsheet would run."""
     starts = ", ".join(f"chr({ord(sign)})" for sign in FORMULA_STARTS)
-    return f"case when {text}[1] in ({starts}) then '''' || {text} else {text} end"
+    columns = []
+    for name, kind in zip(records.columns, records.types, strict=True):
+        quoted = '"' + name.replace('"', '""') + '"'
+        if str(kind) == "VARCHAR":
+            quoted = f"case when {quoted}[1] in ({starts}) then '''' || {quoted} else {quoted} end as {quoted}"
+        columns.append(quoted)
+    return records.project(", ".join(columns))
 
 
 def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:

@@ -1,4 +1,4 @@
-"""The same verbs on the command line: check, annotate, sample, lab."""
+"""The same verbs on the command line: check, annotate, sample, lab, app."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ app.command("check")(commands.check)
 app.command("annotate")(commands.annotate)
 app.command("sample")(commands.sample)
 app.command("lab")(commands.lab)
+app.command("app")(commands.app)
 
 _TRACEBACK = "INVITEKIT_TRACEBACK"
 

@@ -37,10 +37,9 @@ def check(
     With -o, the refused rows are written with file, row, column and reason. They hold personal data.
     """
     from invitekit.cli import say
-    from invitekit.write import check_target, write
+    from invitekit.write import write
 
-    if output is not None:
-        check_target(output, overwrite=overwrite)
+    _check_output(output, sources, overwrite=overwrite)
     loaded = _load(sources, column, snapshot, time_zone, day_first, encoding, messages, messages_key, catalogue)
     if output is not None:
         write(loaded.rejects, output, overwrite=overwrite)
@@ -77,11 +76,10 @@ def annotate(
     from invitekit.annotate import annotate as annotate_records
     from invitekit.catalogue import read_catalogue
     from invitekit.cli import say
-    from invitekit.write import check_target, write
+    from invitekit.write import write
 
     moment = o.parse_time(as_of, "--as-of")
-    if output is not None:
-        check_target(output, overwrite=overwrite)
+    _check_output(output, sources, overwrite=overwrite)
     loaded = _load(sources, column, snapshot, time_zone, day_first, encoding, messages, messages_key, catalogue)
     known = read_catalogue(*(catalogue or []))
     annotated = annotate_records(loaded.records, as_of=moment, catalogue=known, language=_language(language))
@@ -129,17 +127,25 @@ def sample(
         say.line(f"  {name}")
 
 
-def lab(
-    folder: Annotated[Path, typer.Argument(help="The folder with notebooks.")] = Path("notebooks"),
-) -> None:
+def app(folder: o.Notebooks = Path("notebooks")) -> None:
+    """Open the notebooks as a page: one at a time, without side bars."""
+    _open_lab(folder, "/doc/tree/1_explore_failures.ipynb")
+
+
+def lab(folder: o.Notebooks = Path("notebooks")) -> None:
     """Open the notebooks in JupyterLab."""
+    _open_lab(folder, "/lab")
+
+
+def _open_lab(folder: Path, url: str) -> None:
     beside = Path(sys.executable).with_name("jupyter-lab")
     program = str(beside) if beside.exists() else shutil.which("jupyter-lab")
     if program is None:
         raise ArgumentError("JupyterLab is not installed.", hint="install invitekit[lab], or run 'make setup'.")
     if not folder.is_dir():
         raise ArgumentError(f"There is no folder '{folder}'.", hint="name the folder with the notebooks.")
-    os.execv(program, [program, f"--ServerApp.root_dir={folder.resolve()}"])  # noqa: S606 - a program found beside us
+    words = [program, f"--ServerApp.root_dir={folder.resolve()}", f"--LabApp.default_url={url}"]
+    os.execv(program, words)  # noqa: S606 - a program found beside us
 
 
 def _load(
@@ -157,6 +163,14 @@ def _load(
             sources, columns=columns, snapshot_at=at, time_zone=time_zone, day_first=day_first, encoding=encoding,
             messages=messages, messages_key=messages_key, catalogue=known, progress=tick,
         )  # fmt: skip
+
+
+def _check_output(output: Path | None, sources: list[str], *, overwrite: bool) -> None:
+    from invitekit.load.source import find_sources
+    from invitekit.write import check_target
+
+    if output is not None:
+        check_target(output, overwrite=overwrite, sources=[s.path for s in find_sources(sources)])
 
 
 def _language(language: str) -> Any:

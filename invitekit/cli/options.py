@@ -46,6 +46,8 @@ Catalogues = Annotated[
 ]
 Language = Annotated[str, typer.Option("--language", help="Of cause and advice: en or zh.")]
 
+Notebooks = Annotated[Path, typer.Argument(help="The folder with notebooks.")]
+
 
 def parse_time(text: str | None, option: str) -> dt.datetime | None:
     """Read an option's date or time; without an offset it is UTC.

@@ -1,0 +1,27 @@
+"""Measure this project against the bare engine, in one run: python -m benchmarks [NAME ...] [--rows N]."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmarks import spine
+
+BENCHES = {"start": spine.start, "spine": spine.load_and_annotate, "out-of-core": spine.out_of_core}
+
+
+def main() -> None:
+    """Run the named benchmarks, or all of them, in a folder of their own."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help=", ".join(BENCHES))
+    parser.add_argument("--rows", type=int, help="rows, where a benchmark takes a number")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="invitekit-bench-") as folder:
+        for name in given.names or BENCHES:
+            print(f"== {name}", flush=True)
+            BENCHES[name](Path(folder), given.rows)
+
+
+if __name__ == "__main__":
+    main()

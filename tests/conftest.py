@@ -1,0 +1,175 @@
+"""What the tests share: parts of the machine that may be missing, and three engines behind one fixture."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import narwhals.stable.v2 as nw
+import polars as pl
+import pytest
+
+from invitekit import schema
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OLDEST_JAVA = 17
+
+
+@cache
+def find_chromium() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
+
+
+@cache
+def find_java() -> str | None:
+    """Give the Java that Spark would start, where it is new enough."""
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if java is None or shutil.which(java) is None:
+        return None
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
+    version = re.search(r'version "(\d+)', said)
+    return java if version and int(version[1]) >= OLDEST_JAVA else None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the machine that tests of one marker cannot run without."""
+
+    name: str
+    find: Callable[[], str | None]
+    remedy: str
+
+    @property
+    def absence(self) -> str:
+        return f"{self.name} is missing ({self.remedy})"
+
+
+PARTS = {
+    "browser": Part("Chromium", find_chromium, "apt install chromium"),
+    "spark": Part(f"Java {OLDEST_JAVA} or newer", find_java, "apt install default-jre-headless"),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose part of the machine is missing; in CI nothing may be missing, so it fails."""
+    for marker, part in PARTS.items():
+        if item.get_closest_marker(marker) and part.find() is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(part.absence, pytrace=False)
+            pytest.skip(part.absence)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line each which part was missing, and how long Spark took to start."""
+    stats = terminalreporter.stats
+    for part in PARTS.values():
+        left = [
+            r for kind in ("skipped", "failed", "error") for r in stats.get(kind, []) if part.absence in str(r.longrepr)
+        ]
+        if left:
+            terminalreporter.write_line(f"NOT RUN: {len(left)} tests, because {part.absence}.", yellow=True)
+    for report in stats.get("passed", []):
+        for name, seconds in report.user_properties:
+            if name == "spark_start_seconds":
+                terminalreporter.write_line(f"Spark took {seconds:.1f} s to start.")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path; a test that asks for it carries the marker ``browser``."""
+    path = find_chromium()
+    assert path, PARTS["browser"].absence
+    return path
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One engine: call it with columns or a Polars frame to get a native frame of its own.
+
+    Times are UTC without an offset. A column of nulls only takes its type from the schema, else text.
+    """
+
+    name: str
+    from_polars: Callable[[pl.DataFrame], Any]
+
+    def __call__(self, data: Mapping[str, Any] | pl.DataFrame) -> Any:
+        frame = pl.DataFrame(data)
+        nulls = [pl.col(name).cast(_type_of(name)) for name, kind in frame.schema.items() if kind == pl.Null]
+        return self.from_polars(frame.with_columns(nulls))
+
+    def to_polars(self, native: Any) -> pl.DataFrame:
+        """Bring a result back; no engine promises the order of its rows."""
+        frame: pl.DataFrame = nw.from_native(native).lazy().collect("polars").to_native()
+        return frame
+
+
+def _type_of(name: str) -> pl.DataType:
+    kinds: dict[str, pl.DataType] = {"time": pl.Datetime("us"), "integer": pl.Int64()}
+    column = schema.BY_NAME.get(name)
+    return kinds.get(column.kind, pl.String()) if column else pl.String()
+
+
+@pytest.fixture(params=["polars", "duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn: ``frame = engine({...})``, then ``engine.to_polars(result)``."""
+    name = request.param
+    if name == "polars":
+        yield Engine(name, lambda frame: frame)
+    elif name == "duckdb":
+        with duckdb.connect() as connection:
+            yield Engine(name, lambda frame: connection.from_arrow(frame.to_arrow()))
+    else:
+        spark = request.getfixturevalue("spark")
+        yield Engine(name, lambda frame: _without_zone(spark.createDataFrame(frame.to_arrow())))
+
+
+def _without_zone(frame: DataFrame) -> DataFrame:
+    """Make Spark's times naive: as it is set up by default, it reads Arrow's naive times as instants."""
+    times = [name for name, kind in frame.dtypes if kind == "timestamp"]
+    return frame.withColumns({name: frame[name].cast("timestamp_ntz") for name in times})
+
+
+@pytest.fixture(scope="session")
+def spark(_started_spark: tuple[SparkSession, float]) -> SparkSession:
+    """One local Spark for all tests; who asks for it carries the marker ``spark``."""
+    return _started_spark[0]
+
+
+@pytest.fixture(scope="session")
+def spark_start_seconds(_started_spark: tuple[SparkSession, float]) -> float:
+    return _started_spark[1]
+
+
+@pytest.fixture(scope="session")
+def _started_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SparkSession, float]]:
+    began = time.perf_counter()
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - costs a second, and most runs need no Spark
+
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    settings: dict[str, bool | float | int | str | None] = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.log.level": "ERROR",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    session = SparkSession.builder.master("local[2]").appName("invitekit tests").config(map=settings).getOrCreate()
+    yield session, time.perf_counter() - began
+    session.stop()
