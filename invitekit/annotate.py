@@ -68,8 +68,8 @@ def annotate(
     frame = _with_failures(frame, catalogue or read_catalogue(), language)
     days = _calendar_days if frame.implementation.is_spark_like() else _elapsed_days
     annotated = frame.with_columns(
-        effective_status=_effective_status(moment),
-        age_days=days(nw.col("invited_at"), nw.lit(moment)),
+        effective_status=_effective_status(_as_literal(moment)),
+        age_days=days(nw.col("invited_at"), _as_literal(moment)),
         days_to_associate=days(nw.col("invited_at"), nw.col("associated_at")),
     )
     return cast("Frame", annotated.to_native())
@@ -148,10 +148,15 @@ def _looked_up(found: dict[str, Failure], language: Language) -> dict[str, Any]:
     }
 
 
-def _effective_status(as_of: dt.datetime) -> Any:
+def _as_literal(moment: dt.datetime) -> Any:
+    """A moment that every engine takes for the same: PySpark shifts a datetime by the machine's own zone."""
+    return nw.lit(f"{moment:%Y-%m-%d %H:%M:%S}").str.to_datetime(format="%Y-%m-%d %H:%M:%S")
+
+
+def _effective_status(as_of: Any) -> Any:
     """An email invitation past its life is expired, whatever its label says [assumed: labels go stale]."""
     ends = nw.coalesce(nw.col("expires_at"), nw.col("invited_at") + nw.lit(EMAIL_LIFE))
-    over = (nw.col("status") == "invited") & (nw.col("invitation_method") == "email") & (ends <= nw.lit(as_of))
+    over = (nw.col("status") == "invited") & (nw.col("invitation_method") == "email") & (ends <= as_of)
     return nw.when(over).then(nw.lit("expired")).otherwise(nw.col("status"))
 
 

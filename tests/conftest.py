@@ -23,6 +23,10 @@ from invitekit import schema
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+# A library that takes a naive time for the machine's own would go unseen on a machine in UTC.
+os.environ["TZ"] = "Asia/Shanghai"
+time.tzset()
+
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_JAVA = 17
 

@@ -115,8 +115,7 @@ def portal_differences(failures: Iterable[Failure]) -> list[str]:
     return [
         f"{code}: {field}"
         for code, field, text in texts
-        if (text and hashlib.sha256(text.encode()).hexdigest()[:12])
-        != PORTAL_DIGESTS[code][PORTAL_FIELDS.index(field)]
+        if (text and hashlib.sha256(text.encode()).hexdigest()[:12]) != PORTAL_DIGESTS[code][PORTAL_FIELDS.index(field)]
     ]
 
 

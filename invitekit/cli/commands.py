@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,6 +77,7 @@ def annotate(
     from invitekit.annotate import annotate as annotate_records
     from invitekit.catalogue import read_catalogue
     from invitekit.cli import say
+    from invitekit.progress import tally
     from invitekit.write import write
 
     moment = o.parse_time(as_of, "--as-of")
@@ -85,12 +87,12 @@ def annotate(
     annotated = annotate_records(loaded.records, as_of=moment, catalogue=known, language=_language(language))
     if output is not None:
         write(annotated, output, overwrite=overwrite)
-    tallies = say.tallies(annotated, known, _language(language))
+    found = tally(annotated)
     if as_json:
-        say.json_line(say.summary_json(loaded.summary) | say.tallies_json(tallies) | _written(output))
+        say.json_line(say.summary_json(loaded.summary) | asdict(found) | _written(output))
         return
     say.headline(loaded.summary)
-    say.tables(tallies)
+    say.tables(found, known, _language(language))
     _say_written(output, "The annotated records")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-import narwhals.stable.v2 as nw
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -19,22 +19,16 @@ from invitekit import schema
 from invitekit.catalogue import Catalogue, Language
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
+from invitekit.progress import Tally
 
-_OUT = Console(highlight=False, soft_wrap=False, markup=False)
+# A pipe has no width: there, tables keep their lines whole.
+_OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MOST = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Tallies:
-    """Records by effective status, and failures by cause: (label, count) pairs, most frequent first."""
-
-    by_status: tuple[tuple[str, str, int], ...]
-    by_cause: tuple[tuple[str, str, str, int], ...]
 
 
 def line(text: str) -> None:
     """Print one line."""
-    _OUT.print(text)
+    _OUT.print(text, soft_wrap=True)
 
 
 def json_line(found: dict[str, Any]) -> None:
@@ -66,10 +60,12 @@ def headline(found: Summary) -> None:
 def summary(found: Summary) -> None:
     """Print all that was understood of the sources."""
     headline(found)
-    files = _table("Source", "Read as", "Rows read", "Records", "Rejects", "Snapshot")
+    files = _table("Source", "Read as", "Rows", "Records", "Rejects", "Snapshot")
     for f in found.files:
-        how = " ".join(filter(None, [f.format, f.encoding, f"'{f.delimiter}'" if f.delimiter else None]))
-        when = f"{f.snapshot_at:%Y-%m-%d} ({f.snapshot_from})" if f.snapshot_at else f.snapshot_from or "not known"
+        how = " ".join(
+            filter(None, [f.format, f.encoding, f"'{f.delimiter}'" if f.delimiter not in (None, ",") else None])
+        )
+        when = f"{f.snapshot_at:%Y-%m-%d}" if f.snapshot_at else f.snapshot_from or "not known"
         files.add_row(f.name, how, f"{f.rows_read:,}", f"{f.records:,}", f"{f.rejects:,}", when)
     _OUT.print(files)
     _print_headers(found)
@@ -93,11 +89,16 @@ def _print_headers(found: Summary) -> None:
 
 
 def _print_dates(found: Summary) -> None:
-    table = _table("Time column", "Source", "Forms (cells)", "Day and month", "No offset", "Unreadable")
-    for d in found.dates:
-        forms = ", ".join(f"{form} ({count:,})" for form, count in sorted(d.forms.items(), key=lambda f: -f[1]))
-        order = f"{d.order}, by {d.decided_by}" if d.order else "no question"
-        table.add_row(d.column, d.file, forms or "empty", order, f"{d.without_offset:,}", f"{d.unreadable:,}")
+    """Print one row a time column, over all sources; where sources differ in order, each is named."""
+    table = _table("Time column", "Forms (cells)", "Day and month", "No offset", "Unreadable")
+    for name in dict.fromkeys(d.column for d in found.dates):
+        same = [d for d in found.dates if d.column == name]
+        forms: Counter[str] = sum((Counter(d.forms) for d in same), Counter())
+        orders = {(d.order, d.decided_by): d.file for d in same if d.order}
+        said = [f"{order}, by {by}" + f" ({file})" * (len(same) > 1) for (order, by), file in orders.items()]
+        shown = ", ".join(f"{form} ({count:,})" for form, count in forms.most_common())
+        without, unreadable = sum(d.without_offset for d in same), sum(d.unreadable for d in same)
+        table.add_row(name, shown or "empty", "; ".join(said) or "no question", f"{without:,}", f"{unreadable:,}")
     _OUT.print(table)
 
 
@@ -122,62 +123,36 @@ def summary_json(found: Summary) -> dict[str, Any]:
     }
 
 
-def tallies(annotated: Any, known: Catalogue, language: Language) -> Tallies:
-    """Count annotated records by effective status, and the failed ones by cause."""
-    keys = ["effective_status", "failure_code"]
-    frame = nw.from_native(annotated).lazy().group_by(*keys).agg(nw.len().alias("n"))
-    rows = frame.collect("pyarrow").rows()
-    status: dict[str, int] = {}
-    cause: dict[str, int] = {}
-    for name, code, count in rows:
-        status[name] = status.get(name, 0) + count
-        if name == "association_failed":
-            cause[code] = cause.get(code, 0) + count
-    labels = {value.code: value.zh if language == "zh" else value.en for value in schema.STATUSES}
-    acts = {value.code: value.zh if language == "zh" else value.en for value in schema.WHO_ACTS}
-    failures = {code: known.by_code(code) for code in cause}
-    return Tallies(
-        tuple((code, labels.get(code, "Unknown"), n) for code, n in _ranked(status)),
-        tuple(
-            (code, f.cause(language) if (f := failures[code]) else code, acts[f.who_acts] if f else "", n)
-            for code, n in _ranked(cause)
-        ),
-    )
-
-
-def _ranked(counts: dict[str, int]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def tallies_json(found: Tallies) -> dict[str, Any]:
-    """Give the tallies as plain JSON values."""
-    return {
-        "by_status": {code: n for code, _, n in found.by_status},
-        "by_cause": {code: n for code, _, _, n in found.by_cause},
-    }
-
-
-def tables(found: Tallies) -> None:
+def tables(found: Tally, known: Catalogue, language: Language) -> None:
     """Print records by status and failures by cause, with their shares."""
-    total = sum(n for _, _, n in found.by_status)
+    labels = {value.code: value.zh if language == "zh" else value.en for value in schema.STATUSES}
+    total = sum(found.by_status.values())
     status = _table("Status today", "Records", "Share")
-    for _, label, n in found.by_status:
-        status.add_row(label, f"{n:,}", f"{n / total:.1%}")
+    for code, n in found.by_status.items():
+        status.add_row(labels.get(code, "Unknown"), f"{n:,}", f"{n / total:.1%}")
     _OUT.print(status)
-    failed = sum(n for *_, n in found.by_cause)
-    cause = _table("Why the association failed", "Who acts", "Records", "Share")
-    for _, text, acts, n in found.by_cause[:_MOST]:
-        cause.add_row(text, acts, f"{n:,}", f"{n / failed:.1%}")
-    rest = found.by_cause[_MOST:]
+    if found.by_cause:
+        _OUT.print(_causes(found.by_cause, known, language))
+
+
+def _causes(by_cause: dict[str, int], known: Catalogue, language: Language) -> Table:
+    acts = {value.code: value.zh if language == "zh" else value.en for value in schema.WHO_ACTS}
+    failed = sum(by_cause.values())
+    table = _table("Why the association failed", "Who acts", "Records", "Share")
+    for code, n in list(by_cause.items())[:_MOST]:
+        failure = known.by_code(code)
+        text, who = (failure.cause(language), acts[failure.who_acts]) if failure else (code, "")
+        table.add_row(text, who, f"{n:,}", f"{n / failed:.1%}")
+    rest = list(by_cause.values())[_MOST:]
     if rest:
-        n = sum(count for *_, count in rest)
-        cause.add_row(f"{len(rest)} other causes", "", f"{n:,}", f"{n / failed:.1%}")
-    _OUT.print(cause)
+        table.add_row(f"{len(rest)} other causes", "", f"{sum(rest):,}", f"{sum(rest) / failed:.1%}")
+    return table
 
 
 def _table(*headers: str) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for header in headers:
-        numeric = header in ("Rows read", "Records", "Rejects", "Share", "No offset", "Unreadable")
-        table.add_column(header, justify="right" if numeric else "left", overflow="fold")
+        numeric = header in ("Rows", "Records", "Rejects", "Share", "No offset", "Unreadable")
+        whole = numeric or header in ("Source", "Time column", "Column", "Snapshot")
+        table.add_column(header, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
     return table
