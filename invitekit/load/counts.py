@@ -6,15 +6,18 @@ import duckdb
 
 from invitekit import schema
 from invitekit.catalogue import Catalogue
-from invitekit.load.sql import rows
+from invitekit.load.sql import one, rows
+from invitekit.load.staging import kept, present
 from invitekit.load.summary import Masked, UnknownMessage
 
-_KEPT = "from ik_staging where _ik_reason is null"
+
+def _from(con: duckdb.DuckDBPyConnection) -> str:
+    return f"from ik_staging where {kept(con)}"
 
 
 def by_file(con: duckdb.DuckDBPyConnection) -> tuple[dict[int, int], dict[str, int]]:
     """Count records by source number and rejects by source name."""
-    records = rows(con, f"select _ik_file, count(*) {_KEPT} group by 1")
+    records = rows(con, f"select _ik_file, count(*) {_from(con)} group by 1")
     rejects = rows(con, "select source_file, count(*) from ik_rejects group by 1")
     return dict(records), dict(rejects)
 
@@ -25,25 +28,30 @@ def reject_reasons(con: duckdb.DuckDBPyConnection) -> dict[tuple[str | None, str
     return {(column, reason): count for column, reason, count in found}
 
 
-def masked(con: duckdb.DuckDBPyConnection) -> dict[str, Masked]:
+def masked(con: duckdb.DuckDBPyConnection, *, any_masks: bool) -> dict[str, Masked]:
     """Count masked values per column that may hold a person's name or contact; empty columns are left out."""
-    counted = ", ".join(f"count(*) filter (ik_masked({n})), count({n})" for n in schema.MASKABLE)
-    row = rows(con, f"select {counted} {_KEPT}")[0]
-    pairs = zip(schema.MASKABLE, row[0::2], row[1::2], strict=True)
+    names = [name for name in schema.MASKABLE if name in present(con)]
+    hidden = "count(*) filter (ik_masked({n}))" if any_masks else "0"
+    counted = ", ".join(f"{hidden.format(n=n)}, count({n})" for n in names) or "0"
+    row = rows(con, f"select {counted} {_from(con)}")[0]
+    pairs = zip(names, row[0::2], row[1::2], strict=False)
     return {name: Masked(hidden, filled) for name, hidden, filled in pairs if filled}
 
 
 def failed_without_message(con: duckdb.DuckDBPyConnection) -> int:
     """Count failed records whose file gave no message."""
-    where = "and status = 'association_failed' and failure_message is null"
-    return int(rows(con, f"select count(*) {_KEPT} {where}")[0][0])
+    empty = "and failure_message is null" if "failure_message" in present(con) else ""
+    return one(con, f"select count(*) {_from(con)} and status = 'association_failed' {empty}")
 
 
 def unknown_messages(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> tuple[UnknownMessage, ...]:
     """List the failure messages that the catalogue does not know, most frequent first."""
+    if "failure_message" not in present(con):
+        return ()
     found = rows(
         con,
-        f"select failure_message, count(*) as n {_KEPT} and failure_message is not null group by 1 order by n desc, 1",
+        f"select failure_message, count(*) as n {_from(con)} and failure_message is not null "
+        "group by 1 order by n desc, 1",
     )
     unknown: list[UnknownMessage] = []
     for text, count in found:

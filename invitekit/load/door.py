@@ -21,16 +21,18 @@ from invitekit.errors import InvitekitError, SchemaError
 from invitekit.load import counts, settle, staging
 from invitekit.load.frames import as_arrow
 from invitekit.load.headers import check_choice, map_headers
+from invitekit.load.intake import IDENTIFYING, Intake, extra_names
 from invitekit.load.messages import add_messages
 from invitekit.load.settle import DateFinding
 from invitekit.load.source import Source, find_sources
 from invitekit.load.sql import ident, insert, lit, run
-from invitekit.load.staging import IDENTIFYING, Intake
 from invitekit.load.summary import FileSummary, Summary
-from invitekit.load.tables import Table, frame_table, open_table
+from invitekit.load.table import Table
+from invitekit.load.tables import frame_table, open_table
 from invitekit.load.text import Wishes
 
-ON_DISK = 400 << 20
+_SQL_TYPES = {"text": "varchar", "code": "varchar", "time": "timestamp", "integer": "bigint"}
+ON_DISK = 1 << 30
 """Bytes of source past which the records live in a private temporary file, not in memory."""
 MEMORY_LIMIT = "1500MB"
 """What DuckDB may hold in memory once the records live on disk."""
@@ -137,7 +139,7 @@ def _read(
         time_zone=reading.zone,
         unknown_codes=unknown,
         unknown_messages=counts.unknown_messages(con, reading.catalogue),
-        masked=counts.masked(con),
+        masked=counts.masked(con, any_masks=any(i.table.masks for i in intakes)),
         reject_reasons=counts.reject_reasons(con),
         failed_without_message=counts.failed_without_message(con),
         messages=found,
@@ -169,36 +171,39 @@ def _register_files(
 
 
 def _records(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> duckdb.DuckDBPyRelation:
+    has = staging.present(con)
+    staged = {c.name: f"s.{c.name}" if c.name in has else f"null::{_SQL_TYPES[c.kind]}" for c in schema.RECORD}
+    row = staging.source_row(con)
     computed = {
-        "record_id": f"coalesce(s.record_id, {_record_id()})",
-        "snapshot_at": "coalesce(f.snapshot_at, s.snapshot_at)",
+        "record_id": f"coalesce({staged['record_id']}, {_record_id(staged, row)})",
+        "snapshot_at": f"coalesce(f.snapshot_at, {staged['snapshot_at']})",
         "source_file": "f.name",
-        "source_row": staging.source_row(),
+        "source_row": row,
     }
-    names = [column.name for column in schema.RECORD] + staging.extra_names(intakes)
-    chosen = ", ".join(f"{computed.get(n, f's.{ident(n)}')} as {ident(n)}" for n in names)
+    columns = staged | computed | {name: f"s.{ident(name)}" for name in extra_names(intakes)}
+    chosen = ", ".join(f"{value} as {ident(name)}" for name, value in columns.items())
     run(
         con,
         f"create view records as select {chosen} from ik_staging s join ik_files f on f.number = s._ik_file "
-        "where s._ik_reason is null",
+        f"where {staging.kept(con)}",
     )
     return con.table("records")
 
 
-def _record_id() -> str:
+def _record_id(staged: dict[str, str], row: str) -> str:
     """Derive an ID from the natural key, unmasked values only; else from the row itself.
 
     A masked value is shared by many customers: an ID made from it would join strangers. Such a
     record gets an ID of its own, with the letter r, that means nothing in another file.
     """
-    plain = {n: f"case when ik_masked(s.{n}) then null else s.{n} end" for n in schema.NATURAL_KEY}
+    plain = {n: f"case when ik_masked({staged[n]}) then null else {staged[n]} end" for n in schema.NATURAL_KEY}
     person = (
         f"coalesce({plain['account_name']}, {plain['email']}, "
         f"{plain['customer_full_name']} || '|' || {plain['mobile']})"
     )
-    when = "s.invitation_method, s.invited_at"
-    row = f"'r' || md5(concat_ws('|', f.name, {staging.source_row()}))"
-    return f"case when {person} is null then {row} else 'k' || md5(concat_ws('|', lower({person}), {when})) end"
+    when = f"{staged['invitation_method']}, {staged['invited_at']}"
+    own = f"'r' || md5(concat_ws('|', f.name, {row}))"
+    return f"case when {person} is null then {own} else 'k' || md5(concat_ws('|', lower({person}), {when})) end"
 
 
 def _files(

@@ -12,6 +12,7 @@ from invitekit.load import cells
 from invitekit.load.headers import Headers, map_headers
 from invitekit.load.source import find_sources
 from invitekit.load.sql import one, run
+from invitekit.load.staging import ensure
 from invitekit.load.tables import open_table
 from invitekit.load.text import Wishes
 
@@ -89,6 +90,7 @@ def _fill(con: duckdb.DuckDBPyConnection, key: str) -> MessageFinding:
         "count(distinct message) as n from ik_messages where key is not null and message is not null "
         "and not ik_masked(key) group by key",
     )
+    ensure(con, "failure_message")
     open_record = "s.status = 'association_failed' and s.failure_message is null"
     unmatched = one(
         con,

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from invitekit import schema
 from invitekit.load import cells, times
+from invitekit.load.intake import CODES, TIMES, Intake, raw_column
 from invitekit.load.sql import lit, one, rows, run
-from invitekit.load.staging import CODES, TIMES, Intake, raw_column, refuse
+from invitekit.load.staging import ensure, present, refuse
 from invitekit.load.times import Evidence, Order
 
 BATCH = 100_000
@@ -187,7 +188,7 @@ def settle_codes(con: duckdb.DuckDBPyConnection, intake: Intake) -> dict[str, di
     """
     mine = f"_ik_file = {intake.number}"
     unknown: dict[str, dict[str, int]] = {}
-    for name in CODES:
+    for name in [code for code in CODES if code in present(con)]:
         canonical = ", ".join(lit(v.code) for v in schema.BY_NAME[name].values)
         left = rows(
             con,
@@ -206,13 +207,13 @@ def _recode(con: duckdb.DuckDBPyConnection, intake: Intake, name: str, left: lis
     known: dict[str, str | None] = {**cells.known_texts(name, texts)}
     known |= {text: None for text in texts if cells.is_nothing(text)}
     codes = pa.array([known.get(text, schema.UNKNOWN) for text in texts], pa.string())
+    if schema.UNKNOWN in codes.to_pylist():
+        ensure(con, "unrecognised")
     con.register("ik_meant", pa.table({"text": pa.array(texts, pa.string()), "code": codes}))
-    kept = f"concat_ws('; ', unrecognised, {lit(f'{name}: ')} || {name})"
-    run(
-        con,
-        f"update ik_staging set {name} = m.code, "
-        f"unrecognised = case when m.code = '{schema.UNKNOWN}' then {kept} else unrecognised end "
-        f"from ik_meant m where _ik_file = {intake.number} and {name} = m.text",
-    )
+    words = f"concat_ws('; ', unrecognised, {lit(f'{name}: ')} || {name})"
+    kept = f", unrecognised = case when m.code = '{schema.UNKNOWN}' then {words} else unrecognised end"
+    changed = f"{name} = m.code" + (kept if "unrecognised" in present(con) else "")
+    where = f"_ik_file = {intake.number} and {name} = m.text"
+    run(con, f"update ik_staging set {changed} from ik_meant m where {where}")
     con.unregister("ik_meant")
     return {text: count for text, count in left if text not in known}

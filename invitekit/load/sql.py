@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,6 +17,11 @@ def lit(text: str) -> str:
 def ident(name: str) -> str:
     """Quote a name as an SQL identifier."""
     return '"' + name.replace('"', '""').replace("\0", "") + '"'
+
+
+def lit_path(path: Path) -> str:
+    """Quote a path for DuckDB's readers, which would take a bracket or a star in it for a pattern."""
+    return lit("".join(f"[{c}]" if c in "*?[" else c for c in str(path)))
 
 
 def run(con: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -1,11 +1,9 @@
-"""Turn each kind of source into one shape: a raw table that DuckDB can scan, and what was refused."""
+"""Open each kind of source as a table: workbooks, Parquet, frames, JSON; delimited text has its own room."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,51 +13,12 @@ import pyarrow as pa
 
 from invitekit.errors import SourceError
 from invitekit.load import text
-from invitekit.load.rows import Refused, Row, as_object, read_delimited, read_json_lines
+from invitekit.load.delimited import open_delimited
+from invitekit.load.rows import Refused, Row, as_object, read_json_lines
 from invitekit.load.source import Source
-from invitekit.load.sql import ident, lit
+from invitekit.load.sql import ident, lit_path
+from invitekit.load.table import ROW, Table, stream
 from invitekit.load.text import Wishes
-
-ROW = "_ik_row"
-BATCH = 20_000
-
-
-@dataclass
-class Table:
-    """A raw table on its way in.
-
-    Attributes:
-        name: What the file is called in records and messages.
-        headers: The file's own headers, in order.
-        scan: The SQL to select from; its columns are ``c0, c1, ...`` and perhaps ``_ik_row``.
-        numbered: Whether the scan has ``_ik_row``; else rows follow one another from ``first_row``.
-        types: DuckDB type of each column; VARCHAR for text formats.
-        refused: Rows that the reader refused; complete only after the scan was read to its end.
-        count_lines: Counts the physical lines after the header, apart from the scan: what the
-            quick reading is checked against.
-        white: Characters besides the space that may stand at the end of a cell.
-        careful: Gives the same table read row by row.
-        frame: The Arrow data behind the scan, to register under ``_ik_source``.
-    """
-
-    name: str
-    headers: tuple[str, ...]
-    scan: str
-    numbered: bool = False
-    first_row: int = 2
-    types: Sequence[str] | None = None
-    refused: list[Refused] = field(default_factory=list)
-    count_lines: Callable[[], int] | None = None
-    careful: Callable[[], Table] | None = None
-    frame: pa.Table | pa.RecordBatchReader | None = None
-    white: frozenset[str] = frozenset(text.WHITE)
-    kind: str = "frame"
-    encoding: str | None = None
-    delimiter: str | None = None
-
-    def column_type(self, position: int) -> str:
-        """The DuckDB type of a column."""
-        return self.types[position] if self.types else "VARCHAR"
 
 
 def open_table(source: Source, wishes: Wishes) -> Table:
@@ -72,73 +31,6 @@ def open_table(source: Source, wishes: Wishes) -> Table:
     table = READERS[source.format](source, wishes)
     table.kind = source.format
     return table
-
-
-# ---- delimited text -----------------------------------------------------------------------------
-
-
-def _open_csv(source: Source, wishes: Wishes) -> Table:
-    layout = text.find_layout(source.path, wishes)
-    if layout.encoding not in ("utf-8", "utf-8-sig"):
-        return _careful_csv(source, layout)
-    width = len(layout.headers)
-    names = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
-    scan = (
-        f"read_csv({lit(str(source.path))}, columns={{{names}}}, header=false, auto_detect=false, "
-        f"skip={layout.skip}, delim={lit(layout.delimiter)}, quote='\"', escape='\"', strict_mode=true, "
-        f"max_line_size=4000000, nullstr='')"
-    )
-
-    def careful() -> Table:
-        return _careful_csv(source, _settled(source, layout, wishes))
-
-    table = Table(source.name, layout.headers, scan, first_row=layout.first_row, careful=careful)
-    table.count_lines = lambda: text.count_lines(source.path) - layout.skip
-    table.white = text.find_white(source.path)
-    table.encoding, table.delimiter = layout.encoding, layout.delimiter
-    return table
-
-
-def _settled(source: Source, layout: text.Layout, wishes: Wishes) -> text.Layout:
-    """Decide the encoding again from the whole file: its head may have been plain ASCII."""
-    if wishes.encoding:
-        return layout
-    with source.path.open("rb") as file:
-        head = file.read(4)
-        file.seek(0)
-        encoding = text.find_encoding(head, source.name, file)
-    return layout if encoding == layout.encoding else text.find_layout(source.path, replace(wishes, encoding=encoding))
-
-
-def _careful_csv(source: Source, layout: text.Layout) -> Table:
-    table = Table(source.name, layout.headers, "_ik_source", numbered=True)
-    table.encoding, table.delimiter = layout.encoding, layout.delimiter
-    width = len(layout.headers)
-
-    def rows() -> Iterator[Row | Refused]:
-        with text.open_text(source.path, layout.encoding) as file:
-            body = islice(file, layout.skip, None)
-            yield from read_delimited(body, layout.delimiter, width, layout.first_row)
-
-    table.frame = _stream(rows(), width, table.refused)
-    return table
-
-
-def _stream(rows: Iterable[Row | Refused], width: int, refused: list[Refused]) -> pa.RecordBatchReader:
-    """Give rows to DuckDB batch by batch, putting refusals aside on the way."""
-    shape = pa.schema([(ROW, pa.int64()), *((f"c{i}", pa.string()) for i in range(width))])
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        source = iter(rows)
-        while chunk := list(islice(source, BATCH)):
-            kept = [row for row in chunk if isinstance(row, Row)]
-            refused.extend(row for row in chunk if isinstance(row, Refused))
-            columns = zip(*(row.cells for row in kept), strict=True) if kept else [()] * width
-            arrays = [pa.array([row.number for row in kept], pa.int64())]
-            arrays += [pa.array(column, pa.string()) for column in columns]
-            yield pa.record_batch(arrays, schema=shape)
-
-    return pa.RecordBatchReader.from_batches(shape, batches())
 
 
 # ---- workbooks ----------------------------------------------------------------------------------
@@ -186,7 +78,7 @@ def _sheet_table(source: Source, sheet: pa.Table, header: int, wishes: Wishes) -
 
 
 def _open_parquet(source: Source, wishes: Wishes) -> Table:
-    scan = f"read_parquet({lit(str(source.path))})"
+    scan = f"read_parquet({lit_path(source.path)})"
     try:
         described = duckdb.connect().execute(f"describe from {scan}").fetchall()
     except duckdb.Error:
@@ -266,12 +158,12 @@ def _objects_table(source: Source, found: Sequence[Any], wishes: Wishes) -> Tabl
         for item in found:
             yield item if isinstance(item, Refused) else Row(item[0], [item[1].get(key) for key in headers])
 
-    table.frame = _stream(rows(), len(headers), table.refused)
+    table.frame = stream(rows(), len(headers), table.refused)
     return table
 
 
 READERS: dict[str, Callable[[Source, Wishes], Table]] = {
-    "csv": _open_csv,
+    "csv": open_delimited,
     "xlsx": _open_xlsx,
     "parquet": _open_parquet,
     "json": _open_json,

@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Layout:
         headers: The cells of the header row.
         skip: Physical lines up to and with the header row.
         first_row: The number a spreadsheet would give the row after the header.
+        head: Rows after the header; the last one may be cut.
     """
 
     encoding: str
@@ -43,6 +44,7 @@ class Layout:
     headers: tuple[str, ...]
     skip: int
     first_row: int
+    head: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def find_layout(path: Path, wishes: Wishes) -> Layout:
         head = file.read(_HEAD)
     codec = _checked(wishes.encoding) if wishes.encoding else find_encoding(head, path.name)
     text = codecs.getincrementaldecoder(codec)(errors="replace").decode(head)
-    lines = text.splitlines(keepends=True)[:500]
+    # Not str.splitlines: it also breaks at characters that are part of a cell.
+    lines = list(islice(io.StringIO(text, newline=""), 500))
     best: tuple[int, int, Layout] | None = None
     for rank, delimiter in enumerate(DELIMITERS):
         for row, (skip, cells) in enumerate(islice(_rows(lines, delimiter), HEADER_WITHIN), start=1):
@@ -74,8 +77,10 @@ def find_layout(path: Path, wishes: Wishes) -> Layout:
                 best = (score, -rank, Layout(codec, delimiter, tuple(cells), skip, row + 1))
     if best is None:
         raise missing(wishes.required, path.name, _likely_headers(lines))
-    require(wishes.required, best[2].headers, wishes.columns, path.name)
-    return best[2]
+    layout = best[2]
+    require(wishes.required, layout.headers, wishes.columns, path.name)
+    rows = [cells for _, cells in _rows(lines[layout.skip :], layout.delimiter)]
+    return replace(layout, head=rows)
 
 
 def header_score(cells: Sequence[str], columns: Mapping[str, str]) -> int:
@@ -187,15 +192,15 @@ def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
 codecs.register_error(_MARK_BROKEN, lambda error: ("\udcff", getattr(error, "end", 0)))
 
 
-def find_white(path: Path) -> frozenset[str]:
-    """Say which white characters besides the space may stand at the end of a cell of a UTF-8 file."""
-    leads = {white: white.encode()[:1] for white in WHITE if white not in " \n"}
+def find_signs(path: Path, signs: Iterable[str]) -> frozenset[str]:
+    """Say which of some characters a UTF-8 file may hold where they matter: by their first byte alone."""
+    leads = {sign: sign.encode()[:1] for sign in signs if sign not in " \n"}
     found: set[str] = set()
     quoted = False
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(1 << 20):
             quoted = quoted or b'"' in chunk
-            found |= {white for white, lead in leads.items() if white not in found and lead in chunk}
+            found |= {sign for sign, lead in leads.items() if sign not in found and lead in chunk}
     # A line break can only stand inside of a quoted cell.
     return frozenset(found | {"\n"} if quoted else found)
 

@@ -1,0 +1,75 @@
+"""Delimited text: DuckDB reads it at speed, and row by row where anything in it is odd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import pyarrow as pa
+
+from invitekit.load import text
+from invitekit.load.cells import MASK_MARKS
+from invitekit.load.rows import Refused, Row, read_delimited
+from invitekit.load.source import Source
+from invitekit.load.sql import lit, lit_path
+from invitekit.load.table import Table, stream
+from invitekit.load.text import Wishes
+
+
+def open_delimited(source: Source, wishes: Wishes) -> Table:
+    """Open delimited text: in UTF-8 for DuckDB's own reader, in other encodings row by row."""
+    layout = text.find_layout(source.path, wishes)
+    if layout.encoding not in ("utf-8", "utf-8-sig"):
+        return _careful_csv(source, layout)
+    width = len(layout.headers)
+    names = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
+    scan = (
+        f"read_csv({lit_path(source.path)}, columns={{{names}}}, header=false, auto_detect=false, "
+        f"skip={layout.skip}, delim={lit(layout.delimiter)}, quote='\"', escape='\"', strict_mode=true, "
+        f"max_line_size=4000000, nullstr='')"
+    )
+
+    def careful() -> Table:
+        return _careful_csv(source, _settled(source, layout, wishes))
+
+    table = Table(source.name, layout.headers, scan, first_row=layout.first_row, careful=careful)
+    table.count_lines = lambda: text.count_lines(source.path) - layout.skip
+    signs = text.find_signs(source.path, (*text.WHITE, *MASK_MARKS))
+    table.white = signs & frozenset(text.WHITE)
+    table.masks = not signs.isdisjoint(MASK_MARKS)
+    table.head = _head(layout.head, width)
+    table.encoding, table.delimiter = layout.encoding, layout.delimiter
+    return table
+
+
+def _settled(source: Source, layout: text.Layout, wishes: Wishes) -> text.Layout:
+    """Decide the encoding again from the whole file: its head may have been plain ASCII."""
+    if wishes.encoding:
+        return layout
+    with source.path.open("rb") as file:
+        head = file.read(4)
+        file.seek(0)
+        encoding = text.find_encoding(head, source.name, file)
+    return layout if encoding == layout.encoding else text.find_layout(source.path, replace(wishes, encoding=encoding))
+
+
+def _careful_csv(source: Source, layout: text.Layout) -> Table:
+    table = Table(source.name, layout.headers, "_ik_source", numbered=True)
+    table.encoding, table.delimiter = layout.encoding, layout.delimiter
+    width = len(layout.headers)
+
+    def rows() -> Iterator[Row | Refused]:
+        with text.open_text(source.path, layout.encoding) as file:
+            body = islice(file, layout.skip, None)
+            yield from read_delimited(body, layout.delimiter, width, layout.first_row)
+
+    table.frame = stream(rows(), width, table.refused)
+    return table
+
+
+def _head(head: Sequence[Sequence[str]], width: int) -> pa.Table:
+    """The first rows as texts; odd ones are left to the reading."""
+    kept = [row for row in head if len(row) == width]
+    columns = zip(*kept, strict=True) if kept else [()] * width
+    return pa.table({f"c{i}": pa.array(column, pa.string()) for i, column in enumerate(columns)})
