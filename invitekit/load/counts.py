@@ -6,7 +6,7 @@ import duckdb
 
 from invitekit import schema
 from invitekit.catalogue import Catalogue
-from invitekit.load.sql import one, rows
+from invitekit.load.sql import lit, one, rows
 from invitekit.load.staging import kept, present
 from invitekit.load.summary import Masked, UnknownMessage
 
@@ -28,14 +28,21 @@ def reject_reasons(con: duckdb.DuckDBPyConnection) -> dict[tuple[str | None, str
     return {(column, reason): count for column, reason, count in found}
 
 
-def masked(con: duckdb.DuckDBPyConnection, *, any_masks: bool) -> dict[str, Masked]:
+def masked(con: duckdb.DuckDBPyConnection, signs: frozenset[str]) -> dict[str, Masked]:
     """Count masked values per column that may hold a person's name or contact; empty columns are left out."""
     names = [name for name in schema.MASKABLE if name in present(con)]
-    hidden = "count(*) filter (ik_masked({n}))" if any_masks else "0"
-    counted = ", ".join(f"{hidden.format(n=n)}, count({n})" for n in names) or "0"
+    counted = ", ".join(f"{_hidden(n, signs)}, count({n})" for n in names) or "0"
     row = rows(con, f"select {counted} {_from(con)}")[0]
     pairs = zip(names, row[0::2], row[1::2], strict=False)
     return {name: Masked(hidden, filled) for name, hidden, filled in pairs if filled}
+
+
+def _hidden(name: str, signs: frozenset[str]) -> str:
+    """Count a column's masked values by the signs that can be there; wide ones cost a look each."""
+    plain = [f"contains({name}, {lit(sign)})" for sign in signs if sign.isascii()]
+    wide = " or ".join(f"contains({name}, {lit(sign)})" for sign in signs if not sign.isascii())
+    guarded = [f"case when strlen({name}) <> length({name}) then {wide} else false end"] if wide else []
+    return f"count(*) filter ({' or '.join(plain + guarded) or 'false'})"
 
 
 def failed_without_message(con: duckdb.DuckDBPyConnection) -> int:

@@ -37,7 +37,7 @@ def open_delimited(source: Source, wishes: Wishes) -> Table:
     table.count_lines = lambda: text.count_lines(source.path) - layout.skip
     signs = text.find_signs(source.path, (*text.WHITE, *MASK_MARKS))
     table.white = signs & frozenset(text.WHITE)
-    table.masks = not signs.isdisjoint(MASK_MARKS)
+    table.masks = signs & frozenset(MASK_MARKS)
     table.head = _head(layout.head, width)
     table.encoding, table.delimiter = layout.encoding, layout.delimiter
     return table

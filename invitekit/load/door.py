@@ -139,7 +139,7 @@ def _read(
         time_zone=reading.zone,
         unknown_codes=unknown,
         unknown_messages=counts.unknown_messages(con, reading.catalogue),
-        masked=counts.masked(con, any_masks=any(i.table.masks for i in intakes)),
+        masked=counts.masked(con, frozenset().union(*(i.table.masks for i in intakes))),
         reject_reasons=counts.reject_reasons(con),
         failed_without_message=counts.failed_without_message(con),
         messages=found,

@@ -101,7 +101,9 @@ def _evidence(column: _Column) -> Evidence:
 
 def _settle_column(column: _Column, evidence: Evidence, order: Order, decided_by: str) -> DateFinding:
     forms: Counter[str] = Counter()
-    without = _count_main(column, forms) + _slashed(column, order, forms) + _one_by_one(column, order, forms)
+    without = _count_main(column, forms)
+    if column.rows(f"select 1 {column.left} limit 1"):
+        without += _slashed(column, order, forms) + _one_by_one(column, order, forms)
     reason = "is no time that can be read" + (f" ({order})" if evidence.order else "")
     condition = f"{column.raw} is not null and {column.name} is null"
     unreadable = refuse(column.con, column.intake, condition, column.name, reason)

@@ -9,6 +9,7 @@ from itertools import islice
 import pyarrow as pa
 
 from invitekit.load import text
+from invitekit.load.cells import MASK_MARKS
 from invitekit.load.rows import Refused, Row
 
 ROW = "_ik_row"
@@ -32,7 +33,7 @@ class Table:
         careful: Gives the same table read row by row.
         frame: The Arrow data behind the scan, to register under ``_ik_source``.
         head: The first rows, where they are known before the scan.
-        masks: Whether any value may be masked; a file without the signs has none.
+        masks: Signs of a masked value that the source may hold.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Table:
     frame: pa.Table | pa.RecordBatchReader | None = None
     head: pa.Table | None = None
     white: frozenset[str] = frozenset(text.WHITE)
-    masks: bool = True
+    masks: frozenset[str] = frozenset(MASK_MARKS)
     kind: str = "frame"
     encoding: str | None = None
     delimiter: str | None = None
