@@ -16,7 +16,6 @@ from invitekit.load.sql import lit, lit_path
 from invitekit.load.table import Table, stream
 from invitekit.load.text import Wishes
 
-
 _BUFFER = 32_000_000
 """Bytes DuckDB's reader takes at a time; said aloud, it reads a third faster than with its own default."""
 

@@ -12,6 +12,8 @@ from invitekit.errors import SchemaError
 IN_FILE = " (in file)"
 _INTERNAL = "_ik_"
 _PRIVATE = re.compile(r"@|\d{5,}")
+_ALSO_HEADERS = frozenset({"email"})
+"""Words of a vocabulary that are headers first."""
 _SHOWN = 24
 
 
@@ -121,6 +123,12 @@ def _extras(found: Sequence[str], canonical: Mapping[int, str]) -> dict[int, str
         taken.add(name.casefold())
         extra[position] = name
     return extra
+
+
+def looks_like_data(found: Sequence[str]) -> bool:
+    """Whether a row of would-be headers is a customer's: a contact, a number or a status is no header."""
+    words = {key for column in schema.RECORD for key in schema.vocabulary(column.name)} - {""}
+    return any(_PRIVATE.search(h) or schema.header_key(h) in words - _ALSO_HEADERS for h in found)
 
 
 def show_headers(found: Sequence[str]) -> str:

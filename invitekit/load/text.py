@@ -12,7 +12,7 @@ from pathlib import Path
 
 from invitekit import schema
 from invitekit.errors import ArgumentError, SchemaError, SourceError
-from invitekit.load.headers import show_headers
+from invitekit.load.headers import looks_like_data, show_headers
 from invitekit.load.source import looks_like_utf16
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -23,6 +23,8 @@ WHITE = tuple(map(chr, (0, 9, 10, 11, 12, 13, 32, 0x00A0, 0x200B, 0x2060, 0x3000
 _HEAD = 1 << 18
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _COMMON_HANZI = 0.6
+_FEW = 0.1
+"""Of all lines, the share that may be broken in a file that is otherwise plain ASCII: they are refused."""
 _MARK_BROKEN = "invitekit.mark"
 
 
@@ -102,7 +104,7 @@ def require(required: str, found: Sequence[str], columns: Mapping[str, str], nam
 
 def missing(required: str, name: str, found: Sequence[str]) -> SchemaError:
     """Say that a file lacks a column, and what it has."""
-    known = [h for h in found if schema.canonical_name(h)]
+    known = any(schema.canonical_name(h) for h in found) and not looks_like_data(found)
     shown = show_headers(found) if known else f"{len(found)} columns, none with a known header"
     what = schema.label(required).lower()
     return SchemaError(
@@ -148,9 +150,10 @@ def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) 
     marked = next((codec for mark, codec in _MARKS.items() if head.startswith(mark)), None)
     if marked or (marked := looks_like_utf16(head)):
         return marked
-    good = bad = 0
+    total = good = bad = 0
     odd = bytearray()
     for line in lines if lines is not None else head.splitlines()[: -1 if len(head) == _HEAD else None]:
+        total += 1
         if line.isascii():
             continue
         if _is_utf8(line):
@@ -158,7 +161,7 @@ def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) 
         else:
             bad += 1
             odd += line[: max(0, _HEAD - len(odd))]
-    if bad <= good:
+    if bad <= good or bad <= total * _FEW:
         return "utf-8"
     if _is_chinese(bytes(odd)):
         return "gb18030"

@@ -1,0 +1,472 @@
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import gc
+import io
+import json
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pytest
+import xlsxwriter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import invitekit as ik
+from invitekit import schema
+from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
+from invitekit.load import Loaded, cells, door
+
+HEADER = ["Customer Full Name", "Account", "Email", "Mobile", "Status", "Invitation Time", "Remarks"]
+ROW = ["Ann Example", "ann", "ann@example.com", "007", "Invited", "2026-03-01 09:00:00", "called"]
+NAMES = ["customer_full_name", "account_name", "email", "mobile", "status", "invited_at", "remarks"]
+
+
+def text_of(*rows: list[str], delimiter: str = ",", header: list[str] | None = None) -> str:
+    target = io.StringIO()
+    csv.writer(target, delimiter=delimiter, lineterminator="\n").writerows([header or HEADER, *rows])
+    return target.getvalue()
+
+
+def write(folder: Path, content: str | bytes, name: str = "history.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def records(loaded: Loaded) -> pl.DataFrame:
+    return cast("pl.DataFrame", loaded.records.pl())
+
+
+def adds_up(loaded: Loaded) -> bool:
+    s = loaded.summary
+    kept, refused = records(loaded).height, loaded.rejects.pl().height
+    return s.rows_read == s.records + s.rejects and (s.records, s.rejects) == (kept, refused)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_out(tmp_path: Path, delimiter: str) -> None:
+    row = [*ROW[:-1], "a, b; c | d"]
+    loaded = ik.load(write(tmp_path, text_of(row, delimiter=delimiter)))
+    assert records(loaded).select("account_name", "remarks").row(0) == ("ann", "a, b; c | d")
+    assert loaded.summary.files[0].delimiter == delimiter
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb18030"])
+def test_the_encoding_is_found_out(tmp_path: Path, encoding: str) -> None:
+    row = ["北京云启科技有限公司", "yunqi", "li@example.com", "199", "已关联", "2026-03-01", "下周回复，要求报价"]
+    header = ["客户全称", "客户账号", "邮箱", "手机号", "关联状态", "邀请时间", "备注"]
+    loaded = ik.load(write(tmp_path, text_of(row, header=header).encode(encoding)))
+    assert records(loaded).select(NAMES).row(0) == (*row[:4], "associated", dt.datetime(2026, 3, 1), row[6])
+
+
+def test_an_encoding_that_is_none_of_ours_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, text_of(["Müller Straße", *ROW[1:]], ["Jürgen Öl", *ROW[1:]]).encode("cp1252"))
+    with pytest.raises(SourceError, match="neither in UTF-8 nor in UTF-16 nor in GB18030"):
+        ik.load(path)
+    assert records(ik.load(path, encoding="cp1252"))["customer_full_name"][0] == "Müller Straße"
+
+
+@pytest.mark.parametrize("column", [c for c in schema.RECORD if c.aliases], ids=lambda c: c.name)
+def test_every_header_is_understood_in_any_case_and_spacing(column: schema.Column) -> None:
+    for text in (column.name, column.en, column.zh, *column.aliases):
+        for spelt in (text, text.upper(), text.lower(), f"  {text} ", text.replace(" ", "_")):
+            assert schema.canonical_name(spelt) in (column.name, "cause"), spelt
+
+
+def test_the_word_cause_means_the_message_but_in_our_own_files() -> None:
+    plain = ik.load(
+        pl.DataFrame({"Account": ["a"], "Status": ["Failed"], "cause": ["The invitation link has expired."]})
+    )
+    assert records(plain)["failure_message"].to_list() == ["The invitation link has expired."]
+    own = ik.annotate(plain.records, as_of=dt.date(2026, 1, 1)).pl()
+    again = ik.load(own)
+    assert records(again)["failure_message"].to_list() == ["The invitation link has expired."]
+
+
+def test_extra_columns_are_kept_under_names_of_their_own(tmp_path: Path) -> None:
+    header = [*HEADER, "Revenue", "source_row", "", "Revenue", "_ik_row"]
+    found = records(ik.load(write(tmp_path, text_of([*ROW, "1", "2", "3", "4", "5"], header=header))))
+    names = ["Revenue", "source_row (in file)", "column 10", "Revenue (2)", "_ik_row (in file)"]
+    assert found.select(names).row(0) == ("1", "2", "3", "4", "5")
+    assert found["source_row"].to_list() == [2]
+
+
+def test_the_user_says_which_header_counts(tmp_path: Path) -> None:
+    path = write(tmp_path, text_of(["a", "Associated", "x"], header=["Login", "Stand", "Status"]))
+    found = records(ik.load(path, columns={"status": "Stand", "account_name": "Login"}))
+    assert found.select("account_name", "status", "Status (in file)").row(0) == ("a", "associated", "x")
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "problem"),
+    [
+        (["Email", "E-mail", "Status"], {}, "Two columns mean email: 'Email' (column 1) and 'E-mail' (column 2)"),
+        (["Email", "Name"], {}, "holds the status. Found: ['Email', 'Name']"),
+        (["Status", "Remarks"], {}, "tells records apart"),
+        (["Email", "Status"], {"mail": "Email"}, "columns= names 'mail'"),
+        (["Email", "Status"], {"mobile": "Cell"}, "to 'Cell', which no file has"),
+    ],
+)
+def test_columns_that_do_not_fit_are_named(
+    tmp_path: Path, header: list[str], columns: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(SchemaError) as caught:
+        ik.load(write(tmp_path, text_of(["x"] * len(header), header=header)), columns=columns)
+    assert problem in str(caught.value)
+
+
+def test_a_file_without_headers_is_not_quoted(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError) as caught:
+        ik.load(write(tmp_path, text_of(ROW, header=ROW)))
+    assert "none with a known header" in str(caught.value)
+    assert "Ann" not in str(caught.value)
+
+
+def test_text_stays_text_and_ends_are_trimmed() -> None:
+    cells_in = {
+        "Account": ["  007 ", "\u00a0a\u3000", "'=1+1", "x\t", "\u200bz\ufeff"],
+        "Mobile": ["007", "１３８００", "'+49 171", "-", "N/A"],
+        "Status": ["Invited"] * 5,
+    }
+    found = records(ik.load(pl.DataFrame(cells_in)))
+    assert found["account_name"].to_list() == ["007", "a", "=1+1", "x", "z"]
+    assert found["mobile"].to_list() == ["007", "13800", "+49 171", None, None]
+
+
+@pytest.mark.parametrize("nothing", [text for text in cells.NULL_LIKE if text])
+def test_texts_that_stand_for_nothing_are_null(tmp_path: Path, nothing: str) -> None:
+    path = write(tmp_path, text_of([ROW[0], "ann", nothing, nothing, "Invited", nothing, f" {nothing} "]))
+    found = records(ik.load(path)).select("email", "mobile", "invited_at", "remarks")
+    assert found.row(0) == (None, None, None, None)
+
+
+ODD = {
+    "too few cells": ("x,y\n", ["has 2 cells, not 7"]),
+    "too many cells": (",".join([*ROW, "more"]) + "\n", ["has 8 cells, not 7"]),
+    "unclosed quote": ('"Bea,bea,b@example.com,1,Invited,,\n', ["quote"]),
+    "text after a closing quote": ('"Bea"x,bea,b@example.com,1,Invited,,\n', ["quote"]),
+    "bytes that do not decode": (b"Be\xff,bea,b@example.com,1,Invited,,\n", ["do not decode"]),
+    "only delimiters": (",,,,,,\n", ["names nobody"]),
+    "impossible day": ("Bea,bea,b@example.com,1,Invited,2026-02-30,\n", ["no time"]),
+    "year out of range": ("Bea,bea,b@example.com,1,Invited,1899-01-01,\n", ["no time"]),
+}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(("line", "reasons"), ODD.values(), ids=ODD.keys())
+def test_an_odd_row_is_refused_alone(tmp_path: Path, line: str | bytes, reasons: list[str], place: int) -> None:
+    good = [",".join([f"Zoë {i}", f"p{i}", *ROW[2:]]) + "\n" for i in range(2)]
+    lines: list[bytes] = [text.encode() for text in good]
+    lines.insert(place, line.encode() if isinstance(line, str) else line)
+    loaded = ik.load(write(tmp_path, (",".join(HEADER) + "\n").encode() + b"".join(lines)))
+    refused = loaded.rejects.pl()
+    assert records(loaded).sort("account_name")["account_name"].to_list() == ["p0", "p1"]
+    assert refused["source_row"].to_list() == [place + 2]
+    assert all(reason in found for reason, found in zip(reasons, refused["reason"], strict=True))
+    assert adds_up(loaded)
+
+
+FINE = {
+    "a quote in mid cell": ('5" pipe', '5" pipe'),
+    "a quoted line break": ('"a\nb"', "a\nb"),
+    "a quoted quote": ('"say ""hi"""', 'say "hi"'),
+    "a NUL": ("a\0b", "a\0b"),
+    "a blank line in a cell": ('"a\n\nb"', "a\n\nb"),
+    "a trailing delimiter": ("x,", "x"),
+    "three megabytes": ("y" * 3_000_000, "y" * 3_000_000),
+}
+
+
+@pytest.mark.parametrize(("raw", "meant"), FINE.values(), ids=FINE.keys())
+def test_an_unusual_cell_is_read_as_it_is_meant(tmp_path: Path, raw: str, meant: str) -> None:
+    line = ",".join([*ROW[:-1], raw])
+    loaded = ik.load(write(tmp_path, ",".join(HEADER) + "\n" + line + "\n" + ",".join(ROW) + "\n"))
+    assert records(loaded).sort("source_row")["remarks"].to_list() == [meant, "called"]
+    assert records(loaded)["source_row"].sort().to_list() == [2, 3]
+    assert adds_up(loaded)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_line_end_is_understood_and_blank_lines_count_in_row_numbers(tmp_path: Path, end: str) -> None:
+    lines = [",".join(HEADER), ",".join(ROW), "", "   ", ",".join(["Bea", "bea", *ROW[2:]])]
+    found = records(ik.load(write(tmp_path, end.join(lines))))
+    assert sorted(found.select("account_name", "source_row").rows()) == [("ann", 2), ("bea", 5)]
+
+
+def test_mixed_line_ends_lose_nothing(tmp_path: Path) -> None:
+    rows = [",".join([f"P{i}", f"p{i}", *ROW[2:]]) for i in range(6)]
+    content = ",".join(HEADER) + "\r\n" + "".join(r + e for r, e in zip(rows, ["\n", "\r\n", "\r"] * 2, strict=True))
+    assert records(ik.load(write(tmp_path, content)))["account_name"].sort().to_list() == [f"p{i}" for i in range(6)]
+
+
+def test_title_rows_above_the_header_are_passed_over(tmp_path: Path) -> None:
+    loaded = ik.load(write(tmp_path, "History Records\nexported by me\n" + text_of(ROW)))
+    assert records(loaded).select("account_name", "source_row").row(0) == ("ann", 4)
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(ANY_TEXT, ANY_TEXT), min_size=1, max_size=8), quoting=st.sampled_from([0, 1]))
+def test_any_text_in_any_cell_is_never_lost(tmp_path: Path, rows: list[tuple[str, str]], quoting: int) -> None:
+    target = io.StringIO()
+    writer = csv.writer(target, quoting=csv.QUOTE_ALL if quoting else csv.QUOTE_MINIMAL, lineterminator="\n")
+    writer.writerow(["Account", "Remarks", "Extra", "Status"])
+    writer.writerows([f"a{i}", remark, extra, "Invited"] for i, (remark, extra) in enumerate(rows))
+    loaded = ik.load(write(tmp_path, target.getvalue()))
+    assert adds_up(loaded)
+    if not quoting and any("\r" in text for row in rows for text in row):
+        return  # the writer leaves a lone carriage return unquoted: its row is refused, not lost
+    found = records(loaded).sort(pl.col("account_name").str.slice(1).cast(pl.Int64))
+    assert loaded.summary.rejects == 0
+    for remark, extra, row in zip(found["remarks"], found["Extra"], rows, strict=True):
+        assert (remark or "") in row[0]
+        assert (extra or "") in row[1]
+
+
+def is_one_clear_line_or_adds_up(path: Path) -> bool:
+    try:
+        return adds_up(ik.load(path))
+    except InvitekitError as error:
+        return len(str(error).splitlines()) == 1 and "Hint: " in str(error)
+
+
+GOOD = text_of(*[[f"P{i}", f"p{i}", *ROW[2:]] for i in range(5)]).encode()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.integers(0, len(GOOD)), length=st.integers(0, 40), junk=st.binary(max_size=60))
+def test_any_damage_to_a_file_is_a_clear_error_or_adds_up(tmp_path: Path, start: int, length: int, junk: bytes) -> None:
+    path = write(tmp_path, GOOD[:start] + junk + GOOD[start + length :])
+    assert is_one_clear_line_or_adds_up(path)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(junk=st.binary(max_size=300), extension=st.sampled_from(["json", "jsonl", "parquet", "xlsx", "csv", "txt"]))
+def test_any_bytes_are_a_clear_error_or_add_up(tmp_path: Path, junk: bytes, extension: str) -> None:
+    assert is_one_clear_line_or_adds_up(write(tmp_path, junk, f"junk.{extension}"))
+
+
+def test_a_workbook_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(str(path)) as book:
+        day = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        book.add_worksheet("Notes").write(0, 0, "nothing here")
+        sheet = book.add_worksheet("History")
+        sheet.write(0, 0, "History Records")
+        sheet.write_row(2, 0, ["客户账号", "Mobile", "Status", "Invitation Time"])
+        sheet.write_row(3, 0, ["007", 13800001111, "Invited"])
+        sheet.write_datetime(3, 3, dt.datetime(2026, 3, 1, 9, 30), day)
+        sheet.write_row(5, 0, ["b", "x", "Expired", 46082.5])
+        sheet.write_row(6, 0, ["c", None, "已关联", "2026/3/2 10:00"])
+    found = records(ik.load(path)).select("account_name", "mobile", "status", "invited_at", "source_row")
+    assert sorted(found.rows()) == [
+        ("007", "13800001111", "invited", dt.datetime(2026, 3, 1, 9, 30), 4),
+        ("b", "x", "expired", dt.datetime(2026, 3, 1, 12), 6),
+        ("c", None, "associated", dt.datetime(2026, 3, 2, 10), 7),
+    ]
+
+
+def test_json_lines_that_are_none_are_refused(tmp_path: Path) -> None:
+    good = json.dumps({"Account": "a", "Status": "Invited", "Mobile": 7, "More": {"x": [1]}})
+    lines = [good, "{oops", "[1]", "", json.dumps({"Account": "b\ud800", "Status": "Invited"})]
+    loaded = ik.load(write(tmp_path, "\n".join(lines), "history.jsonl"))
+    assert records(loaded).select("account_name", "mobile", "More").rows() == [("a", "7", '{"x": ["1"]}')]
+    assert loaded.rejects.pl()["source_row"].to_list() == [2, 3, 5]
+    assert adds_up(loaded)
+
+
+def test_a_json_array_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, json.dumps([{"账号": "a", "状态": "已关联"}, {"账号": "b", "备注": None}]), "x.json")
+    assert sorted(records(ik.load(path)).select("account_name", "status").rows()) == [
+        ("a", "associated"),
+        ("b", "unknown"),
+    ]
+
+
+PLAIN = pl.DataFrame(
+    {"Account": ["a", "b"], "Mobile": [13800001111, None], "Status": ["Invited", "已失效"],
+     "Invited At": [dt.datetime(2026, 3, 1, 9), None]}
+)  # fmt: skip
+
+
+def make_frame(kind: str, folder: Path) -> Any:
+    if kind == "parquet":
+        PLAIN.write_parquet(folder / "x.parquet")
+        return folder / "x.parquet"
+    makers: dict[str, Callable[[], Any]] = {
+        "polars": lambda: PLAIN,
+        "lazy polars": PLAIN.lazy,
+        "arrow": PLAIN.to_arrow,
+        "pandas": lambda: pd.DataFrame(PLAIN.to_dict(as_series=False)),
+    }
+    return makers[kind]()
+
+
+@pytest.mark.parametrize("kind", ["polars", "lazy polars", "arrow", "pandas", "parquet"])
+def test_a_frame_of_any_kind_gives_the_same_records(kind: str, tmp_path: Path) -> None:
+    found = records(ik.load(make_frame(kind, tmp_path))).sort("account_name")
+    assert found.select("account_name", "mobile", "status", "invited_at").rows() == [
+        ("a", "13800001111", "invited", dt.datetime(2026, 3, 1, 9)),
+        ("b", None, "expired", None),
+    ]
+
+
+def test_a_duckdb_relation_of_another_connection_is_read() -> None:
+    with duckdb.connect() as con:
+        relation = con.sql(
+            "select 'a' as Account, 'Invited' as Status, timestamptz '2026-03-01 09:00:00+08' as \"Sent At\""
+        )
+        assert records(ik.load(relation))["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 1)]
+
+
+@pytest.mark.spark
+def test_a_spark_frame_is_read(spark: Any) -> None:
+    frame = spark.createDataFrame([("a", "Invited"), ("b", "Expired")], ["Account", "Status"])
+    assert records(ik.load(frame))["status"].sort().to_list() == ["expired", "invited"]
+
+
+def test_mixed_pandas_columns_are_read_as_text() -> None:
+    frame = pd.DataFrame({"Account": ["a", 7, None], "Email": ["x", "y", "z"], "Status": ["Invited"] * 3})
+    assert records(ik.load(frame))["account_name"].to_list() == ["a", "7", None]
+
+
+def test_many_sources_are_one_set_of_records(tmp_path: Path) -> None:
+    write(tmp_path, text_of(ROW), "a_2026-03-02.csv")
+    write(tmp_path, text_of(["a", "Expired", "7"], header=["账号", "状态", "Score"]), "b_20260309.csv")
+    write(tmp_path, "not ours", "notes.md")
+    found = ik.load([tmp_path, tmp_path / "*.csv"])
+    assert found.summary.rows_read == 2
+    rows = records(found).sort("source_file").select("source_file", "snapshot_at", "Score").rows()
+    assert rows == [
+        ("a_2026-03-02.csv", dt.datetime(2026, 3, 2), None),
+        ("b_20260309.csv", dt.datetime(2026, 3, 9), "7"),
+    ]
+
+
+def test_a_name_with_signs_of_a_pattern_is_one_file(tmp_path: Path) -> None:
+    assert ik.load(write(tmp_path, text_of(ROW), "export [1] *?.csv")).summary.records == 1
+
+
+def test_the_snapshot_is_dated_by_argument_then_column_then_name(tmp_path: Path) -> None:
+    path = write(tmp_path, text_of([*ROW, "2026-01-05"], header=[*HEADER, "Export Time"]), "h_2026-03-02.csv")
+    assert records(ik.load(path))["snapshot_at"].to_list() == [dt.datetime(2026, 1, 5)]
+    told = ik.load(path, snapshot_at=dt.date(2026, 2, 1))
+    assert records(told)["snapshot_at"].to_list() == [dt.datetime(2026, 2, 1)]
+
+
+def test_words_in_both_languages_mean_the_same_and_others_are_unknown() -> None:
+    words = ["Associated", " ASSOCIATED", "已关联", "关联成功", "Frozen", None, "-"]
+    loaded = ik.load(pl.DataFrame({"Account": list("abcdefg"), "Status": words}))
+    found = records(loaded).sort("account_name")
+    assert found["status"].to_list() == ["associated"] * 4 + ["unknown"] * 3
+    assert found["unrecognised"].to_list() == [None] * 4 + ["status: Frozen", None, None]
+    assert loaded.summary.unknown_codes == {"status": {"Frozen": 1, "": 2}}
+
+
+def test_masked_values_are_counted_and_never_a_key() -> None:
+    frame = pl.DataFrame({"Account": ["T***m"] * 3, "Email": ["t***@example.com"] * 3, "Status": ["Invited"] * 3})
+    loaded = ik.load(frame)
+    assert loaded.summary.masked["account_name"].masked == 3
+    assert records(loaded)["record_id"].n_unique() == 3
+    assert all(found.startswith("r") for found in records(loaded)["record_id"])
+
+
+def test_an_invitation_keeps_its_id_and_a_resend_gets_another() -> None:
+    frame = pl.DataFrame(
+        {"Account": ["Ann", "ann", "ann"], "Status": ["Invited", "Associated", "Invited"],
+         "Sent At": ["2026-03-01 09:00", "2026-03-01T09:00:00Z", "2026-03-08 09:00"]}
+    )  # fmt: skip
+    first, again, resent = records(ik.load(frame)).sort("source_row")["record_id"]
+    assert first == again != resent
+
+
+def test_a_second_file_adds_messages_by_key(tmp_path: Path) -> None:
+    rows = [[n, s, None] for n, s in [("Ann", "Failed"), ("bea", "Failed"), ("cem", "Associated"), ("d***", "Failed")]]
+    frame = pl.DataFrame(rows, schema=["Account", "Status", "Failure Cause"], orient="row")
+    second = [["ann", "one"], ["bea", "one"], ["bea", "two"], ["cem", "one"], ["d***", "one"], ["eve", "one"]]
+    loaded = ik.load(frame, messages=write(tmp_path, text_of(*second, header=["Account", "Reason"])))
+    assert dict(records(loaded).select("account_name", "failure_message").rows())["Ann"] == "one"
+    assert records(loaded)["failure_message"].count() == 1
+    found = loaded.summary.messages
+    assert found is not None
+    assert (found.key, found.rows, found.added, found.ambiguous, found.unmatched) == ("account_name", 6, 1, 1, 2)
+
+
+CANARY = "canary.person@example.com"
+BAD = {
+    "missing.csv": None,
+    "empty.csv": b"",
+    "blank.csv": b"\xef\xbb\xbf \n",
+    "binary.csv": bytes(range(32)) * 50 + CANARY.encode(),
+    "damaged.parquet": b"PAR1" + CANARY.encode() * 40 + b"PAR1",
+    "damaged.xlsx": b"PK\x03\x04" + CANARY.encode() * 40,
+    "protected.xlsx": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + CANARY.encode() * 40,
+    "renamed.csv": b"PK\x03\x04" + CANARY.encode() * 40,
+    "renamed.xlsx": text_of(ROW).encode() + CANARY.encode(),
+    "truncated.json": b'[{"Email": "' + CANARY.encode(),
+    "scalar.json": b'"' + CANARY.encode() + b'"',
+    "letter.doc": CANARY.encode(),
+    "packed.csv": b"\x1f\x8b" + CANARY.encode() * 40,
+    "nostatus.csv": f"Email,Name\n{CANARY},x\n".encode(),
+    "noheader.csv": f"{CANARY},x\n{CANARY},y\n".encode(),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), BAD.items(), ids=BAD.keys())
+def test_a_bad_file_is_one_line_without_anybodys_data(tmp_path: Path, name: str, content: bytes | None) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InvitekitError) as caught:
+        ik.load(path)
+    told = "".join(traceback.format_exception(caught.value))
+    assert CANARY not in told
+    assert len(str(caught.value).splitlines()) == 1
+    assert "Hint: " in str(caught.value)
+
+
+def test_a_folder_or_pattern_without_files_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no file"):
+        ik.load(tmp_path)
+    with pytest.raises(SourceError, match="matches no file"):
+        ik.load(tmp_path / "*.csv")
+
+
+def test_what_is_no_frame_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="type int"):
+        ik.load(7)
+
+
+def test_the_summary_escapes_and_hides_addresses() -> None:
+    message = f"<script>alert(1)</script> write to {CANARY} or 13800001111"
+    frame = pl.DataFrame({"Account": ["a"], "Status": ["Failed"], "Cause": [message]})
+    summary = ik.load(frame).summary
+    for shown in (str(summary), summary._repr_html_()):
+        assert CANARY not in shown
+        assert "13800001111" not in shown
+    assert "<script>" not in summary._repr_html_()
+    assert summary.unknown_messages[0].text == message
+
+
+def test_nothing_stays_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    monkeypatch.setattr(door, "ON_DISK", 0)
+    loaded = ik.load(write(tmp_path, text_of(ROW)))
+    (folder,) = place.iterdir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert records(loaded).height == 1
+    del loaded
+    gc.collect()
+    assert list(place.iterdir()) == []
