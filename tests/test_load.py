@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import invitekit as ik
 from invitekit import schema
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
-from invitekit.load import Loaded, cells, door
+from invitekit.load import Loaded, cells, delimited, door
 
 HEADER = ["Customer Full Name", "Account", "Email", "Mobile", "Status", "Invitation Time", "Remarks"]
 ROW = ["Ann Example", "ann", "ann@example.com", "007", "Invited", "2026-03-01 09:00:00", "called"]
@@ -205,6 +205,19 @@ def test_mixed_line_ends_lose_nothing(tmp_path: Path) -> None:
     rows = [",".join([f"P{i}", f"p{i}", *ROW[2:]]) for i in range(6)]
     content = ",".join(HEADER) + "\r\n" + "".join(r + e for r, e in zip(rows, ["\n", "\r\n", "\r"] * 2, strict=True))
     assert records(ik.load(write(tmp_path, content)))["account_name"].sort().to_list() == [f"p{i}" for i in range(6)]
+
+
+def test_rows_keep_their_order_and_numbers_when_several_threads_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "_BUFFER", 4_000_000)
+    small = write(tmp_path, text_of(ROW), "a.csv")
+    lines = (f"Person {i},a{i},a{i}@example.com,{i},Invited,2026-03-01 09:00:00,{'x' * 60}\n" for i in range(200_000))
+    big = write(tmp_path, ",".join(HEADER) + "\n" + "".join(lines), "b.csv")
+    found = records(ik.load([small, big])).filter(pl.col("source_file") == "b.csv")
+    place = found["account_name"].str.slice(1).cast(pl.Int64)
+    assert place.equals(pl.Series("account_name", range(200_000)))
+    assert found["source_row"].equals((place + 2).alias("source_row"))
 
 
 def test_title_rows_above_the_header_are_passed_over(tmp_path: Path) -> None:

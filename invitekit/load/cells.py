@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from invitekit import schema
 from invitekit.load.sql import lit
 from invitekit.load.text import WHITE
@@ -11,6 +13,7 @@ NULL_LIKE = (
     "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "\\N", "无", "暂无",
 )  # fmt: skip
 """Texts that stand for nothing. Short on purpose: a customer may be called Null."""
+_LONGEST = 1 + max(len(text.encode()) for text in NULL_LIKE)
 MASK_MARKS = ("*", "＊", "•", "●")
 """Signs that only a masked value holds; the portal's exact pattern is not documented [assumed]."""
 CONTACTS = ("record_id", "account_name", "email", "mobile")
@@ -28,16 +31,18 @@ def macros(white: frozenset[str]) -> list[str]:
     Args:
         white: Characters besides the space that the source may hold at the end of a cell.
     """
-    nulls = ",".join(lit(text) for text in NULL_LIKE)
+    # Not "x in (...)" nor list_contains: DuckDB makes a join of a long list, and the rows lose their order.
+    nulls = f"regexp_full_match({{}}, {lit('|'.join(map(re.escape, NULL_LIKE)))})"
     unquoted = "case when starts_with(x,'''') and substr(x,2,1) in ('=','+','-','@') then substr(x,2) else x end"
     every = "||".join(map(_sign, WHITE))
-    odd = f"x < '(' or x in ({nulls}) or ends_with(x,' ')"
+    nothing = f"case when strlen(x) < {_LONGEST} then {nulls.format('x')} else false end"
+    odd = f"x < '(' or {nothing} or ends_with(x,' ')"
     odd += "".join(f" or ends_with(x,{_sign(c)})" for c in sorted(white) if c.isascii())
     wide = [f"starts_with(x,{_sign(c)}) or ends_with(x,{_sign(c)})" for c in sorted(white) if not c.isascii()]
     wide_first = f"when strlen(x) <> length(x) and ({' or '.join(wide)}) then ik_trim(x)" if wide else ""
     return [
         f"create or replace macro ik_trim(x) as list_transform([trim({unquoted}, {every})], "
-        f"lambda y: case when y in ({nulls}) then null else y end)[1]",
+        f"lambda y: case when {nulls.format('y')} then null else y end)[1]",
         f"create or replace macro ik_clean(x) as case {wide_first} when {odd} then ik_trim(x) else x end",
         f"create or replace macro ik_contact(x) as case when strlen(x) <> length(x) then "
         f"ik_trim(translate(x, {lit(_FULL_WIDTH)}, {lit(_HALF_WIDTH)})) when {odd} then ik_trim(x) else x end",

@@ -25,7 +25,7 @@ from invitekit.load.intake import IDENTIFYING, Intake, extra_names
 from invitekit.load.messages import add_messages
 from invitekit.load.settle import DateFinding
 from invitekit.load.source import Source, find_sources
-from invitekit.load.sql import ident, insert, lit, run
+from invitekit.load.sql import ident, lit, per_source, run
 from invitekit.load.summary import FileSummary, Summary
 from invitekit.load.table import Table
 from invitekit.load.tables import frame_table, open_table
@@ -128,9 +128,8 @@ def _read(
         staging.refuse_nobody(con, intake)
     found = add_messages(con, reading.messages, reading.messages_key) if reading.messages else None
     snapshots = [_snapshot(o, i, reading) for o, i in zip(opened, intakes, strict=True)]
-    _register_files(con, intakes, [at for at, _ in snapshots])
     staging.set_aside(con, intakes)
-    records = _records(con, intakes)
+    records = _records(con, intakes, [at for at, _ in snapshots])
     rejects = con.sql("select * from ik_rejects order by source_file, source_row")
     files = _files(con, opened, intakes, snapshots)
     summary = Summary(
@@ -157,40 +156,29 @@ def _snapshot(opened: Opened, intake: Intake, reading: Reading) -> tuple[dt.date
     return at, "file name" if at else None
 
 
-def _register_files(
+def _records(
     con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake], snapshots: Sequence[dt.datetime | None]
-) -> None:
-    insert(
-        con,
-        "ik_files",
-        [
-            (i.number, i.table.name, i.first_rowid, i.table.first_row, at)
-            for i, at in zip(intakes, snapshots, strict=True)
-        ],
-    )
-
-
-def _records(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> duckdb.DuckDBPyRelation:
+) -> duckdb.DuckDBPyRelation:
     has = staging.present(con)
     staged = {c.name: f"s.{c.name}" if c.name in has else f"null::{_SQL_TYPES[c.kind]}" for c in schema.RECORD}
-    row = staging.source_row(con)
+    row, name = staging.source_row(con, intakes), staging.source_name(intakes)
+    dated = per_source(["null" if at is None else f"timestamp '{at}'" for at in snapshots])
     computed = {
-        "record_id": f"coalesce({staged['record_id']}, {_record_id(staged, row)})",
-        "snapshot_at": f"coalesce(f.snapshot_at, {staged['snapshot_at']})",
-        "source_file": "f.name",
+        "record_id": f"coalesce({staged['record_id']}, {_record_id(staged, name, row)})",
+        "snapshot_at": f"coalesce({dated}::timestamp, {staged['snapshot_at']})",
+        "source_file": name,
         "source_row": row,
     }
     columns = staged | computed | {name: f"s.{ident(name)}" for name in extra_names(intakes)}
     chosen = ", ".join(f"{value} as {ident(name)}" for name, value in columns.items())
     run(
         con,
-        f"create view records as select {chosen} from ik_staging s join ik_files f on f.number = s._ik_file "
-        f"where {staging.kept(con)}",
+        f"create view records as select {chosen} from ik_staging s where {staging.kept(con)}",
     )
     return con.table("records")
 
 
-def _record_id(staged: dict[str, str], row: str) -> str:
+def _record_id(staged: dict[str, str], name: str, row: str) -> str:
     """Derive an ID from the natural key, unmasked values only; else from the row itself.
 
     A masked value is shared by many customers: an ID made from it would join strangers. Such a
@@ -202,7 +190,7 @@ def _record_id(staged: dict[str, str], row: str) -> str:
         f"{plain['customer_full_name']} || '|' || {plain['mobile']})"
     )
     when = f"{staged['invitation_method']}, {staged['invited_at']}"
-    own = f"'r' || md5(concat_ws('|', f.name, {row}))"
+    own = f"'r' || md5(concat_ws('|', {name}, {row}))"
     return f"case when {person} is null then {own} else 'k' || md5(concat_ws('|', lower({person}), {when})) end"
 
 

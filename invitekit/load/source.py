@@ -38,6 +38,8 @@ _SIGNATURES = {
 }
 _GLOB = re.compile(r"[*?\[]")
 _DATE = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_FULL, _SOME = 0.9, 0.05
+"""Shares of control characters: so many make a file binary, so many do if it does not decode either."""
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1a\x1b")
 
 
@@ -162,8 +164,9 @@ def _head(path: Path, size: int = 65536) -> bytes:
 def _is_binary(head: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or looks_like_utf16(head):
         return False
-    control = len(head) - len(head.translate(None, _CONTROL))
-    return control > len(head) * 0.1
+    control = (len(head) - len(head.translate(None, _CONTROL))) / len(head)
+    # A cell may hold control characters; what is full of them, or of bytes that are no text, is no text.
+    return control > _FULL or (control > _SOME and "\ufffd" in head[:-4].decode("utf-8", errors="replace"))
 
 
 def looks_like_utf16(head: bytes) -> str | None:

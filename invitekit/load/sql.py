@@ -24,6 +24,11 @@ def lit_path(path: Path) -> str:
     return lit("".join(f"[{c}]" if c in "*?[" else c for c in str(path)))
 
 
+def per_source(values: Sequence[str]) -> str:
+    """The SQL for a value that depends on the source a staged row came from: a look-up, as a join loses order."""
+    return values[0] if len(values) == 1 else f"([{', '.join(values)}])[s._ik_file + 1]"
+
+
 def run(con: duckdb.DuckDBPyConnection, query: str) -> int:
     """Run a statement to its end; give the count of rows it changed, if it changes any."""
     found = con.execute(query).fetchall()

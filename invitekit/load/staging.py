@@ -14,7 +14,7 @@ from invitekit import schema
 from invitekit.errors import SourceError
 from invitekit.load import cells, reading
 from invitekit.load.intake import IDENTIFYING, TIMES, Intake, extra_names, raw_column, staged_names
-from invitekit.load.sql import ident, insert, lit, one, rows, run
+from invitekit.load.sql import ident, insert, lit, one, per_source, rows, run
 from invitekit.load.table import ROW, Table
 
 FREE_TEXT = frozenset(column.name for column in schema.COLUMNS if column.privacy == "free_text")
@@ -28,11 +28,6 @@ def create(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> None:
     columns += [f"{raw_column(n)} varchar" for n in names if n in TIMES]
     columns += [f"{ident(n)} varchar" for n in extra_names(intakes)]
     run(con, f"create table ik_staging (_ik_file integer, {', '.join(columns)})")
-    run(
-        con,
-        "create table ik_files (number integer, name varchar, first_rowid bigint, first_row bigint, "
-        "snapshot_at timestamp)",
-    )
     run(
         con,
         'create table ik_rejects (source_file varchar, source_row bigint, "column" varchar, reason varchar, '
@@ -191,8 +186,8 @@ def set_aside(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> None
     pairs = [f"{lit(n)}: {text}" for n, text in texts.items()]
     refused = rows(
         con,
-        f"select f.name, {source_row(con)}, s._ik_column, s._ik_reason, {{{', '.join(pairs)}}} "
-        "from ik_staging s join ik_files f on f.number = s._ik_file where s._ik_reason is not null",
+        f"select {source_name(intakes)}, {source_row(con, intakes)}, _ik_column, _ik_reason, {{{', '.join(pairs)}}} "
+        "from ik_staging s where _ik_reason is not null",
     )
     insert(con, "ik_rejects", [(*row[:4], _filled(row[4])) for row in refused])
 
@@ -201,7 +196,16 @@ def _filled(cells_by_name: dict[str, str | None]) -> str:
     return json.dumps({k: v for k, v in cells_by_name.items() if v is not None}, ensure_ascii=False)
 
 
-def source_row(con: duckdb.DuckDBPyConnection) -> str:
-    """The SQL for a row's number in its source, as a spreadsheet shows it."""
-    counted = "s.rowid - f.first_rowid + f.first_row"
+def source_name(intakes: Sequence[Intake]) -> str:
+    """The SQL for the name of a row's source."""
+    return per_source([lit(intake.table.name) for intake in intakes])
+
+
+def source_row(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> str:
+    """The SQL for a row's number in its source, as a spreadsheet shows it.
+
+    What has no number of its own stands in the order of its source: rows are inserted in order.
+    """
+    shift = per_source([str(intake.table.first_row - intake.first_rowid) for intake in intakes])
+    counted = f"s.rowid + {shift}"
     return f"coalesce(s.{ROW}, {counted})" if ROW in present(con) else counted
