@@ -46,7 +46,8 @@ def annotate(
         language: Of ``cause``, ``advice`` and ``suggested_operation``: ``en`` or ``zh``.
 
     Returns:
-        A frame of the same engine, the same rows, with ``failure_code, cause, advice,
+        A frame of the same engine, the same rows (in order on Polars; DuckDB and Spark promise none,
+        sort by ``source_file, source_row`` where it matters), with ``failure_code, cause, advice,
         suggested_operation, who_acts, resend_rule, effective_status, age_days,
         days_to_associate``. ``age_days`` counts whole days from the invitation to ``as_of``.
 

@@ -120,6 +120,17 @@ def test_annotate_writes_every_record_and_reads_it_back(
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
+def test_a_cell_that_a_spreadsheet_would_run_is_disarmed_and_read_back(run: Callable[..., Run], tmp_path: Path) -> None:
+    source = tmp_path / "formulas.csv"
+    source.write_text('Account,Mobile,Status\n"=1+1","+49 171 3920000",Invited\n"@sum","-x",Invited\n')
+    assert run("annotate", source, "-o", tmp_path / "safe.csv").returncode == 0
+    written = pl.read_csv(tmp_path / "safe.csv", infer_schema=False)
+    assert written["account_name"].sort().to_list() == ["'=1+1", "'@sum"]
+    assert written["mobile"].sort().to_list() == ["'+49 171 3920000", "'-x"]
+    assert run("annotate", tmp_path / "safe.csv", "-o", tmp_path / "back.parquet").returncode == 0
+    assert pl.read_parquet(tmp_path / "back.parquet")["account_name"].sort().to_list() == ["=1+1", "@sum"]
+
+
 def test_annotate_speaks_chinese(run: Callable[..., Run], export: Path) -> None:
     assert "伙伴" in run("annotate", export, "--as-of", "2026-03-30", "--language", "zh").stdout
 

@@ -201,6 +201,18 @@ def test_every_line_end_is_understood_and_blank_lines_count_in_row_numbers(tmp_p
     assert sorted(found.select("account_name", "source_row").rows()) == [("ann", 2), ("bea", 5)]
 
 
+def test_empty_lines_alone_count_in_row_numbers_too(tmp_path: Path) -> None:
+    lines = [",".join(HEADER), "", ",".join(ROW), "", "", ",".join(["Bea", "bea", *ROW[2:]]), ""]
+    found = records(ik.load(write(tmp_path, "\n".join(lines) + "\n")))
+    assert sorted(found.select("account_name", "source_row").rows()) == [("ann", 3), ("bea", 6)]
+
+
+def test_a_clean_file_is_read_the_quick_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "_careful_csv", None)
+    path = write(tmp_path, text_of([*ROW[:-1], 'two\nlines, "quoted"'], [f"  {cell} " for cell in ROW]))
+    assert records(ik.load(path))["remarks"].sort().to_list() == ["called", 'two\nlines, "quoted"']
+
+
 def test_mixed_line_ends_lose_nothing(tmp_path: Path) -> None:
     rows = [",".join([f"P{i}", f"p{i}", *ROW[2:]]) for i in range(6)]
     content = ",".join(HEADER) + "\r\n" + "".join(r + e for r, e in zip(rows, ["\n", "\r\n", "\r"] * 2, strict=True))
@@ -367,7 +379,9 @@ def test_many_sources_are_one_set_of_records(tmp_path: Path) -> None:
 
 
 def test_a_name_with_signs_of_a_pattern_is_one_file(tmp_path: Path) -> None:
+    write(tmp_path, text_of(ROW, ROW), "export 1 ab.csv")
     assert ik.load(write(tmp_path, text_of(ROW), "export [1] *?.csv")).summary.records == 1
+    assert ik.load(write(tmp_path, text_of(ROW), "export*.csv")).summary.records == 1
 
 
 def test_the_snapshot_is_dated_by_argument_then_column_then_name(tmp_path: Path) -> None:
