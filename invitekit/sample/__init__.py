@@ -12,16 +12,18 @@ from pathlib import Path
 import duckdb
 
 from invitekit.errors import ArgumentError, OutputError
-from invitekit.sample.story import Snapshot, query
+from invitekit.sample.cells import COLUMNS, planted, query
+from invitekit.sample.story import Snapshot
 from invitekit.write import write
 
-FORMATS = ("csv", "xlsx", "parquet")
+FORMATS = {"csv": 0.005, "xlsx": 0.005, "parquet": 0.0}
+"""Each format with its usual share of untidy rows."""
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "gb18030")
-LAST_DAY = dt.date(2026, 3, 30)
+AS_OF = dt.date(2026, 3, 30)
 FIRST_SHARE = 0.7
 """The first file's size relative to the last one's: a partner's list grows week by week."""
 WITH_UNREADABLE = 1000
-"""Rows from which a sample that is not clean holds rows that cannot be read."""
+"""Rows from which a sample that is not clean holds rows that cannot be read, in its last file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Sample:
 
 
 def write_sample(
-    folder: str | os.PathLike[str],
+    directory: str | os.PathLike[str],
     *,
     rows: int = 2000,
     seed: int = 1,
@@ -42,64 +44,80 @@ def write_sample(
     language: str = "en",
     weeks: int = 4,
     masked: bool = False,
-    dirty: float = 0.005,
+    dirty: float | None = None,
     encoding: str = "utf-8",
-    last_day: dt.date = LAST_DAY,
+    as_of: dt.date = AS_OF,
     overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Sample:
     """Write weekly snapshots ``history_records_YYYY-MM-DD``, each with every invitation sent until then.
 
-    The same invitation stands in every later file with its newer state; one in five goes to a
-    customer invited before. The same arguments give the same files, byte for byte.
+    The same invitation stands in every later file with its newer state; one customer in five is
+    invited more than once. The same arguments and versions give the same files, byte for byte
+    (XLSX but for its creation time).
 
     Args:
-        folder: Made if it is missing.
-        rows: Over all files, exactly; the first file has 0.7 times the rows of the last.
+        directory: Made if it is missing.
+        rows: Over all files, exactly, unreadable ones included; sizes grow evenly from 0.7 times the
+            last file's, rounded down, and the last file has what is left.
         seed: Another number gives another set of people.
         format: ``csv``, ``xlsx`` or ``parquet``; the last two hold typed times.
         language: Of headers, words and messages: ``en`` or ``zh``.
-        weeks: Files, one a week, the last on ``last_day``.
+        weeks: Files, one a week, the last on ``as_of``.
         masked: Mask names, mobiles and emails as the portal does; account names stay.
         dirty: Share of rows with an untidy cell: stray spaces, full-width digits, other forms of
-            times, unknown words. From 1,000 rows on, the last file then also has rows that cannot
-            be read: one that names nobody, in CSV one with an impossible day and one with too few cells.
+            times, unknown words; and of 1,000 rows as many as 400 times that stand twice. By default
+            0.005, in Parquet 0. From 1,000 rows on, unless 0, the last file also has rows that cannot
+            be read: one that names nobody, in CSV one with an impossible day and one with a cell too many.
         encoding: Of CSV: utf-8, utf-8-sig, utf-16 or gb18030.
-        last_day: The day of the last snapshot.
+        as_of: The day of the last snapshot.
         overwrite: Replace files of those names.
+        progress: Called before each file with its name, the rows written so far and in all.
+
+    Returns:
+        ``Sample(paths, rows, unreadable_rows)``: what a loader should find and refuse.
 
     Raises:
         ArgumentError: A number, format, language or encoding that means nothing.
         OutputError: A file exists already or cannot be written.
     """
     _check(rows, format, language, weeks, dirty, encoding)
-    place = Path(folder)
+    share = FORMATS[format] if dirty is None else dirty
+    place = _make(Path(directory))
+    days = [as_of - dt.timedelta(weeks=weeks - 1 - i) for i in range(weeks)]
+    paths = [place / f"history_records_{day}.{format}" for day in days]
+    _refuse_existing(paths, overwrite=overwrite)
+    unreadable = share > 0 and rows >= WITH_UNREADABLE
+    ragged = int(unreadable and format == "csv")
+    sizes = _sizes(rows - ragged, weeks)
+    refused = 0
+    for number, (day, path) in enumerate(zip(days, paths, strict=True)):
+        snapshot = Snapshot(
+            day=day, first_day=days[0], previous=tuple(sizes[:number]), rows=sizes[number],
+            jump_from=as_of - dt.timedelta(weeks=2), unreadable=unreadable and number == weeks - 1, seed=seed,
+            language=language, masked=masked, dirty=share, typed_times=format != "csv",
+        )  # fmt: skip
+        if progress is not None:
+            progress(path.name, sum(sizes[:number]), rows)
+        _write(snapshot, path, encoding, overwrite=overwrite)
+        refused += planted(snapshot)
+    return Sample(tuple(paths), rows, refused + ragged)
+
+
+def _make(place: Path) -> Path:
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise OutputError(f"The folder '{place.name}' cannot be made: {reason}.", hint="name another.") from None
-    unreadable = dirty > 0 and rows >= WITH_UNREADABLE
-    sizes = _sizes(rows - (unreadable and format == "csv"), weeks)
-    days = [last_day - dt.timedelta(weeks=weeks - 1 - i) for i in range(weeks)]
-    paths = [place / f"history_records_{day}.{format}" for day in days]
-    _refuse_existing(paths, overwrite=overwrite)
-    for number, (day, path) in enumerate(zip(days, paths, strict=True)):
-        last = number == weeks - 1
-        snapshot = Snapshot(
-            day=day, first_day=days[0], previous=tuple(sizes[:number]), rows=sizes[number],
-            jump_from=days[-1] - dt.timedelta(weeks=2), unreadable=unreadable and last, seed=seed,
-            language=language, masked=masked, dirty=dirty, typed_times=format != "csv",
-        )  # fmt: skip
-        _write(snapshot, path, encoding, overwrite=overwrite)
-    planted = (3 if format == "csv" else 1) if unreadable else 0
-    return Sample(tuple(paths), rows, planted)
+    return place
 
 
-def _check(rows: int, kind: str, language: str, weeks: int, dirty: float, encoding: str) -> None:
+def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None, encoding: str) -> None:
     rules: list[tuple[bool, str, str]] = [
         (rows >= 0, f"rows is {rows}.", "use 0 or more."),
         (weeks >= 1, f"weeks is {weeks}.", "use 1 or more."),
-        (0 <= dirty <= 1, f"dirty is {dirty}.", "use a share from 0 to 1."),
+        (dirty is None or 0 <= dirty <= 1, f"dirty is {dirty}.", "use a share from 0 to 1."),
         (kind in FORMATS, f"'{kind}' is no format of a sample.", f"use one of {', '.join(FORMATS)}."),
         (language in ("en", "zh"), f"'{language}' is no language of a sample.", "use en or zh."),
         (encoding in ENCODINGS, f"'{encoding}' is no encoding of a sample.", f"use one of {', '.join(ENCODINGS)}."),
@@ -137,7 +155,7 @@ def _finish(part: Path, snapshot: Snapshot, encoding: str) -> None:
         return
     if snapshot.unreadable:
         with part.open("a", encoding="utf-8") as file:
-            file.write("Ragged Example,ragged\n")
+            file.write(",".join(["Ragged Example", *["ragged"] * len(COLUMNS)]) + "\n")
     if encoding != "utf-8":
         other = part.with_suffix(".other")
         with (

@@ -1,30 +1,48 @@
-"""The life of an invitation, as one SQL query: who, when, how it went, and what a snapshot shows of it."""
+"""The life of an invitation, as one SQL query: who, when, how it went, and how it stands on a day.
+
+A customer is pre-registered, perhaps reviewed, invited, and then associates, fails, or never
+answers. Everything depends on the invitation's number, so each later day tells the same story
+further. A customer is invited again only after an invitation that was sent and led to no association.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from invitekit import schema
-from invitekit.catalogue import read_catalogue
-from invitekit.sample.people import CAUSE_WEIGHTS, CULTURES, DOMAINS, JUMP, MANAGERS, TAGS, Culture
+from invitekit.catalogue import Failure, read_catalogue
+from invitekit.sample.dice import normal, pick, roll, text, weighted
+from invitekit.sample.people import (
+    BOXES,
+    CAUSE_WEIGHTS,
+    CULTURES,
+    DOMAINS,
+    JUMP,
+    MANAGERS,
+    ONLY_TYPE,
+    RARE,
+    STRICT_MANAGER,
+    Culture,
+)
 
-REPEATED = 20
-"""Of 100 invitations, those that go to a customer who was invited before without success."""
+AGAIN = 55
+"""Of 100 invitations that were sent and led to nothing, those sent again: one customer in five is repeated."""
 STALE = 30
 """Of 100 expired invitations, those whose label still says invited: labels go stale."""
 BEFORE = 60
 """Days before the first snapshot in which its invitations were sent."""
-NOBODY, NO_DAY = 202, 101
-"""Places in the last file of the row that names nobody, and of the one with an impossible day."""
-UNREADABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
-COLUMNS = tuple(c.name for c in schema.RECORD if c.name not in schema.DERIVED | {"record_id", "snapshot_at"})
+FATES = (("associated", 40), ("failed", 30), ("never", 14), ("silent", 16))
+METHODS = (("email", 62), ("link", 18), ("qr_code", 12), ("campaign", 8))
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One weekly file: its day, the invitations it shows, and how it is written."""
+    """One weekly file: its day, the invitations it shows, and how it is written.
+
+    ``first_rows`` and ``previous`` are the sizes of the first file and of all files before this one.
+    """
 
     day: dt.date
     first_day: dt.date
@@ -38,228 +56,150 @@ class Snapshot:
     dirty: float
     typed_times: bool
 
-
-def query(s: Snapshot) -> str:
-    """Give the SQL of one snapshot's rows, in the order of invitation, columns under their labels."""
-    labels = {name: schema.label(name, s.language) for name in COLUMNS}
-    shown = ", ".join(f'{_shown(name, s)} as "{labels[name]}"' for name in COLUMNS)
-    return f"select {shown} from ({_dirty(s)})"
+    @property
+    def first_rows(self) -> int:
+        """The size of the first file, from which the distance of a repeated invitation follows."""
+        return (*self.previous, self.rows)[0]
 
 
-def _roll(what: str, below: int, s: Snapshot, key: str = "k") -> str:
-    """A number from 0 that depends on the invitation, the question and the seed only."""
-    return f"(hash({key}, '{what}', {s.seed}) % {below})::bigint"
-
-
-def _uniform(what: str, s: Snapshot) -> str:
-    return f"(({_roll(what, 1_000_000, s)} + 0.5) / 1000000)"
-
-
-def _pick(items: tuple[str, ...], roll: str) -> str:
-    return f"{_list(items)}[1 + {roll} % {len(items)}]"
-
-
-def _list(items: tuple[str, ...]) -> str:
-    return "[" + ", ".join(_text(item) for item in items) + "]"
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def states(s: Snapshot) -> str:
+    """Give the SQL of every invitation that a snapshot shows, with its status and cause on that day."""
+    over = "method = 'email' and invited_at + interval 7 day <= day_end"
+    waiting = (
+        "case when slow and registered_at + interval 2 day > day_end then 'pending_review' else 'pre_registered' end"
+    )
+    status = (
+        "case when fate = 'never' and registered_at + interval 15 day <= day_end then 'not_pre_registered' "
+        f"when not invited then {waiting} when answered and ends = 'associated' then 'associated' "
+        "when answered and ends = 'failed' then 'association_failed' "
+        f"when {over} and {roll('stale', 100, s.seed)} >= {STALE} then 'expired' else 'invited' end"
+    )
+    return f"select *, {status} as status, {_cause(s)} as cause from ({_outcomes(s)})"
 
 
 def _invitations(s: Snapshot) -> str:
-    """Number, customer, time, method and fate of every invitation that this snapshot shows."""
+    """Number, customer and time of every invitation that this snapshot shows."""
     edges = [0, *s.previous, s.rows]
-    start = f"timestamp '{s.first_day}'"
     # The first file's invitations spread over the time before it, each later file adds one week's.
-    spans = [(start, edges[0], edges[1], -BEFORE, BEFORE)]
-    spans += [(start, a, b, 7 * i, 7) for i, (a, b) in enumerate(pairwise(edges[1:]))]
+    spans = [(edges[0], edges[1], -BEFORE, BEFORE)]
+    spans += [(a, b, 7 * i, 7) for i, (a, b) in enumerate(pairwise(edges[1:]))]
     cases = " ".join(
-        f"when k < {b} then {day} + to_microseconds((({lead} + {days} * (k - {a} + 0.5) / {max(b - a, 1)}) "
-        f"* 86400000000)::bigint)"
-        for day, a, b, lead, days in spans
+        f"when k < {b} then timestamp '{s.first_day}' "
+        f"+ to_microseconds((({lead} + {days} * (k - {a} + 0.5) / {max(b - a, 1)}) * 86400000000)::bigint)"
+        for a, b, lead, days in spans
     )
-    twice = f"case when k > 0 and {_roll('twice', 1000, s)} < {round(s.dirty * 400)} then k - 1 else k end"
+    twice = f"case when k > 0 and {roll('twice', 1000, s.seed)} < {round(s.dirty * 400)} then k - 1 else k end"
     numbers = f"select k as place, {twice} as k from range({s.rows}) r(k)"
-    parent = f"(k * {_roll('parent', 900, s)} // 1000)"
-    repeated = f"k > 20 and {_roll('repeat', 100, s)} < {REPEATED} * 100 // 68 and {_fate(parent, s)} <> 'associated'"
-    return (
-        f"select place, k, case when {repeated} then {parent} else k end as customer, "
-        f"date_trunc('second', case {cases} end) as invited_at, {_fate('k', s)} as fate, "
-        f"{_roll('method', 100, s)} as method_roll, {_delay(s)} as delay, "
-        f"{_roll('cause', 1000, s)} as cause_roll from ({numbers})"
-    )
+    once = f"select *, {_earlier('k', s)} as a1 from ({numbers})"
+    chain = f"select *, {_earlier('a2', s)} as a3 from (select *, {_earlier('a1', s)} as a2 from ({once}))"
+    at = f"date_trunc('second', case {cases} end)"
+    return f"select place, k, coalesce(a3, a2, a1, k) as customer, {at} as registered_at from ({chain})"
+
+
+def _earlier(key: str, s: Snapshot) -> str:
+    """Give the invitation that this one repeats, at least 12 days older, or null; none is repeated twice."""
+    apart, block = s.first_rows // 4, max(s.first_rows // 10, 1)
+    # Mirrored within its block, so that distances differ and no two invitations repeat the same one.
+    found = f"({key} - 2 * ({key} % {block}) - {apart} - 1)"
+    again = f"{found} >= 0 and {roll('again', 100, s.seed, key)} < {AGAIN}"
+    return f"case when {again} and {_fate(found, s)} in ('failed', 'silent') then {found} end"
 
 
 def _fate(key: str, s: Snapshot) -> str:
-    roll = _roll("fate", 100, s, key)
-    fates = {36: "associated", 66: "failed", 76: "registered", 79: "pending", 80: "unregistered"}
-    cases = " ".join(f"when {roll} < {bound} then '{fate}'" for bound, fate in fates.items())
-    return f"case {cases} else 'silent' end"
-
-
-def _delay(s: Snapshot) -> str:
-    """Microseconds until the customer answers: log-normal, half of them within three days."""
-    normal = f"(sqrt(-2 * ln({_uniform('u1', s)})) * cos(2 * pi() * {_uniform('u2', s)}))"
-    return f"(3 * exp(0.9 * {normal}) * 86400000000)::bigint"
+    return weighted(FATES, roll("fate", 100, s.seed, key), 100)
 
 
 def _people(s: Snapshot) -> str:
-    """Give each customer a country, names, an account, an address and a mobile."""
+    """Give each customer a country, names, an account, an address, a mobile and a manager."""
+    known = (
+        f"select *, {roll('country', 100, s.seed, 'customer')} as c, "
+        f"{roll('lead', 100, s.seed)} as lead, {_fate('k', s)} as fate, "
+        f"{weighted(METHODS, roll('method', 100, s.seed), 100)} as method from ({_invitations(s)})"
+    )
     bounds, total = [], 0
     for position, culture in enumerate(CULTURES):
         total += culture.share
         bounds.append(f"when c < {total} then {position}")
-    inner = f"select *, {_roll('country', 100, s, 'customer')} as c from ({_invitations(s)})"
-    where = f"select *, case {' '.join(bounds)} end as culture from ({inner})"
-    by = {
-        "person": [_person(c, s) for c in CULTURES],
-        "company": [_company(c, s) for c in CULTURES],
-        "country": [_text(c.country_zh if s.language == "zh" else c.country) for c in CULTURES],
-        "mobile": [f"{_text(c.mobile)} || lpad({_roll('mobile', 10**c.digits, s, 'customer')}::varchar, {c.digits}, '0')" for c in CULTURES],
-        "remark": [_pick(c.remarks, _roll("remark", 97, s)) for c in CULTURES],
-    }  # fmt: skip
-    cases = ", ".join(
-        f"case culture {' '.join(f'when {i} then {v}' for i, v in enumerate(values))} end as {name}"
-        for name, values in by.items()
+    manager = pick(MANAGERS, f"(c + {roll('manager', 3, s.seed, 'customer')})")
+    where = f"select *, case {' '.join(bounds)} end as culture, {manager} as account_manager from ({known})"
+    by_culture = ", ".join(
+        f"case culture {' '.join(f'when {i} then {_of(c, what, s)}' for i, c in enumerate(CULTURES))} end as {what}"
+        for what in ("person", "company", "country", "mobile", "remark", "failing")
     )
-    return f"select *, {cases} from ({where})"
-
-
-def _person(c: Culture, s: Snapshot) -> str:
-    given = _pick(c.given, _roll("given", 9973, s, "customer"))
-    family = _pick(c.family, _roll("family", 9973, s, "customer"))
-    return f"{family} || {given}" if c.order == "family first" else f"{given} || ' ' || {family}"
-
-
-def _company(c: Culture, s: Snapshot) -> str:
-    name = _pick(c.company, _roll("company", 9973, s, "customer"))
-    suffix = _pick(c.suffix, _roll("suffix", 9973, s, "customer"))
-    return f"{name} || {suffix}" if c.order == "family first" else f"{name} || ' ' || {suffix}"
-
-
-def _records(s: Snapshot) -> str:
-    """What the portal shows of each invitation at the end of the snapshot's day."""
-    day = f"(timestamp '{s.day}' + interval 23 hour)"
-    manager = _pick(MANAGERS, f"(c + {_roll('manager', 3, s, 'customer')})")
-    # The eighth manager's customers fail more often, and so do resellers' big accounts.
+    domain = pick(DOMAINS, roll("domain", 9973, s.seed, "customer"))
     return (
-        "select *, "
-        f"'acct_' || {_roll('account', 900, s, 'customer')} || '_' || customer as account_name, "
-        f"'user' || customer || '@' || {_pick(DOMAINS, _roll('domain', 9973, s, 'customer'))} as email, "
-        f"{manager} as account_manager, "
-        "case when method_roll < 62 then 'email' when method_roll < 80 then 'link' when method_roll < 92 then 'qr_code' "
-        "else 'campaign' end as method, "
-        f"case when {_roll('type', 100, s, 'customer')} < 85 then 'reseller' else 'referral' end as type, "
-        f"case when fate = 'associated' and {manager} = 'mgr.novak' and cause_roll < 300 then 'failed' else fate end as ends, "
-        f"invited_at + to_microseconds(delay) <= {day} as answered, {day} as day_end from ({_people(s)})"
+        f"select *, {by_culture}, 'acct_' || {roll('account', 900, s.seed, 'customer')} || '_' || customer as account_name, "
+        f"{pick(BOXES, roll('box', 9973, s.seed, 'customer'))} || customer || '@' || {domain} as email, "
+        f"case when {roll('type', 100, s.seed, 'customer')} < 85 then 'reseller' else 'referral' end as type from ({where})"
     )
 
 
-def _states(s: Snapshot) -> str:
-    over = "method = 'email' and invited_at + interval 7 day <= day_end"
-    stale = f"{_roll('stale', 100, s)} < {STALE}"
-    status = (
-        "case when ends = 'registered' then 'pre_registered' when ends = 'pending' then 'pending_review' "
-        "when ends = 'unregistered' then 'not_pre_registered' "
-        "when answered and ends = 'associated' then 'associated' when answered and ends = 'failed' then 'association_failed' "
-        f"when {over} and not {stale} then 'expired' else 'invited' end"
+def _of(c: Culture, what: str, s: Snapshot) -> str:
+    """Give what a customer of this culture is called, is reached by, or does."""
+    between = "" if c.order == "family first" else " "
+
+    def choose(items: tuple[str, ...], question: str) -> str:
+        return pick(items, roll(question, 9973, s.seed, "customer"))
+
+    person = [choose(c.given, "given"), choose(c.family, "family")]
+    number = f"{roll('mobile', 10**c.digits, s.seed, 'customer')}::varchar"
+    return {
+        "person": f" || {text(between)} || ".join(person if between else reversed(person)),
+        "company": f"{choose(c.company, 'company')} || {text(between)} || {choose(c.suffix, 'suffix')}",
+        "country": text(c.country_zh if s.language == "zh" else c.country),
+        "mobile": f"{text(c.mobile)} || lpad({number}, {c.digits}, '0')",
+        "remark": pick(c.remarks, roll("remark", 97, s.seed)),
+        "failing": str(c.failing),
+    }[what]
+
+
+def _outcomes(s: Snapshot) -> str:
+    """Say when each customer is invited and answers, and how it ends whenever the day comes."""
+    # One email in three waits one to five days as pre-registered; whoever opens a link is not pre-registered.
+    waits = f"case when method = 'email' and lead < 33 then 1 + {roll('wait', 400, s.seed)} / 100.0 else 0 end"
+    # Log-normal: half of those who associate do so within three days, a few after weeks.
+    timed = (
+        "select * replace (case when fate = 'never' and method <> 'email' then 'silent' else fate end as fate), "
+        f"lead < 14 as slow, date_trunc('second', registered_at + to_microseconds(({waits} * 86400000000)::bigint)) "
+        f"as invited_at, (3.6 * exp(0.9 * {normal(s.seed)}) * 86400000000)::bigint as delay, timestamp '{s.day}' as day_end "
+        f"from ({_people(s)})"
     )
-    return f"select *, {status} as status, {_cause(s)} as cause from ({_records(s)})"
+    strict = f"failing + case when account_manager = {text(STRICT_MANAGER)} then 30 else 0 end"
+    return (
+        "select *, fate <> 'never' and invited_at <= day_end as invited, "
+        "date_trunc('second', invited_at + to_microseconds(delay)) as answered_at, "
+        "invited_at + to_microseconds(delay) <= day_end as answered, method = 'email' and delay >= 7 * 86400000000 as late, "
+        f"case when fate = 'associated' and {roll('strict', 100, s.seed)} < {strict} then 'failed' "
+        f"when fate = 'associated' and method = 'email' and delay >= 7 * 86400000000 then 'silent' else fate end as ends from ({timed})"
+    )
 
 
 def _cause(s: Snapshot) -> str:
-    """Pick a cause by weight; in the week before the last one of them jumps."""
+    """Pick a message by weight; who opens an email too late finds it expired, and one week has a failure of its own."""
     # The failures without a position are the Chinese site's own.
-    failures = [f for f in read_catalogue().failures if f.position is not None or s.language == "zh"]
-    rest = [f for f in failures if f.code not in CAUSE_WEIGHTS]
-    left = 1000 - sum(CAUSE_WEIGHTS.values())
-    words: list[str] = []
-    for f in failures:
-        weight = CAUSE_WEIGHTS.get(f.code, left // len(rest))
-        message = f.message_zh if s.language == "zh" else f.message_en
-        words += [message or f.message_en or f.message_zh or ""] * weight
-    jump = next(f for f in failures if f.code == JUMP)
-    jumped = _text((jump.message_zh if s.language == "zh" else jump.message_en) or "")
-    usual = f"{_list(tuple(words))}[1 + cause_roll % {len(words)}]"
-    late = (
-        f"invited_at >= timestamp '{s.jump_from}' and invited_at < timestamp '{s.jump_from}' + interval 7 day "
-        f"and {_roll('jump', 100, s)} < 45"
-    )
-    return f"case when {late} then {jumped} else {usual} end"
-
-
-def _dirty(s: Snapshot) -> str:
-    """Add a roll that decides which cells of a row are untidy; -1 leaves a row clean."""
-    share = round(s.dirty * 1_000_000)
-    roll = f"case when {_roll('dirt', 1_000_000, s)} < {share} then {_roll('which', 12, s)} else -1 end"
-    return f"select *, {roll} as dirt from ({_states(s)})"
-
-
-def _shown(name: str, s: Snapshot) -> str:
-    if s.unreadable and (name in UNREADABLE or name == "invited_at"):
-        return _unreadable(name, s)
-    return _readable(name, s)
-
-
-def _unreadable(name: str, s: Snapshot) -> str:
-    """Plant a row that names nobody and, where times are texts, one with a day that never was."""
-    if name != "invited_at":
-        return f"case when place <> {NOBODY} then {_readable(name, s)} end"
-    if s.typed_times:
-        return _readable(name, s)
-    return f"case when place = {NO_DAY} then '2026-02-30 09:00:00' else {_readable(name, s)} end"
-
-
-def _readable(name: str, s: Snapshot) -> str:
-    masked = {
-        "customer_full_name": "left(person, 1) || '***'",
-        "customer_name": "left(company, 1) || '***' || right(company, 1)",
-        "email": "left(email, 1) || '***@' || split_part(email, '@', 2)",
-        "mobile": "left(replace(mobile, ' ', ''), 6) || '****' || right(mobile, 2)",
-    }
-    if s.masked and name in masked:
-        return masked[name]
-    return {
-        "customer_full_name": "case dirt when 0 then '  ' || company || ' ' when 1 then company || chr(160) else company end",
-        "customer_name": "person",
-        "account_name": "account_name",
-        "email": "case dirt when 2 then upper(email) when 3 then email || ' ' else email end",
-        "mobile": "case dirt when 4 then translate(mobile, '0123456789', '０１２３４５６７８９') else mobile end",
-        "country": "country",
-        "account_manager": "account_manager",
-        "custom_tag": f"case when dirt = 5 then 'N/A' when method in ('link', 'qr_code') then {_pick(TAGS, _roll('tag', 97, s))} end",
-        "remarks": f"case when dirt = 6 then '-' when {_roll('has', 100, s)} < 34 then remark end",
-        "invitation_method": _worded("method", "invitation_method", s),
-        "association_type": _worded("type", "association_type", s),
-        "status": f"case when dirt = 7 then 'Frozen' else {_worded('status', 'status', s)} end",
-        "failure_message": "case when status = 'association_failed' and dirt = 8 then null "
-        "when status = 'association_failed' and dirt = 9 then 'The customer asked us to wait.' "
-        "when status = 'association_failed' then cause end",
-        "invited_at": _time("case when ends not in ('registered', 'pending', 'unregistered') then invited_at end", s),
-        "expires_at": _time(
-            "case when ends not in ('registered', 'pending', 'unregistered') and method = 'email' "
-            "then invited_at + interval 7 day end", s, plain=True),
-        "associated_at": _time(
-            "case when status = 'associated' then date_trunc('second', invited_at + to_microseconds(delay)) end", s, plain=True),
-    }[name]  # fmt: skip
-
-
-def _worded(code: str, column: str, s: Snapshot) -> str:
-    cases = " ".join(
-        f"when {_text(v.code)} then {_text(v.zh if s.language == 'zh' else v.en)}"
-        for v in schema.BY_NAME[column].values
-    )
-    return f"case {code} {cases} end"
-
-
-def _time(at: str, s: Snapshot, *, plain: bool = False) -> str:
-    if s.typed_times:
-        return at
-    usual = f"strftime({at}, '%Y-%m-%d %H:%M:%S')"
-    if plain:
-        return usual
+    failures = {f.code: f for f in read_catalogue().failures if f.position is not None or s.language == "zh"}
+    week = f"invited_at >= timestamp '{s.jump_from}' and invited_at < timestamp '{s.jump_from}' + interval 7 day"
+    reseller, referral = (_usual(failures.values(), kind, s) for kind in ("reseller", "referral"))
     return (
-        f"case dirt when 10 then strftime({at}, '%Y-%m-%dT%H:%M:%SZ') "
-        f"when 11 then strftime({at}, '%Y/%m/%d %H:%M') else {usual} end"
+        f"case when {week} and {roll('jump', 100, s.seed)} < 45 then {_message(failures[JUMP], s)} "
+        f"when late then {_message(failures['link_expired'], s)} "
+        f"when type = 'reseller' then {reseller} else {referral} end"
     )
+
+
+def _usual(failures: Iterable[Failure], kind: str, s: Snapshot) -> str:
+    """Pick among the failures that this association type can have; an expired link is none of chance."""
+    met = [f for f in failures if ONLY_TYPE.get(f.code, kind) == kind and f.code != "link_expired"]
+    weights = [(_words(f, s), CAUSE_WEIGHTS.get(f.code, RARE)) for f in met]
+    return weighted(weights, roll("cause", 100_000, s.seed), 100_000)
+
+
+def _message(failure: Failure, s: Snapshot) -> str:
+    return text(_words(failure, s))
+
+
+def _words(failure: Failure, s: Snapshot) -> str:
+    """Give the portal's message in the sample's language, or in the other one where it has none."""
+    both = (failure.message_en, failure.message_zh)
+    first, second = reversed(both) if s.language == "zh" else both
+    return first or second or ""

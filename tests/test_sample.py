@@ -1,0 +1,528 @@
+"""A sample is believable, planted on purpose where it is wrong, and nobody in it exists."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import hashlib
+import re
+import shlex
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from invitekit import load, schema
+from invitekit import sample as room
+from invitekit.catalogue import read_catalogue
+from invitekit.errors import ArgumentError, OutputError
+from invitekit.sample import Sample, write_sample
+
+pytestmark = pytest.mark.slow
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+RESERVED = re.compile(r".+@(example\.(com|org|net)|[a-z]+\.example)", re.IGNORECASE)
+FICTIONAL = re.compile(
+    r"\+86 199 0000 \d{4}|\+49 171 39200\d{2}|\+44 7700 900\d{3}|"
+    r"\+34 600 0000\d{2}|\+966 50 0000 \d{3}|\+65 8000 0\d{3}"
+)
+USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+FINAL = {"associated", "association_failed", "not_pre_registered"}
+NEXT = {
+    "pending_review": {
+        "pre_registered",
+        "not_pre_registered",
+        "invited",
+        "expired",
+        "associated",
+        "association_failed",
+    },
+    "pre_registered": {"not_pre_registered", "invited", "expired", "associated", "association_failed"},
+    "invited": {"expired", "associated", "association_failed"},
+    "expired": {"association_failed"},
+}
+
+
+def canonical(path: Path) -> pl.DataFrame:
+    """Read a file as it is, under canonical names; codes by their vocabulary."""
+    frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+    frame = frame.rename({header: schema.canonical_name(header) or header for header in frame.columns})
+    words = {name: sorted(frame[name].unique()) for name in ("status", "invitation_method", "association_type")}
+    return frame.with_columns(
+        pl.col(name).replace_strict({text: schema.vocabulary(name)[schema.header_key(text)] for text in texts})
+        for name, texts in words.items()
+    )
+
+
+def hashes(sample: Sample) -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sample.paths]
+
+
+@pytest.fixture(scope="module")
+def weeks(tmp_path_factory: pytest.TempPathFactory) -> list[pl.DataFrame]:
+    """A large clean sample, oldest file first."""
+    made = write_sample(tmp_path_factory.mktemp("large"), rows=200_000, format="parquet", dirty=0)
+    return [canonical(path) for path in made.paths]
+
+
+@pytest.fixture(scope="module")
+def newest(weeks: list[pl.DataFrame]) -> pl.DataFrame:
+    return weeks[-1]
+
+
+@pytest.fixture(scope="module")
+def failed(newest: pl.DataFrame) -> pl.DataFrame:
+    return newest.filter(pl.col("status") == "association_failed")
+
+
+def share(frame: pl.DataFrame, condition: pl.Expr) -> float:
+    return frame.filter(condition).height / frame.height
+
+
+# --- the same again
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, format: str) -> None:  # noqa: A002 - the argument's name
+    one, two = (hashes(write_sample(tmp_path / name, rows=3000, format=format)) for name in "ab")
+    assert one == two
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_the_number_of_threads_changes_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    format: str,  # noqa: A002 - the argument's name
+) -> None:
+    found = []
+    for threads in (1, 4):
+        connect = functools.partial(duckdb.connect, config={"threads": threads})
+        monkeypatch.setattr(room, "duckdb", type("Duck", (), {"connect": staticmethod(connect)}))
+        found.append(hashes(write_sample(tmp_path / str(threads), rows=300_000, weeks=1, format=format)))
+    assert found[0] == found[1]
+
+
+def test_another_seed_gives_other_people(tmp_path: Path) -> None:
+    one, two = (canonical(write_sample(tmp_path / str(s), rows=50, weeks=1, seed=s).paths[0]) for s in (1, 2))
+    assert one["customer_name"].to_list() != two["customer_name"].to_list()
+
+
+def commands() -> list[list[str]]:
+    readme = (DATA / "README.md").read_text(encoding="utf-8")
+    return [shlex.split(line)[2:] for line in readme.splitlines() if line.startswith("invitekit sample")]
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_the_data_folder_is_what_its_readme_says(tmp_path: Path, words: list[str]) -> None:
+    given: dict[str, Any] = {"masked": "--masked" in words}
+    pairs = [w for w in words if w != "--masked"]
+    options = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    place = DATA.parent / options.pop("-o")
+    given |= {k.removeprefix("--"): int(v) if v.isdigit() else v for k, v in options.items()}
+    for path in write_sample(tmp_path, **given).paths:
+        if path.suffix == ".csv":
+            assert path.read_bytes() == (place / path.name).read_bytes()
+        else:
+            assert pl.read_excel(path).equals(pl.read_excel(place / path.name))
+
+
+# --- what is written where
+
+
+def test_one_file_a_week_is_named_after_its_day(tmp_path: Path) -> None:
+    made = write_sample(tmp_path, rows=40, weeks=3, as_of=dt.date(2026, 1, 5))
+    assert [path.name for path in made.paths] == [
+        "history_records_2025-12-22.csv",
+        "history_records_2025-12-29.csv",
+        "history_records_2026-01-05.csv",
+    ]
+
+
+@pytest.mark.parametrize(("rows", "weeks"), [(0, 4), (1, 4), (999, 3), (1000, 4), (2000, 1), (5000, 30)])
+def test_the_files_hold_exactly_as_many_rows_as_asked_for(tmp_path: Path, rows: int, weeks: int) -> None:
+    made = write_sample(tmp_path, rows=rows, weeks=weeks)
+    read = load(tmp_path).summary
+    assert (made.rows, read.rows_read) == (rows, rows)
+
+
+def test_files_grow_from_seven_tenths_of_the_last(weeks: list[pl.DataFrame]) -> None:
+    sizes = [week.height for week in weeks]
+    assert sizes == sorted(sizes)
+    assert sizes[0] / sizes[-1] == pytest.approx(0.7, abs=0.001)
+
+
+def test_no_rows_are_a_header_only(tmp_path: Path) -> None:
+    made = write_sample(tmp_path, rows=0)
+    assert [len(path.read_text().splitlines()) for path in made.paths] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("language", "first"), [("en", "Customer Full Name"), ("zh", "客户全称")])
+def test_headers_are_the_portals(tmp_path: Path, language: str, first: str) -> None:
+    header = write_sample(tmp_path, rows=0, weeks=1, language=language).paths[0].read_text().strip().split(",")
+    assert header[0] == first
+    assert [schema.canonical_name(h) for h in header] == [
+        "customer_full_name", "customer_name", "account_name", "email", "mobile", "country", "account_manager",
+        "custom_tag", "remarks", "invitation_method", "association_type", "status", "failure_message",
+        "invited_at", "expires_at", "associated_at",
+    ]  # fmt: skip
+
+
+def test_progress_names_each_file_before_it_is_written(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    made = write_sample(tmp_path, rows=1000, weeks=2, dirty=0, progress=lambda *it: told.append(it))
+    assert told == [(made.paths[0].name, 0, 1000), (made.paths[1].name, 411, 1000)]
+
+
+def test_existing_files_are_refused_and_left_alone(tmp_path: Path) -> None:
+    there = tmp_path / "history_records_2026-03-30.csv"
+    there.write_text("mine")
+    with pytest.raises(OutputError, match="exists already"):
+        write_sample(tmp_path, rows=10)
+    assert (there.read_text(), [p.name for p in tmp_path.iterdir()]) == ("mine", [there.name])
+
+
+def test_existing_files_are_replaced_when_asked(tmp_path: Path) -> None:
+    (tmp_path / "history_records_2026-03-30.csv").write_text("mine")
+    write_sample(tmp_path, rows=10, weeks=1, overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["history_records_2026-03-30.csv"]
+    assert len((tmp_path / "history_records_2026-03-30.csv").read_text().splitlines()) > 10
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "negative rows": ({"rows": -1}, "0 or more"),
+    "no week": ({"weeks": 0}, "1 or more"),
+    "too dirty": ({"dirty": 1.5}, "from 0 to 1"),
+    "unknown format": ({"format": "doc"}, "csv, xlsx, parquet"),
+    "unknown language": ({"language": "de"}, "en or zh"),
+    "unknown encoding": ({"encoding": "latin-1"}, "utf-8, utf-8-sig, utf-16, gb18030"),
+}
+
+
+@pytest.mark.parametrize(("given", "hint"), WRONG.values(), ids=WRONG.keys())
+def test_an_argument_that_means_nothing_is_refused(tmp_path: Path, given: dict[str, Any], hint: str) -> None:
+    with pytest.raises(ArgumentError, match=f"Hint: .*{hint}"):
+        write_sample(tmp_path / "made", **given)
+    assert not (tmp_path / "made").exists()
+
+
+# --- formats
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_every_encoding_holds_the_same_rows(tmp_path: Path, encoding: str) -> None:
+    plain = write_sample(tmp_path / "plain", rows=1200, weeks=1).paths[0]
+    other = write_sample(tmp_path / "other", rows=1200, weeks=1, encoding=encoding).paths[0]
+    assert other.read_bytes().decode(encoding) == plain.read_text(encoding="utf-8")
+
+
+def test_parquet_holds_times_as_times(newest: pl.DataFrame) -> None:
+    assert {newest.schema[name] for name in ("invited_at", "expires_at", "associated_at")} == {pl.Datetime("us")}
+
+
+def test_a_workbook_holds_times_as_times_and_mobiles_as_text(tmp_path: Path) -> None:
+    made = write_sample(tmp_path, rows=300, weeks=1, format="xlsx", dirty=0).paths[0]
+    frame = pl.read_excel(made)
+    assert frame.schema["Mobile Number"] == pl.String
+    assert all(frame.schema[name].is_temporal() for name in ("Invitation Time", "Expires At", "Association Time"))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_format_tells_the_same_story(tmp_path: Path, language: str) -> None:
+    named = ["account_name", "email", "mobile", "remarks", "status", "failure_message", "invited_at", "expires_at"]
+    found = []
+    for kind in ("csv", "xlsx", "parquet"):
+        write_sample(tmp_path / kind, rows=400, weeks=1, format=kind, language=language, dirty=0)
+        found.append(load(tmp_path / kind).records.pl().sort("source_row").select(named))
+    assert found[0].equals(found[1])
+    assert found[0].equals(found[2])
+
+
+# --- the story
+
+
+def test_association_types_and_remarks_have_their_shares(newest: pl.DataFrame) -> None:
+    assert share(newest, pl.col("association_type") == "reseller") == pytest.approx(0.85, abs=0.01)
+    assert share(newest, pl.col("remarks").is_not_null()) == pytest.approx(0.34, abs=0.01)
+    assert newest.filter(pl.col("custom_tag").is_not_null())["invitation_method"].unique().sort().to_list() == [
+        "link",
+        "qr_code",
+    ]
+
+
+def test_remarks_hold_commas_quotes_and_lines(newest: pl.DataFrame) -> None:
+    remarks = newest["remarks"].drop_nulls()
+    assert all(remarks.str.contains(sign, literal=True).any() for sign in (",", '"', "\n"))
+
+
+def test_every_script_is_there(newest: pl.DataFrame) -> None:
+    names = newest["customer_full_name"]
+    long = "Süddeutsche Maschinenbau- und Anlagentechnik Verwaltungsgesellschaft mbH & Co. KG"
+    assert all(names.str.contains(sign).any() for sign in ("[一-鿿]", "[ا-ي]", "[ñáé]", "Ltd"))
+    assert (names == long).any()
+
+
+def test_one_customer_in_five_is_invited_more_than_once(newest: pl.DataFrame) -> None:
+    sent = newest.group_by("account_name").len()
+    assert share(sent, pl.col("len") > 1) == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_customer_invited_again_keeps_its_identity_and_gets_a_later_time(newest: pl.DataFrame) -> None:
+    invited = newest.filter(pl.col("invited_at").is_not_null())
+    same = invited.group_by("account_name").agg(pl.col("email", "mobile", "account_manager").n_unique(), pl.len())
+    assert same.select(pl.max_horizontal("email", "mobile", "account_manager").max()).item() == 1
+    between = invited.select(pl.col("invited_at").diff().over("account_name")).drop_nulls()
+    assert between["invited_at"].min() >= dt.timedelta(days=7)  # type: ignore[operator]  # polars types any value
+
+
+def test_association_takes_three_days_in_the_middle_and_sometimes_weeks(newest: pl.DataFrame) -> None:
+    taken = newest.select(pl.col("associated_at") - pl.col("invited_at")).to_series().drop_nulls().dt.total_hours() / 24
+    assert taken.median() == pytest.approx(3, abs=0.3)
+    assert taken.quantile(0.99) > 14  # type: ignore[operator]  # never null here
+
+
+def test_an_email_lives_seven_days_and_nothing_else_expires(newest: pl.DataFrame) -> None:
+    email = newest.filter(pl.col("invited_at").is_not_null(), pl.col("invitation_method") == "email")
+    other = newest.filter(pl.col("invitation_method") != "email")
+    assert (email["expires_at"] - email["invited_at"]).unique().to_list() == [dt.timedelta(days=7)]
+    assert other["expires_at"].null_count() == other.height
+
+
+def test_three_expired_emails_in_ten_still_say_invited(newest: pl.DataFrame) -> None:
+    over = newest.filter(
+        pl.col("expires_at") <= dt.datetime(2026, 3, 30), pl.col("status").is_in(["invited", "expired"])
+    )
+    assert share(over, pl.col("status") == "invited") == pytest.approx(0.3, abs=0.03)
+
+
+def test_nothing_happens_after_the_snapshot_or_after_expiry(newest: pl.DataFrame) -> None:
+    last = newest.select(pl.max_horizontal(pl.col("invited_at", "associated_at").max())).item()
+    assert last <= dt.datetime(2026, 3, 30)
+    assert newest.filter(pl.col("associated_at") >= pl.col("expires_at")).height == 0
+
+
+def test_times_fit_the_status(newest: pl.DataFrame) -> None:
+    before = pl.col("status").is_in(["pending_review", "pre_registered", "not_pre_registered"])
+    assert newest.filter(before != pl.col("invited_at").is_null()).height == 0
+    assert newest.filter((pl.col("status") == "associated") != pl.col("associated_at").is_not_null()).height == 0
+    assert (
+        newest.filter((pl.col("status") == "association_failed") != pl.col("failure_message").is_not_null()).height == 0
+    )
+
+
+def numbered(frame: pl.DataFrame) -> pl.DataFrame:
+    """Number each customer's invitations: rows stand in their order."""
+    return frame.with_columns(pl.int_range(pl.len()).over("account_name").alias("attempt"))
+
+
+def test_every_invitation_stays_and_only_moves_on(weeks: list[pl.DataFrame]) -> None:
+    key = ["account_name", "attempt"]
+    moved: set[tuple[str, str]] = set()
+    for earlier, later in pairwise(weeks):
+        both = numbered(earlier).join(numbered(later), on=key, how="left", suffix="_later")
+        assert both["status_later"].null_count() == 0
+        moved |= set(
+            both.filter(pl.col("status") != pl.col("status_later")).select("status", "status_later").iter_rows()
+        )
+    allowed = {(start, end) for start, ends in NEXT.items() for end in ends}
+    assert moved <= allowed
+    assert {("pre_registered", "invited"), ("invited", "expired"), ("invited", "associated")} <= moved
+    assert not {start for start, _ in moved} & FINAL
+
+
+def test_an_associated_customer_is_not_invited_again(newest: pl.DataFrame) -> None:
+    told = numbered(newest).with_columns(pl.col("attempt").max().over("account_name").alias("last"))
+    assert told.filter(pl.col("status") == "associated", pl.col("attempt") < pl.col("last")).height == 0
+
+
+# --- failures
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_message_of_the_site_is_met(tmp_path: Path, language: str) -> None:
+    made = write_sample(tmp_path, rows=200_000, weeks=1, format="parquet", dirty=0, language=language)
+    met = set(canonical(made.paths[0])["failure_message"].drop_nulls())
+    failures = read_catalogue().failures
+    if language == "en":
+        expected = {f.message_en for f in failures if f.position is not None}
+    else:
+        expected = {f.message_zh or f.message_en for f in failures}
+    assert met == expected
+
+
+def counts(failed: pl.DataFrame) -> dict[str, int]:
+    codes = {f.message_en: f.code for f in read_catalogue().failures}
+    return {codes[message]: n for message, n in failed["failure_message"].value_counts().iter_rows()}
+
+
+def test_causes_are_skewed(failed: pl.DataFrame) -> None:
+    found = counts(failed)
+    common = sorted(found, key=lambda code: -found[code])[:3]
+    assert set(common) == {"consumption_record", "registered_by_other_partner", "link_expired"}
+    assert min(found.values()) < failed.height / 50
+
+
+def test_a_cause_fits_its_association_type_and_method(failed: pl.DataFrame) -> None:
+    reseller, referral = (counts(failed.filter(pl.col("association_type") == t)) for t in ("reseller", "referral"))
+    assert not {"referral_not_in_contract", "referral_not_in_country"} & set(reseller)
+    assert not {"prepaid_partner", "enterprise_master_account", "credit_bill_overdue"} & set(referral)
+    assert "link_expired" not in counts(failed.filter(pl.col("invitation_method") != "email"))
+
+
+@pytest.mark.parametrize(("column", "worst"), [("account_manager", "mgr.novak"), ("country", "Saudi Arabia")])
+def test_failure_rates_differ(newest: pl.DataFrame, column: str, worst: str) -> None:
+    ended = newest.filter(pl.col("status").is_in(["associated", "association_failed"]))
+    rates = ended.group_by(column).agg((pl.col("status") == "association_failed").mean().alias("rate")).sort("rate")
+    assert rates[column][-1] == worst
+    assert rates["rate"][-1] - rates["rate"][0] > 0.1
+
+
+def test_one_cause_jumps_in_one_week(failed: pl.DataFrame) -> None:
+    busy = pl.col("failure_message") == "The system is busy. Try later."
+    week = pl.col("invited_at").is_between(dt.datetime(2026, 3, 16), dt.datetime(2026, 3, 23), closed="left")
+    assert share(failed.filter(week), busy) > 0.4
+    assert share(failed.filter(~week), busy) < 0.1
+
+
+# --- nobody exists
+
+
+@pytest.mark.parametrize("dirty", [0, 0.5])
+def test_every_address_is_reserved_for_examples(tmp_path: Path, dirty: float) -> None:
+    frame = canonical_text(write_sample(tmp_path, rows=20_000, weeks=1, dirty=dirty).paths[0])
+    emails = frame["Email"].drop_nulls()
+    assert emails.len() > 19_000
+    planted = {"ragged"}
+    assert {email for email in emails if not RESERVED.fullmatch(email.strip())} <= planted
+
+
+def canonical_text(path: Path) -> pl.DataFrame:
+    """Read a CSV as it is, without its ragged last line."""
+    frame = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True)
+    return frame.filter(pl.col("Customer Full Name").ne_missing("Ragged Example"))
+
+
+def test_every_mobile_lies_where_no_customer_is(newest: pl.DataFrame) -> None:
+    assert [mobile for mobile in newest["mobile"].unique() if not FICTIONAL.fullmatch(mobile)] == []
+
+
+def test_a_masked_sample_shows_no_name_mobile_or_email(tmp_path: Path) -> None:
+    plain, masked = (
+        canonical_text(write_sample(tmp_path / str(m), rows=20_000, weeks=1, masked=m, dirty=0.5).paths[0])
+        for m in (False, True)
+    )
+    shapes = {
+        "Mobile Number": r"\+\d+\*{4}\d{4}",
+        "Email": r".\*\*\*@[a-z]+\.[a-z]+",
+        "Customer Name": r".\*\*\*.?",
+        "Customer Full Name": r".\*\*\*.",
+    }
+    for name, shape in shapes.items():
+        cells = masked[name].drop_nulls()
+        assert [cell for cell in cells if not re.fullmatch(shape, cell)] == []
+    assert masked["Account Name"].equals(plain["Account Name"])
+
+
+# --- what is planted
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_clean_sample_is_clean(tmp_path: Path, language: str) -> None:
+    made = write_sample(tmp_path, rows=20_000, dirty=0, language=language)
+    read = load(tmp_path).summary
+    assert (made.unreadable_rows, read.rejects, read.failed_without_message) == (0, 0, 0)
+    assert not any(read.unknown_codes.values())
+    assert read.unknown_messages == ()
+    frame = pl.read_csv(made.paths[-1], infer_schema=False)
+    invited = frame.filter(pl.col(schema.label("invited_at", language)).is_not_null())
+    assert not invited.is_duplicated().any()
+    for name in frame.columns:
+        cells = frame[name].drop_nulls()
+        assert cells.equals(cells.str.strip_chars(" \u00a0"))
+        assert not cells.is_in(["-", "N/A", "无"]).any()
+    times = frame.select(schema.label(name, language) for name in ("invited_at", "expires_at", "associated_at"))
+    assert all(USUAL_TIME.fullmatch(t) for column in times for t in column.drop_nulls())
+
+
+UNTIDY = {
+    "spaces around": ("Customer Full Name", r"^  .* $"),
+    "no-break space": ("Customer Full Name", "\u00a0$"),
+    "upper case": ("Email", r"^[A-Z0-9.@]+$"),
+    "space after": ("Email", r" $"),
+    "full width": ("Mobile Number", r"[０-９]"),
+    "not available": ("Custom Tag", r"^N/A$"),
+    "Chinese for nothing": ("Custom Tag", r"^无$"),
+    "dash": ("Remarks", r"^-$"),
+    "unknown status": ("Status", r"^Frozen$"),
+    "unknown message": ("Failure Cause", r"^The customer asked us to wait\.$"),
+    "UTC": ("Invitation Time", r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"),
+    "offset": ("Invitation Time", r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+08:00$"),
+    "slashes": ("Invitation Time", r"^\d{4}/\d\d/\d\d \d\d:\d\d$"),
+    "Excel serial": ("Invitation Time", r"^4\d{4}(\.\d+)?$"),
+}
+
+
+@pytest.fixture(scope="module")
+def untidy(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
+    return canonical_text(write_sample(tmp_path_factory.mktemp("untidy"), rows=40_000, weeks=1, dirty=0.1).paths[0])
+
+
+@pytest.mark.parametrize(("column", "pattern"), UNTIDY.values(), ids=UNTIDY.keys())
+def test_every_kind_of_untidy_cell_is_there(untidy: pl.DataFrame, column: str, pattern: str) -> None:
+    assert untidy[column].drop_nulls().str.contains(pattern).any()
+
+
+def test_some_failures_have_no_message_and_some_rows_stand_twice(untidy: pl.DataFrame) -> None:
+    failed = untidy.filter(pl.col("Status") == "Association failed")
+    assert 0 < failed["Failure Cause"].null_count() < failed.height / 50
+    assert 0 < untidy.is_duplicated().sum() < untidy.height / 5
+
+
+def test_untidy_times_are_the_same_moments(tmp_path: Path) -> None:
+    clean, dirty = (
+        load(write_sample(tmp_path / str(d), rows=900, weeks=1, dirty=d).paths[0]).records.pl() for d in (0, 1)
+    )
+    # Other forms know no more than their minute, or a hundred-thousandth of a day.
+    both = clean.join(dirty, on=["account_name", "expires_at"])
+    apart = (both["invited_at"] - both["invited_at_right"]).dt.total_seconds().abs()
+    assert apart.drop_nulls().len() > 100
+    assert apart.max() < 60
+
+
+def test_by_default_one_row_in_200_is_untidy_and_none_in_parquet(tmp_path: Path) -> None:
+    dirty = write_sample(tmp_path / "default", rows=900, weeks=1).paths[0].read_bytes()
+    assert dirty == write_sample(tmp_path / "said", rows=900, weeks=1, dirty=0.005).paths[0].read_bytes()
+    assert write_sample(tmp_path / "typed", rows=2000, format="parquet").unreadable_rows == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("given", "planted"),
+    [
+        ({"rows": 1000}, 3),
+        ({"rows": 1000, "weeks": 20}, 3),
+        ({"rows": 1500, "language": "zh", "encoding": "gb18030"}, 3),
+        ({"rows": 1500, "masked": True}, 3),
+        ({"rows": 1500, "format": "xlsx"}, 1),
+        ({"rows": 1500, "format": "parquet", "dirty": 0.01}, 1),
+        ({"rows": 999}, 0),
+    ],
+    ids=str,
+)
+def test_the_loader_refuses_exactly_what_was_planted(
+    tmp_path: Path, seed: int, given: dict[str, Any], planted: int
+) -> None:
+    made = write_sample(tmp_path, seed=seed, **given)
+    assert made.unreadable_rows == planted
+    assert load(tmp_path).summary.rejects == planted
+
+
+def test_the_refused_rows_name_nobody_have_no_such_day_or_a_cell_too_many(tmp_path: Path) -> None:
+    write_sample(tmp_path, rows=1000)
+    reasons = " ".join(load(tmp_path).rejects.pl()["reason"])
+    text = (tmp_path / "history_records_2026-03-30.csv").read_text(encoding="utf-8")
+    assert "17 cells, not 16" in reasons
+    assert text.count("2026-02-30") == 1
+    assert re.search(r"^,,,,,", text, re.MULTILINE)
