@@ -332,6 +332,10 @@ def test_every_invitation_stays_and_only_moves_on(weeks: list[pl.DataFrame]) -> 
     assert not {start for start, _ in moved} & FINAL
 
 
+def test_no_two_rows_of_a_clean_sample_are_the_same(newest: pl.DataFrame) -> None:
+    assert not newest.is_duplicated().any()
+
+
 def test_an_associated_customer_is_not_invited_again(newest: pl.DataFrame) -> None:
     told = numbered(newest).with_columns(pl.col("attempt").max().over("account_name").alias("last"))
     assert told.filter(pl.col("status") == "associated", pl.col("attempt") < pl.col("last")).height == 0

@@ -93,12 +93,7 @@ def annotate(
         return
     say.headline(loaded.summary)
     say.tables(found, known, _language(language))
-    snapshots = {file.snapshot_at for file in loaded.summary.files}
-    if len(snapshots) > 1:
-        say.line(
-            f"These are the records of {len(snapshots)} snapshots: an invitation counts once in each. "
-            "Name the newest file alone to count it once."
-        )
+    say.snapshots(loaded.summary)
     _say_written(output, "The annotated records")
 
 

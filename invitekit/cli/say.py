@@ -57,6 +57,16 @@ def headline(found: Summary) -> None:
         line(f"  - {remark}")
 
 
+def snapshots(found: Summary) -> None:
+    """Say that several snapshots were counted together, if they were."""
+    days = {file.snapshot_at for file in found.files}
+    if len(days) > 1:
+        line(
+            f"These are the records of {len(days)} snapshots: an invitation counts once in each. "
+            "Name the newest file alone to count it once."
+        )
+
+
 def summary(found: Summary) -> None:
     """Print all that was understood of the sources."""
     headline(found)
