@@ -26,7 +26,7 @@ demo: setup ## check and annotate the made-up snapshots in data/; results in out
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/invitekit lab
 
-app: setup ## open the notebooks as an app: widgets first, code out of the way
+app: setup ## open the notebooks one at a time, without side bars
 	@$(BIN)/invitekit app
 
 test: setup ## run every test; says so when Chromium or Java is missing

@@ -131,6 +131,12 @@ def test_a_cell_that_a_spreadsheet_would_run_is_disarmed_and_read_back(run: Call
     assert pl.read_parquet(tmp_path / "back.parquet")["account_name"].sort().to_list() == ["=1+1", "@sum"]
 
 
+def test_several_snapshots_are_said_to_be_counted_together(run: Callable[..., Run], export: Path) -> None:
+    (export.parent / "history_2026-04-06.csv").write_bytes(export.read_bytes())
+    assert "records of 2 snapshots" in run("annotate", export.parent, "--as-of", "2026-04-06").stdout
+    assert "snapshots" not in run("annotate", export, "--as-of", "2026-04-06").stdout
+
+
 def test_annotate_speaks_chinese(run: Callable[..., Run], export: Path) -> None:
     assert "伙伴" in run("annotate", export, "--as-of", "2026-03-30", "--language", "zh").stdout
 

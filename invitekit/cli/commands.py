@@ -15,6 +15,7 @@ from invitekit.cli import options as o
 from invitekit.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from invitekit.catalogue import Catalogue
     from invitekit.load import Loaded
 
 
@@ -37,11 +38,13 @@ def check(
 
     With -o, the refused rows are written with file, row, column and reason. They hold personal data.
     """
+    from invitekit.catalogue import read_catalogue
     from invitekit.cli import say
     from invitekit.write import write
 
     _check_output(output, sources, overwrite=overwrite)
-    loaded = _load(sources, column, snapshot, time_zone, day_first, encoding, messages, messages_key, catalogue)
+    known = read_catalogue(*(catalogue or []))
+    loaded = _load(sources, column, snapshot, time_zone, day_first, encoding, messages, messages_key, known)
     if output is not None:
         write(loaded.rejects, output, overwrite=overwrite)
     if as_json:
@@ -82,8 +85,8 @@ def annotate(
 
     moment = o.parse_time(as_of, "--as-of")
     _check_output(output, sources, overwrite=overwrite)
-    loaded = _load(sources, column, snapshot, time_zone, day_first, encoding, messages, messages_key, catalogue)
     known = read_catalogue(*(catalogue or []))
+    loaded = _load(sources, column, snapshot, time_zone, day_first, encoding, messages, messages_key, known)
     annotated = annotate_records(loaded.records, as_of=moment, catalogue=known, language=_language(language))
     if output is not None:
         write(annotated, output, overwrite=overwrite)
@@ -154,14 +157,12 @@ def _open_lab(folder: Path, url: str) -> None:
 
 def _load(
     sources: list[str], column: list[str] | None, snapshot: str | None, time_zone: str, day_first: bool | None,
-    encoding: str | None, messages: Path | None, messages_key: str | None, catalogue: list[Path] | None,
+    encoding: str | None, messages: Path | None, messages_key: str | None, known: Catalogue,
 ) -> Loaded:  # fmt: skip
     columns, at = o.parse_columns(column), o.parse_time(snapshot, "--snapshot")
-    from invitekit.catalogue import read_catalogue
     from invitekit.cli import say
     from invitekit.load import load
 
-    known = read_catalogue(*(catalogue or []))
     with say.progress() as tick:
         return load(
             sources, columns=columns, snapshot_at=at, time_zone=time_zone, day_first=day_first, encoding=encoding,

@@ -32,10 +32,6 @@ class Headers:
         """The position of a schema column that this file has."""
         return next(i for i, column in self.canonical.items() if column == name)
 
-    def header_of(self, name: str) -> str | None:
-        """The file's own header for a schema column, or None when the file has none."""
-        return next((self.found[i] for i, column in self.canonical.items() if column == name), None)
-
 
 def map_headers(found: Sequence[str], columns: Mapping[str, str] | None = None) -> Headers:
     """Map a file's headers to schema columns; what means nothing to us is an extra column.

@@ -71,10 +71,10 @@ def settle_times(
     con: duckdb.DuckDBPyConnection, intake: Intake, zone: str, *, day_first: bool | None
 ) -> list[DateFinding]:
     """Read the times that the main form of their column left over; refuse rows with unreadable ones."""
-    present = [_Column(con, intake, n, zone) for n in TIMES if n in intake.headers.canonical.values()]
-    evidence = {column.name: _evidence(column) for column in present}
+    columns = [_Column(con, intake, n, zone) for n in TIMES if n in intake.headers.canonical.values()]
+    evidence = {column.name: _evidence(column) for column in columns}
     orders = decide_orders(evidence, day_first=day_first)
-    return [_settle_column(c, evidence[c.name], *orders[c.name]) for c in present]
+    return [_settle_column(c, evidence[c.name], *orders[c.name]) for c in columns]
 
 
 def decide_orders(evidence: dict[str, Evidence], *, day_first: bool | None) -> dict[str, tuple[Order, str]]:

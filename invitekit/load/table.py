@@ -49,7 +49,6 @@ class Table:
     head: pa.Table | None = None
     white: frozenset[str] = frozenset(text.WHITE)
     masks: frozenset[str] = frozenset(MASK_MARKS)
-    kind: str = "frame"
     encoding: str | None = None
     delimiter: str | None = None
 

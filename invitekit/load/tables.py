@@ -28,9 +28,7 @@ def open_table(source: Source, wishes: Wishes) -> Table:
         SourceError: The file is damaged or not what its name says.
         SchemaError: It has no status column.
     """
-    table = READERS[source.format](source, wishes)
-    table.kind = source.format
-    return table
+    return READERS[source.format](source, wishes)
 
 
 # ---- workbooks ----------------------------------------------------------------------------------
