@@ -67,6 +67,13 @@ def test_the_encoding_is_found_out(tmp_path: Path, encoding: str) -> None:
     assert records(loaded).select(NAMES).row(0) == (*row[:4], "associated", dt.datetime(2026, 3, 1), row[6])
 
 
+def test_gb18030_is_found_out_by_its_letters_of_four_bytes_too(tmp_path: Path) -> None:
+    names = ["Jürgen Äpfel GmbH", "شركة النور", "Ñandú Café"]
+    content = text_of(*([name, *ROW[1:]] for name in names)).encode("gb18030")
+    loaded = ik.load(write(tmp_path, content))
+    assert (loaded.summary.files[0].encoding, records(loaded)["customer_full_name"].to_list()) == ("gb18030", names)
+
+
 def test_an_encoding_that_is_none_of_ours_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, text_of(["Müller Straße", *ROW[1:]], ["Jürgen Öl", *ROW[1:]]).encode("cp1252"))
     with pytest.raises(SourceError, match="neither in UTF-8 nor in UTF-16 nor in GB18030"):

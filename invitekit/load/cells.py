@@ -13,6 +13,7 @@ NULL_LIKE = (
     "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "\\N", "无", "暂无",
 )  # fmt: skip
 """Texts that stand for nothing. Short on purpose: a customer may be called Null."""
+_FIRSTS = sorted({text[0] for text in NULL_LIKE if text > "0"})
 _LONGEST = 1 + max(len(text.encode()) for text in NULL_LIKE)
 MASK_MARKS = ("*", "＊", "•", "●")
 """Signs that only a masked value holds; the portal's exact pattern is not documented [assumed]."""
@@ -35,7 +36,9 @@ def macros(white: frozenset[str]) -> list[str]:
     nulls = f"regexp_full_match({{}}, {lit('|'.join(map(re.escape, NULL_LIKE)))})"
     unquoted = "case when starts_with(x,'''') and substr(x,2,1) in ('=','+','-','@') then substr(x,2) else x end"
     every = "||".join(map(_sign, WHITE))
-    nothing = f"case when strlen(x) < {_LONGEST} then {nulls.format('x')} else false end"
+    # Comparing with a range is the cheapest look at a first letter; ik_trim then decides.
+    first = " or ".join(f"(x >= {_sign(c)} and x < {_sign(chr(ord(c) + 1))})" for c in _FIRSTS)
+    nothing = f"case when strlen(x) < {_LONGEST} then x < '0' or {first} else false end"
     odd = f"x < '(' or {nothing} or ends_with(x,' ')"
     odd += "".join(f" or ends_with(x,{_sign(c)})" for c in sorted(white) if c.isascii())
     wide = [f"starts_with(x,{_sign(c)}) or ends_with(x,{_sign(c)})" for c in sorted(white) if not c.isascii()]

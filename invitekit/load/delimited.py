@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-
-import pyarrow as pa
 
 from invitekit.load import text
 from invitekit.load.cells import MASK_MARKS
@@ -41,7 +39,7 @@ def open_delimited(source: Source, wishes: Wishes) -> Table:
     signs = text.find_signs(source.path, (*text.WHITE, *MASK_MARKS))
     table.white = signs & frozenset(text.WHITE)
     table.masks = signs & frozenset(MASK_MARKS)
-    table.head = _head(layout.head, width)
+    table.head = [row for row in layout.head if len(row) == width]
     table.encoding, table.delimiter = layout.encoding, layout.delimiter
     return table
 
@@ -69,10 +67,3 @@ def _careful_csv(source: Source, layout: text.Layout) -> Table:
 
     table.frame = stream(rows(), width, table.refused)
     return table
-
-
-def _head(head: Sequence[Sequence[str]], width: int) -> pa.Table:
-    """The first rows as texts; odd ones are left to the reading."""
-    kept = [row for row in head if len(row) == width]
-    columns = zip(*kept, strict=True) if kept else [()] * width
-    return pa.table({f"c{i}": pa.array(column, pa.string()) for i, column in enumerate(columns)})

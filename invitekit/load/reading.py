@@ -18,12 +18,13 @@ def look_ahead(con: duckdb.DuckDBPyConnection, intake: Intake) -> None:
     wanted = {p: n for p, n in intake.headers.canonical.items() if n in TIMES or n in CODES}
     if not wanted:
         return
-    picked = ", ".join(f"c{p}::varchar as c{p}" for p in wanted)
     head = intake.table.head
-    if head is not None:
-        con.register("_ik_head", head)
-    source = intake.table.scan if head is None else "_ik_head"
-    run(con, f"create or replace temp table ik_ahead as select {picked} from {source} limit {SAMPLE}")
+    if head is None:
+        picked = ", ".join(f"c{p}::varchar as c{p}" for p in wanted)
+        run(con, f"create or replace temp table ik_ahead as select {picked} from {intake.table.scan} limit {SAMPLE}")
+    else:
+        given = ", ".join(f"unnest(?::varchar[]) as c{p}" for p in wanted)
+        run(con, f"create or replace temp table ik_ahead as select {given}", [[row[p] for row in head] for p in wanted])
     for position, name in wanted.items():
         if name in CODES:
             found = rows(

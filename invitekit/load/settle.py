@@ -208,14 +208,15 @@ def _recode(con: duckdb.DuckDBPyConnection, intake: Intake, name: str, left: lis
     texts = [text for text, _ in left]
     known: dict[str, str | None] = {**cells.known_texts(name, texts)}
     known |= {text: None for text in texts if cells.is_nothing(text)}
-    codes = pa.array([known.get(text, schema.UNKNOWN) for text in texts], pa.string())
-    if schema.UNKNOWN in codes.to_pylist():
+    codes = [known.get(text, schema.UNKNOWN) for text in texts]
+    if schema.UNKNOWN in codes:
         ensure(con, "unrecognised")
-    con.register("ik_meant", pa.table({"text": pa.array(texts, pa.string()), "code": codes}))
+    # Not through Arrow: making its arrays would import pandas where that is installed, half a second.
+    given = "unnest(?::varchar[]) as text, unnest(?::varchar[]) as code"
+    run(con, f"create or replace temp table ik_meant as select {given}", [texts, codes])
     words = f"concat_ws('; ', unrecognised, {lit(f'{name}: ')} || {name})"
     kept = f", unrecognised = case when m.code = '{schema.UNKNOWN}' then {words} else unrecognised end"
     changed = f"{name} = m.code" + (kept if "unrecognised" in present(con) else "")
     where = f"_ik_file = {intake.number} and {name} = m.text"
     run(con, f"update ik_staging set {changed} from ik_meant m where {where}")
-    con.unregister("ik_meant")
     return {text: count for text, count in left if text not in known}

@@ -29,9 +29,9 @@ def per_source(values: Sequence[str]) -> str:
     return values[0] if len(values) == 1 else f"([{', '.join(values)}])[s._ik_file + 1]"
 
 
-def run(con: duckdb.DuckDBPyConnection, query: str) -> int:
+def run(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[Any] | None = None) -> int:
     """Run a statement to its end; give the count of rows it changed, if it changes any."""
-    found = con.execute(query).fetchall()
+    found = con.execute(query, values).fetchall()
     return int(found[0][0]) if found and isinstance(found[0][0], int) else 0
 
 

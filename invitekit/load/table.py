@@ -46,7 +46,7 @@ class Table:
     count_lines: Callable[[], int] | None = None
     careful: Callable[[], Table] | None = None
     frame: pa.Table | pa.RecordBatchReader | None = None
-    head: pa.Table | None = None
+    head: Sequence[Sequence[str]] | None = None
     white: frozenset[str] = frozenset(text.WHITE)
     masks: frozenset[str] = frozenset(MASK_MARKS)
     encoding: str | None = None

@@ -183,8 +183,13 @@ def _is_chinese(text: bytes) -> bool:
     """Tell GB18030 from Western 8-bit text, which GB18030 decodes into rare characters."""
     decoded = text.decode("gb18030", errors="replace")
     wide = [c for c in decoded if ord(c) > 0x7F]
-    common = sum(1 for c in wide if min(c.encode("gb18030", errors="replace")) >= 0xA1)
+    common = sum(1 for c in wide if _is_common(c.encode("gb18030", errors="replace")))
     return bool(wide) and "\ufffd" not in wide[:-1] and common >= len(wide) * _COMMON_HANZI
+
+
+def _is_common(code: bytes) -> bool:
+    """Say whether chance would hardly write it: four bytes in pattern, or two of the first standard, GB 2312."""
+    return len(code) == 4 or min(code) >= 0xA1
 
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
