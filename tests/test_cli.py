@@ -250,6 +250,14 @@ def test_a_reader_that_leaves_early_is_no_error(export: Path) -> None:
     assert found.stderr == ""
 
 
+def test_sample_takes_its_encoding_its_dirt_and_its_day(run: Callable[..., Run], tmp_path: Path) -> None:
+    wishes = ["--encoding", "gb18030", "--dirty", "0", "--as-of", "2026-05-04", "--weeks", "1"]
+    made = json.loads(run("sample", "--rows", "1500", *wishes, "-o", tmp_path, "--json").stdout)
+    assert [Path(name).name for name in made["files"]] == ["history_records_2026-05-04.csv"]
+    assert (made["records"], made["rejects"]) == (1500, 0)
+    assert "GB18030" in run("check", tmp_path).stdout.upper()
+
+
 def test_sample_writes_what_check_reads(run: Callable[..., Run], tmp_path: Path) -> None:
     made = json.loads(run("sample", "--rows", "1500", "--seed", "3", "-o", tmp_path / "made", "--json").stdout)
     read = json.loads(run("check", tmp_path / "made", "--json").stdout)

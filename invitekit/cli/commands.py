@@ -110,17 +110,28 @@ def sample(
     masked: Annotated[
         bool, typer.Option("--masked", help="Mask names, mobiles and emails as the portal does.")
     ] = False,
+    dirty: Annotated[
+        float | None, typer.Option("--dirty", metavar="SHARE", help="Untidy rows, 0 to 1; else as is usual.")
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option("--encoding", help="Of CSV: utf-8, utf-8-sig, utf-16 or gb18030.")
+    ] = "utf-8",
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="The last snapshot's day; else 2026-03-30.")
+    ] = None,
     overwrite: o.Overwrite = False,
     as_json: o.Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Write believable synthetic snapshots: no customer in them exists."""
     from invitekit.cli import say
-    from invitekit.sample import write_sample
+    from invitekit.sample import AS_OF, write_sample
 
-    written = write_sample(
-        output, rows=rows, seed=seed, format=format, weeks=weeks, language=_language(language), masked=masked,
-        overwrite=overwrite,
-    )  # fmt: skip
+    last = o.parse_time(as_of, "--as-of")
+    with say.progress(" rows") as tick:
+        written = write_sample(
+            output, rows=rows, seed=seed, format=format, weeks=weeks, language=_language(language), masked=masked,
+            dirty=dirty, encoding=encoding, as_of=last.date() if last else AS_OF, overwrite=overwrite, progress=tick,
+        )  # fmt: skip
     names = [str(path) for path in written.paths]
     if as_json:
         refused = written.unreadable_rows

@@ -37,9 +37,9 @@ def json_line(found: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show bytes read on stderr when that is a terminal."""
-    with tqdm(disable=None, unit="B", unit_scale=True, leave=False, file=sys.stderr) as bar:
+def progress(unit: str = "B") -> Iterator[Callable[[str, int, int], None]]:
+    """Show what is done, in bytes or another unit, on stderr when that is a terminal."""
+    with tqdm(disable=None, unit=unit, unit_scale=True, leave=False, file=sys.stderr) as bar:
 
         def tick(name: str, done: int, total: int) -> None:
             bar.total = total
