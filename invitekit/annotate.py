@@ -10,13 +10,13 @@ import narwhals.stable.v2 as nw
 from invitekit import schema
 from invitekit.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, Catalogue, Failure, read_catalogue
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.moments import as_utc, days_between, literal
 
 Frame = TypeVar("Frame")
 Language = Literal["en", "zh"]
 
 EMAIL_LIFE = dt.timedelta(days=7)
 """How long an email invitation lives (the portal's Chinese FAQ); a link or QR code has no limit."""
-_DAY = 24 * 60 * 60
 _FAILURE_COLUMNS = ("failure_code", "cause", "advice", "suggested_operation", "who_acts", "resend_rule")
 _KEY = "_ik_key"
 _NO_MESSAGE = "\ue000no message"
@@ -70,28 +70,13 @@ def annotate(
     _require(frame.collect_schema().names())
     frame = frame.drop([c.name for c in schema.ANNOTATED], strict=False)
     frame = _with_failures(frame, catalogue or read_catalogue(), language)
-    days = _calendar_days if frame.implementation.is_spark_like() else _elapsed_days
+    engine = frame.implementation
     annotated = frame.with_columns(
-        effective_status=_effective_status(_as_literal(moment)),
-        age_days=days(nw.col("invited_at"), _as_literal(moment)),
-        days_to_associate=days(nw.col("invited_at"), nw.col("associated_at")),
+        effective_status=_effective_status(literal(moment)),
+        age_days=days_between(nw.col("invited_at"), literal(moment), engine),
+        days_to_associate=days_between(nw.col("invited_at"), nw.col("associated_at"), engine),
     )
     return cast("Frame", annotated.to_native())
-
-
-def as_utc(as_of: dt.datetime | dt.date | None) -> dt.datetime:
-    """Give a moment in UTC without an offset; None is now, a date its midnight UTC.
-
-    Raises:
-        ArgumentError: It is neither a date nor a time.
-    """
-    if as_of is None:
-        return dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    if isinstance(as_of, dt.datetime):
-        return as_of.astimezone(dt.UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
-    if isinstance(as_of, dt.date):
-        return dt.datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - naive UTC, like every time here
-    raise ArgumentError(f"as_of is a {type(as_of).__name__}.", hint="give a date or a datetime.")
 
 
 def _require(names: list[str]) -> None:
@@ -149,33 +134,8 @@ def _looked_up(found: dict[str, Failure], language: Language) -> dict[str, Any]:
     }
 
 
-def _as_literal(moment: dt.datetime) -> Any:
-    """A moment that every engine takes for the same: PySpark shifts a datetime by the machine's own zone."""
-    return nw.lit(f"{moment:%Y-%m-%d %H:%M:%S}").str.to_datetime(format="%Y-%m-%d %H:%M:%S")
-
-
 def _effective_status(as_of: Any) -> Any:
     """An email invitation past its life is expired, whatever its label says [assumed: labels go stale]."""
     ends = nw.coalesce(nw.col("expires_at"), nw.col("invited_at") + nw.lit(EMAIL_LIFE))
     over = (nw.col("status") == "invited") & (nw.col("invitation_method") == "email") & (ends <= as_of)
     return nw.when(over).then(nw.lit("expired")).otherwise(nw.col("status"))
-
-
-def _elapsed_days(start: Any, end: Any) -> Any:
-    """Whole days from one time to another, rounded towards the past."""
-    return ((end - start).dt.total_seconds() // _DAY).cast(nw.Int64)
-
-
-def _calendar_days(start: Any, end: Any) -> Any:
-    """The same from calendar parts, five times the work: Spark does not subtract times here."""
-    days = _day_number(end) - _day_number(start)
-    return nw.when(_second_of_day(end) < _second_of_day(start)).then(days - 1).otherwise(days).cast(nw.Int64)
-
-
-def _day_number(time: Any) -> Any:
-    past = time.dt.year().cast(nw.Int64) - 1
-    return past * 365 + past // 4 - past // 100 + past // 400 + time.dt.ordinal_day().cast(nw.Int64)
-
-
-def _second_of_day(time: Any) -> Any:
-    return time.dt.hour().cast(nw.Int64) * 3600 + time.dt.minute().cast(nw.Int64) * 60 + time.dt.second()

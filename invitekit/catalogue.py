@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from invitekit.errors import CatalogueError
-from invitekit.schema import RESEND_RULES, UNKNOWN, WHO_ACTS
+from invitekit.vocabularies import RESEND_RULES, UNKNOWN, WHO_ACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,22 +11,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-Kind = Literal["text", "code", "time", "integer"]
+from invitekit.vocabularies import (
+    ASSOCIATION_TYPES,
+    DECISIONS,
+    METHODS,
+    RESEND_RULES,
+    STATUSES,
+    WHO_ACTS,
+    Value,
+)
+
+Kind = Literal["text", "code", "time", "integer", "number"]
 Stage = Literal["record", "annotated", "plan"]
 Privacy = Literal["identifier", "quasi_identifier", "free_text", "attribute", "technical"]
-
-UNKNOWN = "unknown"
-"""The value of a code whose text is in no vocabulary: never guessed, always reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One value of a closed vocabulary: its canonical code, labels, and what files call it."""
-
-    code: str
-    en: str
-    zh: str
-    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,65 +39,6 @@ class Column:
     values: tuple[Value, ...] = ()
     stage: Stage = "record"
 
-
-STATUSES = (
-    Value("pre_registered", "Pre-registered", "已报备", ("Preregistered", "Registered", "报备成功")),
-    Value("not_pre_registered", "Not pre-registered", "未报备", ("Not preregistered", "Unregistered")),
-    Value(
-        "pending_review",
-        "Pending review",
-        "待审核",
-        ("Pending", "Pending approval", "Under review", "Reviewing", "审核中"),
-    ),
-    Value(
-        "invited",
-        "Invited",
-        "已邀请",
-        ("Invitation sent", "Sent", "To be associated", "Waiting", "邀请中", "待关联", "已发送"),
-    ),
-    Value("expired", "Expired", "已失效", ("Invitation expired", "Invalid", "已过期", "邀请已失效")),
-    Value("associated", "Associated", "已关联", ("Association succeeded", "Successful", "关联成功")),
-    Value(
-        "association_failed",
-        "Association failed",
-        "关联失败",
-        ("Failed", "Association failure", "Failed to associate"),
-    ),
-)
-METHODS = (
-    Value(
-        "email",
-        "Email",
-        "邮件",
-        ("Online", "E-mail", "Email invitation", "线上", "邮箱", "邮件邀请", "线上邀请"),
-    ),
-    Value(
-        "link",
-        "Link",
-        "链接",
-        ("Offline", "Hyperlink", "Invitation link", "URL", "线下", "超链接", "邀请链接", "线下邀请"),
-    ),
-    Value("qr_code", "QR code", "二维码", ("QR", "QR code invitation", "Scan", "二维码邀请", "扫码")),
-    Value("campaign", "Campaign", "活动", ("Marketing campaign", "Event", "活动邀请", "营销活动")),
-)
-ASSOCIATION_TYPES = (
-    Value("reseller", "Reseller", "转售", ("Resale", "Reseller model", "代售", "代售模式", "转售模式")),
-    Value("referral", "Referral", "顾问销售", ("Referral model", "Advisor", "顾问销售模式", "推荐")),
-)
-WHO_ACTS = (
-    Value("partner", "Partner", "伙伴"),
-    Value("customer", "Customer", "客户"),
-    Value("customer_service", "Customer service", "客服"),
-    Value("nobody", "Nobody", "无需处理"),
-)
-RESEND_RULES = (
-    Value("now", "Resend now", "可立即重发"),
-    Value("as_reseller", "Invite as reseller", "改以转售模式邀请"),
-    Value("after_customer_acts", "After the customer acts", "待客户处理后"),
-    Value("after_support", "After customer service", "待客服处理后"),
-    Value("never", "Never in this condition", "该状况下不可重发"),
-    Value(UNKNOWN, "Unknown", "未知"),
-)
 
 # fmt: off
 COLUMNS = (
@@ -194,15 +132,31 @@ COLUMNS = (
     Column(
         "days_to_associate", "integer", "Days to Associate", "关联用时（天）", "attribute", stage="annotated"
     ),
+    Column("customer_id", "text", "Customer ID", "客户标识", "identifier", stage="plan"),
+    Column("decision", "code", "Decision", "决定", "attribute", values=DECISIONS, stage="plan"),
+    Column("reason_code", "code", "Reason Code", "理由代码", "attribute", stage="plan"),
+    Column("reason", "text", "Reason", "理由", "attribute", stage="plan"),
+    Column("next_step", "text", "Next Step", "下一步", "attribute", stage="plan"),
+    Column("retry_at", "time", "Retry From", "可重发时间", "quasi_identifier", stage="plan"),
+    Column("attempts", "integer", "Attempts", "已邀请次数", "attribute", stage="plan"),
+    Column("rank", "integer", "Rank", "排序", "attribute", stage="plan"),
+    Column("batch", "integer", "Batch", "批次", "attribute", stage="plan"),
+    Column("chance", "number", "Chance", "成功率", "attribute", stage="plan"),
+    Column("chance_low", "number", "Chance, Low", "成功率下限", "attribute", stage="plan"),
+    Column("chance_high", "number", "Chance, High", "成功率上限", "attribute", stage="plan"),
+    Column("chance_from", "text", "Chance From", "成功率依据", "attribute", stage="plan"),
 )
 # fmt: on
 
 BY_NAME = {column.name: column for column in COLUMNS}
 RECORD = tuple(column for column in COLUMNS if column.stage == "record")
 ANNOTATED = tuple(column for column in COLUMNS if column.stage == "annotated")
+PLAN = tuple(column for column in COLUMNS if column.stage == "plan")
 DERIVED = frozenset({"source_file", "source_row", "unrecognised"})
 """Record columns that the loader makes itself; a file's own column of that name is an extra."""
 NATURAL_KEY = ("account_name", "email", "customer_full_name", "mobile")
+MASK_MARKS = ("*", "＊", "•", "●")
+"""Signs that only a masked value holds; the portal's exact pattern is not documented [assumed]."""
 MASKABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
 """Columns that the portal may have masked before we see them."""
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit import schema
-from invitekit.annotate import _calendar_days, as_utc
 from invitekit.catalogue import read_catalogue
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.moments import _calendar_days, as_utc
 
 AS_OF = dt.datetime(2026, 3, 30, 12)
 EXPIRED_LINK = "The invitation link has expired."

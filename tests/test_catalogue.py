@@ -22,7 +22,7 @@ from invitekit.catalogue import (
     read_catalogue,
 )
 from invitekit.errors import CatalogueError
-from invitekit.schema import RESEND_RULES, WHO_ACTS
+from invitekit.vocabularies import RESEND_RULES, WHO_ACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,9 +23,12 @@ HOUSE = Path(__file__).resolve().parent.parent / "invitekit"
 
 FLOORS: dict[float, tuple[str, ...]] = {
     0: ("errors",),
+    0.4: ("vocabularies",),
     0.5: ("schema",),  # under its two neighbours: both are written in its columns and vocabularies
-    1: ("catalogue", "filters"),
-    2: ("annotate", "progress", "resend", "privacy"),
+    1: ("catalogue", "filters", "moments"),
+    1.5: ("customers",),
+    2: ("annotate", "chances", "progress", "privacy"),
+    2.5: ("resend",),  # ranks by chances
     3: ("load", "write", "workspace", "export", "charts"),
     4: ("sample", "report", "widgets"),  # a sample is written by write
     5: ("cli",),
@@ -35,7 +38,6 @@ FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 TO_COME = frozenset(
     {
         "filters",
-        "resend",
         "privacy",
         "workspace",
         "export",
@@ -46,7 +48,20 @@ TO_COME = frozenset(
 )
 """Rooms of the plan that need not stand yet: strike each one out when it is built."""
 
-NARWHALS = ("filters", "annotate", "progress", "resend", "privacy", "load", "workspace", "export", "charts")
+NARWHALS = (
+    "moments",
+    "filters",
+    "customers",
+    "annotate",
+    "chances",
+    "progress",
+    "resend",
+    "privacy",
+    "load",
+    "workspace",
+    "export",
+    "charts",
+)
 LIBRARIES = {
     "anywidget": ("widgets",),
     "duckdb": ("load", "write", "workspace", "export", "sample", "widgets"),
@@ -61,6 +76,7 @@ LIBRARIES = {
     "pyarrow": ("load", "export"),
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
+    "scipy": ("chances",),
     "tqdm": ("load", "export", "sample", "cli"),
     "traitlets": ("widgets",),
     "typer": ("cli",),

@@ -85,7 +85,13 @@ def test_an_encoding_that_is_none_of_ours_is_asked_for(tmp_path: Path) -> None:
 def test_every_header_is_understood_in_any_case_and_spacing(column: schema.Column) -> None:
     for text in (column.name, column.en, column.zh, *column.aliases):
         for spelt in (text, text.upper(), text.lower(), f"  {text} ", text.replace(" ", "_")):
-            assert schema.canonical_name(spelt) in (column.name, "cause"), spelt
+            assert schema.canonical_name(spelt) in (column.name, "cause", "reason"), spelt
+
+
+def test_a_files_own_column_is_not_taken_for_one_that_a_later_step_adds() -> None:
+    given = pl.DataFrame({"Account": ["a"], "Status": ["Failed"], "Advice": ["mine"], "rank": ["7"], "BATCH": ["x"]})
+    loaded = records(ik.load(given))
+    assert loaded.select("Advice (in file)", "rank (in file)", "BATCH (in file)").row(0) == ("mine", "7", "x")
 
 
 def test_the_word_cause_means_the_message_but_in_our_own_files() -> None:

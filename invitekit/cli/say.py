@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from invitekit import schema
+from invitekit import schema, vocabularies
 from invitekit.catalogue import Catalogue, Language
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
@@ -135,7 +135,7 @@ def summary_json(found: Summary) -> dict[str, Any]:
 
 def tables(found: Tally, known: Catalogue, language: Language) -> None:
     """Print records by status and failures by cause, with their shares."""
-    labels = {value.code: value.zh if language == "zh" else value.en for value in schema.STATUSES}
+    labels = {value.code: value.zh if language == "zh" else value.en for value in vocabularies.STATUSES}
     total = sum(found.by_status.values())
     status = _table("Status today", "Records", "Share")
     for code, n in found.by_status.items():
@@ -146,7 +146,7 @@ def tables(found: Tally, known: Catalogue, language: Language) -> None:
 
 
 def _causes(by_cause: dict[str, int], known: Catalogue, language: Language) -> Table:
-    acts = {value.code: value.zh if language == "zh" else value.en for value in schema.WHO_ACTS}
+    acts = {value.code: value.zh if language == "zh" else value.en for value in vocabularies.WHO_ACTS}
     failed = sum(by_cause.values())
     table = _table("Why the association failed", "Who acts", "Records", "Share")
     for code, n in list(by_cause.items())[:_MOST]:

@@ -15,8 +15,6 @@ NULL_LIKE = (
 """Texts that stand for nothing. Short on purpose: a customer may be called Null."""
 _FIRSTS = sorted({text[0] for text in NULL_LIKE if text > "0"})
 _LONGEST = 1 + max(len(text.encode()) for text in NULL_LIKE)
-MASK_MARKS = ("*", "＊", "•", "●")
-"""Signs that only a masked value holds; the portal's exact pattern is not documented [assumed]."""
 CONTACTS = ("record_id", "account_name", "email", "mobile")
 """Columns that are compared letter by letter: full-width signs become half-width."""
 _FULL_WIDTH = "".join(chr(c) for c in range(0xFF01, 0xFF5F)) + "　"
@@ -50,7 +48,7 @@ def macros(white: frozenset[str]) -> list[str]:
         f"create or replace macro ik_contact(x) as case when strlen(x) <> length(x) then "
         f"ik_trim(translate(x, {lit(_FULL_WIDTH)}, {lit(_HALF_WIDTH)})) when {odd} then ik_trim(x) else x end",
         f"create or replace macro ik_masked(x) as contains(x,'*') or case when strlen(x) <> length(x) then "
-        f"{' or '.join(f'contains(x,{lit(m)})' for m in MASK_MARKS if not m.isascii())} else false end",
+        f"{' or '.join(f'contains(x,{lit(m)})' for m in schema.MASK_MARKS if not m.isascii())} else false end",
         f"create or replace macro ik_in_range(t) as case when t >= timestamp '{EARLIEST}-01-01' "
         f"and t < timestamp '{LATEST}-01-01' then t end",
     ]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+from invitekit import schema
 from invitekit.load import text
-from invitekit.load.cells import MASK_MARKS
 from invitekit.load.rows import Refused, Row, read_delimited
 from invitekit.load.source import Source
 from invitekit.load.sql import lit, lit_path
@@ -36,9 +36,9 @@ def open_delimited(source: Source, wishes: Wishes) -> Table:
 
     table = Table(source.name, layout.headers, scan, first_row=layout.first_row, careful=careful)
     table.count_lines = lambda: text.count_lines(source.path) - layout.skip
-    signs = text.find_signs(source.path, (*text.WHITE, *MASK_MARKS))
+    signs = text.find_signs(source.path, (*text.WHITE, *schema.MASK_MARKS))
     table.white = signs & frozenset(text.WHITE)
-    table.masks = signs & frozenset(MASK_MARKS)
+    table.masks = signs & frozenset(schema.MASK_MARKS)
     table.head = [row for row in layout.head if len(row) == width]
     table.encoding, table.delimiter = layout.encoding, layout.delimiter
     return table

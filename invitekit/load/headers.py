@@ -54,12 +54,12 @@ def map_headers(found: Sequence[str], columns: Mapping[str, str] | None = None) 
         if schema.BY_NAME[name].stage == "record":
             _refuse_second(found, canonical, position, name)
             canonical[position] = name
-    return Headers(tuple(found), canonical, _extras(found, canonical))
+    return Headers(tuple(found), canonical, _extras(found, canonical, own_file=own_file))
 
 
 def _meaning(header: str, *, own_file: bool) -> str | None:
-    # "Cause" is the portal's word for the message, and our own word for what it means.
-    if header in schema.BY_NAME and schema.BY_NAME[header].stage == "annotated" and not own_file:
+    # "Cause" and "reason" are words for the message, and our own words for what it means.
+    if header in schema.BY_NAME and schema.BY_NAME[header].stage != "record" and not own_file:
         header = header.upper()
     return schema.canonical_name(header)
 
@@ -104,8 +104,10 @@ def _refuse_second(found: Sequence[str], canonical: Mapping[int, str], position:
         )
 
 
-def _extras(found: Sequence[str], canonical: Mapping[int, str]) -> dict[int, str]:
-    taken = {name.casefold() for name in canonical.values()} | {c.name for c in schema.RECORD}
+def _extras(found: Sequence[str], canonical: Mapping[int, str], *, own_file: bool) -> dict[int, str]:
+    # What later steps add is theirs to name; a file that they wrote gets it anew.
+    anew = {c.name for c in schema.COLUMNS if c.stage != "record" and own_file and c.name in found}
+    taken = {name.casefold() for name in canonical.values()} | (set(schema.BY_NAME) - anew)
     extra: dict[int, str] = {}
     for position, header in enumerate(found):
         if position in canonical:

@@ -16,6 +16,7 @@ from invitekit.load.intake import CODES, TIMES, Intake, raw_column
 from invitekit.load.sql import lit, one, rows, run
 from invitekit.load.staging import ensure, present, refuse
 from invitekit.load.times import Evidence, Order
+from invitekit.vocabularies import UNKNOWN
 
 BATCH = 100_000
 ASSUMED = "nothing: assumed"
@@ -198,7 +199,7 @@ def settle_codes(con: duckdb.DuckDBPyConnection, intake: Intake) -> dict[str, di
         )
         if left:
             unknown[name] = _recode(con, intake, name, left)
-    empty = run(con, f"update ik_staging set status = '{schema.UNKNOWN}' where {mine} and status is null")
+    empty = run(con, f"update ik_staging set status = '{UNKNOWN}' where {mine} and status is null")
     if empty:
         unknown.setdefault("status", {})[""] = empty
     return {name: texts for name, texts in unknown.items() if texts}
@@ -208,14 +209,14 @@ def _recode(con: duckdb.DuckDBPyConnection, intake: Intake, name: str, left: lis
     texts = [text for text, _ in left]
     known: dict[str, str | None] = {**cells.known_texts(name, texts)}
     known |= {text: None for text in texts if cells.is_nothing(text)}
-    codes = [known.get(text, schema.UNKNOWN) for text in texts]
-    if schema.UNKNOWN in codes:
+    codes = [known.get(text, UNKNOWN) for text in texts]
+    if UNKNOWN in codes:
         ensure(con, "unrecognised")
     # Not through Arrow: making its arrays would import pandas where that is installed, half a second.
     given = "unnest(?::varchar[]) as text, unnest(?::varchar[]) as code"
     run(con, f"create or replace temp table ik_meant as select {given}", [texts, codes])
     words = f"concat_ws('; ', unrecognised, {lit(f'{name}: ')} || {name})"
-    kept = f", unrecognised = case when m.code = '{schema.UNKNOWN}' then {words} else unrecognised end"
+    kept = f", unrecognised = case when m.code = '{UNKNOWN}' then {words} else unrecognised end"
     changed = f"{name} = m.code" + (kept if "unrecognised" in present(con) else "")
     where = f"_ik_file = {intake.number} and {name} = m.text"
     run(con, f"update ik_staging set {changed} from ik_meant m where {where}")

@@ -8,8 +8,8 @@ from itertools import islice
 
 import pyarrow as pa
 
+from invitekit import schema
 from invitekit.load import text
-from invitekit.load.cells import MASK_MARKS
 from invitekit.load.rows import Refused, Row
 
 ROW = "_ik_row"
@@ -48,7 +48,7 @@ class Table:
     frame: pa.Table | pa.RecordBatchReader | None = None
     head: Sequence[Sequence[str]] | None = None
     white: frozenset[str] = frozenset(text.WHITE)
-    masks: frozenset[str] = frozenset(MASK_MARKS)
+    masks: frozenset[str] = frozenset(schema.MASK_MARKS)
     encoding: str | None = None
     delimiter: str | None = None
 

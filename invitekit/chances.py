@@ -1,0 +1,167 @@
+"""How often a resend led to an association, by what went before it: counted in the user's own records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast
+
+import narwhals.stable.v2 as nw
+
+from invitekit.customers import require
+from invitekit.moments import days_between
+
+Frame = TypeVar("Frame")
+Basis = Literal["alike", "cause", "all"]
+
+DELAYS = (7, 14, 30, 90)
+"""Days after which a resend counts as later [assumed]: up to 7, 14, 30, 90, and more."""
+WEIGHT = 20
+"""How many resends the wider group counts for beside a narrower one: what shrinks its rate [assumed]."""
+ENOUGH = 10
+"""Resends from which a group speaks for itself, shrunken; below it the wider group does [assumed]."""
+COVERAGE = 0.9
+"""Of the interval around a rate."""
+NEEDED = (
+    "customer_id", "invitation_method", "invited_at", "snapshot_at", "source_file", "source_row",
+    "effective_status", "failure_code",
+)  # fmt: skip
+_OUTCOMES = {"associated": 1, "expired": 0, "association_failed": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """How likely a resend is to lead to an association.
+
+    Attributes:
+        rate: Shrunken share, 0 to 1.
+        low, high: Its 90 % interval.
+        basis: ``alike`` (same cause, method and delay), ``cause`` or ``all``.
+        resends, associated: The counts of that group, as they are.
+    """
+
+    rate: float
+    low: float
+    high: float
+    basis: Basis
+    resends: int
+    associated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """What became of resends: counts by cause before, method and delay.
+
+    Attributes:
+        cells: ``(cause, method, delay) -> (resends, associated)``; ``delay`` counts the limits of
+            ``DELAYS`` that were passed. A cause is a failure code, else an effective status.
+    """
+
+    cells: Mapping[tuple[str, str, int], tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def resends(self) -> int:
+        """All resends whose outcome is known."""
+        return sum(n for n, _ in self.cells.values())
+
+    @property
+    def associated(self) -> int:
+        """Those that led to an association."""
+        return sum(s for _, s in self.cells.values())
+
+    def of(self, cause: str, method: str, delay: int) -> Chance:
+        """Estimate the chance of a resend, from the narrowest group that holds enough of them.
+
+        A group's rate is drawn towards that of the next wider one (Beta prior worth ``WEIGHT``
+        resends); the interval is the posterior's, equal-tailed.
+        """
+        everything = (self.resends, self.associated)
+        same_cause = [counts for (c, _, _), counts in self.cells.items() if c == cause]
+        groups: list[tuple[Basis, tuple[int, int]]] = [
+            ("cause", (sum(n for n, _ in same_cause), sum(s for _, s in same_cause))),
+            ("alike", self.cells.get((cause, method, delay), (0, 0))),
+        ]
+        chance = _posterior("all", everything, 0.5, weight=2)
+        for basis, counts in groups:
+            if counts[0] >= ENOUGH:
+                chance = _posterior(basis, counts, chance.rate, weight=WEIGHT)
+        return chance
+
+
+def count_resends(records: Frame) -> Chances:
+    """Count what became of each resend in these records.
+
+    An invitation of a customer that followed an earlier one is a resend; its cause is what had
+    become of the earlier one, its delay the days in between. It counts once, by its newest state,
+    and only when its outcome is known: associated, failed or expired.
+
+    Args:
+        records: Annotated records of any engine with ``customer_id`` (see ``customers.identify``),
+            the whole history.
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+    """
+    frame: Any = nw.from_native(cast("Any", records))
+    require(frame.collect_schema().names(), NEEDED)
+    frame = frame.select(*NEEDED).filter(~nw.col("invited_at").is_null())
+    often = frame.group_by("customer_id").agg(_ik_low=nw.col("invited_at").min(), _ik_high=nw.col("invited_at").max())
+    often = often.filter(nw.col("_ik_low") != nw.col("_ik_high")).select("customer_id")
+    resends = _followed(_newest(frame.join(often, on="customer_id", how="semi")))
+    counted = resends.group_by("_ik_cause", "_ik_method", "_ik_delay").agg(
+        n=nw.col("_ik_outcome").count(), s=nw.col("_ik_outcome").sum()
+    )
+    rows = counted.lazy().collect("pyarrow").rows(named=True)
+    return Chances({(r["_ik_cause"], r["_ik_method"], int(r["_ik_delay"])): (int(r["n"]), int(r["s"])) for r in rows})
+
+
+def cause() -> Any:
+    """The expression of what had become of an invitation: its failure, else its effective status."""
+    failed = nw.col("effective_status") == "association_failed"
+    return nw.when(failed).then(nw.coalesce("failure_code", "effective_status")).otherwise(nw.col("effective_status"))
+
+
+def delay(start: Any, end: Any, backend: Any) -> Any:
+    """The expression of how many limits of ``DELAYS`` lie between two times."""
+    days = days_between(start, end, backend)
+    passed = [nw.when(days > limit).then(nw.lit(1)).otherwise(nw.lit(0)) for limit in DELAYS]
+    return nw.sum_horizontal(*passed)
+
+
+def _newest(frame: Any) -> Any:
+    """Keep the newest state of each invitation."""
+    place = [nw.col("source_file"), nw.col("source_row").cast(nw.String).str.zfill(12)]
+    seen = nw.col("snapshot_at").dt.to_string("%Y%m%d%H%M%S").fill_null("")
+    settled = nw.when(nw.col("effective_status") == "associated").then(nw.lit("1")).otherwise(nw.lit("0"))
+    order = nw.concat_str([settled, seen, *place], separator="|", ignore_nulls=True)
+    ranked = frame.with_columns(_ik_order=order).with_columns(
+        _ik_rank=nw.col("_ik_order").rank("ordinal", descending=True).over("customer_id", "invited_at")
+    )
+    return ranked.filter(nw.col("_ik_rank") == 1)
+
+
+def _followed(invitations: Any) -> Any:
+    """Pair each invitation but the first of a customer with what had become of the one before."""
+    before = {"_ik_cause": cause(), "_ik_method": nw.col("invitation_method"), "_ik_at": nw.col("invited_at")}
+    paired = invitations.with_columns(**before).with_columns(
+        **{name: nw.col(name).shift(1).over("customer_id", order_by="invited_at") for name in before},
+        _ik_outcome=nw.col("effective_status").replace_strict(
+            list(_OUTCOMES), list(_OUTCOMES.values()), default=None, return_dtype=nw.Int64
+        ),
+    )
+    known = paired.filter(~nw.col("_ik_at").is_null() & ~nw.col("_ik_outcome").is_null())
+    backend = invitations.implementation
+    return known.with_columns(
+        _ik_cause=nw.col("_ik_cause").fill_null(""),
+        _ik_method=nw.col("_ik_method").fill_null(""),
+        _ik_delay=delay(nw.col("_ik_at"), nw.col("invited_at"), backend),
+    )
+
+
+def _posterior(basis: Basis, counts: tuple[int, int], prior: float, *, weight: float) -> Chance:
+    from scipy.stats import beta  # noqa: PLC0415 - half a second, for those who rank
+
+    resends, associated = counts
+    a, b = prior * weight + associated, (1 - prior) * weight + resends - associated
+    tail = (1 - COVERAGE) / 2
+    return Chance(a / (a + b), float(beta.ppf(tail, a, b)), float(beta.ppf(1 - tail, a, b)), basis, resends, associated)

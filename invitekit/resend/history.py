@@ -1,0 +1,83 @@
+"""What each customer's whole history says: the newest record, an earlier success, attempts so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.customers import ALONE
+
+PLACE = "_ik_place"
+"""A record's place in its customer's history, as a text that sorts."""
+_NEVER = "0" * 14
+
+
+def place() -> Any:
+    """The expression that sorts a customer's records: by invitation, then snapshot, then where they stand."""
+    times = [nw.col(n).dt.to_string("%Y%m%d%H%M%S").fill_null(_NEVER) for n in ("invited_at", "snapshot_at")]
+    row = nw.col("source_row").cast(nw.String).str.zfill(12).fill_null("")
+    return nw.concat_str([*times, nw.col("source_file").fill_null(""), row], separator="|")
+
+
+def histories(frame: Any, sent: Any | None, done: Any | None) -> Any:
+    """Sum up each customer's records in one row.
+
+    Args:
+        frame: Annotated records with ``customer_id`` and ``PLACE``.
+        sent: Resends that were logged: ``record_id, sent_at``.
+        done: What was recorded as settled: ``record_id, done_at``.
+
+    Returns:
+        One row a customer: ``customer_id, _ik_newest`` (the place of the record that speaks),
+        ``_ik_settled`` (1 if any invitation led to an association), ``_ik_last_at`` (last
+        invitation, logged ones included), ``attempts`` (invitations at different times),
+        ``_ik_done_at``.
+    """
+    success = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
+    narrow = frame.select("customer_id", "invited_at", PLACE, _ik_success=success)
+    invitations = narrow.group_by("customer_id", "invited_at").agg(
+        _ik_newest=nw.col(PLACE).max(), _ik_settled=nw.col("_ik_success").max()
+    )
+    customers = invitations.group_by("customer_id").agg(
+        _ik_newest=nw.col("_ik_newest").max(),
+        _ik_settled=nw.col("_ik_settled").max(),
+        _ik_last_at=nw.col("invited_at").max(),
+        attempts=nw.col("invited_at").count().cast(nw.Int64),
+    )
+    customers = _with_sent(customers, frame, sent)
+    return _with_done(customers, frame, done)
+
+
+def _with_sent(customers: Any, frame: Any, sent: Any | None) -> Any:
+    """Count logged resends that no snapshot shows yet: later than the last invitation by more than a day."""
+    if sent is None:
+        return customers
+    owned = _owned(frame, sent, "sent_at").join(customers.select("customer_id", "_ik_last_at"), on="customer_id")
+    later = owned.filter(
+        nw.col("_ik_last_at").is_null() | (nw.col("sent_at") > nw.col("_ik_last_at").dt.offset_by("1d"))
+    )
+    logged = later.group_by("customer_id").agg(_ik_sent_at=nw.col("sent_at").max(), _ik_sent=nw.col("sent_at").count())
+    joined = customers.join(logged, on="customer_id", how="left")
+    return joined.with_columns(
+        _ik_last_at=nw.coalesce("_ik_sent_at", "_ik_last_at"),
+        attempts=nw.col("attempts") + nw.col("_ik_sent").fill_null(0).cast(nw.Int64),
+    ).drop("_ik_sent_at", "_ik_sent")
+
+
+def _with_done(customers: Any, frame: Any, done: Any | None) -> Any:
+    if done is None:
+        return customers.with_columns(_ik_done_at=nw.lit(None, nw.Datetime("us")))
+    newest = _owned(frame, done, "done_at").group_by("customer_id").agg(_ik_done_at=nw.col("done_at").max())
+    return customers.join(newest, on="customer_id", how="left")
+
+
+def _owned(frame: Any, events: Any, at: str) -> Any:
+    """Find whose events they are, by the records they were logged for; each time once a customer."""
+    owners = frame.select("record_id", "customer_id").join(events, on="record_id")
+    return owners.group_by("customer_id", at).agg().select("customer_id", at)
+
+
+def alone() -> Any:
+    """The expression of a record that cannot be told to belong with any other."""
+    return nw.col("customer_id").str.starts_with(ALONE)

@@ -1,0 +1,151 @@
+"""Records to records with a decision: the steps of the plan in their order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal, TypeVar, cast
+
+import narwhals.stable.v2 as nw
+
+from invitekit import customers, schema
+from invitekit.chances import Chances, count_resends
+from invitekit.errors import ArgumentError
+from invitekit.moments import as_utc
+from invitekit.resend import history, ranking, reasons, words
+from invitekit.resend.rules import ResendRules
+from invitekit.vocabularies import RESENDS
+
+Frame = TypeVar("Frame")
+Language = Literal["en", "zh"]
+
+NEEDED = (*customers.NEEDED, *(c.name for c in schema.ANNOTATED[:7]), "status", "invitation_method", "invited_at",
+          "expires_at", "snapshot_at")  # fmt: skip
+
+
+def plan_resends(
+    records: Frame,
+    rules: ResendRules | None = None,
+    *,
+    as_of: dt.datetime | dt.date | None = None,
+    sent: Frame | None = None,
+    done: Frame | None = None,
+    chances: Chances | None = None,
+    language: Language = "en",
+) -> Frame:
+    """Give every record one decision with its reason, next step and date; nothing is left out.
+
+    Pass the whole history, and filter afterwards: whether a customer was reached is a question to
+    all of its records. The newest record of a customer speaks for it, every older one is
+    ``superseded``; an association at any time settles the customer.
+
+    Args:
+        records: What ``annotate`` gives, of any engine.
+        rules: Pause, attempts, batch size and lives; else ``ResendRules()``.
+        as_of: The moment to plan for; a date means its midnight UTC. Now, when it is left out.
+        sent: Resends that were logged, on the same engine: ``record_id, sent_at`` (UTC).
+        done: What a customer or customer service settled, on the same engine: ``record_id,
+            done_at`` (UTC). It counts if it is not older than the customer's last invitation.
+        chances: What resends led to; else counted in these records.
+        language: Of ``reason`` and ``next_step``: ``en`` or ``zh``.
+
+    Returns:
+        The same rows on the same engine (order as in ``annotate``), with the columns of
+        ``schema.PLAN``: ``decision`` (one of ``schema.DECISIONS``), ``reason_code, reason,
+        next_step``; ``retry_at`` (UTC: from when a resend is allowed, null where no date brings
+        it); ``attempts`` (invitations so far, logged ones included); and for those to invite again
+        ``rank`` and ``batch`` (from 1), ``chance, chance_low, chance_high`` (0 to 1, 90 % interval)
+        and ``chance_from`` (the group they come from; ``none`` without enough history).
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+        ArgumentError: ``as_of`` or ``language`` means nothing.
+    """
+    if language not in ("en", "zh"):
+        raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
+    rules, moment = rules or ResendRules(), as_utc(as_of)
+    frame: Any = nw.from_native(cast("Any", records))
+    customers.require(frame.collect_schema().names(), NEEDED)
+    frame = frame.drop([c.name for c in schema.PLAN], strict=False)
+    frame = nw.from_native(customers.identify(frame.to_native()))
+    events = [None if e is None else nw.from_native(cast("Any", e)) for e in (sent, done)]
+    frame = _reasoned(frame, rules, moment, *events)
+    if chances is None:
+        chances = count_resends(frame.to_native())
+    ranked = ranking.ranked(frame.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE))), chances, rules, moment)
+    planned = frame.join(ranked, on="customer_id", how="left")
+    planned = _decided(planned, rules, language)
+    kept = [name for name in planned.collect_schema().names() if not name.startswith("_ik_")]
+    return cast("Frame", planned.select(kept).to_native())
+
+
+def open_customers(plan: Any) -> int:
+    """Count the customers that are pending review or pre-registered: what the portal's cap is for.
+
+    Args:
+        plan: What ``plan_resends`` gives, unfiltered.
+    """
+    frame: Any = nw.from_native(plan)
+    opened = frame.filter(
+        nw.col("status").is_in(["pending_review", "pre_registered"]) & (nw.col("decision") != "superseded")
+    )
+    return int(opened.select(n=nw.len()).lazy().collect("pyarrow")["n"].to_list()[0])
+
+
+def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, done: Any | None) -> Any:
+    """Add each record's reason, with the limits of the rules, and when a resend is allowed."""
+    frame = frame.with_columns(history.place().alias(history.PLACE))
+    newest = frame.select(nw.col("snapshot_at").max().alias("_ik_last_snapshot")).lazy().collect("pyarrow")
+    last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
+    frame = frame.join(history.histories(frame, sent, done), on="customer_id", how="left")
+    frame = frame.with_columns(
+        _ik_alone=history.alone(),
+        _ik_ends_at=reasons.ends_at(rules),
+        _ik_outdated=history.alone() & _before(last_snapshot),
+    )
+    frame = frame.with_columns(reason_code=reasons.reason(rules, moment))
+    frame = frame.with_columns(retry_at=reasons.retry_at(rules))
+    return frame.with_columns(reason_code=reasons.held_back(rules, moment))
+
+
+def _before(last_snapshot: dt.datetime | None) -> Any:
+    if last_snapshot is None:
+        return nw.lit(value=False)
+    return nw.col("snapshot_at").dt.to_string("%Y%m%d%H%M%S").fill_null("9") < f"{last_snapshot:%Y%m%d%H%M%S}"
+
+
+def _decided(frame: Any, rules: ResendRules, language: Language) -> Any:
+    """Turn reasons into decisions and words, and keep rank and batch where they belong."""
+    known = words.read_reasons()
+    code, resends = nw.col("reason_code"), list(reasons.CANDIDATE)
+    final = reasons.first_of(
+        [(code.is_in(resends) & (nw.col("_ik_twins") > 1), nw.lit("twice_in_file")),
+         (code.is_in(resends) & (nw.col("_ik_email_rank") > 1), nw.lit("same_email"))],
+        code,
+    )  # fmt: skip
+    frame = frame.with_columns(reason_code=final)
+    said = {name: reason.words(rules, language) for name, reason in known.items()}
+    told = {
+        "decision": _mapped({name: reason.decision for name, reason in known.items()}),
+        "reason": _filled({name: text for name, (text, _) in said.items()}, "cause"),
+        "next_step": _filled({name: text for name, (_, text) in said.items()}, "advice"),
+    }
+    frame = frame.with_columns(**told)
+    dated = nw.when(~nw.col("decision").is_in(["superseded", "associated", "blocked"])).then(nw.col("retry_at"))
+    chosen = nw.col("decision").is_in(list(RESENDS))
+    of_candidates = [nw.when(chosen).then(nw.col(name)).alias(name) for name in ranking.COLUMNS]
+    return frame.with_columns(dated.alias("retry_at"), *of_candidates)
+
+
+def _mapped(values: dict[str, str]) -> Any:
+    none = nw.lit(None, nw.String)
+    codes = nw.col("reason_code")
+    return codes.replace_strict(list(values), list(values.values()), default=none, return_dtype=nw.String)
+
+
+def _filled(texts: dict[str, str], slot: str) -> Any:
+    """The expression of a reason's words, with the failure's own in the slot that names it."""
+    before = _mapped({name: text.partition(f"{{{slot}}}")[0] for name, text in texts.items()})
+    after = _mapped({name: text.partition(f"{{{slot}}}")[2] for name, text in texts.items()})
+    slotted = nw.col("reason_code").is_in([name for name, text in texts.items() if f"{{{slot}}}" in text])
+    own = nw.when(slotted).then(nw.col(slot)).otherwise(nw.lit(""))
+    return nw.concat_str([before, own.fill_null(""), after])

@@ -1,0 +1,95 @@
+"""Which candidate comes first, and in which batch: by its chance, then the longest allowed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.chances import DELAYS, Chance, Chances, cause, delay
+from invitekit.customers import key
+from invitekit.moments import literal
+from invitekit.resend.rules import ResendRules
+
+COLUMNS = ("rank", "batch", "chance", "chance_low", "chance_high", "chance_from")
+NO_HISTORY = "none"
+_CELL = "_ik_cell"
+
+
+def ranked(candidates: Any, chances: Chances, rules: ResendRules, moment: dt.datetime) -> Any:
+    """Give each candidate its chance, rank and batch.
+
+    Args:
+        candidates: Records that may be invited again, with ``customer_id``, ``retry_at`` and ``_ik_last_at``.
+        chances: What resends led to.
+        rules: Batch size, and how much history is enough.
+        moment: When they would be sent.
+
+    Returns:
+        One row a customer: ``customer_id``, ``COLUMNS``, ``_ik_email_rank`` (more than 1 where a
+        better candidate has the same address) and ``_ik_twins`` (rows that claim to be that record).
+    """
+    narrow = candidates.select(
+        "customer_id", "retry_at", **_features(moment, candidates.implementation), _ik_email=key("email"),
+        _ik_group=nw.when(nw.col("reason_code") == "as_reseller").then(nw.lit(1)).otherwise(nw.lit(0)),
+    )  # fmt: skip
+    features = [nw.col(name).max() for name in ("retry_at", _CELL, "_ik_email", "_ik_group")]
+    narrow = narrow.group_by("customer_id").agg(*features, _ik_twins=nw.len())
+    narrow = narrow.with_columns(**_estimated(chances, rules))
+    # The better chance first, then who has been allowed for longest; the ID makes it one order.
+    unlikely = (1_000_000 - (nw.col("chance").fill_null(0.0) * 1_000_000).round(0)).cast(nw.Int64).cast(nw.String)
+    since = nw.col("retry_at").dt.to_string("%Y%m%d%H%M%S").fill_null("")
+    order = nw.concat_str([nw.col("_ik_group").cast(nw.String), unlikely.str.zfill(7), since, nw.col("customer_id")],
+                          separator="|")  # fmt: skip
+    narrow = narrow.with_columns(_ik_order=order, _ik_email=nw.coalesce("_ik_email", "customer_id"))
+    narrow = narrow.with_columns(_ik_email_rank=nw.col("_ik_order").rank("ordinal").over("_ik_email"))
+    return _batched(narrow, rules)
+
+
+def _batched(narrow: Any, rules: ResendRules) -> Any:
+    """Number those that stay; a batch never mixes resends with resends as reseller."""
+    stays = (nw.col("_ik_email_rank") == 1) & (nw.col("_ik_twins") == 1)
+    narrow = narrow.with_columns(_ik_out=nw.when(stays).then(nw.lit(0)).otherwise(nw.lit(1)))
+    narrow = narrow.with_columns(_ik_in_group=nw.col("_ik_order").rank("ordinal").over("_ik_out", "_ik_group"))
+    counted = narrow.filter((nw.col("_ik_out") == 0) & (nw.col("_ik_group") == 0)).select(n=nw.len())
+    first = int(counted.lazy().collect("pyarrow")["n"].to_list()[0])
+    size = min(rules.batch_size, rules.portal_cap)
+    batches = -(-first // size)
+    place, reseller = nw.col("_ik_in_group").cast(nw.Int64), nw.col("_ik_group") == 1
+    numbered = narrow.with_columns(
+        rank=nw.when(reseller).then(place + first).otherwise(place),
+        batch=(place - 1) // size + 1 + nw.when(reseller).then(nw.lit(batches)).otherwise(nw.lit(0)),
+    )
+    return numbered.select("customer_id", *COLUMNS, "_ik_email_rank", "_ik_twins")
+
+
+def _features(moment: dt.datetime, backend: Any) -> dict[str, Any]:
+    method = nw.col("invitation_method").fill_null("")
+    passed = delay(nw.col("_ik_last_at"), literal(moment), backend).cast(nw.String)
+    return {_CELL: nw.concat_str([cause(), method, passed], separator="|", ignore_nulls=True)}
+
+
+def _estimated(chances: Chances, rules: ResendRules) -> dict[str, Any]:
+    """The expressions of a chance: a look-up of every group that was seen, else the wider one."""
+    if chances.resends < rules.min_history:
+        empty = {name: nw.lit(None, nw.Float64) for name in ("chance", "chance_low", "chance_high")}
+        return {**empty, "chance_from": nw.lit(NO_HISTORY)}
+    seen = {
+        f"{cause}|{method}|{delay}": chances.of(cause, method, delay)
+        for cause in {c for c, _, _ in chances.cells}
+        for method in {m for _, m, _ in chances.cells}
+        for delay in range(len(DELAYS) + 1)
+    }
+    other = chances.of("", "", -1)
+    values = {"chance": "rate", "chance_low": "low", "chance_high": "high"}
+    columns = {name: _look_up(seen, other, attribute, nw.Float64) for name, attribute in values.items()}
+    return {**columns, "chance_from": _look_up(seen, other, "basis", nw.String)}
+
+
+def _look_up(seen: dict[str, Chance], other: Chance, attribute: str, kind: Any) -> Any:
+    known = {cell: getattr(chance, attribute) for cell, chance in seen.items() if chance.basis != "all"}
+    default = nw.lit(getattr(other, attribute), kind)
+    if not known:
+        return default
+    return nw.col(_CELL).replace_strict(list(known), list(known.values()), default=default, return_dtype=kind)

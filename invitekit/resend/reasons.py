@@ -1,0 +1,122 @@
+"""Which reason holds for a record: the rules of the plan, each once, in the order that counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.moments import literal
+from invitekit.resend.rules import ResendRules
+
+CANDIDATE = ("as_reseller", "marked_done", "failed", "expired", "not_invited_yet", "pre_registered")
+"""Reasons that make a record a candidate, before attempts and pauses are looked at."""
+_BY_RULE = {
+    "never": "blocked",
+    "after_support": "contact_support",
+    "after_customer_acts": "customer_must_act",
+    "as_reseller": "as_reseller",
+    "now": "failed",
+}
+_SETTLED_BY_MARK = ("contact_support", "customer_must_act")
+
+
+def first_of(rows: list[tuple[Any, Any]], otherwise: Any) -> Any:
+    """The expression of the first value whose condition holds."""
+    for condition, value in reversed(rows):
+        otherwise = nw.when(condition).then(value).otherwise(otherwise)
+    return otherwise
+
+
+def reason(rules: ResendRules, moment: dt.datetime) -> Any:
+    """The expression of a record's reason code, from its own columns and its customer's history."""
+    as_of = literal(moment)
+    older = nw.col("_ik_newest") != nw.col("_ik_place")
+    rows = [
+        (older & (nw.col("effective_status") == "associated"), nw.lit("associated")),
+        (older, nw.lit("superseded")),
+        (nw.col("_ik_outdated"), nw.lit("older_snapshot")),
+        (nw.col("effective_status") == "associated", nw.lit("associated")),
+        (nw.col("_ik_settled") == 1, nw.lit("associated_before")),
+    ]
+    return first_of(rows, _by_status(rules, as_of))
+
+
+def _by_status(rules: ResendRules, as_of: Any) -> Any:
+    invited = nw.col("status") == "invited"
+    is_email = nw.col("invitation_method") == "email"
+    unlimited = nw.lit(rules.link_life_days is None)
+    ends = nw.col("_ik_ends_at")
+    rows = [
+        (nw.col("status") == "association_failed", _by_failure(as_of)),
+        (nw.col("status") == "pending_review", nw.lit("pending_review")),
+        (nw.col("status") == "not_pre_registered", nw.lit("not_pre_registered")),
+        (nw.col("status") == "expired", nw.lit("expired")),
+        (invited & ~is_email & unlimited, nw.lit("link_open")),
+        (invited & ends.is_null(), nw.lit("no_date")),
+        (invited & (ends <= as_of), nw.lit("expired")),
+        (invited & is_email, nw.lit("invitation_open")),
+        (invited, nw.lit("link_open_until")),
+        (nw.col("status") != "pre_registered", nw.lit("unknown_status")),
+        (nw.col("_ik_last_at").is_null(), nw.lit("not_invited_yet")),
+    ]
+    return first_of(rows, nw.lit("pre_registered"))
+
+
+def _by_failure(as_of: Any) -> Any:
+    rule, done = nw.col("resend_rule"), nw.col("_ik_done_at")
+    marked = (done <= as_of) & (nw.col("_ik_last_at").is_null() | (done >= nw.col("_ik_last_at")))
+    can_be_settled = [name for name, code in _BY_RULE.items() if code in _SETTLED_BY_MARK]
+    rows = [
+        (rule.is_in(can_be_settled) & marked, nw.lit("marked_done")),
+        *((rule == name, nw.lit(code)) for name, code in _BY_RULE.items()),
+        (nw.col("failure_code") == "not_given", nw.lit("no_message")),
+    ]
+    return first_of(rows, nw.lit("unknown_failure"))
+
+
+def ends_at(rules: ResendRules) -> Any:
+    """The expression of when an invitation runs out: an email by its date, else by its life; others by the rules."""
+    email = nw.coalesce(nw.col("expires_at"), _after("invited_at", rules.email_life_days))
+    if rules.link_life_days is None:
+        return nw.when(nw.col("invitation_method") == "email").then(email)
+    other = _after("invited_at", rules.link_life_days)
+    return nw.when(nw.col("invitation_method") == "email").then(email).otherwise(other)
+
+
+def retry_at(rules: ResendRules) -> Any:
+    """The expression of when a resend is, or was first, allowed; null where no date brings it."""
+    rested = _after("_ik_last_at", rules.cool_down_days)
+    code = nw.col("reason_code")
+    # A mark, and an expiry by date, may come after the pause; no other condition has a date of its own.
+    own = first_of(
+        [(code == "marked_done", nw.col("_ik_done_at")), (code == "expired", nw.col("_ik_ends_at"))],
+        nw.lit(None, nw.Datetime("us")),
+    )
+    later = nw.when(own > rested).then(own).otherwise(nw.coalesce(rested, own))
+    rows = [
+        (code == "pending_review", _after("invited_at", rules.pre_registration_days)),
+        (code.is_in(["invitation_open", "link_open_until"]), nw.col("_ik_ends_at")),
+        (code.is_in(list(CANDIDATE)), later),
+    ]
+    return first_of(rows, nw.lit(None, nw.Datetime("us")))
+
+
+def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
+    """The expression of a candidate's final reason: what the limits of the rules say to it."""
+    code, as_of = nw.col("reason_code"), literal(moment)
+    candidate = code.is_in(list(CANDIDATE))
+    undated = nw.col("_ik_last_at").is_null() & (code != "not_invited_yet") & nw.lit(rules.cool_down_days > 0)
+    rows = [
+        (~candidate, code),
+        (nw.col("_ik_alone"), nw.lit("unidentified")),
+        (nw.col("attempts") >= rules.max_attempts, nw.lit("most_attempts")),
+        (undated, nw.lit("no_date")),
+        (nw.col("retry_at") > as_of, nw.lit("cooling_down")),
+    ]
+    return first_of(rows, code)
+
+
+def _after(name: str, days: int) -> Any:
+    return nw.col(name).dt.offset_by(f"{days}d")

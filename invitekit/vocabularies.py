@@ -1,0 +1,92 @@
+"""Every closed vocabulary once: the canonical codes, their labels, and what files call them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+UNKNOWN = "unknown"
+"""The value of a code whose text is in no vocabulary: never guessed, always reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of a closed vocabulary: its canonical code, labels, and what files call it."""
+
+    code: str
+    en: str
+    zh: str
+    aliases: tuple[str, ...] = ()
+
+
+STATUSES = (
+    Value("pre_registered", "Pre-registered", "已报备", ("Preregistered", "Registered", "报备成功")),
+    Value("not_pre_registered", "Not pre-registered", "未报备", ("Not preregistered", "Unregistered")),
+    Value(
+        "pending_review",
+        "Pending review",
+        "待审核",
+        ("Pending", "Pending approval", "Under review", "Reviewing", "审核中"),
+    ),
+    Value(
+        "invited",
+        "Invited",
+        "已邀请",
+        ("Invitation sent", "Sent", "To be associated", "Waiting", "邀请中", "待关联", "已发送"),
+    ),
+    Value("expired", "Expired", "已失效", ("Invitation expired", "Invalid", "已过期", "邀请已失效")),
+    Value("associated", "Associated", "已关联", ("Association succeeded", "Successful", "关联成功")),
+    Value(
+        "association_failed",
+        "Association failed",
+        "关联失败",
+        ("Failed", "Association failure", "Failed to associate"),
+    ),
+)
+METHODS = (
+    Value(
+        "email",
+        "Email",
+        "邮件",
+        ("Online", "E-mail", "Email invitation", "线上", "邮箱", "邮件邀请", "线上邀请"),
+    ),
+    Value(
+        "link",
+        "Link",
+        "链接",
+        ("Offline", "Hyperlink", "Invitation link", "URL", "线下", "超链接", "邀请链接", "线下邀请"),
+    ),
+    Value("qr_code", "QR code", "二维码", ("QR", "QR code invitation", "Scan", "二维码邀请", "扫码")),
+    Value("campaign", "Campaign", "活动", ("Marketing campaign", "Event", "活动邀请", "营销活动")),
+)
+ASSOCIATION_TYPES = (
+    Value("reseller", "Reseller", "转售", ("Resale", "Reseller model", "代售", "代售模式", "转售模式")),
+    Value("referral", "Referral", "顾问销售", ("Referral model", "Advisor", "顾问销售模式", "推荐")),
+)
+WHO_ACTS = (
+    Value("partner", "Partner", "伙伴"),
+    Value("customer", "Customer", "客户"),
+    Value("customer_service", "Customer service", "客服"),
+    Value("nobody", "Nobody", "无需处理"),
+)
+RESEND_RULES = (
+    Value("now", "Resend now", "可立即重发"),
+    Value("as_reseller", "Invite as reseller", "改以转售模式邀请"),
+    Value("after_customer_acts", "After the customer acts", "待客户处理后"),
+    Value("after_support", "After customer service", "待客服处理后"),
+    Value("never", "Never in this condition", "该状况下不可重发"),
+    Value(UNKNOWN, "Unknown", "未知"),
+)
+DECISIONS = (
+    Value("resend_now", "Resend now", "立即重发"),
+    Value("resend_as_reseller", "Resend as reseller", "改以转售模式重发"),
+    Value("wait_for_customer", "Wait for the customer", "等待客户处理"),
+    Value("wait_for_cooldown", "Wait for the pause", "等待间隔期满"),
+    Value("wait_for_expiry", "Wait for expiry", "等待失效"),
+    Value("contact_support", "Contact customer service", "联系客服"),
+    Value("blocked", "Do not resend", "不可重发"),
+    Value("review", "Look at it yourself", "人工核对"),
+    Value("associated", "Associated", "已关联"),
+    Value("superseded", "Older record", "较早的记录"),
+)
+"""What to do with a record; every record gets one of these."""
+RESENDS = ("resend_now", "resend_as_reseller")
