@@ -23,7 +23,7 @@ def identify(records: Frame) -> Frame:
     """Add ``customer_id``: the same text for all records of one customer, another for every other.
 
     The account name tells customers apart, else the email address, else full name and mobile
-    together; letters' case and spaces at the ends mean nothing. A record without an account name
+    together; letters' case means nothing. A record without an account name
     gets the one that its email address, or its full name and mobile, has on all other records, if
     that is one only. A masked value is shared by many and is not used: what is left without any
     key is known by the file's own ID, else by its row alone (``customer_id`` begins with ``row:``).
@@ -46,15 +46,23 @@ def identify(records: Frame) -> Frame:
     """
     frame: Any = nw.from_native(cast("Any", records))
     require(frame.collect_schema().names(), NEEDED)
-    frame = frame.with_columns(**{_ACCOUNT: key("account_name"), _EMAIL: key("email"), _PERSON: _person()})
-    frame = _linked(frame)
-    alone = nw.concat_str([nw.lit(ALONE), nw.col("source_file"), nw.lit("|"), nw.col("source_row").cast(nw.String)])
+    frame = frame.with_columns(key("account_name").alias(_ACCOUNT))
+    ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
+    # Most exports name every account: then no other key is looked at.
+    if frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()).lazy().collect("pyarrow")["_ik_lacks"].to_list()[0]:
+        frame = _linked(frame.with_columns(**{_EMAIL: key("email"), _PERSON: _person()}))
+        ids += _other_ids()
+    named = frame.with_columns(customer_id=nw.coalesce(*ids, nw.lit(ALONE)))
+    return cast("Frame", named.drop([_ACCOUNT, _EMAIL, _PERSON], strict=False).to_native())
+
+
+def _other_ids() -> list[Any]:
     own_id = nw.when(~nw.col("record_id").str.contains(_OWN_ID)).then(nw.col("record_id"))
-    keys = {"account:": nw.col(_ACCOUNT), "email:": nw.col(_EMAIL), "person:": nw.col(_PERSON), "id:": own_id}
-    known = [nw.concat_str([nw.lit(prefix), value]) for prefix, value in keys.items()]
-    last = nw.coalesce(nw.concat_str([nw.lit(ALONE), nw.col("record_id")]), alone, nw.lit(ALONE))
-    named = frame.with_columns(customer_id=nw.coalesce(*known, last))
-    return cast("Frame", named.drop([_ACCOUNT, _EMAIL, _PERSON]).to_native())
+    row = nw.concat_str([nw.col("source_file"), nw.lit("|"), nw.col("source_row").cast(nw.String)])
+    keys = [("email:", _EMAIL), ("person:", _PERSON)]
+    ids = [nw.concat_str([nw.lit(prefix), nw.col(name)]) for prefix, name in keys]
+    ids += [nw.concat_str([nw.lit("id:"), own_id])]
+    return ids + [nw.concat_str([nw.lit(ALONE), value]) for value in (nw.col("record_id"), row)]
 
 
 def require(names: list[str], needed: tuple[str, ...]) -> None:
@@ -74,7 +82,7 @@ def key(name: str) -> Any:
     """The expression by which a column is compared: without case, and null where it is masked or empty."""
     value = nw.col(name)
     hidden = nw.any_horizontal(*(value.str.contains(m, literal=True) for m in schema.MASK_MARKS), ignore_nulls=True)
-    folded = value.str.to_lowercase().str.strip_chars()
+    folded = value.str.to_lowercase()
     return nw.when(~hidden & (folded != "")).then(folded)
 
 
@@ -84,9 +92,6 @@ def _person() -> Any:
 
 def _linked(frame: Any) -> Any:
     """Give records without an account the one that their other keys lead to, where there is one only."""
-    lacks = nw.col(_ACCOUNT).is_null() & ~(nw.col(_EMAIL).is_null() & nw.col(_PERSON).is_null())
-    if not frame.select(_ik_lacks=lacks.any()).lazy().collect("pyarrow")["_ik_lacks"].to_list()[0]:
-        return frame
     frame = _led(frame, _PERSON, _EMAIL)
     frame = _led(frame, _EMAIL, _ACCOUNT)
     return _led(frame, _PERSON, _ACCOUNT)

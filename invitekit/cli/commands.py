@@ -134,10 +134,8 @@ def sample(
         )  # fmt: skip
     names = [str(path) for path in written.paths]
     if as_json:
-        refused = written.unreadable_rows
-        say.json_line(
-            {"rows_read": written.rows, "records": written.rows - refused, "rejects": refused, "files": names}
-        )
+        rows, refused = written.rows, written.unreadable_rows
+        say.json_line({"rows_read": rows, "records": rows - refused, "rejects": refused, "files": names})
         return
     say.line(f"{written.rows:,} synthetic rows, {written.unreadable_rows} of them unreadable on purpose:")
     for name in names:

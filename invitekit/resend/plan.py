@@ -17,6 +17,7 @@ from invitekit.vocabularies import RESENDS
 
 Frame = TypeVar("Frame")
 Language = Literal["en", "zh"]
+_OURS = [column.name for column in schema.PLAN]
 
 NEEDED = (*customers.NEEDED, *(c.name for c in schema.ANNOTATED[:7]), "status", "invitation_method", "invited_at",
           "expires_at", "snapshot_at")  # fmt: skip
@@ -63,32 +64,19 @@ def plan_resends(
     if language not in ("en", "zh"):
         raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
     rules, moment = rules or ResendRules(), as_utc(as_of)
-    frame: Any = nw.from_native(cast("Any", records))
-    customers.require(frame.collect_schema().names(), NEEDED)
-    frame = frame.drop([c.name for c in schema.PLAN], strict=False)
+    base: Any = nw.from_native(cast("Any", records))
+    customers.require(base.collect_schema().names(), NEEDED)
+    frame = base.drop(_OURS, strict=False)
     frame = nw.from_native(customers.identify(frame.to_native()))
     events = [None if e is None else nw.from_native(cast("Any", e)) for e in (sent, done)]
-    frame = _reasoned(frame, rules, moment, *events)
     if chances is None:
         chances = count_resends(frame.to_native())
+    frame = _reasoned(frame, rules, moment, *events)
     ranked = ranking.ranked(frame.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE))), chances, rules, moment)
     planned = frame.join(ranked, on="customer_id", how="left")
-    planned = _decided(planned, rules, language)
-    kept = [name for name in planned.collect_schema().names() if not name.startswith("_ik_")]
-    return cast("Frame", planned.select(kept).to_native())
-
-
-def open_customers(plan: Any) -> int:
-    """Count the customers that are pending review or pre-registered: what the portal's cap is for.
-
-    Args:
-        plan: What ``plan_resends`` gives, unfiltered.
-    """
-    frame: Any = nw.from_native(plan)
-    opened = frame.filter(
-        nw.col("status").is_in(["pending_review", "pre_registered"]) & (nw.col("decision") != "superseded")
-    )
-    return int(opened.select(n=nw.len()).lazy().collect("pyarrow")["n"].to_list()[0])
+    planned = _decided(planned, _words(base.head(1), rules, language))
+    given = [name for name in base.collect_schema().names() if name not in _OURS]
+    return cast("Frame", planned.select(*given, *_OURS).to_native())
 
 
 def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, done: Any | None) -> Any:
@@ -113,39 +101,37 @@ def _before(last_snapshot: dt.datetime | None) -> Any:
     return nw.col("snapshot_at").dt.to_string("%Y%m%d%H%M%S").fill_null("9") < f"{last_snapshot:%Y%m%d%H%M%S}"
 
 
-def _decided(frame: Any, rules: ResendRules, language: Language) -> Any:
+def _decided(frame: Any, table: Any) -> Any:
     """Turn reasons into decisions and words, and keep rank and batch where they belong."""
-    known = words.read_reasons()
-    code, resends = nw.col("reason_code"), list(reasons.CANDIDATE)
-    final = reasons.first_of(
-        [(code.is_in(resends) & (nw.col("_ik_twins") > 1), nw.lit("twice_in_file")),
-         (code.is_in(resends) & (nw.col("_ik_email_rank") > 1), nw.lit("same_email"))],
-        code,
-    )  # fmt: skip
-    frame = frame.with_columns(reason_code=final)
-    said = {name: reason.words(rules, language) for name, reason in known.items()}
-    told = {
-        "decision": _mapped({name: reason.decision for name, reason in known.items()}),
-        "reason": _filled({name: text for name, (text, _) in said.items()}, "cause"),
-        "next_step": _filled({name: text for name, (_, text) in said.items()}, "advice"),
-    }
-    frame = frame.with_columns(**told)
+    code, candidate = nw.col("reason_code"), nw.col("reason_code").is_in(list(reasons.CANDIDATE))
+    twice = (candidate & (nw.col("_ik_twins") > 1), nw.lit("twice_in_file"))
+    same_email = (candidate & (nw.col("_ik_email_rank") > 1), nw.lit("same_email"))
+    frame = frame.with_columns(reason_code=reasons.first_of([twice, same_email], code))
+    frame = frame.join(table, on="reason_code", how="left")
     dated = nw.when(~nw.col("decision").is_in(["superseded", "associated", "blocked"])).then(nw.col("retry_at"))
     chosen = nw.col("decision").is_in(list(RESENDS))
     of_candidates = [nw.when(chosen).then(nw.col(name)).alias(name) for name in ranking.COLUMNS]
-    return frame.with_columns(dated.alias("retry_at"), *of_candidates)
+    told = {"reason": _told("reason", "cause"), "next_step": _told("step", "advice")}
+    return frame.with_columns(dated.alias("retry_at"), *of_candidates, **told)
 
 
-def _mapped(values: dict[str, str]) -> Any:
-    none = nw.lit(None, nw.String)
-    codes = nw.col("reason_code")
-    return codes.replace_strict(list(values), list(values.values()), default=none, return_dtype=nw.String)
+def _words(base: Any, rules: ResendRules, language: Language) -> Any:
+    """Make a table of every reason's decision and words on the engine of the records."""
+    rows = []
+    for code, reason in words.read_reasons().items():
+        texts = dict(zip(("reason", "step"), reason.words(rules, language), strict=True))
+        parts = {f"_ik_{name}_{end}": nw.lit(part) for name, text in texts.items() for end, part in _ends(text)}
+        rows.append(base.select(reason_code=nw.lit(code), decision=nw.lit(reason.decision), **parts))
+    return nw.concat(rows)
 
 
-def _filled(texts: dict[str, str], slot: str) -> Any:
-    """The expression of a reason's words, with the failure's own in the slot that names it."""
-    before = _mapped({name: text.partition(f"{{{slot}}}")[0] for name, text in texts.items()})
-    after = _mapped({name: text.partition(f"{{{slot}}}")[2] for name, text in texts.items()})
-    slotted = nw.col("reason_code").is_in([name for name, text in texts.items() if f"{{{slot}}}" in text])
-    own = nw.when(slotted).then(nw.col(slot)).otherwise(nw.lit(""))
-    return nw.concat_str([before, own.fill_null(""), after])
+def _ends(text: str) -> list[tuple[str, str]]:
+    """Split a text at the slot for the failure's own words, and say whether it has one."""
+    before, slot, after = text.partition("{")
+    return [("before", before), ("slot", slot), ("after", after.partition("}")[2])]
+
+
+def _told(name: str, own: str) -> Any:
+    """The expression of a reason's words, with the failure's own in their slot."""
+    filled = nw.when(nw.col(f"_ik_{name}_slot") != "").then(nw.col(own).fill_null("")).otherwise(nw.lit(""))
+    return nw.concat_str([nw.col(f"_ik_{name}_before"), filled, nw.col(f"_ik_{name}_after")])

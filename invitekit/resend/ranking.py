@@ -52,15 +52,13 @@ def _batched(narrow: Any, rules: ResendRules) -> Any:
     stays = (nw.col("_ik_email_rank") == 1) & (nw.col("_ik_twins") == 1)
     narrow = narrow.with_columns(_ik_out=nw.when(stays).then(nw.lit(0)).otherwise(nw.lit(1)))
     narrow = narrow.with_columns(_ik_in_group=nw.col("_ik_order").rank("ordinal").over("_ik_out", "_ik_group"))
-    counted = narrow.filter((nw.col("_ik_out") == 0) & (nw.col("_ik_group") == 0)).select(n=nw.len())
-    first = int(counted.lazy().collect("pyarrow")["n"].to_list()[0])
-    size = min(rules.batch_size, rules.portal_cap)
-    batches = -(-first // size)
-    place, reseller = nw.col("_ik_in_group").cast(nw.Int64), nw.col("_ik_group") == 1
-    numbered = narrow.with_columns(
-        rank=nw.when(reseller).then(place + first).otherwise(place),
-        batch=(place - 1) // size + 1 + nw.when(reseller).then(nw.lit(batches)).otherwise(nw.lit(0)),
-    )
+    reseller, place = nw.col("_ik_group") == 1, nw.col("_ik_in_group").cast(nw.Int64)
+    narrow = narrow.with_columns(_ik_plain=nw.when(~reseller).then(place).otherwise(nw.lit(0)))
+    narrow = narrow.with_columns(_ik_first=nw.col("_ik_plain").max().over("_ik_out"))
+    first = nw.when(reseller).then(nw.col("_ik_first")).otherwise(nw.lit(0))
+    size = rules.batch_size
+    batches = -((-first) // size)
+    numbered = narrow.with_columns(rank=place + first, batch=(place - 1) // size + 1 + batches)
     return numbered.select("customer_id", *COLUMNS, "_ik_email_rank", "_ik_twins")
 
 

@@ -1,0 +1,546 @@
+"""The plan: each rule once, at its border, and what holds whatever the records are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+import invitekit as ik
+from invitekit import chances, customers, schema
+from invitekit.catalogue import read_catalogue
+from invitekit.chances import Chances, count_resends
+from invitekit.errors import ArgumentError, SchemaError, SourceError
+from invitekit.resend import ResendRules, count_decisions, plan_resends, ranking, reasons, words
+from invitekit.vocabularies import DECISIONS, RESENDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Engine
+
+TODAY = dt.datetime(2026, 3, 30, 9, 0)
+SECOND = dt.timedelta(seconds=1)
+TYPES = {"time": pl.Datetime("us"), "integer": pl.Int64()}
+SHAPE = {c.name: TYPES.get(c.kind, pl.String()) for c in schema.RECORD}
+MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().failures}
+
+
+def days(number: float) -> dt.datetime:
+    """So many days before today."""
+    return TODAY - dt.timedelta(days=number)
+
+
+def record(
+    account: str | None = "acme", status: str = "invited", invited: dt.datetime | None = None, **more: Any
+) -> Any:
+    code = more.pop("failure", None)
+    if code is not None:
+        status, more["failure_message"] = "association_failed", MESSAGES.get(code, code)
+    given = {"account_name": account, "status": status, "invited_at": invited, "invitation_method": "email"}
+    return dict.fromkeys(SHAPE) | {"snapshot_at": TODAY} | given | more
+
+
+def frame(*records: Any) -> pl.DataFrame:
+    numbered = [{"source_file": "f.csv", "source_row": i + 2} | {k: v for k, v in r.items() if v is not None}
+                for i, r in enumerate(records)]  # fmt: skip
+    return pl.DataFrame(numbered, schema=SHAPE)
+
+
+def plan(*records: Any, as_of: dt.datetime = TODAY, **how: Any) -> pl.DataFrame:
+    made: pl.DataFrame = plan_resends(ik.annotate(frame(*records), as_of=as_of), as_of=as_of, **how)
+    return made
+
+
+@dataclass(frozen=True)
+class Case:
+    """Records of one customer, and what becomes of the last one."""
+
+    decision: str
+    reason: str
+    records: tuple[Any, ...]
+    retry: dt.datetime | None = None
+    attempts: int = 1
+    rules: ResendRules = field(default_factory=ResendRules)
+
+
+def case(decision: str, reason: str, *records: Any, retry: dt.datetime | None = None, attempts: int = 1) -> Case:
+    return Case(decision, reason, records, retry, attempts)
+
+
+def failed(code: str, decision: str, reason: str) -> Case:
+    retry = days(13) if decision in RESENDS else None
+    return case(decision, reason, record(invited=days(20), failure=code), retry=retry)
+
+
+TABLE = {
+    # An email invitation lives 7 days; the second after, it has expired.
+    "email, a second before its 7 days": case(
+        "wait_for_expiry", "invitation_open", record(invited=days(7) + SECOND), retry=TODAY + SECOND),
+    "email, its 7 days are over": case("resend_now", "expired", record(invited=days(7)), retry=TODAY),
+    "email, a second after its 7 days": case(
+        "resend_now", "expired", record(invited=days(7) - SECOND), retry=TODAY - SECOND),
+    "email with a date of its own, not reached": case(
+        "wait_for_expiry", "invitation_open", record(invited=days(20), expires_at=TODAY + SECOND),
+        retry=TODAY + SECOND),
+    "email with a date of its own, reached": case(
+        "resend_now", "expired", record(invited=days(20), expires_at=TODAY), retry=TODAY),
+    "email with a date of its own, inside the pause": case(
+        "wait_for_cooldown", "cooling_down", record(invited=days(3), expires_at=days(1)),
+        retry=TODAY + dt.timedelta(days=4)),
+    "labelled expired": case("resend_now", "expired", record(status="expired", invited=days(30)), retry=days(23)),
+    "invited without a date": case("review", "no_date", record(), attempts=0),
+    # Links and QR codes have no limit.
+    **{f"{method}, a year old": case(
+        "wait_for_customer", "link_open", record(invited=days(365), invitation_method=method))
+        for method in ("link", "qr_code", "campaign")},
+    # The pause is 7 days.
+    "failed, a second inside the pause": case(
+        "wait_for_cooldown", "cooling_down", record(invited=days(7) + SECOND, failure="link_used"),
+        retry=TODAY + SECOND),
+    "failed, the pause is over": case(
+        "resend_now", "failed", record(invited=days(7), failure="link_used"), retry=TODAY),
+    "failed, a second after the pause": case(
+        "resend_now", "failed", record(invited=days(7) - SECOND, failure="link_used"), retry=TODAY - SECOND),
+    "failed without a date": case("review", "no_date", record(failure="link_used"), attempts=0),
+    # Three attempts at most; snapshots repeat an invitation, they do not add one.
+    "two attempts": case("resend_now", "expired", record(status="expired", invited=days(40)),
+                         record(status="expired", invited=days(20)), retry=days(13), attempts=2),
+    "three attempts": case("blocked", "most_attempts", record(status="expired", invited=days(60)),
+                           record(status="expired", invited=days(40)), record(status="expired", invited=days(20)),
+                           attempts=3),
+    "one invitation in three snapshots": case(
+        "resend_now", "expired", *(record(status="expired", invited=days(40), snapshot_at=days(d)) for d in (14, 7, 0)),
+        retry=days(33)),
+    # The failure's own rule, by position in the manual.
+    "1 system busy": failed("system_busy", "contact_support", "contact_support"),
+    **{f"2-5 {code}": failed(code, "resend_now", "failed")
+       for code in ("link_not_exist", "link_expired", "code_used", "link_used")},
+    "6 prepaid partner": failed("prepaid_partner", "resend_now", "failed"),
+    **{f"7-13 {code}": failed(code, "blocked", "blocked")
+       for code in ("registered_by_other_partner", "customer_is_partner", "associated_with_other_partner",
+                    "special_contract", "huawei_internal_account", "enterprise_master_account",
+                    "enterprise_member_account")},
+    **{f"14-15 {code}": failed(code, "resend_as_reseller", "as_reseller")
+       for code in ("referral_not_in_contract", "referral_not_in_country")},
+    **{f"16-22 {code}": failed(code, "wait_for_customer", "customer_must_act")
+       for code in ("consumption_record", "balance_and_unpaid_invoice", "registration_time_limit", "overdue_payment",
+                    "credit_bill_overdue", "support_plan", "member_support_plan")},
+    **{f"Chinese only {code}": failed(code, "blocked", "blocked")
+       for code in ("credit_account", "consumer_cloud_user", "registered_by_huawei", "reward_promotion_plan")},
+    "a message of nobody's": failed("Mercury is in retrograde.", "review", "unknown_failure"),
+    "failed without a message": case(
+        "review", "no_message", record(status="association_failed", invited=days(20))),
+    # The other statuses.
+    "associated": case("associated", "associated", record(status="associated", invited=days(20))),
+    "pre-registered, not invited yet": case(
+        "resend_now", "not_invited_yet", record(status="pre_registered"), attempts=0),
+    "pre-registered, inside the pause": case(
+        "wait_for_cooldown", "cooling_down", record(status="pre_registered", invited=days(2)),
+        retry=TODAY + dt.timedelta(days=5)),
+    "pre-registered, after the pause": case(
+        "resend_now", "pre_registered", record(status="pre_registered", invited=days(8)), retry=days(1)),
+    "not pre-registered": case("review", "not_pre_registered", record(status="not_pre_registered", invited=days(20))),
+    "pending review": case("wait_for_expiry", "pending_review", record(status="pending_review", invited=days(2)),
+                           retry=TODAY + dt.timedelta(days=13)),
+    "a status of nobody's": case("review", "unknown_status", record(status="unknown", invited=days(20))),
+    # The whole history counts.
+    "an earlier success settles it": case(
+        "associated", "associated_before", record(status="associated", invited=days(90)),
+        record(status="expired", invited=days(20)), attempts=2),
+    "the newest record speaks, wherever it stands": case(
+        "wait_for_expiry", "invitation_open", record(status="expired", invited=days(40)), record(invited=days(1)),
+        retry=TODAY + dt.timedelta(days=6), attempts=2),
+    "the newest snapshot of an invitation speaks": case(
+        "resend_now", "failed", record(status="invited", invited=days(10), snapshot_at=days(7)),
+        record(invited=days(10), failure="link_used"), retry=days(3)),
+}  # fmt: skip
+
+
+def rows_of(name: str, number: int) -> list[Any]:
+    """A case's records, of a customer of its own."""
+    return [r | {"account_name": f"{number}", "remarks": name} for r in TABLE[name].records]
+
+
+def test_every_rule_at_its_border(engine: Engine) -> None:
+    records = [row for number, name in enumerate(TABLE) for row in rows_of(name, number)]
+    planned = engine.to_polars(plan_resends(engine(ik.annotate(frame(*records), as_of=TODAY)), as_of=TODAY))
+    speaking = planned.filter(pl.col("decision") != "superseded").select(
+        "remarks", "decision", "reason_code", "retry_at", "attempts"
+    )
+    found = {
+        row[0]: row[1:] for row in speaking.rows() if row[2] != "associated" or TABLE[row[0]].reason == "associated"
+    }
+    expected = {name: (c.decision, c.reason, c.retry, c.attempts) for name, c in TABLE.items()}
+    assert found == expected
+
+
+@pytest.mark.parametrize(("hour", "decision"), [(8, "wait_for_expiry"), (9, "resend_now"), (10, "resend_now")])
+def test_a_day_at_plus_eight_ends_when_it_ends_there(hour: int, decision: str) -> None:
+    east = dt.timezone(dt.timedelta(hours=8))
+    sent = record(invited=dt.datetime(2026, 3, 23, 1, 0))  # 09:00 there
+    made = plan(sent, as_of=dt.datetime(2026, 3, 30, hour, 0, tzinfo=east))
+    assert made["decision"].to_list() == [decision]
+
+
+def test_a_date_means_its_midnight_in_utc() -> None:
+    sent = record(invited=dt.datetime(2026, 3, 23))
+    annotated = ik.annotate(frame(sent), as_of=TODAY)
+    by_day = {day: plan_resends(annotated, as_of=dt.date(2026, 3, day))["decision"][0] for day in (29, 30, 31)}
+    assert by_day == {29: "wait_for_expiry", 30: "resend_now", 31: "resend_now"}
+
+
+# ---- what was logged and what was settled ---------------------------------------------------------
+
+
+def sent(*pairs: tuple[str, dt.datetime]) -> pl.DataFrame:
+    return pl.DataFrame(pairs, schema={"record_id": pl.String, "sent_at": pl.Datetime("us")}, orient="row")
+
+
+def done(*pairs: tuple[str, dt.datetime]) -> pl.DataFrame:
+    return sent(*pairs).rename({"sent_at": "done_at"})
+
+
+WAITING = record(invited=days(30), failure="overdue_payment", record_id="k1")
+
+
+@pytest.mark.parametrize(
+    ("at", "decision"),
+    [
+        (days(30) - SECOND, "wait_for_customer"),  # before the invitation: it cannot be about its failure
+        (days(30), "resend_now"),
+        (TODAY, "resend_now"),
+        (TODAY + SECOND, "wait_for_customer"),  # not yet
+    ],
+)
+def test_a_failure_waits_until_the_customers_action_is_recorded(at: dt.datetime, decision: str) -> None:
+    assert plan(WAITING, done=done(("k1", at)))["decision"].to_list() == [decision]
+
+
+def test_a_mark_ends_with_the_next_invitation() -> None:
+    again = record(invited=days(10), failure="overdue_payment", record_id="k2")
+    made = plan(WAITING, again, done=done(("k1", days(20))))
+    assert made["reason_code"].to_list() == ["superseded", "customer_must_act"]
+
+
+def test_a_mark_lifts_no_block() -> None:
+    blocked = record(invited=days(30), failure="customer_is_partner", record_id="k1")
+    assert plan(blocked, done=done(("k1", days(1))))["decision"].to_list() == ["blocked"]
+
+
+def test_a_mark_opens_the_way_from_its_own_day() -> None:
+    assert plan(WAITING, done=done(("k1", days(3))))["retry_at"].to_list() == [days(3)]
+
+
+def test_a_logged_resend_counts_before_any_snapshot_shows_it() -> None:
+    expired = record(status="expired", invited=days(30), record_id="k1")
+    made = plan(expired, sent=sent(("k1", days(2)), ("k1", days(16))))
+    row = made.select("decision", "attempts", "retry_at").row(0)
+    assert row == ("blocked", 3, None)
+    assert plan(expired, sent=sent(("k1", days(2))))["decision"].to_list() == ["wait_for_cooldown"]
+
+
+def test_a_logged_resend_that_a_snapshot_shows_counts_once() -> None:
+    again = record(status="expired", invited=days(10), record_id="k2")
+    first = record(status="expired", invited=days(30), record_id="k1")
+    made = plan(first, again, sent=sent(("k1", days(10) + dt.timedelta(hours=3))))
+    assert made.filter(pl.col("decision") != "superseded")["attempts"].to_list() == [2]
+
+
+def test_logged_events_mean_the_same_on_every_engine(engine: Engine) -> None:
+    records = [WAITING, record("b", status="expired", invited=days(30), record_id="k2")]
+    annotated = ik.annotate(frame(*records), as_of=TODAY)
+    made = plan_resends(
+        engine(annotated), as_of=TODAY, sent=engine(sent(("k2", days(2)))), done=engine(done(("k1", days(9))))
+    )
+    found = dict(engine.to_polars(made).select("record_id", "decision").rows())
+    assert found == {"k1": "resend_now", "k2": "wait_for_cooldown"}
+
+
+# ---- who is the same customer ---------------------------------------------------------------------
+
+
+def ids(*records: Any) -> list[str]:
+    return customers.identify(frame(*records))["customer_id"].to_list()
+
+
+def test_the_account_tells_customers_apart_whatever_its_case() -> None:
+    assert len(set(ids(record("Acme"), record("ACME")))) == 1
+    assert len(set(ids(record("a", email="x@example.com"), record("b", email="x@example.com")))) == 2
+
+
+def test_an_email_leads_to_the_account_it_stands_with_when_that_is_one_only() -> None:
+    known, asked = record("a", email="X@example.com"), record(None, email="x@example.com")
+    assert ids(known, asked) == ["account:a", "account:a"]
+    assert ids(known, asked, record("b", email="x@example.com"))[1] == "email:x@example.com"
+
+
+def test_name_and_mobile_together_lead_to_email_and_account() -> None:
+    person: dict[str, Any] = {"customer_full_name": "Li Na", "mobile": "138"}
+    asked = record(None, **person)
+    assert (
+        ids(record(None, email="x@example.com", **person), asked, record("a", email="x@example.com"))[1] == "account:a"
+    )
+    assert ids(asked) == ["person:li na|138"]
+    assert ids(record(None, customer_full_name="Li Na")) == ["row:f.csv|2"]
+
+
+@pytest.mark.parametrize("mark", schema.MASK_MARKS)
+def test_a_masked_value_tells_nobody(mark: str) -> None:
+    masked = record(f"a{mark}e", email=f"{mark}@example.com", customer_full_name=f"L{mark}", mobile=f"1{mark}8")
+    one, two = ids(masked, masked)
+    assert one != two
+    assert ids(masked | {"record_id": "INV-7"}) == ["id:INV-7"]
+    assert ids(masked | {"record_id": "r" + "0" * 32}) == ["row:r" + "0" * 32]
+
+
+def test_a_customer_is_the_same_on_every_engine(engine: Engine) -> None:
+    people = frame(record("A"), record(None, email="x@example.com"), record("b", email="X@example.com"),
+                   record(None, customer_full_name="王*", mobile="1"))  # fmt: skip
+    found = engine.to_polars(customers.identify(engine(people))).sort("source_row")["customer_id"].to_list()
+    assert found == ["account:a", "account:b", "account:b", "row:f.csv|5"]
+
+
+def test_two_customers_with_one_address_get_one_invitation() -> None:
+    old, new = (record(a, status="expired", invited=days(d), email="x@example.com") for a, d in (("a", 40), ("b", 30)))
+    made = plan(old, new)
+    assert made.select("decision", "reason_code", "batch").rows() == [
+        ("resend_now", "expired", 1),
+        ("review", "same_email", None),
+    ]
+
+
+def test_a_row_that_stands_twice_is_nobodys_candidate() -> None:
+    annotated = ik.annotate(frame(record(status="expired", invited=days(30))), as_of=TODAY)
+    made = plan_resends(pl.concat([annotated, annotated]), as_of=TODAY)
+    assert made["reason_code"].to_list() == ["twice_in_file"] * 2
+
+
+def test_what_cannot_be_told_apart_is_left_to_a_person_and_older_snapshots_do_not_count() -> None:
+    masked = record("a**e", status="expired", invited=days(30), email="*@example.com")
+    made = plan(masked | {"snapshot_at": days(7)}, masked)
+    assert made["reason_code"].to_list() == ["older_snapshot", "unidentified"]
+
+
+# ---- order and batches ----------------------------------------------------------------------------
+
+
+def test_without_history_the_longest_allowed_comes_first_and_it_is_said() -> None:
+    made = plan(*(record(f"c{d}", status="expired", invited=days(d)) for d in (20, 50, 30))).sort("rank")
+    assert made["account_name"].to_list() == ["c50", "c30", "c20"]
+    assert set(made["chance_from"]) == {ranking.NO_HISTORY}
+    assert made["chance"].null_count() == 3
+
+
+def test_the_better_chance_comes_first() -> None:
+    known = Chances({("expired", "email", 2): (200, 20), ("link_used", "email", 2): (200, 120)})
+    expired = record("a", status="expired", invited=days(30))
+    used = record("b", invited=days(20), failure="link_used")
+    made = plan(expired, used, chances=known).sort("rank")
+    assert made["account_name"].to_list() == ["b", "a"]
+    low, rate, high = made.select("chance_low", "chance", "chance_high").row(0)
+    assert 0.5 < low < rate < high < 0.7
+    assert made["chance_from"].to_list() == ["alike", "alike"]
+
+
+def test_no_batch_is_larger_than_the_rules_say_and_none_is_mixed() -> None:
+    expired = [record(f"e{i}", status="expired", invited=days(30)) for i in range(25)]
+    resell = [record(f"r{i}", invited=days(30), failure="referral_not_in_country") for i in range(5)]
+    made = plan(*resell, *expired, rules=ResendRules(batch_size=10))
+    sizes = made.group_by("batch", "decision").len().sort("batch").rows()
+    assert sizes == [(1, "resend_now", 10), (2, "resend_now", 10), (3, "resend_now", 5), (4, "resend_as_reseller", 5)]
+    assert sorted(made["rank"]) == list(range(1, 31))
+
+
+def test_customers_that_count_for_the_portals_cap_are_counted_once() -> None:
+    made = plan(record("a", status="pre_registered", snapshot_at=days(7)), record("a", status="pre_registered"),
+                record("b", status="pending_review", invited=days(3)),
+                record("c", status="expired", invited=days(9)))  # fmt: skip
+    found = count_decisions(made)
+    assert (found.open_customers, found.customers, found.batches, found.candidates) == (2, 3, 1, 2)
+    assert sum(found.by_decision.values()) == sum(found.by_reason.values()) == 4
+    assert not found.with_history
+
+
+# ---- chances --------------------------------------------------------------------------------------
+
+
+def resent(account: str, outcome: str, *, before: str = "expired", gap: int = 10) -> list[Any]:
+    first = record(account, status=before, invited=days(60))
+    return [first, record(account, status=outcome, invited=days(60 - gap))]
+
+
+def test_a_resend_counts_once_by_its_newest_state_and_only_when_it_is_over(engine: Engine) -> None:
+    rows = [*resent("a", "associated"), *resent("b", "expired"), *resent("c", "associated", gap=7),
+            *resent("d", "invited"), record("e", status="associated", invited=days(9))]  # fmt: skip
+    rows[-2] |= {"invitation_method": "link"}  # still open
+    again = [row | {"snapshot_at": days(7), "status": "invited", "invitation_method": "link"} for row in rows[1:2]]
+    annotated = ik.annotate(frame(*rows, *again), as_of=TODAY)
+    found = count_resends(customers.identify(engine(annotated)))
+    assert found.cells == {("expired", "email", 1): (2, 1), ("expired", "email", 0): (1, 1)}
+
+
+def test_a_rate_is_drawn_to_the_wider_group_and_little_data_falls_back() -> None:
+    known = Chances(
+        {("expired", "email", 1): (100, 50), ("link_used", "email", 1): (9, 9), ("code_used", "link", 0): (40, 0)}
+    )
+    everything, little = known.of("none such", "email", 0), known.of("link_used", "email", 1)
+    assert (little.basis, little.rate) == ("all", everything.rate)
+    assert known.of("code_used", "link", 4).basis == "cause"
+    narrow = known.of("code_used", "link", 0)
+    assert narrow.basis == "alike"
+    assert 0 < narrow.rate < known.of("code_used", "link", 4).rate < everything.rate
+
+
+def test_an_interval_holds_the_true_rate_as_often_as_it_says() -> None:
+    inside = 0
+    for true in (0.1, 0.3, 0.5):
+        for counted in binom.rvs(400, true, size=200, random_state=7):
+            chance = Chances({("expired", "email", 1): (400, int(counted))}).of("expired", "email", 1)
+            inside += chance.low <= true <= chance.high
+    assert 0.86 <= inside / 600 <= 0.94
+
+
+@pytest.mark.parametrize(("gap", "passed"), [(7, 0), (8, 1), (14, 1), (15, 2), (30, 2), (31, 3), (90, 3), (91, 4)])
+def test_a_delay_is_counted_by_the_limits_it_passed(gap: int, passed: int) -> None:
+    first = record(status="expired", invited=days(120))
+    rows = [first, record(status="associated", invited=days(120 - gap))]
+    cells = count_resends(customers.identify(ik.annotate(frame(*rows), as_of=TODAY))).cells
+    assert list(cells) == [("expired", "email", passed)]
+    assert len(chances.DELAYS) == 4
+
+
+# ---- rules and words ------------------------------------------------------------------------------
+
+
+def test_rules_say_themselves() -> None:
+    assert str(ResendRules()) == "Invite again after 7 days, 3 times at most, in batches of 100."
+    said = str(ResendRules(cool_down_days=1, max_attempts=1, batch_size=5, link_life_days=30))
+    assert said == "Invite again after 1 day, once at most, in batches of 5. A link or QR code lives 30 days."
+
+
+def test_rules_come_from_a_toml_file(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text("cool_down_days = 3\nlink_life_days = 30\n")
+    assert ResendRules.from_toml(tmp_path / "r.toml") == ResendRules(cool_down_days=3, link_life_days=30)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("cooldown = 3", ArgumentError, "sets cooldown"),
+        ("batch_size = 0", ArgumentError, "batch_size is 0"),
+        ("batch_size = 101", ArgumentError, "more than the portal's cap of 100"),
+        ("max_attempts = 'x'", ArgumentError, "max_attempts is 'x'"),
+        ("max_attempts = true", ArgumentError, "max_attempts is True"),
+        ("max_attempts", SourceError, "is no TOML"),
+        (None, SourceError, "cannot be read"),
+    ],
+)
+def test_wrong_rules_are_refused(tmp_path: Path, text: str | None, error: type[Exception], said: str) -> None:
+    if text is not None:
+        (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(error, match=said):
+        ResendRules.from_toml(tmp_path / "r.toml")
+
+
+def test_a_link_with_a_life_expires() -> None:
+    link = record(invited=days(30), invitation_method="link")
+    decisions = {life: plan(link, rules=ResendRules(link_life_days=life))["reason_code"][0] for life in (29, 30, 31)}
+    assert decisions == {29: "expired", 30: "expired", 31: "link_open_until"}
+
+
+def test_without_a_pause_no_date_is_needed() -> None:
+    made = plan(record(failure="link_used"), rules=ResendRules(cool_down_days=0))
+    assert made["decision"].to_list() == ["resend_now"]
+
+
+def test_every_reason_has_a_decision_and_words_in_both_languages() -> None:
+    for reason in words.read_reasons().values():
+        assert reason.decision in {value.code for value in DECISIONS}
+        for language in ("en", "zh"):
+            assert all(text for text in reason.words(ResendRules(), language))
+    assert {reason.decision for reason in words.read_reasons().values()} == {value.code for value in DECISIONS}
+    assert {words.read_reasons()[code].decision for code in reasons.CANDIDATE} == set(RESENDS)
+
+
+def test_words_name_the_cause_the_advice_and_the_rules() -> None:
+    made = plan(
+        record("a", invited=days(20), failure="overdue_payment"), record("b", invited=days(2), failure="link_used")
+    )
+    failure = next(f for f in read_catalogue().failures if f.code == "overdue_payment")
+    assert made.select("reason", "next_step").row(0) == (failure.cause("en"), failure.advice("en"))
+    assert made["reason"][1] == "The last invitation is less than 7 days old."
+    chinese = plan(record("b", invited=days(2), failure="link_used"), language="zh")
+    assert chinese["reason"][0] == "距上次邀请不足 7 天。"
+
+
+@pytest.mark.parametrize("missing", ["effective_status", "account_name", "source_row"])
+def test_records_without_a_needed_column_are_refused(missing: str) -> None:
+    annotated = ik.annotate(frame(record()), as_of=TODAY).drop(missing)
+    with pytest.raises(SchemaError, match=missing):
+        plan_resends(annotated, as_of=TODAY)
+
+
+def test_a_language_that_is_none_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="language"):
+        plan(record(), language="de")
+
+
+# ---- whatever the records are ---------------------------------------------------------------------
+
+STATUSES = st.sampled_from([v.code for v in schema.BY_NAME["status"].values] + ["unknown"])
+TIMES = st.none() | st.integers(0, 60).map(days)
+RECORDS = st.builds(
+    lambda account, email, status, code, invited, method, snapshot: record(
+        account, status, invited, email=email, invitation_method=method, snapshot_at=days(snapshot),
+        failure_message=MESSAGES.get(code, code) if status == "association_failed" else None,
+    ),
+    account=st.none() | st.sampled_from(["a", "A", "b", "c", "d", "e", "f*"]),
+    email=st.none() | st.sampled_from(["a@example.com", "A@example.com", "b@example.com", "*@example.com"]),
+    status=STATUSES, code=st.none() | st.sampled_from([*MESSAGES, "no such message"]), invited=TIMES,
+    method=st.sampled_from(["email", "link", "qr_code", "campaign", None]), snapshot=st.sampled_from([0, 7, 14]),
+)  # fmt: skip
+RULES = st.builds(
+    ResendRules, cool_down_days=st.integers(0, 20), max_attempts=st.integers(1, 4), batch_size=st.integers(1, 3),
+    link_life_days=st.none() | st.integers(1, 40),
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(st.lists(RECORDS, max_size=14), RULES)
+def test_every_record_gets_one_decision_and_no_candidate_breaks_a_rule(
+    given_records: list[Any], rules: ResendRules
+) -> None:
+    made = plan(*given_records, rules=rules)
+    assert made.height == len(given_records)
+    assert made["source_row"].to_list() == list(range(2, made.height + 2))
+    assert made.select("decision", "reason_code", "reason", "next_step").null_count().row(0) == (0, 0, 0, 0)
+    assert set(made["decision"]) <= {value.code for value in DECISIONS}
+    chosen = made.filter(pl.col("decision").is_in(RESENDS))
+    assert chosen["customer_id"].is_unique().all()
+    assert chosen.filter(~pl.col("email").str.contains("*", literal=True))["email"].str.to_lowercase().is_unique().all()
+    assert sorted(chosen["rank"]) == list(range(1, chosen.height + 1))
+    assert chosen["batch"].null_count() == 0
+    assert made.filter(~pl.col("decision").is_in(RESENDS))["batch"].null_count() == made.height - chosen.height
+    assert all(size <= rules.batch_size for size in chosen.group_by("batch").len()["len"])
+    for row in chosen.rows(named=True):
+        refuse_broken_rules(row, made.filter(pl.col("customer_id") == row["customer_id"]), rules)
+
+
+def refuse_broken_rules(row: dict[str, Any], history: pl.DataFrame, rules: ResendRules) -> None:
+    """Check a candidate against the rules in plain Python, apart from the code that chose it."""
+    times = {t for t in history["invited_at"] if t is not None}
+    assert "associated" not in history["effective_status"].to_list()
+    assert len(times) == row["attempts"] < rules.max_attempts
+    assert not times or max(times) + dt.timedelta(days=rules.cool_down_days) <= TODAY
+    assert row["invited_at"] == max(times, default=None)
+    assert row["resend_rule"] in (None, "now", "as_reseller")
+    assert row["status"] in {"association_failed", "expired", "invited", "pre_registered"}
+    assert not row["customer_id"].startswith(customers.ALONE)
