@@ -10,8 +10,18 @@ if TYPE_CHECKING:
     from invitekit.catalogue import read_catalogue
     from invitekit.errors import InvitekitError
     from invitekit.load import Loaded, load
+    from invitekit.resend import ResendRules, plan_resends
     from invitekit.sample import write_sample
 
-__all__ = ["InvitekitError", "Loaded", "annotate", "load", "read_catalogue", "write_sample"]
+__all__ = [
+    "InvitekitError",
+    "Loaded",
+    "ResendRules",
+    "annotate",
+    "load",
+    "plan_resends",
+    "read_catalogue",
+    "write_sample",
+]
 
 sys.modules[__name__].__class__ = Package

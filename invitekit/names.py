@@ -32,7 +32,9 @@ class Package(ModuleType):
 
     InvitekitError = _Name("errors")
     Loaded = _Name("load")
+    ResendRules = _Name("resend")
     annotate = _Name("annotate")
     load = _Name("load")
+    plan_resends = _Name("resend")
     read_catalogue = _Name("catalogue")
     write_sample = _Name("sample")

@@ -17,6 +17,10 @@ class Value:
     zh: str
     aliases: tuple[str, ...] = ()
 
+    def label(self, language: str = "en") -> str:
+        """Give its label for people."""
+        return self.zh if language == "zh" else self.en
+
 
 STATUSES = (
     Value("pre_registered", "Pre-registered", "已报备", ("Preregistered", "Registered", "报备成功")),

@@ -61,7 +61,7 @@ def export(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", ["", "check", "annotate", "sample", "lab", "app"])
+@pytest.mark.parametrize("verb", ["", "check", "annotate", "plan", "sample", "lab", "app"])
 def test_every_verb_has_help(run: Callable[..., Run], verb: str) -> None:
     found = run(*([verb] if verb else []), "--help")
     assert found.returncode == 0
@@ -248,6 +248,36 @@ def test_a_reader_that_leaves_early_is_no_error(export: Path) -> None:
     )  # fmt: skip
     assert "4 rows read" in found.stdout
     assert found.stderr == ""
+
+
+def test_plan_says_what_was_decided_and_why(run: Callable[..., Run], export: Path) -> None:
+    said = run("plan", export, "--as-of", "2026-03-30").stdout
+    assert "The invitation has expired." in said
+    assert "2 of 3 customers to invite again, in 1 batch." in said
+    assert "too little history" in said
+
+
+def test_plan_takes_rules_and_says_them(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text("cool_down_days = 60\nbatch_size = 1\n")
+    found = json.loads(
+        run("plan", export, "--as-of", "2026-03-30", "--rules", tmp_path / "rules.toml", "--json").stdout
+    )
+    assert found["rules"] == "Invite again after 60 days, 3 times at most, in batches of 1."
+    assert (found["rows_read"], found["records"], found["rejects"]) == (4, 3, 1)
+    assert found["decisions"]["wait_for_cooldown"] == 2
+    assert sum(found["decisions"].values()) == sum(r["records"] for r in found["reasons"]) == 3
+
+
+def test_plan_writes_every_record_with_its_decision(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+    target = tmp_path / "plan.parquet"
+    assert run("plan", export, "--as-of", "2026-03-30", "-o", target).returncode == 0
+    written = pl.read_parquet(target).sort("source_row")
+    assert written["decision"].to_list() == ["resend_now", "resend_now", "associated"]
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_plan_says_its_reasons_in_chinese(run: Callable[..., Run], export: Path) -> None:
+    assert "邀请已失效" in run("plan", export, "--as-of", "2026-03-30", "--language", "zh").stdout
 
 
 def test_sample_takes_its_encoding_its_dirt_and_its_day(run: Callable[..., Run], tmp_path: Path) -> None:

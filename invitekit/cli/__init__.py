@@ -1,4 +1,4 @@
-"""The same verbs on the command line: check, annotate, sample, lab, app."""
+"""The same verbs on the command line: check, annotate, plan, sample, lab, app."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from invitekit.cli import commands
+from invitekit.cli import commands, plans
 from invitekit.errors import InvitekitError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("check")(commands.check)
 app.command("annotate")(commands.annotate)
+app.command("plan")(plans.plan)
 app.command("sample")(commands.sample)
 app.command("lab")(commands.lab)
 app.command("app")(commands.app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -46,6 +46,10 @@ Catalogues = Annotated[
 ]
 Language = Annotated[str, typer.Option("--language", help="Of cause and advice: en or zh.")]
 
+Rules = Annotated[
+    Path | None, typer.Option("--rules", help="A TOML file with resend rules of your own.", show_default=False)
+]
+
 Notebooks = Annotated[Path, typer.Argument(help="The folder with notebooks.")]
 
 
@@ -62,6 +66,17 @@ def parse_time(text: str | None, option: str) -> dt.datetime | None:
     except ValueError:
         raise typer.BadParameter(f"'{text}' is no date; write it as 2026-03-30.", param_hint=option) from None
     return at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def parse_language(text: str) -> Literal["en", "zh"]:
+    """Read the option's language.
+
+    Raises:
+        typer.BadParameter: It is none of ours.
+    """
+    if text not in ("en", "zh"):
+        raise typer.BadParameter(f"'{text}' is no language here; use en or zh.", param_hint="--language")
+    return cast("Literal['en', 'zh']", text)
 
 
 def parse_columns(pairs: list[str] | None) -> Mapping[str, str]:

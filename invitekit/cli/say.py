@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -20,6 +21,8 @@ from invitekit.catalogue import Catalogue, Language
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
 from invitekit.progress import Tally
+from invitekit.resend import Decisions, ResendRules
+from invitekit.resend.words import read_reasons
 
 # A pipe has no width: there, tables keep their lines whole.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
@@ -133,9 +136,20 @@ def summary_json(found: Summary) -> dict[str, Any]:
     }
 
 
+def output_json(output: Path | None) -> dict[str, Any]:
+    """Give where a result was written."""
+    return {} if output is None else {"output": str(output)}
+
+
+def written(output: Path | None, what: str) -> None:
+    """Say where a result was written, if it was."""
+    if output is not None:
+        line(f"{what} are in {output}. They hold personal data; only you can read the file.")
+
+
 def tables(found: Tally, known: Catalogue, language: Language) -> None:
     """Print records by status and failures by cause, with their shares."""
-    labels = {value.code: value.zh if language == "zh" else value.en for value in vocabularies.STATUSES}
+    labels = {value.code: value.label(language) for value in vocabularies.STATUSES}
     total = sum(found.by_status.values())
     status = _table("Status today", "Records", "Share")
     for code, n in found.by_status.items():
@@ -146,7 +160,7 @@ def tables(found: Tally, known: Catalogue, language: Language) -> None:
 
 
 def _causes(by_cause: dict[str, int], known: Catalogue, language: Language) -> Table:
-    acts = {value.code: value.zh if language == "zh" else value.en for value in vocabularies.WHO_ACTS}
+    acts = {value.code: value.label(language) for value in vocabularies.WHO_ACTS}
     failed = sum(by_cause.values())
     table = _table("Why the association failed", "Who acts", "Records", "Share")
     for code, n in list(by_cause.items())[:_MOST]:
@@ -157,6 +171,30 @@ def _causes(by_cause: dict[str, int], known: Catalogue, language: Language) -> T
     if rest:
         table.add_row(f"{len(rest)} other causes", "", f"{sum(rest):,}", f"{sum(rest) / failed:.1%}")
     return table
+
+
+def decisions(found: Decisions, rules: ResendRules, language: Language) -> None:
+    """Print records by decision and reason, and what the plan was made with."""
+    labels = {value.code: value.label(language) for value in vocabularies.DECISIONS}
+    reasons = read_reasons()
+    table = _table("Decision", "Why", "Records")
+    last = None
+    for (decision, code), n in found.by_reason.items():
+        why = reasons[code].summary(rules, language)
+        table.add_row(labels[decision] if decision != last else "", why, f"{n:,}")
+        last = decision
+    _OUT.print(table)
+    line(str(rules))
+    line(
+        f"{found.candidates:,} of {found.customers:,} customers to invite again, in {found.batches:,} batch{'' if found.batches == 1 else 'es'}."
+    )
+    line(f"Pending review or pre-registered: {found.open_customers:,}; the portal allows {rules.portal_cap}.")
+    if found.candidates:
+        line(
+            "Ranked by what resends after the same cause led to."
+            if found.with_history
+            else "Ranked by who has been allowed for longest: there is too little history of resends to go by."
+        )
 
 
 def _table(*headers: str) -> Table:

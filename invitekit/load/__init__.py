@@ -13,6 +13,7 @@ import duckdb
 from invitekit.catalogue import Catalogue, read_catalogue
 from invitekit.load import times
 from invitekit.load.door import Reading, open_all, read
+from invitekit.load.keep import keep
 from invitekit.load.messages import MessageFinding
 from invitekit.load.settle import DateFinding
 from invitekit.load.summary import FileSummary, Masked, Summary, UnknownMessage
@@ -26,6 +27,7 @@ __all__ = [
     "MessageFinding",
     "Summary",
     "UnknownMessage",
+    "keep",
     "load",
 ]
 

@@ -34,7 +34,6 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
     as_of = literal(moment)
     older = nw.col("_ik_newest") != nw.col("_ik_place")
     rows = [
-        (older & (nw.col("effective_status") == "associated"), nw.lit("associated")),
         (older, nw.lit("superseded")),
         (nw.col("_ik_outdated"), nw.lit("older_snapshot")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),

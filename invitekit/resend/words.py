@@ -22,12 +22,18 @@ class Reason:
         code: Our name for it.
         decision: One of ``schema.DECISIONS``.
         reason, step: Words by language; they may name ``{cause}``, ``{advice}`` or a rule.
+        many: The reason for many records at once, where each may have a cause of its own.
     """
 
     code: str
     decision: str
     reason: Mapping[str, str]
     step: Mapping[str, str]
+    many: Mapping[str, str]
+
+    def summary(self, rules: ResendRules, language: Language) -> str:
+        """Say it of many records at once, where each may have a cause of its own."""
+        return self.many.get(language) or self.words(rules, language)[0]
 
     def words(self, rules: ResendRules, language: Language) -> tuple[str, str]:
         """Give reason and next step with the rules' numbers filled in; cause and advice stay to be filled."""
@@ -46,6 +52,7 @@ def read_reasons() -> Mapping[str, Reason]:
             row["decision"],
             {"en": row["reason_en"], "zh": row["reason_zh"]},
             {"en": row["step_en"], "zh": row["step_zh"]},
+            {language: row[f"many_{language}"] for language in ("en", "zh") if f"many_{language}" in row},
         )
         for row in rows
     }
