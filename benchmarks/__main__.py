@@ -6,9 +6,15 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import spine
+from benchmarks import resend, spine
 
-BENCHES = {"start": spine.start, "spine": spine.load_and_annotate, "out-of-core": spine.out_of_core}
+BENCHES = {
+    "start": spine.start,
+    "spine": spine.load_and_annotate,
+    "out-of-core": spine.out_of_core,
+    "plan": resend.plan,
+    "plan-out-of-core": resend.plan_out_of_core,
+}
 
 
 def main() -> None:

@@ -188,6 +188,8 @@ BAD = {
     "unknown time zone": ["check", "good.csv", "--time-zone", "Mars/Olympus"],
     "unknown column in a mapping": ["check", "good.csv", "--column", "nothing=Status"],
     "catalogue that is no TOML": ["annotate", "good.csv", "--catalogue", "empty.csv"],
+    "rules that are no TOML": ["plan", "good.csv", "--rules", "good.csv"],
+    "rules that mean nothing": ["plan", "good.csv", "--rules", "rules.toml"],
     "sample of an unknown format": ["sample", "-o", "samples", "--format", "doc"],
 }
 
@@ -202,6 +204,7 @@ def test_a_users_mistake_is_one_clear_line_and_exit_1(
     (tmp_path / "notes.doc").write_text(CANARY)
     (tmp_path / "no_status.csv").write_text(f"Customer Full Name,Email\nAnn Example,{CANARY}\n")
     (tmp_path / "twice.csv").write_text(f"Email,E-mail,Status\n{CANARY},{CANARY},Invited\n")
+    (tmp_path / "rules.toml").write_text("batch_size = 1000\n")
     (tmp_path / "damaged.xlsx").write_bytes(b"PK\x03\x04" + CANARY.encode() * 50)
     (tmp_path / "damaged.parquet").write_bytes(b"PAR1" + CANARY.encode() * 50)
     before = {p.name for p in tmp_path.iterdir()}
@@ -222,6 +225,7 @@ WRONG = {
     "date that is none": ["annotate", "x.csv", "--as-of", "soon"],
     "mapping without equals sign": ["check", "x.csv", "--column", "status"],
     "unknown language": ["annotate", "x.csv", "--language", "de"],
+    "unknown language of a plan": ["plan", "x.csv", "--language", "de"],
 }
 
 

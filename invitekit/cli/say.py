@@ -185,9 +185,8 @@ def decisions(found: Decisions, rules: ResendRules, language: Language) -> None:
         last = decision
     _OUT.print(table)
     line(str(rules))
-    line(
-        f"{found.candidates:,} of {found.customers:,} customers to invite again, in {found.batches:,} batch{'' if found.batches == 1 else 'es'}."
-    )
+    batches = f"{found.batches:,} batch{'' if found.batches == 1 else 'es'}"
+    line(f"{found.candidates:,} of {found.customers:,} customers to invite again, in {batches}.")
     line(f"Pending review or pre-registered: {found.open_customers:,}; the portal allows {rules.portal_cap}.")
     if found.candidates:
         line(
