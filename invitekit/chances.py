@@ -149,9 +149,9 @@ def _followed(invitations: Any) -> Any:
             list(_OUTCOMES), list(_OUTCOMES.values()), default=None, return_dtype=nw.Int64
         ),
     )
-    known = paired.filter(~nw.col("_ik_at").is_null() & ~nw.col("_ik_outcome").is_null())
+    later = paired.filter(~nw.col("_ik_at").is_null())
     backend = invitations.implementation
-    return known.with_columns(
+    return later.with_columns(
         _ik_cause=nw.col("_ik_cause").fill_null(""),
         _ik_method=nw.col("_ik_method").fill_null(""),
         _ik_delay=delay(nw.col("_ik_at"), nw.col("invited_at"), backend),

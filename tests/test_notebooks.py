@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,7 +102,10 @@ def test_the_hook_before_a_commit_takes_every_answer_away(tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=[notebook.stem for notebook in NOTEBOOKS])
 def test_the_notebook_runs_from_top_to_bottom(notebook: Path, tmp_path: Path) -> None:
-    target = tmp_path / "run.ipynb"
+    # In a copy: a notebook may write its results beside itself.
+    for folder in ("notebooks", "data"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    notebook, target = tmp_path / "notebooks" / notebook.name, tmp_path / "run.ipynb"
     program = Path(sys.executable).with_name("jupyter-execute")
     done = subprocess.run(
         [program, f"--output={target}", "--timeout=120", notebook], capture_output=True, text=True, check=False

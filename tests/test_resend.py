@@ -287,6 +287,7 @@ def test_name_and_mobile_together_lead_to_email_and_account() -> None:
         ids(record(None, email="x@example.com", **person), asked, record("a", email="x@example.com"))[1] == "account:a"
     )
     assert ids(asked) == ["person:li na|138"]
+    assert ids(asked, record(None, email="x@example.com", **person)) == ["email:x@example.com"] * 2
     assert ids(record(None, customer_full_name="Li Na")) == ["row:f.csv|2"]
 
 
@@ -383,6 +384,14 @@ def test_a_resend_counts_once_by_its_newest_state_and_only_when_it_is_over(engin
     annotated = ik.annotate(frame(*rows, *again), as_of=TODAY)
     found = count_resends(customers.identify(engine(annotated)))
     assert found.cells == {("expired", "email", 1): (2, 1), ("expired", "email", 0): (1, 1)}
+
+
+def test_a_resend_that_was_once_associated_stays_a_success() -> None:
+    first, second = resent("a", "associated")
+    later = second | {"status": "expired", "snapshot_at": TODAY}
+    rows = [first, second | {"snapshot_at": days(7)}, later]
+    found = count_resends(customers.identify(ik.annotate(frame(*rows), as_of=TODAY)))
+    assert found.cells == {("expired", "email", 1): (1, 1)}
 
 
 def test_a_rate_is_drawn_to_the_wider_group_and_little_data_falls_back() -> None:
