@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from invitekit.annotate import annotate
     from invitekit.catalogue import read_catalogue
     from invitekit.errors import InvitekitError
+    from invitekit.filters import Filter, where
     from invitekit.load import Loaded, load
     from invitekit.resend import ResendRules, plan_resends
     from invitekit.sample import write_sample
 
 __all__ = [
+    "Filter",
     "InvitekitError",
     "Loaded",
     "ResendRules",
@@ -21,6 +23,7 @@ __all__ = [
     "load",
     "plan_resends",
     "read_catalogue",
+    "where",
     "write_sample",
 ]
 

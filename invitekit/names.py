@@ -30,6 +30,7 @@ class _Name:
 class Package(ModuleType):
     """The package ``invitekit`` with its public names."""
 
+    Filter = _Name("filters")
     InvitekitError = _Name("errors")
     Loaded = _Name("load")
     ResendRules = _Name("resend")
@@ -37,4 +38,5 @@ class Package(ModuleType):
     load = _Name("load")
     plan_resends = _Name("resend")
     read_catalogue = _Name("catalogue")
+    where = _Name("filters")
     write_sample = _Name("sample")

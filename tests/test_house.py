@@ -38,7 +38,6 @@ FLOORS: dict[float, tuple[str, ...]] = {
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 TO_COME = frozenset(
     {
-        "filters",
         "privacy",
         "workspace",
         "export",
