@@ -8,41 +8,45 @@ import narwhals.stable.v2 as nw
 
 from invitekit.customers import ALONE
 
-PLACE = "_ik_place"
-"""A record's place in its customer's history, as a text that sorts."""
 _NEVER = "0"
 _WIDE = 10**12
 """Added to row numbers, so that they sort as texts."""
 
 
 def place() -> Any:
-    """The expression that sorts a customer's records: by invitation, then snapshot, then where they stand."""
+    """The expression of a text that sorts a customer's records: by invitation, snapshot, and where they stand."""
     # Each engine writes a time in its own way, and each way sorts; a format costs twice as much.
     times = [nw.col(name).cast(nw.String).fill_null(_NEVER) for name in ("invited_at", "snapshot_at")]
     row = (nw.col("source_row").cast(nw.Int64) + _WIDE).cast(nw.String).fill_null("")
     return nw.concat_str([*times, nw.col("source_file").fill_null(""), row], separator="|")
 
 
+def older() -> Any:
+    """The expression of a record that another one of its customer speaks for; most customers have but one."""
+    return (nw.col("_ik_records") > 1) & (nw.col("_ik_newest") != place())
+
+
 def histories(frame: Any, sent: Any | None, done: Any | None) -> Any:
     """Sum up each customer's records in one row.
 
     Args:
-        frame: Annotated records with ``customer_id`` and ``PLACE``.
+        frame: Annotated records with ``customer_id``.
         sent: Resends that were logged: ``record_id, sent_at``.
         done: What was recorded as settled: ``record_id, done_at``.
 
     Returns:
-        One row a customer: ``customer_id, _ik_newest`` (the place of the record that speaks),
+        One row a customer: ``customer_id, _ik_records``, ``_ik_newest`` (the place of the record that speaks),
         ``_ik_settled`` (1 if any invitation led to an association), ``_ik_last_at`` (last
         invitation, logged ones included), ``attempts`` (invitations at different times),
         ``_ik_done_at``.
     """
     success = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
-    narrow = frame.select("customer_id", "invited_at", PLACE, _ik_success=success)
+    narrow = frame.select("customer_id", "invited_at", _ik_place=place(), _ik_success=success)
     invitations = narrow.group_by("customer_id", "invited_at").agg(
-        _ik_newest=nw.col(PLACE).max(), _ik_settled=nw.col("_ik_success").max()
+        _ik_newest=nw.col("_ik_place").max(), _ik_settled=nw.col("_ik_success").max(), _ik_records=nw.len()
     )
     customers = invitations.group_by("customer_id").agg(
+        _ik_records=nw.col("_ik_records").sum(),
         _ik_newest=nw.col("_ik_newest").max(),
         _ik_settled=nw.col("_ik_settled").max(),
         _ik_last_at=nw.col("invited_at").max(),

@@ -81,7 +81,6 @@ def plan_resends(
 
 def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, done: Any | None) -> Any:
     """Add each record's reason, with the limits of the rules, and when a resend is allowed."""
-    frame = frame.with_columns(history.place().alias(history.PLACE))
     newest = frame.select(nw.col("snapshot_at").max().alias("_ik_last_snapshot")).lazy().collect("pyarrow")
     last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
     frame = frame.join(history.histories(frame, sent, done), on="customer_id", how="left")

@@ -8,6 +8,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.moments import literal
+from invitekit.resend import history
 from invitekit.resend.rules import ResendRules
 
 CANDIDATE = ("as_reseller", "marked_done", "failed", "expired", "not_invited_yet", "pre_registered")
@@ -32,9 +33,8 @@ def first_of(rows: list[tuple[Any, Any]], otherwise: Any) -> Any:
 def reason(rules: ResendRules, moment: dt.datetime) -> Any:
     """The expression of a record's reason code, from its own columns and its customer's history."""
     as_of = literal(moment)
-    older = nw.col("_ik_newest") != nw.col("_ik_place")
     rows = [
-        (older, nw.lit("superseded")),
+        (history.older(), nw.lit("superseded")),
         (nw.col("_ik_outdated"), nw.lit("older_snapshot")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),
         (nw.col("_ik_settled") == 1, nw.lit("associated_before")),
