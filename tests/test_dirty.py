@@ -277,7 +277,7 @@ EXPECTED: dict[str, Read | Refused] = {
     ),
     "no_identity.csv": Refused(SchemaError, "No column of 'no_identity.csv' tells records apart."),
     "no_header.csv": Refused(
-        SchemaError, "No column of 'no_header.csv' holds the status. Found: 5 columns, none with a known header."
+        SchemaError, "No column of 'no_header.csv' holds the status. Found: 5 columns, 1 with a known header."
     ),
     "header_only.csv": Read((0, 0, 0), PEOPLE, {}),
     "odd_headers.csv": Read(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 
 from invitekit.catalogue import Catalogue, read_catalogue
 from invitekit.load import times
-from invitekit.load.door import Reading, open_all, read
+from invitekit.load.door import Reading, as_paths, open_all, read
 from invitekit.load.keep import keep
 from invitekit.load.messages import MessageFinding
 from invitekit.load.settle import DateFinding
+from invitekit.load.source import passed_over
 from invitekit.load.summary import FileSummary, Masked, Summary, UnknownMessage
 from invitekit.load.text import Wishes
 
@@ -112,7 +113,7 @@ def load(
     )
     wishes = Wishes(dict(columns or {}), encoding)
     records, rejects, summary = read(open_all(sources, wishes), wishes, plan)
-    return Loaded(records, rejects, summary)
+    return Loaded(records, rejects, replace(summary, passed_over=tuple(passed_over(as_paths(sources)))))
 
 
 def _as_time(at: dt.datetime | dt.date | None) -> dt.datetime | None:

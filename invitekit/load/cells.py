@@ -10,7 +10,8 @@ from invitekit.load.text import WHITE
 from invitekit.load.times import EARLIEST, LATEST
 
 NULL_LIKE = (
-    "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "\\N", "无", "暂无",
+    "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "NaT",
+    "<NA>", "\\N", "无", "暂无",
 )  # fmt: skip
 """Texts that stand for nothing. Short on purpose: a customer may be called Null."""
 _FIRSTS = sorted({text[0] for text in NULL_LIKE if text > "0"})
@@ -77,7 +78,9 @@ def time(form: str | None, zone: str, raw: str) -> str:
         return "null::timestamp"
     parsed = f"try_strptime({raw}, {lit(form)})"
     if form.endswith("%z"):
-        return f"ik_in_range({parsed}::timestamp)"
+        # DuckDB also takes offsets that no place has.
+        known = f"regexp_matches({raw}, '[+-](0[0-9]|1[0-4]):?[0-5][0-9]$')"
+        return f"case when {known} then ik_in_range({parsed}::timestamp) end"
     if form.endswith("Z") or zone == "UTC":
         return f"ik_in_range({parsed})"
     return f"ik_in_range(timezone({lit(zone)}, {parsed})::timestamp)"

@@ -28,7 +28,7 @@ from invitekit.load.source import Source, find_sources
 from invitekit.load.sql import ident, lit, per_source, run
 from invitekit.load.summary import FileSummary, Summary
 from invitekit.load.table import Table
-from invitekit.load.tables import frame_table, open_table
+from invitekit.load.tables import frame_table, open_tables
 from invitekit.load.text import Wishes
 
 _SQL_TYPES = {"text": "varchar", "code": "varchar", "time": "timestamp", "integer": "bigint"}
@@ -59,12 +59,19 @@ class Opened:
     source: Source | None
 
 
+def as_paths(sources: Any) -> list[str | os.PathLike[str]]:
+    """Give the sources that are paths: all of them, or none where they are frames."""
+    given = [sources] if isinstance(sources, str | os.PathLike) else sources
+    if isinstance(given, list | tuple | set) and all(isinstance(s, str | os.PathLike) for s in given):
+        return list(given)
+    return []
+
+
 def open_all(sources: Any, wishes: Wishes) -> list[Opened]:
     """Look at every source before any is read, so that a bad one costs no time."""
-    if isinstance(sources, str | os.PathLike):
-        sources = [sources]
-    if isinstance(sources, list | tuple | set) and all(isinstance(s, str | os.PathLike) for s in sources):
-        return [Opened(open_table(source, wishes), source) for source in find_sources(sources)]
+    paths = as_paths(sources)
+    if paths or (isinstance(sources, list | tuple) and not sources):
+        return [Opened(table, source) for source in find_sources(paths) for table in open_tables(source, wishes)]
     frames = sources if isinstance(sources, list | tuple) else [sources]
     names = ["frame"] if len(frames) == 1 else [f"frame {i}" for i in range(1, len(frames) + 1)]
     return [Opened(frame_table(as_arrow(f), n, wishes), None) for f, n in zip(frames, names, strict=True)]
@@ -78,7 +85,7 @@ def read(
     check_choice(wishes.columns, [i.headers for i in intakes])
     for intake in intakes:
         _require_identity(intake)
-    con = _connect(sum(o.source.size for o in opened if o.source))
+    con = _connect(sum(source.size for source in {o.source for o in opened if o.source}))
     try:
         return _read(con, opened, intakes, reading)
     except BaseException:
@@ -123,9 +130,9 @@ def _read(
         reading.progress(intake.table.name, sum(sizes[: intake.number]), sum(sizes))
         staging.take_in(con, intake, reading.zone)
         dates += settle.settle_times(con, intake, reading.zone, day_first=reading.day_first)
+        staging.refuse_nobody(con, intake)
         for name, texts in settle.settle_codes(con, intake).items():
             unknown.setdefault(name, Counter()).update(texts)
-        staging.refuse_nobody(con, intake)
     found = add_messages(con, reading.messages, reading.messages_key) if reading.messages else None
     snapshots = [_snapshot(o, i, reading) for o, i in zip(opened, intakes, strict=True)]
     staging.set_aside(con, intakes)

@@ -11,6 +11,8 @@ from invitekit.errors import SchemaError
 
 IN_FILE = " (in file)"
 _INTERNAL = "_ik_"
+_DUCKDBS = ("rowid",)
+"""Names that DuckDB gives a meaning of its own."""
 _PRIVATE = re.compile(r"@|\d{5,}")
 _ALSO_HEADERS = frozenset({"email"})
 """Words of a vocabulary that are headers first."""
@@ -112,8 +114,9 @@ def _extras(found: Sequence[str], canonical: Mapping[int, str], *, own_file: boo
     for position, header in enumerate(found):
         if position in canonical:
             continue
-        base = header.strip() or f"column {position + 1}"
-        if base.casefold() in taken and base.casefold() in schema.BY_NAME or base.startswith(_INTERNAL):
+        base = header.replace("\0", "").strip() or f"column {position + 1}"
+        folded = base.casefold()
+        if (folded in taken and folded in schema.BY_NAME) or folded.startswith(_INTERNAL) or folded in _DUCKDBS:
             base += IN_FILE
         name, number = base, 2
         while name.casefold() in taken:

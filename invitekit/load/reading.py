@@ -76,9 +76,11 @@ def _cell(intake: Intake, position: int, name: str, zone: str) -> list[tuple[str
 
 def _as_varchar(table: Table, position: int) -> str:
     kind, raw = table.column_type(position), f"c{position}"
-    if kind in ("DOUBLE", "FLOAT"):
+    if kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
         # A mobile that went through a spreadsheet or pandas is a float: 13800001111.0.
-        return (
-            f"case when {raw} = floor({raw}) and abs({raw}) < 1e18 then {raw}::bigint::varchar else {raw}::varchar end"
-        )
+        whole = f"{raw} = floor({raw}) and abs({raw}) < 1e18"
+        nothing = f"isnan({raw}::double)"
+        return f"case when {nothing} then null when {whole} then {raw}::bigint::varchar else {raw}::varchar end"
+    if kind == "BLOB":
+        return f"coalesce(try(decode({raw})), {raw}::varchar)"
     return raw if kind == "VARCHAR" else f"{raw}::varchar"

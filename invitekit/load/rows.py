@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 MOST_LINES = 1000
 """Lines that one quoted cell may span; past that its quote counts as unclosed."""
+_LONGEST_CELL = 1 << 30
 BROKEN = re.compile("[\ud800-\udfff]")
 """What a byte that does not decode, or half a character in JSON, becomes."""
 
@@ -46,6 +47,8 @@ def read_delimited(lines: Iterable[str], delimiter: str, width: int, first_row: 
         width: Cells that each record must have; one more is allowed when it is empty.
         first_row: The number of the first line's row.
     """
+    # Python's reader would take a longer cell for a malformed one.
+    csv.field_size_limit(_LONGEST_CELL)
     ahead: deque[str] = deque()
     source = iter(lines)
     number = first_row - 1
@@ -106,11 +109,17 @@ def read_json_lines(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str |
         if not line.strip():
             continue
         try:
-            found = json.loads(line, parse_int=str, parse_float=str)
+            found = json.loads(line, parse_int=str, parse_float=Number)
         except (ValueError, RecursionError):
             yield Refused(number, "is not JSON", line.strip())
             continue
         yield as_object(number, found)
+
+
+class Number(str):
+    """A JSON number with a point, by its own text."""
+
+    __slots__ = ()
 
 
 def as_object(number: int, found: object) -> tuple[int, dict[str, str | None]] | Refused:
@@ -124,6 +133,10 @@ def as_object(number: int, found: object) -> tuple[int, dict[str, str | None]] |
 
 
 def _as_text(value: object) -> str | None:
+    if isinstance(value, Number):
+        whole, _, zeros = value.partition(".")
+        # A mobile that was a float somewhere has zeros that are not its own.
+        return str(value) if zeros.strip("0") else whole
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)

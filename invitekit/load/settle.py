@@ -14,7 +14,7 @@ from invitekit import schema
 from invitekit.load import cells, times
 from invitekit.load.intake import CODES, TIMES, Intake, raw_column
 from invitekit.load.sql import lit, one, rows, run
-from invitekit.load.staging import ensure, present, refuse
+from invitekit.load.staging import ensure, kept, present, refuse
 from invitekit.load.times import Evidence, Order
 from invitekit.vocabularies import UNKNOWN
 
@@ -97,7 +97,8 @@ def decide_orders(evidence: dict[str, Evidence], *, day_first: bool | None) -> d
 
 def _evidence(column: _Column) -> Evidence:
     # The clock does not matter for the order: without it few distinct texts are left.
-    return times.weigh(column.rows(f"select regexp_extract({column.raw}, '^[^ ]*'), count(*) {column.left} group by 1"))
+    date = f"regexp_extract(coalesce(ik_trim({column.raw}), ''), '^[^ ]*')"
+    return times.weigh(column.rows(f"select {date}, count(*) {column.left} group by 1"))
 
 
 def _settle_column(column: _Column, evidence: Evidence, order: Order, decided_by: str) -> DateFinding:
@@ -151,9 +152,9 @@ def _slashed(column: _Column, order: Order, forms: Counter[str]) -> int:
 
 def _one_by_one(column: _Column, order: Order, forms: Counter[str]) -> int:
     """Read every other distinct text in Python: the few there are, or the many of a rare form."""
-    without, zone, raw = 0, times.time_zone(column.zone), column.raw
+    without, zone, raw, epoch = 0, times.time_zone(column.zone), column.raw, column.intake.table.epoch
     for batch in _distinct(column):
-        read = {text: time for text, _ in batch if (time := times.read_time(text, order, zone)) is not None}
+        read = {text: time for text, _ in batch if (time := times.read_time(text, order, zone, epoch))}
         nothing = [text for text, _ in batch if cells.is_nothing(text)]
         for text, count in batch:
             if text in read:
@@ -195,11 +196,13 @@ def settle_codes(con: duckdb.DuckDBPyConnection, intake: Intake) -> dict[str, di
         canonical = ", ".join(lit(v.code) for v in schema.BY_NAME[name].values)
         left = rows(
             con,
-            f"select {name}, count(*) from ik_staging where {mine} and {name} not in ({canonical}) group by 1",
+            f"select {name}, count(*) filter ({kept(con)}) from ik_staging "
+            f"where {mine} and {name} not in ({canonical}) group by 1",
         )
         if left:
             unknown[name] = _recode(con, intake, name, left)
-    empty = run(con, f"update ik_staging set status = '{UNKNOWN}' where {mine} and status is null")
+    empty = one(con, f"select count(*) from ik_staging where {mine} and status is null and {kept(con)}")
+    run(con, f"update ik_staging set status = '{UNKNOWN}' where {mine} and status is null")
     if empty:
         unknown.setdefault("status", {})[""] = empty
     return {name: texts for name, texts in unknown.items() if texts}
@@ -216,8 +219,8 @@ def _recode(con: duckdb.DuckDBPyConnection, intake: Intake, name: str, left: lis
     given = "unnest(?::varchar[]) as text, unnest(?::varchar[]) as code"
     run(con, f"create or replace temp table ik_meant as select {given}", [texts, codes])
     words = f"concat_ws('; ', unrecognised, {lit(f'{name}: ')} || {name})"
-    kept = f", unrecognised = case when m.code = '{UNKNOWN}' then {words} else unrecognised end"
-    changed = f"{name} = m.code" + (kept if "unrecognised" in present(con) else "")
+    noted = f", unrecognised = case when m.code = '{UNKNOWN}' then {words} else unrecognised end"
+    changed = f"{name} = m.code" + (noted if "unrecognised" in present(con) else "")
     where = f"_ik_file = {intake.number} and {name} = m.text"
     run(con, f"update ik_staging set {changed} from ik_meant m where {where}")
-    return {text: count for text, count in left if text not in known}
+    return {text: count for text, count in left if text not in known and count}

@@ -6,6 +6,7 @@ import datetime as dt
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,9 @@ _SIGNATURES = {
     b"7z\xbc\xaf": "7z",
 }
 _GLOB = re.compile(r"[*?\[]")
-_DATE = re.compile(r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_DATE = re.compile(
+    r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?=\D|$|\d{4}(?:\D|$)|\d{6}(?:\D|$))"
+)
 _FULL, _SOME = 0.9, 0.05
 """Shares of control characters: so many make a file binary, so many do if it does not decode either."""
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1a\x1b")
@@ -103,6 +106,13 @@ def _expand(path: Path) -> list[Path]:
     return [path]
 
 
+def passed_over(given: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Name the files and folders of given folders that are not read; notes on a folder are none."""
+    inside = [path for folder in map(Path, given) if folder.is_dir() for path in sorted(folder.iterdir())]
+    left = [path for path in inside if not (_is_hidden(path) or path.stem.upper() == "README")]
+    return [path.name + "/" * path.is_dir() for path in left if path.is_dir() or not _is_ours(path)]
+
+
 def _is_hidden(path: Path) -> bool:
     return path.name.startswith((".", "~$"))
 
@@ -113,8 +123,11 @@ def _is_ours(path: Path) -> bool:
 
 def _names(paths: list[Path]) -> dict[Path, str]:
     """Name each file by its own name; files of one name are told apart by their folder."""
-    own = [path.name for path in paths]
-    return {p: p.name if own.count(p.name) == 1 else f"{p.parent.name}/{p.name}" for p in paths}
+    depth = 1
+    while len({path.parts[-depth:] for path in paths}) < len(paths):
+        depth += 1
+    own = Counter(path.name for path in paths)
+    return {path: path.name if own[path.name] == 1 else "/".join(path.parts[-depth:]) for path in paths}
 
 
 def _format_of(path: Path) -> str:

@@ -49,5 +49,6 @@ def one(con: duckdb.DuckDBPyConnection, query: str) -> int:
 def insert(con: duckdb.DuckDBPyConnection, table: str, values: Sequence[Sequence[Any]]) -> None:
     """Insert rows, none included."""
     if values:
-        marks = ", ".join("?" * len(values[0]))
-        con.executemany(f"insert into {table} values ({marks})", values)
+        # One statement for all: as many statements as rows take a millisecond each.
+        marks = ", ".join(["unnest(?)"] * len(values[0]))
+        run(con, f"insert into {table} select {marks}", [list(column) for column in zip(*values, strict=True)])

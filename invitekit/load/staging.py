@@ -124,7 +124,7 @@ def _insert(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> None:
     except duckdb.Error as error:
         if table.careful is not None:
             raise
-        raise _unreadable(table, error) from None
+        raise unreadable(table, error) from None
     finally:
         if table.frame is not None:
             con.unregister("_ik_source")
@@ -142,7 +142,8 @@ def _peek(con: duckdb.DuckDBPyConnection, table: Table) -> pa.Table | pa.RecordB
     return pa.RecordBatchReader.from_batches(frame.schema, chain(first, frame))
 
 
-def _unreadable(table: Table, error: duckdb.Error) -> SourceError:
+def unreadable(table: Table, error: duckdb.Error) -> SourceError:
+    """Say that a source broke off, without DuckDB's words: they quote the cell."""
     kind = type(error).__name__.removesuffix("Exception")
     return SourceError(
         f"'{table.name}' cannot be read to its end ({kind}).",
@@ -181,7 +182,8 @@ def set_aside(con: duckdb.DuckDBPyConnection, intakes: Sequence[Intake]) -> None
     if kept(con) == "true":
         return
     staged = staged_names(intakes)
-    texts = {n: f"s.{ident(n)}::varchar" for n in [*staged, *extra_names(intakes)]}
+    noted = ["unrecognised"] if "unrecognised" in present(con) else []
+    texts = {n: f"s.{ident(n)}::varchar" for n in [*staged, *extra_names(intakes), *noted]}
     texts |= {n: f"coalesce(s.{raw_column(n)}, s.{n}::varchar)" for n in staged if n in TIMES}
     pairs = [f"{lit(n)}: {text}" for n, text in texts.items()]
     refused = rows(

@@ -6,7 +6,7 @@ import datetime as dt
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from invitekit import schema
 from invitekit.load.messages import MessageFinding
@@ -40,7 +40,7 @@ class FileSummary:
 class UnknownMessage:
     """A failure message that no catalogue knows, with the closest known one as a suggestion only."""
 
-    text: str
+    text: str = field(repr=False)
     count: int
     suggested_code: str | None = None
     similarity: float | None = None
@@ -54,7 +54,7 @@ class Masked:
     filled: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Summary:
     """What was understood and what was not.
 
@@ -68,6 +68,7 @@ class Summary:
         reject_reasons: Per column and reason, the count of rejects.
         failed_without_message: Failed records whose file gave no message.
         messages: What became of a second file with messages, if there was one.
+        passed_over: Files and folders of the given folders that were not read.
     """
 
     files: tuple[FileSummary, ...]
@@ -79,6 +80,7 @@ class Summary:
     reject_reasons: Mapping[tuple[str | None, str], int]
     failed_without_message: int
     messages: MessageFinding | None = None
+    passed_over: tuple[str, ...] = ()
 
     @property
     def rows_read(self) -> int:
@@ -102,7 +104,15 @@ class Summary:
 
     def remarks(self) -> list[str]:
         """Say in sentences what a careful reader should know, most important first."""
-        return [*self._refusals(), *self._unknowns(), *self._masking(), *self._times()]
+        return [*self._refusals(), *self._unknowns(), *self._added(), *self._masking(), *self._times(), *self._left()]
+
+    def _added(self) -> list[str]:
+        return [str(self.messages)] if self.messages else []
+
+    def _left(self) -> list[str]:
+        names, more = self.passed_over[:5], len(self.passed_over) - 5
+        rest = f" and {more} more" if more > 0 else ""
+        return [f"Not read, of the folders given: {', '.join(names)}{rest}."] if names else []
 
     def _refusals(self) -> list[str]:
         ranked = sorted(self.reject_reasons.items(), key=lambda item: -item[1])
@@ -132,7 +142,7 @@ class Summary:
     def _times(self) -> list[str]:
         said = [
             f"{d.file}, {d.column}: {d.evidence.either:,} times can be read in two ways; read {d.order}. "
-            "Say day_first=True or False to be sure."
+            "Say day_first=True or False (--day-first or --month-first) to be sure."
             for d in self.dates
             if d.evidence.undecided and d.decided_by == ASSUMED
         ]
@@ -145,6 +155,9 @@ class Summary:
         head = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
         files = f" from {len(self.files)} source{'s' * (len(self.files) != 1)}."
         return "\n".join([head + files, *self.remarks()])
+
+    # What is shown is what was said with care: the fields hold texts as they came.
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         first, *rest = str(self).splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -32,6 +33,7 @@ class Table:
         white: Characters besides the space that may stand at the end of a cell.
         careful: Gives the same table read row by row.
         frame: The Arrow data behind the scan, to register under ``_ik_source``.
+        epoch: Day 0 of a workbook's serial dates; None where it is no workbook.
         head: The first rows, where they are known before the scan.
         masks: Signs of a masked value that the source may hold.
     """
@@ -47,6 +49,7 @@ class Table:
     careful: Callable[[], Table] | None = None
     frame: pa.Table | pa.RecordBatchReader | None = None
     head: Sequence[Sequence[str]] | None = None
+    epoch: dt.datetime | None = None
     white: frozenset[str] = frozenset(text.WHITE)
     masks: frozenset[str] = frozenset(schema.MASK_MARKS)
     encoding: str | None = None

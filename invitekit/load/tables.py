@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,47 +13,70 @@ from typing import Any
 import duckdb
 import fastexcel
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from invitekit.errors import SourceError
-from invitekit.load import text
+from invitekit.load import text, times
 from invitekit.load.delimited import open_delimited
-from invitekit.load.rows import Refused, Row, as_object, read_json_lines
+from invitekit.load.rows import Number, Refused, Row, as_object, read_json_lines
 from invitekit.load.source import Source
 from invitekit.load.sql import ident, lit_path
 from invitekit.load.table import ROW, Table, stream
 from invitekit.load.text import Wishes
 
 
-def open_table(source: Source, wishes: Wishes) -> Table:
-    """Look at a file and say how it will be read; its rows are read later, by the scan.
+def open_tables(source: Source, wishes: Wishes) -> list[Table]:
+    """Look at a file and say how it will be read, each sheet of a workbook as a table of its own.
+
+    Its rows are read later, by the scan.
 
     Raises:
         SourceError: The file is damaged or not what its name says.
         SchemaError: It has no status column.
     """
-    return READERS[source.format](source, wishes)
+    if source.format == "xlsx":
+        return open_workbook(source, wishes)
+    return [READERS[source.format](source, wishes)]
 
 
 # ---- workbooks ----------------------------------------------------------------------------------
 
 
-def _open_xlsx(source: Source, wishes: Wishes) -> Table:
-    best: tuple[int, int, pa.Table] | None = None
+def open_workbook(source: Source, wishes: Wishes) -> list[Table]:
+    """Open every sheet of a workbook that has the required column."""
+    found: list[tuple[int, str, pa.Table, int]] = []
     try:
         book = fastexcel.read_excel(source.path)
         for name in book.sheet_names:
-            sheet = pa.table(book.load_sheet(name, header_row=None, dtypes="string").to_arrow())
+            # Rows are skipped only when told so: else empty ones on top would shift the numbers.
+            sheet = pa.table(book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_arrow())
             score, row = _header_row(sheet, wishes.columns)
-            if score and (best is None or score > best[0]):
-                best = score, row, sheet
+            if score:
+                found.append((score, name, sheet, row))
     except fastexcel.FastExcelError:
         raise SourceError(
             f"'{source.name}' is truncated, damaged or password-protected.",
             hint="open it in Excel, save it again without a password, and try again.",
         ) from None
-    if best is None:
+    if not found:
         raise text.missing(wishes.required, source.name, [])
-    return _sheet_table(source, best[2], best[1], wishes)
+    records = [sheet for sheet in found if text.has(wishes.required, _headers(*sheet[2:]), wishes.columns)]
+    chosen = records or [max(found, key=lambda sheet: sheet[0])]
+    names = [source.name if len(chosen) == 1 else f"{source.name} [{name}]" for _, name, _, _ in chosen]
+    epoch = _epoch(source.path)
+    return [_sheet_table(n, s, row, wishes, epoch) for n, (_, _, s, row) in zip(names, chosen, strict=True)]
+
+
+def _epoch(path: Path) -> dt.datetime:
+    """Say from which day a workbook counts: fastexcel tells it of styled cells only."""
+    with zipfile.ZipFile(path) as book:
+        names = [name for name in book.namelist() if name == "xl/workbook.xml"]
+        settings = book.read(names[0]) if names else b""
+    return times.EPOCH_1904 if re.search(rb'date1904="(1|true)"', settings) else times.EPOCH_1900
+
+
+def _headers(sheet: pa.Table, header: int) -> tuple[str, ...]:
+    return tuple((column[header].as_py() or "").strip() for column in sheet.columns)
 
 
 def _header_row(sheet: pa.Table, columns: Mapping[str, str]) -> tuple[int, int]:
@@ -61,15 +87,15 @@ def _header_row(sheet: pa.Table, columns: Mapping[str, str]) -> tuple[int, int]:
     return score, -position
 
 
-def _sheet_table(source: Source, sheet: pa.Table, header: int, wishes: Wishes) -> Table:
-    headers = tuple((column[header].as_py() or "").strip() for column in sheet.columns)
-    text.require(wishes.required, headers, wishes.columns, source.name)
+def _sheet_table(name: str, sheet: pa.Table, header: int, wishes: Wishes, epoch: dt.datetime) -> Table:
+    headers = _headers(sheet, header)
+    text.require(wishes.required, headers, wishes.columns, name)
     body = sheet.slice(header + 1)
     numbers = pa.array(range(header + 2, header + 2 + body.num_rows), pa.int64())
     names = [f"c{i}" for i in range(len(headers))]
     frame = pa.table([numbers, *body.columns], names=[ROW, *names])
     filled = f"coalesce({', '.join(names)}) is not null"
-    return Table(source.name, headers, f"(from _ik_source where {filled})", numbered=True, frame=frame)
+    return Table(name, headers, f"(from _ik_source where {filled})", numbered=True, frame=frame, epoch=epoch)
 
 
 # ---- Parquet and frames -------------------------------------------------------------------------
@@ -84,9 +110,10 @@ def _open_parquet(source: Source, wishes: Wishes) -> Table:
             f"'{source.name}' is truncated or damaged: no Parquet footer can be read.",
             hint="export it again.",
         ) from None
-    headers = tuple(row[0] for row in described)
+    # DuckDB renames a header that differs from another in case only.
+    headers = tuple(pq.read_schema(source.path).names)
     text.require(wishes.required, headers, wishes.columns, source.name)
-    named = ", ".join(f"{ident(h)} as c{i}" for i, h in enumerate(headers))
+    named = ", ".join(f"{ident(row[0])} as c{i}" for i, row in enumerate(described))
     scan = f"(select {named} from {scan})"
     return Table(source.name, headers, scan, first_row=1, types=[row[1] for row in described])
 
@@ -115,15 +142,15 @@ def frame_table(frame: pa.Table | pa.RecordBatchReader, name: str, wishes: Wishe
 
 
 def _open_json_lines(source: Source, wishes: Wishes) -> Table:
-    with text.open_text(source.path, _json_encoding(source.path)) as file:
+    with text.open_text(source.path, _json_encoding(source.path, wishes)) as file:
         found = list(read_json_lines(file))
     return _objects_table(source, found, wishes)
 
 
 def _open_json(source: Source, wishes: Wishes) -> Table:
-    raw = source.path.read_bytes()
     try:
-        values = json.loads(raw, parse_int=str, parse_float=str)
+        with text.open_text(source.path, _json_encoding(source.path, wishes)) as file:
+            values = json.loads(file.read().lstrip("\ufeff"), parse_int=str, parse_float=Number)
     except (ValueError, RecursionError):
         raise SourceError(
             f"'{source.name}' is truncated or no valid JSON.",
@@ -137,7 +164,9 @@ def _open_json(source: Source, wishes: Wishes) -> Table:
     return _objects_table(source, [as_object(i, v) for i, v in enumerate(values, start=1)], wishes)
 
 
-def _json_encoding(path: Path) -> str:
+def _json_encoding(path: Path, wishes: Wishes) -> str:
+    if wishes.encoding:
+        return text.checked(wishes.encoding)
     with path.open("rb") as file:
         return text.find_encoding(file.read(65536), path.name)
 
@@ -162,7 +191,6 @@ def _objects_table(source: Source, found: Sequence[Any], wishes: Wishes) -> Tabl
 
 READERS: dict[str, Callable[[Source, Wishes], Table]] = {
     "csv": open_delimited,
-    "xlsx": _open_xlsx,
     "parquet": _open_parquet,
     "json": _open_json,
     "json_lines": _open_json_lines,

@@ -25,6 +25,8 @@ _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BO
 _COMMON_HANZI = 0.6
 _FEW = 0.1
 """Of all lines, the share that may be broken in a file that is otherwise plain ASCII: they are refused."""
+_ENOUGH = 4
+"""Characters that such a file must hold to be taken for GB18030."""
 _MARK_BROKEN = "invitekit.mark"
 
 
@@ -67,7 +69,7 @@ def find_layout(path: Path, wishes: Wishes) -> Layout:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    codec = _checked(wishes.encoding) if wishes.encoding else find_encoding(head, path.name)
+    codec = checked(wishes.encoding) if wishes.encoding else find_encoding(head, path.name)
     text = codecs.getincrementaldecoder(codec)(errors="replace").decode(head)
     # Not str.splitlines: it also breaks at characters that are part of a cell.
     lines = list(islice(io.StringIO(text, newline=""), 500))
@@ -97,19 +99,27 @@ def require(required: str, found: Sequence[str], columns: Mapping[str, str], nam
     Raises:
         SchemaError: Naming the file and the headers found.
     """
-    wanted = schema.header_key(columns.get(required, required))
-    if not any(schema.canonical_name(h) == required or schema.header_key(h) == wanted for h in found):
+    if not has(required, found, columns):
         raise missing(required, name, found)
+
+
+def has(required: str, found: Sequence[str], columns: Mapping[str, str]) -> bool:
+    """Whether one of the headers names the required column."""
+    wanted = schema.header_key(columns.get(required, required))
+    return any(schema.canonical_name(h) == required or schema.header_key(h) == wanted for h in found)
 
 
 def missing(required: str, name: str, found: Sequence[str]) -> SchemaError:
     """Say that a file lacks a column, and what it has."""
-    known = any(schema.canonical_name(h) for h in found) and not looks_like_data(found)
-    shown = show_headers(found) if known else f"{len(found)} columns, none with a known header"
+    # A row of cells may hold one word that is a header, too: its other words may be names.
+    known = sum(schema.canonical_name(h) is not None for h in found)
+    shown = f"{len(found)} columns, {known or 'none'} with a known header"
+    if found and 2 * known >= len(found) and not looks_like_data(found):
+        shown = show_headers(found)
     what = schema.label(required).lower()
     return SchemaError(
         f"No column of '{name}' holds the {what}. Found: {shown}.",
-        hint=f"say which one does, for example columns={{'{required}': 'Association state'}}.",
+        hint=f"say which one does: columns={{'{required}': 'Its header'}}, or --column '{required}=Its header'.",
     )
 
 
@@ -127,10 +137,17 @@ def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]
         return
 
 
-def _checked(encoding: str) -> str:
+def checked(encoding: str) -> str:
+    """Give the codec of that name.
+
+    Raises:
+        ArgumentError: There is none, or it is none for text.
+    """
     try:
+        # Tried out: Python has codecs between bytes, and of host names, under the same roof.
+        codecs.getincrementaldecoder(encoding)(errors="replace").decode(b"Status", final=True).casefold()
         return codecs.lookup(encoding).name
-    except LookupError:
+    except (LookupError, TypeError, ValueError, AssertionError):
         raise ArgumentError(
             f"'{encoding}' is no text encoding.", hint="use a name such as utf-8, gb18030, utf-16 or cp1252."
         ) from None
@@ -161,13 +178,16 @@ def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) 
         else:
             bad += 1
             odd += line[: max(0, _HEAD - len(odd))]
-    if bad <= good or bad <= total * _FEW:
+    few = bad <= total * _FEW
+    if bad <= good:
         return "utf-8"
-    if _is_chinese(bytes(odd)):
+    if _is_chinese(bytes(odd), least=_ENOUGH if few else 1):
         return "gb18030"
+    if few:
+        return "utf-8"
     raise SourceError(
         f"'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.",
-        hint="name its encoding, for example encoding='cp1252', or save it as UTF-8.",
+        hint="name its encoding (encoding='cp1252', or --encoding cp1252), or save it as UTF-8.",
     )
 
 
@@ -179,12 +199,13 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _is_chinese(text: bytes) -> bool:
+def _is_chinese(text: bytes, least: int) -> bool:
     """Tell GB18030 from Western 8-bit text, which GB18030 decodes into rare characters."""
     decoded = text.decode("gb18030", errors="replace")
     wide = [c for c in decoded if ord(c) > 0x7F]
     common = sum(1 for c in wide if _is_common(c.encode("gb18030", errors="replace")))
-    return bool(wide) and "\ufffd" not in wide[:-1] and common >= len(wide) * _COMMON_HANZI
+    broken = wide[:-1].count("\ufffd")
+    return len(wide) >= least and broken <= 1 + len(wide) // 100 and common >= len(wide) * _COMMON_HANZI
 
 
 def _is_common(code: bytes) -> bool:

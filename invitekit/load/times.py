@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -50,14 +50,20 @@ SLASHED: dict[Order, dict[str, str]] = {
 EARLIEST, LATEST = 2000, 2100
 """Years that an invitation can have [assumed]; outside of them a cell is no time but a slip."""
 
+MOST_OFFSET = dt.timedelta(hours=14)
+"""The largest offset from UTC that any place has."""
+
 _CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?)?"
 _OFFSET = r"\s*(?:(Z|z|UTC|GMT)|(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})[-/.](\d{{1,2}}){_CLOCK}{_OFFSET}", re.ASCII)
 _YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})[-/.](\d{{4}}){_CLOCK}{_OFFSET}", re.ASCII)
 _COMPACT = re.compile(r"(20\d{2})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?", re.ASCII)
 _SERIAL = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
-_SERIAL_EPOCH = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - naive UTC, like every time here
+EPOCH_1900 = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - naive UTC, like every time here
+EPOCH_1904 = dt.datetime(1904, 1, 1)  # noqa: DTZ001 - as above
+"""Day 0 of a workbook's serials: old workbooks of a Mac count from 1904."""
 _CHINESE = str.maketrans({"年": "-", "月": "-", "日": " ", "号": " ", "时": ":", "分": ":", "秒": " "})
+_INVISIBLE = str.maketrans(dict.fromkeys("\0\u200b\u2060\ufeff", " "))
 _EVIDENCE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}", re.ASCII)
 
 
@@ -123,15 +129,24 @@ def weigh(texts: Iterable[tuple[str, int]]) -> Evidence:
     return Evidence(day, month, either)
 
 
-def read_time(text: str, order: Order, zone: ZoneInfo) -> ReadTime | None:
+def read_time(text: str, order: Order, zone: ZoneInfo, epoch: dt.datetime | None = None) -> ReadTime | None:
     """Read one cell, or give None when it is no time.
 
     Args:
         text: The cell; full-width digits and Chinese units are understood.
         order: What ``03/04/2025`` means in this column; with dots the day always comes first.
         zone: Where a time without an offset was written.
+        epoch: Day 0 of the workbook that the cell stands in, if it stands in one. Its times are
+            fractions of a day, true to the second.
     """
     plain = _plain(text)
+    if _SERIAL.fullmatch(plain):
+        return _from_serial(float(plain), zone, epoch or EPOCH_1900)
+    read = _read_written(plain, order, zone)
+    return read if read is None or epoch is None else replace(read, value=_to_second(read.value))
+
+
+def _read_written(plain: str, order: Order, zone: ZoneInfo) -> ReadTime | None:
     if found := _YEAR_FIRST.fullmatch(plain):
         year, mark, month, day, *rest = found.groups()
         return _assemble((year, month, day), rest, f"2025{mark}11{mark}28", zone)
@@ -144,14 +159,12 @@ def read_time(text: str, order: Order, zone: ZoneInfo) -> ReadTime | None:
         year, month, day, hour, minute, second = found.groups()
         rest = [hour, minute, second, None, None, None, None, None, None]
         return _assemble((year, month, day), rest, "20251128", zone)
-    if _SERIAL.fullmatch(plain):
-        return _from_serial(float(plain), zone)
     return None
 
 
 def _plain(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).translate(_CHINESE)
-    return " ".join(folded.split()).rstrip(":").rstrip()
+    return " ".join(folded.translate(_INVISIBLE).split()).rstrip(":").rstrip()
 
 
 def _assemble(date: tuple[str, str, str], rest: list[str | None], form: str, zone: ZoneInfo) -> ReadTime | None:
@@ -167,6 +180,8 @@ def _assemble(date: tuple[str, str, str], rest: list[str | None], form: str, zon
     if utc is None and sign is None:
         return _in_range(_to_utc(value, zone), form, has_offset=False)
     shift = dt.timedelta(hours=int(offset_hours or 0), minutes=int(offset_minutes or 0))
+    if shift > MOST_OFFSET or int(offset_minutes or 0) >= 60:
+        return None
     value = value + shift if sign == "-" else value - shift
     return _in_range(value, form + ("Z" if utc else "+08:00"), has_offset=True)
 
@@ -185,16 +200,20 @@ def _clock_form(hour: str | None, second: str | None, fraction: str | None, half
     return " 09:30" + ":15" * bool(second) + ".123" * bool(fraction) + " AM" * bool(half)
 
 
-def _from_serial(serial: float, zone: ZoneInfo) -> ReadTime | None:
-    value = _SERIAL_EPOCH + dt.timedelta(days=serial)
-    # Excel keeps a day as a fraction: the nearest second is what was typed.
-    rounded = (value + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
+def _to_second(value: dt.datetime) -> dt.datetime:
+    """Round: Excel keeps a day as a fraction, and the nearest second is what was typed."""
+    return (value + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
+
+
+def _from_serial(serial: float, zone: ZoneInfo, epoch: dt.datetime) -> ReadTime | None:
+    rounded = _to_second(epoch + dt.timedelta(days=serial))
     return _in_range(_to_utc(rounded, zone), "Excel serial 45989.4", has_offset=False)
 
 
 def _to_utc(value: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     try:
-        return value.replace(tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None)
+        # Of an hour that comes twice, the later one: what DuckDB takes, too.
+        return value.replace(tzinfo=zone, fold=1).astimezone(dt.UTC).replace(tzinfo=None)
     except OverflowError:
         return value
 
