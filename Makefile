@@ -17,11 +17,13 @@ help: ## list these targets
 
 setup: .venv/.ready ## make .venv with everything in it, from requirements.lock
 
-demo: setup ## check and annotate the made-up snapshots in data/; results in out/
+demo: setup ## check, annotate and plan the made-up snapshots in data/; results in out/
 	@mkdir -p out
 	@$(BIN)/invitekit check data
 	@$(BIN)/invitekit annotate data --as-of $(AS_OF) -o out/annotated.parquet --overwrite
-	@echo "Under out/: annotated.parquet, one row a record with its cause, advice and effective status."
+	@$(BIN)/invitekit plan data --as-of $(AS_OF) --batch-dir out/batches --overwrite
+	@echo "Under out/: annotated.parquet, one row a record with its cause, advice and effective status;"
+	@echo "            batches/, whom to invite again (made-up people here), and work-lists for who has to act first."
 
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/invitekit lab

@@ -7,6 +7,7 @@ from invitekit.names import Package
 
 if TYPE_CHECKING:
     from invitekit.annotate import annotate
+    from invitekit.batch import write_batches
     from invitekit.catalogue import read_catalogue
     from invitekit.errors import InvitekitError
     from invitekit.filters import Filter, where
@@ -24,6 +25,7 @@ __all__ = [
     "plan_resends",
     "read_catalogue",
     "where",
+    "write_batches",
     "write_sample",
 ]
 

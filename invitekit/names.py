@@ -39,4 +39,5 @@ class Package(ModuleType):
     plan_resends = _Name("resend")
     read_catalogue = _Name("catalogue")
     where = _Name("filters")
+    write_batches = _Name("batch")
     write_sample = _Name("sample")

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import csv
+import itertools
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +16,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from invitekit import schema
 from invitekit.cli import main
+from invitekit.cli.reading import Reading
+from invitekit.errors import OutputError
 
 COMMAND = str(Path(sys.executable).with_name("invitekit"))
 CANARY = "canary.person@example.com"
@@ -131,6 +138,27 @@ def test_a_cell_that_a_spreadsheet_would_run_is_disarmed_and_read_back(run: Call
     assert pl.read_parquet(tmp_path / "back.parquet")["account_name"].sort().to_list() == ["=1+1", "@sum"]
 
 
+@pytest.mark.parametrize("extension", [".csv", ".xlsx"])
+def test_a_header_that_a_spreadsheet_would_run_is_disarmed(
+    run: Callable[..., Run], tmp_path: Path, extension: str
+) -> None:
+    link = '"=HYPERLINK(""http://x.example"",""see"")"'
+    source = tmp_path / "formulas.csv"
+    source.write_text(f"Account,Status,{link},@sum,'@sum,+49\nann,Invited,a,b,c,d\n")
+    target = tmp_path / f"safe{extension}"
+    assert run("annotate", source, "-o", target).returncode == 0
+    headers: tuple[str, ...] | list[str]
+    cells: tuple[str, ...] | list[str]
+    if extension == ".csv":
+        headers, cells = csv.reader(target.read_text().splitlines())
+    else:
+        headers, cells = pl.read_excel(target, has_header=False).rows()
+    extras = {"""'=HYPERLINK("http://x.example","see")""": "a", "'@sum": "b", "'@sum (2)": "c", "'+49": "d"}
+    assert {h: c for h, c in zip(headers, cells, strict=True) if h not in schema.BY_NAME} == extras
+    again = json.loads(run("check", target, "--json").stdout)
+    assert (again["records"], again["files"][0]["headers"]["account_name"]) == (1, "account_name")
+
+
 def test_several_snapshots_are_said_to_be_counted_together(run: Callable[..., Run], export: Path) -> None:
     (export.parent / "history_2026-04-06.csv").write_bytes(export.read_bytes())
     assert "records of 2 snapshots" in run("annotate", export.parent, "--as-of", "2026-04-06").stdout
@@ -165,6 +193,82 @@ def test_a_source_is_never_written_over(run: Callable[..., Run], export: Path) -
     assert export.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("verb", "option"),
+    [*itertools.product(["check", "annotate", "plan"], ["--messages", "--catalogue"]), ("plan", "--rules")],
+)
+def test_no_other_input_is_written_over_either(
+    run: Callable[..., Run], export: Path, tmp_path: Path, verb: str, option: str
+) -> None:
+    texts = {
+        "--rules": "batch_size = 1\n",
+        "--messages": "Account,Failure Cause\nann,Something else\n",
+        "--catalogue": '[[failure]]\ncode = "holiday"\nmessage_en = "On holiday."\ncause_en = "Away."\n'
+        'advice_en = "Wait."\nwho_acts = "customer"\nresend_rule = "after_customer_acts"\n',
+    }
+    given = tmp_path / "input.csv"
+    given.write_text(texts[option])
+    (tmp_path / "link.csv").symlink_to(given)
+    for target in (given, tmp_path / "link.csv"):
+        found = run(verb, export, option, given, "-o", target, "--overwrite")
+        assert (found.returncode, len(found.stderr.splitlines())) == (1, 1)
+        assert "is a source of this very run" in found.stderr
+    assert given.read_text() == texts[option]
+
+
+def test_what_a_command_reads_besides_is_never_written_over(export: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.csv"
+    rules.write_text("batch_size = 1\n")
+    reading = Reading([str(export)])
+    reading.check_output(rules, overwrite=True)
+    with pytest.raises(OutputError, match="is a source of this very run"):
+        reading.check_output(rules, overwrite=True, inputs=[None, rules])
+    reading.check_output(rules, overwrite=True, inputs=[tmp_path / "missing.toml"])
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    number = getattr(signal, name)
+    places = {place: tmp_path / place for place in ("out", "temporary")}
+    for place in places.values():
+        place.mkdir()
+    (tmp_path / "long.csv").write_text(HEADER + ROWS.splitlines(keepends=True)[0] * 40_000)
+    words = [COMMAND, "annotate", str(tmp_path / "long.csv"), "-o", str(places["out"] / "out.xlsx")]
+    environment = os.environ | {"TMPDIR": str(places["temporary"])}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        until = time.monotonic() + 60
+        while not list(places["out"].glob(".out.xlsx.*.part/*")) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert list(places["temporary"].glob("invitekit-*"))
+        process.send_signal(number)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number
+    assert said == f"invitekit: stopped by {name}; nothing was left half written.\n"
+    assert {name: list(place.iterdir()) for name, place in places.items()} == {"out": [], "temporary": []}
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    ignores = (
+        "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    told = "import invitekit.cli as c, signal; c.app = lambda: print(signal.getsignal(signal.SIGHUP).name); c.main()"
+    found = subprocess.run(
+        [sys.executable, "-c", ignores, sys.executable, "-c", told], capture_output=True, text=True, check=False
+    )
+    assert found.stdout == "SIG_IGN\n"
+
+
+def test_signals_are_given_back(run: Callable[..., Run], export: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    run("check", export)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+def test_a_name_may_be_as_long_as_names_can_be(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
+    assert run("check", export, "-o", tmp_path / ("n" * 251 + ".csv")).returncode == 0
+
+
 def test_nothing_half_written_is_left_behind(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
     long = tmp_path / "long.csv"
     long.write_text(HEADER.strip() + ",Remarks\n" + ROWS.splitlines()[0] + "," + "x" * 40_000 + "\n")
@@ -191,6 +295,11 @@ BAD = {
     "rules that are no TOML": ["plan", "good.csv", "--rules", "good.csv"],
     "rules that mean nothing": ["plan", "good.csv", "--rules", "rules.toml"],
     "sample of an unknown format": ["sample", "-o", "samples", "--format", "doc"],
+    "sample of more weeks than there are": ["sample", "-o", "samples", "--weeks", "200000"],
+    "sample of a day that no loader takes": ["sample", "-o", "samples", "--as-of", "1998-01-01"],
+    "output of a name that is too long": ["annotate", "good.csv", "-o", "n" * 300 + ".csv"],
+    "output in a folder of such a name": ["annotate", "good.csv", "-o", "n" * 300 + "/out.csv"],
+    "sample in a folder of such a name": ["sample", "-o", "n" * 300],
 }
 
 
@@ -214,6 +323,7 @@ def test_a_users_mistake_is_one_clear_line_and_exit_1(
     assert found.stderr.startswith("invitekit: ")
     assert len(found.stderr.splitlines()) == 1
     assert "Hint: " in found.stderr
+    assert "defect" not in found.stderr
     assert CANARY not in found.stderr
     assert {p.name for p in tmp_path.iterdir()} == before
 
@@ -224,6 +334,18 @@ WRONG = {
     "unknown option": ["check", "x.csv", "--nothing"],
     "date that is none": ["annotate", "x.csv", "--as-of", "soon"],
     "mapping without equals sign": ["check", "x.csv", "--column", "status"],
+    "moment that no clock shows in UTC": ["annotate", "x.csv", "--as-of", "0001-01-01T00:00+14:00"],
+    "snapshot that no clock shows in UTC": ["check", "x.csv", "--snapshot", "9999-12-31T23:00-05:00"],
+    "column with two headers": ["check", "x.csv", "--column", "status=A", "--column", "status=B"],
+    "header of two columns": ["check", "x.csv", "--column", "status=State", "--column", "custom_tag=State"],
+    "header of two columns, spelt twice": [
+        "check",
+        "x.csv",
+        "--column",
+        "status=State",
+        "--column",
+        "custom_tag=state",
+    ],
     "unknown language": ["annotate", "x.csv", "--language", "de"],
     "unknown language of a plan": ["plan", "x.csv", "--language", "de"],
 }
@@ -235,6 +357,28 @@ def test_wrong_usage_is_exit_2(run: Callable[..., Run], words: list[str], tmp_pa
     found = run(*words, cwd=tmp_path)
     assert found.returncode == 2
     assert "Traceback" not in found.stderr
+    assert "defect" not in found.stderr
+
+
+@pytest.mark.parametrize("header", ["No.", "Record No.", "序号", "编号"])
+def test_a_number_of_rows_is_no_identity(run: Callable[..., Run], tmp_path: Path, header: str) -> None:
+    for week, mail in (("2026-03-02", "ann"), ("2026-03-09", "bea")):
+        (tmp_path / f"{week}.csv").write_text(f"{header},Email,Status\n1,{mail}@example.com,Invited\n")
+    found = json.loads(run("check", tmp_path, "--json").stdout)
+    assert [file["extras"] for file in found["files"]] == [[header], [header]]
+    assert run("annotate", tmp_path, "-o", tmp_path / "out.parquet").returncode == 0
+    written = pl.read_parquet(tmp_path / "out.parquet")
+    assert written["record_id"].n_unique() == 2
+    assert written[header].to_list() == ["1", "1"]
+
+
+@pytest.mark.parametrize("header", ["ID", "Record ID", "Invitation ID", "邀请编号", "记录编号"])
+def test_an_id_of_the_portal_is_the_records_own(run: Callable[..., Run], tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{header},Status\n7,Invited\n")
+    assert json.loads(run("check", tmp_path / "a.csv", "--json").stdout)["files"][0]["headers"] == {
+        header: "record_id",
+        "Status": "status",
+    }
 
 
 def test_a_file_that_cannot_be_read_is_one_line(run: Callable[..., Run], export: Path) -> None:
@@ -278,6 +422,21 @@ def test_plan_writes_every_record_with_its_decision(run: Callable[..., Run], exp
     written = pl.read_parquet(target).sort("source_row")
     assert written["decision"].to_list() == ["resend_now", "resend_now", "associated"]
     assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_plan_writes_batches_and_says_first_that_they_name_customers(
+    run: Callable[..., Run], export: Path, tmp_path: Path
+) -> None:
+    said = run("plan", export, "--as-of", "2026-03-30", "--batch-dir", tmp_path / "batches").stdout
+    assert said.startswith("PERSONAL DATA: ")
+    files = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "batches").iterdir()}
+    assert files == dict.fromkeys(
+        ["00_read_me_first.txt", "batch_01_resend_now.csv", "batch_01_resend_now.xlsx"], 0o600
+    )
+    again = run("plan", export, "--as-of", "2026-03-30", "--batch-dir", tmp_path / "batches")
+    assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)
+    found = run("plan", export, "--as-of", "2026-03-30", "--batch-dir", tmp_path / "batches", "--overwrite", "--json")
+    assert json.loads(found.stdout)["batch_files"] == {"batch_01_resend_now.csv": 2, "batch_01_resend_now.xlsx": 2}
 
 
 def test_plan_says_its_reasons_in_chinese(run: Callable[..., Run], export: Path) -> None:

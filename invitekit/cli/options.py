@@ -50,6 +50,11 @@ Rules = Annotated[
     Path | None, typer.Option("--rules", help="A TOML file with resend rules of your own.", show_default=False)
 ]
 
+BatchDir = Annotated[
+    Path | None,
+    typer.Option("--batch-dir", metavar="DIR", help="Write batches and work-lists there; they name customers."),
+]
+
 Notebooks = Annotated[Path, typer.Argument(help="The folder with notebooks.")]
 
 
@@ -57,7 +62,7 @@ def parse_time(text: str | None, option: str) -> dt.datetime | None:
     """Read an option's date or time; without an offset it is UTC.
 
     Raises:
-        typer.BadParameter: It is no ISO date.
+        typer.BadParameter: It is no ISO date, or one that no clock shows in UTC.
     """
     if text is None:
         return None
@@ -65,7 +70,10 @@ def parse_time(text: str | None, option: str) -> dt.datetime | None:
         at = dt.datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"'{text}' is no date; write it as 2026-03-30.", param_hint=option) from None
-    return at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo else at
+    try:
+        return at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo else at
+    except OverflowError:
+        raise typer.BadParameter(f"'{text}' is outside of the years 1 to 9999 UTC.", param_hint=option) from None
 
 
 def parse_language(text: str) -> Literal["en", "zh"]:
@@ -83,9 +91,16 @@ def parse_columns(pairs: list[str] | None) -> Mapping[str, str]:
     """Read ``NAME=HEADER`` pairs.
 
     Raises:
-        typer.BadParameter: A pair has no equals sign.
+        typer.BadParameter: A pair has no equals sign, a column or a header stands twice.
     """
+    chosen: dict[str, str] = {}
     for pair in pairs or []:
-        if "=" not in pair:
+        name, equals, header = pair.partition("=")
+        if not equals:
             raise typer.BadParameter(f"'{pair}' has no '='; write status=State.", param_hint="--column")
-    return dict(pair.split("=", 1) for pair in pairs or [])
+        if name in chosen:
+            raise typer.BadParameter(f"'{name}' is given two headers; give it one.", param_hint="--column")
+        if header.strip().casefold() in (other.strip().casefold() for other in chosen.values()):
+            raise typer.BadParameter(f"'{header}' is given to two columns; give it to one.", param_hint="--column")
+        chosen[name] = header
+    return chosen

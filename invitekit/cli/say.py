@@ -17,6 +17,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from invitekit import schema, vocabularies
+from invitekit.batch import Written
 from invitekit.catalogue import Catalogue, Language
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
@@ -194,6 +195,24 @@ def decisions(found: Decisions, rules: ResendRules, language: Language) -> None:
             if found.with_history
             else "Ranked by who has been allowed for longest: there is too little history of resends to go by."
         )
+
+
+def personal(folder: Path | None) -> None:
+    """Say before all else that files name customers, if they were written."""
+    if folder is not None:
+        line(f"PERSONAL DATA: the files in {folder} name customers. Only you can read them; delete them after use.")
+
+
+def batches(written: Written | None) -> None:
+    """Print which files were written for the person who clicks in the portal, if they were."""
+    if written is None:
+        return
+    table = _table("File", "Rows")
+    table.add_row(written.paths[0].name, "")
+    for name, rows in written.rows.items():
+        table.add_row(name, f"{rows:,}")
+    _OUT.print(table)
+    line(f"In {written.paths[0].parent}; read {written.paths[0].name} first.")
 
 
 def _table(*headers: str) -> Table:

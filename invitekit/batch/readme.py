@@ -1,0 +1,81 @@
+"""The page to read first: what these files are, what to click, and what the plan decided."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from invitekit.batch.columns import Language
+from invitekit.batch.letters import words
+from invitekit.batch.lists import List
+from invitekit.resend import Decisions, ResendRules
+from invitekit.resend.words import read_reasons
+from invitekit.vocabularies import DECISIONS
+
+
+def text(
+    found: Decisions,
+    rules: ResendRules,
+    made: Sequence[List],
+    kinds: Sequence[str],
+    *,
+    moment: dt.datetime,
+    language: Language,
+) -> str:
+    """Give the page. It holds numbers and our own words, and no customer.
+
+    Args:
+        found: What the plan decided.
+        rules: Those that it was made with.
+        made: The lists that were written.
+        kinds: In which formats.
+        moment: What the plan was made for, UTC.
+        language: Of the page.
+    """
+    told = words()["page"][language]
+    batches = [one for one in made if one.batch is not None]
+    parts = [
+        told["whose"],
+        _today(told, found, rules, moment, len(batches)),
+        told["steps"] if found.candidates else told["none"],
+    ]
+    parts += [told["reseller"]] * any(one.name.endswith("resend_as_reseller") for one in batches)
+    parts += ["\n".join(_files(told, made, kinds)), told["notes"]]
+    parts += ["\n".join(_decisions(told, found, rules, language)), told["delete"]]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _today(told: dict[str, Any], found: Decisions, rules: ResendRules, moment: dt.datetime, batches: int) -> str:
+    numbers = {
+        "moment": f"{moment:%Y-%m-%d %H:%M}",
+        "customers": f"{found.candidates:,}",
+        "batches": f"{batches:,}",
+        "rules": str(rules),
+        "open": f"{found.open_customers:,}",
+        "cap": f"{rules.portal_cap:,}",
+    }
+    lines = [told["today"].strip()]
+    lines += [told["full"]] * (found.open_customers >= rules.portal_cap)
+    if found.candidates:
+        lines.append(told["ranked"] if found.with_history else told["unranked"])
+    return "\n".join(lines).format(**numbers)
+
+
+def _files(told: dict[str, Any], made: Sequence[List], kinds: Sequence[str]) -> Iterator[str]:
+    yield told["files"].format(count=len(made) * len(kinds))
+    endings = " ".join(f".{kind}" for kind in kinds)
+    for one in made:
+        what = told["list"][one.who]
+        yield f"  {one.name} ({endings}): {one.rows.height:,}{told['is']}{what}"
+
+
+def _decisions(told: dict[str, Any], found: Decisions, rules: ResendRules, language: Language) -> Iterator[str]:
+    """Say every decision with its records, and under it why."""
+    reasons = read_reasons()
+    yield told["decided"]
+    for value in DECISIONS:
+        yield f"  {value.label(language)}: {found.by_decision[value.code]:,}"
+        for (decision, code), count in found.by_reason.items():
+            if decision == value.code:
+                yield f"    - {count:,}{told['is']}{reasons[code].summary(rules, language)}"

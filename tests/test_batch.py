@@ -1,0 +1,864 @@
+"""What the person who clicks gets: the right customers once, in files that are safe, whole and private."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import itertools
+import os
+import re
+import resource
+import stat
+import subprocess
+import sys
+import textwrap
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit import schema
+from invitekit.batch import Written, columns, letters, lists, place, proof, sheets, write_batches
+from invitekit.catalogue import Catalogue, read_catalogue
+from invitekit.errors import ArgumentError, OutputError, SchemaError
+from invitekit.resend import ResendRules, count_decisions, plan_resends
+from invitekit.resend.words import read_reasons
+from invitekit.vocabularies import RESENDS
+from invitekit.write import FORMULA_STARTS
+
+if TYPE_CHECKING:
+    from tests.conftest import Engine
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+DAY = dt.date(2026, 3, 30)
+LONG_AGO = dt.datetime(2026, 2, 1, 9, 0)
+MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().failures}
+PAGE = place.PAGE
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1")
+TEXTS = ("account_name", "customer_full_name", "customer_name", "email", "custom_tag", "account_manager", "country")
+
+
+def records(*rows: dict[str, Any]) -> pl.DataFrame:
+    kinds: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64()}
+    shape = {c.name: kinds.get(c.kind, pl.String()) for c in schema.RECORD}
+    usual = {"status": "expired", "invitation_method": "email", "invited_at": LONG_AGO, "source_file": "f.csv"}
+    return pl.DataFrame([usual | {"source_row": n + 2} | row for n, row in enumerate(rows)], schema=shape)
+
+
+def expired(count: int, **more: Any) -> pl.DataFrame:
+    return records(*({"account_name": f"a{n:04}"} | more for n in range(count)))
+
+
+def failed(code: str, **more: Any) -> dict[str, Any]:
+    given = {"account_name": code, "status": "association_failed", "failure_message": MESSAGES.get(code, code)}
+    return given | more
+
+
+def plan(frame: Any, rules: ResendRules | None = None, **how: Any) -> Any:
+    language, known = how.get("language", "en"), how.get("catalogue")
+    annotated = ik.annotate(frame, as_of=DAY, language=language, catalogue=known)
+    return plan_resends(annotated, rules, as_of=DAY, language=language)
+
+
+def write(frame: Any, folder: Path, **how: Any) -> Written:
+    return write_batches(plan(frame, how.get("rules")), folder, **({"as_of": DAY} | how))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def csv(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path, infer_schema=False)
+
+
+def xlsx(path: Path) -> pl.DataFrame:
+    return pl.read_excel(path, infer_schema_length=0)
+
+
+@pytest.fixture(scope="module")
+def sample_plan() -> pl.DataFrame:
+    made: pl.DataFrame = plan(ik.load(DATA).records).pl()
+    return made
+
+
+@pytest.fixture(scope="module")
+def sample_set(sample_plan: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample") / "set"
+    write_batches(sample_plan, folder, as_of=DAY)
+    return folder
+
+
+# Who stands where
+
+
+def test_every_candidate_stands_in_one_batch_and_nobody_else(sample_plan: pl.DataFrame, sample_set: Path) -> None:
+    files = sorted(sample_set.glob("batch_*.csv"))
+    assert [path.name for path in files] == [
+        "batch_01_resend_now.csv", "batch_02_resend_now.csv", "batch_03_resend_as_reseller.csv",
+    ]  # fmt: skip
+    written = [name for path in files for name in csv(path)["Account Name"]]
+    chosen = sample_plan.filter(pl.col("decision").is_in(RESENDS)).sort("rank")
+    assert written == chosen["account_name"].to_list()
+    assert len(set(written)) == len(written) == 118
+
+
+def test_the_work_lists_hold_what_waits_for_each_hand(sample_plan: pl.DataFrame, sample_set: Path) -> None:
+    counts = dict(sample_plan.group_by("decision").len().iter_rows())
+    for who, decision in lists.WORKLISTS.items():
+        assert csv(sample_set / f"worklist_{who}.csv").height == counts[decision]
+
+
+def test_a_work_list_goes_by_reason_and_then_the_oldest_first(sample_set: Path) -> None:
+    found = csv(sample_set / "worklist_customer.csv").select("Why", pl.col("Age (days)").cast(pl.Int64))
+    groups = [key for key, _ in itertools.groupby(found["Why"])]
+    assert len(groups) == len(set(groups)) > 1
+    for (_,), group in found.group_by("Why"):
+        assert group["Age (days)"].is_sorted(descending=True)
+
+
+def test_both_formats_hold_the_same(sample_set: Path) -> None:
+    for path in sample_set.glob("*.csv"):
+        other = xlsx(path.with_suffix(".xlsx"))
+        assert other.columns == csv(path).columns
+        assert other["Account Name"].to_list() == csv(path)["Account Name"].to_list()
+
+
+def test_what_was_written_is_counted(sample_plan: pl.DataFrame, tmp_path: Path) -> None:
+    written = write_batches(sample_plan, tmp_path / "set", as_of=DAY, formats=["xlsx"])
+    assert (written.customers, written.batches) == (118, 3)
+    assert written.worklists == {"customer": 136, "customer_service": 18, "review": 38}
+    assert written.rows["batch_03_resend_as_reseller.xlsx"] == 5
+    assert sorted(path.name for path in written.paths) == names(tmp_path / "set")
+    assert written.paths[0].name == PAGE
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(99, [99]), (100, [100]), (101, [100, 1])])
+def test_a_batch_holds_a_hundred_at_most(tmp_path: Path, count: int, sizes: list[int]) -> None:
+    written = write(expired(count), tmp_path / "set", formats=["csv"])
+    assert list(written.rows.values()) == sizes
+
+
+def test_batches_are_numbered_so_that_they_sort(tmp_path: Path) -> None:
+    rules = ResendRules(batch_size=1)
+    written = write(expired(100), tmp_path / "set", rules=rules, formats=["csv"])
+    assert next(iter(written.rows)) == "batch_001_resend_now.csv"
+    assert list(written.rows) == sorted(written.rows)
+    assert written.batches == 100
+
+
+def test_the_three_engines_give_the_same_files(engine: Engine, tmp_path: Path) -> None:
+    frame = records(
+        {"account_name": "late"},
+        failed("overdue_payment"),
+        failed("system_busy"),
+        failed("referral_not_in_contract"),
+        {"account_name": "other", "status": "not_pre_registered"},
+    )
+    write_batches(engine(plan(frame)), tmp_path / "set", as_of=DAY, formats=["csv"])
+    assert [csv(path)["Account Name"].to_list() for path in sorted((tmp_path / "set").glob("*.csv"))] == [
+        ["late"], ["referral_not_in_contract"], ["overdue_payment"], ["system_busy"], ["other"],
+    ]  # fmt: skip
+    batch = csv(tmp_path / "set" / "batch_01_resend_now.csv")
+    assert (batch["Rank"].to_list(), batch["Invitation Time"].to_list()) == (["1"], ["2026-02-01 09:00:00"])
+
+
+def test_without_candidates_there_is_no_batch_and_the_page_says_why(tmp_path: Path) -> None:
+    written = write(records(failed("overdue_payment")), tmp_path / "set")
+    assert names(tmp_path / "set") == [PAGE, "worklist_customer.csv", "worklist_customer.xlsx"]
+    assert (written.customers, written.batches) == (0, 0)
+    page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+    assert "there is no batch file" in page
+    assert "Wait for the customer: 1\n    - 1 - The association failed; the customer has to act first." in page
+
+
+def test_no_records_at_all_give_the_page_alone(tmp_path: Path) -> None:
+    write(records(), tmp_path / "set")
+    assert names(tmp_path / "set") == [PAGE]
+
+
+# What stands in a row
+
+
+def test_a_batch_has_what_is_needed_to_find_the_customer_and_click(sample_set: Path) -> None:
+    assert csv(sample_set / "batch_01_resend_now.csv").columns == [
+        "Rank", "Account Name", "Customer Full Name", "Customer Name", "Email", "Custom Tag", "Account Manager",
+        "Country/Region", "Invitation Method", "Association Type", "Status", "Attempts", "Invitation Time", "Decision",
+        "Why", "Next Step", "Chance",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", columns.NEEDED)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_header_means_another_column_when_it_is_read_again(name: str, language: Any) -> None:
+    meant = schema.canonical_name(columns.header(name, language))
+    assert meant in (name, None)
+
+
+def test_headers_and_values_are_in_the_chosen_language(tmp_path: Path) -> None:
+    write(expired(1), tmp_path / "set", language="zh", formats=["csv"])
+    batch = csv(tmp_path / "set" / "batch_01_resend_now.csv")
+    assert batch.columns[:2] == ["排序", "客户账号"]
+    assert batch.select("邀请方式", "状态", "决定", "成功率").row(0) == ("邮件", "已失效", "立即重发", "无历史数据")
+
+
+def test_a_chance_is_a_percentage_or_says_that_there_is_no_history(sample_set: Path, tmp_path: Path) -> None:
+    told = csv(sample_set / "batch_01_resend_now.csv")["Chance"]
+    assert told.str.contains(r"^\d{1,3}%$").all()
+    write(expired(1), tmp_path / "set", formats=["csv"])
+    assert csv(tmp_path / "set" / "batch_01_resend_now.csv")["Chance"].to_list() == ["no history"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_list_can_be_loaded_again(sample_plan: pl.DataFrame, tmp_path: Path, language: Any) -> None:
+    write_batches(sample_plan, tmp_path / "set", as_of=DAY, language=language)
+    chosen = sample_plan.filter(batch=1).sort("rank")
+    same = ["account_name", "customer_full_name", "email", "custom_tag", "country", "invitation_method",
+            "association_type", "status", "invited_at"]  # fmt: skip
+    for kind in ("csv", "xlsx"):
+        loaded = ik.load(tmp_path / "set" / f"batch_01_resend_now.{kind}")
+        assert loaded.summary.rejects == 0
+        assert loaded.records.pl().sort("source_row").select(same).equals(chosen.select(same))
+        assert not loaded.summary.unknown_messages
+    for path in (tmp_path / "set").glob("worklist_*.csv"):
+        assert ik.load(path).summary.rejects == 0
+
+
+def test_what_only_a_whole_set_knows_stays_out(sample_set: Path) -> None:
+    for path in sample_set.glob("*.csv"):
+        assert not {"Mobile Number", "Remarks", "Customer ID"} & set(csv(path).columns)
+
+
+def test_a_csv_opens_as_utf_8_in_excel(sample_set: Path) -> None:
+    for path in sample_set.glob("*.csv"):
+        assert path.read_bytes().startswith('\ufeff"'.encode())
+
+
+# Cells that a spreadsheet might run
+
+
+@pytest.mark.parametrize("payload", FORMULAS)
+def test_no_cell_of_a_csv_is_run(tmp_path: Path, payload: str) -> None:
+    rows = [dict.fromkeys(TEXTS, payload), failed("Strange.", **dict.fromkeys(TEXTS, payload + "2"))]
+    write(records(*rows, failed(payload, account_name="b")), tmp_path / "set", formats=["csv"])
+    for path in (tmp_path / "set").glob("*.csv"):
+        cells = [cell for column in csv(path).iter_columns() for cell in column.drop_nulls()]
+        assert [cell for cell in cells if cell.startswith(FORMULA_STARTS)] == []
+        assert f"'{payload}" in path.read_text("utf-8-sig")
+
+
+@pytest.mark.parametrize("payload", FORMULAS[:4])
+def test_the_guard_is_gone_when_a_csv_is_loaded_again(tmp_path: Path, payload: str) -> None:
+    write(records(dict.fromkeys(TEXTS, payload)), tmp_path / "set", formats=["csv"])
+    row = ik.load(tmp_path / "set" / "batch_01_resend_now.csv").records.pl().row(0, named=True)
+    assert [row[name] for name in TEXTS] == [payload] * len(TEXTS)
+
+
+@pytest.mark.parametrize("payload", [*FORMULAS, "{=1+1}", "https://example.com", "mailto:a@example.com", "007", "1e5"])
+def test_an_xlsx_holds_texts_as_texts(tmp_path: Path, payload: str) -> None:
+    write(records(dict.fromkeys(TEXTS, payload)), tmp_path / "set", formats=["xlsx"])
+    path = tmp_path / "set" / "batch_01_resend_now.xlsx"
+    found = pl.read_excel(path)
+    assert [found[schema.label(name)].to_list() for name in TEXTS] == [[payload]] * len(TEXTS)
+    sheet = sheet_xml(path)
+    assert "<f>" not in sheet
+    assert "<hyperlink" not in sheet
+
+
+def test_numbers_and_times_of_an_xlsx_can_be_reckoned_with(sample_set: Path) -> None:
+    found = pl.read_excel(sample_set / "batch_01_resend_now.xlsx")
+    assert [str(found[name].dtype) for name in ("Rank", "Attempts")] == ["Int64", "Int64"]
+    assert isinstance(found["Invitation Time"].dtype, pl.Datetime)
+    assert found["Rank"].to_list() == list(range(1, 101))
+
+
+def sheet_xml(path: Path) -> str:
+    with zipfile.ZipFile(path) as book:
+        return book.read("xl/worksheets/sheet1.xml").decode()
+
+
+def test_an_xlsx_is_ready_to_work_in(sample_set: Path) -> None:
+    sheet = sheet_xml(sample_set / "batch_01_resend_now.xlsx")
+    assert '<pane xSplit="2" ySplit="1"' in sheet
+    assert '<autoFilter ref="A1:Q101"/>' in sheet
+    assert 'numberStoredAsText="1"' in sheet
+    widths = [float(width) for width in re.findall(r'<col [^>]*width="([\d.]+)"', sheet)]
+    assert 8 < min(widths) < max(widths) < 46
+    with zipfile.ZipFile(sample_set / "batch_01_resend_now.xlsx") as book:
+        assert 'wrapText="1"' in book.read("xl/styles.xml").decode()
+
+
+def test_a_row_is_as_high_as_its_longest_text_needs(tmp_path: Path) -> None:
+    names = [
+        "GmbH",
+        "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft mbH",
+        "有限公司" * 30,
+    ]
+    frame = records(*({"account_name": f"a{n}", "customer_full_name": name} for n, name in enumerate(names)))
+    write(frame, tmp_path / "set", formats=["xlsx"])
+    path = tmp_path / "set" / "batch_01_resend_now.xlsx"
+    heights = dict(re.findall(r'<row r="(\d+)"[^>]*? ht="([\d.]+)"', sheet_xml(path)))
+    assert heights == {"1": "33", "3": "30", "4": "90"}
+    assert xlsx(path)["Customer Full Name"].to_list() == names
+
+
+@pytest.mark.parametrize("rows", [3, sheets._SMALL + 1])
+def test_a_long_list_is_written_like_a_short_one(tmp_path: Path, rows: int) -> None:
+    frame = records(*(failed("overdue_payment", account_name=f"a{n}") for n in range(rows)))
+    write(frame, tmp_path / "set", formats=["xlsx"])
+    found = xlsx(tmp_path / "set" / "worklist_customer.xlsx")
+    assert sorted(found["Account Name"]) == sorted(f"a{n}" for n in range(rows))
+    assert found["Reminder, English"].str.starts_with("Subject: ").all()
+
+
+def test_a_text_too_long_for_excel_is_refused_whole(tmp_path: Path) -> None:
+    frame = records({"account_name": "a", "customer_full_name": "Secret" * 6000})
+    with pytest.raises(OutputError, match="A customer_full_name in 'batch_01_resend_now' is longer") as caught:
+        write(frame, tmp_path / "set")
+    assert "Secret" not in str(caught.value)
+    assert names(tmp_path) == []
+    write(frame, tmp_path / "set", formats=["csv"])
+
+
+def test_more_rows_than_a_sheet_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "XLSX_ROWS", 4)
+    with pytest.raises(OutputError, match="has 5 rows; an Excel sheet holds 4"):
+        write(expired(5), tmp_path / "set")
+    assert names(tmp_path) == []
+
+
+# Letters
+
+
+LETTERS = [(who, language, code, letter) for who in ("customer", "customer_service") for language in ("en", "zh")
+           for code, letter in letters.read_letters(who, language).items()]  # fmt: skip
+each_letter = pytest.mark.parametrize(
+    ("who", "language", "code", "letter"), LETTERS, ids=["-".join(one[:3]) for one in LETTERS]
+)
+
+
+def test_every_failure_that_waits_for_somebody_has_its_letter() -> None:
+    by_rule = {"after_customer_acts": "customer", "after_support": "customer_service"}
+    needed = {(by_rule[f.resend_rule], f.code) for f in read_catalogue().failures if f.resend_rule in by_rule}
+    reasons = {("customer", code) for code, r in read_reasons().items() if r.decision == "wait_for_customer"}
+    needed |= reasons - {("customer", "customer_must_act")} | {(who, "other") for who in by_rule.values()}
+    for language in ("en", "zh"):
+        there = [(row["to"], row["code"]) for row in letters.words()["letter"]]
+        assert len(there) == len(set(there))
+        assert set(there) == needed == {(who, code) for who, told, code, _ in LETTERS if told == language}
+
+
+@each_letter
+def test_a_letter_is_short_and_names_only_what_it_may(
+    who: str, language: str, code: str, letter: letters.Letter
+) -> None:
+    assert letter.subject
+    assert "\n" not in letter.subject + letter.subject.strip()
+    assert not re.search(r"[{}]", letter.subject)
+    slots = set(re.findall(r"\{(.*?)\}", letter.body))
+    assert slots <= set(letters.PLACEHOLDERS.get(code, letters.PLACEHOLDERS["customer"]))
+    assert {"customer", "manager"} <= slots
+    assert len(re.findall(r"[{}]", letter.body)) == 2 * len(re.findall(r"\{\w+\}", letter.body))
+    paragraphs = letter.body.split("\n\n")
+    said = re.sub(r'"[^"]*"|“[^”]*”', "", paragraphs[1]).replace("{reason}", "。").replace("{advice}", "。")
+    sentences = re.findall(r"[.](?:\s|$)|[。！]|\.$", said) if language == "en" else re.findall("。", said)
+    assert 3 <= len(sentences) <= 6, (who, sentences)
+
+
+@each_letter
+def test_a_letter_says_that_another_invitation_follows(
+    who: str, language: str, code: str, letter: letters.Letter
+) -> None:
+    assert re.search(r"invite you again|new invitation|再次向您发送邀请|重新发送邀请", letter.body), (
+        who,
+        language,
+        code,
+    )
+
+
+OPERATIONS = {
+    "submit a service ticket": "service ticket",
+    "contact the customer service": "customer service",
+    "top up": "top up",
+    "settle": "settle",
+    "unsubscribe": "unsubscribe",
+    "member account": "member account",
+    "submit a request for association": "request for the association",
+}
+
+
+@pytest.mark.parametrize("code", [f.code for f in read_catalogue().failures if f.resend_rule == "after_customer_acts"])
+def test_a_reminder_asks_for_all_that_the_portal_suggests(code: str) -> None:
+    failure = read_catalogue().by_code(code)
+    assert failure is not None
+    suggested = (failure.suggested_operation("en") or "").lower()
+    body = letters.read_letters("customer", "en")[code].body.lower()
+    asked = [words for said, words in OPERATIONS.items() if said in suggested]
+    assert asked
+    assert [words for words in asked if words not in body] == []
+
+
+def letter_of(folder: Path, row: dict[str, Any], who: str = "customer", **how: Any) -> tuple[str, str]:
+    made = plan(records(row), **how)
+    write_batches(made, folder, as_of=DAY, formats=["csv"])
+    english, chinese = csv(folder / f"worklist_{who}.csv").select(pl.nth(-2, -1)).row(0)
+    return english, chinese
+
+
+def test_a_reminder_is_ready_to_send(tmp_path: Path) -> None:
+    row = failed("overdue_payment", customer_name="Ann Lee", account_manager="mgr.li")
+    english, chinese = letter_of(tmp_path / "set", row)
+    assert english.startswith(
+        "Subject: Your Huawei Cloud invitation: please settle a payment first\n\nDear Ann Lee,\n\n"
+    )
+    assert "Please tell your account manager (mgr.li) when this is done" in english
+    assert chinese.startswith("主题：关于您的华为云邀请：请先结清欠款\n\n尊敬的Ann Lee：\n\n")
+    assert "请联系您的客户经理（mgr.li）。" in chinese
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "L***e", "李＊", "•••", "●"])
+def test_a_letter_to_somebody_without_a_name_is_neutral(tmp_path: Path, nothing: str | None) -> None:
+    row = failed("support_plan", account_name="a", customer_name=nothing, account_manager=nothing)
+    english, chinese = letter_of(tmp_path / "set", row)
+    assert "\nDear customer,\n" in english
+    assert "Please tell your account manager when" in english
+    assert "\n尊敬的客户：\n" in chinese
+    assert "请联系您的客户经理。" in chinese
+
+
+def test_a_company_is_addressed_where_no_person_is_known(tmp_path: Path) -> None:
+    row = failed("support_plan", customer_name="L***e", customer_full_name="Acme GmbH")
+    assert "\nDear Acme GmbH,\n" in letter_of(tmp_path / "set", row)[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["{manager}", "{0}", "{{x}}", "%s $1 \\1", 'An"n', "O'Neill", "Ann\nLee", "Ann\r\nLee", "عبد الله",
+     "\u202eAnn\u202c", "<script>alert(1)</script>", "=1+1", "İ🙂"],
+)  # fmt: skip
+def test_a_name_comes_through_letter_for_letter(tmp_path: Path, name: str) -> None:
+    row = failed("overdue_payment", customer_name=name, account_manager=name)
+    for kind, read in (("csv", csv), ("xlsx", xlsx)):
+        folder = tmp_path / kind
+        write(records(row), folder, formats=[kind])
+        english, chinese = read(folder / f"worklist_customer.{kind}").select(pl.nth(-2, -1)).row(0)
+        meant = name.replace("\r\n", "\n") if kind == "xlsx" else name
+        english, chinese = (text.replace("\r\n", "\n") if kind == "xlsx" else text for text in (english, chinese))
+        assert f"\nDear {meant},\n" in english
+        assert f"your account manager ({meant})" in english
+        assert f"\n尊敬的{meant}：\n" in chinese
+
+
+@pytest.mark.parametrize("method", ["link", "qr_code", "campaign"])
+def test_an_open_link_has_its_own_reminder(tmp_path: Path, method: str) -> None:
+    row = {"account_name": "a", "status": "invited", "invitation_method": method}
+    english, chinese = letter_of(tmp_path / "set", row)
+    assert "it is still valid" in english
+    assert "目前仍然有效" in chinese
+
+
+def test_a_ticket_names_the_customer_and_the_account(tmp_path: Path) -> None:
+    row = failed("system_busy", account_name="acme", customer_full_name="Acme GmbH", account_manager="mgr.li")
+    english, chinese = letter_of(tmp_path / "set", row, "customer_service")
+    assert "invited this customer: Acme GmbH / acme." in english
+    assert MESSAGES["system_busy"] in english
+    assert "Please tell our account manager (mgr.li) when" in english
+    failure = read_catalogue().by_code("system_busy")
+    assert failure is not None
+    assert failure.message_zh is not None
+    assert failure.message_zh in chinese
+
+
+def own_catalogue(folder: Path, code: str, rule: str, advice: str) -> Catalogue:
+    path = folder / "own.toml"
+    text = f"""
+        [[failure]]
+        code = "{code}"
+        message_en = "Own message"
+        cause_en = "A cause of our own."
+        advice_en = "{advice}"
+        who_acts = "customer"
+        resend_rule = "{rule}"
+        """
+    path.write_text(textwrap.dedent(text), "utf-8")
+    return read_catalogue(path)
+
+
+@pytest.mark.parametrize("code", ["our_own", "overdue_payment", "special_contract"])
+@pytest.mark.parametrize(("rule", "who"), [("after_customer_acts", "customer"), ("after_support", "customer_service")])
+def test_a_failure_of_ones_own_gets_its_own_advice(tmp_path: Path, code: str, rule: str, who: str) -> None:
+    known = own_catalogue(tmp_path, code, rule, "Do {manager} this.")
+    english, chinese = letter_of(tmp_path / "set", failed("Own message"), who, catalogue=known)
+    for text in (english, chinese):
+        assert "A cause of our own." in text
+        assert "Do {manager} this." in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_language_of_the_plan_does_not_change_the_letters(tmp_path: Path, language: str) -> None:
+    english, chinese = letter_of(tmp_path / "set", failed("overdue_payment"), language=language)
+    assert "has an overdue payment" in english
+    assert "存在欠费" in chinese
+
+
+# The page to read first
+
+
+def test_the_first_line_says_that_these_are_personal_data_and_for_whom(tmp_path: Path) -> None:
+    for language, words in {"en": ("PERSONAL DATA", "Partner Center"), "zh": ("个人数据", "伙伴中心")}.items():
+        write(expired(1), tmp_path / language, language=language)
+        first = (tmp_path / language / PAGE).read_text("utf-8-sig").splitlines()[0]
+        assert all(word in first for word in words)
+
+
+def test_the_page_says_what_to_click_by_which_rules_and_how_full_the_portal_is(
+    sample_plan: pl.DataFrame, sample_set: Path
+) -> None:
+    page = (sample_set / PAGE).read_text("utf-8-sig")
+    assert "Sales > Leads and Opportunities > Customer Development > History Records" in page
+    assert str(ResendRules()) in page
+    assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 118; batches: 3." in page
+    assert f"today: {count_decisions(sample_plan).open_customers}; the portal allows 100" in page
+    assert "no room" not in page
+    assert "batch_03_resend_as_reseller (.csv .xlsx): 5 - " in page
+    assert "association type Reseller" in page
+    assert page.rstrip().endswith("Delete these files after use.")
+
+
+@pytest.mark.parametrize(("count", "full"), [(99, False), (100, True)])
+def test_the_page_warns_when_the_portal_is_full(tmp_path: Path, count: int, full: bool) -> None:
+    write(expired(count, status="pending_review"), tmp_path / "set")
+    assert ("no room" in (tmp_path / "set" / PAGE).read_text("utf-8-sig")) is full
+
+
+def test_the_page_names_no_customer(tmp_path: Path) -> None:
+    write(records(dict.fromkeys(TEXTS, "Secret"), failed("overdue_payment", account_name="Secret2")), tmp_path / "set")
+    assert "Secret" not in (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_leaves_no_slot_open(tmp_path: Path, language: Any) -> None:
+    for name, frame in {"some": expired(1), "none": records()}.items():
+        write(frame, tmp_path / name, language=language)
+        assert not re.search(r"[{}]", (tmp_path / name / PAGE).read_text("utf-8-sig"))
+
+
+# The folder
+
+
+def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write(expired(1), tmp_path / "set")
+        (tmp_path / "there").mkdir(0o755)
+        write(expired(1), tmp_path / "there")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "set").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "there").stat().st_mode) == 0o755
+    files = [*(tmp_path / "set").iterdir(), *(tmp_path / "there").iterdir()]
+    assert len(files) == 6
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_while_they_are_made_nobody_else_can_look_at_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def spy(one: lists.List, path: Path, moment: dt.datetime) -> None:
+        seen.append((stat.S_IMODE(path.parent.stat().st_mode), path.parent.parent))
+        sheets.write_csv(one, path, moment)
+
+    monkeypatch.setitem(sheets.WRITERS, "csv", spy)
+    write(expired(1), tmp_path / "set", formats=["csv"])
+    assert seen == [(0o700, tmp_path)]
+
+
+def test_an_earlier_run_is_not_written_over_unasked(tmp_path: Path) -> None:
+    write(expired(1), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(OutputError, match="holds 3 files of an earlier run"):
+        write(expired(2), tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_even_a_file_that_this_run_would_not_have_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "batch_07_resend_now.csv").touch()
+    with pytest.raises(OutputError, match=r"such as 'batch_07_resend_now.csv'"):
+        write(expired(1), tmp_path)
+
+
+OTHERS = (
+    "notes.txt", "batch_1_resend_now.csv", "batch_01_resend_now.csv.bak", "my batch_01_resend_now.csv",
+    "batch_01_review.csv", "worklist_mine.xlsx", "batch_01_resend_now.parquet", ".batch_01_resend_now.csv",
+)  # fmt: skip
+
+
+def test_asked_to_it_replaces_its_own_files_and_touches_no_other(tmp_path: Path) -> None:
+    write(records(*({"account_name": f"a{n}"} for n in range(101)), failed("overdue_payment")), tmp_path)
+    for name in OTHERS:
+        (tmp_path / name).write_text("mine", "utf-8")
+    write(expired(1), tmp_path, overwrite=True)
+    assert names(tmp_path) == sorted([*OTHERS, PAGE, "batch_01_resend_now.csv", "batch_01_resend_now.xlsx"])
+    assert {(tmp_path / name).read_text("utf-8") for name in OTHERS} == {"mine"}
+    assert csv(tmp_path / "batch_01_resend_now.csv").height == 1
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "set"
+    outside.write_text("mine", "utf-8")
+    folder.mkdir()
+    (folder / PAGE).symlink_to(outside)
+    write(expired(1), folder, overwrite=True)
+    assert outside.read_text("utf-8") == "mine"
+    assert not (folder / PAGE).is_symlink()
+
+
+def test_a_target_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "set").touch()
+    with pytest.raises(OutputError, match="'set' is no folder"):
+        write(expired(1), tmp_path / "set", overwrite=True)
+    assert names(tmp_path) == ["set"]
+
+
+def test_a_folder_with_the_name_of_a_batch_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "batch_01_resend_now.csv").mkdir()
+    with pytest.raises(OutputError, match=r"'batch_01_resend_now.csv' in .* is a folder"):
+        write(expired(1), tmp_path, overwrite=True)
+    assert names(tmp_path) == ["batch_01_resend_now.csv"]
+
+
+def test_a_target_without_a_parent_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="does not exist"):
+        write(expired(1), tmp_path / "no" / "set")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a\0b"])
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match="cannot be written: "):
+        write(expired(1), tmp_path / name)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_target_without_the_right_to_write_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    # Root may write everywhere, so the answer of the system is made up.
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    if there:
+        (tmp_path / "set").mkdir()
+    with pytest.raises(OutputError, match="'set' cannot be written to"):
+        write(expired(1), tmp_path / "set")
+    assert list(tmp_path.rglob("*.*")) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder in which nobody can make a file")
+def test_what_the_system_refuses_is_one_clear_error() -> None:
+    with pytest.raises(OutputError, match="The batches cannot be written to 'set'"):
+        write(expired(1), Path("/proc/set"))
+
+
+@contextmanager
+def disk_of(size: int) -> Iterator[None]:
+    """Let no file grow larger, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # xlsxwriter drops its own open file
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize("rows", [100, sheets._SMALL + 1])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, kind: str, rows: int, there: bool) -> None:
+    made = plan(records(*(failed("overdue_payment", account_name=f"a{n}") for n in range(rows))))
+    if there:
+        (tmp_path / "set").mkdir()
+    with disk_of(4096), pytest.raises(OutputError, match="The batches cannot be written to 'set'"):
+        write_batches(made, tmp_path / "set", as_of=DAY, formats=[kind])
+    gc.collect()
+    assert list(tmp_path.rglob("*")) == ([tmp_path / "set"] if there else [])
+
+
+def fail_at(count: int, how: Callable[[], None]) -> Callable[[Path, Path], Path]:
+    rename, calls = Path.rename, itertools.count(1)
+
+    def renamed(self: Path, target: Path) -> Path:
+        if next(calls) == count:
+            how()
+        return rename(self, target)
+
+    return renamed
+
+
+def refuse() -> None:
+    raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize("step", range(1, 9))
+def test_an_error_while_files_are_named_puts_everything_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    write(records({"account_name": "old"}, failed("overdue_payment")), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(before) == 5
+    monkeypatch.setattr(Path, "rename", fail_at(step, refuse))
+    with pytest.raises(OutputError, match="input/output error"):
+        write(expired(1), tmp_path, overwrite=True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_batch as t
+t.Path.rename = t.fail_at(int(sys.argv[2]), lambda: os._exit(9))
+t.write(t.expired(1), Path(sys.argv[3]), overwrite=True, formats=["csv"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", range(1, 6))
+def test_a_crash_while_files_are_named_never_mixes_two_runs(tmp_path: Path, step: int) -> None:
+    write(records({"account_name": "old"}, failed("overdue_payment")), tmp_path, formats=["csv"])
+    arguments = [sys.executable, "-c", CRASH, str(Path(__file__).parent), str(step), str(tmp_path)]
+    ended = subprocess.run(arguments, check=False, capture_output=True, text=True)
+    assert ended.returncode == 9, ended.stderr
+    there = [path for path in tmp_path.iterdir() if place.OURS.fullmatch(path.name)]
+    runs = {name for path in there if path.suffix == ".csv" for name in csv(path)["Account Name"]}
+    assert runs in ({"old", "overdue_payment"}, {"overdue_payment"}, {"a0000"}, set(), {"old"})
+    assert (tmp_path / PAGE).exists() is (runs == {"old", "overdue_payment"} and step == 1)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob(".invitekit_batches.*")} == {0o700}
+
+
+def test_a_new_folder_appears_with_everything_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = []
+    rename = Path.rename
+
+    def spy(self: Path, target: Path) -> Path:
+        moved.append((names(self), target))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", spy)
+    write(expired(1), tmp_path / "set")
+    assert moved == [([PAGE, "batch_01_resend_now.csv", "batch_01_resend_now.xlsx"], tmp_path / "set")]
+    assert names(tmp_path) == ["set"]
+
+
+def test_an_interruption_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sheets.WRITERS, "xlsx", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(expired(1), tmp_path / "set")
+    assert names(tmp_path) == []
+
+
+# What is proved before anything gets its name
+
+
+def refused(made: Any, folder: Path, error: type[Exception], message: str, **how: Any) -> None:
+    with pytest.raises(error, match=message):
+        write_batches(made, folder / "set", as_of=DAY, **how)
+    assert names(folder) == []
+
+
+def test_a_batch_larger_than_the_rules_allow_is_refused(tmp_path: Path) -> None:
+    made = plan(expired(51), ResendRules(batch_size=51))
+    message = "Batch 1 holds 51 customers, more than the 50 of the rules"
+    refused(made, tmp_path, ArgumentError, message, rules=ResendRules(batch_size=50))
+
+
+def test_a_customer_in_two_batches_is_refused(tmp_path: Path) -> None:
+    made = plan(expired(4), ResendRules(batch_size=2)).with_columns(customer_id=pl.lit("account:a"))
+    refused(made, tmp_path, ArgumentError, "A customer stands in two rows to invite again")
+
+
+def test_a_candidate_without_a_batch_is_refused(tmp_path: Path) -> None:
+    for name in ("batch", "rank"):
+        made = plan(expired(2)).with_columns(pl.lit(None, pl.Int64).alias(name))
+        refused(made, tmp_path, ArgumentError, "has no batch")
+
+
+def spoilt(change: Callable[[pl.DataFrame], pl.DataFrame], kind: str) -> Callable[..., None]:
+    writer = sheets.WRITERS[kind]
+
+    def write_spoilt(one: lists.List, path: Path, moment: dt.datetime) -> None:
+        rows = change(one.rows) if one.batch == 1 or one.batch is None else one.rows
+        parts = {name: getattr(one, name) for name in ("name", "who", "headers", "widths", "customers", "batch")}
+        writer(lists.List(rows=rows, lines=pl.repeat(1, rows.height, eager=True), **parts), path, moment)
+
+    return write_spoilt
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize(
+    "change",
+    [lambda rows: rows.head(-1), lambda rows: rows.vstack(rows.head(1)), lambda rows: rows.reverse(),
+     lambda rows: rows.with_columns(decision=pl.lit("Review"))],
+    ids=["a row less", "a row more", "another order", "another decision"],
+)  # fmt: skip
+def test_a_batch_that_holds_other_rows_than_it_should_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, change: Any
+) -> None:
+    made = plan(expired(4), ResendRules(batch_size=2))
+    monkeypatch.setitem(sheets.WRITERS, kind, spoilt(change, kind))
+    refused(made, tmp_path, OutputError, f"'batch_01_resend_now.{kind}' does not hold the rows")
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_work_list_that_lost_a_row_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    made = plan(records(failed("overdue_payment", account_name="a"), failed("overdue_payment", account_name="b")))
+    monkeypatch.setitem(sheets.WRITERS, kind, spoilt(lambda rows: rows.head(-1), kind))
+    refused(made, tmp_path, OutputError, f"'worklist_customer.{kind}' does not hold the rows")
+
+
+def test_another_decision_in_a_batch_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "RESENDS", (*RESENDS, "blocked"))
+    made = plan(records({"account_name": "a"}, failed("special_contract")))
+    made = made.with_columns(pl.col("batch").fill_null(2), pl.col("rank").fill_null(2))
+    refused(made, tmp_path, OutputError, "Batch 2 holds another decision than to resend")
+
+
+def test_batches_that_lack_a_candidate_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = lists.make
+    monkeypatch.setattr(lists, "make", lambda made, language: make(made.head(2), language))
+    refused(plan(expired(3)), tmp_path, OutputError, "The batches hold 2 customers, the plan has 3")
+
+
+def test_proof_reads_the_file_and_not_the_memory(tmp_path: Path) -> None:
+    made = lists.make(plan(expired(2)), "en")
+    sheets.write_csv(made[0], tmp_path / "batch_01_resend_now.csv", dt.datetime(2026, 3, 30))
+    proof.prove(made, tmp_path, ["csv"], ResendRules(), 2)
+    text = (tmp_path / "batch_01_resend_now.csv").read_text("utf-8-sig")
+    (tmp_path / "batch_01_resend_now.csv").write_text(text.replace("\n2,", "\n3,"), "utf-8-sig")
+    with pytest.raises(OutputError):
+        proof.prove(made, tmp_path, ["csv"], ResendRules(), 2)
+
+
+def test_what_is_no_plan_is_refused_with_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"The plan lacks .*reason.*pass what plan_resends"):
+        lists.make(expired(1), "en")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("wrong", [{"language": "de"}, {"formats": []}, {"formats": ["pdf"]}, {"formats": "csv"}])
+def test_an_argument_that_means_nothing_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    refused(plan(expired(1)), tmp_path, ArgumentError, next(iter(wrong)), **wrong)
+
+
+def test_nothing_is_asked_of_a_plan_whose_target_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "set").touch()
+    with pytest.raises(OutputError, match="is no folder"):
+        write_batches(None, tmp_path / "set", as_of=DAY)
