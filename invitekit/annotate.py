@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit import schema
 from invitekit.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, Catalogue, Failure, read_catalogue
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.moments import as_utc, days_between, literal
+from invitekit.moments import as_utc, days_between, literal, without_zone
 
 Frame = TypeVar("Frame")
 Language = Literal["en", "zh"]
@@ -22,6 +22,15 @@ _KEY = "_ik_key"
 _NO_MESSAGE = "\ue000no message"
 """The key of a failed record without a message; no message begins with a private character."""
 _NEEDED = ("status", "failure_message", "invitation_method", "invited_at", "expires_at", "associated_at")
+_INVISIBLE = "\u200b\u2060\ufeff"
+"""Signs that show nothing and are no white space."""
+_TYPES: dict[schema.Kind, Any] = {
+    "text": nw.String(),
+    "code": nw.String(),
+    "time": nw.Datetime("us"),
+    "integer": nw.Int64(),
+    "number": nw.Float64(),
+}
 
 
 def annotate(
@@ -34,12 +43,13 @@ def annotate(
     """Add to each record its failure's cause and advice, its effective status and its ages.
 
     Each distinct message is classified once and joined; nothing is guessed. A failed record
-    without a message gets the code ``not_given``, one whose message is in no catalogue
-    ``unknown``. A message on a record that became associated is history and is not classified.
+    without a message, or with an empty one, gets the code ``not_given``, one whose message is in
+    no catalogue ``unknown``. A message on a record that became associated is history and is not classified.
 
     Args:
         records: A frame of any engine (Polars, DuckDB relation, PySpark, ...) with the columns of
-            ``schema.RECORD`` as ``load`` gives them; times are UTC without an offset.
+            ``schema.RECORD`` as ``load`` gives them. Times without a zone are UTC; times with one
+            become UTC without an offset, whatever zone the engine's session is in.
         as_of: The moment that ages and expiry are measured at; a date means its midnight UTC,
             a time without an offset is UTC. Now, when it is left out.
         catalogue: The failures known; else the built-in ones.
@@ -52,8 +62,8 @@ def annotate(
         days_to_associate``. ``age_days`` counts whole days from the invitation to ``as_of``.
 
     Raises:
-        SchemaError: A column that is needed is missing.
-        ArgumentError: ``language`` or ``as_of`` means nothing.
+        SchemaError: A column that is needed is missing, stands twice or holds something else.
+        ArgumentError: ``records`` is no frame; ``language`` or ``as_of`` means nothing.
 
     Example:
         >>> import polars as pl
@@ -66,9 +76,9 @@ def annotate(
     if language not in ("en", "zh"):
         raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
     moment = as_utc(as_of)
-    frame: Any = nw.from_native(cast("Any", records))
+    frame = _frame(records)
     _require(frame.collect_schema().names())
-    frame = frame.drop([c.name for c in schema.ANNOTATED], strict=False)
+    frame = _typed(frame.drop([c.name for c in schema.ANNOTATED], strict=False))
     frame = _with_failures(frame, catalogue or read_catalogue(), language)
     engine = frame.implementation
     annotated = frame.with_columns(
@@ -77,6 +87,17 @@ def annotate(
         days_to_associate=days_between(nw.col("invited_at"), nw.col("associated_at"), engine),
     )
     return cast("Frame", annotated.to_native())
+
+
+def _frame(records: Any) -> Any:
+    try:
+        return nw.from_native(records)
+    except nw.exceptions.DuplicateError:
+        raise SchemaError("Two columns of the records have one name.", hint="rename or drop one of them.") from None
+    except TypeError:
+        kind = type(records).__name__
+        hint = "pass its records: annotate(loaded.records)." if kind == "Loaded" else "pass load(...).records."
+        raise ArgumentError(f"Records of type {kind} cannot be annotated: it is no frame.", hint=hint) from None
 
 
 def _require(names: list[str]) -> None:
@@ -88,21 +109,64 @@ def _require(names: list[str]) -> None:
         )
 
 
+def _typed(frame: Any) -> Any:
+    """Give each column the type of its kind: times UTC without an offset, columns of nulls typed ones."""
+    found = frame.collect_schema()
+    columns = [c for c in schema.RECORD if c.name in found]
+    zoned = [c.name for c in columns if getattr(found[c.name], "time_zone", None)]
+    odd = [c for c in columns if not _fits(found[c.name], c.kind)]
+    filled = _filled(frame, [c.name for c in odd]) if odd else set()
+    changed = {c.name: nw.lit(None, _TYPES[c.kind]) for c in odd if c.name not in filled}
+    for column in (c for c in odd if c.name in filled):
+        kind = found[column.name]
+        if column.kind == "time" and isinstance(kind, nw.Object | nw.Unknown) and isinstance(frame, nw.DataFrame):
+            zoned.append(column.name)  # pandas: times of Python, or a zone that Narwhals cannot name
+        # What is needed later only is left as it is.
+        elif column.kind == "time" or column.name in _NEEDED:
+            changed[column.name] = _cast(column, kind)
+    frame = without_zone(frame, zoned)
+    return frame.with_columns(**changed) if changed else frame
+
+
+def _fits(found: Any, kind: schema.Kind) -> bool:
+    return isinstance(found, type(_TYPES[kind])) or (kind in ("integer", "number") and found.is_numeric())
+
+
+def _filled(frame: Any, names: list[str]) -> set[str]:
+    """Name the columns that hold anything."""
+    held = frame.select((~nw.col(name).is_null()).any().alias(name) for name in names).lazy().collect("pyarrow")
+    return {name for name in names if held[name].to_list()[0]}
+
+
+def _cast(column: schema.Column, kind: Any) -> Any:
+    """The expression of a column in its own type, if what it holds can mean that."""
+    means = (nw.Date,) if column.kind == "time" else (nw.Categorical, nw.Enum)
+    if not isinstance(kind, means):
+        raise SchemaError(
+            f"{column.name} is of type {kind}, which is no {column.kind}.", hint="pass what load(...) gives."
+        )
+    return nw.col(column.name).cast(_TYPES[column.kind])
+
+
 def _with_failures(frame: Any, catalogue: Catalogue, language: Language) -> Any:
     """Join what each distinct message means; records that are settled or have no message get nulls."""
-    message = nw.col("failure_message")
+    message = nw.col("failure_message").cast(nw.String)
     # Grouped, not unique(): that numbers the rows of each group, five times the work.
     distinct = frame.filter(~message.is_null()).select(message.alias(_KEY)).group_by(_KEY).agg().select(_KEY)
     texts = distinct.lazy().collect("pyarrow")[_KEY].to_list()
     found = {text: failure for text in texts if (failure := catalogue.find(text)) is not None}
+    empty = [text for text in texts if not text.translate(dict.fromkeys(map(ord, _INVISIBLE))).strip()]
     keys = nw.concat([distinct, frame.head(1).select(nw.lit(_NO_MESSAGE).alias(_KEY))])
     classified = keys.with_columns(**_looked_up(found | {_NO_MESSAGE: NOT_GIVEN}, language))
-    return frame.with_columns(_key().alias(_KEY)).join(classified, on=_KEY, how="left").drop(_KEY)
+    return frame.with_columns(_key(empty).alias(_KEY)).join(classified, on=_KEY, how="left").drop(_KEY)
 
 
-def _key() -> Any:
-    """What a record is classified by: its message, or that it failed and has none."""
-    status, message = nw.col("status"), nw.col("failure_message")
+def _key(empty: list[str]) -> Any:
+    """What a record is classified by: its message, or that it failed and has none or an empty one."""
+    # Cast, for Arrow has two kinds of text and joins neither with the other.
+    status, message = nw.col("status"), nw.col("failure_message").cast(nw.String)
+    if empty:
+        message = nw.when(~message.is_in(empty)).then(message)
     missing = (status == "association_failed") & message.is_null()
     open_message = nw.when(status != "associated").then(message)
     return nw.when(missing).then(nw.lit(_NO_MESSAGE)).otherwise(open_message)

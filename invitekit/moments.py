@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, SchemaError
 
 _DAY = 24 * 60 * 60
 
@@ -16,12 +17,15 @@ def as_utc(as_of: dt.datetime | dt.date | None) -> dt.datetime:
     """Give a moment in UTC without an offset; None is now, a date its midnight UTC.
 
     Raises:
-        ArgumentError: It is neither a date nor a time.
+        ArgumentError: It is neither a date nor a time, or lies outside of the years 1 to 9999.
     """
     if as_of is None:
         return dt.datetime.now(dt.UTC).replace(tzinfo=None)
     if isinstance(as_of, dt.datetime):
-        return as_of.astimezone(dt.UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
+        try:
+            return as_of.astimezone(dt.UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
+        except OverflowError:
+            raise ArgumentError("as_of lies outside of the years 1 to 9999 UTC.", hint="give another date.") from None
     if isinstance(as_of, dt.date):
         return dt.datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - naive UTC, like every time here
     raise ArgumentError(f"as_of is a {type(as_of).__name__}.", hint="give a date or a datetime.")
@@ -29,16 +33,51 @@ def as_utc(as_of: dt.datetime | dt.date | None) -> dt.datetime:
 
 def literal(moment: dt.datetime) -> Any:
     """A moment that every engine takes for the same: PySpark shifts a datetime by the machine's own zone."""
-    return nw.lit(f"{moment:%Y-%m-%d %H:%M:%S}").str.to_datetime(format="%Y-%m-%d %H:%M:%S")
+    return nw.lit(moment.isoformat(" ", "seconds")).str.to_datetime(format="%Y-%m-%d %H:%M:%S")
+
+
+def without_zone(frame: Any, names: Iterable[str]) -> Any:
+    """Give columns with a zone as UTC without an offset; else the zone of a session would have its say.
+
+    DuckDB and Spark keep a zone for the session, not for the column: there it is the engine's own
+    SQL that takes it off, whatever the session says.
+
+    Raises:
+        SchemaError: The engine cannot do it.
+    """
+    chosen, engine = list(names), frame.implementation
+    if not chosen:
+        return frame
+    if engine.is_duckdb():
+        utc = ", ".join(f'timezone(\'UTC\', "{name}") as "{name}"' for name in chosen)
+        return nw.from_native(frame.to_native().project(f"* replace ({utc})"))
+    if engine.is_spark_like():
+        return nw.from_native(frame.to_native().selectExpr(*(_spark_utc(n, chosen) for n in frame.columns)))
+    try:
+        # A cast, not convert_time_zone: Narwhals does not know every zone that pandas does.
+        return frame.with_columns(nw.col(*chosen).cast(nw.Datetime("us", "UTC")).dt.replace_time_zone(None))
+    except (NotImplementedError, TypeError, ValueError, nw.exceptions.NarwhalsError):
+        raise SchemaError(
+            f"The times of {', '.join(chosen)} have a zone, which cannot be taken off here.",
+            hint="make them UTC without an offset first.",
+        ) from None
+
+
+def _spark_utc(name: str, zoned: list[str]) -> str:
+    quoted = "`" + name.replace("`", "``") + "`"
+    if name not in zoned:
+        return quoted
+    # Counted from the epoch: a cast to TIMESTAMP_NTZ would give the session's own hour.
+    return f"timestampadd(MICROSECOND, unix_micros({quoted}), timestamp_ntz'1970-01-01 00:00:00') as {quoted}"
 
 
 def days_between(start: Any, end: Any, engine: nw.Implementation) -> Any:
     """The expression of whole days from one time to another, rounded towards the past."""
-    return (_calendar_days if engine.is_spark_like() else _elapsed_days)(start, end)
-
-
-def _elapsed_days(start: Any, end: Any) -> Any:
-    return ((end - start).dt.total_seconds() // _DAY).cast(nw.Int64)
+    if engine.is_spark_like():
+        return _calendar_days(start, end)
+    days = (end - start).dt.total_seconds() // _DAY
+    # A whole number of pandas is never null: there it stays what pandas makes of it.
+    return days if engine.is_pandas_like() else days.cast(nw.Int64)
 
 
 def _calendar_days(start: Any, end: Any) -> Any:

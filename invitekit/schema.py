@@ -44,7 +44,8 @@ class Column:
 COLUMNS = (
     Column(
         "record_id", "text", "Record ID", "记录编号", "identifier",
-        ("ID", "Invitation ID", "Record No.", "No.", "邀请编号", "编号", "序号"),
+        # "No." and "序号" are not among them: they count the rows of one file and mean nothing in the next.
+        ("ID", "Invitation ID", "邀请编号"),
     ),
     Column(
         "customer_full_name", "text", "Customer Full Name", "客户全称", "identifier",

@@ -20,6 +20,7 @@ XLSX_ROWS = 1_048_575
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A cell that starts so is run by a spreadsheet (OWASP, CSV injection)."""
 _SHOWN_WIDTH = 60
+_SHOWN_NAME = 40
 _TOO_LONG = -2
 
 
@@ -41,7 +42,7 @@ def write(
         path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
         overwrite: Replace a file of that name.
         spreadsheet_safe: In CSV, give a text that a spreadsheet would run as a formula a leading
-            apostrophe, which ``load`` takes off again.
+            apostrophe, which ``load`` takes off again. Headers get one in CSV and XLSX.
         finish: Called with the finished file before it gets its name.
 
     Returns:
@@ -84,7 +85,8 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool, sources: Iter
             f"'{target.name}' has no extension that can be written here.",
             hint=f"use one of {' '.join(WRITERS)}.",
         )
-    if any(target.exists() and target.samefile(source) for source in sources):
+    _refuse_impossible(target)
+    if any(_is_same(target, source) for source in sources):
         raise OutputError(f"'{target.name}' is a source of this very run.", hint="name another file.")
     if not target.parent.is_dir():
         raise OutputError(f"The folder of '{target.name}' does not exist.", hint="create it first.")
@@ -97,9 +99,29 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool, sources: Iter
     return target
 
 
+def _is_same(target: Path, source: Path) -> bool:
+    try:
+        return target.samefile(source)
+    except (OSError, ValueError):
+        return False  # one of them does not exist; who reads it will say so
+
+
+def _refuse_impossible(target: Path) -> None:
+    """Refuse a name that no file can have here: too long, say."""
+    try:
+        target.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "it is no name of a file").lower()
+        shown = target.name if len(target.name) <= _SHOWN_NAME else f"{target.name[:_SHOWN_NAME]}..."
+        raise OutputError(f"'{shown}' cannot be written: {reason}.", hint="name another file.") from None
+
+
 @contextlib.contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    folder = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    # Cut, for a name may be as long as names can be already.
+    folder = tempfile.mkdtemp(prefix=f".{target.name[:_SHOWN_NAME]}.", suffix=".part", dir=target.parent)
     try:
         yield Path(folder) / target.name
     finally:
@@ -129,15 +151,34 @@ def _write_csv(records: duckdb.DuckDBPyRelation, part: Path) -> None:
 
 
 def _safe(records: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """Put an apostrophe before every text that a spreadsheet would run."""
+    """Put an apostrophe before every text that a spreadsheet would run, headers included."""
+    names = safe_headers(records.columns)
     starts = ", ".join(f"chr({ord(sign)})" for sign in FORMULA_STARTS)
     columns = []
-    for name, kind in zip(records.columns, records.types, strict=True):
-        quoted = '"' + name.replace('"', '""') + '"'
+    for name, header, kind in zip(records.columns, names, records.types, strict=True):
+        cell = quoted = _quoted(name)
         if str(kind) == "VARCHAR":
-            quoted = f"case when {quoted}[1] in ({starts}) then '''' || {quoted} else {quoted} end as {quoted}"
-        columns.append(quoted)
+            cell = f"case when {quoted}[1] in ({starts}) then '''' || {quoted} else {quoted} end"
+        columns.append(f"{cell} as {_quoted(header)}")
     return records.project(", ".join(columns))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def safe_headers(names: Iterable[str]) -> list[str]:
+    """Give headers with an apostrophe before each one that a spreadsheet would run, all of them different."""
+    found = list(names)
+    taken = {name.casefold() for name in found}
+    for position, name in enumerate(found):
+        if name.startswith(FORMULA_STARTS):
+            safe = f"'{name}"
+            while safe.casefold() in taken:
+                safe = f"'{safe}"
+            taken.add(safe.casefold())
+            found[position] = safe
+    return found
 
 
 def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
@@ -162,7 +203,8 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
         sheet.freeze_panes(1, 0)
         for position, name in enumerate(names):
             sheet.set_column(position, position, min(max(len(name) + 2, 12), _SHOWN_WIDTH))
-        sheet.write_row(0, 0, names, book.add_format({"bold": True}))
+        # A cell is marked as text, but a header is what people copy: other programs may run it.
+        sheet.write_row(0, 0, safe_headers(names), book.add_format({"bold": True}))
         for number, cells in enumerate(_rows(records), start=1):
             for position, cell in enumerate(cells):
                 if cell is not None and sheet.write(number, position, cell) == _TOO_LONG:

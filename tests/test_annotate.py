@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import narwhals.stable.v2 as nw
+import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -65,6 +68,14 @@ def test_spelling_habits_do_not_matter_and_other_words_do(engine: Any) -> None:
 def test_a_failure_without_a_message_says_so(engine: Any) -> None:
     found = annotated(engine, record(status="association_failed"), record(status="invited"))
     assert [row["failure_code"] for row in found] == ["not_given", None]
+
+
+@pytest.mark.parametrize("message", ["", "   ", "\t\n", "\u00a0\u3000", "\ufeff"])
+def test_an_empty_message_is_none(engine: Any, message: str) -> None:
+    failed, invited = record(status="association_failed"), record(status="invited")
+    found = annotated(engine, failed | {"failure_message": message}, invited | {"failure_message": message}, failed)
+    assert [row["failure_code"] for row in found] == ["not_given", None, "not_given"]
+    assert found[0]["failure_message"] == message
 
 
 def test_a_message_of_an_associated_record_is_history(engine: Any) -> None:
@@ -159,6 +170,11 @@ def test_nothing_else_changes_and_no_row_is_lost(engine: Any) -> None:
     assert found.columns == [*records().columns, *(c.name for c in schema.ANNOTATED)]
 
 
+def test_the_first_and_the_last_day_are_moments_too(engine: Any) -> None:
+    for day, status in ((dt.date(1, 1, 1), "invited"), (dt.date(9999, 12, 31), "expired")):
+        assert annotated(engine, record(), as_of=day)[0]["effective_status"] == status
+
+
 def test_no_records_are_no_error(engine: Any) -> None:
     assert annotated(engine) == []
 
@@ -166,6 +182,130 @@ def test_no_records_are_no_error(engine: Any) -> None:
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(SchemaError, match="lack expires_at"):
         ik.annotate(records(record()).drop("expires_at"))
+
+
+NOTHING = [name for name in records().columns if name not in ("record_id", "status", "invited_at")]
+FRAMES: dict[str, Callable[[pl.DataFrame], Any]] = {
+    "polars": lambda frame: frame,
+    "lazy": lambda frame: frame.lazy(),
+    "pandas": lambda frame: frame.to_pandas(),
+    "pandas that knows objects only": lambda frame: pd.DataFrame(frame.to_dicts(), columns=frame.columns),
+    "pandas as it reads empty cells": lambda frame: frame.to_pandas().assign(**dict.fromkeys(NOTHING, float("nan"))),
+    "arrow": lambda frame: frame.to_arrow(),
+    "duckdb": lambda frame: duckdb.connect().from_arrow(frame.to_arrow()),
+}
+
+
+FORETOLD = pytest.mark.filterwarnings("ignore:In a future version, the keys of `groups`")
+"""What pandas says of Narwhals."""
+
+
+@FORETOLD
+@pytest.mark.parametrize("native", FRAMES.values(), ids=FRAMES.keys())
+@pytest.mark.parametrize("kind", [pl.Null, pl.String], ids=str)
+def test_the_columns_that_are_lacking_may_be_added_as_nulls(native: Callable[[pl.DataFrame], Any], kind: Any) -> None:
+    frame = records(record(status="association_failed", invited_at=AS_OF - WEEK)).drop(NOTHING)
+    given = native(frame.with_columns(pl.lit(None, kind).alias(name) for name in NOTHING))
+    result = nw.from_native(ik.annotate(given, as_of=AS_OF)).lazy().collect("polars")
+    assert result.select("failure_code", "effective_status", "age_days").rows() == [
+        ("not_given", "association_failed", 7)
+    ]
+    assert {result.schema[name] for name in ("expires_at", "associated_at")} == {nw.Datetime("us")}
+
+
+@pytest.mark.spark
+def test_spark_takes_added_nulls_too(spark: Any) -> None:
+    columns = ", ".join(f"null as {name}" for name in NOTHING)
+    given = spark.sql(
+        f"select 'association_failed' as status, timestamp_ntz'2026-03-23 12:00:00' as invited_at, {columns}"
+    )
+    found = ik.annotate(given, as_of=AS_OF).select("failure_code", "age_days", "days_to_associate").collect()
+    assert [tuple(row) for row in found] == [("not_given", 7, None)]
+
+
+def test_a_plan_can_be_made_of_added_nulls() -> None:
+    needed = [c.name for c in schema.RECORD if c.name not in records().columns]
+    frame = records(record()).with_columns(pl.lit(None).alias(name) for name in needed)
+    planned = ik.plan_resends(ik.annotate(frame, as_of=AS_OF), as_of=AS_OF)
+    assert planned["decision"].to_list() == ["resend_now"]
+
+
+@pytest.mark.parametrize("kind", [pl.Categorical(), pl.Enum(["invited"])], ids=str)
+def test_words_may_be_categories_and_times_may_be_dates(kind: Any) -> None:
+    frame = records(record(invited_at=dt.datetime(2026, 3, 1))).cast({"status": kind, "invited_at": pl.Date})
+    found = ik.annotate(frame, as_of=AS_OF)
+    assert found.select("effective_status", "age_days", "invited_at").row(0) == ("expired", 29, dt.datetime(2026, 3, 1))
+
+
+def test_a_column_of_something_else_is_named_and_not_shown() -> None:
+    frame = records(record()).with_columns(invited_at=pl.lit("secret@example.com"))
+    with pytest.raises(SchemaError, match=r"^invited_at is of type String, which is no time. Hint: "):
+        ik.annotate(frame)
+
+
+def test_what_is_no_frame_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"type str .*Hint: pass load"):
+        ik.annotate("data.csv")
+    loaded = ik.load(pl.DataFrame({"Account": ["a"], "Status": ["Invited"]}))
+    with pytest.raises(ArgumentError, match=r"type Loaded .*Hint: pass its records: annotate\(loaded.records\)"):
+        ik.annotate(loaded)
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    frame = records(record()).to_pandas()
+    with pytest.raises(SchemaError, match="Two columns"):
+        ik.annotate(pd.concat([frame, frame[["status"]]], axis=1))
+
+
+# --- zones
+
+HERE = "America/New_York"
+"""Where the session of a test is; its clocks go back at 2025-11-02 06:00 UTC."""
+MOMENTS = [dt.datetime(2026, 1, 1), dt.datetime(2025, 11, 2, 5, 30), dt.datetime(2025, 11, 2, 6, 30, 0, 1), None]
+
+
+def _duckdb_there(frame: pl.DataFrame) -> Any:
+    connection = duckdb.connect()
+    connection.execute(f"set TimeZone = '{HERE}'")
+    return connection.from_arrow(frame.to_arrow())
+
+
+THERE: dict[str, Callable[[pl.DataFrame], Any]] = FRAMES | {"duckdb": _duckdb_there}
+
+
+def at_midnight() -> pl.DataFrame:
+    rows = records(*[record(record_id=f"k{i}", invited_at=at) for i, at in enumerate(MOMENTS)])
+    times = pl.col("invited_at", "expires_at", "associated_at").dt.replace_time_zone("UTC").dt.convert_time_zone(HERE)
+    return rows.with_columns(times)
+
+
+def assert_a_week(native: Any) -> None:
+    result = ik.annotate(native, as_of=dt.date(2026, 1, 8))
+    found = nw.from_native(result).lazy().collect("polars").sort("record_id")
+    assert found["invited_at"].to_list() == MOMENTS
+    assert found["age_days"].to_list() == [7, 66, 66, None]
+    assert found["effective_status"].to_list() == ["expired"] * 3 + ["invited"]
+    kinds = dict(nw.from_native(result).collect_schema())
+    assert {kinds[name] for name in ("invited_at", "expires_at", "associated_at")} == {nw.Datetime("us")}
+
+
+@FORETOLD
+@pytest.mark.parametrize("name", ["polars", "lazy", "pandas", "pandas that knows objects only", "arrow", "duckdb"])
+def test_times_with_a_zone_become_utc_without_one(name: str) -> None:
+    assert_a_week(THERE[name](at_midnight()))
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", HERE])
+def test_a_timestamp_of_spark_is_the_same_in_a_session_of_any_zone(spark: Any, zone: str) -> None:
+    before = spark.conf.get("spark.sql.session.timeZone")
+    spark.conf.set("spark.sql.session.timeZone", zone)
+    try:
+        native = spark.createDataFrame(at_midnight().with_columns(pl.lit("x").alias("an extra")).to_arrow())
+        assert dict(native.dtypes)["invited_at"] == "timestamp"
+        assert_a_week(native)
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", before)
 
 
 def test_a_language_that_is_none_is_refused() -> None:
@@ -177,4 +317,6 @@ def test_a_moment_is_utc_whatever_it_is_given_as() -> None:
     east = dt.timezone(dt.timedelta(hours=8))
     assert as_utc(dt.date(2026, 3, 30)) == dt.datetime(2026, 3, 30)
     assert as_utc(dt.datetime(2026, 3, 30, 8, tzinfo=east)) == dt.datetime(2026, 3, 30)
+    with pytest.raises(ArgumentError, match="years 1 to 9999"):
+        as_utc(dt.datetime(1, 1, 1, tzinfo=east))
     assert abs(as_utc(None) - dt.datetime.now(dt.UTC).replace(tzinfo=None)) < dt.timedelta(minutes=1)

@@ -673,6 +673,23 @@ def test_a_summary_shows_no_raw_text_however_it_is_printed(tmp_path: Path) -> No
     assert "ann@example.com" not in repr(loaded.summary) + repr(loaded.summary.unknown_messages) + repr(loaded)
 
 
+def test_one_header_cannot_be_two_columns(tmp_path: Path) -> None:
+    path = write(tmp_path, "Account,State\nann,Invited\n")
+    with pytest.raises(SchemaError, match="maps status and custom_tag to 'State'"):
+        ik.load(path, columns={"status": "State", "custom_tag": "state"})
+
+
+def test_a_disarmed_header_is_read_back(tmp_path: Path) -> None:
+    loaded = ik.load(write(tmp_path, "'=SUM(A1),Account,Status\n7,ann,Invited\n"))
+    assert "=SUM(A1)" in loaded.records.columns
+
+
+def test_a_name_that_is_too_long_for_any_file_is_one_clear_error(tmp_path: Path) -> None:
+    for name in ("x" * 300 + ".csv", "\0.csv"):
+        with pytest.raises(SourceError):
+            ik.load(tmp_path / name)
+
+
 FAILED = "Account,Status\nann,Association failed\nbea,Association failed\n"
 
 

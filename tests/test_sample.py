@@ -7,6 +7,7 @@ import functools
 import hashlib
 import re
 import shlex
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,32 @@ def test_the_data_folder_is_what_its_readme_says(tmp_path: Path, words: list[str
             assert pl.read_excel(path).equals(pl.read_excel(place / path.name))
 
 
+def ignored(names: list[str]) -> set[str]:
+    """Ask git which of these files it would not let into a commit."""
+    words = ["git", "check-ignore", "--no-index", "--stdin"]
+    asked = subprocess.run(words, input="\n".join(names), cwd=DATA.parent, capture_output=True, text=True, check=False)
+    assert asked.returncode in (0, 1), asked.stderr
+    return set(asked.stdout.split())
+
+
+def test_git_takes_the_made_up_files_and_nothing_else_of_the_data_folder() -> None:
+    listed = subprocess.run(["git", "ls-files", "data"], cwd=DATA.parent, capture_output=True, text=True, check=True)
+    committed = listed.stdout.split()
+    assert len(committed) == 7
+    partners = [
+        "data/zh/real.csv",
+        "data/zh/history_records_2026-03-30.csv",
+        "data/zh/more/history_records_2026-03-30.xlsx",
+        "data/masked/export.xlsx",
+        "data/masked/history_records_2026-03-31.csv",
+        "data/history_records_2026-03-31.csv",
+        "data/history_records_2026-03-09.csv.bak",
+        "data/export.csv",
+        "data/new/history_records_2026-03-30.csv",
+    ]
+    assert ignored(committed + partners) == set(partners)
+
+
 # --- what is written where
 
 
@@ -197,6 +224,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "too dirty": ({"dirty": 1.5}, "from 0 to 1"),
     "unknown format": ({"format": "doc"}, "csv, xlsx, parquet"),
     "unknown language": ({"language": "de"}, "en or zh"),
+    "more weeks than there are": ({"weeks": 200_000}, "use 1 to 1361: the first one is 2000-03-01"),
+    "weeks beyond any calendar": ({"weeks": 10**30}, "use 1 to"),
+    "weeks before any loader's time": ({"weeks": 2, "as_of": dt.date(2000, 3, 7)}, "use 1 to 1:"),
+    "a day before any loader's time": ({"as_of": dt.date(1998, 1, 1)}, "from 2000-03-01 to 2099-12-24"),
+    "a day too early by one": ({"weeks": 1, "as_of": dt.date(2000, 2, 29)}, "from 2000-03-01"),
+    "a day too late by one": ({"weeks": 1, "as_of": dt.date(2099, 12, 25)}, "to 2099-12-24"),
     "unknown encoding": ({"encoding": "latin-1"}, "utf-8, utf-8-sig, utf-16, gb18030"),
 }
 
@@ -511,6 +544,8 @@ def test_by_default_one_row_in_200_is_untidy_and_none_in_parquet(tmp_path: Path)
         ({"rows": 1500, "masked": True}, 3),
         ({"rows": 1500, "format": "xlsx"}, 1),
         ({"rows": 1500, "format": "parquet", "dirty": 0.01}, 1),
+        ({"rows": 1500, "weeks": 1, "as_of": dt.date(2000, 3, 1)}, 3),
+        ({"rows": 1500, "weeks": 2, "as_of": dt.date(2099, 12, 24)}, 3),
         ({"rows": 999}, 0),
     ],
     ids=str,

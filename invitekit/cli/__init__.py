@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
 
 import typer
 
@@ -26,27 +32,70 @@ app.command("lab")(commands.lab)
 app.command("app")(commands.app)
 
 _TRACEBACK = "INVITEKIT_TRACEBACK"
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+class _Stopped(BaseException):
+    """A signal asked us to end: whatever is under way cleans up behind itself."""
 
 
 def main() -> None:
-    """Run the command line: exit 0 done, 1 refused or failed with one line on stderr, 2 wrong usage."""
+    """Run the command line: exit 0 done, 1 refused or failed with one line on stderr, 2 wrong usage.
+
+    A signal that asks us to end (Ctrl-C, SIGTERM, SIGHUP) is 128 and its number.
+    """
+    with _signals_raised() as caught:
+        try:
+            app()
+        except (_Stopped, Exception) as error:
+            # DuckDB makes an error of its own of what a signal raises.
+            if caught:
+                name = signal.Signals(caught[0]).name
+                _fail(f"stopped by {name}; nothing was left half written.", code=128 + caught[0])
+            _explain(error)
+            raise
+
+
+@contextlib.contextmanager
+def _signals_raised() -> Iterator[list[int]]:
+    """Make an exception of the first signal that asks us to end, and list it; later ones change nothing.
+
+    Signals that are ignored, as under nohup, stay ignored.
+    """
+    caught: list[int] = []
+    before = {}
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+        if len(caught) == 1 or number == signal.SIGINT:
+            raise _Stopped
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)):
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                before[number] = signal.signal(number, stop)
     try:
-        app()
-    except InvitekitError as error:
+        yield caught
+    finally:
+        # Once stopped, cleaning up at exit is not to be cut short either.
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if caught else handler)
+
+
+def _explain(error: BaseException) -> None:
+    """Say in one line what went wrong, and exit; only return when its traceback is asked for."""
+    if isinstance(error, InvitekitError):
         _fail(str(error))
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was left half written.", code=130)
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError):
         # The reader of our output (head, less) left: no message, no second error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception as error:
-        if os.environ.get(_TRACEBACK):
-            raise
-        kind = type(error).__name__
-        _fail(f"a defect of invitekit ({kind}). Hint: {_TRACEBACK}=1 shows where; it may show data too.")
+    if os.environ.get(_TRACEBACK):
+        return
+    kind = type(error).__name__
+    _fail(f"a defect of invitekit ({kind}). Hint: {_TRACEBACK}=1 shows where; it may show data too.")
 
 
-def _fail(message: str, code: int = 1) -> None:
+def _fail(message: str, code: int = 1) -> NoReturn:
     sys.stderr.write(f"invitekit: {message}\n")
     sys.exit(code)

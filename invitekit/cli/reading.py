@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -59,13 +59,21 @@ class Reading:
         with say.progress() as tick:
             return load(self.sources, progress=tick, **how)
 
-    def check_output(self, output: Path | None, *, overwrite: bool) -> None:
-        """Refuse an output that cannot be written, before anything is read."""
+    def check_output(self, output: Path | None, *, overwrite: bool, inputs: Iterable[Path | None] = ()) -> None:
+        """Refuse an output that cannot be written, or that is read by this very run, before anything is read.
+
+        Args:
+            output: Where to write, if anywhere.
+            overwrite: Whether a file of that name may be replaced.
+            inputs: Files that the command reads besides the sources, messages and catalogues.
+        """
         from invitekit.load.source import find_sources
         from invitekit.write import check_target
 
         if output is not None:
-            check_target(output, overwrite=overwrite, sources=[s.path for s in find_sources(self.sources)])
+            others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
+            read = [*(source.path for source in find_sources(self.sources)), *others]
+            check_target(output, overwrite=overwrite, sources=read)
 
 
 def reads(command: Callable[..., None]) -> Callable[..., None]:

@@ -11,6 +11,8 @@ from invitekit.errors import SchemaError
 
 IN_FILE = " (in file)"
 _INTERNAL = "_ik_"
+_DISARMED = re.compile(r"^'(?=[=+\-@])")
+"""What a spreadsheet-safe file puts before a header that would run as a formula."""
 _DUCKDBS = ("rowid",)
 """Names that DuckDB gives a meaning of its own."""
 _PRIVATE = re.compile(r"@|\d{5,}")
@@ -86,6 +88,11 @@ def check_choice(columns: Mapping[str, str], files: Iterable[Headers]) -> None:
     known = [c.name for c in schema.RECORD if c.name not in schema.DERIVED]
     every = list(files)
     for name, header in columns.items():
+        same = [other for other in columns if schema.header_key(columns[other]) == schema.header_key(header)]
+        if len(same) > 1:
+            raise SchemaError(
+                f"columns= maps {' and '.join(same)} to '{header}'.", hint="map one header to one column."
+            )
         if name not in known:
             raise SchemaError(f"columns= names '{name}', which is no column.", hint=f"known: {', '.join(known)}.")
         if not any(schema.header_key(header) in map(schema.header_key, h.found) for h in every):
@@ -114,7 +121,7 @@ def _extras(found: Sequence[str], canonical: Mapping[int, str], *, own_file: boo
     for position, header in enumerate(found):
         if position in canonical:
             continue
-        base = header.replace("\0", "").strip() or f"column {position + 1}"
+        base = _DISARMED.sub("", header.replace("\0", "").strip()) or f"column {position + 1}"
         folded = base.casefold()
         if (folded in taken and folded in schema.BY_NAME) or folded.startswith(_INTERNAL) or folded in _DUCKDBS:
             base += IN_FILE

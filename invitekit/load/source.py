@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import glob
 import os
 import re
@@ -89,6 +90,12 @@ def find_sources(given: Iterable[str | os.PathLike[str]]) -> list[Source]:
 
 
 def _expand(path: Path) -> list[Path]:
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        # What is missing may be a pattern; a name that no file can have is none.
+        if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
+            raise SourceError("The name of a source is none that a file can have.", hint="check it.") from None
     if path.is_dir():
         found = sorted(p for p in path.iterdir() if p.is_file() and _is_ours(p))
         if not found:

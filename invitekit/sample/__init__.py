@@ -12,14 +12,18 @@ from pathlib import Path
 import duckdb
 
 from invitekit.errors import ArgumentError, OutputError
+from invitekit.load.times import EARLIEST, LATEST
 from invitekit.sample.cells import COLUMNS, planted, query
-from invitekit.sample.story import Snapshot
+from invitekit.sample.story import BEFORE, Snapshot
 from invitekit.write import write
 
 FORMATS = {"csv": 0.005, "xlsx": 0.005, "parquet": 0.0}
 """Each format with its usual share of untidy rows."""
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "gb18030")
 AS_OF = dt.date(2026, 3, 30)
+FIRST_DAY = dt.date(EARLIEST, 1, 1) + dt.timedelta(days=BEFORE)
+LAST_DAY = dt.date(LATEST, 1, 1) - dt.timedelta(days=8)
+"""The days that snapshots may have: what was sent before and what expires after is still a time to a loader."""
 FIRST_SHARE = 0.7
 """The first file's size relative to the last one's: a partner's list grows week by week."""
 WITH_UNREADABLE = 1000
@@ -63,7 +67,7 @@ def write_sample(
         seed: Another number gives another set of people.
         format: ``csv``, ``xlsx`` or ``parquet``; the last two hold typed times.
         language: Of headers, words and messages: ``en`` or ``zh``.
-        weeks: Files, one a week, the last on ``as_of``.
+        weeks: Files, one a week, the last on ``as_of``; all between 2000-03-01 and 2099-12-24.
         masked: Mask names, mobiles and emails as the portal does; account names stay.
         dirty: Share of rows with an untidy cell: stray spaces, full-width digits, other forms of
             times, unknown words; and of 1,000 rows as many as 400 times that stand twice. By default
@@ -78,10 +82,11 @@ def write_sample(
         ``Sample(paths, rows, unreadable_rows)``: what a loader should find and refuse.
 
     Raises:
-        ArgumentError: A number, format, language or encoding that means nothing.
+        ArgumentError: A number, format, language or encoding that means nothing, or days out of reach.
         OutputError: A file exists already or cannot be written.
     """
     _check(rows, format, language, weeks, dirty, encoding)
+    _check_days(weeks, as_of)
     share = FORMATS[format] if dirty is None else dirty
     place = _make(Path(directory))
     days = [as_of - dt.timedelta(weeks=weeks - 1 - i) for i in range(weeks)]
@@ -125,6 +130,15 @@ def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None,
     for holds, problem, hint in rules:
         if not holds:
             raise ArgumentError(problem, hint=hint)
+
+
+def _check_days(weeks: int, as_of: dt.date) -> None:
+    """Refuse days whose times a loader would not take: an invitation has its years."""
+    if not FIRST_DAY <= as_of <= LAST_DAY:
+        raise ArgumentError(f"as_of is {as_of}.", hint=f"use a day from {FIRST_DAY} to {LAST_DAY}.")
+    most = (as_of - FIRST_DAY).days // 7 + 1
+    if weeks > most:
+        raise ArgumentError(f"weeks is {weeks}.", hint=f"use 1 to {most}: the first one is {FIRST_DAY} or later.")
 
 
 def _sizes(rows: int, weeks: int) -> list[int]:
