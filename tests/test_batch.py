@@ -34,6 +34,8 @@ from invitekit.write import FORMULA_STARTS
 if TYPE_CHECKING:
     from tests.conftest import Engine
 
+pytestmark = pytest.mark.slow  # each writes and reads back a set of files
+
 DATA = Path(__file__).resolve().parent.parent / "data"
 DAY = dt.date(2026, 3, 30)
 LONG_AGO = dt.datetime(2026, 2, 1, 9, 0)

@@ -51,14 +51,13 @@ def plan(
     batches = write_batches(planned, batch_dir, **how) if batch_dir else None
     found = count_decisions(planned)
     if as_json:
-        files = {"batch_files": batches.rows} if batches else {}
-        say.json_line(say.summary_json(loaded.summary) | _json(found, chosen) | say.output_json(output) | files)
-        return
+        files = say.output_json(output) | ({"batch_files": batches.rows} if batches else {})
+        return say.json_line(say.summary_json(loaded.summary) | _json(found, chosen) | files)
     say.personal(batch_dir)
     say.headline(loaded.summary)
     say.decisions(found, chosen, words)
     say.batches(batches)
-    say.written(output, "The decisions")
+    return say.written(output, "The decisions")
 
 
 def _json(found: Decisions, rules: ResendRules) -> dict[str, Any]:
