@@ -727,3 +727,30 @@ def test_a_second_file_that_cannot_help_is_one_clear_error(
 def test_a_codec_that_is_none_of_text_is_refused(tmp_path: Path, encoding: str) -> None:
     with pytest.raises(ArgumentError, match="is no text encoding"):
         ik.load(write(tmp_path, text_of(ROW)), encoding=encoding)
+
+
+# ---- what a second look found ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", ["+14:01", "+14:30", "-12:30", "-13:00", "-14:00"])
+@pytest.mark.parametrize("form", ["2026-03-01T09:00:00{}", "2026/3/1 9:00 {}"])
+def test_offsets_end_at_12_hours_west_and_14_east(tmp_path: Path, form: str, offset: str) -> None:
+    cells_in = [form.format(o) for o in (offset, "+14:00", "-12:00")]
+    loaded = of_one_column(tmp_path, *cells_in)
+    found = records(loaded).sort("source_row")["invited_at"].to_list()
+    assert found == [dt.datetime(2026, 2, 28, 19), dt.datetime(2026, 3, 1, 21)]
+    assert loaded.rejects.pl()["source_row"].to_list() == [2]
+
+
+@pytest.mark.parametrize("cell", ["0001-01-01T00:00+08:00", "9999-12-31 23:00-08:00", "9999-12-31 23:00", "0001-01-01"])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/New_York"])
+def test_a_time_at_the_end_of_the_calendar_is_refused(tmp_path: Path, cell: str, zone: str) -> None:
+    loaded = ik.load(write(tmp_path, text_of([*ROW[:5], cell, ""])), time_zone=zone)
+    assert loaded.rejects.pl()["column"].to_list() == ["invited_at"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["\u200e2026/03/01", "\u200e2026\u200e/03\u200e/01\u200f", "2026-03-01\u200d", "2026-03-01\xad"]
+)
+def test_marks_of_direction_and_joiners_are_no_part_of_a_time(tmp_path: Path, cell: str) -> None:
+    assert records(of_one_column(tmp_path, cell))["invited_at"].to_list() == [dt.datetime(2026, 3, 1)]

@@ -7,7 +7,7 @@ import re
 from invitekit import schema
 from invitekit.load.sql import lit
 from invitekit.load.text import WHITE
-from invitekit.load.times import EARLIEST, LATEST
+from invitekit.load.times import EARLIEST, LATEST, OFFSET
 
 NULL_LIKE = (
     "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "NaT",
@@ -78,9 +78,7 @@ def time(form: str | None, zone: str, raw: str) -> str:
         return "null::timestamp"
     parsed = f"try_strptime({raw}, {lit(form)})"
     if form.endswith("%z"):
-        # DuckDB also takes offsets that no place has.
-        known = f"regexp_matches({raw}, '[+-](0[0-9]|1[0-4]):?[0-5][0-9]$')"
-        return f"case when {known} then ik_in_range({parsed}::timestamp) end"
+        return f"case when regexp_matches({raw}, {lit(f'{OFFSET}$')}) then ik_in_range({parsed}::timestamp) end"
     if form.endswith("Z") or zone == "UTC":
         return f"ik_in_range({parsed})"
     return f"ik_in_range(timezone({lit(zone)}, {parsed})::timestamp)"

@@ -50,8 +50,10 @@ SLASHED: dict[Order, dict[str, str]] = {
 EARLIEST, LATEST = 2000, 2100
 """Years that an invitation can have [assumed]; outside of them a cell is no time but a slip."""
 
-MOST_OFFSET = dt.timedelta(hours=14)
-"""The largest offset from UTC that any place has."""
+MOST_WEST, MOST_EAST = dt.timedelta(hours=-12), dt.timedelta(hours=14)
+"""The offsets from UTC that places have lie between these two."""
+OFFSET = "([+](0[0-9]|1[0-3]):?[0-5][0-9]|[+]14:?00|-(0[0-9]|1[01]):?[0-5][0-9]|-12:?00)"
+"""The same as a pattern, for DuckDB: it also takes offsets that no place has."""
 
 _CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?)?"
 _OFFSET = r"\s*(?:(Z|z|UTC|GMT)|(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})?)?"
@@ -63,7 +65,11 @@ EPOCH_1900 = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - naive UTC, like every t
 EPOCH_1904 = dt.datetime(1904, 1, 1)  # noqa: DTZ001 - as above
 """Day 0 of a workbook's serials: old workbooks of a Mac count from 1904."""
 _CHINESE = str.maketrans({"年": "-", "月": "-", "日": " ", "号": " ", "时": ":", "分": ":", "秒": " "})
-_INVISIBLE = str.maketrans(dict.fromkeys("\0\u200b\u2060\ufeff", " "))
+_INVISIBLE = str.maketrans(
+    dict.fromkeys("\0\u200b\u2060\ufeff", " ")
+    | dict.fromkeys("\xad\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "")
+)
+"""Spaces that nobody sees; and marks of direction and joiners, which some systems put before each part of a date."""
 _EVIDENCE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}", re.ASCII)
 
 
@@ -176,14 +182,16 @@ def _assemble(date: tuple[str, str, str], rest: list[str | None], form: str, zon
         value = dt.datetime(year, month, day, clock, int(minute or 0), int(second or 0), micro)  # noqa: DTZ001
     except ValueError:
         return None
+    if not dt.MINYEAR < year < dt.MAXYEAR:  # an offset may lead out of what Python can count
+        return None
     form += _clock_form(hour, second, fraction, half)
     if utc is None and sign is None:
         return _in_range(_to_utc(value, zone), form, has_offset=False)
     shift = dt.timedelta(hours=int(offset_hours or 0), minutes=int(offset_minutes or 0))
-    if shift > MOST_OFFSET or int(offset_minutes or 0) >= 60:
+    shift = -shift if sign == "-" else shift
+    if not MOST_WEST <= shift <= MOST_EAST or int(offset_minutes or 0) >= 60:
         return None
-    value = value + shift if sign == "-" else value - shift
-    return _in_range(value, form + ("Z" if utc else "+08:00"), has_offset=True)
+    return _in_range(value - shift, form + ("Z" if utc else "+08:00"), has_offset=True)
 
 
 def _hour(hour: int, half: str | None) -> int:
@@ -211,11 +219,8 @@ def _from_serial(serial: float, zone: ZoneInfo, epoch: dt.datetime) -> ReadTime 
 
 
 def _to_utc(value: dt.datetime, zone: ZoneInfo) -> dt.datetime:
-    try:
-        # Of an hour that comes twice, the later one: what DuckDB takes, too.
-        return value.replace(tzinfo=zone, fold=1).astimezone(dt.UTC).replace(tzinfo=None)
-    except OverflowError:
-        return value
+    # Of an hour that comes twice, the later one: what DuckDB takes, too.
+    return value.replace(tzinfo=zone, fold=1).astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def _in_range(value: dt.datetime, form: str, *, has_offset: bool) -> ReadTime | None:
