@@ -7,6 +7,7 @@ import io
 import json
 import tempfile
 import traceback
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -650,7 +651,7 @@ def test_what_lies_in_a_folder_and_is_not_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     summary = ik.load(tmp_path).summary
     assert summary.passed_over == ("old.xls", "packed.csv.gz", "sub/")
-    assert "Not read, of the folders given: old.xls, packed.csv.gz, sub/." in str(summary)
+    assert "Not read: old.xls, packed.csv.gz, sub/." in str(summary)
     assert ik.load(tmp_path / "history.csv").summary.passed_over == ()
 
 
@@ -754,3 +755,38 @@ def test_a_time_at_the_end_of_the_calendar_is_refused(tmp_path: Path, cell: str,
 )
 def test_marks_of_direction_and_joiners_are_no_part_of_a_time(tmp_path: Path, cell: str) -> None:
     assert records(of_one_column(tmp_path, cell))["invited_at"].to_list() == [dt.datetime(2026, 3, 1)]
+
+
+def book_of(path: Path, **sheets: list[list[str]]) -> Path:
+    with xlsxwriter.Workbook(path) as book:
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            for number, cells_in in enumerate(rows):
+                sheet.write_row(number, 0, cells_in)
+    return path
+
+
+def test_a_sheet_that_is_not_read_is_said(tmp_path: Path) -> None:
+    people = [["Account", "Status"], ["a", "Invited"]]
+    path = book_of(
+        tmp_path / "b.xlsx",
+        Pivot=[["Status", "Count"], ["Invited", "1"]],
+        People=people,
+        Contacts=[["Account", "Email"], ["a", "a@example.com"]],
+        Blank=[],
+    )
+    loaded = ik.load(path)
+    assert records(loaded).select("account_name", "source_file").rows() == [("a", "b.xlsx")]
+    assert loaded.summary.passed_over == ("b.xlsx [Pivot]", "b.xlsx [Contacts]")
+    assert "Not read: b.xlsx [Pivot], b.xlsx [Contacts]." in str(loaded.summary)
+    assert ik.load(book_of(tmp_path / "c.xlsx", People=people)).summary.passed_over == ()
+
+
+@pytest.mark.parametrize("settings_", ["date1904='1'", 'date1904="on"'])
+def test_a_workbook_says_in_several_ways_that_it_counts_from_1904(tmp_path: Path, settings_: str) -> None:
+    plain = book_of(tmp_path / "p.xlsx", A=[["Account", "Status", "Sent At"], ["a", "Invited", "44620.5"]])
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(tmp_path / "q.xlsx", "w") as new:
+        for item in old.namelist():
+            content = old.read(item).replace(b"<workbookPr ", f"<workbookPr {settings_} ".encode())
+            new.writestr(item, content)
+    assert records(ik.load(tmp_path / "q.xlsx"))["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 12)]

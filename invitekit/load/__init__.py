@@ -113,7 +113,8 @@ def load(
     )
     wishes = Wishes(dict(columns or {}), encoding)
     records, rejects, summary = read(open_all(sources, wishes), wishes, plan)
-    return Loaded(records, rejects, replace(summary, passed_over=tuple(passed_over(as_paths(sources)))))
+    left = (*summary.passed_over, *passed_over(as_paths(sources)))
+    return Loaded(records, rejects, replace(summary, passed_over=left))
 
 
 def _as_time(at: dt.datetime | dt.date | None) -> dt.datetime | None:

@@ -149,6 +149,7 @@ def _read(
         reject_reasons=counts.reject_reasons(con),
         failed_without_message=counts.failed_without_message(con),
         messages=found,
+        passed_over=tuple(name for i in intakes for name in i.table.beside),
     )
     return records, rejects, summary
 

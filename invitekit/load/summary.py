@@ -68,7 +68,7 @@ class Summary:
         reject_reasons: Per column and reason, the count of rejects.
         failed_without_message: Failed records whose file gave no message.
         messages: What became of a second file with messages, if there was one.
-        passed_over: Files and folders of the given folders that were not read.
+        passed_over: Sheets of the given workbooks, files and folders of the given folders that were not read.
     """
 
     files: tuple[FileSummary, ...]
@@ -112,7 +112,7 @@ class Summary:
     def _left(self) -> list[str]:
         names, more = self.passed_over[:5], len(self.passed_over) - 5
         rest = f" and {more} more" if more > 0 else ""
-        return [f"Not read, of the folders given: {', '.join(names)}{rest}."] if names else []
+        return [f"Not read: {', '.join(names)}{rest}."] if names else []
 
     def _refusals(self) -> list[str]:
         ranked = sorted(self.reject_reasons.items(), key=lambda item: -item[1])

@@ -36,6 +36,7 @@ class Table:
         epoch: Day 0 of a workbook's serial dates; None where it is no workbook.
         head: The first rows, where they are known before the scan.
         masks: Signs of a masked value that the source may hold.
+        beside: Sheets of the same workbook that are not read.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Table:
     epoch: dt.datetime | None = None
     white: frozenset[str] = frozenset(text.WHITE)
     masks: frozenset[str] = frozenset(schema.MASK_MARKS)
+    beside: Sequence[str] = ()
     encoding: str | None = None
     delimiter: str | None = None
 

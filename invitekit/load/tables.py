@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 from invitekit.errors import SourceError
 from invitekit.load import text, times
 from invitekit.load.delimited import open_delimited
+from invitekit.load.intake import IDENTIFYING
 from invitekit.load.rows import Number, Refused, Row, as_object, read_json_lines
 from invitekit.load.source import Source
 from invitekit.load.sql import ident, lit_path
@@ -43,28 +45,49 @@ def open_tables(source: Source, wishes: Wishes) -> list[Table]:
 
 
 def open_workbook(source: Source, wishes: Wishes) -> list[Table]:
-    """Open every sheet of a workbook that has the required column."""
-    found: list[tuple[int, str, pa.Table, int]] = []
+    """Open every sheet of a workbook that has the required column and tells records apart."""
+    sheets = _sheets(source, wishes)
+    found = [sheet for sheet in sheets if sheet.score]
+    if not found:
+        raise text.missing(wishes.required, source.name, [])
+    records = [sheet for sheet in found if text.has(wishes.required, sheet.headers, wishes.columns)]
+    # A count by status has the status, too.
+    named = [s for s in records if any(text.has(name, s.headers, wishes.columns) for name in IDENTIFYING)]
+    chosen = named or records or [max(found, key=lambda sheet: sheet.score)]
+    epoch = _epoch(source.path)
+    single = len(chosen) == 1
+    tables = [_sheet_table(source.name if single else s.full_name, s, wishes, epoch) for s in chosen]
+    tables[0].beside = [sheet.full_name for sheet in sheets if sheet not in chosen]
+    return tables
+
+
+@dataclass(frozen=True, eq=False)
+class _Sheet:
+    """A sheet with something in it, and the row with the most known headers: how many, which row, all of it."""
+
+    full_name: str
+    data: pa.Table
+    score: int
+    row: int
+    headers: tuple[str, ...]
+
+
+def _sheets(source: Source, wishes: Wishes) -> list[_Sheet]:
+    sheets = []
     try:
         book = fastexcel.read_excel(source.path)
         for name in book.sheet_names:
             # Rows are skipped only when told so: else empty ones on top would shift the numbers.
-            sheet = pa.table(book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_arrow())
-            score, row = _header_row(sheet, wishes.columns)
-            if score:
-                found.append((score, name, sheet, row))
+            data = pa.table(book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_arrow())
+            if any(column.null_count < len(column) for column in data.columns):
+                score, row = _header_row(data, wishes.columns)
+                sheets.append(_Sheet(f"{source.name} [{name}]", data, score, row, _headers(data, row)))
     except fastexcel.FastExcelError:
         raise SourceError(
             f"'{source.name}' is truncated, damaged or password-protected.",
             hint="open it in Excel, save it again without a password, and try again.",
         ) from None
-    if not found:
-        raise text.missing(wishes.required, source.name, [])
-    records = [sheet for sheet in found if text.has(wishes.required, _headers(*sheet[2:]), wishes.columns)]
-    chosen = records or [max(found, key=lambda sheet: sheet[0])]
-    names = [source.name if len(chosen) == 1 else f"{source.name} [{name}]" for _, name, _, _ in chosen]
-    epoch = _epoch(source.path)
-    return [_sheet_table(n, s, row, wishes, epoch) for n, (_, _, s, row) in zip(names, chosen, strict=True)]
+    return sheets
 
 
 def _epoch(path: Path) -> dt.datetime:
@@ -72,7 +95,7 @@ def _epoch(path: Path) -> dt.datetime:
     with zipfile.ZipFile(path) as book:
         names = [name for name in book.namelist() if name == "xl/workbook.xml"]
         settings = book.read(names[0]) if names else b""
-    return times.EPOCH_1904 if re.search(rb'date1904="(1|true)"', settings) else times.EPOCH_1900
+    return times.EPOCH_1904 if re.search(rb"date1904=[\"'](1|true|on)[\"']", settings) else times.EPOCH_1900
 
 
 def _headers(sheet: pa.Table, header: int) -> tuple[str, ...]:
@@ -87,15 +110,14 @@ def _header_row(sheet: pa.Table, columns: Mapping[str, str]) -> tuple[int, int]:
     return score, -position
 
 
-def _sheet_table(name: str, sheet: pa.Table, header: int, wishes: Wishes, epoch: dt.datetime) -> Table:
-    headers = _headers(sheet, header)
-    text.require(wishes.required, headers, wishes.columns, name)
-    body = sheet.slice(header + 1)
-    numbers = pa.array(range(header + 2, header + 2 + body.num_rows), pa.int64())
-    names = [f"c{i}" for i in range(len(headers))]
+def _sheet_table(name: str, sheet: _Sheet, wishes: Wishes, epoch: dt.datetime) -> Table:
+    text.require(wishes.required, sheet.headers, wishes.columns, name)
+    body = sheet.data.slice(sheet.row + 1)
+    numbers = pa.array(range(sheet.row + 2, sheet.row + 2 + body.num_rows), pa.int64())
+    names = [f"c{i}" for i in range(len(sheet.headers))]
     frame = pa.table([numbers, *body.columns], names=[ROW, *names])
     filled = f"coalesce({', '.join(names)}) is not null"
-    return Table(name, headers, f"(from _ik_source where {filled})", numbered=True, frame=frame, epoch=epoch)
+    return Table(name, sheet.headers, f"(from _ik_source where {filled})", numbered=True, frame=frame, epoch=epoch)
 
 
 # ---- Parquet and frames -------------------------------------------------------------------------
