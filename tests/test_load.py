@@ -790,3 +790,21 @@ def test_a_workbook_says_in_several_ways_that_it_counts_from_1904(tmp_path: Path
             content = old.read(item).replace(b"<workbookPr ", f"<workbookPr {settings_} ".encode())
             new.writestr(item, content)
     assert records(ik.load(tmp_path / "q.xlsx"))["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 12)]
+
+
+def test_bytes_that_are_no_text_are_refused_but_kept_in_an_extra_column() -> None:
+    frame = pl.DataFrame(
+        {"Account": [b"a", b"\xff\x00", b"c"], "Status": ["Invited"] * 3,
+         "Remarks": [b"\xfe", "é".encode(), None],
+         "Hash": [b"\xff", b"\xc3\xa9", None]}
+    )  # fmt: skip
+    loaded = ik.load(frame)
+    assert records(loaded).select("account_name", "remarks", "Hash").rows() == [("c", None, None)]
+    refused = loaded.rejects.pl()
+    assert refused.select("source_row", "column", "reason").rows() == [
+        (1, "remarks", "holds bytes that are no text"),
+        (2, "account_name", "holds bytes that are no text"),
+    ]
+    assert json.loads(refused["content"][0]) == {
+        "account_name": "a", "status": "invited", "remarks": "\\xFE", "Hash": "\\xFF"
+    }  # fmt: skip

@@ -9,6 +9,8 @@ from invitekit.load.intake import CODES, TIMES, Intake, raw_column
 from invitekit.load.sql import ident, lit, rows, run
 from invitekit.load.table import ROW, Table
 
+NO_TEXT = "chr(1114111)"
+"""The SQL for a sign that no text has, before bytes that are none."""
 SAMPLE = 2000
 """Rows that tell the usual texts and forms of a source; the others are settled afterwards."""
 
@@ -61,9 +63,9 @@ def columns(intake: Intake, zone: str) -> tuple[list[str], list[str]]:
 def _cell(intake: Intake, position: int, name: str, zone: str) -> list[tuple[str, str]]:
     raw, kind = f"c{position}", intake.table.column_type(position)
     if name in CODES:
-        return [(name, cells.code(intake.codes.get(name, {}), _as_varchar(intake.table, position)))]
+        return [(name, cells.code(intake.codes.get(name, {}), _as_varchar(intake.table, position, NO_TEXT)))]
     if name not in TIMES:
-        return [(name, cells.text(name, _as_varchar(intake.table, position)))]
+        return [(name, cells.text(name, _as_varchar(intake.table, position, NO_TEXT)))]
     if kind.startswith(("TIMESTAMP", "DATE")):
         local = "TIME ZONE" not in kind and zone != "UTC"
         typed = f"timezone({lit(zone)}, {raw}::timestamp)::timestamp" if local else f"{raw}::timestamp"
@@ -74,7 +76,7 @@ def _cell(intake: Intake, position: int, name: str, zone: str) -> list[tuple[str
     return [(name, parsed), (raw_column(name), f"case when {parsed} is null then {text} end")]
 
 
-def _as_varchar(table: Table, position: int) -> str:
+def _as_varchar(table: Table, position: int, mark: str = "''") -> str:
     kind, raw = table.column_type(position), f"c{position}"
     if kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
         # A mobile that went through a spreadsheet or pandas is a float: 13800001111.0.
@@ -82,5 +84,5 @@ def _as_varchar(table: Table, position: int) -> str:
         nothing = f"isnan({raw}::double)"
         return f"case when {nothing} then null when {whole} then {raw}::bigint::varchar else {raw}::varchar end"
     if kind == "BLOB":
-        return f"coalesce(try(decode({raw})), {raw}::varchar)"
+        return f"coalesce(try(decode({raw})), {mark} || {raw}::varchar)"
     return raw if kind == "VARCHAR" else f"{raw}::varchar"

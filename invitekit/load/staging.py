@@ -69,6 +69,7 @@ def take_in(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> None:
     staged = _count(con) - intake.first_rowid
     intake.rows_read = staged + len(intake.table.refused)
     _refuse_unread(con, intake)
+    _refuse_bytes(con, intake)
 
 
 def _count(con: duckdb.DuckDBPyConnection) -> int:
@@ -157,6 +158,19 @@ def _refuse_unread(con: duckdb.DuckDBPyConnection, intake: Intake) -> None:
         for r in intake.table.refused
     ]
     insert(con, "ik_rejects", refused)
+
+
+def _refuse_bytes(con: duckdb.DuckDBPyConnection, intake: Intake) -> None:
+    """Refuse rows with bytes that are no text where one is needed, and take the mark before them away."""
+    binary = [n for p, n in intake.headers.canonical.items() if intake.table.column_type(p) == "BLOB"]
+    for name in (n for n in binary if n not in TIMES):
+        marked = f"starts_with({name}, {reading.NO_TEXT})"
+        refuse(con, intake, marked, name, "holds bytes that are no text")
+        run(
+            con,
+            f"update ik_staging set {name} = ltrim({name}, {reading.NO_TEXT}) "
+            f"where _ik_file = {intake.number} and {marked}",
+        )
 
 
 def refuse(con: duckdb.DuckDBPyConnection, intake: Intake, condition: str, column: str | None, reason: str) -> int:
