@@ -792,6 +792,22 @@ def test_a_workbook_says_in_several_ways_that_it_counts_from_1904(tmp_path: Path
     assert records(ik.load(tmp_path / "q.xlsx"))["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 12)]
 
 
+def test_a_number_is_read_the_same_from_json_as_from_a_column_of_floats(tmp_path: Path) -> None:
+    shown = {
+        "447700900101.0": "447700900101",
+        "4.47700900101e11": "447700900101",
+        "-0.0": "0",
+        "1e3": "1000",
+        "0.5": "0.5",
+    }
+    rows = [f'{{"Account": "a{i}", "Status": "Invited", "Mobile": {text}}}' for i, text in enumerate(shown)]
+    lines = records(ik.load(write(tmp_path, "\n".join(rows), "a.jsonl"))).sort("source_row")["mobile"].to_list()
+    frame = pl.DataFrame({"Account": ["a"] * 5, "Status": ["Invited"] * 5, "Mobile": list(map(float, shown))})
+    column = records(ik.load(frame)).sort("source_row")["mobile"].to_list()
+    assert lines == column == list(shown.values())
+    assert ik.load(write(tmp_path, rows[0].replace("447700900101.0", "1e999999999"), "b.jsonl")).summary.records == 1
+
+
 def test_bytes_that_are_no_text_are_refused_but_kept_in_an_extra_column() -> None:
     frame = pl.DataFrame(
         {"Account": [b"a", b"\xff\x00", b"c"], "Status": ["Invited"] * 3,

@@ -13,10 +13,13 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 MOST_LINES = 1000
 """Lines that one quoted cell may span; past that its quote counts as unclosed."""
 _LONGEST_CELL = 1 << 30
+_MOST_WHOLE = 10**18
+"""From here on a number with a point stays as it is written."""
 BROKEN = re.compile("[\ud800-\udfff]")
 """What a byte that does not decode, or half a character in JSON, becomes."""
 
@@ -117,7 +120,7 @@ def read_json_lines(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str |
 
 
 class Number(str):
-    """A JSON number with a point, by its own text."""
+    """A JSON number with a point or an exponent, by its own text."""
 
     __slots__ = ()
 
@@ -132,11 +135,19 @@ def as_object(number: int, found: object) -> tuple[int, dict[str, str | None]] |
     return number, cells
 
 
+def _whole(text: str) -> str | None:
+    """Give a whole number without zeros that are not its own: a mobile that was a float is 13800001111.0."""
+    try:
+        number = Decimal(text)
+        whole = number.copy_abs() < _MOST_WHOLE and number == number.to_integral_value()
+    except InvalidOperation:  # an exponent of twenty digits
+        return None
+    return str(int(number)) if whole else None
+
+
 def _as_text(value: object) -> str | None:
     if isinstance(value, Number):
-        whole, _, zeros = value.partition(".")
-        # A mobile that was a float somewhere has zeros that are not its own.
-        return str(value) if zeros.strip("0") else whole
+        return _whole(value) or str(value)
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
