@@ -125,7 +125,7 @@ def test_the_user_says_which_header_counts(tmp_path: Path) -> None:
         (["Email", "E-mail", "Status"], {}, "Two columns mean email: 'Email' (column 1) and 'E-mail' (column 2)"),
         (["Email", "Name"], {}, "holds the status. Found: ['Email', 'Name']"),
         (["Status", "Remarks"], {}, "tells records apart"),
-        (["Email", "Status"], {"mail": "Email"}, "columns= names 'mail'"),
+        (["Email", "Status"], {"mail": "Email"}, "choice of columns names 'mail'"),
         (["Email", "Status"], {"mobile": "Cell"}, "to 'Cell', which no file has"),
     ],
 )
@@ -824,3 +824,20 @@ def test_bytes_that_are_no_text_are_refused_but_kept_in_an_extra_column() -> Non
     assert json.loads(refused["content"][0]) == {
         "account_name": "a", "status": "invited", "remarks": "\\xFE", "Hash": "\\xFF"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("Account,Stand", {}),
+        ("Email,E-mail,Status", {}),
+        ("Account,Status", {"status": "Status", "remarks": "status"}),
+    ],
+)
+def test_a_hint_serves_python_and_the_command_line(tmp_path: Path, header: str, columns: dict[str, str]) -> None:
+    with pytest.raises(SchemaError) as caught:
+        ik.load(write(tmp_path, f"{header}\nx,y,z\n"), columns=columns)
+    problem, hint = str(caught.value).split("Hint: ")
+    assert "columns={'" in hint
+    assert "--column '" in hint
+    assert "columns=" not in problem

@@ -37,6 +37,11 @@ class Headers:
         return next(i for i, column in self.canonical.items() if column == name)
 
 
+def how_to_choose(name: str, header: str) -> str:
+    """Say how to choose the header of a column, in Python and on the command line."""
+    return f"columns={{{name!r}: {header!r}}}, or --column '{name}={header}'"
+
+
 def map_headers(found: Sequence[str], columns: Mapping[str, str] | None = None) -> Headers:
     """Map a file's headers to schema columns; what means nothing to us is an extra column.
 
@@ -91,14 +96,17 @@ def check_choice(columns: Mapping[str, str], files: Iterable[Headers]) -> None:
         same = [other for other in columns if schema.header_key(columns[other]) == schema.header_key(header)]
         if len(same) > 1:
             raise SchemaError(
-                f"columns= maps {' and '.join(same)} to '{header}'.", hint="map one header to one column."
+                f"Your choice of columns maps {' and '.join(same)} to '{header}'.",
+                hint=f"map one header to one column: {how_to_choose(same[0], header)}.",
             )
         if name not in known:
-            raise SchemaError(f"columns= names '{name}', which is no column.", hint=f"known: {', '.join(known)}.")
+            raise SchemaError(
+                f"Your choice of columns names '{name}', which is no column.", hint=f"known: {', '.join(known)}."
+            )
         if not any(schema.header_key(header) in map(schema.header_key, h.found) for h in every):
             shown = show_headers(every[0].found) if every else "nothing"
             raise SchemaError(
-                f"columns= maps {name} to '{header}', which no file has. Found: {shown}.",
+                f"Your choice of columns maps {name} to '{header}', which no file has. Found: {shown}.",
                 hint="use a header as the file spells it.",
             )
 
@@ -109,7 +117,7 @@ def _refuse_second(found: Sequence[str], canonical: Mapping[int, str], position:
         raise SchemaError(
             f"Two columns mean {name}: '{found[first]}' (column {first + 1}) and "
             f"'{found[position]}' (column {position + 1}).",
-            hint=f"say which one counts with columns={{'{name}': '{found[first]}'}}, or remove one.",
+            hint=f"remove one, or say which one counts: {how_to_choose(name, found[first])}.",
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from invitekit import schema
 from invitekit.errors import ArgumentError, SchemaError, SourceError
-from invitekit.load.headers import looks_like_data, show_headers
+from invitekit.load.headers import how_to_choose, looks_like_data, show_headers
 from invitekit.load.source import looks_like_utf16
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -119,7 +119,7 @@ def missing(required: str, name: str, found: Sequence[str]) -> SchemaError:
     what = schema.label(required).lower()
     return SchemaError(
         f"No column of '{name}' holds the {what}. Found: {shown}.",
-        hint=f"say which one does: columns={{'{required}': 'Its header'}}, or --column '{required}=Its header'.",
+        hint=f"say which one does: {how_to_choose(required, 'Its header')}.",
     )
 
 
