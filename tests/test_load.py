@@ -24,6 +24,7 @@ import invitekit as ik
 from invitekit import schema
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
 from invitekit.load import Loaded, cells, delimited, door
+from invitekit.load.encoding import looks_like_utf16
 
 HEADER = ["Customer Full Name", "Account", "Email", "Mobile", "Status", "Invitation Time", "Remarks"]
 ROW = ["Ann Example", "ann", "ann@example.com", "007", "Invited", "2026-03-01 09:00:00", "called"]
@@ -792,6 +793,73 @@ def test_a_workbook_says_in_several_ways_that_it_counts_from_1904(tmp_path: Path
     assert records(ik.load(tmp_path / "q.xlsx"))["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 12)]
 
 
+@pytest.mark.parametrize("header", ["Account,状态", "账号,Status", "Account,Status,备注", '"账号","Status"'])
+def test_a_header_in_gb18030_decides_however_short(tmp_path: Path, header: str) -> None:
+    width = header.count(",") + 1
+    rows = "".join(f"p{i},Associated,x"[: None if width == 3 else -2] + "\n" for i in range(50))
+    summary = ik.load(write(tmp_path, f"{header}\n{rows}".encode("gb18030"))).summary
+    assert (summary.records, summary.files[0].encoding) == (50, "gb18030")
+
+
+CHINESE = "客户账号,状态,客户全称\n示例,已关联,示例科技有限公司\n一一,已邀请,样本开需最贸易公司\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("times_", [1, 9000])
+def test_utf16_without_a_mark_is_known_by_its_separators(
+    tmp_path: Path, encoding: str, named: bool, times_: int
+) -> None:
+    head, body = CHINESE.split("\n", 1)
+    path = write(tmp_path, f"{head}\n{body * times_}".encode(encoding))
+    loaded = ik.load(path, encoding=encoding if named else None)
+    assert (loaded.summary.records, loaded.summary.files[0].encoding) == (2 * times_, encoding)
+    assert set(records(loaded)["status"]) == {"associated", "invited"}
+
+
+@pytest.mark.parametrize("text", ["a", "Ü", "GRÜSSE,ÄÖÜ\n" * 9, "账号,状态\n一,二\n"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_the_shortest_utf16_is_known(text: str, encoding: str) -> None:
+    assert looks_like_utf16(text.encode(encoding)) == encoding
+
+
+@pytest.mark.parametrize(
+    "text", [CHINESE, CHINESE[:8] + "一,二,三\n" * 9, text_of(ROW, ROW), text_of(["Müller Straße", *ROW[1:]])]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "cp1252"])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_cells_padded_with_nul_are_not_utf16(text: str, encoding: str, shift: int) -> None:
+    padded = text.replace(",", "\0,").replace("\n", "\0\n")
+    assert looks_like_utf16(b"x" * shift + padded.encode(encoding, errors="replace")) is None
+
+
+@pytest.mark.parametrize("written", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_can_be_named_with_or_without_a_mark(tmp_path: Path, written: str) -> None:
+    for name, content in (("a.csv", CHINESE), ("b.json", '[{"账号": "a", "状态": "已关联"}]')):
+        loaded = ik.load(write(tmp_path, content.encode(written), name), encoding="utf-16")
+        assert records(loaded)["status"][0] == "associated"
+
+
+def test_a_named_encoding_does_not_make_text_of_what_is_binary(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is binary"):
+        ik.load(write(tmp_path, bytes(range(256)) * 40), encoding="gb18030")
+
+
+def test_json_is_told_apart_by_all_of_it(tmp_path: Path) -> None:
+    plain = '{"Account": "a", "Status": "Invited"}\n'
+    late = (plain * 3000 + '{"Account": "示例公司", "Status": "Invited"}\n' * 1000).encode("gb18030")
+    assert ik.load(write(tmp_path, late, "late.jsonl")).summary.rejects == 0
+    for shift in range(3):
+        long = json.dumps([{"Account": "é" * (40 + shift) + "示例", "Status": "Invited"}] * 2000, ensure_ascii=False)
+        summary = ik.load(write(tmp_path, long, "long.json")).summary
+        assert (summary.records, summary.files[0].encoding) == (2000, None)
+
+
+def test_json_lines_may_begin_with_a_mark_that_the_named_encoding_keeps(tmp_path: Path) -> None:
+    content = "\ufeff" + '{"Account": "a", "Status": "Invited"}\n' * 2
+    assert ik.load(write(tmp_path, content, "a.jsonl"), encoding="utf-8").summary.rejects == 0
+
+
 def test_a_number_is_read_the_same_from_json_as_from_a_column_of_floats(tmp_path: Path) -> None:
     shown = {
         "447700900101.0": "447700900101",
@@ -806,6 +874,20 @@ def test_a_number_is_read_the_same_from_json_as_from_a_column_of_floats(tmp_path
     column = records(ik.load(frame)).sort("source_row")["mobile"].to_list()
     assert lines == column == list(shown.values())
     assert ik.load(write(tmp_path, rows[0].replace("447700900101.0", "1e999999999"), "b.jsonl")).summary.records == 1
+
+
+def test_several_broken_bytes_of_gb18030_cost_their_rows_only(tmp_path: Path) -> None:
+    good = "客户全称,客户账号,状态\n".encode("gb18030") + "示例公司,g,已关联\n".encode("gb18030") * 30
+    bad = "示例".encode("gb18030") + b"\xff\xff\x80,b,\xff\n"
+    summary = ik.load(write(tmp_path, good + bad * 3)).summary
+    assert (summary.records, summary.rejects) == (30, 3)
+
+
+def test_cyrillic_of_one_byte_a_letter_is_not_taken_for_gb18030(tmp_path: Path) -> None:
+    names = ["Анна", "Ольга", "Иван", "Мария", "Пётр", "Елена", "Нина", "Артём", "Юрий", "Дарья", "Олег", "Павел"]
+    content = text_of(*([name, *ROW[1:]] for name in names)).encode("cp1251")
+    with pytest.raises(SourceError, match="neither in UTF-8"):
+        ik.load(write(tmp_path, content))
 
 
 def test_bytes_that_are_no_text_are_refused_but_kept_in_an_extra_column() -> None:

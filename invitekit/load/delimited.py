@@ -8,6 +8,7 @@ from itertools import islice
 
 from invitekit import schema
 from invitekit.load import text
+from invitekit.load.encoding import find_encoding
 from invitekit.load.rows import Refused, Row, read_delimited
 from invitekit.load.source import Source
 from invitekit.load.sql import lit, lit_path
@@ -46,12 +47,10 @@ def open_delimited(source: Source, wishes: Wishes) -> Table:
 
 def _settled(source: Source, layout: text.Layout, wishes: Wishes) -> text.Layout:
     """Decide the encoding again from the whole file: its head may have been plain ASCII."""
-    if wishes.encoding:
+    if wishes.encoding or layout.encoding == "utf-8-sig":
         return layout
     with source.path.open("rb") as file:
-        head = file.read(4)
-        file.seek(0)
-        encoding = text.find_encoding(head, source.name, file)
+        encoding = find_encoding(b"", source.name, file)
     return layout if encoding == layout.encoding else text.find_layout(source.path, replace(wishes, encoding=encoding))
 
 

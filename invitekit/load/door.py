@@ -71,7 +71,11 @@ def open_all(sources: Any, wishes: Wishes) -> list[Opened]:
     """Look at every source before any is read, so that a bad one costs no time."""
     paths = as_paths(sources)
     if paths or (isinstance(sources, list | tuple) and not sources):
-        return [Opened(table, source) for source in find_sources(paths) for table in open_tables(source, wishes)]
+        return [
+            Opened(table, source)
+            for source in find_sources(paths, wishes.encoding)
+            for table in open_tables(source, wishes)
+        ]
     frames = sources if isinstance(sources, list | tuple) else [sources]
     names = ["frame"] if len(frames) == 1 else [f"frame {i}" for i in range(1, len(frames) + 1)]
     return [Opened(frame_table(as_arrow(f), n, wishes), None) for f, n in zip(frames, names, strict=True)]

@@ -108,7 +108,8 @@ def _split(lines: list[str], delimiter: str) -> list[str] | None:
 
 def read_json_lines(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str | None]] | Refused]:
     """Read JSON lines, each as an object with its values as text, or as a refusal."""
-    for number, line in enumerate(lines, start=1):
+    for number, written in enumerate(lines, start=1):
+        line = written.lstrip("\ufeff") if number == 1 else written
         if not line.strip():
             continue
         try:

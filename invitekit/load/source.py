@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from invitekit.errors import SourceError
+from invitekit.load.encoding import checked, looks_like_utf16
 
 FORMATS = {
     ".csv": "csv",
@@ -26,6 +27,7 @@ FORMATS = {
     ".jsonl": "json_lines",
     ".ndjson": "json_lines",
 }
+_TEXTS = ("csv", "json", "json_lines")
 _NOT_OURS = (".manifest.json",)
 _SIGNATURES = {
     b"PAR1": "parquet",
@@ -73,8 +75,12 @@ class Source:
             return None
 
 
-def find_sources(given: Iterable[str | os.PathLike[str]]) -> list[Source]:
+def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None = None) -> list[Source]:
     """List the files behind paths, folders and globs, each once, in the order of their names.
+
+    Args:
+        given: The paths, folders and globs.
+        encoding: Of text files, where the user named it: what is binary is seen in their text, then.
 
     Raises:
         SourceError: Nothing was found, or a file is missing, empty, binary or of an unknown type.
@@ -86,7 +92,7 @@ def find_sources(given: Iterable[str | os.PathLike[str]]) -> list[Source]:
     if not paths:
         raise SourceError("No source was given.", hint="name at least one file, folder or glob.")
     names = _names(list(paths))
-    return [Source(path, _format_of(path), names[path]) for path in paths]
+    return [Source(path, _format_of(path, encoding), names[path]) for path in paths]
 
 
 def _expand(path: Path) -> list[Path]:
@@ -137,7 +143,7 @@ def _names(paths: list[Path]) -> dict[Path, str]:
     return {path: path.name if own[path.name] == 1 else "/".join(path.parts[-depth:]) for path in paths}
 
 
-def _format_of(path: Path) -> str:
+def _format_of(path: Path, encoding: str | None) -> str:
     head = _head(path)
     by_name = FORMATS.get(path.suffix.lower())
     if by_name is None:
@@ -146,11 +152,13 @@ def _format_of(path: Path) -> str:
             hint=f"known types: {' '.join(FORMATS)}.",
         )
     is_what = next((kind for magic, kind in _SIGNATURES.items() if head.startswith(magic)), None)
-    _refuse_misnamed(path, by_name, is_what, head)
+    _refuse_misnamed(path, by_name, is_what)
+    if by_name in _TEXTS and _is_binary(head, encoding):
+        raise SourceError(f"'{path.name}' is binary, not text.", hint="export it again as CSV, XLSX or Parquet.")
     return by_name
 
 
-def _refuse_misnamed(path: Path, by_name: str, is_what: str | None, head: bytes) -> None:
+def _refuse_misnamed(path: Path, by_name: str, is_what: str | None) -> None:
     if is_what == "ole":
         raise SourceError(
             f"'{path.name}' is password-protected or an old .xls workbook.",
@@ -163,8 +171,6 @@ def _refuse_misnamed(path: Path, by_name: str, is_what: str | None, head: bytes)
             f"'{path.name}' is not what its name says: its content is {found}, not {by_name}.",
             hint="rename it to its real type, or unpack or export it again.",
         )
-    if expected is None and _is_binary(head):
-        raise SourceError(f"'{path.name}' is binary, not text.", hint="export it again as CSV, XLSX or Parquet.")
 
 
 def _head(path: Path, size: int = 65536) -> bytes:
@@ -181,22 +187,11 @@ def _head(path: Path, size: int = 65536) -> bytes:
     return head
 
 
-def _is_binary(head: bytes) -> bool:
+def _is_binary(head: bytes, encoding: str | None) -> bool:
+    if encoding is not None:
+        head = head.decode(checked(encoding), errors="replace").encode(errors="replace")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or looks_like_utf16(head):
         return False
     control = (len(head) - len(head.translate(None, _CONTROL))) / len(head)
     # A cell may hold control characters; what is full of them, or of bytes that are no text, is no text.
     return control > _FULL or (control > _SOME and "\ufffd" in head[:-4].decode("utf-8", errors="replace"))
-
-
-def looks_like_utf16(head: bytes) -> str | None:
-    """Name the byte order of UTF-16 text without a mark, seen by its NUL bytes, or None."""
-    sample = head[: len(head) // 2 * 2]
-    half = len(sample) // 2
-    even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    # Headers, digits and separators are ASCII: at least a fifth of the units have one NUL half.
-    if odd > half * 0.2 and even < odd * 0.05:
-        return "utf-16-le"
-    if even > half * 0.2 and odd < even * 0.05:
-        return "utf-16-be"
-    return None

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from invitekit.errors import SourceError
 from invitekit.load import text, times
 from invitekit.load.delimited import open_delimited
+from invitekit.load.encoding import HEAD, HEADER_WITHIN, choose_encoding
 from invitekit.load.intake import IDENTIFYING
 from invitekit.load.rows import Number, Refused, Row, as_object, read_json_lines
 from invitekit.load.source import Source
@@ -104,7 +105,7 @@ def _headers(sheet: pa.Table, header: int) -> tuple[str, ...]:
 
 def _header_row(sheet: pa.Table, columns: Mapping[str, str]) -> tuple[int, int]:
     """Find the row with the most known headers: how many, and its position."""
-    top = sheet.slice(0, text.HEADER_WITHIN).to_pylist()
+    top = sheet.slice(0, HEADER_WITHIN).to_pylist()
     scores = [(text.header_score([v or "" for v in row.values()], columns), -i) for i, row in enumerate(top)]
     score, position = max(scores, default=(0, 0))
     return score, -position
@@ -187,10 +188,10 @@ def _open_json(source: Source, wishes: Wishes) -> Table:
 
 
 def _json_encoding(path: Path, wishes: Wishes) -> str:
-    if wishes.encoding:
-        return text.checked(wishes.encoding)
     with path.open("rb") as file:
-        return text.find_encoding(file.read(65536), path.name)
+        head = file.read(HEAD)
+        file.seek(0)
+        return choose_encoding(wishes.encoding, head, path.name, file)
 
 
 def _objects_table(source: Source, found: Sequence[Any], wishes: Wishes) -> Table:

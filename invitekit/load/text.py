@@ -1,4 +1,4 @@
-"""Find out how a text file is written: its encoding, its delimiter, and where its header stands."""
+"""Find out how a text file is laid out: its delimiter, and where its header stands."""
 
 from __future__ import annotations
 
@@ -11,22 +11,13 @@ from itertools import islice
 from pathlib import Path
 
 from invitekit import schema
-from invitekit.errors import ArgumentError, SchemaError, SourceError
+from invitekit.errors import SchemaError
+from invitekit.load.encoding import HEAD, HEADER_WITHIN, choose_encoding
 from invitekit.load.headers import how_to_choose, looks_like_data, show_headers
-from invitekit.load.source import looks_like_utf16
 
 DELIMITERS = (",", ";", "\t", "|")
-HEADER_WITHIN = 20
-"""A header stands in the first rows; above it an export may have a title."""
 WHITE = tuple(map(chr, (0, 9, 10, 11, 12, 13, 32, 0x00A0, 0x200B, 0x2060, 0x3000, 0xFEFF)))
 """White and invisible characters that are no part of a cell when they stand at its ends."""
-_HEAD = 1 << 18
-_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_COMMON_HANZI = 0.6
-_FEW = 0.1
-"""Of all lines, the share that may be broken in a file that is otherwise plain ASCII: they are refused."""
-_ENOUGH = 4
-"""Characters that such a file must hold to be taken for GB18030."""
 _MARK_BROKEN = "invitekit.mark"
 
 
@@ -68,8 +59,8 @@ def find_layout(path: Path, wishes: Wishes) -> Layout:
         SchemaError: No row near the top names the required column.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-    codec = checked(wishes.encoding) if wishes.encoding else find_encoding(head, path.name)
+        head = file.read(HEAD)
+    codec = choose_encoding(wishes.encoding, head, path.name)
     text = codecs.getincrementaldecoder(codec)(errors="replace").decode(head)
     # Not str.splitlines: it also breaks at characters that are part of a cell.
     lines = list(islice(io.StringIO(text, newline=""), 500))
@@ -135,82 +126,6 @@ def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]
             yield reader.line_num, [cell.strip().lstrip("\ufeff") for cell in cells]
     except csv.Error:
         return
-
-
-def checked(encoding: str) -> str:
-    """Give the codec of that name.
-
-    Raises:
-        ArgumentError: There is none, or it is none for text.
-    """
-    try:
-        # Tried out: Python has codecs between bytes, and of host names, under the same roof.
-        codecs.getincrementaldecoder(encoding)(errors="replace").decode(b"Status", final=True).casefold()
-        return codecs.lookup(encoding).name
-    except (LookupError, TypeError, ValueError, AssertionError):
-        raise ArgumentError(
-            f"'{encoding}' is no text encoding.", hint="use a name such as utf-8, gb18030, utf-16 or cp1252."
-        ) from None
-
-
-def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) -> str:
-    """Decide between UTF-8, UTF-16 and GB18030.
-
-    Args:
-        head: The first bytes of the file.
-        name: What the file is called in a message.
-        lines: All lines of the file, when its head was not enough.
-
-    Raises:
-        SourceError: It is none of them.
-    """
-    marked = next((codec for mark, codec in _MARKS.items() if head.startswith(mark)), None)
-    if marked or (marked := looks_like_utf16(head)):
-        return marked
-    total = good = bad = 0
-    odd = bytearray()
-    for line in lines if lines is not None else head.splitlines()[: -1 if len(head) == _HEAD else None]:
-        total += 1
-        if line.isascii():
-            continue
-        if _is_utf8(line):
-            good += 1
-        else:
-            bad += 1
-            odd += line[: max(0, _HEAD - len(odd))]
-    few = bad <= total * _FEW
-    if bad <= good:
-        return "utf-8"
-    if _is_chinese(bytes(odd), least=_ENOUGH if few else 1):
-        return "gb18030"
-    if few:
-        return "utf-8"
-    raise SourceError(
-        f"'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.",
-        hint="name its encoding (encoding='cp1252', or --encoding cp1252), or save it as UTF-8.",
-    )
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_chinese(text: bytes, least: int) -> bool:
-    """Tell GB18030 from Western 8-bit text, which GB18030 decodes into rare characters."""
-    decoded = text.decode("gb18030", errors="replace")
-    wide = [c for c in decoded if ord(c) > 0x7F]
-    common = sum(1 for c in wide if _is_common(c.encode("gb18030", errors="replace")))
-    broken = wide[:-1].count("\ufffd")
-    return len(wide) >= least and broken <= 1 + len(wide) // 100 and common >= len(wide) * _COMMON_HANZI
-
-
-def _is_common(code: bytes) -> bool:
-    """Say whether chance would hardly write it: four bytes in pattern, or two of the first standard, GB 2312."""
-    return len(code) == 4 or min(code) >= 0xA1
 
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
