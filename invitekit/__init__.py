@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from invitekit.load import Loaded, load
     from invitekit.resend import ResendRules, plan_resends
     from invitekit.sample import write_sample
+    from invitekit.workspace import Workspace, compare
 
 __all__ = [
     "Filter",
     "InvitekitError",
     "Loaded",
     "ResendRules",
+    "Workspace",
     "annotate",
+    "compare",
     "load",
     "plan_resends",
     "read_catalogue",

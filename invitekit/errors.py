@@ -39,3 +39,7 @@ class ArgumentError(InvitekitError):
 
 class OutputError(InvitekitError):
     """The result cannot be written where it was asked for; nothing was left half written."""
+
+
+class WorkspaceError(InvitekitError):
+    """A workspace cannot be opened or used: held by another process, no workspace, too new, read-only, closed."""

@@ -39,7 +39,6 @@ FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 TO_COME = frozenset(
     {
         "privacy",
-        "workspace",
         "export",
         "charts",
         "report",

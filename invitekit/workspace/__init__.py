@@ -1,0 +1,207 @@
+"""One file that remembers: snapshots, resends, marks and exports, and what became of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace as changed
+from typing import Any
+
+import duckdb
+
+from invitekit.annotate import Language, annotate
+from invitekit.catalogue import Catalogue
+from invitekit.errors import ArgumentError
+from invitekit.workspace import adding, exports, marks, outcomes, relations, resends
+from invitekit.workspace.adding import Added
+from invitekit.workspace.comparing import compare
+from invitekit.workspace.comparison import CHANGES, Comparison, Side
+from invitekit.workspace.holding import Holding
+from invitekit.workspace.versions import SCHEMA_VERSION
+
+__all__ = ["CHANGES", "SCHEMA_VERSION", "Added", "Comparison", "Side", "Workspace", "compare"]
+
+
+class Workspace(Holding):
+    r"""The toolkit's memory: one DuckDB file, readable by its owner only, made if it is missing.
+
+    One process at a time writes it; several may read it together, each with ``read_only=True``.
+    What it gives are DuckDB relations on its own connection, computed when they are looked at; they
+    hold personal data, and end with ``close()``. Times are UTC without an offset. Every write is one
+    transaction: a crash leaves what was committed.
+
+    Args:
+        path: The file. Do not open it yourself meanwhile: that could give up its lock.
+        read_only: Write nothing; the file has to be there.
+
+    Raises:
+        WorkspaceError: Another process holds the file, it is no workspace, damaged or too new.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> file = folder / "history_2026-03-30.csv"
+        >>> _ = file.write_text("Account,Status\nacme,Invited\n", encoding="utf-8")
+        >>> with Workspace(folder / "invitekit.duckdb") as workspace:
+        ...     print(*workspace.add(file), *workspace.add(file), sep="\n")
+        history_2026-03-30.csv: 1 rows read = 1 records + 0 rejects, snapshot of 2026-03-30.
+        history_2026-03-30.csv: 1 rows read = 1 records + 0 rejects, snapshot of 2026-03-30, already there: skipped.
+    """
+
+    def add(
+        self,
+        sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        snapshot_at: dt.datetime | dt.date | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+        replace: bool = False,
+        **how: Any,
+    ) -> tuple[Added, ...]:
+        """Store files, each in one transaction; a file whose content is known is skipped, whatever its name.
+
+        Args:
+            sources: Paths, folders or globs.
+            snapshot_at: When they were exported; else a column of theirs, else the date in the file's name.
+            progress: Called before each file with its name, the bytes read so far and in all.
+            replace: Read a known file anew, such as with other settings.
+            how: Passed on to ``load``: ``columns, time_zone, day_first, encoding, messages,
+                messages_key, catalogue``.
+
+        Returns:
+            One ``Added`` a file. When a file is refused, those before it are stored: add all again.
+
+        Raises:
+            SchemaError: Nothing says when a file was exported; or what ``load`` raises.
+        """
+        con = self._to_write()
+        found = adding.find(sources, self.path, how.get("messages"))
+        tell = progress or (lambda _name, _done, _total: None)
+        return adding.add(con, found, how | {"snapshot_at": snapshot_at}, tell, replace=replace)
+
+    def compare(
+        self,
+        before: dt.datetime | dt.date,
+        after: dt.datetime | dt.date,
+        *,
+        catalogue: Catalogue | None = None,
+        language: Language = "en",
+    ) -> Comparison:
+        """Say what happened between two snapshots, customer by customer; see ``compare``.
+
+        Each is annotated as of its own moment.
+
+        Args:
+            before: The earlier one's date: all snapshots of that day together; or its exact time.
+            after: The later one's.
+            catalogue: The failure messages known; else the built-in ones.
+            language: Of the causes: ``en`` or ``zh``.
+
+        Raises:
+            ArgumentError: There is no such snapshot; the message lists those that exist.
+        """
+        con = self._con
+        spans = [relations.find_snapshot(con, at) for at in (before, after)]
+        if spans[0][1] >= spans[1][0]:
+            raise ArgumentError("The first snapshot is not older than the second.", hint="give the older one first.")
+        between = f"{relations.HISTORY} where snapshot_at between timestamp '{{}}' and timestamp '{{}}'"
+        sides = [
+            annotate(con.sql(between.format(*span)), as_of=span[1], catalogue=catalogue, language=language)
+            for span in spans
+        ]
+        found = compare(*sides, keep=lambda frame: relations.keep(frame, con))
+        return changed(found, before_at=spans[0][1], after_at=spans[1][1])
+
+    def log_resend(
+        self,
+        batch: Any,
+        *,
+        by: str,
+        at: dt.datetime | dt.date | None = None,
+        batch_id: str | None = None,
+        note: str | None = None,
+    ) -> str:
+        """Note that the customers of a batch were invited again: one row each, all or none.
+
+        Args:
+            batch: A frame of any engine, rows of a plan: ``record_id, customer_id, batch, decision``
+                (``resend_now`` or ``resend_as_reseller``), each customer once; of its other columns
+                ``effective_status, failure_code, invitation_method, account_name, email`` are kept.
+            by: Who did it.
+            at: When; now, if it is left out.
+            batch_id: Its name; else the day and a digest of its customers, so that the same ones
+                are not logged twice on a day by mistake.
+            note: What else to remember.
+
+        Returns:
+            The batch ID.
+
+        Raises:
+            ArgumentError: The batch was logged already, is empty, repeats a customer, or holds
+                rows that were not to be resent.
+        """
+        return resends.log(self._to_write(), batch, by=by, at=at, batch_id=batch_id, note=note)
+
+    def mark_done(
+        self, record_ids: str | Iterable[str], *, on: dt.datetime | dt.date, by: str, note: str | None = None
+    ) -> tuple[int, ...]:
+        """Note that what a customer or customer service had to do is done; gives the marks' IDs.
+
+        Raises:
+            ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID is unknown.
+        """
+        return marks.mark(self._to_write(), record_ids, on=on, by=by, note=note)
+
+    def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> None:
+        """Take marks back; they stay in ``marks()`` with who took them back and when.
+
+        Raises:
+            ArgumentError: One is unknown or was taken back already; then none is taken back.
+        """
+        marks.unmark(self._to_write(), mark_ids, by=by)
+
+    def outcomes(self, *, catalogue: Catalogue | None = None) -> duckdb.DuckDBPyRelation:
+        """Say what became of each batch, by cause, beside those not invited again.
+
+        Counted for each customer from the resend until its next one, in the snapshots after it.
+
+        Returns:
+            One row a batch and cause: ``batch_id, sent_at, cause`` (failure code, else effective
+            status, when it was logged); ``resent`` = ``associated`` (dated since the day before
+            the resend, or undated and not associated before) + ``already_associated`` + ``failed_again`` +
+            ``expired`` + ``open`` + ``not_seen`` (no snapshot shows anything new);
+            ``not_resent``, ``not_resent_associated``: customers whose newest record then had
+            the same cause and was failed or expired, without a resend within 30 days before or after.
+        """
+        return outcomes.outcomes(self._con, catalogue)
+
+    def start_export(
+        self,
+        *,
+        level: str,
+        purpose: str | None = None,
+        file_name: str | None = None,
+        key_id: str | None = None,
+        at: dt.datetime | None = None,
+    ) -> int:
+        """Note that an export began in this process; gives its ID."""
+        with self._writing() as con:
+            return exports.start(con, level=level, purpose=purpose, file_name=file_name, key_id=key_id, at=at)
+
+    def finish_export(
+        self,
+        export_id: int,
+        status: exports.End = "completed",
+        *,
+        rows: int | None = None,
+        sha256: str | None = None,
+        at: dt.datetime | None = None,
+    ) -> None:
+        """Note how an export ended.
+
+        Raises:
+            WorkspaceError: No such export is running.
+        """
+        with self._writing() as con:
+            exports.finish(con, export_id, status, rows=rows, sha256=sha256, at=at)

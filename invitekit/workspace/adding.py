@@ -1,0 +1,195 @@
+"""Files into the workspace: each is loaded on its own, and stored whole or not at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+import glob
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from invitekit import schema
+from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceError
+from invitekit.load import FileSummary, Loaded, load
+from invitekit.load.source import Source, find_sources
+from invitekit.load.sql import ident, lit, one, rows, run
+from invitekit.workspace.claims import now
+from invitekit.workspace.transactions import transaction
+
+RECORD = tuple(column.name for column in schema.RECORD)
+_REJECT = ("source_file", "source_row", "column", "reason", "content")
+_KNOWN = "select source_file, sha256, snapshot_at, rows_read, records, rejects, true from files where sha256 = "
+_ROWS_AT_ONCE = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one file; ``rows_read`` is ``records + rejects``, always.
+
+    Attributes:
+        name: The file's name; for a known one, the name under which it was added first.
+        sha256: Of its bytes: what it is known by.
+        snapshot_at: When it was exported (UTC); the newest, if its rows have several dates.
+        rows_read, records, rejects: What is stored of it.
+        already_there: Whether it was known, and so left as it is.
+    """
+
+    name: str
+    sha256: str
+    snapshot_at: dt.datetime
+    rows_read: int
+    records: int
+    rejects: int
+    already_there: bool
+
+    def __str__(self) -> str:
+        counts = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
+        there = ", already there: skipped" if self.already_there else ""
+        return f"{self.name}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{there}."
+
+
+def find(sources: Any, workspace: Path, messages: Any = None) -> list[Source]:
+    """List the files to add.
+
+    Raises:
+        ArgumentError: They are no files, or the workspace is one of them: to open it would give up its lock.
+        SourceError: A file is missing, empty, binary or of an unknown type.
+    """
+    given = [sources] if isinstance(sources, str | os.PathLike) else sources
+    if not isinstance(given, list | tuple | set) or not all(isinstance(one, str | os.PathLike) for one in given):
+        raise ArgumentError(
+            f"A workspace takes files, not a {type(sources).__name__}.",
+            hint="give paths, folders or globs; write a frame to a file first.",
+        )
+    asked = [*given, *([messages] if messages is not None else [])]
+    if any(path.exists() and path.samefile(workspace) for path in _matched(asked)):
+        raise ArgumentError(f"'{workspace.name}' is this workspace itself.", hint="name the files to add.")
+    return find_sources(given)
+
+
+def _matched(given: Sequence[str | os.PathLike[str]]) -> Iterator[Path]:
+    for item in given:
+        yield Path(item)
+        yield from (Path(found) for found in glob.iglob(str(item), recursive=True))  # noqa: PTH207 - absolute patterns
+
+
+def add(
+    con: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    how: Mapping[str, Any],
+    progress: Callable[[str, int, int], None],
+    *,
+    replace: bool,
+) -> tuple[Added, ...]:
+    """Add files one by one, each in a transaction of its own."""
+    sizes = [source.size for source in sources]
+    added = []
+    for number, source in enumerate(sources):
+        progress(source.path.name, sum(sizes[:number]), sum(sizes))
+        added.append(_add(con, source, how, replace=replace))
+    return tuple(added)
+
+
+def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any], *, replace: bool) -> Added:
+    seen, sha256 = _state(source.path), _digest(source.path)
+    known = _known(con, sha256)
+    if known is not None and not replace:
+        return known
+    loaded = load(source.path, **how)
+    file = loaded.summary.files[0]
+    snapshot_at = _snapshot(loaded, file)
+    if _state(source.path) != seen:
+        raise SourceError(f"'{file.name}' was changed while it was read.", hint="add it again when it is finished.")
+    added = Added(file.name, sha256, snapshot_at, file.rows_read, file.records, file.rejects, already_there=False)
+    with transaction(con):
+        known = _known(con, sha256)  # asked again: another workspace of this process may have been quicker
+        if known is not None and not replace:
+            return known
+        _forget(con, sha256)
+        _store(con, loaded, added)
+    return added
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _known(con: duckdb.DuckDBPyConnection, sha256: str) -> Added | None:
+    found = rows(con, _KNOWN + lit(sha256))
+    return Added(*found[0]) if found else None
+
+
+def _snapshot(loaded: Loaded, file: FileSummary) -> dt.datetime:
+    """Give the newest snapshot date of a file; every row of it needs one."""
+    dated = loaded.records.aggregate("max(snapshot_at), count(*) - count(snapshot_at)").fetchall()[0]
+    newest, undated = dated[0] or file.snapshot_at, dated[1]
+    if newest is None or undated:
+        rows_without = f"{undated:,} of its {file.records:,} records have" if undated < file.records else "it has"
+        raise SchemaError(
+            f"Nothing says when '{file.name}' was exported: {rows_without} no snapshot date.",
+            hint="pass snapshot_at, put the date into the file's name (history_2026-03-30.csv), "
+            f"or give it a column '{schema.label('snapshot_at')}'.",
+        )
+    return newest
+
+
+def _forget(con: duckdb.DuckDBPyConnection, sha256: str) -> None:
+    for (number,) in rows(con, f"select file_id from files where sha256 = {lit(sha256)}"):
+        for table in ("records", "rejects", "files"):
+            run(con, f"delete from {table} where file_id = {int(number)}")
+
+
+def _store(con: duckdb.DuckDBPyConnection, loaded: Loaded, file: Added) -> None:
+    number = one(con, "select max(file_id) from files") + 1
+    run(
+        con,
+        "insert into files values (?, ?, ?, ?, ?, ?, ?, ?)",
+        [number, file.sha256, file.name, file.snapshot_at, file.rows_read, file.records, file.rejects, now()],
+    )
+    stored = (
+        _stream(con, "records", number, _as_stored(loaded.records, file.sha256), (*RECORD, "extra")),
+        _stream(con, "rejects", number, loaded.rejects, _REJECT),
+    )
+    if stored != (file.records, file.rejects):
+        raise WorkspaceError(
+            f"'{file.name}': {file.rows_read} rows read would be {stored[0]} records and {stored[1]} rejects.",
+            hint="this is a defect of invitekit: nothing was stored; please report it.",
+        )
+
+
+def _as_stored(records: duckdb.DuckDBPyRelation, sha256: str) -> duckdb.DuckDBPyRelation:
+    """Choose what is stored: the schema's columns, and the file's own ones in one JSON text.
+
+    An ID that the loader made from a row's place means nothing in another file, and files of one
+    name have the same places: such an ID is made anew from the file's content.
+    """
+    own = f"'r' || md5({lit(sha256)} || '|' || source_row)"
+    named = {name: name for name in RECORD}
+    named["record_id"] = f"case when regexp_full_match(record_id, 'r[0-9a-f]{{32}}') then {own} else record_id end"
+    extras = [name for name in records.columns if name not in RECORD]
+    pairs = ", ".join(f"{lit(name)}: {ident(name)}" for name in extras)
+    # Merging into an empty object leaves out what is null.
+    named["extra"] = f"nullif(json_merge_patch('{{}}', to_json({{{pairs}}}))::varchar, '{{}}')" if extras else "null"
+    return records.project(", ".join(f"{value} as {name}" for name, value in named.items()))
+
+
+def _stream(
+    con: duckdb.DuckDBPyConnection, table: str, number: int, given: duckdb.DuckDBPyRelation, names: Sequence[str]
+) -> int:
+    columns = ", ".join(ident(name) for name in names)
+    con.register("ik_incoming", given.select(columns).to_arrow_reader(_ROWS_AT_ONCE))
+    try:
+        return run(con, f"insert into {table} (file_id, {columns}) select {number}, {columns} from ik_incoming")
+    finally:
+        con.unregister("ik_incoming")

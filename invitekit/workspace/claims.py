@@ -1,0 +1,44 @@
+"""What a person claims to have done: who says it, and when it was."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from invitekit.errors import ArgumentError
+from invitekit.moments import as_utc
+
+_AHEAD = dt.timedelta(hours=14)
+"""How far the clocks that are furthest ahead are before UTC: today may be a day that UTC has not reached."""
+
+
+def who(by: object) -> str:
+    """Give a name as it is kept.
+
+    Raises:
+        ArgumentError: There is none.
+    """
+    if not isinstance(by, str) or not by.strip():
+        raise ArgumentError("by names nobody.", hint="say who did it, such as by='anna'.")
+    return by.strip()
+
+
+def now() -> dt.datetime:
+    """Give this second in UTC, without an offset: the one clock of the room, for what is done now."""
+    return as_utc(None).replace(microsecond=0)
+
+
+def moment(at: dt.datetime | dt.date | None, name: str) -> dt.datetime:
+    """Give a moment of the past in UTC, to the second; None is now, a date its midnight UTC.
+
+    A date that has begun somewhere, but not yet in UTC, is now.
+
+    Raises:
+        ArgumentError: It is no moment, or in the future.
+    """
+    if not isinstance(at, dt.date | None):
+        raise ArgumentError(f"{name} is a {type(at).__name__}.", hint="give a date or a datetime.")
+    present, given = now(), as_utc(at).replace(microsecond=0)
+    latest = present if isinstance(at, dt.datetime) else present + _AHEAD
+    if given > latest:
+        raise ArgumentError(f"{name} is in the future.", hint="give the moment when it was done (UTC).")
+    return min(given, present)

@@ -1,0 +1,85 @@
+"""The history of exports: what was started, what became of it, and what died on the way."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from invitekit.errors import ArgumentError, WorkspaceError
+from invitekit.load.sql import one, rows, run
+from invitekit.workspace.claims import moment
+
+End = Literal["completed", "failed"]
+ENDS = ("completed", "failed")
+COLUMNS = "export_id as id, started_at, finished_at, status, level, rows, sha256, key_id, purpose, file_name"
+
+
+def start(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    level: str,
+    purpose: str | None,
+    file_name: str | None,
+    key_id: str | None,
+    at: dt.datetime | None,
+) -> int:
+    """Note that an export runs; the caller holds the transaction."""
+    if not level:
+        raise ArgumentError("An export has no level.", hint="say which, such as level='shared'.")
+    number = one(con, "select max(export_id) from exports") + 1
+    run(
+        con,
+        "insert into exports (export_id, started_at, status, level, key_id, purpose, file_name, pid, process) "
+        "values (?, ?, 'running', ?, ?, ?, ?, ?, ?)",
+        [number, moment(at, "at"), level, key_id, purpose, file_name, os.getpid(), _life(os.getpid())],
+    )
+    return number
+
+
+def finish(
+    con: duckdb.DuckDBPyConnection,
+    number: int,
+    status: End,
+    *,
+    rows: int | None,
+    sha256: str | None,
+    at: dt.datetime | None,
+) -> None:
+    """Note how an export ended; the caller holds the transaction."""
+    if status not in ENDS:
+        raise ArgumentError(f"'{status}' is no end of an export.", hint=f"use {' or '.join(ENDS)}.")
+    ended = run(
+        con,
+        "update exports set status = ?, finished_at = ?, rows = ?, sha256 = ? where export_id = ? "
+        "and status = 'running'",
+        [status, moment(at, "at"), rows, sha256, number],
+    )
+    if not ended:
+        raise WorkspaceError(f"No export {number} is running.", hint="look at exports(): it may have been interrupted.")
+
+
+def note_interrupted(con: duckdb.DuckDBPyConnection) -> None:
+    """Note which running exports have no process any more; the caller holds the transaction."""
+    running = rows(con, "select export_id, pid, process from exports where status = 'running'")
+    for number, pid, process in running:
+        if _life(pid) != process:
+            run(con, "update exports set status = 'interrupted' where export_id = ?", [number])
+
+
+def _life(pid: int) -> str | None:
+    """Tell one life of a process number from the next by when it began, where the system says so; None is dead."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # alive, and somebody else's
+    try:
+        # The name in brackets may hold anything; the 20th field behind it is the start.
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except OSError:
+        return "alive"

@@ -1,0 +1,59 @@
+"""What a workspace holds, each as a relation on its connection."""
+
+from __future__ import annotations
+
+import duckdb
+
+from invitekit.workspace import relations
+from invitekit.workspace.opening import Opened
+
+
+class Holding(Opened):
+    """An open workspace file that shows what is in it."""
+
+    def files(self) -> duckdb.DuckDBPyRelation:
+        """One row a file: ``source_file, snapshot_at, rows_read, records, rejects, added_at, sha256``."""
+        return self._con.sql(relations.FILES)
+
+    def snapshots(self) -> duckdb.DuckDBPyRelation:
+        """One row a snapshot date and file: ``snapshot_at, source_file, records, added_at, sha256``."""
+        return self._con.sql(relations.SNAPSHOTS)
+
+    def history(self) -> duckdb.DuckDBPyRelation:
+        """Every stored row, with the columns of ``schema.RECORD``: what ``plan_resends`` wants, annotated."""
+        return self._con.sql(relations.HISTORY)
+
+    def records(self) -> duckdb.DuckDBPyRelation:
+        """The newest state of each invitation: one row a ``record_id``, from its newest snapshot."""
+        return self._con.sql(relations.RECORDS)
+
+    def rejects(self) -> duckdb.DuckDBPyRelation:
+        """Every refused row: ``source_file, source_row, column, reason, content``."""
+        return self._con.sql(relations.REJECTS)
+
+    def resends(self) -> duckdb.DuckDBPyRelation:
+        """Every logged resend, one row a customer.
+
+        ``batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause,
+        failure_code, invitation_method, account_name, email``.
+        """
+        return self._con.sql(relations.RESENDS)
+
+    def sent(self) -> duckdb.DuckDBPyRelation:
+        """``record_id, sent_at`` of every logged resend, for ``plan_resends(sent=...)``."""
+        return self._con.sql(relations.SENT)
+
+    def marks(self) -> duckdb.DuckDBPyRelation:
+        """Every mark: ``mark_id, record_id, done_at, marked_at, marked_by, note, undone_at, undone_by``."""
+        return self._con.sql(relations.MARKS)
+
+    def done(self) -> duckdb.DuckDBPyRelation:
+        """``record_id, done_at`` of the marks that stand, for ``plan_resends(done=...)``."""
+        return self._con.sql(relations.DONE)
+
+    def exports(self) -> duckdb.DuckDBPyRelation:
+        """Every export: ``id, started_at, finished_at, status, level, rows, sha256, key_id, purpose, file_name``.
+
+        ``status`` is ``running``, ``completed``, ``failed``, or ``interrupted``: its process died.
+        """
+        return self._con.sql(relations.EXPORTS)

@@ -1,0 +1,166 @@
+"""What became of each batch, beside those of the same cause who were not invited again."""
+
+from __future__ import annotations
+
+import duckdb
+
+from invitekit.annotate import EMAIL_LIFE, annotate
+from invitekit.catalogue import Catalogue
+from invitekit.customers import ALONE, identify
+from invitekit.load.sql import ident, lit
+from invitekit.workspace.relations import RECORDS, drop, keep
+
+APART_DAYS = 30
+"""A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
+SLACK = "interval 1 day"
+"""An invitation or association may be dated this long before the resend was logged [assumed]."""
+_KEYS = ("customer_full_name", "account_name", "email", "mobile")
+_FACTS = ("invitation_method", "status", "failure_message", "invited_at", "expires_at", "associated_at", "snapshot_at")
+
+_STORY = f"""
+select record_id, {", ".join((*_KEYS, *_FACTS))}, source_file, source_row, null::varchar as batch_id,
+    null::timestamp as sent_at, null::varchar as logged_cause
+from records
+union all
+select l.record_id, n.customer_full_name, coalesce(n.account_name, l.account_name), coalesce(n.email, l.email),
+    n.mobile,
+    {", ".join(f"null::{'timestamp' if name.endswith('_at') else 'varchar'}" for name in _FACTS)},
+    null::varchar, null::bigint, batch_id, sent_at, cause
+from resends l left join ({RECORDS}) n using (record_id)"""
+"""Every stored row, and every logged resend as a row with the keys of its record: so both get one customer ID."""
+
+
+def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duckdb.DuckDBPyRelation:
+    """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
+    # The moment means nothing here: the status of each record is asked for at its own moment below.
+    annotated = annotate(con.sql(_STORY), as_of=None, catalogue=catalogue)
+    story = keep(identify(annotated), con)
+    try:
+        return keep(con.sql(_query(ident(story.alias))), con)
+    finally:
+        drop(con, story)
+
+
+def _effective(row: str, at: str) -> str:
+    """The SQL of a row's status at a moment, by the rule of ``annotate``."""
+    life = f"interval {int(EMAIL_LIFE.total_seconds())} second"
+    ends = f"coalesce({row}.expires_at, {row}.invited_at + {life})"
+    over = f"{row}.status = 'invited' and {row}.invitation_method = 'email' and {ends} <= {at}"
+    return f"case when {over} then 'expired' else {row}.status end"
+
+
+def _cause(row: str, at: str) -> str:
+    """The SQL of what stands in the way at a moment: the failure, else the status."""
+    failed = f"{row}.status = 'association_failed' and {row}.failure_code is not null"
+    return f"case when {failed} then {row}.failure_code else {_effective(row, at)} end"
+
+
+def _query(story: str) -> str:
+    steps = {
+        "logged": _logged(story),
+        "states": _states(story),
+        "resent": _resent(),
+        "others": _others(story),
+        "looked_at": (
+            "select *, least(until, (select max(snapshot_at) from states)) as ends_at "
+            "from (from resent union all from others)"
+        ),
+        "later": _later(),
+        "ended": _ended(),
+    }
+    return f"with {', '.join(f'{name} as ({query})' for name, query in steps.items())} {_counted()}"
+
+
+def _logged(story: str) -> str:
+    """Each resend, with the next one of its customer: what happens later belongs to that one."""
+    return (
+        f"select l.*, (select min(x.sent_at) from {story} x where x.batch_id is not null "
+        "and x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until "
+        f"from {story} l where batch_id is not null"
+    )
+
+
+def _states(story: str) -> str:
+    """What each snapshot says of a customer, and until when that was the newest news.
+
+    Its newest invitation speaks, but an association by any of them does before.
+    """
+    group = "partition by customer_id, snapshot_at"
+    newest = f"row_number() over ({group} order by invited_at desc nulls last, source_file desc, source_row desc) = 1"
+    settled = "case when status = 'associated' then coalesce(associated_at, timestamp 'infinity') end"
+    return (
+        "select * replace (if(settled_at is null, status, 'associated') as status, "
+        "nullif(settled_at, timestamp 'infinity') as associated_at), "
+        "lead(snapshot_at, 1, timestamp 'infinity') over (partition by customer_id order by snapshot_at) "
+        f"as valid_until from (select *, max({settled}) over ({group}) as settled_at from {story} "
+        f"where batch_id is null and not starts_with(customer_id, {lit(ALONE)}) qualify {newest})"
+    )
+
+
+def _resent() -> str:
+    """Each resend with its cause: as it was logged, else as the snapshots told it then."""
+    return (
+        "select l.batch_id, l.sent_at, l.until, l.customer_id, l.record_id, true as was_resent, "
+        f"{_cause('s', 'l.sent_at')} as before, "
+        "coalesce(l.logged_cause, before, 'unknown') as cause "
+        "from logged l left join states s on s.customer_id = l.customer_id "
+        "and s.snapshot_at <= l.sent_at and l.sent_at < s.valid_until"
+    )
+
+
+def _others(story: str) -> str:
+    """Customers who stood where a batch's customers stood, and were not invited again around then."""
+    near = f"between b.sent_at - interval {APART_DAYS} day and b.sent_at + interval {APART_DAYS} day"
+    after = f"x.invited_at > b.sent_at and x.invited_at <= b.sent_at + interval {APART_DAYS} day"
+    mine = "x.customer_id = s.customer_id"
+    return (
+        f"select b.batch_id, b.sent_at, (select min(x.sent_at) from logged x where {mine} and x.sent_at > b.sent_at) "
+        "as until, s.customer_id, s.record_id, false as was_resent, b.cause as before, b.cause "
+        "from (select distinct batch_id, sent_at, cause from resent) b "
+        "join states s on s.snapshot_at <= b.sent_at and b.sent_at < s.valid_until "
+        f"and {_cause('s', 'b.sent_at')} = b.cause "
+        "where s.status in ('association_failed', 'expired', 'invited') "
+        f"and {_effective('s', 'b.sent_at')} in ('association_failed', 'expired') "
+        f"and not exists (from logged x where {mine} and x.sent_at {near}) "
+        f"and not exists (from {story} x where x.batch_id is null and {mine} and {after})"
+    )
+
+
+def _later() -> str:
+    """Every news of those customers until their next resend, with what it is worth."""
+    fresh = f"(s.invited_at is null or s.invited_at >= k.sent_at - {SLACK})"
+    changed = f"{_cause('s', 'k.ends_at')} is distinct from k.before"
+    return (
+        f"select k.batch_id, k.customer_id, s.snapshot_at, {_effective('s', 'k.ends_at')} as now, "
+        f"s.status = 'associated' and coalesce(s.associated_at >= k.sent_at - {SLACK}, k.before is distinct from "
+        f"'associated') as since, {fresh} or {changed} as is_news "
+        "from looked_at k join states s on s.customer_id = k.customer_id and s.snapshot_at > k.sent_at "
+        "and (k.until is null or s.snapshot_at <= k.until)"
+    )
+
+
+def _ended() -> str:
+    """What became of each customer: an association settles it, else the newest news does."""
+    return (
+        "select k.batch_id, k.sent_at, k.cause, k.was_resent, case "
+        "when bool_or(l.since) then 'associated' "
+        "when arg_max(l.now, l.snapshot_at) = 'associated' then 'already_associated' "
+        "when arg_max(l.now, l.snapshot_at) = 'association_failed' and arg_max(l.is_news, l.snapshot_at) "
+        "then 'failed_again' "
+        "when arg_max(l.now, l.snapshot_at) = 'expired' and arg_max(l.is_news, l.snapshot_at) then 'expired' "
+        "when arg_max(l.now, l.snapshot_at) not in ('association_failed', 'expired') then 'open' "
+        "else 'not_seen' end as outcome "
+        "from looked_at k left join later l using (batch_id, customer_id) "
+        "group by k.batch_id, k.sent_at, k.cause, k.was_resent, k.customer_id, k.record_id"
+    )
+
+
+def _counted() -> str:
+    kinds = ("associated", "already_associated", "failed_again", "expired", "open", "not_seen")
+    counts = [f"count(*) filter (was_resent and outcome = '{kind}') as {kind}" for kind in kinds]
+    return (
+        f"select batch_id, sent_at, cause, count(*) filter (was_resent) as resent, {', '.join(counts)}, "
+        "count(*) filter (not was_resent) as not_resent, "
+        "count(*) filter (not was_resent and outcome = 'associated') as not_resent_associated "
+        "from ended group by batch_id, sent_at, cause order by sent_at, batch_id, cause"
+    )

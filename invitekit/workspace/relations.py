@@ -1,0 +1,93 @@
+"""What a workspace holds, as relations on its connection: computed when they are looked at."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+
+import duckdb
+
+from invitekit.errors import ArgumentError
+from invitekit.load.sql import ident, rows, run
+from invitekit.moments import as_utc
+from invitekit.workspace import exports
+from invitekit.workspace.adding import RECORD
+
+_LISTED = 20
+_NUMBERS = itertools.count(1)
+
+SNAPSHOTS = """
+select coalesce(r.snapshot_at, f.snapshot_at) as snapshot_at, f.source_file, coalesce(r.records, 0) as records,
+    f.added_at, f.sha256
+from files f
+left join (select file_id, snapshot_at, count(*) as records from records group by all) r using (file_id)
+order by all"""
+FILES = """
+select source_file, snapshot_at, rows_read, records, rejects, added_at, sha256 from files
+order by snapshot_at, source_file, sha256"""
+HISTORY = f"select {', '.join(RECORD)} from records"
+RECORDS = f"""
+select {", ".join(f"r.{name}" for name in RECORD)} from records r
+semi join (
+    select unnest(arg_max(
+        {{'file_id': file_id, 'source_row': source_row}},
+        {{'at': r.snapshot_at, 'file': r.source_file, 'row': source_row, 'sha256': sha256}}
+    )) from records r join files f using (file_id) group by record_id
+) using (file_id, source_row)"""
+REJECTS = 'select source_file, source_row, "column", reason, content from rejects order by all'
+RESENDS = """
+select batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause, failure_code,
+    invitation_method, account_name, email
+from resends order by sent_at, batch_id, batch, record_id"""
+SENT = "select record_id, sent_at from resends"
+MARKS = "select * from marks order by mark_id"
+DONE = "select distinct record_id, done_at from marks where undone_at is null"
+EXPORTS = f"select {exports.COLUMNS} from exports order by export_id"
+COUNTS = """
+select (select count(*) from files), (select coalesce(sum(rows_read), 0)::bigint from files),
+    (select count(*) from records), (select count(*) from rejects),
+    (select count(distinct batch_id) from resends), (select count(*) from resends),
+    (select count(*) from marks where undone_at is null), (select count(*) from exports)"""
+COUNTED = ("files", "rows_read", "records", "rejects", "batches", "resends", "marks", "exports")
+
+
+def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Count what a workspace holds."""
+    return dict(zip(COUNTED, rows(con, COUNTS)[0], strict=True))
+
+
+def keep(relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+    """Compute a relation once, into a temporary table that goes with the connection; read-only files allow it."""
+    number = next(_NUMBERS)
+    name, view = f"ik_kept_{number}", f"ik_seen_{number}"
+    relation.query(view, f"create temp table {name} as from {view}")
+    run(con, f"drop view if exists {view}")
+    return con.table(name)
+
+
+def drop(con: duckdb.DuckDBPyConnection, kept: duckdb.DuckDBPyRelation) -> None:
+    """Give up what was kept."""
+    run(con, f"drop table {ident(kept.alias)}")
+
+
+def find_snapshot(con: duckdb.DuckDBPyConnection, at: dt.datetime | dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """Give the first and the last moment of the snapshot that is meant: all of a date's, or the one of a time.
+
+    Raises:
+        ArgumentError: There is none; the message lists those that exist.
+    """
+    if not isinstance(at, dt.date):
+        raise ArgumentError(f"A snapshot is named by a {type(at).__name__}.", hint="give a date or a datetime.")
+    start = as_utc(at)
+    end = start if isinstance(at, dt.datetime) else start + dt.timedelta(days=1, microseconds=-1)
+    known = [row[0] for row in rows(con, f"select distinct snapshot_at from ({SNAPSHOTS}) order by 1")]
+    found = [moment for moment in known if start <= moment <= end]
+    if not found:
+        shown = ", ".join(_shown(moment) for moment in known[-_LISTED:]) or "none; add files first"
+        newest = f"the newest {_LISTED} of {len(known)}" if len(known) > _LISTED else "there are"
+        raise ArgumentError(f"There is no snapshot of {_shown(start)}.", hint=f"{newest}: {shown}.")
+    return found[0], found[-1]
+
+
+def _shown(moment: dt.datetime) -> str:
+    return f"{moment:%Y-%m-%d}" if moment.time() == dt.time() else f"{moment:%Y-%m-%d %H:%M:%S}"

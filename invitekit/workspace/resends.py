@@ -1,0 +1,108 @@
+"""What was resent: one row a customer, with who did it and when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import duckdb
+import narwhals.stable.v2 as nw
+
+from invitekit.errors import ArgumentError, SchemaError
+from invitekit.load.sql import rows, run
+from invitekit.vocabularies import RESENDS
+from invitekit.workspace.claims import moment, who
+from invitekit.workspace.transactions import transaction
+
+NEEDED = ("record_id", "customer_id", "batch", "decision")
+KEPT = ("failure_code", "invitation_method", "account_name", "email")
+"""Columns that are kept where a batch has them: they follow the customer, and the cause."""
+_DIGEST = 8
+
+
+def log(
+    con: duckdb.DuckDBPyConnection,
+    batch: Any,
+    *,
+    by: str,
+    at: dt.datetime | dt.date | None,
+    batch_id: str | None,
+    note: str | None,
+) -> str:
+    """Write a batch into the log, whole or not at all, and give its ID."""
+    name, sent_at, table = who(by), moment(at, "at"), _as_table(batch)
+    con.register("ik_batch", table)
+    try:
+        digest = _check(con)
+        chosen = batch_id if batch_id is not None else f"{sent_at:%Y-%m-%d}-{digest[:_DIGEST]}"
+        with transaction(con):
+            _refuse_logged(con, chosen, given=batch_id is not None)
+            run(con, _insert(table.column_names), [chosen, sent_at, name, note])
+    finally:
+        con.unregister("ik_batch")
+    return chosen
+
+
+def _as_table(batch: Any) -> Any:
+    """Give what is needed of a batch as an Arrow table."""
+    try:
+        frame: Any = nw.from_native(batch)
+    except TypeError:
+        raise ArgumentError(
+            f"A batch of type {type(batch).__name__} cannot be read.", hint="give a frame: rows of plan_resends(...)."
+        ) from None
+    names = frame.collect_schema().names()
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        raise SchemaError(f"The batch lacks {', '.join(missing)}.", hint="pass rows of what plan_resends(...) gives.")
+    wanted = [name for name in (*NEEDED, "effective_status", *KEPT) if name in names]
+    return frame.select(*wanted).lazy().collect("pyarrow").to_native()
+
+
+def _check(con: duckdb.DuckDBPyConnection) -> str:
+    """Refuse a batch that cannot be what was sent; give the digest of its customers."""
+    decisions = ", ".join(f"'{decision}'" for decision in RESENDS)
+    total, nobody, customers, other, digest = rows(
+        con,
+        "select count(*), count(*) filter (record_id is null or customer_id is null), count(distinct customer_id), "
+        f"count(*) filter (decision is null or decision not in ({decisions})), "
+        "md5(string_agg(customer_id, chr(10) order by customer_id)) from ik_batch",
+    )[0]
+    rules: list[tuple[bool, str, str]] = [
+        (total == 0, "The batch has no rows.", "pass the customers who were invited again."),
+        (nobody > 0, f"{nobody:,} of {total:,} rows of the batch have no record_id or customer_id.",
+         "pass rows of what plan_resends(...) gives."),
+        (other > 0, f"{other:,} of {total:,} rows of the batch were not to be resent.",
+         f"filter the plan first: decision is {' or '.join(RESENDS)}, and the batch that was sent."),
+        (customers < total, f"{total - customers:,} of {total:,} rows of the batch repeat a customer.",
+         "log each customer once."),
+    ]  # fmt: skip
+    for wrong, problem, hint in rules:
+        if wrong:
+            raise ArgumentError(problem, hint=hint)
+    return str(digest)
+
+
+def _refuse_logged(con: duckdb.DuckDBPyConnection, batch_id: str, *, given: bool) -> None:
+    if not batch_id.strip():
+        raise ArgumentError("batch_id is empty.", hint="name the batch, or leave it out.")
+    found = con.execute("select count(*), min(sent_at) from resends where batch_id = ?", [batch_id]).fetchall()[0]
+    if found[0]:
+        again = "another batch_id" if given else "a batch_id, if the same customers were invited twice on that day"
+        raise ArgumentError(
+            f"Batch '{batch_id}' was logged already: {found[0]:,} customers at {found[1]} UTC.",
+            hint=f"nothing was logged now; give {again}.",
+        )
+
+
+def _insert(names: list[str]) -> str:
+    """The SQL that writes the batch; its cause is what stood in the plan: the failure, else the status."""
+    kept = {name: name if name in names else "null" for name in KEPT}
+    cause = kept["failure_code"]
+    if "effective_status" in names:
+        failed = f"effective_status = 'association_failed' and {cause} is not null"
+        cause = f"case when {failed} then {cause} else effective_status end"
+    return (
+        f"insert into resends (batch_id, sent_at, sent_by, note, {', '.join(NEEDED)}, cause, {', '.join(kept)}) "
+        f"select ?, ?, ?, ?, {', '.join(NEEDED)}, {cause}, {', '.join(kept.values())} from ik_batch"
+    )

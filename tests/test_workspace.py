@@ -1,0 +1,1328 @@
+"""The workspace: what it keeps, what it says of it, and that no crash, second process or wrong file harms it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import gc
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import invitekit as ik
+from invitekit import schema
+from invitekit.annotate import EMAIL_LIFE
+from invitekit.catalogue import read_catalogue
+from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceError
+from invitekit.load.sql import rows as fetch
+from invitekit.resend import plan_resends
+from invitekit.sample import write_sample
+from invitekit.workspace import CHANGES, SCHEMA_VERSION, Workspace, adding, claims, compare, creation, versions
+from invitekit.workspace import exports as export_history
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+
+    from tests.conftest import Engine
+
+MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().failures}
+HEADER = ("Account", "Email", "Status", "Failure Cause", "Invitation Method", "Invitation Time", "Association Time")
+MONDAY, NEXT = dt.date(2026, 3, 23), dt.date(2026, 3, 30)
+SECRET = "Anna Secret"
+TYPES = {"time": pl.Datetime("us"), "integer": pl.Int64()}
+SHAPE = {c.name: TYPES.get(c.kind, pl.String()) for c in schema.RECORD}
+
+
+def row(account: str | None, status: str = "Invited", **more: Any) -> dict[str, Any]:
+    """One line of a file; ``failure`` is a code of the catalogue."""
+    found: dict[str, Any] = {"Account": account, "Status": status}
+    if "failure" in more:
+        found |= {"Status": "Association failed", "Failure Cause": MESSAGES[more.pop("failure")]}
+    names = {"email": "Email", "method": "Invitation Method", "invited": "Invitation Time",
+             "associated": "Association Time"}  # fmt: skip
+    return found | {names.get(name, name): value for name, value in more.items()}
+
+
+def write(path: Path, *rows: dict[str, Any]) -> Path:
+    names = dict.fromkeys([*HEADER, *itertools.chain(*rows)])
+    pl.DataFrame([dict.fromkeys(names) | one for one in rows], schema=dict.fromkeys(names, pl.String)).write_csv(path)
+    return path
+
+
+def snapshot(folder: Path, day: dt.date, *rows: dict[str, Any], name: str = "history") -> Path:
+    return write(folder / f"{name}_{day}.csv", *rows)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with Workspace(tmp_path / "memory.duckdb") as opened:
+        yield opened
+
+
+@pytest.fixture
+def wide_mask() -> Iterator[None]:
+    """What a user's shell has: without help, new files could be read by everybody."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def elsewhere(path: Path, code: str, *, read_only: bool = False) -> str:
+    """Run a line with the workspace ``ws`` in another process; give what it prints."""
+    opened = f"Workspace({str(path)!r}, read_only={read_only})"
+    lines = ["from invitekit.workspace import Workspace", "try:", f"    ws = {opened}", f"    {code}",
+             "except Exception as error:", "    print(type(error).__name__, error)"]  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.glob("memory*")}
+
+
+# ---- one file, private and whole ----------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("wide_mask")
+def test_the_file_and_its_log_are_readable_by_their_owner_only(tmp_path: Path) -> None:
+    file = snapshot(tmp_path, MONDAY, row("acme"))
+    with Workspace(tmp_path / "memory.duckdb") as ws:
+        ws.add(file)
+        ws.mark_done(ws.records().fetchall()[0][0], on=MONDAY, by="anna")
+        assert modes(tmp_path) == {"memory.duckdb": "0o600", "memory.duckdb.wal": "0o600"}
+        ws._con.execute("checkpoint").fetchall()
+        ws.outcomes().fetchall()
+        ws.log_resend(batch(ws), by="anna")
+        assert modes(tmp_path) == {"memory.duckdb": "0o600", "memory.duckdb.wal": "0o600"}
+    assert modes(tmp_path) == {"memory.duckdb": "0o600"}
+    assert os.umask(0o022) == 0o022
+
+
+@pytest.mark.usefixtures("wide_mask")
+def test_the_file_is_private_from_its_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def look(con: duckdb.DuckDBPyConnection, _version: int) -> None:
+        files = [Path(one[0]) for one in fetch(con, "select path from duckdb_databases() where path is not null")]
+        seen.extend(stat.S_IMODE(path.stat().st_mode) for file in files for path in (file, file.parent))
+        versions.migrate(con, _version)
+
+    monkeypatch.setattr(creation, "migrate", look)
+    Workspace(tmp_path / "memory.duckdb").close()
+    assert seen == [0o600, 0o700]
+
+
+def test_a_creation_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(creation, "migrate", lambda con, _version: fetch(con, f"select '{SECRET}'::integer"))
+    with pytest.raises(WorkspaceError, match="nothing was changed") as caught:
+        Workspace(tmp_path / "memory.duckdb")
+    assert SECRET not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    with Workspace(path) as ws:
+        ws.add(snapshot(tmp_path, MONDAY, row("acme")))
+    creation.create(path)
+    with Workspace(path) as ws:
+        assert len(ws.history()) == 1
+
+
+@pytest.mark.usefixtures("wide_mask")
+def test_a_file_that_others_could_read_is_made_private_again(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    Workspace(path).close()
+    path.chmod(0o644)
+    Workspace(path).close()
+    assert modes(tmp_path) == {"memory.duckdb": "0o600"}
+
+
+def test_it_prints_counts_and_no_person(workspace: Workspace, tmp_path: Path) -> None:
+    file = write(tmp_path / "h_2026-03-30.csv", row(SECRET, email="anna@secret.example"), row(None))
+    workspace.add(file)
+    workspace.log_resend(batch(workspace), by="boris", note="a note")
+    said = repr(workspace)
+    assert said == (
+        "Workspace 'memory.duckdb': 1 file, 2 rows read = 1 records + 1 rejects; "
+        "1 batch logged (1 resend), 0 marks, 0 exports"
+    )
+    assert all(text not in said + workspace._repr_html_() for text in (SECRET, "anna@", "boris", "a note"))
+    assert "2 rows read" in workspace._repr_html_()
+
+
+def test_a_closed_workspace_says_so(tmp_path: Path) -> None:
+    ws = Workspace(tmp_path / "memory.duckdb")
+    ws.close()
+    ws.close()
+    assert repr(ws) == "Workspace 'memory.duckdb' (closed)"
+    with pytest.raises(WorkspaceError, match="is closed"):
+        ws.history()
+    with pytest.raises(WorkspaceError, match="is closed"):
+        ws.add(tmp_path)
+
+
+# ---- what cannot be opened ----------------------------------------------------------------------
+
+
+def other_database(path: Path) -> None:
+    with duckdb.connect(str(path)) as con:
+        con.execute("create table meta (name varchar, value integer); insert into meta values ('kind', 1)")
+
+
+def newer(path: Path) -> None:
+    Workspace(path).close()
+    with duckdb.connect(str(path)) as con:
+        con.execute("update meta set value = '99' where name = 'schema_version'")
+
+
+def truncated(path: Path) -> None:
+    Workspace(path).close()
+    os.truncate(path, 5000)
+
+
+def garbled(path: Path) -> None:
+    Workspace(path).close()
+    content = bytearray(path.read_bytes())
+    content[8:12] = b"XXXX"
+    path.write_bytes(content)
+
+
+REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "text": (lambda path: path.write_text("hello " * 1000), "is no DuckDB database"),
+    "empty": (lambda path: path.touch(), "is no DuckDB database"),
+    "sqlite": (lambda path: path.write_bytes(b"SQLite format 3\0" + b"\0" * 5000), "is no DuckDB database"),
+    "other database": (other_database, "no workspace"),
+    "database without tables": (lambda path: duckdb.connect(str(path)).close(), "no workspace"),
+    "newer": (newer, rf"tables of version 99, known: {SCHEMA_VERSION}\).*update invitekit"),
+    "truncated": (truncated, "is damaged"),
+    "garbled": (garbled, "is no DuckDB database"),
+    "folder": (lambda path: path.mkdir(), "is a folder"),
+    "log left": (lambda path: path.with_name("memory.duckdb.wal").touch(), "left of a file that is gone"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_file_that_is_no_workspace_is_refused_and_stays_as_it_is(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "memory.duckdb"
+    make, said = REFUSED[kind]
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(WorkspaceError, match=said) as caught:
+        Workspace(path)
+    assert caught.value.hint
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_a_missing_file_is_not_made_for_reading(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match=r"does not exist.*leave out read_only"):
+        Workspace(tmp_path / "memory.duckdb", read_only=True)
+    with pytest.raises(WorkspaceError, match=r"The folder of 'memory\.duckdb' does not exist"):
+        Workspace(tmp_path / "nowhere" / "memory.duckdb")
+    with pytest.raises(ArgumentError, match="name of a source file"):
+        Workspace(tmp_path / "memory.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- who may open it at the same time -----------------------------------------------------------
+
+
+def test_a_second_process_is_told_who_holds_the_file_and_what_helps(workspace: Workspace) -> None:
+    writer, reader = (elsewhere(workspace.path, "print('opened')", read_only=mode) for mode in (False, True))
+    assert writer.startswith(f"WorkspaceError 'memory.duckdb' is open in process {os.getpid()}.")
+    assert "close it there" in writer
+    assert "read_only=True helps only if that process opened it so" in writer
+    assert reader.startswith(f"WorkspaceError 'memory.duckdb' is open for writing in process {os.getpid()}.")
+    assert "until then nobody can read it" in reader
+    assert "\n" not in writer + reader
+
+
+def test_several_processes_read_together_and_keep_a_writer_out(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    Workspace(path).close()
+    with Workspace(path, read_only=True):
+        assert elsewhere(path, "print('opened')", read_only=True) == "opened"
+        assert "is open in process" in elsewhere(path, "print('opened')")
+
+
+def test_two_workspaces_of_one_process_share_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    file = snapshot(tmp_path, MONDAY, row("acme"))
+    (tmp_path / "link.duckdb").symlink_to(path)
+    one, two = Workspace(path), Workspace(tmp_path / "link.duckdb")
+    assert not one.add(file)[0].already_there
+    assert two.add(file)[0].already_there
+    one.close()
+    assert len(two.history()) == 1
+    assert "is open in process" in elsewhere(path, "print('opened')")
+    two.close()
+    assert elsewhere(path, "print('opened')") == "opened"
+
+
+def test_a_cell_that_runs_again_opens_the_same_file_again(tmp_path: Path) -> None:
+    for _ in range(3):
+        ws = Workspace(tmp_path / "memory.duckdb")
+    ws.add(snapshot(tmp_path, MONDAY, row("acme")))
+    del ws
+    gc.collect()
+    assert elsewhere(tmp_path / "memory.duckdb", "print(len(ws.history()))") == "1"
+
+
+def test_a_closed_workspace_gives_up_the_file_although_a_relation_is_held(tmp_path: Path) -> None:
+    with Workspace(tmp_path / "memory.duckdb") as ws:
+        held = ws.history()
+    assert elsewhere(tmp_path / "memory.duckdb", "print('opened')") == "opened"
+    with pytest.raises(duckdb.ConnectionException):
+        held.fetchall()
+
+
+def test_reading_beside_a_writer_of_this_process_works_and_the_reverse_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    with Workspace(path), Workspace(path, read_only=True) as reader:
+        assert len(reader.history()) == 0
+        with pytest.raises(WorkspaceError, match="reading only"):
+            reader.start_export(level="shared")
+    with (
+        Workspace(path, read_only=True),
+        pytest.raises(WorkspaceError, match=r"open for reading in this process.*close that"),
+    ):
+        Workspace(path)
+
+
+def test_a_connection_of_ones_own_is_named_as_what_is_in_the_way(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    Workspace(path).close()
+    with duckdb.connect(str(path)), pytest.raises(WorkspaceError, match="open in this process already"):
+        Workspace(path)
+
+
+def test_a_file_that_was_replaced_while_it_is_open_is_not_written_unseen(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    with Workspace(path):
+        path.rename(tmp_path / "away")
+        with pytest.raises(WorkspaceError, match="moved or replaced"):
+            Workspace(path)
+
+
+WRITES = {
+    "add": lambda ws: ws.add(ws.path.parent),
+    "log_resend": lambda ws: ws.log_resend(pl.DataFrame(), by="anna"),
+    "mark_done": lambda ws: ws.mark_done("k1", on=MONDAY, by="anna"),
+    "unmark": lambda ws: ws.unmark(1, by="anna"),
+    "start_export": lambda ws: ws.start_export(level="shared"),
+    "finish_export": lambda ws: ws.finish_export(1),
+}
+
+
+@pytest.mark.parametrize("verb", WRITES)
+def test_nothing_is_written_in_read_only_mode(tmp_path: Path, verb: str) -> None:
+    path = tmp_path / "memory.duckdb"
+    Workspace(path).close()
+    before = path.read_bytes()
+    with Workspace(path, read_only=True) as ws:
+        assert "(read-only)" in repr(ws)
+        with pytest.raises(WorkspaceError, match=r"reading only.*without read_only"):
+            WRITES[verb](ws)
+    assert path.read_bytes() == before
+
+
+def test_everything_can_be_read_in_read_only_mode(tmp_path: Path) -> None:
+    path, files = tmp_path / "memory.duckdb", write_sample(tmp_path / "files", rows=120).paths
+    with Workspace(path) as ws:
+        ws.add(files)
+        ws.log_resend(batch(ws), by="anna", at=MONDAY)
+    with Workspace(path, read_only=True) as ws:
+        assert len(ws.outcomes().fetchall()) > 0
+        assert ws.compare(MONDAY, NEXT).before.customers > 0
+        relations = (ws.files, ws.snapshots, ws.history, ws.records, ws.rejects, ws.resends, ws.sent, ws.marks, ws.done)
+        assert all(isinstance(relation().fetchall(), list) for relation in relations)
+
+
+# ---- versions -----------------------------------------------------------------------------------
+
+VERSION_1 = """
+create table meta (name varchar not null, value varchar not null);
+insert into meta values ('kind', 'invitekit workspace'), ('schema_version', '1');
+create table files (
+    file_id integer not null, sha256 varchar not null, source_file varchar not null,
+    snapshot_at timestamp not null, rows_read bigint not null, records bigint not null,
+    rejects bigint not null, added_at timestamp not null, check (rows_read = records + rejects));
+create table records (
+    file_id integer not null, record_id varchar not null, customer_full_name varchar,
+    customer_name varchar, account_name varchar, email varchar, mobile varchar, country varchar,
+    account_manager varchar, custom_tag varchar, remarks varchar, invitation_method varchar,
+    association_type varchar, status varchar, failure_message varchar, invited_at timestamp,
+    expires_at timestamp, associated_at timestamp, snapshot_at timestamp not null,
+    source_file varchar not null, source_row bigint not null, unrecognised varchar, extra varchar);
+create table rejects (
+    file_id integer not null, source_file varchar not null, source_row bigint, "column" varchar,
+    reason varchar, content varchar);
+create table resends (
+    batch_id varchar not null, sent_at timestamp not null, sent_by varchar not null, note varchar,
+    record_id varchar not null, customer_id varchar not null, batch bigint, decision varchar not null,
+    cause varchar, failure_code varchar, invitation_method varchar, account_name varchar, email varchar);
+create table marks (
+    mark_id integer not null, record_id varchar not null, done_at timestamp not null,
+    marked_at timestamp not null, marked_by varchar not null, note varchar,
+    undone_at timestamp, undone_by varchar);
+insert into files values (1, 'abc', 'old_2025-01-06.csv', '2025-01-06', 2, 1, 1, '2025-01-07 08:00:00');
+insert into records (file_id, record_id, account_name, status, snapshot_at, source_file, source_row)
+    values (1, 'k1', 'acme', 'invited', '2025-01-06', 'old_2025-01-06.csv', 2);
+insert into rejects values (1, 'old_2025-01-06.csv', 3, null, 'names nobody', '{}');
+insert into resends (batch_id, sent_at, sent_by, record_id, customer_id, decision)
+    values ('b1', '2025-01-08', 'anna', 'k1', 'account:acme', 'resend_now');
+insert into marks (mark_id, record_id, done_at, marked_at, marked_by)
+    values (1, 'k1', '2025-01-08', '2025-01-08', 'anna');
+"""
+"""What version 1 wrote, letter for letter: it never changes again."""
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "memory.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute(VERSION_1)
+    return path
+
+
+def version_of(path: Path) -> str:
+    with duckdb.connect(str(path), read_only=True) as con:
+        return str(con.execute("select value from meta where name = 'schema_version'").fetchall()[0][0])
+
+
+def test_an_older_file_is_brought_up_to_date_and_keeps_what_it_held(old: Path) -> None:
+    with Workspace(old) as ws:
+        assert "1 file, 2 rows read = 1 records + 1 rejects; 1 batch logged (1 resend), 1 mark, 0 exports" in repr(ws)
+        assert ws.start_export(level="shared") == 1
+        assert ws.add(snapshot(old.parent, NEXT, row("acme", "Associated")))[0].records == 1
+        assert ws.compare(dt.date(2025, 1, 6), NEXT).counts["became_associated"] == 1
+        assert ws.outcomes().pl()["associated"].to_list() == [1]
+    assert version_of(old) == str(SCHEMA_VERSION)
+
+
+def test_a_migration_that_fails_leaves_the_old_file_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = (*versions.VERSIONS, (SCHEMA_VERSION + 1, ("create table half (a int)", "insert into nowhere values (1)")))
+    monkeypatch.setattr(versions, "VERSIONS", broken)
+    with pytest.raises(WorkspaceError, match="nothing was changed"):
+        Workspace(old)
+    assert version_of(old) == "1"
+    with duckdb.connect(str(old), read_only=True) as con:
+        assert con.execute(
+            "select count(*) from duckdb_tables() where table_name in ('half', 'exports')"
+        ).fetchall() == [(0,)]
+
+
+def test_an_older_file_is_not_changed_for_reading(old: Path) -> None:
+    with pytest.raises(WorkspaceError, match=r"older invitekit \(tables of version 1\).*open it once for writing"):
+        Workspace(old, read_only=True)
+    assert version_of(old) == "1"
+
+
+def test_a_new_file_has_the_tables_that_an_old_one_gets(old: Path, tmp_path: Path) -> None:
+    query = (
+        "select table_name, column_name, data_type, is_nullable from duckdb_columns() where not internal order by all"
+    )
+    with Workspace(old) as ws, Workspace(tmp_path / "new.duckdb") as new:
+        assert fetch(ws._con, query) == fetch(new._con, query)
+
+
+def test_every_column_of_a_record_has_its_place(workspace: Workspace) -> None:
+    query = "select column_name from duckdb_columns() where table_name = 'records' order by column_index"
+    stored = [one[0] for one in fetch(workspace._con, query)]
+    assert stored == ["file_id", *(column.name for column in schema.RECORD), "extra"]
+
+
+# ---- files in -----------------------------------------------------------------------------------
+
+
+def test_what_is_stored_is_what_was_read(workspace: Workspace, tmp_path: Path) -> None:
+    files = write_sample(tmp_path / "files", rows=1000).paths
+    told: list[tuple[str, int, int]] = []
+    added = workspace.add(tmp_path / "files", progress=lambda *said: told.append(said))
+    assert [one.name for one in added] == [path.name for path in files]
+    assert [one.snapshot_at.date() for one in added] == [NEXT - dt.timedelta(weeks=n) for n in (3, 2, 1, 0)]
+    assert sum(one.rows_read for one in added) == 1000
+    assert sum(one.rejects for one in added) > 0
+    assert len(workspace.history()) == sum(one.records for one in added)
+    assert len(workspace.rejects()) == sum(one.rejects for one in added)
+    assert [name for name, _, _ in told] == [path.name for path in files]
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert {total for _, _, total in told} == {sum(path.stat().st_size for path in files)}
+
+
+def test_the_history_is_what_load_gives(workspace: Workspace, tmp_path: Path) -> None:
+    files = [str(path) for path in write_sample(tmp_path / "files", rows=400).paths]
+    workspace.add(files)
+    order = ["source_file", "source_row"]
+    names = [column.name for column in schema.RECORD]
+    assert workspace.history().pl().sort(order).equals(ik.load(files).records.pl().select(names).sort(order))
+
+
+def test_a_known_content_is_skipped_under_any_name(workspace: Workspace, tmp_path: Path) -> None:
+    file = snapshot(tmp_path, MONDAY, row("acme"), row(None))
+    first = workspace.add(file)[0]
+    again = workspace.add(shutil.copy(file, tmp_path / f"copy_{NEXT}.csv"))[0]
+    assert (first.already_there, again.already_there) == (False, True)
+    assert (again.name, again.snapshot_at, again.sha256) == (first.name, first.snapshot_at, first.sha256)
+    assert (again.rows_read, again.records, again.rejects) == (2, 1, 1)
+    assert "already there" in str(again)
+    assert len(workspace.files()) == 1
+
+
+def test_one_content_twice_in_one_call_is_stored_once(workspace: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    shutil.copy(snapshot(folder, MONDAY, row("acme")), folder / f"again_{MONDAY}.csv")
+    assert [one.already_there for one in workspace.add(folder)] == [False, True]
+
+
+def test_a_known_file_is_read_anew_when_it_is_said(workspace: Workspace, tmp_path: Path) -> None:
+    file = snapshot(tmp_path, MONDAY, row("acme", invited="2026-03-01 10:00:00"), row(None))
+    workspace.add(file)
+    again = workspace.add(file, replace=True, time_zone="Asia/Shanghai")[0]
+    assert not again.already_there
+    assert workspace.history().pl()["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 2, 0)]
+    assert (len(workspace.files()), len(workspace.rejects())) == (1, 1)
+
+
+def test_the_ways_of_reading_are_those_of_load(workspace: Workspace, tmp_path: Path) -> None:
+    file = write(tmp_path / "h_2026-03-30.csv", {"Kunde": "acme", "Status": "Invited", "Invitation Time": "03/04/2026"})
+    workspace.add(file, columns={"account_name": "Kunde"}, day_first=False)
+    found = workspace.history().pl().row(0, named=True)
+    assert (found["account_name"], found["invited_at"]) == ("acme", dt.datetime(2026, 3, 4))
+
+
+def test_columns_of_the_users_own_are_kept(workspace: Workspace, tmp_path: Path) -> None:
+    extras: dict[str, Any] = {"Lucky 'Number\"": "7", "Größe": None}
+    file = snapshot(tmp_path, MONDAY, row("acme", **extras), row("beta"))
+    workspace.add(file)
+    found = dict(fetch(workspace._con, "select account_name, extra from records"))
+    assert json.loads(found["acme"]) == {"Lucky 'Number\"": "7"}
+    assert found["beta"] is None
+    assert workspace.history().columns == [column.name for column in schema.RECORD]
+
+
+def test_refused_rows_are_kept_with_their_reason(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme"), row(None, email=None), row("beta", invited="soon")))
+    found = workspace.rejects().pl()
+    assert found.columns == ["source_file", "source_row", "column", "reason", "content"]
+    assert found["source_row"].to_list() == [3, 4]
+    assert found["column"].to_list() == [None, "invited_at"]
+    assert json.loads(found["content"][1])["invited_at"] == "soon"
+
+
+def test_a_snapshot_date_is_needed_for_every_row(workspace: Workspace, tmp_path: Path) -> None:
+    undated = write(tmp_path / "history.csv", row(SECRET))
+    with pytest.raises(
+        SchemaError, match=r"'history\.csv' was exported: it has no snapshot date.*pass snapshot_at"
+    ) as it:
+        workspace.add(undated)
+    assert SECRET not in str(it.value)
+    some = write(tmp_path / "some.csv", row("acme", **{"Snapshot Time": "2026-03-30"}), row("beta"))
+    with pytest.raises(SchemaError, match="1 of its 2 records have no snapshot date"):
+        workspace.add(some)
+    assert len(workspace.files()) == 0
+    assert workspace.add(undated, snapshot_at=NEXT)[0].snapshot_at == dt.datetime(2026, 3, 30)
+
+
+def test_a_file_may_hold_several_snapshots(workspace: Workspace, tmp_path: Path) -> None:
+    dates = ("2026-03-23", "2026-03-30 09:00", "2026-03-30 09:00")
+    rows = [row(f"a{i}", **{"Snapshot Time": at}) for i, at in enumerate(dates)]
+    added = workspace.add(write(tmp_path / "all.csv", *rows))[0]
+    assert added.snapshot_at == dt.datetime(2026, 3, 30, 9)
+    found = workspace.snapshots().pl()
+    assert found["snapshot_at"].to_list() == [dt.datetime(2026, 3, 23), dt.datetime(2026, 3, 30, 9)]
+    assert found["records"].to_list() == [1, 2]
+    assert workspace.compare(MONDAY, dt.datetime(2026, 3, 30, 9)).counts["appeared"] == 2
+
+
+def test_a_file_of_refused_rows_only_is_a_snapshot_too(workspace: Workspace, tmp_path: Path) -> None:
+    assert workspace.add(snapshot(tmp_path, MONDAY, row(None)))[0].rejects == 1
+    assert workspace.snapshots().pl()["records"].to_list() == [0]
+
+
+def test_rows_that_name_nobody_for_certain_are_not_mixed_up_between_files_of_one_name(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("T***m", "B***b")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        day = MONDAY + dt.timedelta(weeks=number)
+        workspace.add(write(folder / "export.csv", row(None, **{"Customer Full Name": name})), snapshot_at=day)
+    assert sorted(workspace.records().pl()["customer_full_name"]) == ["B***b", "T***m"]
+
+
+def test_records_are_the_newest_state_of_each_invitation(workspace: Workspace, tmp_path: Path) -> None:
+    sent = "2026-03-20 10:00:00"
+    workspace.add(
+        snapshot(tmp_path, NEXT, row("acme", "Associated", invited=sent), row("acme", "Expired", invited=sent))
+    )
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", invited=sent), row("beta"), row("acme", invited="2026-01-01")))
+    found = workspace.records().pl().sort("account_name", "invited_at")
+    assert found.select("account_name", "status", "source_row").rows() == [
+        ("acme", "invited", 4), ("acme", "expired", 3), ("beta", "invited", 3),
+    ]  # fmt: skip
+    assert len(workspace.history()) == 5
+
+
+@pytest.fixture(scope="module")
+def told_in_order(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[int], set[int]], list[Any]]:
+    """Add five files in an order and in portions; give all that the workspace then tells."""
+    folder = tmp_path_factory.mktemp("any")
+    paths = []
+    for number in range(5):
+        (folder / str(number)).mkdir()
+        rows = [row("acme", "Invited" if number % 2 else "Expired"), row(None, Mobile="138****1234"), row(None)]
+        day = MONDAY + dt.timedelta(weeks=number // 2)
+        paths.append(snapshot(folder / str(number), day, *rows, row(f"only {number}")))
+
+    def told(order: list[int], portions: set[int]) -> list[Any]:
+        with Workspace(folder / f"{len(list(folder.iterdir()))}.duckdb") as ws:
+            for start, end in itertools.pairwise([0, *sorted(portions), len(order)]):
+                ws.add([paths[number] for number in order[start:end]])
+            relations = (ws.history(), ws.records(), ws.rejects(), ws.snapshots().select("* exclude added_at"))
+            return [sorted(map(repr, relation.fetchall())) for relation in relations]
+
+    return told
+
+
+@settings(max_examples=6, deadline=None)
+@given(order=st.permutations(range(5)), cuts=st.sets(st.integers(1, 4)))
+def test_files_added_in_any_order_and_portions_give_the_same(
+    told_in_order: Callable[[list[int], set[int]], list[Any]], order: list[int], cuts: set[int]
+) -> None:
+    assert told_in_order(order, cuts) == _in_their_order(told_in_order)
+
+
+@cache
+def _in_their_order(told: Callable[[list[int], set[int]], list[Any]]) -> list[Any]:
+    return told(list(range(5)), set())
+
+
+def test_a_file_that_is_refused_leaves_those_before_it(workspace: Workspace, tmp_path: Path) -> None:
+    good = snapshot(tmp_path, MONDAY, row("acme"))
+    bad = write(tmp_path / "undated.csv", row("beta"))
+    with pytest.raises(SchemaError):
+        workspace.add([good, bad])
+    assert workspace.files().pl()["source_file"].to_list() == [good.name]
+    assert [one.already_there for one in workspace.add([good, bad], snapshot_at=MONDAY)] == [True, False]
+
+
+def test_a_file_is_stored_whole_or_not_at_all(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = adding._stream
+
+    def broken(con: Any, table: str, *more: Any) -> int:
+        if table == "rejects":
+            con.execute(f"select '{SECRET}'::integer").fetchall()
+        return stream(con, table, *more)
+
+    file = snapshot(tmp_path, MONDAY, row("acme"), row(None))
+    monkeypatch.setattr(adding, "_stream", broken)
+    with pytest.raises(WorkspaceError, match=r"could not be written \(Conversion\).*nothing was changed") as caught:
+        workspace.add(file)
+    assert SECRET not in str(caught.value)
+    assert "0 files, 0 rows read" in repr(workspace)
+    assert len(workspace.history()) == 0
+    monkeypatch.setattr(adding, "_stream", stream)
+    assert workspace.add(file)[0].rows_read == 2
+
+
+def test_rows_that_get_lost_on_the_way_are_noticed(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_stored = adding._as_stored
+    monkeypatch.setattr(adding, "_as_stored", lambda *given: as_stored(*given).limit(1))
+    with pytest.raises(WorkspaceError, match=r"2 rows read would be 1 records and 0 rejects.*please report"):
+        workspace.add(snapshot(tmp_path, MONDAY, row("acme"), row("beta")))
+    assert len(workspace.history()) == 0
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = snapshot(tmp_path, MONDAY, row("acme"))
+
+    def slow(*given: Any, **how: Any) -> Any:
+        loaded = ik.load(*given, **how)
+        file.write_text(file.read_text() + "beta,,Invited,,,,\n")
+        return loaded
+
+    monkeypatch.setattr(adding, "load", slow)
+    with pytest.raises(SourceError, match="changed while it was read"):
+        workspace.add(file)
+    assert len(workspace.files()) == 0
+
+
+@pytest.mark.parametrize("name", ["memory.duckdb", "*", "mem*.duckdb", "link"])
+def test_the_workspace_itself_is_no_source_and_keeps_its_lock(workspace: Workspace, name: str) -> None:
+    folder = workspace.path.parent
+    (folder / "link").symlink_to(workspace.path)
+    with pytest.raises(ArgumentError, match="this workspace itself"):
+        workspace.add(folder / name)
+    with pytest.raises(ArgumentError, match="this workspace itself"):
+        workspace.add(snapshot(folder, MONDAY, row("acme")), messages=workspace.path)
+    assert "is open in process" in elsewhere(workspace.path, "print('opened')")
+
+
+def test_a_frame_is_no_file(workspace: Workspace) -> None:
+    with pytest.raises(ArgumentError, match=r"takes files, not a DataFrame.*write a frame to a file"):
+        workspace.add(pl.DataFrame({"Account": [SECRET]}))  # type: ignore[arg-type]
+
+
+# ---- two snapshots ------------------------------------------------------------------------------
+
+
+def annotated(day: dt.date, *rows: dict[str, Any]) -> pl.DataFrame:
+    at = dt.datetime(day.year, day.month, day.day)
+    found = []
+    for number, one in enumerate(rows):
+        code = one.get("failure")
+        more = {"status": "association_failed", "failure_message": MESSAGES[code]} if code else {}
+        fields = {name: value for name, value in one.items() if name != "failure"}
+        fixed = {
+            "record_id": f"r{number:032x}",
+            "source_file": f"{day}.csv",
+            "source_row": number + 2,
+            "snapshot_at": at,
+        }
+        found.append(dict.fromkeys(SHAPE) | {"status": "invited"} | fixed | more | fields)
+    return ik.annotate(pl.DataFrame(found, schema=SHAPE), as_of=at)
+
+
+ACME = {"account_name": "acme"}
+MASKED = {"customer_full_name": "T***m", "mobile": "138****1234"}
+OLD, NEW = dt.datetime(2026, 3, 1), dt.datetime(2026, 3, 20)
+CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str]] = {
+    "an invitation led to an association": ([ACME], [ACME | {"status": "associated"}], "became_associated"),
+    "an association failed": ([ACME], [ACME | {"failure": "link_used"}], "newly_failed"),
+    "an association got lost": ([ACME | {"status": "associated"}], [ACME | {"failure": "link_used"}], "newly_failed"),
+    "the cause is another one": (
+        [ACME | {"failure": "link_used"}], [ACME | {"failure": "prepaid_partner"}], "cause_changed",
+    ),
+    "the cause is the same": ([ACME | {"failure": "link_used"}], [ACME | {"failure": "link_used"}], "same"),
+    "a failed one is gone": ([ACME | {"failure": "link_used"}], [{"account_name": "beta"}], "vanished"),
+    "a case of letters is no change": ([ACME], [{"account_name": "ACME"}], "same"),
+    "expiry is no change of its own": ([ACME], [ACME | {"status": "expired"}], "same"),
+    "the newest invitation speaks": (
+        [ACME | {"invited_at": OLD, "failure": "link_used"}],
+        [ACME | {"invited_at": NEW, "status": "associated"}, ACME | {"invited_at": OLD, "failure": "link_used"}],
+        "became_associated",
+    ),
+    "an invitation without a date is the oldest": (
+        [ACME], [ACME | {"failure": "link_used"}, ACME | {"invited_at": OLD, "status": "associated"}],
+        "became_associated",
+    ),
+    "a later snapshot of the same side speaks": (
+        [ACME], [ACME | {"failure": "link_used"}, ACME | {"status": "associated", "snapshot_at": NEW}], "newly_failed",
+    ),
+    "rows that agree are one": ([ACME, ACME], [ACME | {"status": "associated"}] * 2, "became_associated"),
+    "an email leads to the account": (
+        [ACME | {"email": "A@b.c"}], [{"email": "a@B.c", "status": "associated"}], "became_associated",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_happened_to_a_customer_has_one_name(case: str) -> None:
+    before, after, name = CASES[case]
+    found = compare(annotated(MONDAY, *before), annotated(NEXT, *after))
+    assert found.counts[name] == 1, found
+    assert found.counts == dict.fromkeys((*CHANGES, "same"), 0) | {name: 1} | (
+        {"appeared": 1} if name == "vanished" else {}
+    )
+    assert found.changes["change"].to_list().count(name) == (name != "same")
+
+
+UNMATCHED: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[int, int], tuple[int, int]]] = {
+    "masked rows belong to nobody": ([MASKED, MASKED], [MASKED | {"status": "associated"}], (2, 0), (1, 0)),
+    "masked rows beside a known customer": ([ACME, MASKED], [ACME], (1, 0), (0, 0)),
+    "rows that contradict each other now": ([ACME], [ACME, ACME | {"status": "associated"}], (0, 1), (0, 1)),
+    "rows that contradict each other before": (
+        [ACME | {"failure": "link_used"}, ACME | {"failure": "prepaid_partner"}], [ACME], (0, 1), (0, 1),
+    ),
+    "contradicting rows on one side only": ([ACME, ACME | {"status": "expired"}], [], (0, 1), (0, 0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNMATCHED)
+def test_what_cannot_be_told_apart_is_counted_and_not_matched(case: str) -> None:
+    rows = UNMATCHED[case]
+    sides = [annotated(MONDAY, *rows[0]), annotated(NEXT, *(rows[1] or [ACME]))]
+    found = compare(sides[0], sides[1] if rows[1] else sides[1].clear())
+    assert (found.before.alone, found.before.unclear) == rows[2]
+    assert (found.after.alone, found.after.unclear) == rows[3]
+    assert sum(found.counts[name] for name in CHANGES) == 0
+
+
+def test_every_engine_says_the_same_of_all_cases_together(engine: Engine) -> None:
+    cases = [(case[0], case[1]) for case in CASES.values()] + [(case[0], case[1]) for case in UNMATCHED.values()]
+    sides: list[list[dict[str, Any]]] = [[], []]
+    for number, case in enumerate(cases):
+        for side, rows in zip(sides, case, strict=True):
+            for one in rows:
+                own = {name: f"{one[name]}{number}" for name in ("account_name", "email") if one.get(name)}
+                side.append(one | own)
+    before, after = (annotated(day, *side) for day, side in zip((MONDAY, NEXT), sides, strict=True))
+    found, expected = compare(engine(before), engine(after)), compare(before, after)
+    assert (found.counts, found.before, found.after) == (expected.counts, expected.before, expected.after)
+    assert found.counts["became_associated"] == sum(name == "became_associated" for *_, name in CASES.values())
+    assert (found.before.alone, found.before.unclear) == (3, 3)
+    order = ["change", "customer_id"]
+    assert engine.to_polars(found.changes).sort(order).equals(expected.changes.sort(order))
+    assert {len(engine.to_polars(getattr(found, name))) - found.counts[name] for name in CHANGES} == {0}
+
+
+def test_masked_rows_of_one_file_name_and_row_are_not_the_same_customer() -> None:
+    found = compare(
+        annotated(MONDAY, MASKED), annotated(NEXT, MASKED).with_columns(source_file=pl.lit(f"{MONDAY}.csv"))
+    )
+    assert (found.before.alone, found.after.alone, found.counts["same"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp_path: Path, *, masked: bool) -> None:
+    workspace.add(write_sample(tmp_path / "files", rows=800, masked=masked, dirty=0.02).paths)
+    found = workspace.compare(MONDAY, NEXT)
+    both = sum(found.counts[name] for name in ("same", "became_associated", "newly_failed", "cause_changed"))
+    assert found.before.customers == both + found.counts["vanished"] + found.before.unclear
+    assert found.after.customers == both + found.counts["appeared"] + found.after.unclear
+    per_day = dict(fetch(workspace._con, "select snapshot_at::date, count(*) from records group by all"))
+    assert (found.before.rows, found.after.rows) == (per_day[MONDAY], per_day[NEXT])
+    assert found.counts["became_associated"] > 0
+    assert {name: len(getattr(found, name).fetchall()) for name in CHANGES} == {n: found.counts[n] for n in CHANGES}
+
+
+def test_a_comparison_agrees_with_a_slow_one_by_hand(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(write_sample(tmp_path / "files", rows=600, dirty=0).paths)
+    found = workspace.compare(MONDAY, NEXT)
+    states: list[dict[str, tuple[str, str | None]]] = []
+    for day in (MONDAY, NEXT):
+        day_rows = workspace.history().filter(f"snapshot_at = '{day}'")
+        speak: dict[str, tuple[str, str | None]] = {}
+        for one in ik.annotate(day_rows, as_of=day).pl().sort("invited_at").iter_rows(named=True):
+            speak[one["account_name"]] = (one["effective_status"], one["failure_code"])
+        states.append(speak)
+    before, after = states
+    both = before.keys() & after.keys()
+    failed = {a for a in both if before[a][0] == after[a][0] == "association_failed"}
+    assert found.counts["vanished"] == len(before.keys() - after.keys())
+    assert found.counts["appeared"] == len(after.keys() - before.keys())
+    assert found.counts["became_associated"] == sum(
+        after[a][0] == "associated" and before[a][0] != "associated" for a in both
+    )
+    assert found.counts["newly_failed"] == sum(after[a][0] == "association_failed" for a in both - failed)
+    assert found.counts["cause_changed"] == sum(before[a][1] != after[a][1] for a in failed)
+
+
+def test_each_snapshot_is_seen_as_of_its_own_day(workspace: Workspace, tmp_path: Path) -> None:
+    sent = dt.datetime(2026, 3, 23, 12) - EMAIL_LIFE
+    for day in (MONDAY, NEXT):
+        failed = row("acme", failure="link_used") if day == NEXT else row("acme", method="Email", invited=str(sent))
+        workspace.add(snapshot(tmp_path, day, failed))
+    found = workspace.compare(MONDAY, NEXT).newly_failed.pl().row(0, named=True)
+    assert (found["status_before"], found["status_after"]) == ("invited", "association_failed")
+    assert (found["failure_code_before"], found["failure_code_after"]) == (None, "link_used")
+    assert found["cause_after"]
+
+
+def test_a_comparison_prints_counts_and_no_person(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row(SECRET)))
+    workspace.add(snapshot(tmp_path, NEXT, row(SECRET, "Associated")))
+    assert repr(workspace.compare(MONDAY, NEXT)) == (
+        "2026-03-23 to 2026-03-30: 1 became associated, 0 newly failed, 0 cause changed, 0 vanished, 0 appeared, "
+        "0 same; could not be matched: 0 before and 0 after."
+    )
+
+
+def test_a_snapshot_that_is_not_there_is_answered_with_those_that_are(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"no snapshot of 2026-03-23.*none; add files first"):
+        workspace.compare(MONDAY, NEXT)
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme")))
+    workspace.add(write(tmp_path / "later.csv", row("beta")), snapshot_at=dt.datetime(2026, 3, 30, 9, 30))
+    with pytest.raises(ArgumentError, match=r"no snapshot of 2026-03-24.*there are: 2026-03-23, 2026-03-30 09:30:00"):
+        workspace.compare(dt.date(2026, 3, 24), NEXT)
+    with pytest.raises(ArgumentError, match=r"no snapshot of 2026-03-30\."):
+        workspace.compare(MONDAY, dt.datetime(2026, 3, 30))
+    east = dt.timezone(dt.timedelta(hours=8))
+    assert workspace.compare(MONDAY, dt.datetime(2026, 3, 30, 17, 30, tzinfo=east)).counts["appeared"] == 1
+    with pytest.raises(ArgumentError, match="not older"):
+        workspace.compare(NEXT, MONDAY)
+    with pytest.raises(ArgumentError, match="not older"):
+        workspace.compare(NEXT, NEXT)
+    with pytest.raises(ArgumentError, match="named by a str"):
+        workspace.compare("2026-03-23", NEXT)  # type: ignore[arg-type]
+
+
+# ---- what was resent ----------------------------------------------------------------------------
+
+
+def batch(ws: Workspace, *accounts: str, number: int = 1) -> pl.DataFrame:
+    """What a plan gives for these accounts, or all."""
+    rows = ws.records().pl()
+    if accounts:
+        rows = rows.filter(pl.col("account_name").is_in(accounts))
+    made: pl.DataFrame = rows.select(
+        "record_id", "account_name", "email", "invitation_method", decision=pl.lit("resend_now"), batch=pl.lit(number),
+        customer_id=pl.concat_str(pl.lit("account:"), "account_name"), failure_code=pl.lit(None, pl.String),
+    ).unique("customer_id")  # fmt: skip
+    return made
+
+
+@pytest.fixture
+def filled(workspace: Workspace, tmp_path: Path) -> Workspace:
+    acme = row("acme", failure="link_used", email="a@b.c", invited="2026-03-10")
+    workspace.add(snapshot(tmp_path, MONDAY, acme, row("beta"), row("gamma")))
+    return workspace
+
+
+@pytest.mark.parametrize("kind", ["polars", "duckdb", "arrow"])
+def test_a_resend_is_one_row_a_customer_with_who_and_when(filled: Workspace, kind: str) -> None:
+    frame = batch(filled, "acme", "beta").with_columns(failure_code=pl.lit("link_used"), rank=pl.lit(1))
+    with duckdb.connect() as con:
+        given = {"polars": frame, "arrow": frame.to_arrow(), "duckdb": con.from_arrow(frame.to_arrow())}[kind]
+        east = dt.timezone(dt.timedelta(hours=8))
+        at = dt.datetime(2026, 3, 24, 16, 30, 12, 345678, tzinfo=east)
+        assert filled.log_resend(given, by=" anna ", at=at, batch_id="b1", note="by hand") == "b1"
+    found = filled.resends().pl().sort("account_name")
+    assert found["account_name"].to_list() == ["acme", "beta"]
+    assert found["email"].to_list() == ["a@b.c", None]
+    shared = found.select("batch_id", "batch", "sent_at", "sent_by", "note", "decision", "failure_code").unique().rows()
+    assert shared == [("b1", 1, dt.datetime(2026, 3, 24, 8, 30, 12), "anna", "by hand", "resend_now", "link_used")]
+    assert filled.sent().columns == ["record_id", "sent_at"]
+
+
+def test_a_relation_of_the_workspace_itself_can_be_logged(filled: Workspace) -> None:
+    plan = plan_resends(ik.annotate(filled.history(), as_of=NEXT), as_of=NEXT)
+    filled.log_resend(plan.filter("decision = 'resend_now'"), by="anna")
+    found = filled.resends().pl().row(0, named=True)
+    assert (found["account_name"], found["cause"], found["failure_code"]) == ("acme", "link_used", "link_used")
+
+
+def test_a_resend_without_a_time_was_now(filled: Workspace) -> None:
+    before = dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+    filled.log_resend(batch(filled, "acme"), by="anna")
+    sent_at = filled.sent().fetchall()[0][1]
+    assert before <= sent_at <= before + dt.timedelta(seconds=30)
+
+
+def test_one_batch_is_not_logged_twice(filled: Workspace) -> None:
+    chosen = batch(filled)
+    filled.log_resend(chosen, by="anna", batch_id="b1", at=MONDAY)
+    with pytest.raises(
+        ArgumentError, match=r"Batch 'b1' was logged already: 3 customers at 2026-03-23.*another batch_id"
+    ):
+        filled.log_resend(chosen.head(1), by="anna", batch_id="b1")
+    assert len(filled.resends()) == 3
+
+
+def test_the_same_customers_are_not_logged_twice_on_a_day_by_mistake(filled: Workspace) -> None:
+    first = filled.log_resend(batch(filled), by="anna", at=dt.datetime(2026, 3, 24, 9))
+    assert first.startswith("2026-03-24-")
+    with pytest.raises(ArgumentError, match=r"logged already.*invited twice on that day"):
+        filled.log_resend(batch(filled).reverse(), by="anna", at=dt.datetime(2026, 3, 24, 18))
+    assert filled.log_resend(batch(filled), by="anna", at=dt.datetime(2026, 3, 25)) != first
+    assert filled.log_resend(batch(filled, "acme"), by="anna", at=dt.datetime(2026, 3, 24)) != first
+
+
+BATCHES: dict[str, tuple[Callable[[pl.DataFrame], Any], type[Exception], str]] = {
+    "no rows": (lambda b: b.clear(), ArgumentError, "has no rows"),
+    "a customer twice": (lambda b: pl.concat([b, b.head(1)]), ArgumentError, "1 of 4 rows .* repeat a customer"),
+    "nobody": (lambda b: b.with_columns(customer_id=None), ArgumentError, "3 of 3 rows .* no record_id or customer_id"),
+    "not to be resent": (
+        lambda b: b.with_columns(decision=pl.lit("superseded")), ArgumentError, "3 of 3 rows .* not to be resent",
+    ),
+    "no decision": (lambda b: b.with_columns(decision=None), ArgumentError, "3 of 3 rows .* not to be resent"),
+    "a column is missing": (lambda b: b.drop("decision", "batch"), SchemaError, "lacks batch, decision"),
+    "a text as batch": (lambda b: b.with_columns(batch=pl.lit(SECRET)), WorkspaceError, "could not be written"),
+    "no frame": (lambda _b: {"record_id": [1]}, ArgumentError, "type dict"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BATCHES)
+def test_a_batch_that_cannot_have_been_sent_is_refused_whole(filled: Workspace, case: str) -> None:
+    spoil, kind, said = BATCHES[case]
+    with pytest.raises(kind, match=said) as caught:
+        filled.log_resend(spoil(batch(filled)), by="anna")
+    assert "acme" not in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert len(filled.resends()) == 0
+
+
+@pytest.mark.parametrize("wrong", [{"by": " "}, {"by": None}, {"at": dt.datetime(2999, 1, 1)}, {"batch_id": " "},
+                                   {"at": "2026-03-30"}])  # fmt: skip
+def test_a_claim_without_a_name_or_from_the_future_is_refused(filled: Workspace, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError):
+        filled.log_resend(batch(filled), **({"by": "anna"} | wrong))
+    assert len(filled.resends()) == 0
+
+
+def test_what_was_sent_and_done_changes_the_plan(workspace: Workspace, tmp_path: Path) -> None:
+    sent = {"invited": "2026-03-01 10:00:00", "method": "Email"}
+    rows = [row("acme", failure="link_used", **sent), row("beta", failure="overdue_payment", **sent)]
+    workspace.add(snapshot(tmp_path, MONDAY, *rows))
+
+    def decisions() -> dict[str, str]:
+        records = ik.annotate(workspace.history(), as_of=NEXT)
+        plan = plan_resends(records, as_of=NEXT, sent=workspace.sent(), done=workspace.done()).pl()
+        return dict(plan.select("account_name", "decision").iter_rows())
+
+    assert decisions() == {"acme": "resend_now", "beta": "wait_for_customer"}
+    workspace.log_resend(batch(workspace, "acme"), by="anna", at=dt.datetime(2026, 3, 29))
+    record_id = workspace.records().filter("account_name = 'beta'").fetchall()[0][0]
+    marks = workspace.mark_done(record_id, on=dt.date(2026, 3, 20), by="anna", note="paid")
+    assert decisions() == {"acme": "wait_for_cooldown", "beta": "resend_now"}
+    workspace.unmark(marks, by="boris")
+    assert decisions()["beta"] == "wait_for_customer"
+
+
+# ---- what is done -------------------------------------------------------------------------------
+
+
+def ids(ws: Workspace) -> list[str]:
+    return sorted(ws.records().pl()["record_id"])
+
+
+def test_marks_say_who_and_when_and_are_taken_back_without_being_lost(filled: Workspace) -> None:
+    known = ids(filled)
+    assert filled.mark_done([*known[:2], known[0]], on=MONDAY, by="anna", note="paid") == (1, 2)
+    assert filled.mark_done(known[2], on=dt.datetime(2026, 3, 24, 9, 30), by="boris") == (3,)
+    filled.unmark(2, by="carla")
+    found = filled.marks().pl()
+    columns = ["mark_id", "record_id", "done_at", "marked_at", "marked_by", "note", "undone_at", "undone_by"]
+    assert found.columns == columns
+    assert found["record_id"].to_list() == known
+    assert found["marked_by"].to_list() == ["anna", "anna", "boris"]
+    assert found["undone_by"].to_list() == [None, "carla", None]
+    assert sorted(filled.done().fetchall()) == sorted(
+        [(known[0], dt.datetime(2026, 3, 23)), (known[2], dt.datetime(2026, 3, 24, 9, 30))]
+    )
+
+
+def test_an_unknown_record_is_counted_not_named(filled: Workspace) -> None:
+    with pytest.raises(ArgumentError, match=r"2 of 3 record IDs are in no file") as caught:
+        filled.mark_done([ids(filled)[0], SECRET, "other"], on=MONDAY, by="anna")
+    assert SECRET not in str(caught.value)
+    assert len(filled.marks()) == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"record_ids": []}, "record_ids is empty"),
+        ({"record_ids": [1]}, "no texts"),
+        ({"on": dt.date(2999, 1, 1)}, "on is in the future"),
+        ({"on": None}, "on is missing"),
+        ({"on": "2026-03-30"}, "on is a str"),
+        ({"by": ""}, "by names nobody"),
+    ],
+)
+def test_a_mark_that_means_nothing_is_refused(filled: Workspace, wrong: dict[str, Any], said: str) -> None:
+    right: dict[str, Any] = {"record_ids": ids(filled), "on": MONDAY, "by": "anna"}
+    with pytest.raises(ArgumentError, match=said):
+        filled.mark_done(**(right | wrong))
+    assert len(filled.marks()) == 0
+
+
+def test_a_moment_in_the_future_is_none_but_a_day_that_has_begun_somewhere_is_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evening = dt.datetime(2026, 3, 30, 20, 0)
+    monkeypatch.setattr(claims, "now", lambda: evening)
+    assert claims.moment(dt.date(2026, 3, 30), "on") == dt.datetime(2026, 3, 30)
+    assert claims.moment(dt.date(2026, 3, 31), "on") == evening
+    assert claims.moment(evening, "on") == evening
+    for later in (dt.date(2026, 4, 1), evening + dt.timedelta(seconds=1)):
+        with pytest.raises(ArgumentError, match="in the future"):
+            claims.moment(later, "on")
+
+
+@pytest.mark.parametrize("wrong", [[2], [1, 2], [], ["1"]])
+def test_marks_are_taken_back_all_or_none(filled: Workspace, wrong: list[Any]) -> None:
+    filled.mark_done(ids(filled)[0], on=MONDAY, by="anna")
+    with pytest.raises(ArgumentError):
+        filled.unmark(wrong, by="anna")
+    filled.unmark([1], by="anna")
+    with pytest.raises(ArgumentError, match="1 of 1 marks do not stand"):
+        filled.unmark([1], by="anna")
+
+
+# ---- what became of it --------------------------------------------------------------------------
+
+SENT = dt.datetime(2026, 3, 24, 9)
+WEEK_AGO = "2026-03-10 10:00:00"
+FRESH = "2026-03-24 09:00:00"
+FAILED = {"failure": "link_used", "invited": WEEK_AGO}
+LATER: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "associated with a date": ([{"status": "Associated", "associated": "2026-03-25"}], "associated"),
+    "associated the day before it was logged": (
+        [{"status": "Associated", "associated": "2026-03-23 09:00:00"}], "associated",
+    ),
+    "associated without a date": ([{"status": "Associated"}], "associated"),
+    "associated by an older invitation": (
+        [{"status": "Associated", "invited": WEEK_AGO}, {"status": "Invited", "method": "Link", "invited": FRESH}],
+        "associated",
+    ),
+    "associated before that": (
+        [{"status": "Associated", "associated": "2026-03-23 08:59:59"}], "already_associated",
+    ),
+    "failed once more": ([{"failure": "link_used", "invited": FRESH}], "failed_again"),
+    "failed for another cause": ([{"failure": "prepaid_partner", "invited": WEEK_AGO}], "failed_again"),
+    "the old failure only": ([FAILED], "not_seen"),
+    "expired": ([{"status": "Expired", "invited": FRESH}], "expired"),
+    "expired by its date": (
+        [{"status": "Invited", "method": "Email", "invited": FRESH, "Expires At": "2026-03-30"}], "expired",
+    ),
+    "still invited": ([{"status": "Invited", "method": "Link", "invited": FRESH}], "open"),
+    "gone": ([], "not_seen"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LATER)
+def test_what_became_of_a_resend_is_one_of_six(workspace: Workspace, tmp_path: Path, case: str) -> None:
+    later, outcome = LATER[case]
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("other")))
+    workspace.log_resend(batch(workspace, "acme"), by="anna", at=SENT, batch_id="b1")
+    workspace.add(snapshot(tmp_path, NEXT, row("other"), *(row("acme", **one) for one in later)))
+    found = workspace.outcomes().pl().row(0, named=True)
+    kinds = ("associated", "already_associated", "failed_again", "expired", "open", "not_seen")
+    assert found["cause"] == "link_used"
+    assert {kind: found[kind] for kind in kinds} == dict.fromkeys(kinds, 0) | {outcome: 1}
+    assert (found["resent"], found["not_resent"]) == (1, 0)
+
+
+def test_those_not_resent_stand_beside_those_who_were(workspace: Workspace, tmp_path: Path) -> None:
+    accounts = ("sent", "other batch", "by another way", "waited", "waited too", "other cause", "fine")
+    causes = {"other cause": {"failure": "prepaid_partner"}, "fine": {"status": "Associated"}}
+    workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **causes.get(name, FAILED)) for name in accounts)))
+    workspace.log_resend(batch(workspace, "sent"), by="anna", at=SENT, batch_id="b1")
+    workspace.log_resend(batch(workspace, "other batch"), by="anna", at=SENT + dt.timedelta(days=1), batch_id="b2")
+    later = {name: {"status": "Associated"} for name in accounts if name != "waited too"}
+    later["by another way"] = {"status": "Associated", "invited": FRESH.replace("09:", "10:")}
+    later["waited too"] = FAILED
+    workspace.add(snapshot(tmp_path, NEXT, *(row(name, **later[name]) for name in accounts)))
+    found = workspace.outcomes().pl()
+    shown = found.select("batch_id", "cause", "resent", "associated", "not_resent", "not_resent_associated").rows()
+    assert shown == [("b1", "link_used", 1, 1, 2, 1), ("b2", "link_used", 1, 1, 3, 2)]
+
+
+@pytest.mark.parametrize(("apart", "others"), [(30, 0), (31, 1)])
+def test_a_resend_within_thirty_days_is_no_absence_of_one(
+    workspace: Workspace, tmp_path: Path, apart: int, others: int
+) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
+    workspace.log_resend(batch(workspace, "acme"), by="anna", at=SENT, batch_id="b1")
+    workspace.log_resend(batch(workspace, "beta"), by="anna", at=SENT + dt.timedelta(days=apart), batch_id="b2")
+    workspace.add(snapshot(tmp_path, dt.date(2026, 6, 1), row("acme", **FAILED), row("beta", "Associated")))
+    found = {one["batch_id"]: one for one in workspace.outcomes().pl().iter_rows(named=True)}
+    assert found["b1"]["not_resent"] == others
+    assert found["b1"]["not_resent_associated"] == 0, "it was invited again before it became associated"
+    assert (found["b2"]["resent"], found["b2"]["associated"]) == (1, 1)
+
+
+def test_what_happens_after_the_next_resend_belongs_to_that_one(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED)))
+    workspace.log_resend(batch(workspace), by="anna", at=SENT, batch_id="b1")
+    workspace.add(snapshot(tmp_path, NEXT, row("acme", failure="prepaid_partner", invited=FRESH)))
+    workspace.log_resend(batch(workspace), by="anna", at=dt.datetime(2026, 3, 31), batch_id="b2")
+    workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), row("acme", "Associated", associated="2026-04-02")))
+    found = workspace.outcomes().pl().select("batch_id", "cause", "failed_again", "associated").rows()
+    assert found == [("b1", "link_used", 1, 0), ("b2", "prepaid_partner", 0, 1)]
+
+
+def test_a_resend_is_followed_by_its_account_although_its_record_is_in_no_file(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    plan = {"record_id": "k9", "customer_id": "account:acme", "account_name": "Acme", "batch": 1,
+            "decision": "resend_now", "effective_status": "expired", "failure_code": "link_used"}  # fmt: skip
+    stranger = pl.DataFrame([plan])
+    workspace.log_resend(stranger, by="anna", at=SENT)
+    workspace.add(snapshot(tmp_path, NEXT, row("acme", "Associated")))
+    found = workspace.outcomes().pl().row(0, named=True)
+    assert (found["cause"], found["resent"], found["associated"]) == ("expired", 1, 1)
+
+
+def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_path: Path) -> None:
+    mask = {"Customer Full Name": "T***m", "Mobile": "138****1234"}
+    workspace.add(snapshot(tmp_path, MONDAY, row(None, **FAILED, **mask)))
+    masked = (
+        workspace.records().pl().select("record_id", customer_id="record_id", batch=1, decision=pl.lit("resend_now"))
+    )
+    workspace.log_resend(masked, by="anna", at=SENT)
+    workspace.add(snapshot(tmp_path, NEXT, row(None, "Associated", **mask)))
+    assert workspace.outcomes().pl().select("cause", "resent", "associated", "not_seen").rows() == [
+        ("unknown", 1, 0, 1)
+    ]
+
+
+@pytest.mark.parametrize("past", [-1, 0, 1])
+def test_a_status_at_a_moment_follows_the_rule_of_annotate(workspace: Workspace, tmp_path: Path, past: int) -> None:
+    invited = SENT - EMAIL_LIFE - dt.timedelta(seconds=past)
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", method="Email", invited=str(invited))))
+    workspace.log_resend(batch(workspace), by="anna", at=SENT)
+    as_annotated = ik.annotate(workspace.history(), as_of=SENT).pl()["effective_status"].to_list()
+    assert workspace.outcomes().pl()["cause"].to_list() == as_annotated
+
+
+def test_outcomes_of_a_sample_add_up(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(write_sample(tmp_path / "files", rows=900).paths)
+    assert workspace.outcomes().fetchall() == []
+    for day in (dt.datetime(2026, 3, 16, 9), dt.datetime(2026, 3, 23, 9)):
+        history = ik.annotate(workspace.history().filter(f"snapshot_at < '{day}'"), as_of=day)
+        plan = plan_resends(history, as_of=day, sent=workspace.sent())
+        workspace.log_resend(plan.filter("rank % 2 = 1"), by="anna", at=day)
+    # The sample knows nothing of these resends: its next week is made up here.
+    resent = workspace.resends().pl()["account_name"].drop_nulls().unique()
+    answered = [row(name, "Associated", associated="2026-03-25 09:00:00") for name in resent]
+    workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), *answered))
+    found = workspace.outcomes().pl()
+    assert found["resent"].sum() == len(workspace.resends())
+    parts = ["associated", "already_associated", "failed_again", "expired", "open", "not_seen"]
+    assert found["resent"].to_list() == found.select(pl.sum_horizontal(parts)).to_series().to_list()
+    assert found["batch_id"].n_unique() == 2
+    assert found["associated"].sum() == len(resent) > 0
+    assert found["not_resent"].sum() > 0
+
+
+# ---- exports ------------------------------------------------------------------------------------
+
+
+def test_an_export_has_a_beginning_and_an_end(workspace: Workspace) -> None:
+    at = dt.datetime(2026, 3, 30, 9)
+    first = workspace.start_export(level="shared", purpose="a talk", file_name="out.parquet", key_id="k7", at=at)
+    second = workspace.start_export(level="internal")
+    workspace.finish_export(first, rows=12, sha256="ab", at=at)
+    workspace.finish_export(second, "failed")
+    found = workspace.exports().pl()
+    assert found.row(0) == (1, at, at, "completed", "shared", 12, "ab", "k7", "a talk", "out.parquet")
+    assert found["status"].to_list() == ["completed", "failed"]
+    with pytest.raises(WorkspaceError, match="No export 1 is running"):
+        workspace.finish_export(1)
+    with pytest.raises(WorkspaceError, match="No export 9 is running"):
+        workspace.finish_export(9)
+    with pytest.raises(ArgumentError, match="use completed or failed"):
+        workspace.finish_export(1, "running")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="no level"):
+        workspace.start_export(level="")
+
+
+def test_an_export_whose_process_died_is_interrupted_and_a_living_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    assert elsewhere(path, "print(ws.start_export(level='shared'))") == "1"
+    with Workspace(path, read_only=True) as ws:
+        assert ws.exports().pl()["status"].to_list() == ["running"]
+    with Workspace(path) as ws:
+        ws.start_export(level="shared")
+        assert ws.exports().pl()["status"].to_list() == ["interrupted", "running"]
+    with Workspace(path) as ws:
+        assert ws.exports().pl()["status"].to_list() == ["interrupted", "running"]
+        ws.finish_export(2)
+
+
+def test_a_process_number_that_was_given_anew_is_not_taken_for_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "memory.duckdb"
+    with monkeypatch.context() as earlier, Workspace(path) as ws:
+        earlier.setattr(export_history, "_life", lambda _pid: "an earlier life")
+        ws.start_export(level="shared")
+    with Workspace(path) as ws:
+        assert ws.exports().pl()["status"].to_list() == ["interrupted"]
+
+
+# ---- crashes ------------------------------------------------------------------------------------
+
+KILLS = 100
+ROWS = 6
+
+
+YOUNG = 5
+
+
+def work(folder: Path, life: int, said: Connection) -> None:
+    """Add files and log batches without end, and report what was committed; whoever starts this kills it."""
+    os.umask(0o022)
+    for number in itertools.count():
+        with Workspace(folder / "memory.duckdb") as ws:
+            for part in range(2):
+                name = f"{life}_{number}_{part}"
+                rows = [row(f"a{name}_{i}", **FAILED) for i in range(ROWS - 1)]
+                added = ws.add(snapshot(folder, MONDAY, *rows, row(None), name=name))[0]
+                said.send(("file", added.sha256))
+                chosen = ws.history().filter(f"source_file = '{name}_{MONDAY}.csv'").pl()
+                resent = chosen.select("record_id", customer_id="record_id", batch=1, decision=pl.lit("resend_now"))
+                said.send(("batch", ws.log_resend(resent, by="anna", batch_id=name)))
+
+
+def killed(folder: Path, life: int, seconds: float) -> set[tuple[str, str]]:
+    """Let a process work for a moment and kill it; give what it reported as committed."""
+    starter = multiprocessing.get_context("forkserver")
+    starter.set_forkserver_preload([work.__module__])
+    listen, said = starter.Pipe(duplex=False)
+    child = starter.Process(target=work, args=(folder, life, said))
+    child.start()
+    said.close()
+    time.sleep(seconds)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert child.exitcode == -signal.SIGKILL, "it died before it was killed"
+    reported = set()
+    with contextlib.suppress(EOFError):
+        while True:
+            reported.add(listen.recv())
+    return reported
+
+
+def assert_committed_only(folder: Path, promised: set[tuple[str, str]]) -> None:
+    """Nothing reported is missing, nothing is half, and nobody else can read it."""
+    assert set(modes(folder).values()) <= {"0o600"}
+    with Workspace(folder / "memory.duckdb") as ws:
+        both = [f"(select count(*) from {table} r where r.file_id = f.file_id)" for table in ("records", "rejects")]
+        files = fetch(ws._con, f"select sha256, rows_read, {', '.join(both)} from files f")
+        batches = fetch(ws._con, "select batch_id, count(*) from resends group by all")
+        orphans = fetch(ws._con, "select count(*) from records anti join files using (file_id)")
+    assert {(read, records, rejects) for _, read, records, rejects in files} <= {(ROWS, ROWS - 1, 1)}
+    assert {count for _, count in batches} <= {ROWS - 1}
+    assert orphans == [(0,)]
+    stored = {("file", sha256) for sha256, *_ in files} | {("batch", name) for name, _ in batches}
+    assert promised <= stored
+    assert len(stored - promised) <= 1, "what was committed in the moment before the report, since the last look"
+    promised |= stored
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_lose_nothing_that_was_committed(tmp_path: Path) -> None:
+    dice, worked = random.Random(20260330), 0
+    promised: dict[Path, set[tuple[str, str]]] = {}
+    for life in range(KILLS):
+        # The first ones die young, some before their file is there; the others go on with one file.
+        young = life < YOUNG
+        folder = tmp_path / f"young{life}" if young else tmp_path
+        folder.mkdir(exist_ok=True)
+        reported = killed(folder, life, dice.uniform(0, 0.3) if young else dice.uniform(0.05, 0.7))
+        worked += bool(reported)
+        known = promised.setdefault(folder, set())
+        known |= reported
+        assert_committed_only(folder, known)
+    assert worked > KILLS / 4, "most were killed before they had done anything: that would prove little"
