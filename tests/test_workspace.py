@@ -326,6 +326,8 @@ def test_a_file_that_was_replaced_while_it_is_open_is_not_written_unseen(tmp_pat
 WRITES = {
     "add": lambda ws: ws.add(ws.path.parent),
     "log_resend": lambda ws: ws.log_resend(pl.DataFrame(), by="anna"),
+    "note_batches": lambda ws: ws.note_batches(batch(ws)),
+    "log_batch": lambda ws: ws.log_batch("b1", by="anna"),
     "mark_done": lambda ws: ws.mark_done("k1", on=MONDAY, by="anna"),
     "unmark": lambda ws: ws.unmark(1, by="anna"),
     "start_export": lambda ws: ws.start_export(level="shared"),
@@ -353,7 +355,8 @@ def test_everything_can_be_read_in_read_only_mode(tmp_path: Path) -> None:
     with Workspace(path, read_only=True) as ws:
         assert len(ws.outcomes().fetchall()) > 0
         assert ws.compare(MONDAY, NEXT).before.customers > 0
-        relations = (ws.files, ws.snapshots, ws.history, ws.records, ws.rejects, ws.resends, ws.sent, ws.marks, ws.done)
+        relations = (ws.files, ws.snapshots, ws.history, ws.records, ws.rejects, ws.resends, ws.sent, ws.marks, ws.done,
+                     ws.batches)  # fmt: skip
         assert all(isinstance(relation().fetchall(), list) for relation in relations)
 
 
@@ -413,6 +416,7 @@ def test_an_older_file_is_brought_up_to_date_and_keeps_what_it_held(old: Path) -
     with Workspace(old) as ws:
         assert "1 file, 2 rows read = 1 records + 1 rejects; 1 batch logged (1 resend), 1 mark, 0 exports" in repr(ws)
         assert ws.start_export(level="shared") == 1
+        assert ws.batches().fetchall() == []
         assert ws.add(snapshot(old.parent, NEXT, row("acme", "Associated")))[0].records == 1
         assert ws.compare(dt.date(2025, 1, 6), NEXT).counts["became_associated"] == 1
         assert ws.outcomes().pl()["associated"].to_list() == [1]
@@ -994,6 +998,109 @@ def test_what_was_sent_and_done_changes_the_plan(workspace: Workspace, tmp_path:
     assert decisions() == {"acme": "wait_for_cooldown", "beta": "resend_now"}
     workspace.unmark(marks, by="boris")
     assert decisions()["beta"] == "wait_for_customer"
+
+
+# ---- batches that were written ------------------------------------------------------------------
+
+
+def planned(ws: Workspace) -> Any:
+    return plan_resends(ik.annotate(ws.history(), as_of=NEXT), as_of=NEXT)
+
+
+def test_a_batch_that_was_written_is_logged_by_its_id(filled: Workspace) -> None:
+    noted = filled.note_batches(planned(filled), folder="out")
+    (number, batch_id), *more = noted.items()
+    assert (number, more, len(filled.resends())) == (1, [], 0)
+    before = filled.batches().pl().row(0, named=True)
+    assert (before["batch_id"], before["folder"], before["customers"], before["sent"]) == (batch_id, "out", 1, None)
+    assert filled.log_batch(batch_id, by="anna", at=MONDAY, note="by hand") == 1
+    after = filled.batches().pl().row(0, named=True)
+    assert (after["sent"], after["sent_by"], after["sent_at"]) == (1, "anna", dt.datetime(2026, 3, 23))
+    sent = filled.resends().pl().row(0, named=True)
+    assert (sent["account_name"], sent["cause"], sent["note"]) == ("acme", "link_used", "by hand")
+    with pytest.raises(ArgumentError, match="was logged already"):
+        filled.log_batch(batch_id, by="anna")
+
+
+def test_the_same_batch_of_a_day_is_kept_once(filled: Workspace) -> None:
+    assert filled.note_batches(planned(filled), folder="a") == filled.note_batches(planned(filled), folder="b")
+    assert filled.batches().pl()["folder"].to_list() == ["b"]
+
+
+def test_a_plan_without_candidates_has_no_batches(filled: Workspace) -> None:
+    assert filled.note_batches(planned(filled).filter("decision = 'blocked'")) == {}
+
+
+def test_batches_of_a_plan_are_kept_apart(filled: Workspace) -> None:
+    both = pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)])
+    noted = filled.note_batches(both)
+    assert len(set(noted.values())) == 2
+    filled.log_batch(noted[2], by="anna", at=MONDAY)
+    assert filled.resends().pl()["account_name"].to_list() == ["beta"]
+
+
+@pytest.mark.parametrize("name", ["ACME", "a@B.c ", "record"])
+def test_who_was_not_invited_after_all_is_left_out(filled: Workspace, name: str) -> None:
+    rows = batch(filled)
+    if name == "record":
+        name = rows.filter(account_name="acme")["record_id"][0]
+    noted = filled.note_batches(rows)
+    assert filled.log_batch(noted[1], by="anna", at=MONDAY, leave_out=[name]) == 2
+    assert "acme" not in filled.resends().pl()["account_name"].to_list()
+
+
+@pytest.mark.parametrize("names", [[SECRET], ["acme", SECRET], ["acme", "beta", ""]])
+def test_a_name_to_leave_out_that_leads_to_nobody_stops_it_all(filled: Workspace, names: list[str]) -> None:
+    noted = filled.note_batches(batch(filled))
+    with pytest.raises(ArgumentError, match=f"number {len(names)} leads to no single one") as caught:
+        filled.log_batch(noted[1], by="anna", leave_out=names)
+    assert SECRET not in str(caught.value)
+    assert len(filled.resends()) == 0
+
+
+def test_a_batch_of_which_nobody_is_left_is_not_logged(filled: Workspace) -> None:
+    noted = filled.note_batches(batch(filled, "acme"))
+    with pytest.raises(ArgumentError, match="has no rows"):
+        filled.log_batch(noted[1], by="anna", leave_out=["acme"])
+
+
+def test_an_unknown_batch_is_answered_with_those_that_are(filled: Workspace) -> None:
+    with pytest.raises(ArgumentError, match=r"No batch 'b9' was written.*none yet"):
+        filled.log_batch("b9", by="anna")
+    noted = filled.note_batches(batch(filled))
+    with pytest.raises(ArgumentError, match=f"known: {noted[1]}"):
+        filled.log_batch("b9", by="anna")
+
+
+def test_a_batch_that_repeats_a_customer_is_not_kept(filled: Workspace) -> None:
+    with pytest.raises(ArgumentError, match="repeat a customer"):
+        filled.note_batches(pl.concat([batch(filled), batch(filled, "acme", number=2)]))
+    assert len(filled.batches()) == 0
+
+
+# ---- what a person calls a customer -------------------------------------------------------------
+
+
+def test_a_customer_is_found_by_account_email_or_record(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(
+        snapshot(
+            tmp_path, MONDAY, row("acme", email="a@b.c", invited="2026-03-01"),
+            row("acme", email="a@b.c", invited="2026-03-20"), row(None, email="only@b.c"),
+        )
+    )  # fmt: skip
+    newest = workspace.records().filter("invited_at = '2026-03-20'").pl()["record_id"][0]
+    only = workspace.records().filter("account_name is null").pl()["record_id"][0]
+    assert workspace.find(["Acme", "A@b.c ", newest, "only@b.c"]) == (newest, newest, newest, only)
+
+
+def test_a_name_of_nobody_of_several_or_masked_finds_nobody(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(
+        snapshot(tmp_path, MONDAY, row("acme", email="a@b.c"), row("beta", email="a@b.c"), row("m***d", email="x@b.c"))
+    )
+    for names in ([SECRET], ["a@b.c"], ["m***d"], [""]):
+        with pytest.raises(ArgumentError, match="number 1 leads to no single one") as caught:
+            workspace.find(names)
+        assert SECRET not in str(caught.value)
 
 
 # ---- what is done -------------------------------------------------------------------------------

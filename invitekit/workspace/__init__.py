@@ -13,7 +13,7 @@ import duckdb
 from invitekit.annotate import Language, annotate
 from invitekit.catalogue import Catalogue
 from invitekit.errors import ArgumentError
-from invitekit.workspace import adding, exports, marks, outcomes, relations, resends
+from invitekit.workspace import adding, batches, exports, marks, outcomes, relations, resends
 from invitekit.workspace.adding import Added
 from invitekit.workspace.comparing import compare
 from invitekit.workspace.comparison import CHANGES, Comparison, Side
@@ -142,6 +142,49 @@ class Workspace(Holding):
                 rows that were not to be resent.
         """
         return resends.log(self._to_write(), batch, by=by, at=at, batch_id=batch_id, note=note)
+
+    def note_batches(
+        self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None
+    ) -> dict[int, str]:
+        """Keep the batches of a plan as they were written, so that each can be logged by its ID.
+
+        Args:
+            plan: What ``plan_resends`` gives, of any engine; those to invite again are kept.
+            folder: Where they were written to.
+            at: When; now, if it is left out.
+
+        Returns:
+            Each batch's ID by its number: the day, and a digest of its customers.
+
+        Raises:
+            ArgumentError: A customer stands in it twice, or the moment is in the future.
+        """
+        return batches.remember(self._to_write(), plan, folder=folder, at=at)
+
+    def log_batch(
+        self,
+        batch_id: str,
+        *,
+        by: str,
+        at: dt.datetime | dt.date | None = None,
+        note: str | None = None,
+        leave_out: Iterable[str] = (),
+    ) -> int:
+        """Note that a batch that was written has been sent, and give to how many customers.
+
+        Args:
+            batch_id: Its ID, as ``note_batches`` gave it.
+            by: Who did it.
+            at: When; now, if it is left out.
+            note: What else to remember.
+            leave_out: Customers who were not invited again after all: account names, email
+                addresses or record IDs.
+
+        Raises:
+            ArgumentError: There is no such batch, it was logged already, or a customer to leave out
+                is not in it; then nothing is logged.
+        """
+        return batches.log(self._to_write(), batch_id, by=by, at=at, note=note, leave_out=leave_out)
 
     def mark_done(
         self, record_ids: str | Iterable[str], *, on: dt.datetime | dt.date, by: str, note: str | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 
-from invitekit.workspace import relations
+from invitekit.workspace import finding, relations
 from invitekit.workspace.opening import Opened
 
 
@@ -27,6 +29,14 @@ class Holding(Opened):
         """The newest state of each invitation: one row a ``record_id``, from its newest snapshot."""
         return self._con.sql(relations.RECORDS)
 
+    def find(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Give the newest ``record_id`` of each customer named by account, email address or record ID.
+
+        Raises:
+            ArgumentError: A name leads to no customer, or to several.
+        """
+        return finding.find(self._con, names)
+
     def rejects(self) -> duckdb.DuckDBPyRelation:
         """Every refused row: ``source_file, source_row, column, reason, content``."""
         return self._con.sql(relations.REJECTS)
@@ -38,6 +48,14 @@ class Holding(Opened):
         failure_code, invitation_method, account_name, email``.
         """
         return self._con.sql(relations.RESENDS)
+
+    def batches(self) -> duckdb.DuckDBPyRelation:
+        """Every batch that was written, one row each: what was sent of it, and what is still to do.
+
+        ``batch_id, batch, written_at, folder, decision, customers``, and where it was logged as
+        sent ``sent_at, sent_by, sent`` (customers).
+        """
+        return self._con.sql(relations.BATCHES)
 
     def sent(self) -> duckdb.DuckDBPyRelation:
         """``record_id, sent_at`` of every logged resend, for ``plan_resends(sent=...)``."""

@@ -39,6 +39,13 @@ RESENDS = """
 select batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause, failure_code,
     invitation_method, account_name, email
 from resends order by sent_at, batch_id, batch, record_id"""
+BATCHES = """
+select b.batch_id, b.batch, b.written_at, b.folder, b.decision, b.customers, s.sent_at, s.sent_by, s.sent
+from (select batch_id, min(batch) as batch, min(written_at) as written_at, min(folder) as folder,
+    min(decision) as decision, count(*) as customers from batches group by batch_id) b
+left join (select batch_id, min(sent_at) as sent_at, min(sent_by) as sent_by, count(*) as sent
+    from resends group by batch_id) s using (batch_id)
+order by b.written_at, b.batch, b.batch_id"""
 SENT = "select record_id, sent_at from resends"
 MARKS = "select * from marks order by mark_id"
 DONE = "select distinct record_id, done_at from marks where undone_at is null"

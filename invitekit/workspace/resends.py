@@ -17,7 +17,10 @@ from invitekit.workspace.transactions import transaction
 NEEDED = ("record_id", "customer_id", "batch", "decision")
 KEPT = ("failure_code", "invitation_method", "account_name", "email")
 """Columns that are kept where a batch has them: they follow the customer, and the cause."""
-_DIGEST = 8
+DIGEST = 8
+"""Letters of a digest that stand in an ID."""
+OF_CUSTOMERS = "md5(string_agg(customer_id, chr(10) order by customer_id))"
+"""The SQL of a digest of a batch's customers."""
 
 
 def log(
@@ -30,11 +33,11 @@ def log(
     note: str | None,
 ) -> str:
     """Write a batch into the log, whole or not at all, and give its ID."""
-    name, sent_at, table = who(by), moment(at, "at"), _as_table(batch)
+    name, sent_at, table = who(by), moment(at, "at"), as_table(batch)
     con.register("ik_batch", table)
     try:
-        digest = _check(con)
-        chosen = batch_id if batch_id is not None else f"{sent_at:%Y-%m-%d}-{digest[:_DIGEST]}"
+        digest = check(con)
+        chosen = batch_id if batch_id is not None else f"{sent_at:%Y-%m-%d}-{digest[:DIGEST]}"
         with transaction(con):
             _refuse_logged(con, chosen, given=batch_id is not None)
             run(con, _insert(table.column_names), [chosen, sent_at, name, note])
@@ -43,7 +46,7 @@ def log(
     return chosen
 
 
-def _as_table(batch: Any) -> Any:
+def as_table(batch: Any) -> Any:
     """Give what is needed of a batch as an Arrow table."""
     try:
         frame: Any = nw.from_native(batch)
@@ -59,14 +62,14 @@ def _as_table(batch: Any) -> Any:
     return frame.select(*wanted).lazy().collect("pyarrow").to_native()
 
 
-def _check(con: duckdb.DuckDBPyConnection) -> str:
+def check(con: duckdb.DuckDBPyConnection) -> str:
     """Refuse a batch that cannot be what was sent; give the digest of its customers."""
     decisions = ", ".join(f"'{decision}'" for decision in RESENDS)
     total, nobody, customers, other, digest = rows(
         con,
         "select count(*), count(*) filter (record_id is null or customer_id is null), count(distinct customer_id), "
         f"count(*) filter (decision is null or decision not in ({decisions})), "
-        "md5(string_agg(customer_id, chr(10) order by customer_id)) from ik_batch",
+        f"{OF_CUSTOMERS} from ik_batch",
     )[0]
     rules: list[tuple[bool, str, str]] = [
         (total == 0, "The batch has no rows.", "pass the customers who were invited again."),

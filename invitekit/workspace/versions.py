@@ -53,6 +53,16 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 check (status in ('running', 'completed', 'failed', 'interrupted')))""",
         ),
     ),
+    (
+        3,
+        (
+            """create table batches (
+                batch_id varchar not null, written_at timestamp not null, folder varchar, record_id varchar not null,
+                customer_id varchar not null, batch bigint not null, decision varchar not null,
+                effective_status varchar, failure_code varchar, invitation_method varchar, account_name varchar,
+                email varchar)""",
+        ),
+    ),
 )
 SCHEMA_VERSION = VERSIONS[-1][0]
 
