@@ -923,3 +923,9 @@ def test_a_hint_serves_python_and_the_command_line(tmp_path: Path, header: str, 
     assert "columns={'" in hint
     assert "--column '" in hint
     assert "columns=" not in problem
+
+
+def test_a_full_width_sign_masks_a_contact_in_a_file_too(tmp_path: Path) -> None:
+    loaded = ik.load(write(tmp_path, text_of(["Ann＊", ROW[1], ROW[2], "138＊＊＊＊1234", *ROW[4:]])))
+    hidden = {name: masked.masked for name, masked in loaded.summary.masked.items()}
+    assert hidden == {"customer_full_name": 1, "account_name": 0, "email": 0, "mobile": 1}

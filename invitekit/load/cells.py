@@ -55,6 +55,11 @@ def macros(white: frozenset[str]) -> list[str]:
     ]
 
 
+def half_width(sign: str) -> str:
+    """Give what a sign becomes in contact data."""
+    return sign.translate(str.maketrans(_FULL_WIDTH, _HALF_WIDTH))
+
+
 def _sign(character: str) -> str:
     return f"chr({ord(character)})"
 

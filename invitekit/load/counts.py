@@ -6,6 +6,7 @@ import duckdb
 
 from invitekit import schema
 from invitekit.catalogue import Catalogue
+from invitekit.load import cells
 from invitekit.load.sql import lit, one, rows
 from invitekit.load.staging import kept, present
 from invitekit.load.summary import Masked, UnknownMessage
@@ -38,11 +39,9 @@ def masked(con: duckdb.DuckDBPyConnection, signs: frozenset[str]) -> dict[str, M
 
 
 def _hidden(name: str, signs: frozenset[str]) -> str:
-    """Count a column's masked values by the signs that can be there; wide ones cost a look each."""
-    plain = [f"contains({name}, {lit(sign)})" for sign in signs if sign.isascii()]
-    wide = " or ".join(f"contains({name}, {lit(sign)})" for sign in signs if not sign.isascii())
-    guarded = [f"case when strlen({name}) <> length({name}) then {wide} else false end"] if wide else []
-    return f"count(*) filter ({' or '.join(plain + guarded) or 'false'})"
+    """Count a column's masked values by the signs that can be there."""
+    possible = sorted({cells.half_width(sign) for sign in signs} if name in cells.CONTACTS else signs)
+    return f"count(*) filter ({' or '.join(f'contains({name}, {lit(sign)})' for sign in possible) or 'false'})"
 
 
 def failed_without_message(con: duckdb.DuckDBPyConnection) -> int:
