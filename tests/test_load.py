@@ -929,3 +929,11 @@ def test_a_full_width_sign_masks_a_contact_in_a_file_too(tmp_path: Path) -> None
     loaded = ik.load(write(tmp_path, text_of(["Ann＊", ROW[1], ROW[2], "138＊＊＊＊1234", *ROW[4:]])))
     hidden = {name: masked.masked for name, masked in loaded.summary.masked.items()}
     assert hidden == {"customer_full_name": 1, "account_name": 0, "email": 0, "mobile": 1}
+
+
+def test_codes_in_bytes_are_read_as_those_in_text() -> None:
+    frame = pl.DataFrame({"Account": ["a", "b", "c"], "Status": [b"Invited", "谜".encode(), b"\xff"]})
+    loaded = ik.load(frame)
+    assert records(loaded)["status"].to_list() == ["invited", "unknown"]
+    assert loaded.summary.unknown_codes == {"status": {"谜": 1}}
+    assert loaded.rejects.pl().select("column", "reason").rows() == [("status", "holds bytes that are no text")]

@@ -16,6 +16,8 @@ NULL_LIKE = (
 """Texts that stand for nothing. Short on purpose: a customer may be called Null."""
 _FIRSTS = sorted({text[0] for text in NULL_LIKE if text > "0"})
 _LONGEST = 1 + max(len(text.encode()) for text in NULL_LIKE)
+MARK = "chr(1114111)"
+"""The SQL for a sign that no text has, put before what is not settled: DuckDB finds it by each block's largest text."""
 CONTACTS = ("record_id", "account_name", "email", "mobile")
 """Columns that are compared letter by letter: full-width signs become half-width."""
 _FULL_WIDTH = "".join(chr(c) for c in range(0xFF01, 0xFF5F)) + "　"
@@ -70,11 +72,11 @@ def text(column: str, raw: str) -> str:
 
 
 def code(known: dict[str, str], raw: str) -> str:
-    """Map the texts of a code column that are already known; others stay as they are for now."""
+    """Map the texts of a code column that are already known; others get the mark for now."""
     if not known:
-        return raw
+        return f"{MARK} || {raw}"
     cases = " ".join(f"when {lit(spelt)} then {lit(meant)}" for spelt, meant in known.items())
-    return f"case {raw} {cases} else {raw} end"
+    return f"case {raw} {cases} else {MARK} || {raw} end"
 
 
 def time(form: str | None, zone: str, raw: str) -> str:

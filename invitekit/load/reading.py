@@ -9,8 +9,6 @@ from invitekit.load.intake import CODES, TIMES, Intake, raw_column
 from invitekit.load.sql import ident, lit, rows, run
 from invitekit.load.table import ROW, Table
 
-NO_TEXT = "chr(1114111)"
-"""The SQL for a sign that no text has, before bytes that are none."""
 SAMPLE = 2000
 """Rows that tell the usual texts and forms of a source; the others are settled afterwards."""
 
@@ -63,9 +61,9 @@ def columns(intake: Intake, zone: str) -> tuple[list[str], list[str]]:
 def _cell(intake: Intake, position: int, name: str, zone: str) -> list[tuple[str, str]]:
     raw, kind = f"c{position}", intake.table.column_type(position)
     if name in CODES:
-        return [(name, cells.code(intake.codes.get(name, {}), _as_varchar(intake.table, position, NO_TEXT)))]
+        return [(name, cells.code(intake.codes.get(name, {}), _as_varchar(intake.table, position, cells.MARK)))]
     if name not in TIMES:
-        return [(name, cells.text(name, _as_varchar(intake.table, position, NO_TEXT)))]
+        return [(name, cells.text(name, _as_varchar(intake.table, position, cells.MARK)))]
     if kind.startswith(("TIMESTAMP", "DATE")):
         local = "TIME ZONE" not in kind and zone != "UTC"
         typed = f"timezone({lit(zone)}, {raw}::timestamp)::timestamp" if local else f"{raw}::timestamp"

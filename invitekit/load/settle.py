@@ -10,7 +10,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from invitekit import schema
 from invitekit.load import cells, times
 from invitekit.load.intake import CODES, TIMES, Intake, raw_column
 from invitekit.load.sql import lit, one, rows, run
@@ -193,11 +192,10 @@ def settle_codes(con: duckdb.DuckDBPyConnection, intake: Intake) -> dict[str, di
     mine = f"_ik_file = {intake.number}"
     unknown: dict[str, dict[str, int]] = {}
     for name in [code for code in CODES if code in present(con)]:
-        canonical = ", ".join(lit(v.code) for v in schema.BY_NAME[name].values)
         left = rows(
             con,
-            f"select {name}, count(*) filter ({kept(con)}) from ik_staging "
-            f"where {mine} and {name} not in ({canonical}) group by 1",
+            f"select substr({name}, 2), count(*) filter ({kept(con)}) from ik_staging "
+            f"where {mine} and {name} >= {cells.MARK} group by 1",
         )
         if left:
             unknown[name] = _recode(con, intake, name, left)
@@ -218,9 +216,9 @@ def _recode(con: duckdb.DuckDBPyConnection, intake: Intake, name: str, left: lis
     # Not through Arrow: making its arrays would import pandas where that is installed, half a second.
     given = "unnest(?::varchar[]) as text, unnest(?::varchar[]) as code"
     run(con, f"create or replace temp table ik_meant as select {given}", [texts, codes])
-    words = f"concat_ws('; ', unrecognised, {lit(f'{name}: ')} || {name})"
+    words = f"concat_ws('; ', unrecognised, {lit(f'{name}: ')} || m.text)"
     noted = f", unrecognised = case when m.code = '{UNKNOWN}' then {words} else unrecognised end"
     changed = f"{name} = m.code" + (noted if "unrecognised" in present(con) else "")
-    where = f"_ik_file = {intake.number} and {name} = m.text"
+    where = f"_ik_file = {intake.number} and {name} >= {cells.MARK} and {name} = {cells.MARK} || m.text"
     run(con, f"update ik_staging set {changed} from ik_meant m where {where}")
     return {text: count for text, count in left if text not in known and count}

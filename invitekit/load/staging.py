@@ -13,7 +13,7 @@ import pyarrow as pa
 from invitekit import schema
 from invitekit.errors import SourceError
 from invitekit.load import cells, reading
-from invitekit.load.intake import IDENTIFYING, TIMES, Intake, extra_names, raw_column, staged_names
+from invitekit.load.intake import CODES, IDENTIFYING, TIMES, Intake, extra_names, raw_column, staged_names
 from invitekit.load.sql import ident, insert, lit, one, per_source, rows, run
 from invitekit.load.table import ROW, Table
 
@@ -164,12 +164,12 @@ def _refuse_bytes(con: duckdb.DuckDBPyConnection, intake: Intake) -> None:
     """Refuse rows with bytes that are no text where one is needed, and take the mark before them away."""
     binary = [n for p, n in intake.headers.canonical.items() if intake.table.column_type(p) == "BLOB"]
     for name in (n for n in binary if n not in TIMES):
-        marked = f"starts_with({name}, {reading.NO_TEXT})"
+        # A code that is not settled has a mark already.
+        marked = f"starts_with({name}, {cells.MARK}{f' || {cells.MARK}' if name in CODES else ''})"
         refuse(con, intake, marked, name, "holds bytes that are no text")
         run(
             con,
-            f"update ik_staging set {name} = ltrim({name}, {reading.NO_TEXT}) "
-            f"where _ik_file = {intake.number} and {marked}",
+            f"update ik_staging set {name} = substr({name}, 2) where _ik_file = {intake.number} and {marked}",
         )
 
 
