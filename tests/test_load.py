@@ -25,6 +25,7 @@ from invitekit import schema
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
 from invitekit.load import Loaded, cells, delimited, door
 from invitekit.load.encoding import looks_like_utf16
+from invitekit.load.text import WHITE
 
 HEADER = ["Customer Full Name", "Account", "Email", "Mobile", "Status", "Invitation Time", "Remarks"]
 ROW = ["Ann Example", "ann", "ann@example.com", "007", "Invited", "2026-03-01 09:00:00", "called"]
@@ -929,6 +930,17 @@ def test_a_full_width_sign_masks_a_contact_in_a_file_too(tmp_path: Path) -> None
     loaded = ik.load(write(tmp_path, text_of(["Ann＊", ROW[1], ROW[2], "138＊＊＊＊1234", *ROW[4:]])))
     hidden = {name: masked.masked for name, masked in loaded.summary.masked.items()}
     assert hidden == {"customer_full_name": 1, "account_name": 0, "email": 0, "mobile": 1}
+
+
+@pytest.mark.parametrize("white", WHITE)
+def test_white_far_down_in_a_file_is_trimmed_as_at_its_top(tmp_path: Path, white: str) -> None:
+    cells_in = [f"{white}Ann", f"late{white}", f"{white}NULL{white}"]
+    if white in "\n\r":  # in quotes they are part of a cell
+        cells_in = [f'"{cell}"' for cell in cells_in]
+    late = "{},{},,,Invited,,{}\n".format(*cells_in)
+    loaded = ik.load(write(tmp_path, text_of(ROW) + ",early,,,Invited,,\n" * 20_000 + late))
+    last = records(loaded).sort("source_row").tail(1)
+    assert last.select("customer_full_name", "account_name", "remarks").rows() == [("Ann", "late", None)]
 
 
 def test_codes_in_bytes_are_read_as_those_in_text() -> None:

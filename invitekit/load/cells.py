@@ -42,8 +42,8 @@ def macros(white: frozenset[str]) -> list[str]:
     nothing = f"case when strlen(x) < {_LONGEST} then x < '0' or {first} else false end"
     odd = f"x < '(' or {nothing} or ends_with(x,' ')"
     odd += "".join(f" or ends_with(x,{_sign(c)})" for c in sorted(white) if c.isascii())
-    wide = [f"starts_with(x,{_sign(c)}) or ends_with(x,{_sign(c)})" for c in sorted(white) if not c.isascii()]
-    wide_first = f"when strlen(x) <> length(x) and ({' or '.join(wide)}) then ik_trim(x)" if wide else ""
+    wide = frozenset(c for c in white if not c.isascii())
+    wide_first = f"when strlen(x) <> length(x) and ({has_ends('x', wide)}) then ik_trim(x)" if wide else ""
     return [
         f"create or replace macro ik_trim(x) as list_transform([trim({unquoted}, {every})], "
         f"lambda y: case when {nulls.format('y')} then null else y end)[1]",
@@ -55,6 +55,11 @@ def macros(white: frozenset[str]) -> list[str]:
         f"create or replace macro ik_in_range(t) as case when t >= timestamp '{EARLIEST}-01-01' "
         f"and t < timestamp '{LATEST}-01-01' then t end",
     ]
+
+
+def has_ends(text: str, white: frozenset[str]) -> str:
+    """The SQL for whether a text begins or ends with one of some characters."""
+    return " or ".join(f"{end}_with({text},{_sign(c)})" for c in sorted(white) for end in ("starts", "ends"))
 
 
 def half_width(sign: str) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from invitekit import schema
 from invitekit.load import text
-from invitekit.load.encoding import find_encoding
+from invitekit.load.encoding import HEAD, find_encoding
 from invitekit.load.rows import Refused, Row, read_delimited
 from invitekit.load.source import Source
 from invitekit.load.sql import lit, lit_path
@@ -36,10 +36,10 @@ def open_delimited(source: Source, wishes: Wishes) -> Table:
         return _careful_csv(source, _settled(source, layout, wishes))
 
     table = Table(source.name, layout.headers, scan, first_row=layout.first_row, careful=careful)
-    table.count_lines = lambda: text.count_lines(source.path) - layout.skip
-    signs = text.find_signs(source.path, (*text.WHITE, *schema.MASK_MARKS))
-    table.white = signs & frozenset(text.WHITE)
-    table.masks = signs & frozenset(schema.MASK_MARKS)
+    signs = (*(sign for sign in text.WHITE if sign != " "), *schema.MASK_MARKS)
+    table.survey = lambda: text.survey(source.path, signs)
+    table.white = text.survey(source.path, signs, HEAD).signs & frozenset(text.WHITE)
+    table.skip = layout.skip
     table.head = [row for row in layout.head if len(row) == width]
     table.encoding, table.delimiter = layout.encoding, layout.delimiter
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from invitekit import schema
 from invitekit.errors import SourceError
-from invitekit.load import cells, reading
+from invitekit.load import cells, reading, text
 from invitekit.load.intake import CODES, IDENTIFYING, TIMES, Intake, extra_names, raw_column, staged_names
 from invitekit.load.sql import ident, insert, lit, one, per_source, rows, run
 from invitekit.load.table import ROW, Table
@@ -57,10 +57,9 @@ def take_in(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> None:
         SourceError: The source cannot be read to its end.
     """
     intake.first_rowid = _count(con)
-    for macro in cells.macros(intake.table.white):
-        run(con, macro)
-    if intake.table.careful is not None and not _quickly(con, intake, zone):
-        intake.table = intake.table.careful()
+    table = intake.table
+    if table.careful and table.survey and not _quickly(con, intake, table.survey, zone):
+        intake.table = table.careful()
         intake.forms.clear()
     if intake.table.careful is None:
         if intake.table.numbered:
@@ -76,19 +75,35 @@ def _count(con: duckdb.DuckDBPyConnection) -> int:
     return one(con, "select count(*) from ik_staging")
 
 
-def _quickly(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> bool:
+def _quickly(con: duckdb.DuckDBPyConnection, intake: Intake, survey: Callable[[], text.Survey], zone: str) -> bool:
     """Read with DuckDB alone; keep it only if rows and line breaks inside cells add up to the lines."""
+    table = intake.table
     with ThreadPoolExecutor(1) as pool:
-        lines = pool.submit(intake.table.count_lines or int)
+        looking = pool.submit(survey)
         run(con, "begin")
         try:
             _insert(con, intake, zone)
-            proven = _adds_up(con, intake, lines.result())
+            proven = _adds_up(con, intake, looking.result().lines - table.skip)
         except duckdb.Error:
             # Ragged, badly quoted or not UTF-8: DuckDB's message would quote the row.
             proven = False
         run(con, "commit" if proven else "rollback")
+    if proven:
+        signs = looking.result().signs
+        table.masks &= signs
+        _trim_late(con, intake, (signs & frozenset(text.WHITE)) - table.white)
     return proven
+
+
+def _trim_late(con: duckdb.DuckDBPyConnection, intake: Intake, white: frozenset[str]) -> None:
+    """Clean the cells that end in white characters which the head of their file did not have."""
+    if not white:
+        return
+    names = [n for n in intake.headers.canonical.values() if n not in TIMES and n not in CODES]
+    for name in [*names, *intake.headers.extra.values()]:
+        column = ident(name)
+        where = f"rowid >= {intake.first_rowid} and ({cells.has_ends(column, white)})"
+        run(con, f"update ik_staging set {column} = ik_trim({column}) where {where}")
 
 
 def _adds_up(con: duckdb.DuckDBPyConnection, intake: Intake, lines: int) -> bool:
@@ -115,6 +130,8 @@ def _breaks(con: duckdb.DuckDBPyConnection, intake: Intake, names: Sequence[str]
 
 def _insert(con: duckdb.DuckDBPyConnection, intake: Intake, zone: str) -> None:
     table = intake.table
+    for macro in cells.macros(table.white):
+        run(con, macro)
     rest = _peek(con, table)
     try:
         reading.look_ahead(con, intake)

@@ -28,9 +28,10 @@ class Table:
         numbered: Whether the scan has ``_ik_row``; else rows follow one another from ``first_row``.
         types: DuckDB type of each column; VARCHAR for text formats.
         refused: Rows that the reader refused; complete only after the scan was read to its end.
-        count_lines: Counts the physical lines after the header, apart from the scan: what the
-            quick reading is checked against.
-        white: Characters besides the space that may stand at the end of a cell.
+        skip: Physical lines up to and with the header.
+        survey: Looks at the file apart from the scan: what the quick reading is checked against.
+        white: Characters besides the space that may stand at the end of a cell; with a survey, those
+            of the file's head.
         careful: Gives the same table read row by row.
         frame: The Arrow data behind the scan, to register under ``_ik_source``.
         epoch: Day 0 of a workbook's serial dates; None where it is no workbook.
@@ -46,7 +47,8 @@ class Table:
     first_row: int = 2
     types: Sequence[str] | None = None
     refused: list[Refused] = field(default_factory=list)
-    count_lines: Callable[[], int] | None = None
+    skip: int = 0
+    survey: Callable[[], text.Survey] | None = None
     careful: Callable[[], Table] | None = None
     frame: pa.Table | pa.RecordBatchReader | None = None
     head: Sequence[Sequence[str]] | None = None

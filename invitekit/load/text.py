@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,6 +20,8 @@ DELIMITERS = (",", ";", "\t", "|")
 WHITE = tuple(map(chr, (0, 9, 10, 11, 12, 13, 32, 0x00A0, 0x200B, 0x2060, 0x3000, 0xFEFF)))
 """White and invisible characters that are no part of a cell when they stand at its ends."""
 _MARK_BROKEN = "invitekit.mark"
+_CHUNK = 1 << 18
+"""Bytes that a processor keeps at hand while they are looked at several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,24 +139,38 @@ def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
 codecs.register_error(_MARK_BROKEN, lambda error: ("\udcff", getattr(error, "end", 0)))
 
 
-def find_signs(path: Path, signs: Iterable[str]) -> frozenset[str]:
-    """Say which of some characters a UTF-8 file may hold where they matter: by their first byte alone."""
-    leads = {sign: sign.encode()[:1] for sign in signs if sign not in " \n"}
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a look at every byte of a UTF-8 file tells.
+
+    Attributes:
+        lines: Those that end in a line feed, and a last one that does not end.
+        signs: Of those asked for, the ones that it may hold where they matter.
+    """
+
+    lines: int
+    signs: frozenset[str]
+
+
+def survey(path: Path, signs: Iterable[str], most: float = math.inf) -> Survey:
+    """Count the lines of a UTF-8 file and say which of some characters it may hold, by their first byte alone.
+
+    Args:
+        path: The file.
+        signs: The characters asked for.
+        most: Bytes to look at.
+    """
+    missing: dict[bytes, set[str]] = {}
+    for sign in signs:
+        # A line break can only stand inside of a quoted cell.
+        missing.setdefault(b'"' if sign == "\n" else sign.encode()[:1], set()).add(sign)
     found: set[str] = set()
-    quoted = False
+    lines, last = 0, b"\n"
     with path.open("rb", buffering=0) as file:
-        while chunk := file.read(1 << 20):
-            quoted = quoted or b'"' in chunk
-            found |= {sign for sign, lead in leads.items() if sign not in found and lead in chunk}
-    # A line break can only stand inside of a quoted cell.
-    return frozenset(found | {"\n"} if quoted else found)
-
-
-def count_lines(path: Path) -> int:
-    """Count the lines that end in a line feed, and a last one that does not end."""
-    count, last = 0, b"\n"
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(1 << 20):
-            count += chunk.count(b"\n")
+        while file.tell() < most and (chunk := file.read(_CHUNK)):
+            # Not chunk.count: that takes twice as long.
+            lines += len(chunk) - len(chunk.replace(b"\n", b""))
             last = chunk[-1:]
-    return count + (last != b"\n")
+            for lead in [lead for lead in missing if lead in chunk]:
+                found |= missing.pop(lead)
+    return Survey(lines + (last != b"\n"), frozenset(found))
