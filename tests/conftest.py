@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import polars as pl
 import pytest
 
 from invitekit import schema
+from invitekit.cli import main
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -178,3 +180,28 @@ def _started_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[S
     session = SparkSession.builder.master("local[2]").appName("invitekit tests").config(map=settings).getOrCreate()
     yield session, time.perf_counter() - began
     session.stop()
+
+
+@dataclass
+class Run:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Run the command line in this process: a start of Python for each would take a minute."""
+
+    def call(*words: str | Path, cwd: Path | None = None) -> Run:
+        monkeypatch.setattr(sys, "argv", ["invitekit", *map(str, words)])
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        out, err = capsys.readouterr()
+        return Run(code if isinstance(code, int) else int(code is not None), out, err)
+
+    return call

@@ -10,16 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 from invitekit import schema
-from invitekit.cli import main
 from invitekit.cli.reading import Reading
 from invitekit.errors import OutputError
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
 
 COMMAND = str(Path(sys.executable).with_name("invitekit"))
 CANARY = "canary.person@example.com"
@@ -30,31 +32,6 @@ ROWS = (
     "Cem Example,cem,cem@example.com,Link,Associated,,2026-03-03 09:00:00\n"
 )
 REFUSED = f"Dot Example,dot,{CANARY},Email,Invited,,2026-02-30 09:00:00\n"
-
-
-@dataclass
-class Run:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
-    """Run the command line in this process: a start of Python for each would take a minute."""
-
-    def call(*words: str | Path, cwd: Path | None = None) -> Run:
-        monkeypatch.setattr(sys, "argv", ["invitekit", *map(str, words)])
-        if cwd is not None:
-            monkeypatch.chdir(cwd)
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        code = ended.value.code
-        out, err = capsys.readouterr()
-        return Run(code if isinstance(code, int) else int(code is not None), out, err)
-
-    return call
 
 
 def start(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -68,7 +45,7 @@ def export(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", ["", "check", "annotate", "plan", "sample", "lab", "app"])
+@pytest.mark.parametrize("verb", ["", "check", "annotate", "plan", "compare", "workspace", "sample", "lab", "app"])
 def test_every_verb_has_help(run: Callable[..., Run], verb: str) -> None:
     found = run(*([verb] if verb else []), "--help")
     assert found.returncode == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -27,6 +27,7 @@ class Written:
         batches: How many batches there are.
         worklists: Rows by work-list (``customer, customer_service, review``); an empty one is not written.
         rows: Rows by file name.
+        batch_ids: By which ID a workspace knows each batch, by its number; empty without one.
     """
 
     paths: tuple[Path, ...]
@@ -34,6 +35,7 @@ class Written:
     batches: int
     worklists: dict[str, int]
     rows: dict[str, int]
+    batch_ids: dict[int, str]
 
 
 def write_batches(
@@ -45,6 +47,7 @@ def write_batches(
     language: Language = "en",
     formats: Sequence[str] = ("csv", "xlsx"),
     overwrite: bool = False,
+    batch_ids: Mapping[int, str] | None = None,
 ) -> Written:
     """Write whom to invite again, batch by batch, and a work-list for each other hand that has to act.
 
@@ -62,9 +65,10 @@ def write_batches(
             have the plan's language; reminders and tickets always have both.
         formats: ``csv``, ``xlsx`` or both.
         overwrite: Replace the files of an earlier run, those that this one does not have included.
+        batch_ids: What ``Workspace.note_batches`` gave: the page says by which ID each batch is logged.
 
     Returns:
-        ``Written(paths, customers, batches, worklists, rows)``.
+        ``Written(paths, customers, batches, worklists, rows, batch_ids)``.
 
     Raises:
         ArgumentError: A language, format or plan that means nothing.
@@ -93,10 +97,11 @@ def write_batches(
             for kind in kinds:
                 sheets.WRITERS[kind](one, folder / one.file(kind), moment)
         proof.prove(made, folder, kinds, rules, found.candidates)
-        page = readme.text(found, rules, made, kinds, moment=moment, language=language)
+        known = dict(batch_ids or {})
+        page = readme.text(found, rules, made, kinds, moment=moment, language=language, batch_ids=known)
         (folder / place.PAGE).write_text(page, encoding="utf-8-sig")
         names = place.publish(folder, target, overwrite=overwrite)
-    return _written(target, names, made, kinds)
+    return _written(target, names, made, kinds, known)
 
 
 def _check(language: str, formats: Sequence[str]) -> None:
@@ -107,7 +112,9 @@ def _check(language: str, formats: Sequence[str]) -> None:
         raise ArgumentError(f"formats is {formats!r}.", hint=f"give some of {', '.join(sheets.WRITERS)} in a list.")
 
 
-def _written(target: Path, names: Sequence[str], made: Sequence[List], kinds: Sequence[str]) -> Written:
+def _written(
+    target: Path, names: Sequence[str], made: Sequence[List], kinds: Sequence[str], known: dict[int, str]
+) -> Written:
     batches = [one for one in made if one.batch is not None]
     return Written(
         paths=tuple(target / name for name in names),
@@ -115,4 +122,5 @@ def _written(target: Path, names: Sequence[str], made: Sequence[List], kinds: Se
         batches=len(batches),
         worklists={one.who: one.rows.height for one in made if one.batch is None},
         rows={one.file(kind): one.rows.height for one in made for kind in kinds},
+        batch_ids=known,
     )

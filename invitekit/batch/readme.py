@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from invitekit.batch.columns import Language
@@ -22,6 +22,7 @@ def text(
     *,
     moment: dt.datetime,
     language: Language,
+    batch_ids: Mapping[int, str] | None = None,
 ) -> str:
     """Give the page. It holds numbers and our own words, and no customer.
 
@@ -32,6 +33,7 @@ def text(
         kinds: In which formats.
         moment: What the plan was made for, UTC.
         language: Of the page.
+        batch_ids: By which ID a workspace knows each batch.
     """
     told = words()["page"][language]
     batches = [one for one in made if one.batch is not None]
@@ -40,6 +42,9 @@ def text(
         _today(told, found, rules, moment, len(batches)),
         told["steps"] if found.candidates else told["none"],
     ]
+    if batch_ids:
+        parts.append("\n".join([told["log"].strip(), *(told["log_one"].format(number=n, id=i)
+                                                       for n, i in batch_ids.items())]))  # fmt: skip
     parts += [told["reseller"]] * any(one.name.endswith("resend_as_reseller") for one in batches)
     parts += ["\n".join(_files(told, made, kinds)), told["notes"]]
     parts += ["\n".join(_decisions(told, found, rules, language)), told["delete"]]

@@ -55,6 +55,19 @@ BatchDir = Annotated[
     typer.Option("--batch-dir", metavar="DIR", help="Write batches and work-lists there; they name customers."),
 ]
 
+MaybeSources = Annotated[
+    list[str] | None, typer.Argument(help="Files, folders or globs; or leave them out and name a --workspace.")
+]
+WorkspaceFile = Annotated[
+    Path | None,
+    typer.Option("-w", "--workspace", metavar="FILE", help="Take the records that this workspace remembers.",
+                 show_default=False),
+]  # fmt: skip
+Memory = Annotated[Path, typer.Option("-w", "--workspace", metavar="FILE", help="The workspace's file.")]
+MEMORY = Path("invitekit.duckdb")
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who did it.", show_default=False)]
+Note = Annotated[str | None, typer.Option("--note", help="What else to remember.")]
+
 Notebooks = Annotated[Path, typer.Argument(help="The folder with notebooks.")]
 
 
@@ -74,6 +87,16 @@ def parse_time(text: str | None, option: str) -> dt.datetime | None:
         return at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo else at
     except OverflowError:
         raise typer.BadParameter(f"'{text}' is outside of the years 1 to 9999 UTC.", param_hint=option) from None
+
+
+def parse_day(text: str | None, option: str) -> dt.datetime | dt.date | None:
+    """Read an option's day, or its exact time; a day stays one, whatever the hour.
+
+    Raises:
+        typer.BadParameter: As for ``parse_time``.
+    """
+    at = parse_time(text, option)
+    return at.date() if at is not None and len(str(text).strip()) == len("2026-03-30") else at
 
 
 def parse_language(text: str) -> Literal["en", "zh"]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invitekit.cli import options as o
-from invitekit.cli.reading import Reading, reads
+from invitekit.cli.reading import Known, Remembering, reads
 
 if TYPE_CHECKING:
+    from invitekit.batch import Written
     from invitekit.resend import Decisions, ResendRules
 
 
 @reads
 def plan(
-    reading: Reading,
+    reading: Remembering,
     output: o.Output = None,
     overwrite: o.Overwrite = False,
     as_of: o.AsOf = None,
@@ -24,15 +26,14 @@ def plan(
 ) -> None:
     """Decide for every record whether to invite its customer again, and say why.
 
-    Give the whole history: all weekly files together. Prints the records by decision and reason;
-    with -o, writes every record with its decision, personal data included. With --batch-dir, writes
-    the batches for the person who clicks in the portal: they name customers.
+    Give the whole history: all weekly files together, or the workspace that remembers them; then
+    what was resent and settled since counts too. Prints the records by decision and reason; with
+    -o, writes every record with its decision, personal data included. With --batch-dir, writes the
+    batches for the person who clicks in the portal: they name customers. A workspace remembers them.
     """
     from invitekit.annotate import annotate
-    from invitekit.batch import write_batches
     from invitekit.batch.place import check as check_folder
     from invitekit.cli import say
-    from invitekit.load import keep
     from invitekit.moments import as_utc
     from invitekit.resend import ResendRules, count_decisions, plan_resends
     from invitekit.write import write
@@ -42,22 +43,36 @@ def plan(
     reading.check_output(output, overwrite=overwrite, inputs=[rules])
     if batch_dir is not None:
         check_folder(batch_dir, overwrite=overwrite)
-    loaded = reading.load()
-    annotated = annotate(loaded.records, as_of=moment, catalogue=reading.known, language=words)
-    planned = keep(plan_resends(keep(annotated), chosen, as_of=moment, language=words))
-    if output is not None:
-        write(planned, output, overwrite=overwrite)
-    how: dict[str, Any] = {"as_of": moment, "rules": chosen, "language": words, "overwrite": overwrite}
-    batches = write_batches(planned, batch_dir, **how) if batch_dir else None
-    found = count_decisions(planned)
-    if as_json:
-        files = say.output_json(output) | ({"batch_files": batches.rows} if batches else {})
-        return say.json_line(say.summary_json(loaded.summary) | _json(found, chosen) | files)
-    say.personal(batch_dir)
-    say.headline(loaded.summary)
+    with reading.opened(to_write=batch_dir is not None) as known:
+        annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
+        memory = known.memory()
+        planned = plan_resends(known.keep(annotated), chosen, as_of=moment, language=words, **memory)
+        planned = known.keep(planned)
+        if output is not None:
+            write(planned, output, overwrite=overwrite)
+        how: dict[str, Any] = {"as_of": moment, "rules": chosen, "language": words, "overwrite": overwrite}
+        batches = _write_batches(known, planned, batch_dir, how) if batch_dir else None
+        found = count_decisions(planned)
+        if as_json:
+            files = say.output_json(output) | (_files(batches) if batches else {})
+            return say.json_line(known.told() | _json(found, chosen) | files)
+        say.personal(batch_dir)
+        known.say()
     say.decisions(found, chosen, words)
-    say.batches(batches)
+    say.batches(batches, reading.workspace)
     return say.written(output, "The decisions")
+
+
+def _write_batches(known: Known, planned: Any, folder: Path, how: dict[str, Any]) -> Written:
+    """Write the batches; what a workspace remembers of them comes first, so that none is out there unknown."""
+    from invitekit.batch import write_batches
+
+    noted = known.workspace.note_batches(planned, folder=folder.name) if known.workspace else {}
+    return write_batches(planned, folder, batch_ids=noted, **how)
+
+
+def _files(batches: Written) -> dict[str, Any]:
+    return {"batch_files": batches.rows, "batch_ids": batches.batch_ids}
 
 
 def _json(found: Decisions, rules: ResendRules) -> dict[str, Any]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
+
+import typer
 
 from invitekit.cli import options as o
 
 if TYPE_CHECKING:
     from invitekit.catalogue import Catalogue
-    from invitekit.load import Loaded
+    from invitekit.load import Loaded, Summary
+    from invitekit.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,89 @@ class Reading:
 
         if output is not None:
             others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
-            read = [*(source.path for source in find_sources(self.sources)), *others]
+            read = [*(source.path for source in (find_sources(self.sources) if self.sources else [])), *others]
             check_target(output, overwrite=overwrite, sources=read)
 
 
+@dataclass(frozen=True)
+class Remembering(Reading):
+    """Sources, or else a workspace that remembers what was read before, and what was done since."""
+
+    sources: o.MaybeSources = None  # type: ignore[assignment]  # a workspace stands in
+    workspace: o.WorkspaceFile = None
+
+    @contextlib.contextmanager
+    def opened(self, *, to_write: bool = False) -> Iterator[Known]:
+        """Give the records and what is known besides; a workspace stays open meanwhile.
+
+        Raises:
+            typer.BadParameter: Both are named, or neither is.
+        """
+        if bool(self.sources) == bool(self.workspace):
+            problem = "Name sources or a --workspace" + (", not both: add files with 'invitekit workspace add'."
+                                                         if self.sources else ".")  # fmt: skip
+            raise typer.BadParameter(problem, param_hint="SOURCES")
+        if self.workspace is None:
+            loaded = self.load()
+            yield Known(loaded.records, loaded.summary)
+            return
+        from invitekit.workspace import Workspace
+
+        with Workspace(self.workspace, read_only=not to_write) as workspace:
+            yield Known(workspace.history(), None, workspace)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Records, and the summary of what was read now or the workspace that remembers them."""
+
+    records: Any
+    summary: Summary | None = None
+    workspace: Workspace | None = None
+
+    def told(self) -> dict[str, Any]:
+        """Give the counts as plain JSON values."""
+        if self.workspace is not None:
+            return remembered(self.workspace)
+        from invitekit.cli import say
+
+        return say.summary_json(self.summary) if self.summary else {}
+
+    def say(self) -> None:
+        """Print what was read, or what is remembered."""
+        from invitekit.cli import say
+
+        if self.workspace is not None:
+            say.line(repr(self.workspace))
+            waiting = len(self.workspace.batches().filter("sent is null"))
+            if waiting:
+                say.line(f"  - Batches written and not logged as sent: {waiting:,}. If they were sent, log them first.")
+        elif self.summary is not None:
+            say.headline(self.summary)
+
+    def keep(self, frame: Any) -> Any:
+        """Compute a lazy frame once, beside the records and never in the workspace's file."""
+        from invitekit.load import keep
+
+        return keep(frame) if self.workspace is None else self.workspace.keep(frame)
+
+    def memory(self) -> dict[str, Any]:
+        """What ``plan_resends`` takes of a workspace: resends that were logged, and what was settled."""
+        return {} if self.workspace is None else {"sent": self.workspace.sent(), "done": self.workspace.done()}
+
+
+def remembered(workspace: Workspace) -> dict[str, Any]:
+    """Give what a workspace holds as plain JSON values: the counts that every command gives, and its own."""
+    found = workspace.counts()
+    shared = {name: found.pop(name) for name in ("rows_read", "records", "rejects")}
+    return {**shared, "workspace": {"file": str(workspace.path), **found}}
+
+
 def reads(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that takes a ``Reading`` first the argument and options that make one."""
-    hints = get_type_hints(Reading, include_extras=True)
+    """Give a command that takes a ``Reading`` of some kind first the argument and options that make one."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())
+    kind: type[Reading] = own[0].annotation
+    hints = get_type_hints(kind, include_extras=True)
     mine = [
         inspect.Parameter(
             field.name,
@@ -86,15 +166,14 @@ def reads(command: Callable[..., None]) -> Callable[..., None]:
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
             annotation=hints[field.name],
         )
-        for field in fields(Reading)
+        for field in fields(kind)
     ]
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
     sources, options = mine[0], mine[1:]
-    given = [sources, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *options]
+    given = [sources, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own[1:]), *options]
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        command(Reading(**{field.name: values.pop(field.name) for field in fields(Reading)}), **values)
+        command(kind(**{field.name: values.pop(field.name) for field in fields(kind)}), **values)
 
     run.__signature__ = inspect.Signature(given)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in given}

@@ -28,6 +28,11 @@ from invitekit.resend.words import read_reasons
 # A pipe has no width: there, tables keep their lines whole.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MOST = 12
+_NUMBERS = ("Rows", "Records", "Rejects", "Share", "No offset", "Unreadable", "Customers", "Resent", "Associated",
+            "Failed again", "Open", "Not seen", "Not resent", "Associated all the same")  # fmt: skip
+"""Headers of numbers: they stand to the right."""
+_NAMES = ("Source", "Time column", "Column", "Snapshot", "Batch", "Written")
+"""Headers of what is not broken into lines."""
 
 
 def line(text: str) -> None:
@@ -74,7 +79,7 @@ def snapshots(found: Summary) -> None:
 def summary(found: Summary) -> None:
     """Print all that was understood of the sources."""
     headline(found)
-    files = _table("Source", "Read as", "Rows", "Records", "Rejects", "Snapshot")
+    files = new_table("Source", "Read as", "Rows", "Records", "Rejects", "Snapshot")
     for f in found.files:
         how = " ".join(
             filter(None, [f.format, f.encoding, f"'{f.delimiter}'" if f.delimiter not in (None, ",") else None])
@@ -87,7 +92,7 @@ def summary(found: Summary) -> None:
 
 
 def _print_headers(found: Summary) -> None:
-    table = _table("Column", "Header in the file")
+    table = new_table("Column", "Header in the file")
     seen: dict[str, dict[str, None]] = {}
     extras: dict[str, None] = {}
     for file in found.files:
@@ -104,7 +109,7 @@ def _print_headers(found: Summary) -> None:
 
 def _print_dates(found: Summary) -> None:
     """Print one row a time column, over all sources; where sources differ in order, each is named."""
-    table = _table("Time column", "Forms (cells)", "Day and month", "No offset", "Unreadable")
+    table = new_table("Time column", "Forms (cells)", "Day and month", "No offset", "Unreadable")
     for name in dict.fromkeys(d.column for d in found.dates):
         same = [d for d in found.dates if d.column == name]
         forms: Counter[str] = sum((Counter(d.forms) for d in same), Counter())
@@ -152,7 +157,7 @@ def tables(found: Tally, known: Catalogue, language: Language) -> None:
     """Print records by status and failures by cause, with their shares."""
     labels = {value.code: value.label(language) for value in vocabularies.STATUSES}
     total = sum(found.by_status.values())
-    status = _table("Status today", "Records", "Share")
+    status = new_table("Status today", "Records", "Share")
     for code, n in found.by_status.items():
         status.add_row(labels.get(code, "Unknown"), f"{n:,}", f"{n / total:.1%}")
     _OUT.print(status)
@@ -163,7 +168,7 @@ def tables(found: Tally, known: Catalogue, language: Language) -> None:
 def _causes(by_cause: dict[str, int], known: Catalogue, language: Language) -> Table:
     acts = {value.code: value.label(language) for value in vocabularies.WHO_ACTS}
     failed = sum(by_cause.values())
-    table = _table("Why the association failed", "Who acts", "Records", "Share")
+    table = new_table("Why the association failed", "Who acts", "Records", "Share")
     for code, n in list(by_cause.items())[:_MOST]:
         failure = known.by_code(code)
         text, who = (failure.cause(language), acts[failure.who_acts]) if failure else (code, "")
@@ -178,7 +183,7 @@ def decisions(found: Decisions, rules: ResendRules, language: Language) -> None:
     """Print records by decision and reason, and what the plan was made with."""
     labels = {value.code: value.label(language) for value in vocabularies.DECISIONS}
     reasons = read_reasons()
-    table = _table("Decision", "Why", "Records")
+    table = new_table("Decision", "Why", "Records")
     last = None
     for (decision, code), n in found.by_reason.items():
         why = reasons[code].summary(rules, language)
@@ -203,22 +208,30 @@ def personal(folder: Path | None) -> None:
         line(f"PERSONAL DATA: the files in {folder} name customers. Only you can read them; delete them after use.")
 
 
-def batches(written: Written | None) -> None:
-    """Print which files were written for the person who clicks in the portal, if they were."""
+def batches(written: Written | None, workspace: Path | None) -> None:
+    """Print which files were written for the person who clicks in the portal, if they were, and how to log them."""
     if written is None:
         return
-    table = _table("File", "Rows")
+    table = new_table("File", "Rows")
     table.add_row(written.paths[0].name, "")
     for name, rows in written.rows.items():
         table.add_row(name, f"{rows:,}")
     _OUT.print(table)
     line(f"In {written.paths[0].parent}; read {written.paths[0].name} first.")
+    for number, batch_id in written.batch_ids.items():
+        line(f"When batch {number} is sent: invitekit workspace log {batch_id} --by YOUR_NAME -w {workspace}")
 
 
-def _table(*headers: str) -> Table:
+def show(table: Table) -> None:
+    """Print a table."""
+    _OUT.print(table)
+
+
+def new_table(*headers: str) -> Table:
+    """Make a table to print: numbers to the right, names whole."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for header in headers:
-        numeric = header in ("Rows", "Records", "Rejects", "Share", "No offset", "Unreadable")
-        whole = numeric or header in ("Source", "Time column", "Column", "Snapshot")
+        numeric = header in _NUMBERS
+        whole = numeric or header in _NAMES
         table.add_column(header, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
     return table

@@ -5,22 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import replace as changed
 from typing import Any
 
 import duckdb
 
-from invitekit.annotate import Language, annotate
+from invitekit.annotate import Language
 from invitekit.catalogue import Catalogue
-from invitekit.errors import ArgumentError
 from invitekit.workspace import adding, batches, exports, marks, outcomes, relations, resends
 from invitekit.workspace.adding import Added
+from invitekit.workspace.between import compare_snapshots, moments_of
 from invitekit.workspace.comparing import compare
 from invitekit.workspace.comparison import CHANGES, Comparison, Side
 from invitekit.workspace.holding import Holding
 from invitekit.workspace.versions import SCHEMA_VERSION
 
-__all__ = ["CHANGES", "SCHEMA_VERSION", "Added", "Comparison", "Side", "Workspace", "compare"]
+__all__ = ["CHANGES", "SCHEMA_VERSION", "Added", "Comparison", "Side", "Workspace", "compare", "compare_snapshots"]
 
 
 class Workspace(Holding):
@@ -82,8 +81,8 @@ class Workspace(Holding):
 
     def compare(
         self,
-        before: dt.datetime | dt.date,
-        after: dt.datetime | dt.date,
+        before: dt.datetime | dt.date | None = None,
+        after: dt.datetime | dt.date | None = None,
         *,
         catalogue: Catalogue | None = None,
         language: Language = "en",
@@ -93,25 +92,20 @@ class Workspace(Holding):
         Each is annotated as of its own moment.
 
         Args:
-            before: The earlier one's date: all snapshots of that day together; or its exact time.
-            after: The later one's.
+            before: The earlier one's date (all snapshots of that day together) or exact time; else the
+                last one before ``after``.
+            after: The later one's; else the newest.
             catalogue: The failure messages known; else the built-in ones.
             language: Of the causes: ``en`` or ``zh``.
 
         Raises:
-            ArgumentError: There is no such snapshot; the message lists those that exist.
+            ArgumentError: There is no such snapshot, or no second one; the message lists those that exist.
         """
         con = self._con
-        spans = [relations.find_snapshot(con, at) for at in (before, after)]
-        if spans[0][1] >= spans[1][0]:
-            raise ArgumentError("The first snapshot is not older than the second.", hint="give the older one first.")
-        between = f"{relations.HISTORY} where snapshot_at between timestamp '{{}}' and timestamp '{{}}'"
-        sides = [
-            annotate(con.sql(between.format(*span)), as_of=span[1], catalogue=catalogue, language=language)
-            for span in spans
-        ]
-        found = compare(*sides, keep=lambda frame: relations.keep(frame, con))
-        return changed(found, before_at=spans[0][1], after_at=spans[1][1])
+        return compare_snapshots(
+            con.sql(relations.HISTORY), before, after, moments=moments_of(con, relations.SNAPSHOTS),
+            keep=lambda frame: relations.keep(frame, con), catalogue=catalogue, language=language,
+        )  # fmt: skip
 
     def log_resend(
         self,

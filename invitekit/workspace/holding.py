@@ -13,6 +13,10 @@ from invitekit.workspace.opening import Opened
 class Holding(Opened):
     """An open workspace file that shows what is in it."""
 
+    def counts(self) -> dict[str, int]:
+        """Count ``files, rows_read, records, rejects, batches, resends, marks, exports``; batches that were sent."""
+        return relations.counts(self._con)
+
     def files(self) -> duckdb.DuckDBPyRelation:
         """One row a file: ``source_file, snapshot_at, rows_read, records, rejects, added_at, sha256``."""
         return self._con.sql(relations.FILES)
@@ -28,6 +32,10 @@ class Holding(Opened):
     def records(self) -> duckdb.DuckDBPyRelation:
         """The newest state of each invitation: one row a ``record_id``, from its newest snapshot."""
         return self._con.sql(relations.RECORDS)
+
+    def keep(self, relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        """Compute a relation on this workspace once, in a temporary table that goes with ``close()``."""
+        return relations.keep(relation, self._con)
 
     def find(self, names: Sequence[str]) -> tuple[str, ...]:
         """Give the newest ``record_id`` of each customer named by account, email address or record ID.

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
 
 import duckdb
 
-from invitekit.errors import ArgumentError
 from invitekit.load.sql import ident, rows, run
-from invitekit.moments import as_utc
 from invitekit.workspace import exports
 from invitekit.workspace.adding import RECORD
 
-_LISTED = 20
 _NUMBERS = itertools.count(1)
 
 SNAPSHOTS = """
@@ -75,26 +71,3 @@ def keep(relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> d
 def drop(con: duckdb.DuckDBPyConnection, kept: duckdb.DuckDBPyRelation) -> None:
     """Give up what was kept."""
     run(con, f"drop table {ident(kept.alias)}")
-
-
-def find_snapshot(con: duckdb.DuckDBPyConnection, at: dt.datetime | dt.date) -> tuple[dt.datetime, dt.datetime]:
-    """Give the first and the last moment of the snapshot that is meant: all of a date's, or the one of a time.
-
-    Raises:
-        ArgumentError: There is none; the message lists those that exist.
-    """
-    if not isinstance(at, dt.date):
-        raise ArgumentError(f"A snapshot is named by a {type(at).__name__}.", hint="give a date or a datetime.")
-    start = as_utc(at)
-    end = start if isinstance(at, dt.datetime) else start + dt.timedelta(days=1, microseconds=-1)
-    known = [row[0] for row in rows(con, f"select distinct snapshot_at from ({SNAPSHOTS}) order by 1")]
-    found = [moment for moment in known if start <= moment <= end]
-    if not found:
-        shown = ", ".join(_shown(moment) for moment in known[-_LISTED:]) or "none; add files first"
-        newest = f"the newest {_LISTED} of {len(known)}" if len(known) > _LISTED else "there are"
-        raise ArgumentError(f"There is no snapshot of {_shown(start)}.", hint=f"{newest}: {shown}.")
-    return found[0], found[-1]
-
-
-def _shown(moment: dt.datetime) -> str:
-    return f"{moment:%Y-%m-%d}" if moment.time() == dt.time() else f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,222 @@
+"""The workspace on the command line: from files to batches, to what was sent, to what became of it."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from invitekit.workspace import Workspace
+
+HEADER = (
+    "Customer Full Name,Account Name,Email,Invitation Method,Status,Failure Cause,Invitation Time,Association Time\n"
+)
+EXPIRED = "The invitation link has expired."
+OVERDUE = "Failed to associate with the partner because the customer has overdue payment."
+FIRST = (
+    f"Ann Secret,ann,ann@example.com,Email,Association failed,{EXPIRED},2026-03-02 09:00:00,\n"
+    f"Bea Secret,bea,bea@example.com,Email,Association failed,{EXPIRED},2026-03-02 09:00:00,\n"
+    f"Cem Secret,cem,cem@example.com,Email,Association failed,{OVERDUE},2026-03-02 09:00:00,\n"
+    "Dot Secret,dot,dot@example.com,Email,Invited,,2026-02-30 09:00:00,\n"
+)
+SECOND = (
+    "Ann Secret,ann,ann@example.com,Email,Associated,,2026-03-21 09:00:00,2026-03-22 09:00:00\n"
+    f"Bea Secret,bea,bea@example.com,Email,Association failed,{OVERDUE},2026-03-02 09:00:00,\n"
+)
+NAMES = ("Secret", "ann@", "bea@", "cem@", "dot@")
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Path:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "history_2026-03-16.csv").write_text(HEADER + FIRST, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def memory(run: Run, exports: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "memory.duckdb"
+    assert run("workspace", "add", exports, "-w", path).returncode == 0
+    return path
+
+
+def asked(run: Run, *words: str | Path) -> dict[str, Any]:
+    done = run(*words, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["rows_read"] == found["records"] + found["rejects"]
+    return found
+
+
+def decisions(run: Run, memory: Path, day: str = "2026-03-20") -> dict[str, int]:
+    found: dict[str, int] = asked(run, "plan", "-w", memory, "--as-of", day)["decisions"]
+    return {decision: n for decision, n in found.items() if n}
+
+
+def written(run: Run, memory: Path, folder: Path, day: str = "2026-03-20") -> str:
+    """Write batches, and give the only one's ID."""
+    found = asked(run, "plan", "-w", memory, "--as-of", day, "--batch-dir", folder, "--overwrite")
+    (batch_id,) = found["batch_ids"].values()
+    return str(batch_id)
+
+
+def test_files_are_added_once_and_counted(run: Run, memory: Path, exports: Path) -> None:
+    again = asked(run, "workspace", "add", exports, "-w", memory)
+    assert (again["rows_read"], again["rejects"], again["workspace"]["files"]) == (4, 1, 1)
+    assert [file["already_there"] for file in again["added"]] == [True]
+    assert "already there: skipped" in run("workspace", "add", exports, "-w", memory).stdout
+    anew = asked(run, "workspace", "add", exports, "-w", memory, "--replace")
+    assert [file["already_there"] for file in anew["added"]] == [False]
+    assert stat.S_IMODE(memory.stat().st_mode) == 0o600
+
+
+def test_a_batch_goes_from_the_plan_to_the_log_to_its_outcome(run: Run, memory: Path, exports: Path) -> None:
+    assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
+    batch_id = written(run, memory, exports.parent / "out")
+    page = (exports.parent / "out" / "00_read_me_first.txt").read_text("utf-8-sig")
+    assert f"invitekit workspace log {batch_id}" in page
+    assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}, "written is not sent"
+    assert "Batches written and not logged as sent: 1." in run("plan", "-w", memory).stdout
+
+    logged = run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20 10:00", "-w", memory)
+    assert logged.stdout == f"Logged batch {batch_id}: 2 customers were invited again.\n"
+    assert decisions(run, memory, "2026-03-22") == {"wait_for_cooldown": 2, "wait_for_customer": 1}
+    assert "not logged as sent" not in run("plan", "-w", memory).stdout
+    assert "2 on 2026-03-20 by anna" in run("workspace", "show", "-w", memory).stdout
+
+    (exports / "history_2026-03-23.csv").write_text(HEADER + SECOND, encoding="utf-8")
+    assert run("workspace", "add", exports, "-w", memory).returncode == 0
+    (outcome,) = asked(run, "workspace", "outcomes", "-w", memory)["outcomes"]
+    assert (outcome["cause"], outcome["resent"], outcome["associated"]) == ("link_expired", 2, 1)
+    told = run("workspace", "outcomes", "-w", memory).stdout
+    assert "The customer opened" in told
+    assert "1 (50%)" in told
+
+
+def test_who_was_left_out_stays_a_candidate(run: Run, memory: Path, tmp_path: Path) -> None:
+    batch_id = written(run, memory, tmp_path / "out")
+    at = ("--at", "2026-03-20 10:00")
+    logged = asked(run, "workspace", "log", batch_id, "--by", "anna", *at, "--leave-out", "Ann", "-w", memory)
+    assert logged["logged"] == {batch_id: 1}
+    assert decisions(run, memory, "2026-03-22") == {
+        "resend_now": 1, "wait_for_cooldown": 1, "wait_for_customer": 1,
+    }  # fmt: skip
+
+
+def test_what_a_customer_did_is_marked_and_taken_back(run: Run, memory: Path) -> None:
+    words = ("--by", "anna", "--on", "2026-03-18", "--note", "paid", "-w", memory)
+    assert asked(run, "workspace", "done", "cem@example.com", *words)["marks"] == [1]
+    assert decisions(run, memory) == {"resend_now": 3}
+    assert "Taken back: 1." in run("workspace", "undo", "1", "--by", "bob", "-w", memory).stdout
+    assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
+
+
+def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, memory: Path, exports: Path) -> None:
+    (exports / "history_2026-03-23.csv").write_text(HEADER + SECOND, encoding="utf-8")
+    assert run("workspace", "add", exports, "-w", memory).returncode == 0
+    expected = {"became_associated": 1, "newly_failed": 0, "cause_changed": 1, "vanished": 1, "appeared": 0, "same": 0}
+    for sources in ((exports,), ("-w", memory)):
+        found = asked(run, "compare", *sources)
+        assert found["counts"] == expected
+        assert asked(run, "compare", *sources, "--before", "2026-03-16", "--after", "2026-03-23")["counts"] == expected
+    told = run("compare", exports).stdout
+    assert "From 2026-03-16 to 2026-03-23:" in told
+    assert not any(name in told for name in NAMES)
+    target = exports.parent / "changes.csv"
+    said = run("compare", "-w", memory, "-o", target)
+    assert "hold personal data" in said.stdout
+    assert sorted(pl.read_csv(target)["change"]) == ["became_associated", "cause_changed", "vanished"]
+
+
+def test_outcomes_are_written_as_counts(run: Run, memory: Path, tmp_path: Path) -> None:
+    batch_id = written(run, memory, tmp_path / "out")
+    run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
+    target = tmp_path / "outcomes.parquet"
+    assert run("workspace", "outcomes", "-w", memory, "-o", target).returncode == 0
+    assert pl.read_parquet(target)["resent"].to_list() == [2]
+    assert run("workspace", "outcomes", "-w", memory, "-o", target).returncode == 1
+
+
+def test_a_plan_leaves_no_table_in_the_workspace(run: Run, memory: Path, tmp_path: Path) -> None:
+    def tables() -> list[Any]:
+        with duckdb.connect(str(memory), read_only=True) as con:
+            return sorted(con.execute("show tables").fetchall())
+
+    before = tables()
+    written(run, memory, tmp_path / "out")
+    assert run("plan", "-w", memory, "-o", tmp_path / "plan.parquet").returncode == 0
+    assert tables() == before
+    assert pl.read_parquet(tmp_path / "plan.parquet").height == 3
+
+
+def test_planning_and_asking_change_nothing(run: Run, memory: Path) -> None:
+    before = memory.read_bytes()
+    for words in (["plan"], ["compare"], ["workspace", "show"], ["workspace", "outcomes"]):
+        run(*words, "-w", memory)
+    assert memory.read_bytes() == before
+
+
+def test_nothing_is_remembered_of_batches_that_could_not_be_written(run: Run, memory: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("in the way")
+    done = run("plan", "-w", memory, "--batch-dir", tmp_path / "out")
+    assert (done.returncode, "is no folder" in done.stderr) == (1, True)
+    with Workspace(memory, read_only=True) as ws:
+        assert ws.batches().fetchall() == []
+
+
+REFUSALS: dict[str, tuple[list[str], int, str]] = {
+    "neither sources nor a workspace": (["plan"], 2, "Name sources or a --workspace."),
+    "both": (["plan", "exports", "-w", "memory.duckdb"], 2, "not both"),
+    "a workspace that is not there": (["plan", "-w", "other.duckdb"], 1, "'other.duckdb' does not exist"),
+    "a log in one that is not there": (["workspace", "log", "b", "--by", "a", "-w", "o.duckdb"], 1, "does not exist"),
+    "an unknown batch": (["workspace", "log", "b9", "--by", "a", "-w", "memory.duckdb"], 1, "No batch 'b9'"),
+    "nobody's log": (["workspace", "log", "b9", "-w", "memory.duckdb"], 2, "--by"),
+    "several batches with some left out": (
+        ["workspace", "log", "a", "b", "--by", "a", "--leave-out", "x", "-w", "memory.duckdb"], 2, "one batch at a",
+    ),
+    "an unknown customer": (
+        ["workspace", "done", "Secret", "--by", "a", "--on", "2026-03-18", "-w", "memory.duckdb"], 1, "number 1 leads",
+    ),
+    "no day": (["workspace", "done", "ann", "--by", "a", "--on", "soon", "-w", "memory.duckdb"], 2, "is no date"),
+    "a mark that is none": (["workspace", "undo", "9", "--by", "a", "-w", "memory.duckdb"], 1, "do not stand"),
+    "only one snapshot": (["compare", "exports"], 1, "no earlier snapshot to compare with"),
+    "a snapshot that is not there": (["compare", "exports", "--before", "2026-01-01"], 1, "no snapshot of 2026-01-01"),
+    "a source as workspace": (
+        ["workspace", "add", "exports", "-w", "exports/history_2026-03-16.csv"], 1, "the name of a source",
+    ),
+    "no snapshot date": (["workspace", "add", "undated.csv", "-w", "memory.duckdb"], 1, "Nothing says when"),
+    "a workspace that is none": (["workspace", "show", "-w", "undated.csv"], 1, "the name of a source"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.usefixtures("memory")
+def test_a_refusal_is_one_line_that_names_nobody(run: Run, exports: Path, case: str) -> None:
+    words, code, said = REFUSALS[case]
+    (exports.parent / "undated.csv").write_text(HEADER + SECOND, encoding="utf-8")
+    done = run(*words, cwd=exports.parent)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in " ".join(done.stderr.split())
+    assert code == 2 or done.stderr.count("\n") == 1
+    assert not any(name in done.stderr for name in NAMES)
+
+
+def test_what_is_shown_names_no_customer(run: Run, memory: Path, tmp_path: Path) -> None:
+    assert "No batch was written" in run("workspace", "show", "-w", memory).stdout
+    assert "No batch was logged" in run("workspace", "outcomes", "-w", memory).stdout
+    batch_id = written(run, memory, tmp_path / "out")
+    run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
+    for words in (["workspace", "show"], ["workspace", "outcomes"], ["plan"]):
+        for more in ([], ["--json"]):
+            said = run(*words, "-w", memory, *more).stdout
+            assert said
+            assert not any(name in said for name in NAMES)
