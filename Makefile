@@ -4,6 +4,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 AS_OF := 2026-03-30
+MEMORY := out/invitekit.duckdb
 PYTEST_ARGS ?=
 
 export UV_SYSTEM_CERTS := 1
@@ -17,12 +18,15 @@ help: ## list these targets
 
 setup: .venv/.ready ## make .venv with everything in it, from requirements.lock
 
-demo: setup ## check, annotate and plan the made-up snapshots in data/; results in out/
+demo: setup ## check, annotate, remember and plan the made-up snapshots in data/; results in out/
 	@mkdir -p out
 	@$(BIN)/invitekit check data
 	@$(BIN)/invitekit annotate data --as-of $(AS_OF) -o out/annotated.parquet --overwrite
-	@$(BIN)/invitekit plan data --as-of $(AS_OF) --batch-dir out/batches --overwrite
+	@$(BIN)/invitekit workspace add data -w $(MEMORY)
+	@$(BIN)/invitekit compare -w $(MEMORY)
+	@$(BIN)/invitekit plan -w $(MEMORY) --as-of $(AS_OF) --batch-dir out/batches --overwrite
 	@echo "Under out/: annotated.parquet, one row a record with its cause, advice and effective status;"
+	@echo "            invitekit.duckdb, the workspace that remembers snapshots, batches and what was sent;"
 	@echo "            batches/, whom to invite again (made-up people here), and work-lists for who has to act first."
 
 lab: setup ## open the notebooks in JupyterLab

@@ -25,7 +25,7 @@ from invitekit import schema
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
 from invitekit.load import Loaded, cells, delimited, door
 from invitekit.load.encoding import looks_like_utf16
-from invitekit.load.text import WHITE
+from invitekit.load.text import _CHUNK, WHITE, survey
 
 HEADER = ["Customer Full Name", "Account", "Email", "Mobile", "Status", "Invitation Time", "Remarks"]
 ROW = ["Ann Example", "ann", "ann@example.com", "007", "Invited", "2026-03-01 09:00:00", "called"]
@@ -941,6 +941,17 @@ def test_white_far_down_in_a_file_is_trimmed_as_at_its_top(tmp_path: Path, white
     loaded = ik.load(write(tmp_path, text_of(ROW) + ",early,,,Invited,,\n" * 20_000 + late))
     last = records(loaded).sort("source_row").tail(1)
     assert last.select("customer_full_name", "account_name", "remarks").rows() == [("Ann", "late", None)]
+
+
+@pytest.mark.parametrize("sign", [*WHITE, *schema.MASK_MARKS])
+def test_a_sign_is_found_where_the_reading_cuts_it(tmp_path: Path, sign: str) -> None:
+    signs = frozenset((*WHITE, *schema.MASK_MARKS)) - {" ", "\n"}
+    near = "\u00b7\u2019\u3001\uff0c"  # each begins as one of them
+    for shift in range(4):
+        content = near * 9 + "x" * (_CHUNK - 9 * len(near.encode()) - shift) + sign + "\nlast"
+        found = survey(write(tmp_path, content), signs)
+        assert found.lines == 2 + (sign == "\n")
+        assert found.signs - {"\n"} == {sign} - {" ", "\n"}
 
 
 def test_codes_in_bytes_are_read_as_those_in_text() -> None:

@@ -44,6 +44,9 @@ def plan(
     if batch_dir is not None:
         check_folder(batch_dir, overwrite=overwrite)
     with reading.opened(to_write=batch_dir is not None) as known:
+        if not as_json:
+            say.personal(batch_dir)
+            known.say()
         annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
         memory = known.memory()
         planned = plan_resends(known.keep(annotated), chosen, as_of=moment, language=words, **memory)
@@ -56,8 +59,6 @@ def plan(
         if as_json:
             files = say.output_json(output) | (_files(batches) if batches else {})
             return say.json_line(known.told() | _json(found, chosen) | files)
-        say.personal(batch_dir)
-        known.say()
     say.decisions(found, chosen, words)
     say.batches(batches, reading.workspace)
     return say.written(output, "The decisions")

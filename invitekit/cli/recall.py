@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import duckdb
-
 from invitekit.catalogue import Catalogue
 from invitekit.cli import say
 from invitekit.vocabularies import STATUSES
@@ -23,7 +21,7 @@ _WORDS = {
 }
 
 
-def fetched(found: duckdb.DuckDBPyRelation) -> list[dict[str, Any]]:
+def fetched(found: Any) -> list[dict[str, Any]]:
     """Give a small relation as rows."""
     return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 

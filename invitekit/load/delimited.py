@@ -36,10 +36,12 @@ def open_delimited(source: Source, wishes: Wishes) -> Table:
         return _careful_csv(source, _settled(source, layout, wishes))
 
     table = Table(source.name, layout.headers, scan, first_row=layout.first_row, careful=careful)
-    signs = (*(sign for sign in text.WHITE if sign != " "), *schema.MASK_MARKS)
-    table.survey = lambda: text.survey(source.path, signs)
-    table.white = text.survey(source.path, signs, HEAD).signs & frozenset(text.WHITE)
+    asked = frozenset((*text.WHITE, *schema.MASK_MARKS)) - {" "}
+    with source.path.open("rb") as file:
+        likely = text.likely_signs(file.read(HEAD), asked)
+    table.survey = lambda: text.survey(source.path, asked - likely)
     table.skip = layout.skip
+    table.white, table.masks = likely & table.white, likely & table.masks
     table.head = [row for row in layout.head if len(row) == width]
     table.encoding, table.delimiter = layout.encoding, layout.delimiter
     return table

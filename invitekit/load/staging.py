@@ -89,9 +89,9 @@ def _quickly(con: duckdb.DuckDBPyConnection, intake: Intake, survey: Callable[[]
             proven = False
         run(con, "commit" if proven else "rollback")
     if proven:
-        signs = looking.result().signs
-        table.masks &= signs
-        _trim_late(con, intake, (signs & frozenset(text.WHITE)) - table.white)
+        late = looking.result().signs
+        table.masks |= late & frozenset(schema.MASK_MARKS)
+        _trim_late(con, intake, late & frozenset(text.WHITE))
     return proven
 
 

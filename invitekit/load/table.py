@@ -29,9 +29,9 @@ class Table:
         types: DuckDB type of each column; VARCHAR for text formats.
         refused: Rows that the reader refused; complete only after the scan was read to its end.
         skip: Physical lines up to and with the header.
-        survey: Looks at the file apart from the scan: what the quick reading is checked against.
-        white: Characters besides the space that may stand at the end of a cell; with a survey, those
-            of the file's head.
+        survey: Looks at the file apart from the scan: what the quick reading is checked against, and
+            the white characters and signs of a mask that the file's head does not have.
+        white: Characters besides the space that may stand at the end of a cell.
         careful: Gives the same table read row by row.
         frame: The Arrow data behind the scan, to register under ``_ik_source``.
         epoch: Day 0 of a workbook's serial dates; None where it is no workbook.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -145,32 +144,43 @@ class Survey:
 
     Attributes:
         lines: Those that end in a line feed, and a last one that does not end.
-        signs: Of those asked for, the ones that it may hold where they matter.
+        signs: Of those asked for, the ones that it holds.
     """
 
     lines: int
     signs: frozenset[str]
 
 
-def survey(path: Path, signs: Iterable[str], most: float = math.inf) -> Survey:
-    """Count the lines of a UTF-8 file and say which of some characters it may hold, by their first byte alone.
+def likely_signs(head: bytes, signs: frozenset[str]) -> frozenset[str]:
+    """Say which of some characters UTF-8 text may hold where they matter: by their first byte alone."""
+    return frozenset(sign for sign in signs if _lead(sign) in head)
 
-    Args:
-        path: The file.
-        signs: The characters asked for.
-        most: Bytes to look at.
-    """
+
+def _lead(sign: str) -> bytes:
+    # A line break can only stand inside of a quoted cell.
+    return b'"' if sign == "\n" else sign.encode()[:1]
+
+
+def survey(path: Path, signs: frozenset[str]) -> Survey:
+    """Count the lines of a UTF-8 file and say which of some characters it holds; quick where they are rare."""
     missing: dict[bytes, set[str]] = {}
     for sign in signs:
-        # A line break can only stand inside of a quoted cell.
-        missing.setdefault(b'"' if sign == "\n" else sign.encode()[:1], set()).add(sign)
+        missing.setdefault(_lead(sign), set()).add(sign)
     found: set[str] = set()
     lines, last = 0, b"\n"
     with path.open("rb", buffering=0) as file:
-        while file.tell() < most and (chunk := file.read(_CHUNK)):
-            # Not chunk.count: that takes twice as long.
-            lines += len(chunk) - len(chunk.replace(b"\n", b""))
-            last = chunk[-1:]
+        while read := file.read(_CHUNK):
+            # Not read.count: that takes twice as long.
+            lines += len(read) - len(read.replace(b"\n", b""))
+            chunk = last + read  # a character may be cut
+            last = chunk[-2:]
             for lead in [lead for lead in missing if lead in chunk]:
-                found |= missing.pop(lead)
-    return Survey(lines + (last != b"\n"), frozenset(found))
+                found |= _held(chunk, lead, missing[lead])
+                missing[lead] -= found
+            missing = {lead: left for lead, left in missing.items() if left}
+    return Survey(lines + (not last.endswith(b"\n")), frozenset(found))
+
+
+def _held(chunk: bytes, lead: bytes, signs: set[str]) -> set[str]:
+    followed = {part[:2] for part in chunk.split(lead)[1:]}
+    return {sign for sign in signs if any(f.startswith(sign.encode()[1:]) for f in followed)}
