@@ -48,12 +48,11 @@ def plan(
             say.personal(batch_dir)
             known.say()
         annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
-        memory = known.memory()
-        planned = plan_resends(known.keep(annotated), chosen, as_of=moment, language=words, **memory)
-        planned = known.keep(planned)
+        how: dict[str, Any] = {"as_of": moment, "language": words}
+        planned = known.keep(plan_resends(known.keep(annotated), chosen, **how, **known.memory()))
         if output is not None:
             write(planned, output, overwrite=overwrite)
-        how: dict[str, Any] = {"as_of": moment, "rules": chosen, "language": words, "overwrite": overwrite}
+        how |= {"rules": chosen, "overwrite": overwrite}
         batches = _write_batches(known, planned, batch_dir, how) if batch_dir else None
         found = count_decisions(planned)
         if as_json:
