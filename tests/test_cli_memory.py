@@ -14,6 +14,8 @@ import pytest
 
 from invitekit.workspace import Workspace
 
+pytestmark = pytest.mark.slow  # each makes a database and runs several commands
+
 HEADER = (
     "Customer Full Name,Account Name,Email,Invitation Method,Status,Failure Cause,Invitation Time,Association Time\n"
 )

@@ -13,6 +13,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,13 @@ class Import:
 
 def modules(house: Path) -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted(house.rglob("*.py")):
-        yield path.relative_to(house), ast.parse(path.read_text(encoding="utf-8"))
+        yield path.relative_to(house), parsed(path.read_text(encoding="utf-8"))
+
+
+@cache
+def parsed(text: str) -> ast.Module:
+    """Parse a module once: each rule reads each of them, here and in a copy."""
+    return ast.parse(text)
 
 
 def imports(house: Path) -> Iterator[Import]:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Engine
 
+pytestmark = pytest.mark.slow  # each makes a database, and some another process
+
 MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().failures}
 HEADER = ("Account", "Email", "Status", "Failure Cause", "Invitation Method", "Invitation Time", "Association Time")
 MONDAY, NEXT = dt.date(2026, 3, 23), dt.date(2026, 3, 30)
@@ -1418,7 +1420,6 @@ def assert_committed_only(folder: Path, promised: set[tuple[str, str]]) -> None:
     promised |= stored
 
 
-@pytest.mark.slow
 def test_a_hundred_kills_lose_nothing_that_was_committed(tmp_path: Path) -> None:
     dice, worked = random.Random(20260330), 0
     promised: dict[Path, set[tuple[str, str]]] = {}
