@@ -70,8 +70,9 @@ def moments_of(con: duckdb.DuckDBPyConnection, snapshots: str) -> list[dt.dateti
 
 def find_two(moments: Sequence[dt.datetime], before: When, after: When) -> tuple[Span, Span]:
     """Give first and last moment of both snapshots."""
-    late = _find(moments, after) if after is not None else _newest(moments, None)
-    early = _find(moments, before) if before is not None else _newest(moments, late[0])
+    given = None if before is None else _find(moments, before)
+    late = _newest(moments, None) if after is None else _find(moments, after)
+    early = given or _newest(moments, late[0])
     if early[1] >= late[0]:
         raise ArgumentError("The first snapshot is not older than the second.", hint="give the older one first.")
     return early, late
