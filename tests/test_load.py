@@ -841,6 +841,11 @@ def test_utf16_can_be_named_with_or_without_a_mark(tmp_path: Path, written: str)
         assert records(loaded)["status"][0] == "associated"
 
 
+def test_utf32_with_a_mark_is_read(tmp_path: Path) -> None:
+    summary = ik.load(write(tmp_path, CHINESE.encode("utf-32"))).summary
+    assert (summary.records, summary.rejects, summary.files[0].encoding) == (2, 0, "utf-32")
+
+
 def test_a_named_encoding_does_not_make_text_of_what_is_binary(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is binary"):
         ik.load(write(tmp_path, bytes(range(256)) * 40), encoding="gb18030")

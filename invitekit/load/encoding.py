@@ -13,7 +13,11 @@ HEAD = 1 << 18
 """Bytes at the beginning of a file that are looked at."""
 HEADER_WITHIN = 20
 """A header stands in the first rows; above it an export may have a title."""
-_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+"""The longer one first: the mark of UTF-32 begins with that of UTF-16."""
 _COMMON_HANZI = 0.6
 _FEW = 0.1
 """Of all lines, the share that may be broken: they are refused. So many may be foreign in a file of plain ASCII."""
