@@ -32,9 +32,11 @@ class Package(ModuleType):
 
     Filter = _Name("filters")
     InvitekitError = _Name("errors")
+    LeakError = _Name("errors")
     Loaded = _Name("load")
     ResendRules = _Name("resend")
     annotate = _Name("annotate")
+    export = _Name("export")
     load = _Name("load")
     plan_resends = _Name("resend")
     read_catalogue = _Name("catalogue")

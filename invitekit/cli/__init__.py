@@ -1,4 +1,4 @@
-"""The same verbs on the command line: check, annotate, plan, sample, lab, app."""
+"""The same verbs on the command line: check, annotate, plan, export, verify, key, sample, lab, app."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from invitekit.cli import commands, plans
+from invitekit.cli import commands, exports, plans
 from invitekit.errors import InvitekitError
 
 app = typer.Typer(
@@ -27,6 +27,9 @@ app = typer.Typer(
 app.command("check")(commands.check)
 app.command("annotate")(commands.annotate)
 app.command("plan")(plans.plan)
+app.command("export")(exports.export)
+app.command("verify")(exports.verify)
+app.add_typer(exports.key, name="key")
 app.command("sample")(commands.sample)
 app.command("lab")(commands.lab)
 app.command("app")(commands.app)

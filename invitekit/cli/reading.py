@@ -59,8 +59,8 @@ class Reading:
         with say.progress() as tick:
             return load(self.sources, progress=tick, **how)
 
-    def check_output(self, output: Path | None, *, overwrite: bool, inputs: Iterable[Path | None] = ()) -> None:
-        """Refuse an output that cannot be written, or that is read by this very run, before anything is read.
+    def check_output(self, output: Path | None, *, overwrite: bool, inputs: Iterable[Path | None] = ()) -> list[Path]:
+        """Give every file that is read; refuse an output that cannot be written, or that is one of them.
 
         Args:
             output: Where to write, if anywhere.
@@ -70,14 +70,21 @@ class Reading:
         from invitekit.load.source import find_sources
         from invitekit.write import check_target
 
-        if output is not None:
-            others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
-            read = [*(source.path for source in find_sources(self.sources)), *others]
-            check_target(output, overwrite=overwrite, sources=read)
+        if output is None:
+            return []
+        others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
+        read = [*(source.path for source in find_sources(self.sources)), *others]
+        check_target(output, overwrite=overwrite, sources=read)
+        return read
 
 
-def reads(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that takes a ``Reading`` first the argument and options that make one."""
+def reads(command: Callable[..., None], *, always: bool = True) -> Callable[..., None]:
+    """Give a command that takes a ``Reading`` first the argument and options that make one.
+
+    Args:
+        command: The command.
+        always: Whether it cannot do anything without sources.
+    """
     hints = get_type_hints(Reading, include_extras=True)
     mine = [
         inspect.Parameter(
@@ -89,7 +96,7 @@ def reads(command: Callable[..., None]) -> Callable[..., None]:
         for field in fields(Reading)
     ]
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    sources, options = mine[0], mine[1:]
+    sources, options = mine[0] if always else mine[0].replace(default=()), mine[1:]
     given = [sources, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *options]
 
     @functools.wraps(command)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from invitekit import schema, vocabularies
 from invitekit.batch import Written
 from invitekit.catalogue import Catalogue, Language
+from invitekit.export import GATES, Exported
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
 from invitekit.progress import Tally
@@ -213,6 +214,37 @@ def batches(written: Written | None) -> None:
         table.add_row(name, f"{rows:,}")
     _OUT.print(table)
     line(f"In {written.paths[0].parent}; read {written.paths[0].name} first.")
+
+
+def exported(done: Exported) -> None:
+    """Print what was exported, how it was proved, and how far its records can be told apart."""
+    line(f"{done.rows:,} rows, {done.level}, in {done.path}; its manifest is {done.manifest.name}.")
+    if done.emptied:
+        told = ", ".join(f"{name} {count:,}" for name, count in done.emptied.items())
+        line(f"Came masked or stand for nothing, and left empty: {told}.")
+    for one in done.alike:
+        line(one.sentence(done.language))
+    line(f"Passed before it got its name: {', '.join(GATES[gate] for gate in done.gates)}.")
+    if done.level != "aggregated":
+        kept = f"Key {done.key_id}" if done.key_id else "The key was thrown away: tokens join inside this file only"
+        line(f"{kept}. It is still personal data: hand it to whoever may have that, and to nobody else.")
+
+
+def history(rows: Iterable[dict[str, Any]]) -> None:
+    """Print earlier exports, as the workspace remembers them."""
+    table = _table("Export", "Started", "Status", "Level", "Rows", "Purpose", "File")
+    for row in rows:
+        told = [
+            row["id"],
+            row["started_at"],
+            row["status"],
+            row["level"],
+            row["rows"],
+            row["purpose"],
+            row["file_name"],
+        ]
+        table.add_row(*("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in told))
+    _OUT.print(table)
 
 
 def _table(*headers: str) -> Table:
