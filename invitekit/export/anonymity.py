@@ -17,6 +17,8 @@ SMALL = 5
 """Records of a group that is small."""
 WATCHED = ("invited_at", "account_manager", "status")
 """What an outsider is likely to know of an invitation: when, by whom, and how it ended."""
+OF_FAILURE = ("cause", "advice", "suggested_operation", "who_acts", "resend_rule")
+"""What says no more than the failure's code."""
 _WORDS = {"account_manager": ("manager", "客户经理"), "status": ("status", "状态")}
 _DATED = {"month": ("month", "月份"), "day": ("day", "日期")}
 
@@ -62,9 +64,9 @@ def report(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> tuple[Uniq
 
 
 def _says_nothing(row: Row) -> bool:
-    """Whether a column tells an outsider nothing: a mask, a customer's token; or it is text, which no count is for."""
+    """Whether a column tells an outsider nothing more: a mask, a customer's token; no count is for free text."""
     customer = isinstance(row.form, Token) and row.column != "account_manager"
-    return customer or isinstance(row.form, Text) or row.action == "mask"
+    return customer or isinstance(row.form, Text) or row.action == "mask" or row.column in OF_FAILURE
 
 
 def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> Unique:
@@ -79,7 +81,7 @@ def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> Unique:
 
 def _named(rows: Sequence[Row]) -> tuple[str, str]:
     if len(rows) > len(WATCHED):
-        return f"all {len(rows)} columns that are no tokens", f"全部 {len(rows)} 个非令牌列"
+        return f"all {len(rows)} columns that are no tokens of customers", f"全部 {len(rows)} 个非客户令牌列"
     words = [_DATED.get(row.how) or _WORDS.get(row.column) or (row.into, row.into) for row in rows]
     english = [en for en, _ in words]
     listed = ", ".join(english[:-1]) + " and " + english[-1] if len(english) > 1 else english[0]

@@ -92,16 +92,16 @@ def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) ->
         grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
     )
     words = {text for text, _ in found}
-    folded = {text.strip().lower() for text in words}
+    folded = {text.lower() for text in words}
     taken = _taken(source, folded, secret) if words and secret else set()
-    free = {text for text in words if text.strip().lower() not in taken}
+    free = {text for text in words if text.lower() not in taken}
     return replace(row, form=Words(frozenset(free) | {OTHER}, open=True))
 
 
 def _taken(source: Source, words: set[str], secret: Sequence[str]) -> set[str]:
     """Give the words that are also somebody's name, account, address or number."""
     among = ", ".join(map(lit, sorted(words)))
-    cells = [f"lower(trim({ident(name)}::varchar))" for name in secret]
+    cells = [f"lower({ident(name)}::varchar)" for name in secret]
     # Rows first, words then: nearly always there is none, and looking for all words at once costs ten times as much.
     held = source.relation.filter(" or ".join(f"{cell} in ({among})" for cell in cells))
     texts = held.project(f"unnest([{', '.join(cells)}]) as word").filter(f"word in ({among})").distinct()

@@ -24,7 +24,7 @@ def write_parquet(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> 
     writer = None
     try:
         for frame in frames:
-            table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+            table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
             if writer is None:
                 repeated = [name for name in frame.columns if _repeats(frame[name])]
                 schema = table.schema.remove_metadata()

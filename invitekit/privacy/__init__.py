@@ -4,7 +4,7 @@ from invitekit.privacy.actions import ACTIONS, Row, Secrets
 from invitekit.privacy.forms import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
 from invitekit.privacy.policy import LEVELS, Level, Policy, scrubbed_remarks, shown, standard
 from invitekit.privacy.policy_file import read_policy
-from invitekit.privacy.tokens import Key, normalise, tokens
+from invitekit.privacy.tokens import Key, normalise
 
 __all__ = [
     "ACTIONS",
@@ -27,5 +27,4 @@ __all__ = [
     "scrubbed_remarks",
     "shown",
     "standard",
-    "tokens",
 ]

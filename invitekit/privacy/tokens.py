@@ -21,6 +21,8 @@ _KEY_BYTES = 32
 _KEY_TEXT = re.compile(r"[0-9a-f]{64}")
 _LABEL = b"invitekit token v1"
 _LONGEST_BLANK = max(len(text.encode()) for text in schema.NULL_LIKE)
+_ASCII_MARK = "*"
+"""The only sign of a masked value that a text of ASCII can hold."""
 _SAMPLE = 1_000
 """Values that are looked at to see whether a batch repeats itself."""
 
@@ -117,15 +119,16 @@ def normalise(values: pl.Series) -> pl.Series:
     NFKC, white and invisible signs at the ends off, lower case, as customers are told apart elsewhere.
     Texts that stand for nothing become null, masked ones too: many customers share them.
     """
+    name = pl.col(values.name)
     if values.str.len_bytes().sum() == values.str.len_chars().sum():
         trimmed = values.str.strip_chars()  # NFKC changes nothing in ASCII, and costs more than the token
+        hidden = name.str.contains(_ASCII_MARK, literal=True)
     else:
         trimmed = values.str.normalize("NFKC").str.strip_chars().str.strip_chars(schema.INVISIBLE).str.strip_chars()
-    name = pl.col(values.name)
-    short = name.str.len_bytes() <= _LONGEST_BLANK
-    blank = short & name.is_in(list(schema.NULL_LIKE))
-    masked = name.str.contains_any(list(schema.MASK_MARKS))
-    return trimmed.to_frame().select(pl.when(~blank & ~masked).then(name.str.to_lowercase())).to_series()
+        hidden = name.str.contains_any(list(schema.MASK_MARKS))
+    if (trimmed.str.len_bytes() <= _LONGEST_BLANK).any():
+        hidden |= name.is_in(list(schema.NULL_LIKE))
+    return trimmed.to_frame().select(pl.when(~hidden).then(name.str.to_lowercase())).to_series()
 
 
 def _by_distinct(values: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
