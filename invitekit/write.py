@@ -20,7 +20,8 @@ XLSX_ROWS = 1_048_575
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A cell that starts so is run by a spreadsheet (OWASP, CSV injection)."""
 _SHOWN_WIDTH = 60
-_SHOWN_NAME = 40
+SHOWN_NAME = 40
+"""Letters of a target's name that its private folder and messages show."""
 TOO_LONG = -2
 """What xlsxwriter answers to a text that is longer than an Excel cell holds."""
 
@@ -115,7 +116,7 @@ def _refuse_impossible(target: Path) -> None:
         return
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or "it is no name of a file").lower()
-        shown = target.name if len(target.name) <= _SHOWN_NAME else f"{target.name[:_SHOWN_NAME]}..."
+        shown = target.name if len(target.name) <= SHOWN_NAME else f"{target.name[:SHOWN_NAME]}..."
         raise OutputError(f"'{shown}' cannot be written: {reason}.", hint="name another file.") from None
 
 
@@ -123,7 +124,7 @@ def _refuse_impossible(target: Path) -> None:
 def beside(target: Path) -> Iterator[Path]:
     """Give a name in a private folder beside the target, on its own disk; the folder is gone afterwards."""
     # Cut, for a name may be as long as names can be already.
-    folder = tempfile.mkdtemp(prefix=f".{target.name[:_SHOWN_NAME]}.", suffix=".part", dir=target.parent)
+    folder = tempfile.mkdtemp(prefix=f".{target.name[:SHOWN_NAME]}.", suffix=".part", dir=target.parent)
     try:
         yield Path(folder) / target.name
     finally:

@@ -126,9 +126,9 @@ def outside(form: Form | None, cell: str) -> str:
         case FirstOf(unit="month"):
             inside = f"day({cell}) = 1"
         case FirstOf() | Flag() | Text():
-            inside = f"{cell} is not null"
+            inside = f"{cell} = {cell}"
         case _:
-            inside = f"{cell} is null"  # nothing may leave without a form
+            inside = f"{cell} <> {cell}"  # nothing may leave without a form
     return f"not ({inside})"
 
 

@@ -95,8 +95,9 @@ def _writer(sheet: Any, kind: pl.DataType) -> Callable[..., int]:
         pl.String: sheet.write_string,
         pl.Boolean: sheet.write_boolean,
         pl.Date: sheet.write_datetime,
+        pl.Datetime: sheet.write_datetime,
     }
-    write: Callable[..., int] = known.get(kind, sheet.write_number)
+    write: Callable[..., int] = known.get(kind.base_type(), sheet.write_number)
     return write
 
 
