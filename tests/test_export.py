@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import invitekit as ik
-from invitekit import schema
+from invitekit import schema, write
 from invitekit.errors import (
     ArgumentError,
     InvitekitError,
@@ -332,6 +332,25 @@ def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, mon
     assert refused.value.gate == "metadata"
 
 
+def test_a_cell_that_was_not_disarmed_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "_disarmed", lambda frame: frame)
+    with pytest.raises(LeakError) as refused:
+        ik.export(annotated().with_columns(custom_tag=pl.lit("=1+1")), tmp_path / "out.csv")
+    assert (refused.value.column, refused.value.gate, refused.value.count) == ("custom_tag", "formulas", 200)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize(("column", "kind"), [("has_remarks", pl.Int8()), ("invited_month", pl.Datetime("us"))])
+def test_a_column_of_another_type_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, kind: pl.DataType
+) -> None:
+    true = release.release
+    monkeypatch.setattr(steps, "release", lambda b, r, s: true(b, r, s).with_columns(pl.col(column).cast(kind)))
+    with pytest.raises(LeakError) as refused:
+        ik.export(annotated(), tmp_path / "out.parquet")
+    assert (refused.value.column, refused.value.gate) == (column, "types")
+
+
 def test_a_file_that_no_engine_reads_is_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
         del safe
@@ -562,6 +581,36 @@ def test_a_file_that_is_not_the_proved_one_is_refused(tmp_path: Path, how: str) 
     with pytest.raises((LeakError, SourceError)) as refused:
         verify(done.path)
     assert "Atlantis" not in str(refused.value)
+
+
+def test_what_a_killed_export_left_is_swept_and_what_a_living_one_works_in_is_not(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    for name, owner in (("dead", ended.pid), ("alive", os.getppid())):
+        (tmp_path / f".out.csv.{name}.part").mkdir()
+        (tmp_path / f".out.csv.{name}.part" / "owner").write_text(str(owner))
+    ik.export(annotated(), tmp_path / "out.csv")
+    assert left(tmp_path) == [".out.csv.alive.part", "out.csv", "out.csv.manifest.json"]
+
+
+def test_no_manifest_of_an_earlier_file_stands_beside_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.csv"
+    ik.export(annotated(), target)
+    true = write.publish
+
+    def stop(part: Path, to: Path, *, overwrite: bool) -> None:
+        if to != target:
+            raise KeyboardInterrupt
+        true(part, to, overwrite=overwrite)
+
+    monkeypatch.setattr(steps, "publish", stop)
+    with pytest.raises(KeyboardInterrupt):
+        ik.export(annotated(), target, overwrite=True)
+    assert left(tmp_path) == ["out.csv"]
+    with pytest.raises(SourceError, match="did not come to its end"):
+        verify(target)
 
 
 def test_stopping_leaves_nothing_behind(tmp_path: Path) -> None:

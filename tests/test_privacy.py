@@ -18,7 +18,20 @@ from hypothesis import strategies as st
 
 from invitekit import schema
 from invitekit.errors import ArgumentError, PolicyError
-from invitekit.privacy import LEVELS, OTHER, Key, Range, Secrets, Token, Words, normalise, places, read_policy, standard
+from invitekit.privacy import (
+    LEVELS,
+    OTHER,
+    Key,
+    Policy,
+    Range,
+    Secrets,
+    Token,
+    Words,
+    normalise,
+    places,
+    read_policy,
+    standard,
+)
 from invitekit.privacy.actions import ACTIONS
 from invitekit.privacy.forms import LETTERS
 from invitekit.privacy.policy import PREFIXES, TABLE, make_row
@@ -273,7 +286,7 @@ def test_kept_numbers_stay_in_their_range_and_kept_words_in_their_set() -> None:
     assert done(["invited", "call Ann", None], "status", "keep") == ["invited", OTHER, None]
 
 
-def policy(tmp_path: Path, text: str, level: str | None = None) -> object:
+def policy(tmp_path: Path, text: str, level: str | None = None) -> Policy:
     path = tmp_path / "mine.toml"
     path.write_text(text, encoding="utf-8")
     return read_policy(path, level)
