@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import resend, spine
+from benchmarks import exports, resend, spine
 
 BENCHES = {
     "start": spine.start,
@@ -14,6 +14,8 @@ BENCHES = {
     "out-of-core": spine.out_of_core,
     "plan": resend.plan,
     "plan-out-of-core": resend.plan_out_of_core,
+    "export": exports.export,
+    "export-out-of-core": exports.export_out_of_core,
 }
 
 

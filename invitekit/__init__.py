@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from invitekit.annotate import annotate
     from invitekit.batch import write_batches
     from invitekit.catalogue import read_catalogue
-    from invitekit.errors import InvitekitError
+    from invitekit.errors import InvitekitError, LeakError
+    from invitekit.export import export
     from invitekit.filters import Filter, where
     from invitekit.load import Loaded, load
     from invitekit.resend import ResendRules, plan_resends
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Filter",
     "InvitekitError",
+    "LeakError",
     "Loaded",
     "ResendRules",
     "Workspace",
     "annotate",
     "compare",
+    "export",
     "load",
     "plan_resends",
     "read_catalogue",

@@ -43,3 +43,26 @@ class OutputError(InvitekitError):
 
 class WorkspaceError(InvitekitError):
     """A workspace cannot be opened or used: held by another process, no workspace, too new, read-only, closed."""
+
+
+class PolicyError(InvitekitError):
+    """A privacy policy is wrong, or does not say what happens to a column; the message names the column."""
+
+
+class LeakError(InvitekitError):
+    """What was written did not prove that it gives nothing away: no file was left, and the value is never told.
+
+    Args:
+        column: The released column, or ``file`` for the whole.
+        gate: The check that refused, such as ``tokens``.
+        count: In how many cells or rows.
+    """
+
+    def __init__(self, column: str, gate: str, count: int) -> None:
+        self.column = column
+        self.gate = gate
+        self.count = count
+        super().__init__(
+            f"The export was refused: {column}, gate {gate}, {count:,} {'cell' if count == 1 else 'cells'}.",
+            hint="no file was written; correct the records or the policy, and report it if neither is at fault.",
+        )

@@ -32,11 +32,13 @@ class Package(ModuleType):
 
     Filter = _Name("filters")
     InvitekitError = _Name("errors")
+    LeakError = _Name("errors")
     Loaded = _Name("load")
     ResendRules = _Name("resend")
     Workspace = _Name("workspace")
     annotate = _Name("annotate")
     compare = _Name("workspace")
+    export = _Name("export")
     load = _Name("load")
     plan_resends = _Name("resend")
     read_catalogue = _Name("catalogue")

@@ -158,6 +158,13 @@ DERIVED = frozenset({"source_file", "source_row", "unrecognised"})
 NATURAL_KEY = ("account_name", "email", "customer_full_name", "mobile")
 MASK_MARKS = ("*", "＊", "•", "●")
 """Signs that only a masked value holds; the portal's exact pattern is not documented [assumed]."""
+NULL_LIKE = (
+    "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "NaT",
+    "<NA>", "\\N", "无", "暂无",
+)  # fmt: skip
+"""Texts that stand for nothing. Short on purpose: a customer may be called Null."""
+INVISIBLE = "\0\u200b\u2060\ufeff"
+"""Signs at the ends of a cell that show nothing and are no white space."""
 MASKABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
 """Columns that the portal may have masked before we see them."""
 

@@ -20,8 +20,10 @@ XLSX_ROWS = 1_048_575
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A cell that starts so is run by a spreadsheet (OWASP, CSV injection)."""
 _SHOWN_WIDTH = 60
-_SHOWN_NAME = 40
-_TOO_LONG = -2
+SHOWN_NAME = 40
+"""Letters of a target's name that its private folder and messages show."""
+TOO_LONG = -2
+"""What xlsxwriter answers to a text that is longer than an Excel cell holds."""
 
 
 def write(
@@ -53,12 +55,12 @@ def write(
     """
     target = check_target(path, overwrite=overwrite)
     try:
-        with _beside(target) as part:
+        with beside(target) as part:
             kind = target.suffix.lower()
             WRITERS[kind](_safe(records) if kind == ".csv" and spreadsheet_safe else records, part)
             if finish is not None:
                 finish(part)
-            _publish(part, target, overwrite=overwrite)
+            publish(part, target, overwrite=overwrite)
     except (OSError, duckdb.IOException) as error:
         reason = getattr(error, "strerror", None) or "the disk refused it"
         raise OutputError(
@@ -114,28 +116,39 @@ def _refuse_impossible(target: Path) -> None:
         return
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or "it is no name of a file").lower()
-        shown = target.name if len(target.name) <= _SHOWN_NAME else f"{target.name[:_SHOWN_NAME]}..."
+        shown = target.name if len(target.name) <= SHOWN_NAME else f"{target.name[:SHOWN_NAME]}..."
         raise OutputError(f"'{shown}' cannot be written: {reason}.", hint="name another file.") from None
 
 
 @contextlib.contextmanager
-def _beside(target: Path) -> Iterator[Path]:
+def beside(target: Path) -> Iterator[Path]:
+    """Give a name in a private folder beside the target, on its own disk; the folder is gone afterwards."""
     # Cut, for a name may be as long as names can be already.
-    folder = tempfile.mkdtemp(prefix=f".{target.name[:_SHOWN_NAME]}.", suffix=".part", dir=target.parent)
+    folder = tempfile.mkdtemp(prefix=f".{target.name[:SHOWN_NAME]}.", suffix=".part", dir=target.parent)
     try:
         yield Path(folder) / target.name
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _publish(part: Path, target: Path, *, overwrite: bool) -> None:
+def publish(part: Path, target: Path, *, overwrite: bool) -> None:
+    """Sync a finished file, readable by its owner only, and give it its name; sync the folder too.
+
+    Raises:
+        OutputError: A file of that name appeared meanwhile.
+    """
     part.chmod(0o600)
     with part.open("rb") as file:
         os.fsync(file.fileno())
     if not overwrite and target.exists():
         raise OutputError(f"'{target.name}' appeared meanwhile.", hint="say --overwrite, or name another.")
     part.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+    sync_folder(target.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Sync a folder: a name in it outlives a crash from then on."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
@@ -207,7 +220,7 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
         sheet.write_row(0, 0, safe_headers(names), book.add_format({"bold": True}))
         for number, cells in enumerate(_rows(records), start=1):
             for position, cell in enumerate(cells):
-                if cell is not None and sheet.write(number, position, cell) == _TOO_LONG:
+                if cell is not None and sheet.write(number, position, cell) == TOO_LONG:
                     raise OutputError(
                         f"A {names[position]} is longer than an Excel cell holds (32,767 characters).",
                         hint="write .parquet or .csv.",

@@ -45,7 +45,10 @@ def export(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", ["", "check", "annotate", "plan", "compare", "workspace", "sample", "lab", "app"])
+VERBS = ["", "check", "annotate", "plan", "compare", "workspace", "export", "verify", "key", "sample", "lab", "app"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(run: Callable[..., Run], verb: str) -> None:
     found = run(*([verb] if verb else []), "--help")
     assert found.returncode == 0
@@ -433,3 +436,59 @@ def test_sample_writes_what_check_reads(run: Callable[..., Run], tmp_path: Path)
     read = json.loads(run("check", tmp_path / "made", "--json").stdout)
     for count in ("rows_read", "records", "rejects"):
         assert read[count] == made[count]
+
+
+def test_export_says_how_it_was_proved_and_how_far_records_can_be_told_apart(
+    run: Callable[..., Run], export: Path
+) -> None:
+    out = export.with_name("out.csv")
+    done = run("export", export, "-o", out, "--as-of", "2026-03-30", "--purpose", "spring")
+    assert done.returncode == 0, done.stderr
+    assert "3 rows, pseudonymised" in done.stdout
+    assert "unique by month, manager and status" in done.stdout
+    assert "still personal data" in done.stdout
+    assert CANARY not in done.stdout + done.stderr + out.read_text("utf-8")
+    assert run("verify", out).stdout.startswith("out.csv is the file that was exported on ")
+    out.write_text("changed", "utf-8")
+    changed = run("verify", out)
+    assert (changed.returncode, "sha256" in changed.stderr) == (1, True)
+
+
+def test_export_prints_one_json_object(run: Callable[..., Run], export: Path) -> None:
+    out = export.with_name("out.parquet")
+    told = json.loads(run("export", export, "-o", out, "--level", "masked", "--json").stdout)
+    assert (told["rows_read"], told["records"], told["rejects"]) == (4, 3, 1)
+    assert (told["rows"], told["level"], told["key_id"]) == (3, "masked", None)
+    verified = json.loads(run("verify", out, "--json").stdout)
+    assert verified["sha256"] == told["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ([], 2, "-o FILE"),
+        (["--history"], 2, "--workspace"),
+        (["-o", "{export}", "--overwrite"], 1, "is a source"),
+        (["-o", "out.csv", "--level", "anonymous"], 1, "masked, pseudonymised, aggregated"),
+        (["-o", "out.csv", "--policy", "nowhere.toml"], 1, "nowhere.toml"),
+        (["-o", "out.csv", "--key-file", "nowhere"], 1, "nowhere"),
+    ],
+)
+def test_an_export_that_cannot_be_is_refused_in_one_line(
+    run: Callable[..., Run], export: Path, words: list[str], code: int, told: str
+) -> None:
+    done = run("export", export, *(word.format(export=export) for word in words), cwd=export.parent)
+    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert [path.name for path in export.parent.iterdir()] == [export.name]
+
+
+def test_a_key_is_made_shown_by_its_id_and_rotated(run: Callable[..., Run], tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    made = run("key", "new", "--key-file", file)
+    number = run("key", "show-id", "--key-file", file).stdout.strip()
+    digits = file.read_text().strip()
+    rotated = run("key", "rotate", "--key-file", file)
+    assert number in made.stdout
+    assert number in rotated.stdout
+    assert run("key", "show-id", "--key-file", file).stdout.strip() != number
+    assert digits not in made.stdout + rotated.stdout + rotated.stderr

@@ -28,10 +28,11 @@ FLOORS: dict[float, tuple[str, ...]] = {
     0.5: ("schema",),  # under its two neighbours: both are written in its columns and vocabularies
     1: ("catalogue", "filters", "moments"),
     1.5: ("customers",),
-    2: ("annotate", "chances", "progress", "privacy"),
+    2: ("annotate", "chances", "progress", "scrub"),
     2.5: ("resend",),  # ranks by chances
-    3: ("load", "write", "export", "charts"),
-    3.5: ("workspace", "batch"),  # what is loaded is remembered; what is planned is written
+    2.6: ("privacy",),  # knows every word that the rooms below may say: only those leave
+    3: ("load", "write", "charts"),
+    3.5: ("workspace", "batch", "export"),  # what is loaded is remembered; what is written is written by write
     4: ("sample", "report", "widgets"),  # a sample is written by write
     5: ("cli",),
     6: ("names",),  # what the front door opens to, each room at its first use
@@ -39,8 +40,7 @@ FLOORS: dict[float, tuple[str, ...]] = {
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 TO_COME = frozenset(
     {
-        "privacy",
-        "export",
+        "scrub",
         "charts",
         "report",
         "widgets",
@@ -65,15 +65,20 @@ NARWHALS = (
 )
 LIBRARIES = {
     "anywidget": ("widgets",),
+    "babel": ("privacy",),
+    "cryptography": ("privacy",),
     "duckdb": ("load", "write", "workspace", "export", "sample", "widgets"),
-    "fastexcel": ("load",),
+    "fastexcel": ("load", "export"),
     "IPython": ("widgets",),
     "ipywidgets": ("widgets",),
     "jupyterlab": (),  # started as a command of its own
+    "keyring": ("export",),
     "narwhals": (*NARWHALS, "sample", "report", "widgets"),
     "pandas": (),  # a guest: its frames are taken, it is never asked for
+    "platformdirs": ("export",),
     "plotly": ("charts",),
-    "polars": ("load", "batch", "export", "sample", "report"),
+    "polars": ("load", "batch", "privacy", "export", "sample", "report"),
+    "polars-hash": ("privacy",),
     "pyarrow": ("load", "export"),
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
@@ -81,7 +86,7 @@ LIBRARIES = {
     "tqdm": ("load", "export", "sample", "cli"),
     "traitlets": ("widgets",),
     "typer": ("cli",),
-    "xlsxwriter": ("write", "batch"),
+    "xlsxwriter": ("write", "batch", "export"),
 }
 """Which rooms may import which library; a library without a row has no room."""
 
@@ -188,7 +193,7 @@ def libraries_out_of_their_rooms(house: Path) -> list[str]:
         f"{one.where} imports {library}, which lives in {', '.join(rooms) or 'no room'}"
         for one in imports(house)
         if (library := one.parts[0]) not in {"invitekit", *sys.stdlib_module_names}
-        and one.room not in (rooms := LIBRARIES.get(library, ()))
+        and one.room not in (rooms := LIBRARIES.get(library.replace("_", "-"), ()))
     ]
 
 

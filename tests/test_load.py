@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import invitekit as ik
 from invitekit import schema
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
-from invitekit.load import Loaded, cells, delimited, door
+from invitekit.load import Loaded, delimited, door
 from invitekit.load.encoding import looks_like_utf16
 from invitekit.load.text import _CHUNK, WHITE, survey
 
@@ -157,7 +157,7 @@ def test_text_stays_text_and_ends_are_trimmed() -> None:
     assert found["mobile"].to_list() == ["007", "13800", "+49 171", None, None]
 
 
-@pytest.mark.parametrize("nothing", [text for text in cells.NULL_LIKE if text])
+@pytest.mark.parametrize("nothing", [text for text in schema.NULL_LIKE if text])
 def test_texts_that_stand_for_nothing_are_null(tmp_path: Path, nothing: str) -> None:
     path = write(tmp_path, text_of([ROW[0], "ann", nothing, nothing, "Invited", nothing, f" {nothing} "]))
     found = records(ik.load(path)).select("email", "mobile", "invited_at", "remarks")

@@ -15,6 +15,7 @@ from xlsxwriter.exceptions import XlsxWriterException
 from invitekit.batch.lists import WORKLISTS
 from invitekit.errors import OutputError
 from invitekit.vocabularies import RESENDS
+from invitekit.write import sync_folder
 
 PAGE = "00_read_me_first.txt"
 """The last file to get its name, and the first to lose it: where it stands, the set is whole."""
@@ -104,9 +105,9 @@ def publish(folder: Path, target: Path, *, overwrite: bool) -> list[str]:
     for name in names:
         _sync(folder / name)
     if not target.exists():
-        _sync_folder(folder)
+        sync_folder(folder)
         folder.rename(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return names
     with contextlib.ExitStack() as undo:
         aside = folder / "earlier"
@@ -115,7 +116,7 @@ def publish(folder: Path, target: Path, *, overwrite: bool) -> list[str]:
             _move(old, aside / old.name, undo)
         for name in reversed(names):
             _move(folder / name, target / name, undo)
-        _sync_folder(target)
+        sync_folder(target)
         undo.pop_all()
     return names
 
@@ -129,11 +130,3 @@ def _sync(path: Path) -> None:
     path.chmod(0o600)
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

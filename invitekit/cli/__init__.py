@@ -1,4 +1,4 @@
-"""The same verbs on the command line: check, annotate, plan, compare, workspace, sample, lab, app."""
+"""The same verbs on the command line, each where it is made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from invitekit.cli import commands, memory, plans
+from invitekit.cli import commands, exports, memory, plans
 from invitekit.errors import InvitekitError
 
 app = typer.Typer(
@@ -29,6 +29,9 @@ app.command("annotate")(commands.annotate)
 app.command("plan")(plans.plan)
 app.command("compare")(memory.compare)
 app.add_typer(memory.app, name="workspace")
+app.command("export")(exports.export)
+app.command("verify")(exports.verify)
+app.add_typer(exports.key, name="key")
 app.command("sample")(commands.sample)
 app.command("lab")(commands.lab)
 app.command("app")(commands.app)

@@ -50,6 +50,20 @@ Rules = Annotated[
     Path | None, typer.Option("--rules", help="A TOML file with resend rules of your own.", show_default=False)
 ]
 
+Level = Annotated[str | None, typer.Option("--level", help="masked, pseudonymised or aggregated; else pseudonymised.")]
+Policy = Annotated[
+    Path | None,
+    typer.Option("--policy", help="A TOML file that says what happens to extra columns.", show_default=False),
+]
+Purpose = Annotated[str | None, typer.Option("--purpose", help="What it is for; tokens of two purposes do not join.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", help="A file with the key; else INVITEKIT_KEY or the keyring.", show_default=False),
+]
+Remarks = Annotated[str, typer.Option("--remarks", help="drop, or scrub: take out what is recognised, best effort.")]
+Machine = Annotated[bool, typer.Option("--machine", help="CSV for programs: no apostrophes, no byte order mark.")]
+History = Annotated[bool, typer.Option("--history", help="Show earlier exports of the workspace, and write nothing.")]
+
 BatchDir = Annotated[
     Path | None,
     typer.Option("--batch-dir", metavar="DIR", help="Write batches and work-lists there; they name customers."),

@@ -63,8 +63,8 @@ class Reading:
         with say.progress() as tick:
             return load(self.sources, progress=tick, **how)
 
-    def check_output(self, output: Path | None, *, overwrite: bool, inputs: Iterable[Path | None] = ()) -> None:
-        """Refuse an output that cannot be written, or that is read by this very run, before anything is read.
+    def check_output(self, output: Path | None, *, overwrite: bool, inputs: Iterable[Path | None] = ()) -> list[Path]:
+        """Give every file that is read; refuse an output that cannot be written, or that is one of them.
 
         Args:
             output: Where to write, if anywhere.
@@ -74,10 +74,12 @@ class Reading:
         from invitekit.load.source import find_sources
         from invitekit.write import check_target
 
-        if output is not None:
-            others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
-            read = [*(source.path for source in (find_sources(self.sources) if self.sources else [])), *others]
-            check_target(output, overwrite=overwrite, sources=read)
+        if output is None:
+            return []
+        others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
+        read = [*(source.path for source in (find_sources(self.sources) if self.sources else [])), *others]
+        check_target(output, overwrite=overwrite, sources=read)
+        return read
 
 
 @dataclass(frozen=True)
@@ -88,24 +90,29 @@ class Remembering(Reading):
     workspace: o.WorkspaceFile = None
 
     @contextlib.contextmanager
-    def opened(self, *, to_write: bool = False) -> Iterator[Known]:
+    def opened(self, *, to_write: bool = False, both: bool = False) -> Iterator[Known]:
         """Give the records and what is known besides; a workspace stays open meanwhile.
 
+        Args:
+            to_write: Whether the workspace is to be written.
+            both: Whether sources may be read although a workspace is named: it only remembers, then.
+
         Raises:
-            typer.BadParameter: Both are named, or neither is.
+            typer.BadParameter: Both are named where that means nothing, or neither is.
         """
-        if bool(self.sources) == bool(self.workspace):
+        if bool(self.sources) == bool(self.workspace) and not (both and self.sources):
             problem = "Name sources or a --workspace" + (", not both: add files with 'invitekit workspace add'."
                                                          if self.sources else ".")  # fmt: skip
             raise typer.BadParameter(problem, param_hint="SOURCES")
+        read = self.load() if self.sources else None
+        summary = read.summary if read is not None else None
         if self.workspace is None:
-            loaded = self.load()
-            yield Known(loaded.records, loaded.summary)
+            yield Known(read.records if read is not None else None, summary)
             return
         from invitekit.workspace import Workspace
 
         with Workspace(self.workspace, read_only=not to_write) as workspace:
-            yield Known(workspace.history(), None, workspace)
+            yield Known(workspace.history() if read is None else read.records, summary, workspace)
 
 
 @dataclass(frozen=True)
@@ -118,29 +125,29 @@ class Known:
 
     def told(self) -> dict[str, Any]:
         """Give the counts as plain JSON values."""
-        if self.workspace is not None:
-            return remembered(self.workspace)
         from invitekit.cli import say
 
-        return say.summary_json(self.summary) if self.summary else {}
+        if self.summary is not None:
+            return say.summary_json(self.summary)
+        return remembered(self.workspace) if self.workspace else {}
 
     def say(self) -> None:
         """Print what was read, or what is remembered."""
         from invitekit.cli import say
 
-        if self.workspace is not None:
+        if self.summary is not None:
+            say.headline(self.summary)
+        elif self.workspace is not None:
             say.line(repr(self.workspace))
             waiting = len(self.workspace.batches().filter("sent is null"))
             if waiting:
                 say.line(f"  - Batches written and not logged as sent: {waiting:,}. If they were sent, log them first.")
-        elif self.summary is not None:
-            say.headline(self.summary)
 
     def keep(self, frame: Any) -> Any:
         """Compute a lazy frame once, beside the records and never in the workspace's file."""
         from invitekit.load import keep
 
-        return keep(frame) if self.workspace is None else self.workspace.keep(frame)
+        return keep(frame) if self.workspace is None or self.summary else self.workspace.keep(frame)
 
     def memory(self) -> dict[str, Any]:
         """What ``plan_resends`` takes of a workspace: resends that were logged, and what was settled."""

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from invitekit import schema, vocabularies
 from invitekit.batch import Written
 from invitekit.catalogue import Catalogue, Language
+from invitekit.export import GATES, Exported
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
 from invitekit.progress import Tally
@@ -220,6 +221,31 @@ def batches(written: Written | None, workspace: Path | None) -> None:
     line(f"In {written.paths[0].parent}; read {written.paths[0].name} first.")
     for number, batch_id in written.batch_ids.items():
         line(f"When batch {number} is sent: invitekit workspace log {batch_id} --by YOUR_NAME -w {workspace}")
+
+
+def exported(done: Exported) -> None:
+    """Print what was exported, how it was proved, and how far its records can be told apart."""
+    line(f"{done.rows:,} rows, {done.level}, in {done.path}; its manifest is {done.manifest.name}.")
+    if done.emptied:
+        told = ", ".join(f"{name} {count:,}" for name, count in done.emptied.items())
+        line(f"Came masked or stand for nothing, and left empty: {told}.")
+    for one in done.alike:
+        line(one.sentence(done.language))
+    line(f"Passed before it got its name: {', '.join(GATES[gate] for gate in done.gates)}.")
+    if done.level != "aggregated":
+        kept = f"Key {done.key_id}" if done.key_id else "The key was thrown away: tokens join inside this file only"
+        line(f"{kept}. It is still personal data: hand it to whoever may have that, and to nobody else.")
+
+
+def history(rows: Iterable[dict[str, Any]]) -> None:
+    """Print earlier exports, as the workspace remembers them."""
+    table = new_table("Export", "Started", "Status", "Level", "Rows", "Purpose", "File")
+    for row in rows:
+        rows_written = "" if row["rows"] is None else f"{row['rows']:,}"
+        when = f"{row['started_at']:%Y-%m-%d %H:%M}"
+        told = (str(row["id"]), when, row["status"], row["level"], rows_written, row["purpose"], row["file_name"])
+        table.add_row(*(cell or "" for cell in told))
+    _OUT.print(table)
 
 
 def show(table: Table) -> None:

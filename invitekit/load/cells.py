@@ -8,12 +8,8 @@ from invitekit import schema
 from invitekit.load.sql import lit
 from invitekit.load.text import WHITE
 from invitekit.load.times import EARLIEST, LATEST, OFFSET
+from invitekit.schema import NULL_LIKE
 
-NULL_LIKE = (
-    "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "NaT",
-    "<NA>", "\\N", "无", "暂无",
-)  # fmt: skip
-"""Texts that stand for nothing. Short on purpose: a customer may be called Null."""
 _FIRSTS = sorted({text[0] for text in NULL_LIKE if text > "0"})
 _LONGEST = 1 + max(len(text.encode()) for text in NULL_LIKE)
 MARK = "chr(1114111)"
@@ -98,7 +94,7 @@ def time(form: str | None, zone: str, raw: str) -> str:
 
 def is_nothing(text: str) -> bool:
     """Whether a cell's text stands for nothing."""
-    return text.strip().strip("\0\u200b\u2060\ufeff") in NULL_LIKE
+    return text.strip().strip(schema.INVISIBLE) in NULL_LIKE
 
 
 def known_texts(column: str, seen: list[str]) -> dict[str, str]:

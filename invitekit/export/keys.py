@@ -1,0 +1,148 @@
+"""Where keys are kept: the environment, the system's keyring, or a file that only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import keyring
+import keyring.errors
+import platformdirs
+
+from invitekit.errors import ArgumentError, OutputError, SourceError
+from invitekit.privacy import Key
+
+VARIABLE = "INVITEKIT_KEY"
+"""The environment variable that may hold a key: 64 hexadecimal digits."""
+SERVICE, NAME = "invitekit", "export key"
+
+
+def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
+    """Give the key to make tokens with; without any, one that is thrown away after use.
+
+    Args:
+        given: A key, or the path of a key file; else the environment's ``INVITEKIT_KEY``, else the keyring's,
+            else the file of the user's own settings.
+
+    Raises:
+        ArgumentError: A key is not 64 hexadecimal digits, or its file can be read by others.
+        SourceError: The key file is missing.
+    """
+    return _kept(given) or Key.new(kept=False)
+
+
+def kept_key(given: str | os.PathLike[str] | None = None) -> Key:
+    """Give the key that is kept.
+
+    Raises:
+        ArgumentError: There is none, or it is not usable.
+        SourceError: The key file is missing.
+    """
+    found = _kept(given)
+    if found is None:
+        raise ArgumentError("No key is kept: each export makes one of its own.", hint="say 'invitekit key new'.")
+    return found
+
+
+def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
+    """Make a key and keep it: in a file if one is named, else in the keyring, else in the user's settings.
+
+    Returns:
+        The key, and where it is kept, in words.
+
+    Raises:
+        OutputError: There is a key already, or the place cannot be written.
+    """
+    key = Key.new()
+    if file is None and _stored() is not None:
+        raise OutputError("The keyring holds a key already.", hint="say 'invitekit key rotate' to replace it.")
+    return key, _keep(key, file)
+
+
+def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, str]:
+    """Replace the key that is kept by a new one; the old one stays beside it under its ID.
+
+    Returns:
+        The old key, the new one, and where it is kept, in words.
+
+    Raises:
+        ArgumentError: There is none to replace, or the environment holds it.
+        OutputError: The place cannot be written.
+    """
+    if file is None and os.environ.get(VARIABLE):
+        raise ArgumentError(f"The key comes from {VARIABLE}.", hint="change it where the variable is set.")
+    old, key = kept_key(file), Key.new()
+    if file is None and _stored() is not None:
+        keyring.set_password(SERVICE, f"{NAME} {old.id}", old.text())
+        keyring.set_password(SERVICE, NAME, key.text())
+        return old, key, "the system's keyring"
+    path = Path(file) if file is not None else default_file()
+    _write(path.with_name(f"{path.name}.{old.id}"), old)
+    part = path.with_name(f"{path.name}.new")
+    _write(part, key)
+    part.replace(path)
+    return old, key, f"the file {path}"
+
+
+def default_file() -> Path:
+    """Give the key file of the user's own settings."""
+    return Path(platformdirs.user_config_path("invitekit")) / "key"
+
+
+def _kept(given: Key | str | os.PathLike[str] | None) -> Key | None:
+    if isinstance(given, Key):
+        return given
+    if given is not None:
+        return _read(Path(given))
+    text = os.environ.get(VARIABLE) or _stored()
+    if text:
+        return Key.from_text(text)
+    return _read(default_file()) if default_file().exists() else None
+
+
+def _stored() -> str | None:
+    """Ask the keyring; a machine without one holds no key."""
+    try:
+        return keyring.get_password(SERVICE, NAME)
+    except keyring.errors.KeyringError:
+        return None
+
+
+def _keep(key: Key, file: str | os.PathLike[str] | None) -> str:
+    if file is None:
+        try:
+            keyring.set_password(SERVICE, NAME, key.text())
+        except keyring.errors.KeyringError:
+            file = default_file()
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        else:
+            return "the system's keyring"
+    _write(Path(file), key)
+    return f"the file {Path(file)}"
+
+
+def _read(path: Path) -> Key:
+    try:
+        mode, text = path.stat().st_mode, path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (getattr(error, "strerror", None) or "it is no text").lower()
+        raise SourceError(f"The key file '{path.name}' cannot be read: {reason}.", hint="check its path.") from None
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        raise ArgumentError(f"The key file '{path.name}' can be read by others.", hint="say chmod 600, or rotate it.")
+    return Key.from_text(text)
+
+
+def _write(path: Path, key: Key) -> None:
+    """Write a key to a file that is nobody else's from its first moment; never over another."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "w", encoding="ascii") as out:
+            out.write(key.text() + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+    except FileExistsError:
+        raise OutputError(f"'{path.name}' exists already.", hint="name another, or say 'key rotate'.") from None
+    except OSError as error:
+        reason = (error.strerror or "the disk refused it").lower()
+        raise OutputError(f"The key file '{path.name}' cannot be written: {reason}.", hint="name another.") from None

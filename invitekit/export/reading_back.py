@@ -1,0 +1,136 @@
+"""A written file, read back by another engine than the one that wrote it, as typed columns of DuckDB."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import fastexcel
+
+from invitekit.errors import LeakError
+from invitekit.load.sql import ident, lit, lit_path
+from invitekit.privacy import FirstOf, Flag, Form, Range, Row
+from invitekit.write import FORMULA_STARTS, safe_headers
+
+MEMORY_LIMIT = "1200MB"
+"""What DuckDB may hold while it proves a file."""
+TYPES: dict[type, str] = {FirstOf: "DATE", Flag: "BOOLEAN"}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file to prove.
+
+    Attributes:
+        con: A private connection; its spill folder goes with it.
+        texts: The file as it is: typed in Parquet, all text in CSV.
+        typed: The same in the types that the policy says; null where a text means nothing in its type.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    texts: duckdb.DuckDBPyRelation
+    typed: duckdb.DuckDBPyRelation
+
+
+@contextlib.contextmanager
+def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> Iterator[Written]:
+    """Open a written file with DuckDB; what it spills goes to a folder of its own that is removed.
+
+    Raises:
+        LeakError: The file cannot be read, or holds other columns or types than it had to.
+    """
+    refused = False
+    with tempfile.TemporaryDirectory(prefix="proof-", dir=folder) as spill, duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false").fetchall()
+        con.execute("set TimeZone = 'UTC'").fetchall()
+        con.execute(f"set memory_limit = '{MEMORY_LIMIT}'").fetchall()
+        con.execute(f"set temp_directory = {lit(spill)}").fetchall()
+        try:
+            yield _opened(con, path, rows, safe=safe)
+        except (duckdb.Error, fastexcel.FastExcelError):
+            refused = True
+    if refused:
+        raise LeakError("file", "readable", 1)
+
+
+def sql_type(form: Form | None) -> str:
+    """Give the DuckDB type of a form."""
+    if isinstance(form, Range):
+        return "BIGINT" if form.whole else "DOUBLE"
+    return TYPES.get(type(form), "VARCHAR")
+
+
+def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> Written:
+    texts = READERS[path.suffix.lower()](con, path, rows, safe=safe)
+    disarm = safe and path.suffix.lower() == ".csv"
+    found = zip(texts.columns, texts.types, rows, strict=True)
+    columns = [_typed(name, kind, row, disarm=disarm) for name, kind, row in found]
+    return Written(con, texts, texts.project(", ".join(columns)))
+
+
+def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
+    wanted, cell = sql_type(row.form), ident(found)
+    if wanted == "VARCHAR":
+        cell = f"regexp_replace({cell}, '^''([{_signs()}])', '\\1')" if disarm else cell
+    elif str(kind) == "VARCHAR" and wanted == "DATE":
+        # Excel's dates have a clock: one that shows midnight.
+        at = f"try_cast({cell} as timestamp)"
+        cell = f"case when {at} = date_trunc('day', {at}) then {at}::date end"
+    elif str(kind) != wanted:
+        cell = f"try_cast({cell} as {wanted})"
+    return f"{cell} as {ident(row.into)}"
+
+
+def _signs() -> str:
+    return "".join(f"\\x{ord(sign):02x}" for sign in FORMULA_STARTS)
+
+
+def _parquet(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
+    del safe
+    found = con.sql(f"select * from read_parquet({lit_path(path)})")
+    expect([*found.columns], [row.into for row in rows])
+    for row, kind in zip(rows, found.types, strict=True):
+        if str(kind) != sql_type(row.form):
+            raise LeakError(row.into, "types", 1)
+    foreign = con.execute(f"select count(*) from parquet_kv_metadata({lit_path(path)})").fetchall()[0][0]
+    if foreign:
+        raise LeakError("file", "metadata", foreign)
+    return found
+
+
+def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
+    names = [row.into for row in rows]
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        expect(next(csv.reader(file), []), safe_headers(names) if safe else names)
+    # Nothing is detected: what is not written as it had to be is an error, not another reading.
+    columns = ", ".join(f"{lit(name)}: 'VARCHAR'" for name in names)
+    form = (
+        "auto_detect = false, strict_mode = true, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = ''"
+    )
+    return con.sql(f"select * from read_csv({lit_path(path)}, {form}, columns = {{{columns}}})")
+
+
+def _xlsx(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
+    del safe
+    sheet = fastexcel.read_excel(path).load_sheet(0, dtypes="string")
+    table = sheet.to_arrow()
+    expect(table.schema.names, safe_headers([row.into for row in rows]))
+    return con.from_arrow(table)
+
+
+def expect(found: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse a file whose columns are not the released ones, in their order.
+
+    Raises:
+        LeakError: Naming the first column that is too many or missing by its number only.
+    """
+    if list(found) != list(wanted):
+        raise LeakError("file", "columns", len(set(found) ^ set(wanted)) or 1)
+
+
+READERS: dict[str, Callable[..., duckdb.DuckDBPyRelation]] = {".parquet": _parquet, ".csv": _csv, ".xlsx": _xlsx}

@@ -1,0 +1,135 @@
+"""One small frame of records to what leaves of it, and what was seen on the way that the proof needs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import polars as pl
+
+from invitekit import schema
+from invitekit.errors import SchemaError
+from invitekit.export.source import Source
+from invitekit.load.sql import ident, lit
+from invitekit.privacy import ACTIONS, OTHER, FirstOf, Range, Row, Secrets, Text, Words
+from invitekit.privacy.forms import LETTERS
+from invitekit.privacy.policy import MOST_WORDS
+
+_TYPES: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
+_TOKEN = f"^[{LETTERS}][0-9a-f]{{32}}$"
+_TOKEN_BYTES = 33
+
+
+@dataclass
+class Seen:
+    """What the records held, counted apart from the actions that change them.
+
+    Attributes:
+        rows: Records so far.
+        nulls: By released column, nulls that had to be released: those of the records, and values emptied.
+        emptied: By released column, values that leave as null since they came masked or stand for nothing.
+        like_tokens: Raw values that look like a token, such as those of an earlier export.
+        clashes: By released column, raw values of identifiers that equal one of its open words.
+    """
+
+    rows: int = 0
+    nulls: Counter[str] = field(default_factory=Counter)
+    emptied: Counter[str] = field(default_factory=Counter)
+    like_tokens: list[pl.Series] = field(default_factory=list)
+    clashes: Counter[str] = field(default_factory=Counter)
+
+
+def release(batch: pl.DataFrame, rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
+    """Do to each column what its row says; the rest does not leave.
+
+    Raises:
+        SchemaError: A column holds something else than its row is for.
+    """
+    return pl.DataFrame([_released(batch[row.column], row, secrets) for row in rows])
+
+
+def watch(seen: Seen, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Row], secret: Sequence[str]) -> None:
+    """Count what the proof will be held against; ``secret`` names the columns whose values may never leave."""
+    seen.rows += batch.height
+    for row in rows:
+        before, after = batch[row.column].null_count(), made[row.into].null_count()
+        if row.how != "filled":
+            seen.nulls[row.into] += max(before, after)
+            seen.emptied[row.into] += max(after - before, 0)
+    texts = [batch[name].cast(pl.String) for name in secret]
+    for values in texts:
+        if (values.str.len_bytes() == _TOKEN_BYTES).any():
+            like = values.filter(values.str.contains(_TOKEN)).unique()
+            seen.like_tokens += [like.alias("value")] if len(like) else []
+    for row in rows:
+        if isinstance(row.form, Text):
+            seen.clashes[row.into] += sum(int((made[row.into] == values).sum()) for values in texts)
+        if isinstance(row.form, Words) and row.form.open and (words := row.form.values - {OTHER}):
+            seen.clashes[row.into] += sum(int(values.is_in(list(words)).sum()) for values in texts)
+
+
+def identifying(columns: Iterable[str], rows: Sequence[Row]) -> list[str]:
+    """Name the columns whose values may never leave: identifiers, and what the policy masks or tokenises."""
+    hidden = {row.column for row in rows if row.action in ("mask", "pseudonymise")}
+    known = {c.name for c in schema.COLUMNS if c.privacy == "identifier" and c.name not in ("record_id", "customer_id")}
+    return [name for name in columns if name in hidden | known]
+
+
+def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], fewest: int) -> tuple[Row, ...]:
+    """Fix the words of ``generalise top``: frequent ones that enough customers share and that name nobody."""
+    return tuple(_with_words(source, row, secret, fewest) if row.how == "top" else row for row in rows)
+
+
+def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) -> Row:
+    word = f"{ident(row.column)}::varchar"
+    whose = [f"{ident(name)}::varchar" for name in schema.NATURAL_KEY if name in source.columns and name != "mobile"]
+    person = f"coalesce({', '.join([*whose, 'null'])})"
+    grouped = source.relation.aggregate(f"{word} as word, count(distinct {person}) as people", word)
+    found = source.ask(
+        grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
+    )
+    words = {text for text, _ in found}
+    folded = {text.lower() for text in words}
+    taken = _taken(source, folded, secret) if words and secret else set()
+    free = {text for text in words if text.lower() not in taken}
+    return replace(row, form=Words(frozenset(free) | {OTHER}, open=True))
+
+
+def _taken(source: Source, words: set[str], secret: Sequence[str]) -> set[str]:
+    """Give the words that are also somebody's name, account, address or number."""
+    among = ", ".join(map(lit, sorted(words)))
+    cells = [f"lower({ident(name)}::varchar)" for name in secret]
+    # Rows first, words then: nearly always there is none, and looking for all words at once costs ten times as much.
+    held = source.relation.filter(" or ".join(f"{cell} in ({among})" for cell in cells))
+    texts = held.project(f"unnest([{', '.join(cells)}]) as word").filter(f"word in ({among})").distinct()
+    return {text for (text,) in source.ask(texts)}
+
+
+def _released(values: pl.Series, row: Row, secrets: Secrets) -> pl.Series:
+    # Raised outside of the handler: an error of Polars holds the values, and would travel with ours.
+    with contextlib.suppress(pl.exceptions.PolarsError, OverflowError, ValueError):
+        return ACTIONS[row.action](_typed(values, row), row, secrets).alias(row.into)
+    raise SchemaError(
+        f"{row.column} holds something that '{row.words}' is not for.",
+        hint="pass what load(...) gives, or change its row in the policy.",
+    )
+
+
+def _typed(values: pl.Series, row: Row) -> pl.Series:
+    """Give a column the plain type that its action takes, whatever the engine made of it."""
+    column = schema.BY_NAME.get(row.column)
+    kind: Any = _TYPES.get(column.kind, pl.String) if column else pl.String
+    if isinstance(row.form, Range):
+        kind = pl.Float64
+    elif isinstance(row.form, FirstOf):
+        kind = pl.Datetime("us")
+    elif isinstance(row.form, Text) or row.how in ("top", "country", "code", "mailbox") or row.action == "pseudonymise":
+        kind = pl.String
+    zone = getattr(values.dtype, "time_zone", None)
+    plain = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else values
+    if kind == pl.Datetime("us") and plain.dtype == pl.String:
+        return plain.str.to_datetime(time_unit="us")
+    return plain.cast(kind)

@@ -1,0 +1,110 @@
+"""Small frames to one file: Parquet, CSV or XLSX, in plain types, with nothing in it but their rows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+import xlsxwriter
+
+from invitekit.errors import OutputError
+from invitekit.write import FORMULA_STARTS, TOO_LONG, XLSX_ROWS, safe_headers
+
+_REPEATS = 0.5
+_WIDTH = 18
+
+
+def write_parquet(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None:
+    """Write row group by row group, without the schema that Arrow would add; ``safe`` changes nothing here."""
+    del safe
+    writer = None
+    try:
+        for frame in frames:
+            table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+            if writer is None:
+                repeated = [name for name in frame.columns if _repeats(frame[name])]
+                schema = table.schema.remove_metadata()
+                writer = pq.ParquetWriter(part, schema, compression="zstd", store_schema=False, use_dictionary=repeated)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _repeats(values: pl.Series) -> bool:
+    """Whether a dictionary saves anything: tokens that differ cost time and room in one."""
+    return values.n_unique() <= _REPEATS * max(len(values), 2)
+
+
+def write_csv(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None:
+    """Write UTF-8 CSV; ``safe`` for spreadsheets: a byte order mark, and no cell that would run as a formula."""
+    with part.open("wb") as file:
+        for number, frame in enumerate(frames):
+            names = safe_headers(frame.columns) if safe else frame.columns
+            shown = (_disarmed(frame) if safe else frame).rename(dict(zip(frame.columns, names, strict=True)))
+            shown.write_csv(
+                file,
+                include_bom=safe and number == 0,
+                include_header=number == 0,
+                line_terminator="\r\n" if safe else "\n",
+            )
+
+
+def _disarmed(frame: pl.DataFrame) -> pl.DataFrame:
+    text = pl.col(pl.String)
+    mark = pl.when(text.str.slice(0, 1).is_in(FORMULA_STARTS)).then(pl.lit("'")).otherwise(pl.lit(""))
+    return frame.with_columns((mark + text).name.keep())
+
+
+def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None:
+    """Write one sheet whose texts are texts: no formula, no link; ``safe`` changes nothing here.
+
+    Raises:
+        OutputError: More rows than Excel holds.
+    """
+    del safe
+    # Zipped in memory: a zip file that a full disk breaks off complains once more when it is collected.
+    zipped, number = io.BytesIO(), 0
+    options = {"constant_memory": True, "tmpdir": str(part.parent), "default_date_format": "yyyy-mm-dd"}
+    with xlsxwriter.Workbook(zipped, options) as book:
+        sheet = book.add_worksheet("records")
+        sheet.freeze_panes(1, 0)
+        bold = book.add_format({"bold": True})
+        for frame in frames:
+            if number == 0:
+                sheet.set_column(0, frame.width - 1, _WIDTH)
+                for place, name in enumerate(safe_headers(frame.columns)):
+                    sheet.write_string(0, place, name, bold)
+            if number + frame.height > XLSX_ROWS:
+                raise OutputError(
+                    f"More than {XLSX_ROWS:,} rows do not fit into one Excel sheet.",
+                    hint="export to .parquet or .csv, or give a filter.",
+                )
+            writers = [_writer(sheet, kind) for kind in frame.dtypes]
+            for number, cells in enumerate(frame.iter_rows(), number + 1):  # noqa: B020 - goes on counting
+                _write_row(writers, number, cells)
+    part.write_bytes(zipped.getbuffer())
+
+
+def _writer(sheet: Any, kind: pl.DataType) -> Callable[..., int]:
+    known: dict[Any, Callable[..., int]] = {
+        pl.String: sheet.write_string,
+        pl.Boolean: sheet.write_boolean,
+        pl.Date: sheet.write_datetime,
+        pl.Datetime: sheet.write_datetime,
+    }
+    write: Callable[..., int] = known.get(kind.base_type(), sheet.write_number)
+    return write
+
+
+def _write_row(writers: list[Callable[..., int]], number: int, cells: tuple[Any, ...]) -> None:
+    for place, cell in enumerate(cells):
+        if cell is not None and writers[place](number, place, cell) == TOO_LONG:
+            raise OutputError("A text is longer than an Excel cell holds.", hint="export to .parquet or .csv.")
+
+
+SINKS: dict[str, Callable[..., None]] = {".parquet": write_parquet, ".csv": write_csv, ".xlsx": write_xlsx}

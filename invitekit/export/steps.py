@@ -1,0 +1,228 @@
+"""One export, step by step: choose, write in private, prove, name, and say what was done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from xlsxwriter.exceptions import XlsxWriterException
+
+from invitekit.errors import OutputError
+from invitekit.export.anonymity import Language, Unique
+from invitekit.export.counts import PEOPLE, count_cells, counted_rows
+from invitekit.export.gates import Expected, Proof, prove
+from invitekit.export.manifest import Manifest, described, digest, path_of
+from invitekit.export.release import Seen, choose_words, identifying, release, watch
+from invitekit.export.remarks import Scrubber
+from invitekit.export.sinks import SINKS
+from invitekit.export.source import Source
+from invitekit.privacy import Policy, Row, Secrets
+from invitekit.write import SHOWN_NAME, beside, publish
+
+Progress = Callable[[str, int, int], None]
+_OWNER = "owner"
+"""The file in a private folder that says which process works in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was exported, without a word of it.
+
+    Attributes:
+        path: The file, readable by its owner only.
+        manifest: Its page, beside it.
+        level: Of the policy.
+        rows: How many the file holds.
+        records: How many were exported or counted.
+        sha256: Of the file.
+        key_id: Which key made the tokens; None for one that was thrown away.
+        columns: The released columns.
+        emptied: By released column, values that came masked or stand for nothing.
+        gates: The checks that it passed, as ``GATES`` says them.
+        alike: How far records can be told apart.
+        language: Of what this prints as.
+    """
+
+    path: Path
+    manifest: Path
+    level: str
+    rows: int
+    records: int
+    sha256: str
+    key_id: str | None
+    columns: tuple[str, ...]
+    emptied: dict[str, int]
+    gates: tuple[str, ...]
+    alike: tuple[Unique, ...]
+    language: Language = "en"
+
+    def __str__(self) -> str:
+        rows = f"{self.rows:,} 行" if self.language == "zh" else f"{self.rows:,} rows"
+        said = [one.sentence(self.language) for one in self.alike]
+        return "\n".join([f"{rows}, {self.level}: {self.path.name}", *said])
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One export, once everything that can be refused beforehand was not."""
+
+    source: Source
+    target: Path
+    rows: tuple[Row, ...]
+    policy: Policy
+    secrets: Secrets
+    remarks: str
+    safe: bool
+    language: Language
+    overwrite: bool
+    tick: Progress
+
+    @property
+    def counts(self) -> bool:
+        """Whether counts are exported in place of records."""
+        return self.policy.level == "aggregated"
+
+
+def refuse_old_page(target: Path, *, overwrite: bool) -> None:
+    """Refuse to write over a manifest that stands where ours will.
+
+    Raises:
+        OutputError: It is there.
+    """
+    page = path_of(target)
+    if os.path.lexists(page) and not overwrite:
+        raise OutputError(f"'{page.name}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
+
+
+def run(job: Job) -> Exported:
+    """Write, prove, name.
+
+    Raises:
+        OutputError: The disk refused something.
+        LeakError: A gate refused what was written.
+        SchemaError: A column holds something else than its row of the policy is for.
+    """
+    try:
+        _sweep(job.target)
+        with beside(job.target) as part:
+            (part.parent / _OWNER).write_text(str(os.getpid()), encoding="ascii")
+            expected = _write(job, part)
+            job.tick("proving", expected.seen.rows, expected.seen.rows)
+            proof = prove(part, expected, part.parent)
+            manifest = _manifest(job, expected, proof, digest(part))
+            _publish(job, part, manifest)
+    except (OSError, pa.ArrowException, XlsxWriterException) as error:
+        reason = (getattr(error, "strerror", None) or "the disk refused it").lower()
+        raise OutputError(
+            f"'{job.target.name}' cannot be written: {reason}.", hint="nothing was left behind; check space and rights."
+        ) from None
+    return _exported(job, manifest, proof)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what an export to the same name left in private when it was killed."""
+    for folder in target.parent.iterdir():
+        if folder.name.startswith(f".{target.name[:SHOWN_NAME]}.") and folder.suffix == ".part":
+            owner = folder / _OWNER
+            if owner.is_file() and not _lives(owner.read_text("ascii")):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(number: str) -> bool:
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _write(job: Job, part: Path) -> Expected:
+    """Write what is released; give what the file then has to be."""
+    secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
+    sink = SINKS[part.suffix.lower()]
+    if job.counts:
+        people = [name for name in PEOPLE if name in job.source.columns]
+        counts = count_cells(_batches(job, people), job.rows, job.secrets, fewest)
+        sink([counts], part, safe=job.safe)
+        seen = Seen(rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns}))
+        return Expected(counted_rows(job.rows, fewest), seen, safe=job.safe, fewest=fewest)
+    rows = choose_words(job.source, job.rows, secret, fewest)
+    seen = Seen()
+    sink(_released(job, rows, secret, seen), part, safe=job.safe)
+    return Expected(rows, seen, safe=job.safe)
+
+
+def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Iterator[pl.DataFrame]:
+    scrub = Scrubber.of(job.source, rows, secret)
+    for batch in _batches(job, secret):
+        shown = scrub(batch)
+        made = release(shown, rows, job.secrets)
+        watch(seen, shown, made, rows, secret)
+        yield made
+
+
+def _batches(job: Job, besides: list[str]) -> Iterator[pl.DataFrame]:
+    """Give the records with the columns that are released, and some besides, telling how far we are."""
+    done, total = 0, job.source.rows
+    job.tick("writing", 0, total)
+    names = dict.fromkeys([*(row.column for row in job.rows), *besides])
+    with contextlib.closing(job.source.batches(list(names))) as batches:
+        for batch in batches:
+            yield batch
+            done += batch.height
+            job.tick("writing", done, total)
+
+
+def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manifest:
+    return Manifest(
+        file=job.target.name,
+        sha256=sha256,
+        rows=expected.seen.rows,
+        level=job.policy.level,
+        key_id=job.secrets.key.id,
+        purpose=job.secrets.purpose,
+        columns={row.into: described(row) for row in expected.rows},
+        gates=proof.gates,
+        nulls={row.into: expected.seen.nulls[row.into] for row in expected.rows},
+        emptied={name: count for name, count in expected.seen.emptied.items() if count},
+        alike=tuple(asdict(one) for one in proof.alike),
+        remarks=job.remarks,
+        spreadsheet_safe=job.safe,
+        fewest=expected.fewest,
+    )
+
+
+def _publish(job: Job, part: Path, manifest: Manifest) -> None:
+    """Give the file its name, and the manifest last: where it stands, the export came to its end."""
+    page = part.with_name("manifest")
+    page.write_text(manifest.text(), encoding="utf-8")
+    if job.overwrite:
+        path_of(job.target).unlink(missing_ok=True)
+    publish(part, job.target, overwrite=job.overwrite)
+    publish(page, path_of(job.target), overwrite=job.overwrite)
+
+
+def _exported(job: Job, manifest: Manifest, proof: Proof) -> Exported:
+    return Exported(
+        path=job.target,
+        manifest=path_of(job.target),
+        level=manifest.level,
+        rows=manifest.rows,
+        records=job.source.rows,
+        sha256=manifest.sha256,
+        key_id=manifest.key_id,
+        columns=tuple(manifest.columns),
+        emptied=dict(manifest.emptied),
+        gates=manifest.gates,
+        alike=proof.alike,
+        language=job.language,
+    )

@@ -1,0 +1,142 @@
+"""What can be done to a column: one function for each action, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from invitekit.catalogue import read_catalogue
+from invitekit.privacy import places
+from invitekit.privacy.forms import OTHER, Form, Range, Text, Token, Words
+from invitekit.privacy.tokens import Key, tokens
+
+MASKS = {"email": "***@***"}
+"""The constant shape of a mask; any other column's is ``MASK``."""
+MASK = "***"
+_BANDS = {7: "0 to 7", 14: "8 to 14", 30: "15 to 30", 90: "31 to 90", 180: "91 to 180", 365: "181 to 365"}
+_BELOW, _ABOVE = "under 0", "over 365"
+BANDS = frozenset({*_BANDS.values(), _BELOW, _ABOVE})
+"""Ages in days; the age itself would tell the day of the invitation to whoever knows when it was counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What happens to one column at one level.
+
+    Attributes:
+        column: The column of the records.
+        action: A key of ``ACTIONS``, or ``drop``.
+        how: Which of its ways, such as ``month``.
+        into: The column's name in what is released.
+        form: What may leave; None for what is dropped.
+    """
+
+    column: str
+    action: str
+    how: str = ""
+    into: str = ""
+    form: Form | None = None
+
+    @property
+    def words(self) -> str:
+        """The action in words, such as ``generalise to month``."""
+        return f"{self.action} {self.how}".strip()
+
+
+def mask(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
+    """Put one constant shape in the place of every value, whatever its length."""
+    shape = pl.lit(MASKS.get(row.column, MASK))
+    return pl.select(pl.when(values.is_not_null()).then(shape)).to_series()
+
+
+def pseudonymise(values: pl.Series, row: Row, secret: Secrets) -> pl.Series:
+    """Put a keyed token in the place of every value; null for what came masked or stands for nothing."""
+    if not isinstance(row.form, Token):
+        raise TypeError(row.column)
+    return tokens(values, secret.key.subkey(row.column, secret.purpose), row.form.prefix)
+
+
+def generalise(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
+    """Put what many share in the place of every value: its month, its country, a frequent word or ``other``."""
+    return GENERAL[row.how](values, row)
+
+
+def keep(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
+    """Keep words of a finite set, others become ``other``; keep numbers of a range, others become its end."""
+    if isinstance(row.form, Words):
+        return _known(values, row)
+    if isinstance(row.form, Text):
+        return values  # scrubbed before, where the record's own names are at hand
+    if not isinstance(row.form, Range):
+        raise TypeError(row.column)
+    numbers = values.cast(pl.Float64).fill_nan(None).clip(row.form.least, row.form.most)
+    return numbers.cast(pl.Int64) if row.form.whole else numbers
+
+
+def derive(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
+    """Say something about a value in its place: that there is one, its failure's code, its mailbox's kind."""
+    return DERIVED[row.how](values)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What tokens are made with, besides the values."""
+
+    key: Key
+    purpose: str | None = None
+
+
+def _known(values: pl.Series, row: Row) -> pl.Series:
+    if not isinstance(row.form, Words):
+        raise TypeError(row.column)
+    name = pl.col(values.name)
+    among = pl.when(name.is_null() | name.is_in(list(row.form.values))).then(name)
+    return values.to_frame().select(among.otherwise(pl.lit(OTHER))).to_series()
+
+
+def _first_of_month(values: pl.Series, _row: Row) -> pl.Series:
+    return values.dt.month_start().dt.date()
+
+
+def _day(values: pl.Series, _row: Row) -> pl.Series:
+    return values.dt.date()
+
+
+def _band(values: pl.Series, _row: Row) -> pl.Series:
+    days = pl.col(values.name)
+    band: Any = pl.when(days < 0).then(pl.lit(_BELOW))
+    for most, text in _BANDS.items():
+        band = band.when(days <= most).then(pl.lit(text))
+    return values.to_frame().select(band.when(days.is_not_null()).then(pl.lit(_ABOVE)).alias("band")).to_series()
+
+
+def _failure_code(values: pl.Series) -> pl.Series:
+    known = read_catalogue()
+    found = {text: known.find(text) for text in values.drop_nulls().unique()}
+    codes = [failure.code if failure else OTHER for failure in found.values()]
+    return values.replace_strict(list(found), codes, return_dtype=pl.String) if found else values
+
+
+GENERAL: Mapping[str, Callable[[pl.Series, Row], pl.Series]] = {
+    "month": _first_of_month,
+    "day": _day,
+    "days": _band,
+    "country": lambda values, _row: places.country(values),
+    "top": _known,
+}
+DERIVED: Mapping[str, Callable[[pl.Series], pl.Series]] = {
+    "filled": lambda values: values.is_not_null(),
+    "code": _failure_code,
+    "mailbox": places.mailbox,
+}
+ACTIONS: dict[str, Callable[[pl.Series, Row, Secrets], pl.Series]] = {
+    "mask": mask,
+    "pseudonymise": pseudonymise,
+    "generalise": generalise,
+    "keep": keep,
+    "derive": derive,
+}
+"""Each action; ``drop`` is none of them, for what is dropped is not even read."""

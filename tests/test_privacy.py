@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+import hmac
+import pickle
+import re
+import traceback
+import unicodedata
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+import polars_hash
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from invitekit import schema
+from invitekit.errors import ArgumentError, PolicyError
+from invitekit.privacy import (
+    LEVELS,
+    OTHER,
+    Key,
+    Policy,
+    Range,
+    Secrets,
+    Token,
+    Words,
+    normalise,
+    places,
+    read_policy,
+    standard,
+)
+from invitekit.privacy.actions import ACTIONS
+from invitekit.privacy.forms import LETTERS
+from invitekit.privacy.policy import PREFIXES, TABLE, make_row
+from invitekit.privacy.tokens import tokens
+
+KEY = Key(bytes(range(32)))
+
+
+def done(values: list, column: str, action: str, how: str = "", kind: pl.DataType | None = None) -> list:
+    row = make_row(column, action, how)
+    return ACTIONS[action](pl.Series(column, values, dtype=kind or pl.String()), row, Secrets(KEY)).to_list()
+
+
+def test_the_policy_says_at_every_level_what_happens_to_every_column_of_the_schema() -> None:
+    for level in LEVELS:
+        assert {row.column for row in standard(level).rows} == set(schema.BY_NAME)
+    assert {column for column, *_ in TABLE} == set(schema.BY_NAME)
+
+
+@pytest.mark.parametrize("column", [c for c in schema.COLUMNS if c.privacy in ("identifier", "free_text")])
+def test_what_tells_who_somebody_is_never_leaves_as_it_is(column: schema.Column) -> None:
+    for level in LEVELS:
+        for words in standard(level).actions(column.name):
+            assert words in ("drop", "mask", "pseudonymise", "derive mailbox", "derive filled", "derive code")
+
+
+def test_every_column_that_gets_tokens_has_a_letter_of_its_own_and_none_of_the_loaders() -> None:
+    tokenised = {row.column for row in standard().rows if row.action == "pseudonymise"}
+    assert tokenised == set(PREFIXES)
+    assert len(set(PREFIXES.values())) == len(PREFIXES)
+    assert set(PREFIXES.values()) <= set(LETTERS)
+    assert not set("kr") & set(LETTERS)
+
+
+def test_a_column_that_no_row_names_stops_the_export_by_its_place_and_not_by_a_persons_data() -> None:
+    with pytest.raises(PolicyError, match=r"column 2 \('Deal size'\)"):
+        standard().applied(["status", "Deal size"])
+    with pytest.raises(PolicyError) as refused:
+        standard().applied(["status", "ann@example.com"])
+    assert "column 2" in str(refused.value)
+    assert "ann" not in str(refused.value)
+
+
+def test_two_columns_cannot_be_released_under_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text('[[column]]\nname = "Deal"\naction = "keep"\nrange = [0, 9]\ninto = "Status"\n')
+    with pytest.raises(PolicyError, match="two columns"):
+        read_policy(path).applied(["status", "Deal"])
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="masked, pseudonymised, aggregated"):
+        standard("anonymous")
+
+
+# RFC 4231: those test cases whose key is text, as the hash takes it.
+RFC_4231 = (
+    ("\x0b" * 20, b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+    ("Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+    (
+        "".join(map(chr, range(1, 26))),
+        b"\xcd" * 50,
+        "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+    ),
+)
+
+
+@pytest.mark.parametrize(("key", "data", "digest"), RFC_4231)
+def test_the_hash_gives_the_vectors_of_rfc_4231(key: str, data: bytes, digest: str) -> None:
+    found = pl.DataFrame({"v": [data]}).select(polars_hash.col("v").chash.hmac_sha256(key=key)).item()
+    assert found == digest
+    assert hmac.new(key.encode(), data, sha256).hexdigest() == digest
+
+
+# RFC 4231, cases 3, 6 and 7: their keys are no text; Python's hmac, which ours is held against, gives them.
+RFC_4231_BYTES = (
+    (b"\xaa" * 20, b"\xdd" * 50, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+    (
+        b"\xaa" * 131,
+        b"Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+    ),
+)
+
+
+@pytest.mark.parametrize(("key", "data", "digest"), RFC_4231_BYTES)
+def test_the_reference_gives_the_other_vectors_of_rfc_4231(key: bytes, data: bytes, digest: str) -> None:
+    assert hmac.new(key, data, sha256).hexdigest() == digest
+
+
+def expected_token(text: str, column: str, purpose: str = "") -> str:
+    """What a token has to be, put together from Python's own parts."""
+    info = b"\0".join([b"invitekit token v1", column.encode(), purpose.encode()])
+    subkey = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(bytes(range(32)))
+    return PREFIXES[column] + hmac.new(subkey.hex().encode(), text.encode(), sha256).hexdigest()[:32]
+
+
+@given(st.lists(st.text(), min_size=1, max_size=30))
+@settings(deadline=None, max_examples=200)
+def test_a_token_is_what_pythons_hmac_gives_for_the_normal_form(texts: list[str]) -> None:
+    values = pl.Series("email", texts, dtype=pl.String)
+    found = tokens(values, KEY.subkey("email"), "e").to_list()
+    normal = normalise(values).to_list()
+    assert found == [None if text is None else expected_token(text, "email") for text in normal]
+
+
+@given(st.lists(st.text(alphabet="aAbB ", max_size=4), min_size=1500, max_size=1500))
+@settings(deadline=None, max_examples=5)
+def test_a_batch_that_repeats_itself_gets_the_same_tokens_as_one_that_does_not(texts: list[str]) -> None:
+    values = pl.Series("email", texts, dtype=pl.String)
+    one_by_one = [tokens(pl.Series("email", [text]), KEY.subkey("email"), "e").item() for text in texts[:50]]
+    assert tokens(values, KEY.subkey("email"), "e").to_list()[:50] == one_by_one
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=12))
+@settings(deadline=None)
+def test_the_normal_form_is_nfkc_stripped_and_lower(text: str) -> None:
+    normal = normalise(pl.Series("v", [text])).item()
+    plain = unicodedata.normalize("NFKC", text).strip().strip(schema.INVISIBLE).strip()
+    hidden = plain in schema.NULL_LIKE or any(mark in plain for mark in schema.MASK_MARKS)
+    assert normal == (None if hidden else plain.lower())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Acme", " ACME "), ("ＡＣＭＥ", "acme"), ("é", "e\u0301"), ("Acme\u200b", "acme")]
+)
+def test_spellings_of_one_value_have_one_token(one: str, other: str) -> None:
+    first, second = done([one, other], "account_name", "pseudonymise")
+    assert first == second
+
+
+def test_two_columns_two_purposes_and_two_keys_never_share_a_token() -> None:
+    made = {
+        done(["ann"], "account_name", "pseudonymise")[0][1:],
+        done(["ann"], "account_manager", "pseudonymise")[0][1:],
+        tokens(pl.Series(["ann"]), KEY.subkey("account_name", "sales"), "a").item()[1:],
+        tokens(pl.Series(["ann"]), Key.new().subkey("account_name"), "a").item()[1:],
+    }
+    assert len(made) == 4
+
+
+@pytest.mark.parametrize("nothing", [None, *schema.NULL_LIKE, "T***m", "138****1234", "张＊", "●●"])
+def test_what_stands_for_nothing_or_came_masked_has_no_token(nothing: str | None) -> None:
+    assert done([nothing, "ann"], "customer_name", "pseudonymise")[0] is None
+
+
+@pytest.mark.parametrize("values", [["a"] * 3000, [f"a{n}" for n in range(3000)], ["é", "a"] * 1500])
+def test_every_token_has_its_letter_and_32_digits(values: list[str]) -> None:
+    pattern = re.compile("m[0-9a-f]{32}")
+    assert all(pattern.fullmatch(token) for token in done(values, "mobile", "pseudonymise"))
+
+
+def test_a_key_never_shows() -> None:
+    key = Key.new()
+    assert key.text() not in repr(key) + str(key) + repr([key]) + f"{key!r:>80}"
+    assert repr(key.subkey("email")) == "Secret()"
+    with pytest.raises(TypeError):
+        pickle.dumps(key)
+    hashed = polars_hash.col("v").chash.hmac_sha256(key=key.text())
+    assert key.text() not in str(hashed)
+    assert key.text() not in pl.LazyFrame({"v": ["a"]}).select(hashed).explain()
+
+
+def traced(key: Key, values: pl.Series) -> str:
+    """What a traceback that prints variables tells when making tokens goes wrong."""
+    try:
+        tokens(values, key.subkey("email"), "e")
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    return ""
+
+
+def test_a_key_is_in_no_traceback_even_one_that_prints_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = Key.new()
+    told = [traced(key, pl.Series("email", [1, 2]))]
+    monkeypatch.setattr("invitekit.privacy.tokens.BITS", -1)
+    told.append(traced(key, pl.Series("email", ["canary"])))
+    assert all("tokens(" in text for text in told)
+    assert not any(secret in text for text in told for secret in (key.text(), str.__str__(key.subkey("email"))))
+
+
+def test_a_key_is_known_by_its_id_and_a_thrown_away_one_by_none() -> None:
+    key = Key.new()
+    assert key.id == Key.from_text(key.text()).id
+    assert key.id not in (None, Key.new().id)
+    assert key.id not in key.text()
+    assert Key.new(kept=False).id is None
+
+
+@pytest.mark.parametrize("text", ["", "secret-secret", "0" * 63, "g" * 64])
+def test_a_text_that_is_no_key_is_refused_and_not_quoted(text: str) -> None:
+    with pytest.raises(ArgumentError) as refused:
+        Key.from_text(text)
+    assert text == "" or text not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["A", "Dr. Maximiliane Mustermann", "ann@example.com", "<script>", "T***m"])
+def test_a_mask_has_one_shape_whatever_the_value(value: str) -> None:
+    assert done([value, None], "email", "mask") == ["***@***", None]
+    assert done([value, None], "customer_name", "mask") == ["***", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("China", "China"), ("中国", "China"), ("CN", "China"), ("UK", "United Kingdom"), ("west", OTHER),
+        ("Hong Kong (China)", "Hong Kong SAR China"), ("德国", "Germany"), ("Ann Example", OTHER), (None, None),
+    ],
+)  # fmt: skip
+def test_a_country_leaves_under_its_english_name_or_as_other(text: str | None, country: str | None) -> None:
+    assert done([text], "country", "generalise", "country") == [country]
+    assert country is None or country in places.country_names()
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("a@gmail.com", "free"), (" A@QQ.COM ", "free"), ("a@acme.example", "company"), ("a@uni.edu.cn", "education"),
+        ("a@cam.ac.uk", "education"), ("a@city.gov.sg", "government"), ("ann", OTHER), ("a@b", OTHER),
+        ("a@b@gmail.com", OTHER), ("@gmail.com", OTHER), ("a***@acme.example", "company"), ("a@****.com", OTHER),
+        ("", OTHER), (None, None),
+    ],
+)  # fmt: skip
+def test_an_address_leaves_as_the_kind_of_its_mailbox(address: str | None, kind: str | None) -> None:
+    assert done([address], "email", "derive", "mailbox") == [kind]
+
+
+def test_a_message_leaves_as_its_code_and_an_unknown_one_as_other() -> None:
+    messages = ["The invitation link has expired.", "ann@example.com was refused", None]
+    assert done(messages, "failure_message", "derive", "code") == ["link_expired", OTHER, None]
+
+
+@pytest.mark.parametrize(
+    ("days", "band"),
+    [
+        (-1, "under 0"),
+        (0, "0 to 7"),
+        (7, "0 to 7"),
+        (8, "8 to 14"),
+        (365, "181 to 365"),
+        (366, "over 365"),
+        (None, None),
+    ],
+)
+def test_an_age_leaves_as_a_band(days: int | None, band: str | None) -> None:
+    assert done([days], "age_days", "generalise", "days", pl.Int64()) == [band]
+
+
+def test_kept_numbers_stay_in_their_range_and_kept_words_in_their_set() -> None:
+    assert done([-5, 12, 99_999, None], "days_to_associate", "keep", "", pl.Int64()) == [0, 12, 3_650, None]
+    assert done([0.5, float("nan"), 7.0], "chance", "keep", "", pl.Float64()) == [0.5, None, 1.0]
+    assert done(["invited", "call Ann", None], "status", "keep") == ["invited", OTHER, None]
+
+
+def policy(tmp_path: Path, text: str, level: str | None = None) -> Policy:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_policy(path, level)
+
+
+def test_a_policy_file_says_what_happens_to_extra_columns_and_tightens_ours(tmp_path: Path) -> None:
+    text = """
+    level = "masked"
+    fewest = 20
+    [[column]]
+    name = "Deal size"
+    action = "keep"
+    range = [0, 1000]
+    into = "deal_size"
+    [[column]]
+    name = "Tier"
+    action = "keep"
+    values = ["gold", "silver"]
+    [[column]]
+    name = "Phone 2"
+    action = "pseudonymise"
+    [[column]]
+    name = "country"
+    action = "drop"
+    """
+    found = policy(tmp_path, text)
+    assert (found.level, found.fewest) == ("masked", 20)
+    rows = {row.column: row for row in found.applied(["status", "Deal size", "Tier", "Phone 2", "country"])}
+    assert rows["Deal size"].form == Range(0, 1000)
+    assert rows["Deal size"].into == "deal_size"
+    assert rows["Tier"].form == Words(frozenset({"gold", "silver", OTHER}))
+    assert rows["Phone 2"].form == Token("x")
+    assert "country" not in rows
+
+
+REFUSED = (
+    ("oops", "mine.toml is no TOML"),
+    ("levels = 1", "mine.toml sets levels"),
+    ('level = "anonymous"', "no such level"),
+    ("fewest = 1", "fewest"),
+    ("column = 3", "no row"),
+    ('[[column]]\naction = "drop"', "row 1: field 'name' is missing"),
+    ('[[column]]\nname = "Deal"', "row 1 ('Deal'): field 'action' is missing"),
+    (
+        '[[column]]\nname = "a"\naction = "drop"\n[[column]]\nname = "Deal"\naction = "copy"',
+        "row 2 ('Deal'): there is no",
+    ),
+    ('[[column]]\nname = "Deal"\naction = "drop"\nnaem = "x"', "did you mean 'name'"),
+    ('[[column]]\nname = "Deal"\naction = 3', "field 'action' has a wrong type"),
+    ('[[column]]\nname = "Deal"\naction = "keep"', "('Deal'): what is kept has no finite set"),
+    ('[[column]]\nname = "Deal"\naction = "keep"\nvalues = []', "no list of texts"),
+    ('[[column]]\nname = "Deal"\naction = "keep"\nrange = [3, 1]', "no pair of numbers"),
+    ('[[column]]\nname = "Deal"\naction = "drop"\nrange = [1, 3]', "for the action keep only"),
+    ('[[column]]\nname = "Deal"\naction = "generalise"', "field 'how'"),
+    ('[[column]]\nname = "Deal"\naction = "generalise"\nhow = "week"', "field 'how'"),
+    ('[[column]]\nname = "email"\naction = "keep"\nvalues = ["a"]', "('email'): this column tells who somebody is"),
+    ('[[column]]\nname = "email"\naction = "generalise"\nhow = "top"', "('email'): this column tells who"),
+    ('[[column]]\nname = "remarks"\naction = "pseudonymise"', "('remarks'): this column tells who"),
+    ('[[column]]\nname = "country"\naction = "keep"', "('country'): this column has no finite set"),
+    (
+        '[[column]]\nname = "Deal"\naction = "drop"\n[[column]]\nname = "Deal"\naction = "drop"',
+        "row 2 ('Deal'): it stands twice",
+    ),
+)
+
+
+@pytest.mark.parametrize(("text", "told"), REFUSED)
+def test_a_wrong_policy_file_is_refused_by_file_row_and_column(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(PolicyError) as refused:
+        policy(tmp_path, text)
+    assert "mine.toml" in str(refused.value)
+    assert told in str(refused.value)
+    assert "Hint: " in str(refused.value)
+
+
+def test_a_policy_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="no such file"):
+        read_policy(tmp_path / "nowhere.toml")
