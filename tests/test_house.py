@@ -27,7 +27,7 @@ FLOORS: dict[float, tuple[str, ...]] = {
     0.5: ("schema",),  # under its two neighbours: both are written in its columns and vocabularies
     1: ("catalogue", "filters", "moments"),
     1.5: ("customers",),
-    2: ("annotate", "chances", "progress", "privacy"),
+    2: ("annotate", "chances", "progress", "privacy", "scrub"),
     2.5: ("resend",),  # ranks by chances
     3: ("load", "write", "export", "charts"),
     3.5: ("workspace", "batch"),  # what is loaded is remembered; what is planned is written
@@ -73,7 +73,7 @@ LIBRARIES = {
     "narwhals": (*NARWHALS, "sample", "report", "widgets"),
     "pandas": (),  # a guest: its frames are taken, it is never asked for
     "plotly": ("charts",),
-    "polars": ("load", "batch", "export", "sample", "report"),
+    "polars": ("load", "batch", "export", "sample", "report", "scrub"),  # a search in texts is no engine's
     "pyarrow": ("load", "export"),
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
