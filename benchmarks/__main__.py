@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import resend, spine
+from benchmarks import resend, scrubbing, spine
 
 BENCHES = {
     "start": spine.start,
@@ -14,6 +14,7 @@ BENCHES = {
     "out-of-core": spine.out_of_core,
     "plan": resend.plan,
     "plan-out-of-core": resend.plan_out_of_core,
+    "scrub": scrubbing.scrub,
 }
 
 
