@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import exports, resend, spine
+from benchmarks import exports, resend, scrubbing, spine
 
 BENCHES = {
     "start": spine.start,
@@ -16,6 +16,7 @@ BENCHES = {
     "plan-out-of-core": resend.plan_out_of_core,
     "export": exports.export,
     "export-out-of-core": exports.export_out_of_core,
+    "scrub": scrubbing.scrub,
 }
 
 

@@ -40,7 +40,6 @@ FLOORS: dict[float, tuple[str, ...]] = {
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 TO_COME = frozenset(
     {
-        "scrub",
         "charts",
         "report",
         "widgets",
@@ -77,7 +76,7 @@ LIBRARIES = {
     "pandas": (),  # a guest: its frames are taken, it is never asked for
     "platformdirs": ("export",),
     "plotly": ("charts",),
-    "polars": ("load", "batch", "privacy", "export", "sample", "report"),
+    "polars": ("load", "batch", "privacy", "scrub", "export", "sample", "report"),
     "polars-hash": ("privacy",),
     "pyarrow": ("load", "export"),
     "pyspark": (),  # the user brings it, and its frames

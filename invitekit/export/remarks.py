@@ -11,6 +11,7 @@ import polars as pl
 from invitekit.export.source import Source
 from invitekit.load.sql import ident
 from invitekit.privacy import Row, Text
+from invitekit.scrub import Directory, scrub_remarks
 
 NAMES = ("customer_full_name", "customer_name", "account_name")
 """Columns whose values are taken out of every remark, whosesoever it is."""
@@ -20,7 +21,7 @@ NAMES = ("customer_full_name", "customer_name", "account_name")
 class Scrubber:
     """Takes out of remarks what tells who somebody is, best effort; without a row for them, it does nothing."""
 
-    names: pl.Series | None
+    names: Directory | None
     secret: tuple[str, ...]
 
     @classmethod
@@ -33,27 +34,15 @@ class Scrubber:
         for column in columns:
             some = source.relation.project(f"{column}::varchar as name").filter("name is not null").distinct()
             found += [text for (text,) in source.ask(some)]
-        return cls(pl.Series("names", found, dtype=pl.String).unique(), tuple(secret))
+        return cls(Directory(pl.Series("names", found, dtype=pl.String)), tuple(secret))
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Give the frame with its remarks scrubbed; one that is an identifier as a whole is gone."""
         if self.names is None:
             return batch
         own = [batch[name].cast(pl.String) for name in self.secret]
-        scrubbed = _scrubbed(batch["remarks"].cast(pl.String), own, self.names)
+        scrubbed = scrub_remarks(batch["remarks"].cast(pl.String), own, self.names)
         whole = pl.any_horizontal(
             [scrubbed.eq(values).fill_null(value=False) for values in own] or [pl.lit(value=False)]
         )
         return batch.with_columns(pl.select(pl.when(~whole).then(scrubbed).alias("remarks")).to_series())
-
-
-def _scrubbed(remarks: pl.Series, own: list[pl.Series], names: pl.Series) -> pl.Series:
-    """Scrub remarks; without a scrubber in the house none leaves."""
-    try:
-        from invitekit.scrub import (  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - on demand
-            scrub_remarks,
-        )
-    except ImportError:
-        return pl.Series("remarks", [None] * len(remarks), dtype=pl.String)
-    scrubbed: pl.Series = scrub_remarks(remarks, own, names)
-    return scrubbed

@@ -1,0 +1,45 @@
+"""What a word is, where names are compared: a run of letters and digits, or one sign of a script without spaces."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import polars as pl
+
+from invitekit import schema
+from invitekit.scrub.fold import fold
+from invitekit.scrub.table import MARKS
+
+_SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
+"""Scripts whose words stand together: each sign is a word here, so a name is found anywhere."""
+WORD = rf"[{_SINGLE}{''.join(MARKS.values())}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_SINGLE}]]+"
+MASKED = f"[{''.join(schema.MASK_MARKS)}]"
+"""A sign that only a masked value holds: what is left of it is nobody's name."""
+_LATIN_FORM = (
+    "gmbh|ag|kg|kgaa|ohg|ug|ek|mbh|ltd|limited|inc|llc|llp|plc|corp|corporation|co|company|sa|sl|sas|sarl|srl|spa|bv|nv"
+    r"|oy|ab|as|pte|pty|sdn|bhd|holdings?|group|verwaltungsgesellschaft|e\.? ?k|s\.? ?[al]|s\.? ?coop"
+)
+_FORM = rf"(?i)(?:[ ,.&+]+(?:{_LATIN_FORM})\.?)+$"
+_CHINESE_FORM = r"(?:[（(][^()（）]*[)）])?(?:股份)?(?:有限|有限责任)?(?:公司|集团|企业)$"
+
+
+@cache
+def everyday() -> frozenset[str]:
+    """Give the words that everybody writes."""
+    lines = files("invitekit.scrub").joinpath("everyday.txt").read_text("utf-8").splitlines()
+    return frozenset(word for line in lines for word in line.partition("#")[0].split())
+
+
+def usable(values: pl.Series) -> pl.Series:
+    """Give each folded, lower-cased value that can name somebody once: masked and empty ones are left out."""
+    folded = fold(values.drop_nulls().unique())
+    shown = pl.DataFrame({"value": folded}).filter(
+        ~pl.col("value").str.contains(MASKED) & pl.col("value").str.contains(r"[\p{L}\p{N}]")
+    )
+    return shown["value"].str.to_lowercase().str.strip_chars()
+
+
+def without_form(values: pl.Expr) -> pl.Expr:
+    """Take a legal form off a company's name: people leave it out."""
+    return values.str.replace(_FORM, "").str.replace(_CHINESE_FORM, "")
