@@ -826,29 +826,36 @@ def test_the_report_says_in_words_how_many_are_unique(tmp_path: Path) -> None:
 # -- the history -----------------------------------------------------------------------------------
 
 
-class Kept:
-    """What a workspace has to have, and nothing more."""
-
-    def __init__(self) -> None:
-        self.noted: list[dict[str, Any]] = []
-
-    def start_export(self, **given: Any) -> int:
-        self.noted.append(given)
-        return len(self.noted) - 1
-
-    def finish_export(self, number: int, status: str, **given: Any) -> None:
-        self.noted[number] |= {"status": status} | given
-
-
 def test_the_workspace_notes_what_was_exported_and_what_was_not(tmp_path: Path) -> None:
-    kept = Kept()
-    done = ik.export(annotated(), tmp_path / "out.csv", workspace=kept, purpose="q1", key=KEY)
-    with pytest.raises(SchemaError):
-        ik.export(spoilt()["text for a time"], tmp_path / "two.csv", workspace=kept)
-    first, second = kept.noted
+    with ik.Workspace(tmp_path / "memory.duckdb") as kept:
+        done = ik.export(annotated(), tmp_path / "out.csv", workspace=kept, purpose="q1", key=KEY)
+        with pytest.raises(SchemaError):
+            ik.export(spoilt()["text for a time"], tmp_path / "two.csv", workspace=kept)
+        first, second = kept.exports().pl().rows(named=True)
     told = {"level": "pseudonymised", "purpose": "q1", "file_name": "out.csv", "key_id": KEY.id}
-    assert first == told | {"status": "completed", "rows": 200, "sha256": done.sha256}
+    assert {name: first[name] for name in told} == told
+    assert (first["status"], first["rows"], first["sha256"]) == ("completed", 200, done.sha256)
     assert (second["status"], second["rows"], second["key_id"]) == ("failed", None, None)
+
+
+# -- remarks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["masked", "pseudonymised"])
+def test_scrubbed_remarks_leave_without_anybodys_name(tmp_path: Path, level: Any) -> None:
+    said = {
+        "call Ann Canary1 back, about USD 5 000.00": "call [name] back, about USD 5 000.00",
+        "write to someone@mail.example": "write to [email]",
+        "knows Canary Company 7 GmbH": "knows [name]",
+        "ask canary_3": "ask [name]",
+        "renewal in Q3, v2.14.1": "renewal in Q3, v2.14.1",
+    }
+    frame = annotated(people(len(said)).with_columns(Remarks=pl.Series(list(said))))
+    frame = pl.concat([frame, annotated(people(9)).tail(4).with_columns(remarks=None)], how="diagonal_relaxed")
+    done = ik.export(frame, tmp_path / "out.parquet", level=level, remarks="scrub", key=KEY)
+    assert read(done.path)["remarks"].to_list()[: len(said)] == list(said.values())
+    assert json.loads(done.manifest.read_text())["remarks"] == "scrub"
+    assert "remarks" not in read(ik.export(frame, tmp_path / "two.parquet", level=level, key=KEY).path).columns
 
 
 # -- keys ------------------------------------------------------------------------------------------

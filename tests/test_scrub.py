@@ -332,6 +332,11 @@ def test_another_customers_name_goes_by_the_rule(text: str, other: str, expected
     assert scrub(text, others=(other,)) == expected
 
 
+def test_a_word_of_ones_own_name_does_not_break_anothers_name_in_two() -> None:
+    remarks, own = pl.Series(["call Ann Weber and Ann"]), [pl.Series(["Ann Smith"])]
+    assert scrub_remarks(remarks, own, pl.Series(["Ann Weber", "Ann Smith"])).to_list() == ["call [name] and [name]"]
+
+
 def test_names_that_overlap_leave_nothing_between_them() -> None:
     assert scrub("ask Ada Lee Tan now", others=("Ada Lee", "Lee Tan")) == "ask [name] now"
 

@@ -15,7 +15,7 @@ import polars as pl
 from invitekit.errors import ArgumentError
 from invitekit.scrub.fold import fold, hide_placeholders, show_placeholders
 from invitekit.scrub.names import Directory
-from invitekit.scrub.own import take_out_own
+from invitekit.scrub.own import take_out_own, take_out_words
 from invitekit.scrub.table import PATTERNS, settled
 
 __all__ = ["Directory", "scrub_remarks"]
@@ -28,11 +28,11 @@ def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: pl.Series
     """Give the remarks with placeholders where they name or reach somebody: best effort, no proof.
 
     Emails, mobiles, ids, handles and links go by their patterns (``table.py``), in English and Chinese first
-    of all. Then the record's own names go: each value whole, without its legal form, and its single words of
-    three letters or more, but for everyday ones; in any case of letters, at the edges of words, in Chinese
-    anywhere. Then all other customers' names, whole or without their legal form, if they have three letters or
-    two Chinese characters or more, and are no single everyday word (``everyday.txt``); a number as a name needs
-    seven digits.
+    of all. Then the record's own names go, each value whole and without its legal form, in any case of letters,
+    at the edges of words, in Chinese anywhere. Then all other customers' names, whole or without their legal
+    form, if they have three letters or two Chinese characters or more, and are no single everyday word
+    (``everyday.txt``); a number as a name needs seven digits. Last go single words of the record's own names, of
+    three letters or more, but for everyday ones.
     Amounts, versions, dates, times, percentages and counts stay.
 
     Placeholders are ``[email] [mobile] [id] [handle] [link] [name]``, the same whatever stood there. A remark
@@ -75,8 +75,9 @@ def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: pl.Series
 def _scrubbed(said: pl.DataFrame, directory: Directory) -> pl.DataFrame:
     folded = fold(said["remark"])
     text = without_patterns(hide_placeholders(folded))
-    text = take_out_own(text, said.select(pl.col("^own[0-9]+$")).get_columns())
-    text = show_placeholders(directory.take_out(text))
+    own = said.select(pl.col("^own[0-9]+$")).get_columns()
+    text = take_out_words(directory.take_out(take_out_own(text, own)), own)
+    text = show_placeholders(text)
     return said.select("at", remark=text).filter(text != folded)
 
 

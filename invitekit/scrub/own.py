@@ -18,7 +18,7 @@ _LAST = 8
 
 
 def take_out_own(text: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
-    """Put a mark for each of the record's own numbers and names.
+    """Put a mark for each of the record's own numbers, and for its names as a whole.
 
     Args:
         text: Folded texts.
@@ -26,8 +26,17 @@ def take_out_own(text: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
     """
     for column in own:
         text = _without_number(text, column)
+    return _without(text, [_whole(column) for column in own])
+
+
+def take_out_words(text: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
+    """Put a mark for each single word of the record's own names; others' whole names go before, or half would stay."""
+    return _without(text, [_parts(column) for column in own])
+
+
+def _without(text: pl.Series, wanted: Sequence[pl.DataFrame]) -> pl.Series:
     lower = text.str.to_lowercase().str.replace_all(r"\s+", " ")
-    found = [_found(lower, _wanted(column)) for column in own]
+    found = [_found(lower, names) for names in wanted]
     return put_marks(text, _places(text, pl.concat(found).unique())) if found else text
 
 
@@ -48,20 +57,30 @@ def _cut(text: pl.Expr, number: pl.Expr) -> pl.Expr:
     return text.str.split(number).list.join(MARKS["mobile"])
 
 
-def _wanted(column: pl.Series) -> pl.DataFrame:
-    """Give what to look for in each row: the value whole, without its legal form, and its words."""
+def _values(column: pl.Series) -> pl.DataFrame:
+    """Give each row's value as it is compared; masked ones are nobody's."""
     rows = pl.DataFrame({"value": fold(column).str.to_lowercase()}).with_row_index("row")
-    rows = rows.filter(~pl.col("value").str.contains(MASKED))
-    whole = rows.with_columns(pl.col("value").str.replace_all(r"\s+", " ").str.strip_chars())
+    plain = rows.filter(~pl.col("value").str.contains(MASKED))
+    return plain.with_columns(pl.col("value").str.replace_all(r"\s+", " ").str.strip_chars())
+
+
+def _whole(column: pl.Series) -> pl.DataFrame:
+    """Give what to look for in each row: the value whole, without its legal form, a Chinese given name."""
+    whole = _values(column)
     formless = whole.with_columns(without_form(pl.col("value")))
     given = whole.filter(pl.col("value").str.contains(r"^\p{Han}{3}$")).with_columns(pl.col("value").str.tail(2))
+    return pl.concat([whole, _rare(pl.concat([formless, given]))])
+
+
+def _parts(column: pl.Series) -> pl.DataFrame:
+    """Give the words of each row's value that tell somebody."""
     part = pl.col("value")
-    parts = (
-        whole.with_columns(part.str.extract_all(WORD))
-        .explode("value")
-        .filter((part.str.len_chars() >= 3) & part.str.contains(r"\p{L}"))
-    )
-    return pl.concat([whole, pl.concat([formless, given, parts]).filter(~part.is_in(list(everyday())))])
+    parts = _values(column).with_columns(part.str.extract_all(WORD)).explode("value")
+    return _rare(parts.filter((part.str.len_chars() >= 3) & part.str.contains(r"\p{L}")))
+
+
+def _rare(names: pl.DataFrame) -> pl.DataFrame:
+    return names.filter(~pl.col("value").is_in(list(everyday())))
 
 
 def _found(lower: pl.Series, wanted: pl.DataFrame) -> pl.DataFrame:
