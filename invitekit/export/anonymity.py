@@ -51,7 +51,8 @@ class Unique:
         are = "record is" if self.unique == 1 else "records are"
         share = f" ({self.unique / self.records:.1%})" if self.unique else ""
         return (
-            f"{self.unique:,} {are} unique by {english}{share}; {self.small:,} share these values with fewer than {SMALL - 1} others."
+            f"{self.unique:,} {are} unique by {english}{share}; "
+            f"{self.small:,} share these values with fewer than {SMALL - 1} others."
         )
 
 
