@@ -425,6 +425,12 @@ def test_an_older_file_is_brought_up_to_date_and_keeps_what_it_held(old: Path) -
     assert version_of(old) == str(SCHEMA_VERSION)
 
 
+def test_a_mark_of_an_older_file_stands_and_says_no_more_than_it_did(old: Path) -> None:
+    with Workspace(old) as ws:
+        assert ws.done().fetchall() == [("k1", dt.datetime(2025, 1, 8), None, None)]
+        assert ws.marks().pl().columns[-2:] == ["customer_id", "failure_code"]
+
+
 def test_a_migration_that_fails_leaves_the_old_file_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = (*versions.VERSIONS, (SCHEMA_VERSION + 1, ("create table half (a int)", "insert into nowhere values (1)")))
     monkeypatch.setattr(versions, "VERSIONS", broken)
@@ -548,6 +554,12 @@ def test_a_snapshot_date_is_needed_for_every_row(workspace: Workspace, tmp_path:
         workspace.add(some)
     assert len(workspace.files()) == 0
     assert workspace.add(undated, snapshot_at=NEXT)[0].snapshot_at == dt.datetime(2026, 3, 30)
+
+
+def test_two_customers_who_share_an_id_of_their_files_stay_two(workspace: Workspace, tmp_path: Path) -> None:
+    reused(workspace, tmp_path)
+    found = workspace.records().pl().sort("account_name", "record_id").select("account_name", "record_id").rows()
+    assert found == [("acme", "1"), ("acme", "3"), ("beta", "1"), ("beta", "2")]
 
 
 def test_a_file_may_hold_several_snapshots(workspace: Workspace, tmp_path: Path) -> None:
@@ -915,7 +927,7 @@ def test_a_resend_is_one_row_a_customer_with_who_and_when(filled: Workspace, kin
     assert found["email"].to_list() == ["a@b.c", None]
     shared = found.select("batch_id", "batch", "sent_at", "sent_by", "note", "decision", "failure_code").unique().rows()
     assert shared == [("b1", 1, dt.datetime(2026, 3, 24, 8, 30, 12), "anna", "by hand", "resend_now", "link_used")]
-    assert filled.sent().columns == ["record_id", "sent_at"]
+    assert filled.sent().columns == ["record_id", "sent_at", "customer_id"]
 
 
 def test_a_relation_of_the_workspace_itself_can_be_logged(filled: Workspace) -> None:
@@ -1095,6 +1107,26 @@ def test_a_customer_is_found_by_account_email_or_record(workspace: Workspace, tm
     assert workspace.find(["Acme", "A@b.c ", newest, "only@b.c"]) == (newest, newest, newest, only)
 
 
+def test_one_customer_with_and_without_an_account_is_found_by_the_address(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row(None, email="a@b.c")))
+    workspace.add(snapshot(tmp_path, NEXT, row("acme", email="a@b.c")))
+    assert workspace.find("a@b.c") == workspace.find(["acme"])
+
+
+def test_a_text_is_one_name_and_not_its_letters(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, *(row(f"a{i}", ID=str(i)) for i in (1, 2, 12))))
+    assert workspace.find("12") == ("12",)
+
+
+def test_bytes_that_are_no_text_name_nobody(filled: Workspace) -> None:
+    wrong = os.fsdecode(b"M\xfcller")
+    with pytest.raises(ArgumentError, match="number 1 leads to no single one"):
+        filled.find(wrong)
+    for by, note in ((wrong, None), ("anna", wrong)):
+        with pytest.raises(ArgumentError, match="write it in UTF-8"):
+            filled.mark_done(ids(filled)[0], on=MONDAY, by=by, note=note)
+
+
 def test_a_name_of_nobody_of_several_or_masked_finds_nobody(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(
         snapshot(tmp_path, MONDAY, row("acme", email="a@b.c"), row("beta", email="a@b.c"), row("m***d", email="x@b.c"))
@@ -1118,14 +1150,47 @@ def test_marks_say_who_and_when_and_are_taken_back_without_being_lost(filled: Wo
     assert filled.mark_done(known[2], on=dt.datetime(2026, 3, 24, 9, 30), by="boris") == (3,)
     filled.unmark(2, by="carla")
     found = filled.marks().pl()
-    columns = ["mark_id", "record_id", "done_at", "marked_at", "marked_by", "note", "undone_at", "undone_by"]
+    columns = ["mark_id", "record_id", "done_at", "marked_at", "marked_by", "note", "undone_at", "undone_by",
+               "customer_id", "failure_code"]  # fmt: skip
     assert found.columns == columns
     assert found["record_id"].to_list() == known
     assert found["marked_by"].to_list() == ["anna", "anna", "boris"]
     assert found["undone_by"].to_list() == [None, "carla", None]
-    assert sorted(filled.done().fetchall()) == sorted(
+    assert sorted(filled.done().select("record_id, done_at").fetchall()) == sorted(
         [(known[0], dt.datetime(2026, 3, 23)), (known[2], dt.datetime(2026, 3, 24, 9, 30))]
     )
+    assert filled.done().columns == ["record_id", "done_at", "customer_id", "failure_code"]
+
+
+def test_a_mark_keeps_whose_it_is_and_which_failure_was_settled(filled: Workspace) -> None:
+    filled.mark_done(customers=["acme", "A@b.c"], on=MONDAY, by="anna")
+    filled.mark_done(filled.find("beta"), on=MONDAY, by="anna")
+    found = filled.done().pl().sort("customer_id").select("customer_id", "failure_code").rows()
+    assert found == [("account:acme", "link_used"), ("account:beta", None)]
+
+
+def reused(ws: Workspace, folder: Path) -> None:
+    """Two files that number their customers anew: 1 is acme first, then beta."""
+    for day, order in ((MONDAY, ("acme", "beta")), (NEXT, ("beta", "gone", "acme"))):
+        rows = [row(name, ID=str(number)) for number, name in enumerate(order, start=1) if name != "gone"]
+        ws.add(snapshot(folder, day, *rows))
+
+
+def test_a_mark_goes_to_the_customer_that_was_named_although_another_has_its_number_now(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="1"), row("beta", ID="2")))
+    workspace.add(snapshot(tmp_path, NEXT, row("beta", ID="1")))
+    workspace.mark_done(customers="acme", on=MONDAY, by="anna")
+    workspace.mark_done("1", on=MONDAY, by="anna")
+    assert workspace.marks().pl()["customer_id"].to_list() == ["account:acme", "account:beta"]
+
+
+def test_a_record_id_of_two_customers_of_the_newest_file_marks_nobody(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="1"), row("beta", ID="1")))
+    with pytest.raises(ArgumentError, match="1 of 1 record IDs are in no file of this workspace, or of two"):
+        workspace.mark_done("1", on=MONDAY, by="anna")
+    assert len(workspace.marks()) == 0
 
 
 def test_an_unknown_record_is_counted_not_named(filled: Workspace) -> None:
@@ -1269,6 +1334,13 @@ def test_a_resend_is_followed_by_its_account_although_its_record_is_in_no_file(
     workspace.add(snapshot(tmp_path, NEXT, row("acme", "Associated")))
     found = workspace.outcomes().pl().row(0, named=True)
     assert (found["cause"], found["resent"], found["associated"]) == ("expired", 1, 1)
+
+
+def test_a_resend_is_not_followed_by_an_id_that_another_customer_has_now(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="1"), row("beta", ID="2")))
+    workspace.log_resend(batch(workspace, "acme"), by="anna", at=SENT)
+    workspace.add(snapshot(tmp_path, NEXT, row("beta", "Associated", ID="1"), row("acme", ID="2")))
+    assert workspace.outcomes().pl().select("resent", "associated").rows() == [(1, 0)]
 
 
 def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_path: Path) -> None:

@@ -181,14 +181,33 @@ class Workspace(Holding):
         return batches.log(self._to_write(), batch_id, by=by, at=at, note=note, leave_out=leave_out)
 
     def mark_done(
-        self, record_ids: str | Iterable[str], *, on: dt.datetime | dt.date, by: str, note: str | None = None
+        self,
+        record_ids: str | Iterable[str] = (),
+        *,
+        on: dt.datetime | dt.date,
+        by: str,
+        note: str | None = None,
+        customers: str | Iterable[str] = (),
+        catalogue: Catalogue | None = None,
     ) -> tuple[int, ...]:
         """Note that what a customer or customer service had to do is done; gives the marks' IDs.
 
+        A mark is the customer's, and settles the failure that its record has now: another failure
+        later is not settled by it.
+
+        Args:
+            record_ids: Whose; where files use an ID again, it means the customer of the newest one.
+            on: When it was done.
+            by: Who says so.
+            note: What else to remember.
+            customers: Whose, by account name, email address or record ID; see ``find``.
+            catalogue: The failure messages known; else the built-in ones.
+
         Raises:
-            ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID is unknown.
+            ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID or name leads to no one customer.
         """
-        return marks.mark(self._to_write(), record_ids, on=on, by=by, note=note)
+        con = self._to_write()
+        return marks.mark(con, record_ids, customers, on=on, by=by, note=note, catalogue=catalogue)
 
     def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> None:
         """Take marks back; they stay in ``marks()`` with who took them back and when.

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 from invitekit.errors import ArgumentError
 from invitekit.moments import as_utc
 
 _AHEAD = dt.timedelta(hours=14)
 """How far the clocks that are furthest ahead are before UTC: today may be a day that UTC has not reached."""
+
+
+def are_texts(names: Iterable[object]) -> bool:
+    """Say whether all of them are texts; bytes of another encoding on a command line are none."""
+    return all(isinstance(name, str) and name.encode(errors="ignore").decode() == name for name in names)
 
 
 def who(by: object) -> str:
@@ -18,8 +24,19 @@ def who(by: object) -> str:
         ArgumentError: There is none.
     """
     if not isinstance(by, str) or not by.strip():
-        raise ArgumentError("by names nobody.", hint="say who did it, such as by='anna'.")
-    return by.strip()
+        raise ArgumentError("by names nobody.", hint="say who did it.")
+    return str(text(by, "by")).strip()
+
+
+def text(given: str | None, name: str) -> str | None:
+    """Give a text as it is kept.
+
+    Raises:
+        ArgumentError: It holds what no text can, such as bytes of another encoding.
+    """
+    if given is not None and not are_texts([given]):
+        raise ArgumentError(f"{name} is no text, or holds bytes that are none.", hint="write it in UTF-8.")
+    return given
 
 
 def now() -> dt.datetime:

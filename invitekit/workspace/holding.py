@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import duckdb
 
-from invitekit.workspace import finding, relations
+from invitekit.workspace import finding, identities, relations
 from invitekit.workspace.opening import Opened
 
 
@@ -30,20 +30,20 @@ class Holding(Opened):
         return self._con.sql(relations.HISTORY)
 
     def records(self) -> duckdb.DuckDBPyRelation:
-        """The newest state of each invitation: one row a ``record_id``, from its newest snapshot."""
-        return self._con.sql(relations.RECORDS)
+        """The newest state of each invitation: one row a customer and ``record_id``, from its newest snapshot."""
+        return identities.newest_states(self._con)
 
     def keep(self, relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
         """Compute a relation on this workspace once, in a temporary table that goes with ``close()``."""
         return relations.keep(relation, self._con)
 
-    def find(self, names: Sequence[str]) -> tuple[str, ...]:
+    def find(self, names: str | Iterable[str]) -> tuple[str, ...]:
         """Give the newest ``record_id`` of each customer named by account, email address or record ID.
 
         Raises:
             ArgumentError: A name leads to no customer, or to several.
         """
-        return finding.find(self._con, names)
+        return tuple(found.record_id for found in finding.find(self._con, names))
 
     def rejects(self) -> duckdb.DuckDBPyRelation:
         """Every refused row: ``source_file, source_row, column, reason, content``."""
@@ -66,15 +66,18 @@ class Holding(Opened):
         return self._con.sql(relations.BATCHES)
 
     def sent(self) -> duckdb.DuckDBPyRelation:
-        """``record_id, sent_at`` of every logged resend, for ``plan_resends(sent=...)``."""
+        """``record_id, sent_at, customer_id`` of every logged resend, for ``plan_resends(sent=...)``."""
         return self._con.sql(relations.SENT)
 
     def marks(self) -> duckdb.DuckDBPyRelation:
-        """Every mark: ``mark_id, record_id, done_at, marked_at, marked_by, note, undone_at, undone_by``."""
+        """Every mark, whose it is, and the failure that was settled.
+
+        ``mark_id, record_id, done_at, marked_at, marked_by, note, undone_at, undone_by, customer_id, failure_code``.
+        """
         return self._con.sql(relations.MARKS)
 
     def done(self) -> duckdb.DuckDBPyRelation:
-        """``record_id, done_at`` of the marks that stand, for ``plan_resends(done=...)``."""
+        """``record_id, done_at, customer_id, failure_code`` of the marks that stand, for ``plan_resends(done=...)``."""
         return self._con.sql(relations.DONE)
 
     def exports(self) -> duckdb.DuckDBPyRelation:

@@ -7,47 +7,59 @@ from collections.abc import Iterable
 
 import duckdb
 
+from invitekit.catalogue import Catalogue
 from invitekit.errors import ArgumentError
 from invitekit.load.sql import one, run
-from invitekit.workspace.claims import moment, now, who
+from invitekit.workspace.claims import moment, now, text, who
+from invitekit.workspace.finding import Found, by_record, find, listed
 from invitekit.workspace.transactions import transaction
 
 
 def mark(
     con: duckdb.DuckDBPyConnection,
     record_ids: str | Iterable[str],
+    customers: str | Iterable[str],
     *,
     on: dt.datetime | dt.date,
     by: str,
     note: str | None,
+    catalogue: Catalogue | None = None,
 ) -> tuple[int, ...]:
     """Mark records as done, all or none, and give the marks' IDs in the order of the records."""
-    ids = list(dict.fromkeys([record_ids] if isinstance(record_ids, str) else record_ids))
-    if not ids or not all(isinstance(each, str) for each in ids):
-        raise ArgumentError("record_ids holds no texts." if ids else "record_ids is empty.", hint="give record IDs.")
     if on is None:
         raise ArgumentError("on is missing.", hint="say on which day it was done.")
-    name, done_at = who(by), moment(on, "on")
+    name, done_at, said = who(by), moment(on, "on"), text(note, "note")
+    found = _found(con, listed(record_ids), listed(customers), catalogue)
     with transaction(con):
-        _refuse_unknown(con, ids)
         first = one(con, "select max(mark_id) from marks") + 1
-        run(
-            con,
-            "insert into marks (mark_id, record_id, done_at, marked_at, marked_by, note) "
-            "select ? + i - 1, (?::varchar[])[i], ?, ?, ?, ? from range(1, len(?::varchar[]) + 1) t(i)",
-            [first, ids, done_at, now(), name, note, ids],
-        )
-    return tuple(range(first, first + len(ids)))
+        for number, row in enumerate(found, start=first):
+            run(
+                con,
+                "insert into marks "
+                "(mark_id, record_id, customer_id, failure_code, done_at, marked_at, marked_by, note) "
+                "values (?, ?, ?, ?, ?, ?, ?, ?)",
+                [number, *row, done_at, now(), name, said],
+            )
+    return tuple(range(first, first + len(found)))
 
 
-def _refuse_unknown(con: duckdb.DuckDBPyConnection, ids: list[str]) -> None:
-    asked = "select unnest(?::varchar[]) as record_id"
-    found = con.execute(f"select count(*) from ({asked}) anti join records using (record_id)", [ids]).fetchall()
-    if found[0][0]:
+def _found(
+    con: duckdb.DuckDBPyConnection, record_ids: list[str], customers: list[str], catalogue: Catalogue | None
+) -> list[Found]:
+    """Give whose records they are, each once."""
+    if not record_ids and not customers:
+        raise ArgumentError("record_ids is empty.", hint="give record IDs, or customers by name.")
+    if not all(isinstance(each, str) for each in (*record_ids, *customers)):
+        raise ArgumentError("record_ids holds no texts.", hint="give record IDs.")
+    records = by_record(con, record_ids, catalogue) if record_ids else ()
+    unknown = records.count(None)
+    if unknown:
         raise ArgumentError(
-            f"{found[0][0]:,} of {len(ids):,} record IDs are in no file of this workspace.",
-            hint="nothing was marked; take record_id from records(), or add the files first.",
+            f"{unknown:,} of {len(record_ids):,} record IDs are in no file of this workspace, or of two customers.",
+            hint="nothing was marked; take record_id from records(), or name the customers.",
         )
+    named = find(con, customers, catalogue) if customers else ()
+    return list(dict.fromkeys(row for row in (*records, *named) if row is not None))
 
 
 def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by: str) -> None:

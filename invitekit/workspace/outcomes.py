@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import duckdb
 
-from invitekit.annotate import EMAIL_LIFE, annotate
+from invitekit.annotate import EMAIL_LIFE
 from invitekit.catalogue import Catalogue
-from invitekit.customers import ALONE, identify
-from invitekit.load.sql import ident, lit
-from invitekit.workspace.relations import RECORDS, drop, keep
+from invitekit.customers import ALONE
+from invitekit.load.sql import lit
+from invitekit.workspace.identities import identified, owned
+from invitekit.workspace.relations import keep
 
 APART_DAYS = 30
 """A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
 SLACK = "interval 1 day"
 """An invitation or association may be dated this long before the resend was logged [assumed]."""
-_KEYS = ("customer_full_name", "account_name", "email", "mobile")
-_FACTS = ("invitation_method", "status", "failure_message", "invited_at", "expires_at", "associated_at", "snapshot_at")
-
-_STORY = f"""
-select record_id, {", ".join((*_KEYS, *_FACTS))}, source_file, source_row, null::varchar as batch_id,
-    null::timestamp as sent_at, null::varchar as logged_cause
-from records
-union all
-select l.record_id, n.customer_full_name, coalesce(n.account_name, l.account_name), coalesce(n.email, l.email),
-    n.mobile,
-    {", ".join(f"null::{'timestamp' if name.endswith('_at') else 'varchar'}" for name in _FACTS)},
-    null::varchar, null::bigint, batch_id, sent_at, cause
-from resends l left join ({RECORDS}) n using (record_id)"""
-"""Every stored row, and every logged resend as a row with the keys of its record: so both get one customer ID."""
 
 
 def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duckdb.DuckDBPyRelation:
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
-    # The moment means nothing here: the status of each record is asked for at its own moment below.
-    annotated = annotate(con.sql(_STORY), as_of=None, catalogue=catalogue)
-    story = keep(identify(annotated), con)
-    try:
-        return keep(con.sql(_query(ident(story.alias))), con)
-    finally:
-        drop(con, story)
+    # Each status is asked for at its own moment below.
+    with identified(con, catalogue) as story:
+        return keep(con.sql(_query(story)), con)
 
 
 def _effective(row: str, at: str) -> str:
@@ -56,8 +39,10 @@ def _cause(row: str, at: str) -> str:
 
 
 def _query(story: str) -> str:
+    resends = "(select batch_id, sent_at, cause as logged_cause, record_id, customer_id from resends)"
     steps = {
-        "logged": _logged(story),
+        "owned": owned(resends, story),
+        "logged": _logged(),
         "states": _states(story),
         "resent": _resent(),
         "others": _others(story),
@@ -71,12 +56,11 @@ def _query(story: str) -> str:
     return f"with {', '.join(f'{name} as ({query})' for name, query in steps.items())} {_counted()}"
 
 
-def _logged(story: str) -> str:
+def _logged() -> str:
     """Each resend, with the next one of its customer: what happens later belongs to that one."""
     return (
-        f"select l.*, (select min(x.sent_at) from {story} x where x.batch_id is not null "
-        "and x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until "
-        f"from {story} l where batch_id is not null"
+        "select l.*, (select min(x.sent_at) from owned x "
+        "where x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until from owned l"
     )
 
 
@@ -93,7 +77,7 @@ def _states(story: str) -> str:
         "nullif(settled_at, timestamp 'infinity') as associated_at), "
         "lead(snapshot_at, 1, timestamp 'infinity') over (partition by customer_id order by snapshot_at) "
         f"as valid_until from (select *, max({settled}) over ({group}) as settled_at from {story} "
-        f"where batch_id is null and not starts_with(customer_id, {lit(ALONE)}) qualify {newest})"
+        f"where not starts_with(customer_id, {lit(ALONE)}) qualify {newest})"
     )
 
 
@@ -122,7 +106,7 @@ def _others(story: str) -> str:
         "where s.status in ('association_failed', 'expired', 'invited') "
         f"and {_effective('s', 'b.sent_at')} in ('association_failed', 'expired') "
         f"and not exists (from logged x where {mine} and x.sent_at {near}) "
-        f"and not exists (from {story} x where x.batch_id is null and {mine} and {after})"
+        f"and not exists (from {story} x where {mine} and {after})"
     )
 
 

@@ -22,14 +22,7 @@ FILES = """
 select source_file, snapshot_at, rows_read, records, rejects, added_at, sha256 from files
 order by snapshot_at, source_file, sha256"""
 HISTORY = f"select {', '.join(RECORD)} from records"
-RECORDS = f"""
-select {", ".join(f"r.{name}" for name in RECORD)} from records r
-semi join (
-    select unnest(arg_max(
-        {{'file_id': file_id, 'source_row': source_row}},
-        {{'at': r.snapshot_at, 'file': r.source_file, 'row': source_row, 'sha256': sha256}}
-    )) from records r join files f using (file_id) group by record_id
-) using (file_id, source_row)"""
+ROWS = f"select file_id, {', '.join(RECORD)} from records"
 REJECTS = 'select source_file, source_row, "column", reason, content from rejects order by all'
 RESENDS = """
 select batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause, failure_code,
@@ -42,9 +35,11 @@ from (select batch_id, min(batch) as batch, min(written_at) as written_at, min(f
 left join (select batch_id, min(sent_at) as sent_at, min(sent_by) as sent_by, count(*) as sent
     from resends group by batch_id) s using (batch_id)
 order by b.written_at, b.batch, b.batch_id"""
-SENT = "select record_id, sent_at from resends"
-MARKS = "select * from marks order by mark_id"
-DONE = "select distinct record_id, done_at from marks where undone_at is null"
+SENT = "select record_id, sent_at, customer_id from resends"
+MARKS = """
+select mark_id, record_id, done_at, marked_at, marked_by, note, undone_at, undone_by, customer_id, failure_code
+from marks order by mark_id"""
+DONE = "select distinct record_id, done_at, customer_id, failure_code from marks where undone_at is null"
 EXPORTS = f"select {exports.COLUMNS} from exports order by export_id"
 COUNTS = """
 select (select count(*) from files), (select coalesce(sum(rows_read), 0)::bigint from files),

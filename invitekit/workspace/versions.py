@@ -63,6 +63,14 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 email varchar)""",
         ),
     ),
+    (
+        4,
+        (
+            "alter table marks add column customer_id varchar",
+            "alter table marks add column failure_code varchar",
+            "alter table resends add column logged_at timestamp",
+        ),
+    ),
 )
 SCHEMA_VERSION = VERSIONS[-1][0]
 
