@@ -316,6 +316,32 @@ def test_two_customers_with_one_address_get_one_invitation() -> None:
     ]
 
 
+def test_an_address_that_another_customer_settled_or_was_invited_by_is_left_alone(engine: Engine) -> None:
+    def of(number: int, account: str | None, status: str, at: float) -> Any:
+        return record(account, status, days(at), email=f"{'X' if account == 'new' else 'x'}{number}@example.com")
+
+    pairs = [
+        [of(0, "a", "associated", 90), of(0, "new", "expired", 30)],
+        [of(1, "b", "expired", 7) | {"invited_at": days(7) + SECOND}, of(1, "c", "expired", 30)],
+        [of(2, "d", "expired", 7), of(2, "e", "expired", 30)],
+        [of(3, "f", "expired", 60), of(3, "g", "expired", 50), of(3, None, "expired", 30)],
+        [
+            record("h", "associated", days(9), email="*@example.com"),
+            record("i", "expired", days(9), email="*@example.com"),
+        ],
+    ]
+    made = plan_resends(engine(ik.annotate(frame(*(row for pair in pairs for row in pair)), as_of=TODAY)), as_of=TODAY)
+    found = engine.to_polars(made).sort("source_row")["reason_code"].to_list()
+    assert found == ["associated", "same_email", "cooling_down", "same_email", "same_email", "expired",
+                     "expired", "same_email", "same_email", "associated", "expired"]  # fmt: skip
+
+
+def test_an_address_is_not_invited_twice_in_the_pause_under_two_customers() -> None:
+    both = [record(a, "expired", days(30), email="x@example.com", record_id=a) for a in ("a", "b")]
+    made = plan(*both, sent=sent(("a", days(1))))
+    assert made["reason_code"].to_list() == ["cooling_down", "same_email"]
+
+
 def test_a_row_that_stands_twice_is_nobodys_candidate() -> None:
     annotated = ik.annotate(frame(record(status="expired", invited=days(30))), as_of=TODAY)
     made = plan_resends(pl.concat([annotated, annotated]), as_of=TODAY)

@@ -83,7 +83,8 @@ def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | N
     """Add each record's reason, with the limits of the rules, and when a resend is allowed."""
     newest = frame.select(nw.col("snapshot_at").max().alias("_ik_last_snapshot")).lazy().collect("pyarrow")
     last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
-    frame = frame.join(history.histories(frame, sent, done), on="customer_id", how="left")
+    told = history.histories(frame, sent, done)
+    frame = history.with_addresses(frame, told).join(told, on="customer_id", how="left")
     frame = frame.with_columns(
         _ik_alone=history.alone(),
         _ik_ends_at=reasons.ends_at(rules),

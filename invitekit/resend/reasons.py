@@ -110,11 +110,23 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
     rows = [
         (~candidate, code),
         (nw.col("_ik_alone"), nw.lit("unidentified")),
+        (_address_taken(rules, as_of), nw.lit("same_email")),
         (nw.col("attempts") >= rules.max_attempts, nw.lit("most_attempts")),
         (undated, nw.lit("no_date")),
         (nw.col("retry_at") > as_of, nw.lit("cooling_down")),
     ]
     return first_of(rows, code)
+
+
+def _address_taken(rules: ResendRules, as_of: Any) -> Any:
+    """Whether another customer's history speaks for the address: associated, or invited more lately and in the pause.
+
+    A record that no account claims is nobody's, where several customers have its address.
+    """
+    lately = _after("_ik_address_at", rules.cool_down_days) > as_of
+    newer = nw.col("_ik_last_at").is_null() | (nw.col("_ik_address_at") > nw.col("_ik_last_at"))
+    nobody = nw.col("customer_id").str.starts_with("email:")
+    return nw.col("_ik_shared") & ((nw.col("_ik_address_settled") > 0) | (lately & newer) | nobody)
 
 
 def _after(name: str, days: int) -> Any:
