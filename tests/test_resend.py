@@ -252,6 +252,72 @@ def test_a_logged_resend_that_a_snapshot_shows_counts_once() -> None:
     assert made.filter(pl.col("decision") != "superseded")["attempts"].to_list() == [2]
 
 
+@pytest.mark.parametrize(
+    ("on", "decision"),
+    [
+        (dt.datetime(2026, 2, 28), "resend_now"),  # the day of the invitation at 09:00: a day has no hour
+        (dt.datetime(2026, 2, 27), "wait_for_customer"),
+        (dt.datetime(2026, 2, 27, 16), "resend_now"),  # the same day, of a calendar at +8
+    ],
+)
+def test_a_mark_of_the_invitations_own_day_counts(on: dt.datetime, decision: str) -> None:
+    assert plan(WAITING, done=done(("k1", on)))["decision"].to_list() == [decision]
+
+
+def test_a_mark_that_is_not_yet_hides_none_that_is() -> None:
+    both = done(("k1", days(3)), ("k1", TODAY + SECOND))
+    assert plan(WAITING, done=both)["decision"].to_list() == ["resend_now"]
+
+
+def test_a_mark_counts_for_its_own_failure_only(engine: Engine) -> None:
+    failures = {"a": "overdue_payment", "b": "member_support_plan", "c": "support_plan"}
+    rows = [record(name, invited=days(30), failure=code, record_id=name) for name, code in failures.items()]
+    codes = {"a": "overdue_payment", "b": "overdue_payment", "c": None}
+    marks = done(*((name, days(9)) for name in codes)).with_columns(
+        customer_id="account:" + pl.col("record_id"), failure_code=pl.Series(list(codes.values()), dtype=pl.String)
+    )
+    made = plan_resends(engine(ik.annotate(frame(*rows), as_of=TODAY)), as_of=TODAY, done=engine(marks))
+    found = dict(engine.to_polars(made).select("record_id", "decision").rows())
+    assert found == {"a": "resend_now", "b": "wait_for_customer", "c": "resend_now"}
+
+
+def test_an_event_is_its_customers_whatever_a_later_file_calls_its_record(engine: Engine) -> None:
+    old = [record(a, "expired", days(40), record_id=i, snapshot_at=days(7)) for a, i in (("acme", "1"), ("beta", "2"))]
+    new = [row | {"record_id": i, "snapshot_at": TODAY} for row, i in zip(old, "21", strict=True)]
+    lost = record("gamma", "expired", days(40), record_id="k9")
+    told = sent(("1", days(1)), ("k9", days(1)), ("1", days(2)), ("k0", days(1))).with_columns(
+        customer_id=pl.Series(["account:acme", "email:gone@example.com", "email:gone@example.com", "account:none"])
+    )
+    made = plan_resends(engine(ik.annotate(frame(*old, *new, lost), as_of=TODAY)), as_of=TODAY, sent=engine(told))
+    found = engine.to_polars(made).filter(pl.col("decision") != "superseded").sort("account_name")
+    # Record 1 is of two customers by now: it cannot say whose the third event is.
+    assert found["attempts"].to_list() == [2, 1, 2]
+    assert found["decision"].to_list() == ["wait_for_cooldown", "resend_now", "wait_for_cooldown"]
+
+
+def test_a_resend_counts_once_however_many_snapshots_hold_its_record() -> None:
+    rows = [record(status="expired", invited=days(30), record_id="k1", snapshot_at=days(d)) for d in (7, 0)]
+    assert plan(*rows, sent=sent(("k1", days(9))))["attempts"].to_list() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("logged", "invited", "attempts"),
+    [
+        ((20, 12), (30, 12), 3),  # the newest file shows the second one only
+        ((17,), (30, 20), 2),  # written down three days later
+        ((16,), (30, 20), 3),  # later than that it is one of its own
+        ((21,), (30, 20), 2),  # the day before, by another clock
+        ((20, 19), (30, 20), 3),  # an invitation shows one of them
+    ],
+)
+def test_a_logged_resend_is_one_with_the_invitation_of_its_time(
+    logged: tuple[int, ...], invited: tuple[int, ...], attempts: int
+) -> None:
+    rows = [record(status="expired", invited=days(d), record_id="k1") for d in invited]
+    made = plan(*rows, sent=sent(*(("k1", days(d)) for d in logged)), rules=ResendRules(max_attempts=9))
+    assert set(made["attempts"]) == {attempts}
+
+
 def test_logged_events_mean_the_same_on_every_engine(engine: Engine) -> None:
     records = [WAITING, record("b", status="expired", invited=days(30), record_id="k2")]
     annotated = ik.annotate(frame(*records), as_of=TODAY)

@@ -7,6 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.customers import ALONE, key
+from invitekit.resend.events import with_sent
 
 _NEVER = "0"
 _WIDE = 10**12
@@ -26,19 +27,17 @@ def older() -> Any:
     return (nw.col("_ik_records") > 1) & (nw.col("_ik_newest") != place())
 
 
-def histories(frame: Any, sent: Any | None, done: Any | None) -> Any:
+def histories(frame: Any, sent: Any | None) -> Any:
     """Sum up each customer's records in one row.
 
     Args:
         frame: Annotated records with ``customer_id``.
-        sent: Resends that were logged: ``record_id, sent_at``.
-        done: What was recorded as settled: ``record_id, done_at``.
+        sent: Resends that were logged (see ``events.with_sent``).
 
     Returns:
         One row a customer: ``customer_id, _ik_records``, ``_ik_newest`` (the place of the record that speaks),
         ``_ik_settled`` (1 if any invitation led to an association), ``_ik_last_at`` (last
-        invitation, logged ones included), ``attempts`` (invitations at different times),
-        ``_ik_done_at``.
+        invitation, logged ones included), ``attempts`` (invitations at different times).
     """
     success = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
     narrow = frame.select("customer_id", "invited_at", _ik_place=place(), _ik_success=success)
@@ -52,37 +51,7 @@ def histories(frame: Any, sent: Any | None, done: Any | None) -> Any:
         _ik_last_at=nw.col("invited_at").max(),
         attempts=nw.col("invited_at").count().cast(nw.Int64),
     )
-    customers = _with_sent(customers, frame, sent)
-    return _with_done(customers, frame, done)
-
-
-def _with_sent(customers: Any, frame: Any, sent: Any | None) -> Any:
-    """Count logged resends that no snapshot shows yet: later than the last invitation by more than a day."""
-    if sent is None:
-        return customers
-    owned = _owned(frame, sent, "sent_at").join(customers.select("customer_id", "_ik_last_at"), on="customer_id")
-    later = owned.filter(
-        nw.col("_ik_last_at").is_null() | (nw.col("sent_at") > nw.col("_ik_last_at").dt.offset_by("1d"))
-    )
-    logged = later.group_by("customer_id").agg(_ik_sent_at=nw.col("sent_at").max(), _ik_sent=nw.col("sent_at").count())
-    joined = customers.join(logged, on="customer_id", how="left")
-    return joined.with_columns(
-        _ik_last_at=nw.coalesce("_ik_sent_at", "_ik_last_at"),
-        attempts=nw.col("attempts") + nw.col("_ik_sent").fill_null(0).cast(nw.Int64),
-    ).drop("_ik_sent_at", "_ik_sent")
-
-
-def _with_done(customers: Any, frame: Any, done: Any | None) -> Any:
-    if done is None:
-        return customers.with_columns(_ik_done_at=nw.lit(None, nw.Datetime("us")))
-    newest = _owned(frame, done, "done_at").group_by("customer_id").agg(_ik_done_at=nw.col("done_at").max())
-    return customers.join(newest, on="customer_id", how="left")
-
-
-def _owned(frame: Any, events: Any, at: str) -> Any:
-    """Find whose events they are, by the records they were logged for; each time once a customer."""
-    owners = frame.select("record_id", "customer_id").join(events, on="record_id")
-    return owners.group_by("customer_id", at).agg().select("customer_id", at)
+    return with_sent(customers, frame, sent)
 
 
 def with_addresses(frame: Any, told: Any) -> Any:

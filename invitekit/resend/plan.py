@@ -11,7 +11,7 @@ from invitekit import customers, schema
 from invitekit.chances import Chances, count_resends
 from invitekit.errors import ArgumentError
 from invitekit.moments import as_utc
-from invitekit.resend import history, ranking, reasons, words
+from invitekit.resend import events, history, ranking, reasons, words
 from invitekit.resend.rules import ResendRules
 from invitekit.vocabularies import RESENDS
 
@@ -43,9 +43,11 @@ def plan_resends(
         records: What ``annotate`` gives, of any engine.
         rules: Pause, attempts, batch size and lives; else ``ResendRules()``.
         as_of: The moment to plan for; a date means its midnight UTC. Now, when it is left out.
-        sent: Resends that were logged, on the same engine: ``record_id, sent_at`` (UTC).
+        sent: Resends that were logged, on the same engine: ``record_id, sent_at`` (UTC), and
+            ``customer_id`` where it is known: it says whose they are whatever the IDs of a later file.
         done: What a customer or customer service settled, on the same engine: ``record_id,
-            done_at`` (UTC). It counts if it is not older than the customer's last invitation.
+            done_at`` (UTC), and where they are known ``customer_id`` and ``failure_code``. It counts
+            for that failure, if it is not older than the day of the customer's last invitation.
         chances: What resends led to; else counted in these records.
         language: Of ``reason`` and ``next_step``: ``en`` or ``zh``.
 
@@ -68,10 +70,10 @@ def plan_resends(
     customers.require(base.collect_schema().names(), NEEDED)
     frame = base.drop(_OURS, strict=False)
     frame = nw.from_native(customers.identify(frame.to_native()))
-    events = [None if e is None else nw.from_native(cast("Any", e)) for e in (sent, done)]
+    noted = [None if e is None else nw.from_native(cast("Any", e)) for e in (sent, done)]
     if chances is None:
         chances = count_resends(frame.to_native())
-    frame = _reasoned(frame, rules, moment, *events)
+    frame = _reasoned(frame, rules, moment, *noted)
     ranked = ranking.ranked(frame.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE))), chances, rules, moment)
     planned = frame.join(ranked, on="customer_id", how="left")
     planned = _decided(planned, _words(base.head(1), rules, language))
@@ -83,8 +85,9 @@ def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | N
     """Add each record's reason, with the limits of the rules, and when a resend is allowed."""
     newest = frame.select(nw.col("snapshot_at").max().alias("_ik_last_snapshot")).lazy().collect("pyarrow")
     last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
-    told = history.histories(frame, sent, done)
+    told = history.histories(frame, sent)
     frame = history.with_addresses(frame, told).join(told, on="customer_id", how="left")
+    frame = events.with_done(frame, done, moment)
     frame = frame.with_columns(
         _ik_alone=history.alone(),
         _ik_ends_at=reasons.ends_at(rules),

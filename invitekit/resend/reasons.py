@@ -48,7 +48,7 @@ def _by_status(rules: ResendRules, as_of: Any) -> Any:
     unlimited = nw.lit(rules.link_life_days is None)
     ends = nw.col("_ik_ends_at")
     rows = [
-        (nw.col("status") == "association_failed", _by_failure(as_of)),
+        (nw.col("status") == "association_failed", _by_failure()),
         (nw.col("status") == "pending_review", nw.lit("pending_review")),
         (nw.col("status") == "not_pre_registered", nw.lit("not_pre_registered")),
         (nw.col("status") == "expired", nw.lit("expired")),
@@ -63,9 +63,9 @@ def _by_status(rules: ResendRules, as_of: Any) -> Any:
     return first_of(rows, nw.lit("pre_registered"))
 
 
-def _by_failure(as_of: Any) -> Any:
-    rule, done = nw.col("resend_rule"), nw.col("_ik_done_at")
-    marked = (done <= as_of) & (nw.col("_ik_last_at").is_null() | (done >= nw.col("_ik_last_at")))
+def _by_failure() -> Any:
+    rule, done = nw.col("resend_rule"), nw.col("_ik_done_by")
+    marked = ~done.is_null() & (nw.col("_ik_last_at").is_null() | (done >= nw.col("_ik_last_at")))
     can_be_settled = [name for name, code in _BY_RULE.items() if code in _SETTLED_BY_MARK]
     rows = [
         (rule.is_in(can_be_settled) & marked, nw.lit("marked_done")),
