@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import stat
 from collections.abc import Callable
@@ -90,7 +91,7 @@ def test_a_batch_goes_from_the_plan_to_the_log_to_its_outcome(run: Run, memory: 
     assert "Batches written and not logged as sent: 1." in run("plan", "-w", memory).stdout
 
     logged = run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20 10:00", "-w", memory)
-    assert logged.stdout == f"Logged batch {batch_id}: 2 customers were invited again.\n"
+    assert logged.stdout == f"Logged batch {batch_id}: 2 customers invited again.\n"
     assert decisions(run, memory, "2026-03-22") == {"wait_for_cooldown": 2, "wait_for_customer": 1}
     assert "not logged as sent" not in run("plan", "-w", memory).stdout
     assert "2 on 2026-03-20 by anna" in run("workspace", "show", "-w", memory).stdout
@@ -118,7 +119,7 @@ def test_what_a_customer_did_is_marked_and_taken_back(run: Run, memory: Path) ->
     words = ("--by", "anna", "--on", "2026-03-18", "--note", "paid", "-w", memory)
     assert asked(run, "workspace", "done", "cem@example.com", *words)["marks"] == [1]
     assert decisions(run, memory) == {"resend_now": 3}
-    assert "Taken back: 1." in run("workspace", "undo", "1", "--by", "bob", "-w", memory).stdout
+    assert "Taken back: 1." in run("workspace", "undo", "1", "1", "--by", "bob", "-w", memory).stdout
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
 
 
@@ -175,12 +176,55 @@ def test_nothing_is_remembered_of_batches_that_could_not_be_written(run: Run, me
         assert ws.batches().fetchall() == []
 
 
+def test_a_day_that_has_begun_in_the_east_is_logged_as_now(run: Run, memory: Path, tmp_path: Path) -> None:
+    """Nobody can have sent tomorrow, but in the east it is tomorrow already."""
+    batch_id = written(run, memory, tmp_path / "out")
+    today = dt.datetime.now(dt.timezone(dt.timedelta(hours=14))).date()
+    assert run("workspace", "log", batch_id, "--by", "anna", "--at", str(today), "-w", memory).returncode == 0
+
+
+def test_a_day_of_sending_means_its_end(run: Run, memory: Path, tmp_path: Path) -> None:
+    batch_id = written(run, memory, tmp_path / "out")
+    assert run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory).returncode == 0
+    assert "resend_now" not in decisions(run, memory, "2026-03-27 00:01")
+    assert decisions(run, memory, "2026-03-28")["resend_now"] == 2
+
+
+def test_a_mark_keeps_which_failure_was_settled(run: Run, memory: Path) -> None:
+    words = ("--by", "anna", "--on", "2026-03-18", "-w", memory)
+    assert run("workspace", "done", "cem", *words).returncode == 0
+    with Workspace(memory, read_only=True) as ws:
+        assert ws.done().fetchall()[0][2:] == ("account:cem", "overdue_payment")
+
+
+def test_customers_of_two_batches_are_logged_once(run: Run, memory: Path, tmp_path: Path) -> None:
+    one = written(run, memory, tmp_path / "out")
+    words = ("-w", memory, "--batch-dir", tmp_path / "two", "--as-of", "2026-03-20")
+    assert run("workspace", "log", one, "--by", "anna", "--at", "2026-03-20", "-w", memory).returncode == 0
+    with Workspace(memory) as ws:
+        later = ws.note_batches(ws.resends(), at=dt.date(2026, 3, 21))[1]
+    refused = run("workspace", "log", later, "--by", "anna", "-w", memory)
+    assert (refused.returncode, f"logged as sent to since it was written, in {one}" in refused.stderr) == (1, True)
+    assert run("workspace", "log", later, "--by", "anna", "--again", "-w", memory).returncode == 0
+    assert run("plan", *words).returncode == 0
+
+
+def test_batches_are_logged_all_or_none_and_discarded(run: Run, memory: Path, tmp_path: Path) -> None:
+    batch_id = written(run, memory, tmp_path / "out")
+    for wrong in ([batch_id, "b9"], [batch_id, batch_id]):
+        assert run("workspace", "log", *wrong, "--by", "anna", "-w", memory).returncode == 1
+    assert "not yet" in run("workspace", "show", "-w", memory).stdout
+    assert run("workspace", "discard", batch_id, "-w", memory).stdout == f"Discarded: {batch_id}.\n"
+    assert asked(run, "workspace", "show", "-w", memory)["batches"] == []
+    assert "not logged as sent" not in run("plan", "-w", memory).stdout
+
+
 REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "neither sources nor a workspace": (["plan"], 2, "Name sources or a --workspace."),
     "both": (["plan", "exports", "-w", "memory.duckdb"], 2, "not both"),
     "a workspace that is not there": (["plan", "-w", "other.duckdb"], 1, "'other.duckdb' does not exist"),
     "a log in one that is not there": (["workspace", "log", "b", "--by", "a", "-w", "o.duckdb"], 1, "does not exist"),
-    "an unknown batch": (["workspace", "log", "b9", "--by", "a", "-w", "memory.duckdb"], 1, "No batch 'b9'"),
+    "an unknown batch": (["workspace", "log", "b9", "--by", "a", "-w", "memory.duckdb"], 1, "No batch of that ID"),
     "nobody's log": (["workspace", "log", "b9", "-w", "memory.duckdb"], 2, "--by"),
     "several batches with some left out": (
         ["workspace", "log", "a", "b", "--by", "a", "--leave-out", "x", "-w", "memory.duckdb"], 2, "one batch at a",

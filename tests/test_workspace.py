@@ -34,7 +34,17 @@ from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceE
 from invitekit.load.sql import rows as fetch
 from invitekit.resend import plan_resends
 from invitekit.sample import write_sample
-from invitekit.workspace import CHANGES, SCHEMA_VERSION, Workspace, adding, claims, compare, creation, versions
+from invitekit.workspace import (
+    CHANGES,
+    SCHEMA_VERSION,
+    Workspace,
+    adding,
+    claims,
+    compare,
+    creation,
+    resends,
+    versions,
+)  # fmt: skip
 from invitekit.workspace import exports as export_history
 
 if TYPE_CHECKING:
@@ -330,6 +340,7 @@ WRITES = {
     "log_resend": lambda ws: ws.log_resend(pl.DataFrame(), by="anna"),
     "note_batches": lambda ws: ws.note_batches(batch(ws)),
     "log_batch": lambda ws: ws.log_batch("b1", by="anna"),
+    "discard_batches": lambda ws: ws.discard_batches(["b1"]),
     "mark_done": lambda ws: ws.mark_done("k1", on=MONDAY, by="anna"),
     "unmark": lambda ws: ws.unmark(1, by="anna"),
     "start_export": lambda ws: ws.start_export(level="shared"),
@@ -948,7 +959,7 @@ def test_one_batch_is_not_logged_twice(filled: Workspace) -> None:
     chosen = batch(filled)
     filled.log_resend(chosen, by="anna", batch_id="b1", at=MONDAY)
     with pytest.raises(
-        ArgumentError, match=r"Batch 'b1' was logged already: 3 customers at 2026-03-23.*another batch_id"
+        ArgumentError, match=r"Batch 'b1' was logged already: 3 customers at 2026-03-23 23:59:59.*another batch_id"
     ):
         filled.log_resend(chosen.head(1), by="anna", batch_id="b1")
     assert len(filled.resends()) == 3
@@ -1029,11 +1040,62 @@ def test_a_batch_that_was_written_is_logged_by_its_id(filled: Workspace) -> None
     assert (before["batch_id"], before["folder"], before["customers"], before["sent"]) == (batch_id, "out", 1, None)
     assert filled.log_batch(batch_id, by="anna", at=MONDAY, note="by hand") == 1
     after = filled.batches().pl().row(0, named=True)
-    assert (after["sent"], after["sent_by"], after["sent_at"]) == (1, "anna", dt.datetime(2026, 3, 23))
+    assert (after["sent"], after["sent_by"], after["sent_at"]) == (1, "anna", dt.datetime(2026, 3, 23, 23, 59, 59))
     sent = filled.resends().pl().row(0, named=True)
     assert (sent["account_name"], sent["cause"], sent["note"]) == ("acme", "link_used", "by hand")
-    with pytest.raises(ArgumentError, match="was logged already"):
-        filled.log_batch(batch_id, by="anna")
+    for again in (False, True):
+        with pytest.raises(ArgumentError, match="was logged already"):
+            filled.log_batch(batch_id, by="anna", again=again)
+
+
+def test_customers_of_two_batches_are_not_logged_twice_unless_it_is_said(filled: Workspace) -> None:
+    one, two = (filled.note_batches(batch(filled), at=day)[1] for day in (MONDAY, NEXT))
+    filled.log_batch(one, by="anna", at=MONDAY)  # before the other was written, but logged since
+    with pytest.raises(ArgumentError, match=rf"3 customers of batch '{two}' .* in {one}\..*--again \(again=True\)"):
+        filled.log_batch(two, by="anna", at=NEXT)
+    assert len(filled.resends()) == 3
+    assert filled.log_batch(two, by="anna", at=NEXT, again=True) == 3
+
+
+def test_a_resend_that_the_plan_could_know_of_stands_in_no_batchs_way(
+    filled: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(claims, "now", lambda: dt.datetime(2026, 3, 23, 9))
+        earlier.setattr(resends, "now", claims.now)
+        filled.log_resend(batch(filled), by="anna", at=MONDAY, batch_id="b1")
+    noted = filled.note_batches(batch(filled), at=NEXT)
+    assert filled.log_batch(noted[1], by="anna", at=NEXT) == 3
+
+
+def test_batches_are_logged_all_or_none(filled: Workspace) -> None:
+    noted = filled.note_batches(pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)]))
+    filled.log_batch(noted[2], by="anna", at=MONDAY)
+    for wrong in ([noted[1], noted[2]], [noted[1], "b9"], [noted[1], noted[1]], []):
+        with pytest.raises(ArgumentError):
+            filled.log_batches(wrong, by="anna")
+    assert filled.resends().pl()["account_name"].to_list() == ["beta"]
+    assert filled.log_batches([noted[1]], by="anna") == {noted[1]: 1}
+
+
+def test_a_batch_that_was_never_sent_is_discarded_and_one_that_was_is_not(filled: Workspace) -> None:
+    noted = filled.note_batches(pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)]))
+    filled.log_batch(noted[2], by="anna", at=MONDAY)
+    with pytest.raises(ArgumentError, match=r"1 of 2 batches were logged as sent.*nothing was discarded"):
+        filled.discard_batches([noted[1], noted[2]])
+    with pytest.raises(ArgumentError, match="No batch of that ID"):
+        filled.discard_batches([noted[1], "b9"])
+    assert len(filled.batches()) == 2
+    filled.discard_batches([noted[1]])
+    assert filled.batches().pl()["batch_id"].to_list() == [noted[2]]
+
+
+def test_a_name_that_means_two_rows_of_a_batch_leaves_nobody_out(filled: Workspace, tmp_path: Path) -> None:
+    filled.add(snapshot(tmp_path, NEXT, row("b@x.com"), row("b", email="b@x.com")))
+    noted = filled.note_batches(batch(filled, "b@x.com", "b", "beta"))
+    with pytest.raises(ArgumentError, match="number 1 leads to no single one"):
+        filled.log_batch(noted[1], by="anna", leave_out=["b@x.com"])
+    assert len(filled.resends()) == 0
 
 
 def test_the_same_batch_of_a_day_is_kept_once(filled: Workspace) -> None:
@@ -1051,6 +1113,13 @@ def test_batches_of_a_plan_are_kept_apart(filled: Workspace) -> None:
     assert len(set(noted.values())) == 2
     filled.log_batch(noted[2], by="anna", at=MONDAY)
     assert filled.resends().pl()["account_name"].to_list() == ["beta"]
+
+
+def test_a_text_to_leave_out_is_one_name_and_not_its_letters(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, *(row(f"a{i}", ID=str(i)) for i in (1, 2, 12))))
+    noted = workspace.note_batches(batch(workspace))
+    assert workspace.log_batch(noted[1], by="anna", leave_out="12") == 2
+    assert sorted(workspace.resends().pl()["record_id"]) == ["1", "2"]
 
 
 @pytest.mark.parametrize("name", ["ACME", "a@B.c ", "record"])
@@ -1074,16 +1143,19 @@ def test_a_name_to_leave_out_that_leads_to_nobody_stops_it_all(filled: Workspace
 
 def test_a_batch_of_which_nobody_is_left_is_not_logged(filled: Workspace) -> None:
     noted = filled.note_batches(batch(filled, "acme"))
-    with pytest.raises(ArgumentError, match="has no rows"):
+    with pytest.raises(ArgumentError, match="Everybody of the batch would be left out"):
         filled.log_batch(noted[1], by="anna", leave_out=["acme"])
+    assert len(filled.resends()) == 0
 
 
 def test_an_unknown_batch_is_answered_with_those_that_are(filled: Workspace) -> None:
-    with pytest.raises(ArgumentError, match=r"No batch 'b9' was written.*none yet"):
+    with pytest.raises(ArgumentError, match=r"No batch of that ID was written.*none yet"):
         filled.log_batch("b9", by="anna")
     noted = filled.note_batches(batch(filled))
-    with pytest.raises(ArgumentError, match=f"known: {noted[1]}"):
-        filled.log_batch("b9", by="anna")
+    for wrong in (SECRET, os.fsdecode(b"\xff")):
+        with pytest.raises(ArgumentError, match=f"known: {noted[1]}") as caught:
+            filled.log_batch(wrong, by="anna")
+        assert wrong not in str(caught.value)
 
 
 def test_a_batch_that_repeats_a_customer_is_not_kept(filled: Workspace) -> None:
@@ -1226,6 +1298,10 @@ def test_a_moment_in_the_future_is_none_but_a_day_that_has_begun_somewhere_is_no
     assert claims.moment(dt.date(2026, 3, 30), "on") == dt.datetime(2026, 3, 30)
     assert claims.moment(dt.date(2026, 3, 31), "on") == evening
     assert claims.moment(evening, "on") == evening
+    assert claims.moment(dt.date(2026, 3, 29), "at", end=True) == dt.datetime(2026, 3, 29, 23, 59, 59)
+    assert claims.moment(dt.date(2026, 3, 30), "at", end=True) == evening
+    assert claims.moment(dt.date(2026, 3, 31), "at", end=True) == evening
+    assert claims.moment(dt.datetime(2026, 3, 29), "at", end=True) == dt.datetime(2026, 3, 29)
     for later in (dt.date(2026, 4, 1), evening + dt.timedelta(seconds=1)):
         with pytest.raises(ArgumentError, match="in the future"):
             claims.moment(later, "on")
@@ -1339,8 +1415,10 @@ def test_a_resend_is_followed_by_its_account_although_its_record_is_in_no_file(
 def test_a_resend_is_not_followed_by_an_id_that_another_customer_has_now(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="1"), row("beta", ID="2")))
     workspace.log_resend(batch(workspace, "acme"), by="anna", at=SENT)
-    workspace.add(snapshot(tmp_path, NEXT, row("beta", "Associated", ID="1"), row("acme", ID="2")))
-    assert workspace.outcomes().pl().select("resent", "associated").rows() == [(1, 0)]
+    workspace.add(snapshot(tmp_path, NEXT, row("beta", ID="1"), row("acme", "Associated", ID="2")))
+    workspace.log_resend(batch(workspace, "beta"), by="anna", at=SENT, batch_id="b2")
+    found = workspace.outcomes().pl().sort("associated").select("resent", "associated", "open").rows()
+    assert found == [(1, 0, 1), (1, 1, 0)]
 
 
 def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_path: Path) -> None:

@@ -47,29 +47,48 @@ def log(
     batch_ids: Annotated[list[str], typer.Argument(help="Batches, by the ID that plan --batch-dir gave.")],
     by: o.By,
     workspace: o.Memory = o.MEMORY,
-    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="When they were sent (UTC); else now.")] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="When they were sent (UTC); a date is its end; else now.")
+    ] = None,
     leave_out: Annotated[
         list[str] | None,
         typer.Option("--leave-out", metavar="CUSTOMER", help="Who was not invited after all: account, email or ID."),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Log it although some of its customers were logged since it was written.")
+    ] = False,
     note: o.Note = None,
     as_json: o.Json = False,
 ) -> None:
-    """Note that batches were sent: pause and attempts of their customers count from then."""
+    """Note that batches were sent, all or none: pause and attempts of their customers count from then."""
     from invitekit.cli import say
 
     if leave_out and len(batch_ids) > 1:
         raise typer.BadParameter("Name one batch at a time with --leave-out.", param_hint="BATCH_IDS")
-    when = o.parse_time(at, "--at")
+    when = o.parse_day(at, "--at")
     with _there(workspace) as memory:
-        sent = {}
-        for batch_id in batch_ids:
-            sent[batch_id] = memory.log_batch(batch_id, by=by, at=when, note=note, leave_out=leave_out or ())
+        sent = memory.log_batches(batch_ids, by=by, at=when, note=note, leave_out=leave_out or (), again=again)
         if as_json:
             return say.json_line(remembered(memory) | {"logged": sent})
     for batch_id, customers in sent.items():
-        say.line(f"Logged batch {batch_id}: {customers:,} customers were invited again.")
+        say.line(f"Logged batch {batch_id}: {say.many(customers, 'customer')} invited again.")
     return None
+
+
+@app.command()
+def discard(
+    batch_ids: Annotated[list[str], typer.Argument(help="Batches that were never sent, by their ID.")],
+    workspace: o.Memory = o.MEMORY,
+    as_json: o.Json = False,
+) -> None:
+    """Forget batches that were written and never sent: nobody asks for them any more."""
+    from invitekit.cli import say
+
+    with _there(workspace) as memory:
+        memory.discard_batches(batch_ids)
+        if as_json:
+            return say.json_line(remembered(memory) | {"discarded": batch_ids})
+    return say.line(f"Discarded: {', '.join(batch_ids)}.")
 
 
 @app.command()
@@ -79,14 +98,20 @@ def done(
     on: Annotated[str, typer.Option("--on", metavar="DATE", help="When it was done (UTC).", show_default=False)],
     workspace: o.Memory = o.MEMORY,
     note: o.Note = None,
+    catalogue: o.Catalogues = None,
     as_json: o.Json = False,
 ) -> None:
-    """Note that a customer or customer service did what had to be done: they may be invited again."""
+    """Note that a customer or customer service did what had to be done: they may be invited again.
+
+    It settles the failure that the customer's newest record has; another one later is not settled by it.
+    """
+    from invitekit.catalogue import read_catalogue
     from invitekit.cli import say
 
+    known = read_catalogue(*(catalogue or []))
     day = o.parse_day(on, "--on")
     with _there(workspace) as memory:
-        marks = memory.mark_done(memory.find(customers), on=day, by=by, note=note)
+        marks = memory.mark_done(customers=customers, on=day, by=by, note=note, catalogue=known)
         if as_json:
             return say.json_line(remembered(memory) | {"marks": list(marks)})
     return say.line(f"Marked as done, by number: {', '.join(map(str, marks))}. To take one back: workspace undo.")
@@ -106,7 +131,7 @@ def undo(
         memory.unmark(marks, by=by)
         if as_json:
             return say.json_line(remembered(memory) | {"undone": marks})
-    return say.line(f"Taken back: {', '.join(map(str, marks))}.")
+    return say.line(f"Taken back: {', '.join(map(str, dict.fromkeys(marks)))}.")
 
 
 @app.command()

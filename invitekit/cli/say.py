@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -192,8 +193,8 @@ def decisions(found: Decisions, rules: ResendRules, language: Language) -> None:
         last = decision
     _OUT.print(table)
     line(str(rules))
-    batches = f"{found.batches:,} batch{'' if found.batches == 1 else 'es'}"
-    line(f"{found.candidates:,} of {found.customers:,} customers to invite again, in {batches}.")
+    batches = many(found.batches, "batch", "batches")
+    line(f"{found.candidates:,} of {many(found.customers, 'customer')} to invite again, in {batches}.")
     line(f"Pending review or pre-registered: {found.open_customers:,}; the portal allows {rules.portal_cap}.")
     if found.candidates:
         line(
@@ -219,8 +220,9 @@ def batches(written: Written | None, workspace: Path | None) -> None:
         table.add_row(name, f"{rows:,}")
     _OUT.print(table)
     line(f"In {written.paths[0].parent}; read {written.paths[0].name} first.")
+    file = shlex.quote(str(workspace))
     for number, batch_id in written.batch_ids.items():
-        line(f"When batch {number} is sent: invitekit workspace log {batch_id} --by YOUR_NAME -w {workspace}")
+        line(f"When batch {number} is sent: invitekit workspace log {batch_id} --by YOUR_NAME -w {file}")
 
 
 def exported(done: Exported) -> None:
@@ -251,6 +253,11 @@ def history(rows: Iterable[dict[str, Any]]) -> None:
 def show(table: Table) -> None:
     """Print a table."""
     _OUT.print(table)
+
+
+def many(number: int, noun: str, more: str = "") -> str:
+    """Say how many there are."""
+    return f"{number:,} {noun if number == 1 else more or noun + 's'}"
 
 
 def new_table(*headers: str) -> Table:

@@ -11,18 +11,18 @@ import duckdb
 
 from invitekit.annotate import Language
 from invitekit.catalogue import Catalogue
-from invitekit.workspace import adding, batches, exports, marks, outcomes, relations, resends
+from invitekit.workspace import adding, exports, marks, outcomes, relations
 from invitekit.workspace.adding import Added
 from invitekit.workspace.between import compare_snapshots, moments_of
 from invitekit.workspace.comparing import compare
 from invitekit.workspace.comparison import CHANGES, Comparison, Side
-from invitekit.workspace.holding import Holding
+from invitekit.workspace.sending import Sending
 from invitekit.workspace.versions import SCHEMA_VERSION
 
 __all__ = ["CHANGES", "SCHEMA_VERSION", "Added", "Comparison", "Side", "Workspace", "compare", "compare_snapshots"]
 
 
-class Workspace(Holding):
+class Workspace(Sending):
     r"""The toolkit's memory: one DuckDB file, readable by its owner only, made if it is missing.
 
     One process at a time writes it; several may read it together, each with ``read_only=True``.
@@ -106,79 +106,6 @@ class Workspace(Holding):
             con.sql(relations.HISTORY), before, after, moments=moments_of(con, relations.SNAPSHOTS),
             keep=lambda frame: relations.keep(frame, con), catalogue=catalogue, language=language,
         )  # fmt: skip
-
-    def log_resend(
-        self,
-        batch: Any,
-        *,
-        by: str,
-        at: dt.datetime | dt.date | None = None,
-        batch_id: str | None = None,
-        note: str | None = None,
-    ) -> str:
-        """Note that the customers of a batch were invited again: one row each, all or none.
-
-        Args:
-            batch: A frame of any engine, rows of a plan: ``record_id, customer_id, batch, decision``
-                (``resend_now`` or ``resend_as_reseller``), each customer once; of its other columns
-                ``effective_status, failure_code, invitation_method, account_name, email`` are kept.
-            by: Who did it.
-            at: When; now, if it is left out.
-            batch_id: Its name; else the day and a digest of its customers, so that the same ones
-                are not logged twice on a day by mistake.
-            note: What else to remember.
-
-        Returns:
-            The batch ID.
-
-        Raises:
-            ArgumentError: The batch was logged already, is empty, repeats a customer, or holds
-                rows that were not to be resent.
-        """
-        return resends.log(self._to_write(), batch, by=by, at=at, batch_id=batch_id, note=note)
-
-    def note_batches(
-        self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None
-    ) -> dict[int, str]:
-        """Keep the batches of a plan as they were written, so that each can be logged by its ID.
-
-        Args:
-            plan: What ``plan_resends`` gives, of any engine; those to invite again are kept.
-            folder: Where they were written to.
-            at: When; now, if it is left out.
-
-        Returns:
-            Each batch's ID by its number: the day, and a digest of its customers.
-
-        Raises:
-            ArgumentError: A customer stands in it twice, or the moment is in the future.
-        """
-        return batches.remember(self._to_write(), plan, folder=folder, at=at)
-
-    def log_batch(
-        self,
-        batch_id: str,
-        *,
-        by: str,
-        at: dt.datetime | dt.date | None = None,
-        note: str | None = None,
-        leave_out: Iterable[str] = (),
-    ) -> int:
-        """Note that a batch that was written has been sent, and give to how many customers.
-
-        Args:
-            batch_id: Its ID, as ``note_batches`` gave it.
-            by: Who did it.
-            at: When; now, if it is left out.
-            note: What else to remember.
-            leave_out: Customers who were not invited again after all: account names, email
-                addresses or record IDs.
-
-        Raises:
-            ArgumentError: There is no such batch, it was logged already, or a customer to leave out
-                is not in it; then nothing is logged.
-        """
-        return batches.log(self._to_write(), batch_id, by=by, at=at, note=note, leave_out=leave_out)
 
     def mark_done(
         self,

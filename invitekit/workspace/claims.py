@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from invitekit.errors import ArgumentError
 from invitekit.moments import as_utc
 
+_DAY = dt.timedelta(days=1, seconds=-1)
 _AHEAD = dt.timedelta(hours=14)
 """How far the clocks that are furthest ahead are before UTC: today may be a day that UTC has not reached."""
 
@@ -44,10 +45,15 @@ def now() -> dt.datetime:
     return as_utc(None).replace(microsecond=0)
 
 
-def moment(at: dt.datetime | dt.date | None, name: str) -> dt.datetime:
+def moment(at: dt.datetime | dt.date | None, name: str, *, end: bool = False) -> dt.datetime:
     """Give a moment of the past in UTC, to the second; None is now, a date its midnight UTC.
 
     A date that has begun somewhere, but not yet in UTC, is now.
+
+    Args:
+        at: The moment.
+        name: What the message calls it.
+        end: A date means its last second instead, or now, if that is still to come.
 
     Raises:
         ArgumentError: It is no moment, or in the future.
@@ -58,4 +64,6 @@ def moment(at: dt.datetime | dt.date | None, name: str) -> dt.datetime:
     latest = present if isinstance(at, dt.datetime) else present + _AHEAD
     if given > latest:
         raise ArgumentError(f"{name} is in the future.", hint="give the moment when it was done (UTC).")
+    if end and not isinstance(at, dt.datetime | None):
+        given += _DAY
     return min(given, present)

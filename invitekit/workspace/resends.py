@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -11,7 +14,7 @@ import narwhals.stable.v2 as nw
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.load.sql import rows, run
 from invitekit.vocabularies import RESENDS
-from invitekit.workspace.claims import moment, who
+from invitekit.workspace.claims import moment, now, text, who
 from invitekit.workspace.transactions import transaction
 
 NEEDED = ("record_id", "customer_id", "batch", "decision")
@@ -21,6 +24,15 @@ DIGEST = 8
 """Letters of a digest that stand in an ID."""
 OF_CUSTOMERS = "md5(string_agg(customer_id, chr(10) order by customer_id))"
 """The SQL of a digest of a batch's customers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who says that a batch was sent, and when it was."""
+
+    by: str
+    sent_at: dt.datetime
+    note: str | None
 
 
 def log(
@@ -33,17 +45,40 @@ def log(
     note: str | None,
 ) -> str:
     """Write a batch into the log, whole or not at all, and give its ID."""
-    name, sent_at, table = who(by), moment(at, "at"), as_table(batch)
+    claim = claimed(by, at, note)
+    table = as_table(batch)
+    with registered(con, table), transaction(con):
+        digest = check(con)
+        chosen = f"{claim.sent_at:%Y-%m-%d}-{digest[:DIGEST]}" if batch_id is None else str(text(batch_id, "batch_id"))
+        insert(con, table.column_names, chosen, claim, given=batch_id is not None)
+    return chosen
+
+
+def claimed(by: str, at: dt.datetime | dt.date | None, note: str | None) -> Claim:
+    """Give who sent and when; a day means its end, so that no pause ends before its time."""
+    return Claim(who(by), moment(at, "at", end=True), text(note, "note"))
+
+
+@contextlib.contextmanager
+def registered(con: duckdb.DuckDBPyConnection, table: Any) -> Iterator[None]:
+    """Let a batch be asked about as ``ik_batch`` for a while."""
     con.register("ik_batch", table)
     try:
-        digest = check(con)
-        chosen = batch_id if batch_id is not None else f"{sent_at:%Y-%m-%d}-{digest[:DIGEST]}"
-        with transaction(con):
-            _refuse_logged(con, chosen, given=batch_id is not None)
-            run(con, _insert(table.column_names), [chosen, sent_at, name, note])
+        yield
     finally:
         con.unregister("ik_batch")
-    return chosen
+
+
+def insert(
+    con: duckdb.DuckDBPyConnection, names: list[str], batch_id: str, claim: Claim, *, given: bool = True
+) -> None:
+    """Write ``ik_batch`` into the log; the caller holds the transaction.
+
+    Raises:
+        ArgumentError: A batch of that ID was logged already.
+    """
+    _refuse_logged(con, batch_id, given=given)
+    run(con, _insert(names), [batch_id, claim.sent_at, claim.by, claim.note, now()])
 
 
 def as_table(batch: Any) -> Any:
@@ -105,7 +140,8 @@ def _insert(names: list[str]) -> str:
     if "effective_status" in names:
         failed = f"effective_status = 'association_failed' and {cause} is not null"
         cause = f"case when {failed} then {cause} else effective_status end"
+    columns = ", ".join([*NEEDED, "cause", *kept])
     return (
-        f"insert into resends (batch_id, sent_at, sent_by, note, {', '.join(NEEDED)}, cause, {', '.join(kept)}) "
-        f"select ?, ?, ?, ?, {', '.join(NEEDED)}, {cause}, {', '.join(kept.values())} from ik_batch"
+        f"insert into resends (batch_id, sent_at, sent_by, note, logged_at, {columns}) "
+        f"select ?, ?, ?, ?, ?, {', '.join(NEEDED)}, {cause}, {', '.join(kept.values())} from ik_batch"
     )
