@@ -157,6 +157,28 @@ TABLE = {
     "the newest record speaks, wherever it stands": case(
         "wait_for_expiry", "invitation_open", record(status="expired", invited=days(40)), record(invited=days(1)),
         retry=TODAY + dt.timedelta(days=6), attempts=2),
+    "the newest snapshot speaks, though it gives no time": case(
+        "wait_for_expiry", "pending_review", record(status="expired", invited=days(20), snapshot_at=days(7)),
+        record(status="pending_review")),
+    "blocked in the newest snapshot, without a time": case(
+        "blocked", "blocked", record(status="expired", invited=days(20), snapshot_at=days(7)),
+        record(failure="customer_is_partner")),
+    "failed in the newest snapshot, without a time": case(
+        "review", "no_date", record(status="expired", invited=days(20), snapshot_at=days(7)),
+        record(failure="link_used"), retry=days(13)),
+    "a record with a time speaks before one without, of one snapshot": case(
+        "resend_now", "expired", record(status="association_failed"), record(status="expired", invited=days(20)),
+        retry=days(13)),
+    "the newest snapshot speaks, though it gives the day only": case(
+        "blocked", "blocked", record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31), snapshot_at=days(7)),
+        record(invited=dt.datetime(2026, 3, 1), failure="customer_is_partner")),
+    "the newest snapshot speaks, though it gives the day only, of a calendar at +8": case(
+        "blocked", "blocked", record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31), snapshot_at=days(7)),
+        record(invited=dt.datetime(2026, 2, 28, 16), failure="customer_is_partner")),
+    "the day before is another invitation": case(
+        "resend_now", "expired", record(invited=dt.datetime(2026, 2, 28, 9), failure="customer_is_partner"),
+        record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31), snapshot_at=days(7)),
+        retry=dt.datetime(2026, 3, 8, 9, 31), attempts=2),
     "the newest snapshot of an invitation speaks": case(
         "resend_now", "failed", record(status="invited", invited=days(10), snapshot_at=days(7)),
         record(invited=days(10), failure="link_used"), retry=days(3)),
@@ -412,6 +434,23 @@ def test_a_row_that_stands_twice_is_nobodys_candidate() -> None:
     annotated = ik.annotate(frame(record(status="expired", invited=days(30))), as_of=TODAY)
     made = plan_resends(pl.concat([annotated, annotated]), as_of=TODAY)
     assert made["reason_code"].to_list() == ["twice_in_file"] * 2
+
+
+def test_records_of_one_invitation_and_snapshot_that_contradict_each_other_are_left_to_a_person(
+    engine: Engine,
+) -> None:
+    expired, failed = (record(**more, invited=days(30), record_id="k") for more in
+                       ({"status": "expired"}, {"failure": "customer_is_partner"}))  # fmt: skip
+    corrected = frame(expired, failed).with_columns(source_row=pl.lit(2, pl.Int64))
+    by_name = frame(*(r | {"account_name": "b"} for r in (failed, expired))).with_columns(
+        source_row=pl.lit(9, pl.Int64)
+    )
+    by_name = by_name.with_columns(source_file=pl.Series(["a.csv", "b.csv"]))
+    older = frame(failed | {"account_name": "c", "snapshot_at": days(7)}, expired | {"account_name": "c"})
+    made = plan_resends(engine(ik.annotate(pl.concat([corrected, by_name, older]), as_of=TODAY)), as_of=TODAY)
+    found = engine.to_polars(made).select("account_name", "reason_code").sort(pl.all()).rows()
+    assert found == [("acme", "contradicted"), ("acme", "contradicted"), ("b", "contradicted"), ("b", "superseded"),
+                     ("c", "expired"), ("c", "superseded")]  # fmt: skip
 
 
 def test_what_cannot_be_told_apart_is_left_to_a_person_and_older_snapshots_do_not_count() -> None:

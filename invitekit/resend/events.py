@@ -38,7 +38,7 @@ def with_sent(customers: Any, frame: Any, sent: Any | None) -> Any:
 
 def _shown(frame: Any, sent: Any) -> Any:
     """Count each customer's invitations that stand for a logged resend; each stands for one."""
-    invited = frame.select("customer_id", "invited_at").filter(~nw.col("invited_at").is_null())
+    invited = frame.select("customer_id", invited_at="_ik_at").filter(~nw.col("invited_at").is_null())
     pairs = invited.join(sent, on="customer_id").filter(
         (nw.col("invited_at") >= nw.col("sent_at").dt.offset_by(_LATE))
         & (nw.col("invited_at") <= nw.col("sent_at").dt.offset_by(_EARLY))

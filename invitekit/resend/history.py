@@ -6,20 +6,73 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from invitekit.chances import cause
 from invitekit.customers import ALONE, key
-from invitekit.resend.events import with_sent
+from invitekit.resend.events import is_day, with_sent
 
 _NEVER = "0"
 _WIDE = 10**12
 """Added to row numbers, so that they sort as texts."""
 
+_SPLIT = "|!"
+"""Ends the place of a record that another one of its invitation and snapshot contradicts."""
+
+
+def with_times(frame: Any) -> Any:
+    """Add when each record's invitation was, as far as the records of its customer say.
+
+    Returns:
+        The same rows with ``_ik_at`` (``invited_at``; where that is a day only, the time that
+        another record of the customer gives for it) and ``_ik_known_at`` (where it is null, the
+        customer's last invitation by other records).
+    """
+    at, day = nw.col("invited_at"), is_day("invited_at")
+    asked = {"none": at.is_null().any(), "day": day.any(), "time": (~day).any()}
+    found = frame.select(**{f"_ik_{name}": each for name, each in asked.items()}).lazy().collect("pyarrow")
+    none, days, times = (found[f"_ik_{name}"].to_list()[0] for name in asked)
+    frame = frame.with_columns(_ik_at=at, _ik_known_at=nw.lit(None, nw.Datetime("us")))
+    if days and times and _any(exact := _exact(frame)):
+        frame = frame.join(exact, on=["customer_id", "invited_at"], how="left")
+        frame = frame.with_columns(_ik_at=nw.coalesce("_ik_exact", "_ik_at")).drop("_ik_exact")
+    if none and _any(known := _known(frame)):
+        frame = frame.drop("_ik_known_at").join(known, on="customer_id", how="left")
+        frame = frame.with_columns(_ik_known_at=nw.when(nw.col("_ik_at").is_null()).then(nw.col("_ik_known_at")))
+    return frame
+
+
+def _exact(frame: Any) -> Any:
+    """Find for each day without an hour the invitation of that day that has one."""
+    times = frame.filter(~is_day("invited_at")).select("customer_id", _ik_exact="invited_at")
+    days = frame.filter(is_day("invited_at")).select("customer_id", "invited_at")
+    begin, end = nw.col("invited_at"), nw.col("invited_at").dt.offset_by("1d")
+    pairs = days.join(times, on="customer_id").filter((nw.col("_ik_exact") >= begin) & (nw.col("_ik_exact") < end))
+    return pairs.group_by("customer_id", "invited_at").agg(nw.col("_ik_exact").max())
+
+
+def _known(frame: Any) -> Any:
+    """Find the last invitation of customers that have records without a time."""
+    undated = frame.filter(nw.col("_ik_at").is_null()).select("customer_id")
+    dated = frame.select("customer_id", "_ik_at").filter(~nw.col("_ik_at").is_null())
+    return (
+        dated.join(undated, on="customer_id", how="semi")
+        .group_by("customer_id")
+        .agg(_ik_known_at=nw.col("_ik_at").max())
+    )
+
+
+def _any(frame: Any) -> bool:
+    """Ask whether there is a row: where there is none, a join of all records is spared."""
+    return len(frame.head(1).lazy().collect("pyarrow")) > 0
+
 
 def place() -> Any:
     """The expression of a text that sorts a customer's records: by invitation, snapshot, and where they stand."""
     # Each engine writes a time in its own way, and each way sorts; a format costs twice as much.
-    times = [nw.col(name).cast(nw.String).fill_null(_NEVER) for name in ("invited_at", "snapshot_at")]
+    invited = nw.coalesce("_ik_at", "_ik_known_at")
+    times = [time.cast(nw.String).fill_null(_NEVER) for time in (invited, nw.col("snapshot_at"))]
+    dated = nw.when(nw.col("_ik_at").is_null()).then(nw.lit("0")).otherwise(nw.lit("1"))
     row = (nw.col("source_row").cast(nw.Int64) + _WIDE).cast(nw.String).fill_null("")
-    return nw.concat_str([*times, nw.col("source_file").fill_null(""), row], separator="|")
+    return nw.concat_str([*times, dated, nw.col("source_file").fill_null(""), row], separator="|")
 
 
 def older() -> Any:
@@ -37,20 +90,32 @@ def histories(frame: Any, sent: Any | None) -> Any:
     Returns:
         One row a customer: ``customer_id, _ik_records``, ``_ik_newest`` (the place of the record that speaks),
         ``_ik_settled`` (1 if any invitation led to an association), ``_ik_last_at`` (last
-        invitation, logged ones included), ``attempts`` (invitations at different times).
+        invitation, logged ones included), ``attempts`` (invitations at different times), ``_ik_split``
+        (whether records of the newest invitation and snapshot contradict each other).
     """
     success = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
-    narrow = frame.select("customer_id", "invited_at", _ik_place=place(), _ik_success=success)
-    invitations = narrow.group_by("customer_id", "invited_at").agg(
-        _ik_newest=nw.col("_ik_place").max(), _ik_settled=nw.col("_ik_success").max(), _ik_records=nw.len()
+    narrow = frame.select(
+        "customer_id", "_ik_at", "snapshot_at", _ik_place=place(), _ik_success=success, _ik_state=cause()
+    )
+    seen = narrow.group_by("customer_id", "_ik_at", "snapshot_at").agg(
+        _ik_newest=nw.col("_ik_place").max(), _ik_settled=nw.col("_ik_success").max(), _ik_records=nw.len(),
+        _ik_low=nw.col("_ik_state").min(), _ik_high=nw.col("_ik_state").max(),
+    )  # fmt: skip
+    split = nw.when(nw.col("_ik_low") != nw.col("_ik_high")).then(nw.lit(_SPLIT)).otherwise(nw.lit(""))
+    seen = seen.with_columns(_ik_newest=nw.concat_str([nw.col("_ik_newest"), split]))
+    invitations = seen.group_by("customer_id", "_ik_at").agg(
+        nw.col("_ik_newest", "_ik_settled").max(), nw.col("_ik_records").sum()
     )
     customers = invitations.group_by("customer_id").agg(
         _ik_records=nw.col("_ik_records").sum(),
         _ik_newest=nw.col("_ik_newest").max(),
         _ik_settled=nw.col("_ik_settled").max(),
-        _ik_last_at=nw.col("invited_at").max(),
-        attempts=nw.col("invited_at").count().cast(nw.Int64),
+        _ik_last_at=nw.col("_ik_at").max(),
+        attempts=nw.col("_ik_at").count().cast(nw.Int64),
     )
+    split = nw.col("_ik_newest").str.ends_with(_SPLIT)
+    plain = nw.when(split).then(nw.col("_ik_newest").str.replace_all(_SPLIT, "", literal=True)).otherwise("_ik_newest")
+    customers = customers.with_columns(_ik_split=split, _ik_newest=plain)
     return with_sent(customers, frame, sent)
 
 
@@ -70,7 +135,7 @@ def with_addresses(frame: Any, told: Any) -> Any:
     ends = held.group_by("_ik_address").agg(_ik_low=nw.col("customer_id").min(), _ik_high=nw.col("customer_id").max())
     shared = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).filter(~key("_ik_address").is_null())
     # Asked first: in most exports there is none, and what follows takes as long as half of the plan.
-    if not len(shared.head(1).lazy().collect("pyarrow")):
+    if not _any(shared):
         return frame.with_columns(
             _ik_shared=nw.lit(value=False),
             _ik_address_settled=nw.lit(0),

@@ -85,6 +85,7 @@ def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | N
     """Add each record's reason, with the limits of the rules, and when a resend is allowed."""
     newest = frame.select(nw.col("snapshot_at").max().alias("_ik_last_snapshot")).lazy().collect("pyarrow")
     last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
+    frame = history.with_times(frame)
     told = history.histories(frame, sent)
     frame = history.with_addresses(frame, told).join(told, on="customer_id", how="left")
     frame = events.with_done(frame, done, moment)

@@ -38,6 +38,7 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
         (nw.col("_ik_outdated"), nw.lit("older_snapshot")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),
         (nw.col("_ik_settled") == 1, nw.lit("associated_before")),
+        (nw.col("_ik_split"), nw.lit("contradicted")),
     ]
     return first_of(rows, _by_status(rules, as_of))
 
@@ -77,10 +78,10 @@ def _by_failure() -> Any:
 
 def ends_at(rules: ResendRules) -> Any:
     """The expression of when an invitation runs out: an email by its date, else by its life; others by the rules."""
-    email = nw.coalesce(nw.col("expires_at"), _after("invited_at", rules.email_life_days))
+    email = nw.coalesce(nw.col("expires_at"), _after("_ik_at", rules.email_life_days))
     if rules.link_life_days is None:
         return nw.when(nw.col("invitation_method") == "email").then(email)
-    other = _after("invited_at", rules.link_life_days)
+    other = _after("_ik_at", rules.link_life_days)
     return nw.when(nw.col("invitation_method") == "email").then(email).otherwise(other)
 
 
@@ -107,6 +108,8 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
     code, as_of = nw.col("reason_code"), literal(moment)
     candidate = code.is_in(list(CANDIDATE))
     undated = nw.col("_ik_last_at").is_null() & (code != "not_invited_yet") & nw.lit(rules.cool_down_days > 0)
+    # The newest snapshot may tell of an invitation later than the last one with a time.
+    undated = undated | ~nw.col("_ik_known_at").is_null()
     rows = [
         (~candidate, code),
         (nw.col("_ik_alone"), nw.lit("unidentified")),
