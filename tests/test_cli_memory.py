@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from invitekit.errors import OutputError
 from invitekit.workspace import Workspace
 
 pytestmark = pytest.mark.slow  # each makes a database and runs several commands
@@ -168,6 +170,35 @@ def test_planning_and_asking_change_nothing(run: Run, memory: Path) -> None:
     assert memory.read_bytes() == before
 
 
+def test_batches_that_a_full_disk_breaks_off_are_forgotten_and_earlier_ones_are_not(
+    run: Run, memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: Any, **_how: Any) -> None:
+        raise OutputError("No space left.", hint="nothing was left behind.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("invitekit.batch.write_batches", full)
+        assert run("plan", "-w", memory, "--batch-dir", tmp_path / "out").returncode == 1
+        assert asked(run, "workspace", "show", "-w", memory)["batches"] == []
+    kept = asked(run, "plan", "-w", memory, "--batch-dir", tmp_path / "out")["batch_ids"]
+    monkeypatch.setattr("invitekit.batch.write_batches", full)
+    assert run("plan", "-w", memory, "--batch-dir", tmp_path / "again").returncode == 1
+    found = asked(run, "workspace", "show", "-w", memory)["batches"]
+    assert [row["batch_id"] for row in found] == list(kept.values())
+
+
+def test_a_misspelt_workspace_makes_no_new_one(run: Run, tmp_path: Path) -> None:
+    done = run("plan", "-w", tmp_path / "typo.duckdb", "--batch-dir", tmp_path / "out")
+    assert (done.returncode, "'typo.duckdb' does not exist" in done.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_that_can_be_none_is_refused_in_one_line(run: Run, tmp_path: Path) -> None:
+    for words in (["plan"], ["plan", "--batch-dir", tmp_path / "out"], ["workspace", "discard", "b"]):
+        done = run(*words, "-w", "x" * 300)
+        assert (done.returncode, "cannot be opened" in done.stderr) == (1, True)
+
+
 def test_nothing_is_remembered_of_batches_that_could_not_be_written(run: Run, memory: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
     done = run("plan", "-w", memory, "--batch-dir", tmp_path / "out")
@@ -221,6 +252,15 @@ def test_batches_are_logged_all_or_none_and_discarded(run: Run, memory: Path, tm
 
 REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "neither sources nor a workspace": (["plan"], 2, "Name sources or a --workspace."),
+    "a way of reading what is not read": (
+        ["plan", "-w", "memory.duckdb", "--time-zone", "Asia/Shanghai", "--messages", "nothere.csv"], 2,
+        "--time-zone, --messages: a --workspace was read already",
+    ),
+    "a day first in what is not read": (["compare", "-w", "memory.duckdb", "--month-first"], 2, "--day-first/--month"),
+    "a customer in bytes that are no text": (
+        ["workspace", "done", os.fsdecode(b"M\xfc"), "--by", "a", "--on", "2026-03-18", "-w", "memory.duckdb"], 1,
+        "number 1 leads",
+    ),
     "both": (["plan", "exports", "-w", "memory.duckdb"], 2, "not both"),
     "a workspace that is not there": (["plan", "-w", "other.duckdb"], 1, "'other.duckdb' does not exist"),
     "a log in one that is not there": (["workspace", "log", "b", "--by", "a", "-w", "o.duckdb"], 1, "does not exist"),

@@ -216,11 +216,6 @@ def compare(
 
 def _there(path: Path) -> Any:
     """Open a workspace that exists: a misspelt name is not to make a new one."""
-    from invitekit.errors import WorkspaceError
     from invitekit.workspace import Workspace
 
-    if not path.exists():
-        raise WorkspaceError(
-            f"'{path.name}' does not exist.", hint="check the path, or make it: invitekit workspace add."
-        )
-    return Workspace(path)
+    return Workspace(path, make=False)

@@ -64,11 +64,23 @@ def plan(
 
 
 def _write_batches(known: Known, planned: Any, folder: Path, how: dict[str, Any]) -> Written:
-    """Write the batches; what a workspace remembers of them comes first, so that none is out there unknown."""
+    """Write the batches; what a workspace remembers of them comes first, so that none is out there unknown.
+
+    If they cannot be written, it forgets them again.
+    """
     from invitekit.batch import write_batches
 
-    noted = known.workspace.note_batches(planned, folder=folder.name) if known.workspace else {}
-    return write_batches(planned, folder, batch_ids=noted, **how)
+    if known.workspace is None:
+        return write_batches(planned, folder, **how)
+    before = {row[0] for row in known.workspace.batches().select("batch_id").fetchall()}
+    noted = known.workspace.note_batches(planned, folder=folder.name)
+    try:
+        return write_batches(planned, folder, batch_ids=noted, **how)
+    except BaseException:
+        new = [batch_id for batch_id in noted.values() if batch_id not in before]
+        if new:
+            known.workspace.discard_batches(new)
+        raise
 
 
 def _files(batches: Written) -> dict[str, Any]:

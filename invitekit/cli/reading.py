@@ -104,6 +104,8 @@ class Remembering(Reading):
             problem = "Name sources or a --workspace" + (", not both: add files with 'invitekit workspace add'."
                                                          if self.sources else ".")  # fmt: skip
             raise typer.BadParameter(problem, param_hint="SOURCES")
+        if not self.sources:
+            self._refuse_ways_of_reading()
         read = self.load() if self.sources else None
         summary = read.summary if read is not None else None
         if self.workspace is None:
@@ -111,8 +113,19 @@ class Remembering(Reading):
             return
         from invitekit.workspace import Workspace
 
-        with Workspace(self.workspace, read_only=not to_write) as workspace:
+        # A misspelt name is not to make a new one, but who only notes something down may begin with it.
+        with Workspace(self.workspace, read_only=not to_write, make=both) as workspace:
             yield Known(workspace.history() if read is None else read.records, summary, workspace)
+
+    def _refuse_ways_of_reading(self) -> None:
+        """Refuse options that say how to read files where none are read: they would change nothing, unseen."""
+        ways = [field.name for field in fields(Reading) if field.name not in ("sources", "catalogue")]
+        given = [name for name in ways if getattr(self, name) != getattr(Reading, name)]
+        if given:
+            options = {"day_first": "--day-first/--month-first"}
+            told = ", ".join(options.get(name, f"--{name.replace('_', '-')}") for name in given)
+            problem = f"{told}: a --workspace was read already. Say it when files are added: 'invitekit workspace add'."
+            raise typer.BadParameter(problem, param_hint="--workspace")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Workspace(Sending):
     Args:
         path: The file. Do not open it yourself meanwhile: that could give up its lock.
         read_only: Write nothing; the file has to be there.
+        make: Make the file if it is missing.
 
     Raises:
         WorkspaceError: Another process holds the file, it is no workspace, damaged or too new.

@@ -138,7 +138,7 @@ def _snapshot(loaded: Loaded, file: FileSummary) -> dt.datetime:
         rows_without = f"{undated:,} of its {file.records:,} records have" if undated < file.records else "it has"
         raise SchemaError(
             f"Nothing says when '{file.name}' was exported: {rows_without} no snapshot date.",
-            hint="pass snapshot_at, put the date into the file's name (history_2026-03-30.csv), "
+            hint="say when (--snapshot, snapshot_at), put the date into the file's name (history_2026-03-30.csv), "
             f"or give it a column '{schema.label('snapshot_at')}'.",
         )
     return newest

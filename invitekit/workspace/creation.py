@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from invitekit.errors import WorkspaceError
+from invitekit.load.sql import run
 from invitekit.workspace.transactions import private_files, transaction
 from invitekit.workspace.versions import migrate
 
@@ -26,8 +27,10 @@ def create(path: Path) -> None:
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
         try:
             part = folder / path.name
-            with private_files(), duckdb.connect(str(part)) as con, transaction(con):
-                migrate(con, 0)
+            with private_files(), duckdb.connect(str(part)) as con:
+                with transaction(con):
+                    migrate(con, 0)
+                run(con, "checkpoint")  # what stands in the log only would stay behind with the folder
             part.chmod(0o600)
             _publish(part, path)
         finally:

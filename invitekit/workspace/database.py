@@ -16,7 +16,7 @@ from invitekit.errors import WorkspaceError
 from invitekit.load.sql import lit, run
 from invitekit.workspace import exports, versions
 from invitekit.workspace.creation import create
-from invitekit.workspace.refusals import check_path, not_opened
+from invitekit.workspace.refusals import check_path, not_opened, resolve
 from invitekit.workspace.transactions import ONE_AT_A_TIME, private_files, transaction
 
 _QUIET: dict[str, str | bool | int | float | list[str]] = {
@@ -39,7 +39,7 @@ class Shared:
 _OPEN: weakref.WeakValueDictionary[str, Shared] = weakref.WeakValueDictionary()
 
 
-def share(given: str | os.PathLike[str], *, read_only: bool) -> Shared:
+def share(given: str | os.PathLike[str], *, read_only: bool, make: bool = True) -> Shared:
     """Open a workspace's database, make it if it is missing, or give the one that this process has open.
 
     Nobody but DuckDB opens the file: whoever closes it gives up this process's lock on it.
@@ -47,12 +47,12 @@ def share(given: str | os.PathLike[str], *, read_only: bool) -> Shared:
     Raises:
         InvitekitError: It cannot be opened, made, or brought to this version.
     """
-    path = Path(os.path.realpath(given))
+    path = resolve(given)
     with ONE_AT_A_TIME:
         shared = _OPEN.get(str(path))
         if shared is not None:
             return _reused(shared, read_only=read_only)
-        check_path(path, read_only=read_only)
+        check_path(path, make=make and not read_only)
         if not path.exists():
             create(path)
         shared = _OPEN[str(path)] = _opened(path, read_only=read_only)
@@ -79,7 +79,7 @@ def _opened(path: Path, *, read_only: bool) -> Shared:
     with contextlib.ExitStack() as undo:
         try:
             con = undo.enter_context(_connect(path, read_only=read_only))
-            _prepare(con, path.name, read_only=read_only)
+            _prepare(con, path, read_only=read_only)
         except duckdb.Error as error:
             raise not_opened(path.name, error, read_only=read_only) from None
         undo.pop_all()
@@ -89,24 +89,25 @@ def _opened(path: Path, *, read_only: bool) -> Shared:
 
 
 def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    for file in () if read_only else (path, Path(f"{path}.wal")):
-        with contextlib.suppress(FileNotFoundError, PermissionError):
-            file.chmod(0o600)
     with private_files():
         return duckdb.connect(str(path), read_only=read_only, config=_QUIET)
 
 
-def _prepare(con: duckdb.DuckDBPyConnection, name: str, *, read_only: bool) -> None:
-    """Bring the tables to this version, and note which exports did not live to their end."""
-    version = versions.found_version(con, name)
+def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
+    """Make the file private, bring its tables to this version, and note which exports did not live to their end."""
+    name = path.name
+    version = versions.found_version(con, name)  # first: a file that is no workspace stays as it is
     if not read_only:
+        for file in (path, Path(f"{path}.wal")):
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                file.chmod(0o600)
         with transaction(con):
             versions.migrate(con, version)
             exports.note_interrupted(con)
     elif version < versions.SCHEMA_VERSION:
         raise WorkspaceError(
             f"'{name}' was written by an older invitekit (tables of version {version}).",
-            hint="open it once for writing (without read_only): that brings it up to date.",
+            hint="open it once for writing, such as by adding files: that brings it up to date.",
         )
 
 

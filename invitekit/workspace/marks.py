@@ -56,7 +56,7 @@ def _found(
     if unknown:
         raise ArgumentError(
             f"{unknown:,} of {len(record_ids):,} record IDs are in no file of this workspace, or of two customers.",
-            hint="nothing was marked; take record_id from records(), or name the customers.",
+            hint="nothing was marked; take them from the records, or name the customers.",
         )
     named = find(con, customers, catalogue) if customers else ()
     return list(dict.fromkeys(row for row in (*records, *named) if row is not None))
@@ -67,7 +67,7 @@ def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by:
     ids = list(dict.fromkeys([mark_ids] if isinstance(mark_ids, int) else mark_ids))
     if not ids or not all(isinstance(each, int) for each in ids):
         raise ArgumentError(
-            "mark_ids holds no numbers." if ids else "mark_ids is empty.", hint="take them from marks()."
+            "mark_ids holds no numbers." if ids else "mark_ids is empty.", hint="give the numbers of marks."
         )
     name = who(by)
     with transaction(con):
@@ -76,6 +76,6 @@ def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by:
         if standing < len(ids):
             raise ArgumentError(
                 f"{len(ids) - standing:,} of {len(ids):,} marks do not stand: unknown, or taken back already.",
-                hint="nothing was changed; look at marks().",
+                hint="nothing was changed; name marks that stand.",
             )
         run(con, f"update marks set undone_at = ?, undone_by = ? where mark_id in ({numbers})", [now(), name])

@@ -21,8 +21,10 @@ from invitekit.workspace.transactions import private_files, transaction
 class Opened:
     """An open workspace file, with a connection of its own."""
 
-    def __init__(self, path: str | os.PathLike[str] = "invitekit.duckdb", *, read_only: bool = False) -> None:
-        self._shared: Shared | None = share(path, read_only=read_only)
+    def __init__(
+        self, path: str | os.PathLike[str] = "invitekit.duckdb", *, read_only: bool = False, make: bool = True
+    ) -> None:
+        self._shared: Shared | None = share(path, read_only=read_only, make=make)
         self._cursor = self._shared.con.cursor()
         run(self._cursor, "set TimeZone = 'UTC'")
         run(self._cursor, "set enable_progress_bar = false")
@@ -56,7 +58,7 @@ class Opened:
         if self.read_only:
             raise WorkspaceError(
                 f"'{self.path.name}' is open for reading only; nothing was written.",
-                hint="close it, and open it without read_only.",
+                hint="close it, and open it for writing.",
             )
         return con
 

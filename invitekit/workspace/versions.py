@@ -5,6 +5,8 @@ A version that was released never changes: add a new one, and keep the old file'
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 
 from invitekit.errors import WorkspaceError
@@ -73,6 +75,7 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
     ),
 )
 SCHEMA_VERSION = VERSIONS[-1][0]
+_TABLE = re.compile(r"create table (\w+)")
 
 
 def found_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
@@ -86,13 +89,25 @@ def found_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
     meta = dict(rows(con, "select name, value from meta")) if tables and one(con, columns) == 2 else {}
     if meta.get("kind") != KIND:
         raise WorkspaceError(f"'{name}' is a DuckDB database, but no workspace.", hint="name another file.")
-    version = int(meta["schema_version"])
+    said = str(meta.get("schema_version"))
+    version = int(said) if said.isdecimal() else 0
     if version > VERSIONS[-1][0]:
         raise WorkspaceError(
             f"'{name}' was written by a newer invitekit (tables of version {version}, known: {VERSIONS[-1][0]}).",
             hint="update invitekit.",
         )
+    there = {table for (table,) in rows(con, "select table_name from duckdb_tables() where not temporary")}
+    missing = _tables(version) - there
+    if missing or not version:
+        what = f"it lacks {', '.join(sorted(missing))}" if missing else "it does not say which version it is"
+        raise WorkspaceError(f"'{name}' is damaged: {what}.", hint="restore it from a copy.")
     return version
+
+
+def _tables(version: int) -> set[str]:
+    """Give the tables that a file of a version has."""
+    made = "".join(statement for number, statements in VERSIONS if number <= version for statement in statements)
+    return set(_TABLE.findall(made))
 
 
 def migrate(con: duckdb.DuckDBPyConnection, version: int) -> None:
