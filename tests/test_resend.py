@@ -96,6 +96,25 @@ TABLE = {
         retry=TODAY + dt.timedelta(days=4)),
     "labelled expired": case("resend_now", "expired", record(status="expired", invited=days(30)), retry=days(23)),
     "invited without a date": case("review", "no_date", record(), attempts=0),
+    "labelled expired, with a date to come": case(
+        "wait_for_expiry", "expires_later", record(status="expired", invited=days(20), expires_at=TODAY + SECOND),
+        retry=TODAY + SECOND),
+    "labelled expired, with a date that has come": case(
+        "resend_now", "expired", record(status="expired", invited=days(20), expires_at=TODAY), retry=TODAY),
+    "invited within the day to come, by another clock": case(
+        "wait_for_cooldown", "cooling_down", record(status="expired", invited=days(-1)),
+        retry=TODAY + dt.timedelta(days=8)),
+    "invited later than that": case(
+        "review", "future_date", record(status="expired", invited=days(-1) + SECOND),
+        retry=TODAY + dt.timedelta(days=8) + SECOND),
+    "expired, but with an association time": case(
+        "review", "association_unclear", record(status="expired", invited=days(20), associated_at=days(19))),
+    "an earlier record with an association time only": case(
+        "review", "association_unclear", record(status="expired", invited=days(40), associated_at=days(39)),
+        record(status="expired", invited=days(20)), attempts=2),
+    # Of a method that is not known nobody can say how long it lives.
+    **{f"method {method}": case("review", "unknown_method", record(invited=days(30), invitation_method=method))
+       for method in ("unknown", None)},
     # Links and QR codes have no limit.
     **{f"{method}, a year old": case(
         "wait_for_customer", "link_open", record(invited=days(365), invitation_method=method))

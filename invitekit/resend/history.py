@@ -89,11 +89,12 @@ def histories(frame: Any, sent: Any | None) -> Any:
 
     Returns:
         One row a customer: ``customer_id, _ik_records``, ``_ik_newest`` (the place of the record that speaks),
-        ``_ik_settled`` (1 if any invitation led to an association), ``_ik_last_at`` (last
-        invitation, logged ones included), ``attempts`` (invitations at different times), ``_ik_split``
+        ``_ik_settled`` (2 if any invitation led to an association, 1 if one has only the time of one),
+        ``_ik_last_at`` (last invitation, logged ones included), ``attempts`` (invitations at different times), ``_ik_split``
         (whether records of the newest invitation and snapshot contradict each other).
     """
-    success = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
+    dated = nw.when(nw.col("associated_at").is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
+    success = nw.when(nw.col("effective_status") == "associated").then(nw.lit(2)).otherwise(dated)
     narrow = frame.select(
         "customer_id", "_ik_at", "snapshot_at", _ik_place=place(), _ik_success=success, _ik_state=cause()
     )

@@ -20,7 +20,7 @@ Language = Literal["en", "zh"]
 _OURS = [column.name for column in schema.PLAN]
 
 NEEDED = (*customers.NEEDED, *(c.name for c in schema.ANNOTATED[:7]), "status", "invitation_method", "invited_at",
-          "expires_at", "snapshot_at")  # fmt: skip
+          "expires_at", "associated_at", "snapshot_at")  # fmt: skip
 
 
 def plan_resends(

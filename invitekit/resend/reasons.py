@@ -10,6 +10,7 @@ import narwhals.stable.v2 as nw
 from invitekit.moments import literal
 from invitekit.resend import history
 from invitekit.resend.rules import ResendRules
+from invitekit.vocabularies import METHODS
 
 CANDIDATE = ("as_reseller", "marked_done", "failed", "expired", "not_invited_yet", "pre_registered")
 """Reasons that make a record a candidate, before attempts and pauses are looked at."""
@@ -37,7 +38,8 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
         (history.older(), nw.lit("superseded")),
         (nw.col("_ik_outdated"), nw.lit("older_snapshot")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),
-        (nw.col("_ik_settled") == 1, nw.lit("associated_before")),
+        (nw.col("_ik_settled") == 2, nw.lit("associated_before")),
+        (nw.col("_ik_settled") == 1, nw.lit("association_unclear")),
         (nw.col("_ik_split"), nw.lit("contradicted")),
     ]
     return first_of(rows, _by_status(rules, as_of))
@@ -46,6 +48,7 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
 def _by_status(rules: ResendRules, as_of: Any) -> Any:
     invited = nw.col("status") == "invited"
     is_email = nw.col("invitation_method") == "email"
+    known = nw.col("invitation_method").is_in([method.code for method in METHODS])
     unlimited = nw.lit(rules.link_life_days is None)
     ends = nw.col("_ik_ends_at")
     rows = [
@@ -53,6 +56,7 @@ def _by_status(rules: ResendRules, as_of: Any) -> Any:
         (nw.col("status") == "pending_review", nw.lit("pending_review")),
         (nw.col("status") == "not_pre_registered", nw.lit("not_pre_registered")),
         (nw.col("status") == "expired", nw.lit("expired")),
+        (invited & (nw.col("invitation_method").is_null() | ~known), nw.lit("unknown_method")),
         (invited & ~is_email & unlimited, nw.lit("link_open")),
         (invited & ends.is_null(), nw.lit("no_date")),
         (invited & (ends <= as_of), nw.lit("expired")),
@@ -116,7 +120,9 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
         (_address_taken(rules, as_of), nw.lit("same_email")),
         (nw.col("attempts") >= rules.max_attempts, nw.lit("most_attempts")),
         (undated, nw.lit("no_date")),
-        (nw.col("retry_at") > as_of, nw.lit("cooling_down")),
+        (nw.col("_ik_last_at").dt.offset_by("-1d") > as_of, nw.lit("future_date")),
+        (_after("_ik_last_at", rules.cool_down_days) > as_of, nw.lit("cooling_down")),
+        (nw.col("retry_at") > as_of, nw.lit("expires_later")),
     ]
     return first_of(rows, code)
 
