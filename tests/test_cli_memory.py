@@ -274,6 +274,9 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
     ),
     "no day": (["workspace", "done", "ann", "--by", "a", "--on", "soon", "-w", "memory.duckdb"], 2, "is no date"),
     "a mark that is none": (["workspace", "undo", "9", "--by", "a", "-w", "memory.duckdb"], 1, "do not stand"),
+    "a file of no snapshot": (
+        ["compare", "undated.csv", "exports"], 1, "2 of 5 records belong to no snapshot: nothing says when",
+    ),
     "only one snapshot": (["compare", "exports"], 1, "no earlier snapshot to compare with"),
     "a snapshot that is not there": (["compare", "exports", "--before", "2026-01-01"], 1, "no snapshot of 2026-01-01"),
     "a source as workspace": (

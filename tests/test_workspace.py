@@ -576,12 +576,89 @@ def test_the_history_is_what_load_gives(workspace: Workspace, tmp_path: Path) ->
 def test_a_known_content_is_skipped_under_any_name(workspace: Workspace, tmp_path: Path) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme"), row(None))
     first = workspace.add(file)[0]
-    again = workspace.add(shutil.copy(file, tmp_path / f"copy_{NEXT}.csv"))[0]
+    again = workspace.add(shutil.copy(file, tmp_path / f"copy_{MONDAY}.csv"))[0]
     assert (first.already_there, again.already_there) == (False, True)
     assert (again.name, again.snapshot_at, again.sha256) == (first.name, first.snapshot_at, first.sha256)
     assert (again.rows_read, again.records, again.rejects) == (2, 1, 1)
     assert "already there" in str(again)
     assert len(workspace.files()) == 1
+
+
+def test_a_known_content_of_another_day_is_a_snapshot_of_its_own(workspace: Workspace, tmp_path: Path) -> None:
+    file = snapshot(tmp_path, MONDAY, row("acme"))
+    copy = Path(shutil.copy(file, tmp_path / f"history_{NEXT}.csv"))
+    assert [one.already_there for _ in range(2) for one in workspace.add([file, copy])] == [False, False, True, True]
+    assert workspace.compare().counts["same"] == 1
+    workspace.add(copy, replace=True)
+    assert [one.already_there for one in workspace.add(file, snapshot_at=NEXT)] == [True]
+    assert workspace.files().pl()["source_file"].to_list() == [file.name, copy.name]
+
+
+def test_a_wrong_date_is_put_right_by_reading_the_file_anew(workspace: Workspace, tmp_path: Path) -> None:
+    file = write(tmp_path / "history.csv", row("acme"))
+    workspace.add(file, snapshot_at=MONDAY)
+    assert workspace.add(file)[0].already_there, "nothing says another date"
+    workspace.add(file, snapshot_at=NEXT, replace=True)
+    assert workspace.files().pl()["snapshot_at"].to_list() == [dt.datetime(2026, 3, 30)]
+
+
+def test_a_date_that_a_column_says_makes_no_second_snapshot(workspace: Workspace, tmp_path: Path) -> None:
+    file = snapshot(tmp_path, NEXT, row("acme", **{"Snapshot Time": "2026-03-23"}))
+    assert [workspace.add(file)[0].already_there for _ in range(2)] == [False, True]
+
+
+def test_a_corrected_file_speaks_and_takes_the_others_place_when_it_is_said(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", "Expired"), row("beta")))
+    file = snapshot(tmp_path, MONDAY, row("acme", failure="link_used"), row("beta"))
+    added = workspace.add(file)[0]
+    assert added.namesakes == 1
+    assert "add it again with --correct" in str(added)
+    assert workspace.records().filter("account_name = 'acme'").pl()["status"].to_list() == ["association_failed"]
+    again = workspace.add(file, correct=True)[0]
+    assert (again.already_there, again.namesakes, len(workspace.files()), len(workspace.history())) == (True, 0, 1, 2)
+    third = workspace.add(snapshot(tmp_path, MONDAY, row("acme", "Associated")), correct=True)[0]
+    assert (third.already_there, third.namesakes, len(workspace.history())) == (False, 0, 1)
+
+
+def test_files_of_one_name_that_are_added_together_do_not_correct_each_other(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for region in ("north", "south"):
+        (tmp_path / region).mkdir()
+        snapshot(tmp_path / region, MONDAY, row(region))
+    added = workspace.add([tmp_path / "north", tmp_path / "south"], correct=True, replace=True)
+    assert [one.namesakes for one in added] == [0, 1]
+    assert len(workspace.files()) == 2
+
+
+def test_what_was_logged_is_not_lost_by_reading_anew_and_said_where_it_is(workspace: Workspace, tmp_path: Path) -> None:
+    file = snapshot(tmp_path, MONDAY, row("acme", invited="2026-03-01 10:00:00"), row("beta"))
+    workspace.add(file)
+    workspace.log_resend(batch(workspace), by="anna", at=MONDAY)
+    workspace.mark_done(customers="acme", on=MONDAY, by="anna")
+    assert workspace.add(file, replace=True, time_zone="Asia/Shanghai")[0].lost == 0
+    assert len(workspace.records().pl().join(workspace.sent().pl(), on="record_id")) == 1, "acme has another ID now"
+    corrected = workspace.add(snapshot(tmp_path, MONDAY, row("beta")), correct=True)[0]
+    assert corrected.lost == 2
+    assert "2 logged resends and marks belong to no record" in str(corrected)
+
+
+def test_a_file_that_another_workspace_added_meanwhile_is_stored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = snapshot(tmp_path, MONDAY, row("acme"))
+    with Workspace(tmp_path / "memory.duckdb") as one, Workspace(tmp_path / "memory.duckdb") as two:
+
+        def slow(*given: Any, **how: Any) -> Any:
+            monkeypatch.setattr(adding, "load", ik.load)
+            two.add(file)
+            return ik.load(*given, **how)
+
+        monkeypatch.setattr(adding, "load", slow)
+        assert one.add(file)[0].already_there
+        assert len(one.files()) == 1
 
 
 def test_one_content_twice_in_one_call_is_stored_once(workspace: Workspace, tmp_path: Path) -> None:
@@ -693,7 +770,8 @@ def told_in_order(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[in
         (folder / str(number)).mkdir()
         rows = [row("acme", "Invited" if number % 2 else "Expired"), row(None, Mobile="138****1234"), row(None)]
         day = MONDAY + dt.timedelta(weeks=number // 2)
-        paths.append(snapshot(folder / str(number), day, *rows, row(f"only {number}")))
+        # Of two files of one name and day, the one added last would speak: their names differ.
+        paths.append(snapshot(folder / str(number), day, *rows, row(f"only {number}"), name=f"history_{number}"))
 
     def told(order: list[int], portions: set[int]) -> list[Any]:
         with Workspace(folder / f"{len(list(folder.iterdir()))}.duckdb") as ws:
@@ -721,7 +799,7 @@ def _in_their_order(told: Callable[[list[int], set[int]], list[Any]]) -> list[An
 def test_a_file_that_is_refused_leaves_those_before_it(workspace: Workspace, tmp_path: Path) -> None:
     good = snapshot(tmp_path, MONDAY, row("acme"))
     bad = write(tmp_path / "undated.csv", row("beta"))
-    with pytest.raises(SchemaError):
+    with pytest.raises(SchemaError, match=rf"Stored before it, and left so: {good.name}\.$"):
         workspace.add([good, bad])
     assert workspace.files().pl()["source_file"].to_list() == [good.name]
     assert [one.already_there for one in workspace.add([good, bad], snapshot_at=MONDAY)] == [True, False]
@@ -953,6 +1031,14 @@ def test_a_comparison_prints_counts_and_no_person(workspace: Workspace, tmp_path
         "2026-03-23 to 2026-03-30: 1 became associated, 0 newly failed, 0 cause changed, 0 vanished, 0 appeared, "
         "0 same; could not be matched: 0 before and 0 after."
     )
+
+
+def test_two_snapshots_of_one_day_are_no_earlier_and_later_one(workspace: Workspace, tmp_path: Path) -> None:
+    for hour in (8, 18):
+        file = write(tmp_path / f"{hour}.csv", row("acme", Note=str(hour)))
+        workspace.add(file, snapshot_at=dt.datetime(2026, 3, 30, hour))
+    with pytest.raises(ArgumentError, match="no earlier snapshot"):
+        workspace.compare()
 
 
 def test_a_snapshot_that_is_not_there_is_answered_with_those_that_are(workspace: Workspace, tmp_path: Path) -> None:

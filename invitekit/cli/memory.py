@@ -24,16 +24,19 @@ def add(
     reading: Reading,
     workspace: o.Memory = o.MEMORY,
     replace: Annotated[bool, typer.Option("--replace", help="Read known files anew.")] = False,
+    correct: Annotated[
+        bool, typer.Option("--correct", help="Let them take the place of others of the same name and date.")
+    ] = False,
     as_json: o.Json = False,
 ) -> None:
-    """Store files as snapshots; a file that is known by its content is skipped."""
+    """Store files as snapshots; a content that is known for its date is skipped."""
     from invitekit.cli import say
     from invitekit.workspace import Workspace
 
     how = reading.how()
     with Workspace(workspace) as memory:
         with say.progress() as tick:
-            added = memory.add(reading.sources, progress=tick, replace=replace, **how)
+            added = memory.add(reading.sources, progress=tick, replace=replace, correct=correct, **how)
         if as_json:
             files = [{name: getattr(file, name) for name in file.__slots__} for file in added]
             return say.json_line(remembered(memory) | {"added": files})

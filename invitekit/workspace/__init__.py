@@ -57,15 +57,17 @@ class Workspace(Sending):
         snapshot_at: dt.datetime | dt.date | None = None,
         progress: Callable[[str, int, int], None] | None = None,
         replace: bool = False,
+        correct: bool = False,
         **how: Any,
     ) -> tuple[Added, ...]:
-        """Store files, each in one transaction; a file whose content is known is skipped, whatever its name.
+        """Store files, each in one transaction; a content that is known for its date is skipped, whatever its name.
 
         Args:
             sources: Paths, folders or globs.
             snapshot_at: When they were exported; else a column of theirs, else the date in the file's name.
             progress: Called before each file with its name, the bytes read so far and in all.
             replace: Read a known file anew, such as with other settings.
+            correct: Let these files take the place of others of the same name and snapshot date.
             how: Passed on to ``load``: ``columns, time_zone, day_first, encoding, messages,
                 messages_key, catalogue``.
 
@@ -78,7 +80,7 @@ class Workspace(Sending):
         con = self._to_write()
         found = adding.find(sources, self.path, how.get("messages"))
         tell = progress or (lambda _name, _done, _total: None)
-        return adding.add(con, found, how | {"snapshot_at": snapshot_at}, tell, replace=replace)
+        return adding.add(con, found, how | {"snapshot_at": snapshot_at}, tell, replace=replace, correct=correct)
 
     def compare(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import glob
 import hashlib
@@ -14,16 +15,23 @@ from typing import Any
 import duckdb
 
 from invitekit import schema
-from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceError
+from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError, WorkspaceError
 from invitekit.load import FileSummary, Loaded, load
 from invitekit.load.source import Source, find_sources
-from invitekit.load.sql import ident, lit, one, rows, run
+from invitekit.load.sql import ident, lit, one, run
+from invitekit.moments import as_utc
 from invitekit.workspace.claims import now
+from invitekit.workspace.identities import count_lost
+from invitekit.workspace.relations import RECORD
 from invitekit.workspace.transactions import transaction
 
-RECORD = tuple(column.name for column in schema.RECORD)
 _REJECT = ("source_file", "source_row", "column", "reason", "content")
-_KNOWN = "select source_file, sha256, snapshot_at, rows_read, records, rejects, true from files where sha256 = "
+_KNOWN = (
+    "select file_id, source_file, sha256, snapshot_at, rows_read, records, rejects, true from files where sha256 = "
+)
+_SAME = "sha256 = ? and (snapshot_at = ? or source_file = ?)"
+_NAMESAKES = "source_file = ? and snapshot_at = ? and sha256 <> ?"
+_NAMED = 5
 _ROWS_AT_ONCE = 50_000
 
 
@@ -37,6 +45,8 @@ class Added:
         snapshot_at: When it was exported (UTC); the newest, if its rows have several dates.
         rows_read, records, rejects: What is stored of it.
         already_there: Whether it was known, and so left as it is.
+        namesakes: Other files of its name and snapshot that are stored: it may be a corrected one of theirs.
+        lost: Logged resends and marks whose record went when others were replaced, and whose customer is in no file.
     """
 
     name: str
@@ -46,11 +56,30 @@ class Added:
     records: int
     rejects: int
     already_there: bool
+    namesakes: int = 0
+    lost: int = 0
 
     def __str__(self) -> str:
         counts = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
         there = ", already there: skipped" if self.already_there else ""
-        return f"{self.name}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{there}."
+        said = [f"{self.name}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{there}."]
+        if self.namesakes:
+            said.append(
+                f"{self.namesakes:,} other of that name and date stored, which says otherwise: "
+                "if this one corrects it, add it again with --correct (correct=True)."
+            )
+        if self.lost:
+            said.append(f"{self.lost:,} logged resends and marks belong to no record any more: no plan counts them.")
+        return " ".join(said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What goes when a file is added; what this call has stored (from file ``first``) stays."""
+
+    replace: bool
+    correct: bool
+    first: int
 
 
 def find(sources: Any, workspace: Path, messages: Any = None) -> list[Source]:
@@ -85,21 +114,36 @@ def add(
     progress: Callable[[str, int, int], None],
     *,
     replace: bool,
+    correct: bool,
 ) -> tuple[Added, ...]:
     """Add files one by one, each in a transaction of its own."""
     sizes = [source.size for source in sources]
-    added = []
+    rule = _Rule(replace, correct, _next(con))
+    added: list[Added] = []
     for number, source in enumerate(sources):
         progress(source.path.name, sum(sizes[:number]), sum(sizes))
-        added.append(_add(con, source, how, replace=replace))
+        try:
+            added.append(_add(con, source, how, rule))
+        except InvitekitError as error:
+            if not added:
+                raise
+            raise type(error)(error.problem, hint=f"{error.hint} {_stored_before(added)}") from error
     return tuple(added)
 
 
-def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any], *, replace: bool) -> Added:
+def _stored_before(added: Sequence[Added]) -> str:
+    names = ", ".join(one.name for one in added[:_NAMED])
+    more = f" and {len(added) - _NAMED:,} more" if len(added) > _NAMED else ""
+    return f"Stored before it, and left so: {names}{more}."
+
+
+def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any], rule: _Rule) -> Added:
     seen, sha256 = _state(source.path), _digest(source.path)
-    known = _known(con, sha256)
-    if known is not None and not replace:
-        return known
+    given = how.get("snapshot_at")
+    asked = as_utc(given) if given is not None else source.snapshot_at
+    known = _known(con, sha256, asked, rule)
+    if known is not None:
+        return _corrected(con, known, source.path.name, rule)
     loaded = load(source.path, **how)
     file = loaded.summary.files[0]
     snapshot_at = _snapshot(loaded, file)
@@ -107,12 +151,46 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
         raise SourceError(f"'{file.name}' was changed while it was read.", hint="add it again when it is finished.")
     added = Added(file.name, sha256, snapshot_at, file.rows_read, file.records, file.rejects, already_there=False)
     with transaction(con):
-        known = _known(con, sha256)  # asked again: another workspace of this process may have been quicker
-        if known is not None and not replace:
-            return known
-        _forget(con, sha256)
-        _store(con, loaded, added)
-    return added
+        # Asked again: another workspace of this process may have been quicker, or a column says the date.
+        known = _known(con, sha256, snapshot_at, rule)
+        if known is None:
+            number, before = _next(con), _lost(con, rule)
+            if rule.replace:
+                _forget(
+                    con, rule, "sha256 = ? and (snapshot_at = ? or source_file = ?)", sha256, snapshot_at, file.name
+                )
+            if rule.correct:
+                _forget(con, rule, _NAMESAKES, *_place(added))
+            _store(con, number, loaded, added)
+            return dataclasses.replace(added, namesakes=_namesakes(con, added), lost=max(_lost(con, rule) - before, 0))
+    return _corrected(con, known, file.name, rule)
+
+
+def _corrected(con: duckdb.DuckDBPyConnection, known: Added, name: str, rule: _Rule) -> Added:
+    """Give a known file; what it is said to correct goes."""
+    lost = 0
+    if rule.correct and name == known.name:
+        with transaction(con):
+            before = _lost(con, rule)
+            _forget(con, rule, _NAMESAKES, *_place(known))
+            lost = max(_lost(con, rule) - before, 0)
+    return dataclasses.replace(known, namesakes=_namesakes(con, known), lost=lost)
+
+
+def _place(file: Added) -> tuple[str, dt.datetime, str]:
+    return file.name, file.snapshot_at, file.sha256
+
+
+def _namesakes(con: duckdb.DuckDBPyConnection, file: Added) -> int:
+    return int(con.execute(f"select count(*) from files where {_NAMESAKES}", [*_place(file)]).fetchall()[0][0])
+
+
+def _lost(con: duckdb.DuckDBPyConnection, rule: _Rule) -> int:
+    return count_lost(con) if rule.replace or rule.correct else 0
+
+
+def _next(con: duckdb.DuckDBPyConnection) -> int:
+    return one(con, "select max(file_id) from files") + 1
 
 
 def _state(path: Path) -> tuple[int, ...]:
@@ -125,9 +203,13 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _known(con: duckdb.DuckDBPyConnection, sha256: str) -> Added | None:
-    found = rows(con, _KNOWN + lit(sha256))
-    return Added(*found[0]) if found else None
+def _known(con: duckdb.DuckDBPyConnection, sha256: str, at: dt.datetime | None, rule: _Rule) -> Added | None:
+    """Give the file of a content and snapshot date, if it is stored and is not to be read anew."""
+    for number, *file in con.execute(_KNOWN, [sha256]).fetchall():
+        known = Added(*file)
+        if at in (None, known.snapshot_at) and not (rule.replace and number < rule.first):
+            return known
+    return None
 
 
 def _snapshot(loaded: Loaded, file: FileSummary) -> dt.datetime:
@@ -144,14 +226,14 @@ def _snapshot(loaded: Loaded, file: FileSummary) -> dt.datetime:
     return newest
 
 
-def _forget(con: duckdb.DuckDBPyConnection, sha256: str) -> None:
-    for (number,) in rows(con, f"select file_id from files where sha256 = {lit(sha256)}"):
+def _forget(con: duckdb.DuckDBPyConnection, rule: _Rule, which: str, *values: Any) -> None:
+    found = con.execute(f"select file_id from files where file_id < ? and {which}", [rule.first, *values]).fetchall()
+    for (number,) in found:
         for table in ("records", "rejects", "files"):
             run(con, f"delete from {table} where file_id = {int(number)}")
 
 
-def _store(con: duckdb.DuckDBPyConnection, loaded: Loaded, file: Added) -> None:
-    number = one(con, "select max(file_id) from files") + 1
+def _store(con: duckdb.DuckDBPyConnection, number: int, loaded: Loaded, file: Added) -> None:
     run(
         con,
         "insert into files values (?, ?, ?, ?, ?, ?, ?, ?)",

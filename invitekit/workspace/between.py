@@ -11,7 +11,7 @@ import duckdb
 
 from invitekit.annotate import Language, annotate
 from invitekit.catalogue import Catalogue
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, SchemaError
 from invitekit.load import keep as keep_beside
 from invitekit.load.sql import rows
 from invitekit.moments import as_utc
@@ -49,9 +49,15 @@ def compare_snapshots(
     Raises:
         ArgumentError: There is no such snapshot, or no second one; the message lists those that exist.
     """
+    undated, total = history.aggregate("count(*) - count(snapshot_at), count(*)").fetchall()[0]
+    if undated:
+        raise SchemaError(
+            f"{undated:,} of {total:,} records belong to no snapshot: nothing says when they were exported.",
+            hint="put the date into their file's name (history_2026-03-30.csv), or leave that file out.",
+        )
     if moments is None:
         dated = history.select("snapshot_at").distinct().fetchall()
-        moments = sorted(at for (at,) in dated if at is not None)
+        moments = sorted(at for (at,) in dated)
     spans = find_two(moments, before, after)
     sides = [
         annotate(

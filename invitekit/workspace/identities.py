@@ -11,8 +11,7 @@ from invitekit.annotate import annotate
 from invitekit.catalogue import Catalogue
 from invitekit.customers import identify
 from invitekit.load.sql import ident, one
-from invitekit.workspace.adding import RECORD
-from invitekit.workspace.relations import ROWS, drop, keep
+from invitekit.workspace.relations import RECORD, ROWS, drop, keep
 
 _NEWEST = "snapshot_at desc, source_file desc, file_id desc, source_row desc"
 """Of two files of one name and snapshot, the one that was added last speaks."""

@@ -6,10 +6,11 @@ import itertools
 
 import duckdb
 
+from invitekit import schema
 from invitekit.load.sql import ident, rows, run
 from invitekit.workspace import exports
-from invitekit.workspace.adding import RECORD
 
+RECORD = tuple(column.name for column in schema.RECORD)
 _NUMBERS = itertools.count(1)
 
 SNAPSHOTS = """
