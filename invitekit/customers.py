@@ -14,6 +14,13 @@ Frame = TypeVar("Frame")
 ALONE = "row:"
 """How the identity of a record begins that cannot be told to belong with any other."""
 NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
+_UNSEEN = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
+"""Signs that show nothing; classes hold them as they are, for engines write escapes in their own way."""
+_WHITE = "[ \t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
+_ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
+"""What a cell holds whose spelling has to be folded; few do."""
+_WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
+"""What may stand around an address."""
 _OWN_ID = "^r[0-9a-f]{32}$"
 """A record ID that the loader made from the place of a row: it means nothing in another file."""
 _ACCOUNT, _EMAIL, _PERSON = "_ik_account", "_ik_email", "_ik_person"
@@ -23,9 +30,11 @@ def identify(records: Frame) -> Frame:
     """Add ``customer_id``: the same text for all records of one customer, another for every other.
 
     The account name tells customers apart, else the email address, else full name and mobile
-    together; letters' case means nothing. A record without an account name
+    together; letters' case, white space and signs that show nothing mean nothing, nor
+    does how a mobile number is written. A record without an account name
     gets the one that its email address, or its full name and mobile, has on all other records, if
-    that is one only. A masked value is shared by many and is not used: what is left without any
+    that is one only; where people of several full names share an address that no account
+    stands with, each is a customer. A masked value is shared by many and is not used: what is left without any
     key is known by the file's own ID, else by its row alone (``customer_id`` begins with ``row:``).
 
     Args:
@@ -50,7 +59,7 @@ def identify(records: Frame) -> Frame:
     ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
     # Most exports name every account: then no other key is looked at.
     if frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()).lazy().collect("pyarrow")["_ik_lacks"].to_list()[0]:
-        frame = _linked(frame.with_columns(**{_EMAIL: key("email"), _PERSON: _person()}))
+        frame = _linked(frame.with_columns(**{_EMAIL: address(), _PERSON: _person()}))
         ids += _other_ids()
     named = frame.with_columns(customer_id=nw.coalesce(*ids, nw.lit(ALONE)))
     return cast("Frame", named.drop([_ACCOUNT, _EMAIL, _PERSON], strict=False).to_native())
@@ -79,22 +88,51 @@ def require(names: list[str], needed: tuple[str, ...]) -> None:
 
 
 def key(name: str) -> Any:
-    """The expression by which a column is compared: without case, and null where it is masked or empty."""
+    """The expression by which a column is compared: as it is read, and null where it is masked or empty."""
     value = nw.col(name)
     hidden = nw.any_horizontal(*(value.str.contains(m, literal=True) for m in schema.MASK_MARKS), ignore_nulls=True)
-    folded = value.str.to_lowercase()
+    lower = value.str.to_lowercase()
+    plain = lower.str.replace_all(_UNSEEN, "").str.replace_all(f"{_WHITE}+", " ").str.strip_chars()
+    folded = nw.when(lower.str.contains(_ODD)).then(plain).otherwise(lower)
     return nw.when(~hidden & (folded != "")).then(folded)
 
 
+def address(name: str = "email") -> Any:
+    """The expression of an email address as it is compared: as ``key``, without what is put around it."""
+    folded = key(name)
+    wrapped = folded.str.contains("^[<\"']|^mailto:|[>\"'.;,]$")
+    return nw.when(wrapped).then(folded.str.replace_all(_WRAPPED, "")).otherwise(folded)
+
+
+def _mobile() -> Any:
+    """Digits only, and without the code of China, which is where most are written without it."""
+    folded = key("mobile")
+    digits = folded.str.replace_all("[^0-9]", "")
+    home = nw.when(digits.str.contains("^(?:00)?861[0-9]{10}$")).then(digits.str.replace_all("^(?:00)?86", ""))
+    return nw.when(digits != "").then(nw.coalesce(home, digits)).otherwise(folded)
+
+
 def _person() -> Any:
-    return nw.concat_str([key("customer_full_name"), nw.lit("|"), key("mobile")])
+    return nw.concat_str([key("customer_full_name"), nw.lit("|"), _mobile()])
 
 
 def _linked(frame: Any) -> Any:
     """Give records without an account the one that their other keys lead to, where there is one only."""
     frame = _led(frame, _PERSON, _EMAIL)
     frame = _led(frame, _EMAIL, _ACCOUNT)
-    return _led(frame, _PERSON, _ACCOUNT)
+    return _parted(_led(frame, _PERSON, _ACCOUNT))
+
+
+def _parted(frame: Any) -> Any:
+    """Keep people apart who share an address that no account stands with: a mailbox is no customer."""
+    held = frame.filter(nw.col(_ACCOUNT).is_null()).select(_EMAIL, _ik_name=key("customer_full_name"))
+    ends = held.group_by(_EMAIL).agg(_ik_low=nw.col("_ik_name").min(), _ik_high=nw.col("_ik_name").max())
+    several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_EMAIL, "_ik_low")
+    parted = nw.concat_str([nw.col(_EMAIL), nw.lit("|"), key("customer_full_name")])
+    own = nw.when(~nw.col("_ik_low").is_null()).then(parted)
+    return (
+        frame.join(several, on=_EMAIL, how="left").with_columns(nw.coalesce(own, _EMAIL).alias(_EMAIL)).drop("_ik_low")
+    )
 
 
 def _led(frame: Any, by: str, to: str) -> Any:

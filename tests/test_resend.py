@@ -381,6 +381,42 @@ def test_the_account_tells_customers_apart_whatever_its_case() -> None:
     assert len(set(ids(record("a", email="x@example.com"), record("b", email="x@example.com")))) == 2
 
 
+NBSP, ZWSP, HYPHEN = chr(0xA0), chr(0x200B), chr(0xAD)
+
+
+def test_what_cannot_be_seen_in_a_name_means_nothing(engine: Engine) -> None:
+    spelt = ["Acme Corp", "acme  corp", f"acme{NBSP}corp", f"acme{ZWSP} corp", f"ac{HYPHEN}me corp", "acme\ncorp",
+             f"acme corp{NBSP}", "acme\u3000corp"]  # fmt: skip
+    found = engine.to_polars(customers.identify(engine(frame(*map(record, spelt)))))["customer_id"]
+    assert set(found) == {"account:acme corp"}
+
+
+@pytest.mark.parametrize("spelt", ["138 0013 8000", "+86 138-0013-8000", "0086 13800138000", "(138)00138000"])
+def test_a_mobile_is_known_by_its_digits(engine: Engine, spelt: str) -> None:
+    people = [record(None, customer_full_name="Li Na", mobile=mobile) for mobile in ("13800138000", spelt)]
+    found = engine.to_polars(customers.identify(engine(frame(*people))))["customer_id"]
+    assert set(found) == {"person:li na|13800138000"}
+
+
+@pytest.mark.parametrize(
+    "spelt", ["mailto:A@example.com", "<a@example.com>", "a@example.com.", "<mailto:a@example.com>"]
+)
+def test_an_address_is_the_same_whatever_stands_around_it(engine: Engine, spelt: str) -> None:
+    people = [record(None, email="a@example.com"), record(None, email=spelt)]
+    found = engine.to_polars(customers.identify(engine(frame(*people))))["customer_id"]
+    assert set(found) == {"email:a@example.com"}
+    made = plan(record("a", "associated", email="a@example.com"), record("b", "expired", days(30), email=spelt))
+    assert made["reason_code"].to_list() == ["associated", "same_email"]
+
+
+def test_people_who_share_a_mailbox_without_accounts_are_left_to_a_person(engine: Engine) -> None:
+    names, box = ["Alpha", "Beta", "BETA", "Gamma", None], "office@example.com"
+    rows = [record(None, "expired", days(30 + i), email=box, customer_full_name=n) for i, n in enumerate(names)]
+    made = plan_resends(engine(ik.annotate(frame(*rows), as_of=TODAY)), as_of=TODAY)
+    found = engine.to_polars(made).sort("source_row")["reason_code"].to_list()
+    assert found == ["same_email", "same_email", "superseded", "same_email", "same_email"]
+
+
 def test_an_email_leads_to_the_account_it_stands_with_when_that_is_one_only() -> None:
     known, asked = record("a", email="X@example.com"), record(None, email="x@example.com")
     assert ids(known, asked) == ["account:a", "account:a"]

@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.chances import cause
-from invitekit.customers import ALONE, key
+from invitekit.customers import ALONE, address
 from invitekit.resend.events import is_day, with_sent
 
 _NEVER = "0"
@@ -90,8 +90,8 @@ def histories(frame: Any, sent: Any | None) -> Any:
     Returns:
         One row a customer: ``customer_id, _ik_records``, ``_ik_newest`` (the place of the record that speaks),
         ``_ik_settled`` (2 if any invitation led to an association, 1 if one has only the time of one),
-        ``_ik_last_at`` (last invitation, logged ones included), ``attempts`` (invitations at different times), ``_ik_split``
-        (whether records of the newest invitation and snapshot contradict each other).
+        ``_ik_last_at`` (last invitation, logged ones included), ``attempts`` (invitations at different times),
+        ``_ik_split`` (whether records of the newest invitation and snapshot contradict each other).
     """
     dated = nw.when(nw.col("associated_at").is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
     success = nw.when(nw.col("effective_status") == "associated").then(nw.lit(2)).otherwise(dated)
@@ -131,10 +131,10 @@ def with_addresses(frame: Any, told: Any) -> Any:
         The same rows with ``_ik_shared`` (true where another customer has the address, else null),
         ``_ik_address_settled`` and ``_ik_address_at`` (of all customers that have it).
     """
-    frame = frame.with_columns(_ik_address=nw.col("email").str.to_lowercase())
+    frame = frame.with_columns(_ik_address=address())
     held = frame.select("customer_id", "_ik_address")
     ends = held.group_by("_ik_address").agg(_ik_low=nw.col("customer_id").min(), _ik_high=nw.col("customer_id").max())
-    shared = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).filter(~key("_ik_address").is_null())
+    shared = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).filter(~nw.col("_ik_address").is_null())
     # Asked first: in most exports there is none, and what follows takes as long as half of the plan.
     if not _any(shared):
         return frame.with_columns(
