@@ -191,7 +191,7 @@ def test_a_batch_has_what_is_needed_to_find_the_customer_and_click(sample_set: P
     assert csv(sample_set / "batch_01_resend_now.csv").columns == [
         "Rank", "Account Name", "Customer Full Name", "Customer Name", "Email", "Custom Tag", "Account Manager",
         "Country/Region", "Invitation Method", "Association Type", "Status", "Attempts", "Invitation Time", "Decision",
-        "Why", "Next Step", "Chance",
+        "Why", "Next Step", "Chance", "Record ID",
     ]  # fmt: skip
 
 
@@ -287,7 +287,7 @@ def sheet_xml(path: Path) -> str:
 def test_an_xlsx_is_ready_to_work_in(sample_set: Path) -> None:
     sheet = sheet_xml(sample_set / "batch_01_resend_now.xlsx")
     assert '<pane xSplit="2" ySplit="1"' in sheet
-    assert '<autoFilter ref="A1:Q101"/>' in sheet
+    assert '<autoFilter ref="A1:R101"/>' in sheet
     assert 'numberStoredAsText="1"' in sheet
     widths = [float(width) for width in re.findall(r'<col [^>]*width="([\d.]+)"', sheet)]
     assert 8 < min(widths) < max(widths) < 46
@@ -536,6 +536,24 @@ def test_the_page_says_what_to_click_by_which_rules_and_how_full_the_portal_is(
 def test_the_page_warns_when_the_portal_is_full(tmp_path: Path, count: int, full: bool) -> None:
     write(expired(count, status="pending_review"), tmp_path / "set")
     assert ("no room" in (tmp_path / "set" / PAGE).read_text("utf-8-sig")) is full
+
+
+def test_the_chinese_page_says_the_rules_in_chinese(tmp_path: Path) -> None:
+    rules = ResendRules(cool_down_days=0, max_attempts=2, link_life_days=30)
+    write(expired(1), tmp_path / "set", language="zh", rules=rules, formats=["csv"])
+    page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+    said = "不设间隔；每位客户最多邀请 2 次；每批最多 100 位客户。链接和二维码有效期为 30 天。\n"
+    assert said in page
+    assert "Invite again" not in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_says_from_when_a_batch_counts_and_how_a_customer_is_left_out(tmp_path: Path, language: Any) -> None:
+    write(expired(1), tmp_path / "set", language=language, formats=["csv"], batch_ids={1: "b1"})
+    page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+    assert "workspace log b1" in page
+    for word in {"en": ("from the time you log it", "Record ID"), "zh": ("登记时起", "记录编号")}[language]:
+        assert word in page
 
 
 def test_the_page_names_no_customer(tmp_path: Path) -> None:

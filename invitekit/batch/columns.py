@@ -16,7 +16,8 @@ FIND = (
     "invitation_method", "association_type", "status",
 )  # fmt: skip
 """What finds a customer in the portal; the status is also what makes a list readable by ``load``."""
-BATCH = ("rank", *FIND, "attempts", "invited_at", "decision", "reason", "next_step", "chance")
+BATCH = ("rank", *FIND, "attempts", "invited_at", "decision", "reason", "next_step", "chance",
+         "record_id")  # fmt: skip
 _WORK = (*FIND, "attempts", "invited_at", "age_days", "reason", "next_step")
 WORK = {
     "customer": _WORK,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from invitekit.batch.columns import Language
@@ -56,7 +57,7 @@ def _today(told: dict[str, Any], found: Decisions, rules: ResendRules, moment: d
         "moment": f"{moment:%Y-%m-%d %H:%M}",
         "customers": f"{found.candidates:,}",
         "batches": f"{batches:,}",
-        "rules": str(rules),
+        "rules": _rules(told, rules),
         "open": f"{found.open_customers:,}",
         "cap": f"{rules.portal_cap:,}",
     }
@@ -65,6 +66,16 @@ def _today(told: dict[str, Any], found: Decisions, rules: ResendRules, moment: d
     if found.candidates:
         lines.append(told["ranked"] if found.with_history else told["unranked"])
     return "\n".join(lines).format(**numbers)
+
+
+def _rules(told: dict[str, Any], rules: ResendRules) -> str:
+    """Say the rules in the page's language; ``ResendRules`` itself speaks English."""
+    if "rules" not in told:
+        return str(rules)
+    usual = ResendRules()
+    said = [told["rules"]["pause" if rules.cool_down_days else "no_pause"], told["rules"]["always"]]
+    said += [words for name, words in told["rules"]["changed"].items() if getattr(rules, name) != getattr(usual, name)]
+    return "".join(said).format(**asdict(rules))
 
 
 def _files(told: dict[str, Any], made: Sequence[List], kinds: Sequence[str]) -> Iterator[str]:
