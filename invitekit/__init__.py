@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from invitekit.errors import InvitekitError
     from invitekit.filters import Filter, where
     from invitekit.load import Loaded, load
+    from invitekit.progress import failure_trend, progress
     from invitekit.resend import ResendRules, plan_resends
     from invitekit.sample import write_sample
     from invitekit.workspace import Workspace, compare
@@ -24,8 +25,10 @@ __all__ = [
     "Workspace",
     "annotate",
     "compare",
+    "failure_trend",
     "load",
     "plan_resends",
+    "progress",
     "read_catalogue",
     "where",
     "write_batches",

@@ -14,7 +14,7 @@ Frame = TypeVar("Frame")
 ALONE = "row:"
 """How the identity of a record begins that cannot be told to belong with any other."""
 NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
-_OWN_ID = "^r[0-9a-f]{32}$"
+OWN_ID = "^r[0-9a-f]{32}$"
 """A record ID that the loader made from the place of a row: it means nothing in another file."""
 _ACCOUNT, _EMAIL, _PERSON = "_ik_account", "_ik_email", "_ik_person"
 
@@ -57,7 +57,7 @@ def identify(records: Frame) -> Frame:
 
 
 def _other_ids() -> list[Any]:
-    own_id = nw.when(~nw.col("record_id").str.contains(_OWN_ID)).then(nw.col("record_id"))
+    own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
     row = nw.concat_str([nw.col("source_file"), nw.lit("|"), nw.col("source_row").cast(nw.String)])
     keys = [("email:", _EMAIL), ("person:", _PERSON)]
     ids = [nw.concat_str([nw.lit(prefix), nw.col(name)]) for prefix, name in keys]

@@ -28,8 +28,8 @@ FLOORS: dict[float, tuple[str, ...]] = {
     0.5: ("schema",),  # under its two neighbours: both are written in its columns and vocabularies
     1: ("catalogue", "filters", "moments"),
     1.5: ("customers",),
-    2: ("annotate", "chances", "progress", "privacy"),
-    2.5: ("resend",),  # ranks by chances
+    2: ("annotate", "chances", "privacy"),
+    2.5: ("resend", "progress"),  # one ranks by chances, the other tells them
     3: ("load", "write", "export", "charts"),
     3.5: ("workspace", "batch"),  # what is loaded is remembered; what is planned is written
     4: ("sample", "report", "widgets"),  # a sample is written by write
@@ -41,7 +41,6 @@ TO_COME = frozenset(
     {
         "privacy",
         "export",
-        "charts",
         "report",
         "widgets",
     }
@@ -77,7 +76,7 @@ LIBRARIES = {
     "pyarrow": ("load", "export"),
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
-    "scipy": ("chances",),
+    "scipy": ("chances", "progress"),
     "tqdm": ("load", "export", "sample", "cli"),
     "traitlets": ("widgets",),
     "typer": ("cli",),
