@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from invitekit.progress.cube import BY, EMPTY, OTHER, PERIODS, Period
+from invitekit.progress.causes import words
+from invitekit.progress.cube import BY, EMPTY, OTHER, PERIODS, By, Period
 from invitekit.progress.funnel import SETTLED
-from invitekit.progress.newest import newest
+from invitekit.progress.newest import newest, unfollowed
 from invitekit.progress.survival import time_to_association
 from invitekit.progress.tables import Progress, progress
 from invitekit.progress.tallies import Tally, tally
@@ -16,6 +17,7 @@ __all__ = [
     "OTHER",
     "PERIODS",
     "SETTLED",
+    "By",
     "Period",
     "Progress",
     "Tally",
@@ -24,4 +26,6 @@ __all__ = [
     "progress",
     "tally",
     "time_to_association",
+    "unfollowed",
+    "words",
 ]

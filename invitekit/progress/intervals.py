@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 COVERAGE = 0.95
@@ -15,8 +17,10 @@ TAIL = 0.00135
 """How often chance alone leads beyond a control limit on either side: as three standard deviations do."""
 ENOUGH_PERIODS = 5
 """Below this, periods are not compared: there is no level yet that they could differ from [assumed]."""
-RUN = 9
-"""So many periods in a row on one side of the centre are no chance either (Nelson's second rule)."""
+RUN = 10
+"""So many periods in a row on one side of the centre are no chance either; eight or nine would be too often."""
+_MEDIAN_STEP = 0.954
+"""The median step from one standard normal number to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +59,38 @@ def is_small(n: int, of: int) -> bool:
 def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
     """Give what chance alone leaves each period's rate within, if all have the same level; None for too few periods.
 
-    A period is compared with all of them together: that many of the failures fall into it by
-    chance as a hypergeometric distribution says. It is exact for small periods, and allows for the
-    level being taken from the same data.
+    The limits are those of the binomial distribution, so they hold for small periods too (p-chart).
+    Where rates move more from period to period than a binomial would, as those of large numbers do,
+    the limits are as much wider (Laney's p'-chart): what is usual here is no signal.
     """
-    total, failed = sum(of), sum(n)
-    if sum(1 for size in of if size) < ENOUGH_PERIODS:
+    sizes = [size for size in of if size]
+    if len(sizes) < ENOUGH_PERIODS:
         return None
-    from scipy.stats import hypergeom  # noqa: PLC0415 - half a second, for those who ask
+    from scipy.stats import binom  # noqa: PLC0415 - half a second, for those who ask
 
-    lower, upper = (hypergeom.ppf(q, total, failed, of) for q in (TAIL, 1 - TAIL))
-    shares = [
-        tuple(float(k) / size if size else math.nan for k, size in zip(side, of, strict=True))
-        for side in (lower, upper)
+    centre = sum(n) / sum(of)
+    wider = _spread(n, of, centre)
+    shares = []
+    for quantile in (TAIL, 1 - TAIL):
+        counts = binom.ppf(quantile, of, centre)
+        limits = [float(k) / size if size else math.nan for k, size in zip(counts, of, strict=True)]
+        shares.append(tuple(min(max(centre + wider * (limit - centre), 0.0), 1.0) for limit in limits))
+    return Limits(centre, *shares)
+
+
+def _spread(n: Sequence[int], of: Sequence[int], centre: float) -> float:
+    """Say how many times as far as by chance rates move from period to period; 1 where chance may explain it.
+
+    The median step is not moved by a jump or two.
+    """
+    if not 0 < centre < 1:
+        return 1.0
+    deviations = [
+        (k / size - centre) / math.sqrt(centre * (1 - centre) / size) for k, size in zip(n, of, strict=True) if size
     ]
-    return Limits(failed / total, *shares)
+    steps = [abs(later - earlier) for earlier, later in pairwise(deviations)]
+    found = statistics.median(steps) / _MEDIAN_STEP
+    return found if found > 1 + 2 / math.sqrt(len(steps)) else 1.0
 
 
 def signals(n: Sequence[int], of: Sequence[int], limits: Limits) -> list[str | None]:

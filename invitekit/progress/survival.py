@@ -62,7 +62,7 @@ def time_to_association(
     frame: Any = nw.from_native(records)
     needed = (*NEEDED, *([by] if by else []))
     require(frame.collect_schema().names(), needed)
-    invitations = nw.from_native(keep(newest(frame.select(*needed).to_native())))
+    invitations = nw.from_native(newest(frame.select(*needed).to_native(), keep=keep))
     return survival(durations(invitations, by), by)
 
 

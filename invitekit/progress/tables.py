@@ -15,12 +15,11 @@ from invitekit.moments import as_utc
 from invitekit.progress import cube as cubes
 from invitekit.progress.causes import Language, pareto, repeats
 from invitekit.progress.cube import BY, By, Period
-from invitekit.progress.funnel import SETTLED, funnel, parts, small_table
-from invitekit.progress.newest import newest_of
+from invitekit.progress.funnel import SETTLED, funnel, parts
+from invitekit.progress.newest import newest, unfollowed
 from invitekit.progress.survival import NEEDED, ageing, durations, survival, untimed
 from invitekit.progress.trend import trend
 
-SNAPSHOTS = {"snapshot_at": nw.Datetime("us"), "status": nw.String(), "n": nw.Int64()}
 _PARTS = {
     "by_method": "invitation_method",
     "by_type": "association_type",
@@ -28,8 +27,7 @@ _PARTS = {
     "by_country": "country",
     "by_tag": "custom_tag",
 }
-_USED = tuple(dict.fromkeys((*NEEDED, *cubes.NEEDED)))
-_FOR_REPEATS = tuple(dict.fromkeys((*_USED, *customers.NEEDED)))
+_NEEDED = tuple(dict.fromkeys((*NEEDED, *cubes.NEEDED, *customers.NEEDED)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +49,8 @@ class Progress:
             associated; ``small``.
         snapshots: ``snapshot_at, status, n``: every row of each snapshot.
         counts: ``rows`` given; ``invitations`` among them, each once; ``older_states`` of those;
-            ``masked_earlier``, masked rows of earlier snapshots that nothing follows; ``undated``,
+            ``unfollowed``, rows of earlier snapshots that nothing
+            follows (masked, or not invited yet); ``undated``,
             settled invitations that no period holds; ``untimed``, associated ones without the time it took.
         as_of, period: What they were made for.
     """
@@ -102,9 +101,9 @@ def progress(
     cubes.check(period, by)
     moment, known = as_utc(as_of), catalogue or read_catalogue()
     frame: Any = nw.from_native(records)
-    customers.require(frame.collect_schema().names(), _FOR_REPEATS)
-    states, last, masked_earlier = _snapshots(frame)
-    invitations = nw.from_native(keep(newest_of(frame.select(*_USED), last).to_native()))
+    customers.require(frame.collect_schema().names(), _NEEDED)
+    states = _snapshots(frame)
+    invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native(), keep=keep))
     counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
     return Progress(
         funnel=funnel(counts),
@@ -114,45 +113,29 @@ def progress(
         ageing=ageing(times),
         pareto=pareto(counts, known, language),
         **{name: parts(counts, column) for name, column in _PARTS.items()},
-        repeats=repeats(frame.select(*_FOR_REPEATS).to_native(), known, language),
+        repeats=repeats(invitations.to_native(), known, language),
         snapshots=states,
-        counts=_counted(int(states["n"].sum()), masked_earlier, counts, times),
+        counts=_counted(int(states["n"].sum()), unfollowed(records), counts, times),
         as_of=moment,
         period=period,
     )
 
 
-def _counted(rows: int, masked_earlier: int, counts: Any, times: Any) -> dict[str, int]:
+def _counted(rows: int, lost: int, counts: Any, times: Any) -> dict[str, int]:
     """Say how many rows were counted, and why others were not."""
     single = int(counts["n"].sum())
     undated = counts.filter(nw.col("period").is_null() & nw.col("status").is_in(list(SETTLED)))
     return {
         "rows": rows,
         "invitations": single,
-        "older_states": rows - single - masked_earlier,
-        "masked_earlier": masked_earlier,
+        "older_states": rows - single - lost,
+        "unfollowed": lost,
         "undated": int(undated["n"].sum()),
         "untimed": untimed(times),
     }
 
 
-def _snapshots(frame: Any) -> tuple[Any, dt.datetime | None, int]:
-    """Count the rows of each snapshot by status; say when the newest was, and how many rows nothing follows."""
-    own = nw.col("record_id").str.contains(customers.OWN_ID).fill_null(value=False)
-    keyed = frame.select("snapshot_at", status=cubes.status(), alone=own)
-    rows = list(
-        keyed.group_by("snapshot_at", "status", "alone")
-        .agg(n=nw.len().cast(nw.Int64))
-        .lazy()
-        .collect("polars")
-        .iter_rows()
-    )
-    times = sorted({at for at, *_ in rows if at is not None})
-    last = times[-1] if times else None
-    earlier = sum(n for at, _, alone, n in rows if alone and at is not None and last is not None and at < last)
-    found: dict[tuple[dt.datetime | None, str], int] = {}
-    for at, status, _, n in rows:
-        found[at, status] = found.get((at, status), 0) + n
-    ranked = sorted(found, key=lambda cell: (str(cell[0] or ""), cell[1]))
-    table = small_table([{"snapshot_at": at, "status": s, "n": found[at, s]} for at, s in ranked], SNAPSHOTS)
-    return table, last, earlier
+def _snapshots(frame: Any) -> Any:
+    """Count the rows of each snapshot by status."""
+    counted = frame.select("snapshot_at", status=cubes.status()).group_by("snapshot_at", "status")
+    return counted.agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars").sort("snapshot_at", "status").to_native()

@@ -70,7 +70,7 @@ def failure_trend(
     cubes.check(period, [by])
     frame: Any = nw.from_native(records)
     require(frame.collect_schema().names(), (*PLACE, *cubes.NEEDED))
-    invitations = nw.from_native(keep(newest(frame.select(*PLACE, *cubes.NEEDED).to_native())))
+    invitations = nw.from_native(newest(frame.select(*PLACE, *cubes.NEEDED).to_native(), keep=keep))
     return trend(cubes.cube(invitations, [by] if by else [], period), by, period, as_utc(as_of))
 
 
