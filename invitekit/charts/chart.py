@@ -175,3 +175,10 @@ def _style(theme: Theme) -> Row:
 def _words(language: Language) -> Mapping[str, Any]:
     found: dict[str, Any] = tomllib.loads(files("invitekit.charts").joinpath("words.toml").read_text("utf-8"))
     return dict(found[language])
+
+
+def plotly_script() -> str:
+    """Give plotly's own script: with it a page draws figures without a network."""
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - reads five megabytes
+
+    return str(get_plotlyjs())

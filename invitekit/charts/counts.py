@@ -8,7 +8,7 @@ from invitekit.charts.bars import MOST, Bar, Dot, Part, bars, dots
 from invitekit.charts.chart import LOOK, Chart, Look, Row, axis, draw, empty, named, rows
 from invitekit.charts.colours import ORDER, STAGES, status_order
 from invitekit.charts.labels import interval, one_line, percent, share, share_of, shown
-from invitekit.progress import EMPTY
+from invitekit.progress import EMPTY, OTHER
 
 FEWER = 12
 """Rows of a figure whose small groups tell little."""
@@ -64,11 +64,12 @@ def _cause(row: Row, look: Look) -> Bar:
     who = {value.code: value.label(look.language) for value in ORDER}
     said = f"{row['n']:,} · {share(row['n'], row['of'], look.words['of'])}"
     together = look.words["cumulative"].format(share=percent(row["cumulative"]))
-    hover = shown([one_line(row["cause"], 80), who.get(row["who_acts"], ""), said, together])
-    return Bar(row["cause"], (Part(row["n"], look.theme.of_who(row["who_acts"]), hover),), said)
+    cause = look.words["other_causes"] if row["failure_code"] == OTHER else row["cause"]
+    hover = shown([one_line(cause, 80), who.get(row["who_acts"], ""), said, together])
+    return Bar(cause, (Part(row["n"], look.theme.of_who(row["who_acts"]), hover),), said)
 
 
-def groups(table: Any, by: str, look: Look = LOOK) -> Chart:
+def groups(table: Any, by: str, look: Look = LOOK, *, overall: float | None = None) -> Chart:
     """Draw the share that failed in each group with its 95 % interval, the largest groups first.
 
     Args:
@@ -76,9 +77,11 @@ def groups(table: Any, by: str, look: Look = LOOK) -> Chart:
             failure_high, small``.
         by: The column that makes the groups, ``account_manager`` say.
         look: How to draw it.
+        overall: The rate of all together; else that of the table, where it holds every count.
     """
     title = look.words["groups"].format(by=look.words["by"][by])
-    found = sorted((row for row in rows(table) if row["settled"]), key=lambda row: -row["settled"])
+    every = [row for row in rows(table) if row["settled"]]
+    found = sorted((row for row in every if row["failure_rate"] is not None), key=lambda row: -row["settled"])
     if not found:
         return empty(title, look)
     made = []
@@ -86,7 +89,8 @@ def groups(table: Any, by: str, look: Look = LOOK) -> Chart:
         told = {"n": row["failed"], "of": row["settled"], "rate": row["failure_rate"], "small": row["small"]}
         told |= {"low": row["failure_low"], "high": row["failure_high"]}
         made.append(_dot(named(row["value"], by, look), told, look))
-    return dots(title, look, made, *_mean(found, "failed", "settled", look))
+    mean = overall if overall is not None else _mean(every, "failed", "settled")
+    return dots(title, look, made, mean, _noted(mean, len(found) - MOST, look))
 
 
 def repeats(table: Any, look: Look = LOOK) -> Chart:
@@ -96,18 +100,22 @@ def repeats(table: Any, look: Look = LOOK) -> Chart:
         table: ``Progress.repeats``: ``cause, resends, associated, rate, low, high``.
         look: How to draw it.
     """
-    title, found = look.words["repeats"], [row for row in rows(table) if row["resends"]]
+    title, every = look.words["repeats"], rows(table)
+    found = [row for row in every if row["rate"] is not None]
     if not found:
         return empty(title, look)
     found.sort(key=lambda row: -row["resends"])
     made = [
         _dot(_before(row, look), {"n": row["associated"], "of": row["resends"]} | row, look) for row in found[:FEWER]
     ]
-    return dots(title, look, made, *_mean(found, "associated", "resends", look, FEWER))
+    mean = _mean(every, "associated", "resends")
+    return dots(title, look, made, mean, _noted(mean, len(found) - FEWER, look))
 
 
 def _before(row: Row, look: Look) -> str:
     method = named(row["method"], "invitation_method", look)
+    if row["failure_code"] == OTHER:
+        return named(OTHER, None, look)
     return str(look.words["after"].format(cause=row["cause"].rstrip(".。"), method=method))
 
 
@@ -175,8 +183,6 @@ def _status_keys(found: list[Row], look: Look) -> list[tuple[str, str]]:
 
 def _dot(label: str, row: Row, look: Look) -> Dot:
     small = bool(row.get("small"))
-    if row["rate"] is None:
-        return Dot(label, 0, 0, 0, "", shown([one_line(label, 80)]), look.theme.muted, small=True)
     text = share_of(row["n"], row["of"], look.words)
     return Dot(label, row["rate"], row["low"], row["high"], text, _hover(look, label, row), look.theme.accent, small)
 
@@ -188,9 +194,15 @@ def _hover(look: Look, label: str, row: Row) -> str:
     return shown(lines + [look.words["small"]] * bool(row.get("small")))
 
 
-def _mean(found: list[Row], part: str, whole: str, look: Look, most: int = MOST) -> tuple[float, str]:
-    """Give the rate of all rows together, and what to say about it and about rows that are not shown."""
-    mean = sum(row[part] or 0 for row in found) / sum(row[whole] for row in found)
-    words, more = look.words, len(found) - most
-    notes = [words["interval"], words["overall"].format(rate=percent(mean))]
-    return mean, " · ".join(notes + [words["not_shown"].format(n=f"{more:,}")] * (more > 0))
+def _mean(every: list[Row], part: str, whole: str) -> float | None:
+    """Give the rate of all rows together, where every count is there."""
+    if any(row[part] is None for row in every):
+        return None
+    return float(sum(row[part] for row in every) / sum(row[whole] for row in every))
+
+
+def _noted(mean: float | None, more: int, look: Look) -> str:
+    """Say what the line is, and how many rows are not shown."""
+    words = look.words
+    notes = [words["interval"], *([words["overall"].format(rate=percent(mean))] if mean is not None else [])]
+    return " · ".join(notes + [words["not_shown"].format(n=f"{more:,}")] * (more > 0))

@@ -117,6 +117,8 @@ def _faint(colour: str) -> str:
 
 
 def _said(row: Row, look: Look, period: str) -> str:
+    if row["n"] is None:
+        return ""
     words = look.words
     day = f"{row['period_start']:%Y-%m}" if period == "month" else f"{row['period_start']:%Y-%m-%d}"
     counts = words["of"].format(n=f"{row['n']:,}", of=f"{row['of']:,}")
@@ -175,7 +177,7 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Chart:
     last = max(row["days"] for row in found)
     most = max(row["high"] if row["high"] is not None else row["share"] for row in found)
     layout = {
-        "xaxis": axis(look.theme, title=look.words["days"], range=[0, last], nticks=10),
+        "xaxis": axis(look.theme, title=look.words["days"], range=[0, last * 1.04 or 1], nticks=10),
         "yaxis": axis(look.theme, tickformat=".0%", range=[0, min(1.0, most * 1.1) or 1]),
         "height": 360,
         "margin": {"l": 50, "r": 14, "t": 66, "b": 46},
