@@ -42,6 +42,7 @@ class Package(ModuleType):
     plan_resends = _Name("resend")
     progress = _Name("progress")
     read_catalogue = _Name("catalogue")
+    report = _Name("report")
     where = _Name("filters")
     write_batches = _Name("batch")
     write_sample = _Name("sample")

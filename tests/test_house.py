@@ -41,7 +41,6 @@ TO_COME = frozenset(
     {
         "privacy",
         "export",
-        "report",
         "widgets",
     }
 )
@@ -68,6 +67,7 @@ LIBRARIES = {
     "fastexcel": ("load",),
     "IPython": ("widgets",),
     "ipywidgets": ("widgets",),
+    "jinja2": ("report",),
     "jupyterlab": (),  # started as a command of its own
     "narwhals": (*NARWHALS, "sample", "report", "widgets"),
     "pandas": (),  # a guest: its frames are taken, it is never asked for
@@ -76,10 +76,11 @@ LIBRARIES = {
     "pyarrow": ("load", "export"),
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
-    "scipy": ("chances", "progress"),
+    "scipy": ("chances", "progress", "report"),
     "tqdm": ("load", "export", "sample", "cli"),
     "traitlets": ("widgets",),
     "typer": ("cli",),
+    "typst": ("report",),
     "xlsxwriter": ("write", "batch"),
 }
 """Which rooms may import which library; a library without a row has no room."""

@@ -1,4 +1,4 @@
-"""The same verbs on the command line: check, annotate, plan, trend, compare, workspace, sample, lab, app."""
+"""The same verbs on the command line: check, annotate, plan, trend, report, compare, workspace, sample, lab, app."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from invitekit.cli import commands, memory, plans, trends
+from invitekit.cli import commands, memory, plans, reports, trends
 from invitekit.errors import InvitekitError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("check")(commands.check)
 app.command("annotate")(commands.annotate)
 app.command("plan")(plans.plan)
 app.command("trend")(trends.trend)
+app.command("report")(reports.report)
 app.command("compare")(memory.compare)
 app.add_typer(memory.app, name="workspace")
 app.command("sample")(commands.sample)
