@@ -17,7 +17,7 @@ from invitekit.progress.intervals import COVERAGE, SMALL
 from invitekit.progress.newest import NEEDED as PLACE
 from invitekit.progress.newest import newest
 
-NEEDED = (*PLACE, "effective_status", "invited_at", "age_days", "days_to_associate")
+NEEDED = (*PLACE, "effective_status", "age_days", "days_to_associate")
 SURVIVAL = {
     "group": nw.String(), "days": nw.Int64(), "at_risk": nw.Int64(), "associated": nw.Int64(), "share": nw.Float64(),
     "low": nw.Float64(), "high": nw.Float64(), "median_days": nw.Int64(), "size": nw.Int64(), "small": nw.Boolean(),
@@ -152,4 +152,4 @@ def _interval(waiting: float, variance: float) -> tuple[float, float] | tuple[No
     from scipy.special import ndtri  # noqa: PLC0415 - as in intervals
 
     theta = float(ndtri((1 + COVERAGE) / 2)) * math.sqrt(variance) / math.log(waiting)
-    return 1 - waiting ** math.exp(-theta), 1 - waiting ** math.exp(theta)
+    return 1 - waiting ** math.exp(theta), 1 - waiting ** math.exp(-theta)

@@ -28,6 +28,7 @@ MOST_GROUPS = 12
 """Groups beyond the most frequent ones are counted together."""
 ACTING = (*(value.code for value in WHO_ACTS), UNKNOWN)
 """Who acts, in the order of every table and picture."""
+_NEEDED = tuple(dict.fromkeys((*PLACE, *cubes.NEEDED)))
 
 _Cells = dict[tuple[str | None, int], int]
 
@@ -68,10 +69,11 @@ def failure_trend(
         ArgumentError: ``period``, ``by`` or ``as_of`` means nothing.
     """
     cubes.check(period, [by])
+    moment = as_utc(as_of)
     frame: Any = nw.from_native(records)
-    require(frame.collect_schema().names(), (*PLACE, *cubes.NEEDED))
-    invitations = nw.from_native(newest(frame.select(*PLACE, *cubes.NEEDED).to_native(), keep=keep))
-    return trend(cubes.cube(invitations, [by] if by else [], period), by, period, as_utc(as_of))
+    require(frame.collect_schema().names(), _NEEDED)
+    invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native(), keep=keep))
+    return trend(cubes.cube(invitations, [by] if by else [], period), by, period, moment)
 
 
 def trend(counts: Any, by: str | None, period: Period, as_of: dt.datetime) -> Any:
