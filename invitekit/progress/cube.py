@@ -40,7 +40,7 @@ def cube(invitations: Any, by: Sequence[str], period: Period) -> Any:
     """
     failed = nw.col("effective_status") == FAILED
     keys = {name: nw.col(name).fill_null(EMPTY) for name in by if name not in OF_FAILURES}
-    keys |= {name: nw.when(failed).then(nw.col(_column(name))) for name in by if name in OF_FAILURES}
+    keys |= {name: nw.when(failed).then(nw.col(_column(name)).fill_null(UNKNOWN)) for name in by if name in OF_FAILURES}
     counted = invitations.select(**keys, status=status(), period=_NUMBER[period](invitations))
     return counted.group_by(*by, "status", "period").agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars")
 
@@ -58,9 +58,11 @@ def start_of(period: Period, number: int) -> dt.date:
     return dt.date.fromordinal(1 + number * (7 if period == "week" else 1))
 
 
-def end_of(period: Period, number: int) -> dt.date:
-    """Give the day after a period."""
-    return start_of(period, number + 1)
+def number_of(period: Period, at: dt.datetime) -> int:
+    """Give the number of the period that a time lies in."""
+    if period == "month":
+        return at.year * 12 + at.month - 1
+    return (at.toordinal() - 1) // (7 if period == "week" else 1)
 
 
 def check(period: str, by: Sequence[str | None]) -> None:

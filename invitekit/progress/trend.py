@@ -48,7 +48,7 @@ def failure_trend(
     invitation counts in the period in which it was sent; its newest state counts.
 
     A period is marked (``signal``) where chance does not explain it: ``high`` or ``low`` beyond
-    the control limits (0.27 % of periods by chance alone), ``run`` where it ends nine in a row on
+    the control limits (0.27 % of periods by chance alone), ``run`` where it ends ten in a row on
     one side of the centre. The latest periods, whose emails may still be answered, are
     ``incomplete``: they are neither marked nor part of the centre.
 
@@ -82,17 +82,15 @@ def trend(counts: Any, by: str | None, period: Period, as_of: dt.datetime) -> An
     failed, settled = (_cells(some, by) for some in (dated.filter(nw.col("status") == FAILED), dated))
     of_all = _cells(dated, None)
     numbers = sorted({number for _, number in of_all})
-    complete = [_is_over(period, number, as_of) for number in numbers]
+    starts, complete = [cubes.start_of(period, number) for number in numbers], _complete(numbers, period, as_of)
+    names = _groups(failed if by in OF_FAILURES else settled, by)
+    failed, settled = _folded(failed, names), _folded(settled, names)
     rows = []
-    for group, members in _groups(failed if by in OF_FAILURES else settled, by).items():
-        n, of = [], []
-        for number in numbers:
-            n.append(sum(failed.get((one, number), 0) for one in members))
-            own = sum(settled.get((one, number), 0) for one in members)
-            of.append(of_all[None, number] if by in OF_FAILURES else own)
-        starts = [cubes.start_of(period, number) for number in numbers]
-        told = _told(starts, complete, n, of)
-        rows += [row | {"group": group} for row in told]
+    for group in dict.fromkeys(names.values()):
+        n = [failed.get((group, number), 0) for number in numbers]
+        whole, of_whom = (of_all, None) if by in OF_FAILURES else (settled, group)
+        of = [whole.get((of_whom, number), 0) for number in numbers]
+        rows += [row | {"group": group} for row in _told(starts, complete, n, of)]
     return small_table(rows, TREND)
 
 
@@ -102,16 +100,25 @@ def _cells(counts: Any, by: str | None) -> _Cells:
     return {(row[0] if by else None, row[-2]): row[-1] for row in summed}
 
 
-def _groups(cells: _Cells, by: str | None) -> dict[str | None, list[str | None]]:
-    """Name the groups in the order of the table, each with its members."""
+def _groups(cells: _Cells, by: str | None) -> dict[str | None, str | None]:
+    """Name the group of each value, in the order of the table."""
     sizes: dict[str | None, int] = {}
-    for (group, _), n in cells.items():
-        sizes[group] = sizes.get(group, 0) + n
+    for (value, _), n in cells.items():
+        sizes[value] = sizes.get(value, 0) + n
     order = {code: position for position, code in enumerate(ACTING)} if by == "who_acts" else {}
     # A failure that names nobody has no place in the order: it comes last.
-    ranked = sorted(sizes, key=lambda group: (order.get(str(group), len(order)), -sizes[group], str(group)))
-    named: dict[str | None, list[str | None]] = {group: [group] for group in ranked[:MOST_GROUPS]}
-    return named | ({OTHER: ranked[MOST_GROUPS:]} if ranked[MOST_GROUPS:] else {})
+    ranked = sorted(sizes, key=lambda value: (order.get(str(value), len(order)), -sizes[value], str(value)))
+    return {value: value if place < MOST_GROUPS else OTHER for place, value in enumerate(ranked)}
+
+
+def _folded(cells: _Cells, names: dict[str | None, str | None]) -> _Cells:
+    """Sum up the values of one group."""
+    folded: _Cells = {}
+    for (value, number), n in cells.items():
+        if value in names:
+            cell = names[value], number
+            folded[cell] = folded.get(cell, 0) + n
+    return folded
 
 
 def _told(starts: list[dt.date], complete: list[bool], n: list[int], of: list[int]) -> list[dict[str, Any]]:
@@ -141,6 +148,7 @@ def _mark(limits: Limits, place: int, signal: str | None, of: int) -> dict[str, 
     return {"lower_limit": lower, "upper_limit": upper, "signal": signal}
 
 
-def _is_over(period: Period, number: int, as_of: dt.datetime) -> bool:
-    """Whether the last email of a period has had its life."""
-    return dt.datetime.combine(cubes.end_of(period, number), dt.time.min) + EMAIL_LIFE <= as_of
+def _complete(numbers: list[int], period: Period, as_of: dt.datetime) -> list[bool]:
+    """Say of each period whether its last email has had its life."""
+    open_yet = cubes.number_of(period, as_of - EMAIL_LIFE)
+    return [number < open_yet for number in numbers]
