@@ -137,7 +137,9 @@ def _trend(found: Any, key: str, by: str | None, look: Look, period: str) -> Sec
         if row["of"] != 0
     ]
     names = [*(["group"] if by else []), "period", "failed", "settled", "share", told["expected"], "signal"]
-    numbers = table(look, names, cells[::-1] if by is None else cells, left=2 if by else 1)
+    told_any = any(row["n"] is not None for row in found.to_dicts())
+    shown = (cells[::-1] if by is None else cells) if told_any else []
+    numbers = table(look, names, shown, left=2 if by else 1)
     return _section(key, look, numbers, lambda to: charts.trend(found, by, to, period=period))
 
 
