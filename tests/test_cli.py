@@ -45,7 +45,9 @@ def export(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", ["", "check", "annotate", "plan", "compare", "workspace", "sample", "lab", "app"])
+@pytest.mark.parametrize(
+    "verb", ["", "check", "annotate", "plan", "trend", "report", "compare", "workspace", "sample", "lab", "app"]
+)
 def test_every_verb_has_help(run: Callable[..., Run], verb: str) -> None:
     found = run(*([verb] if verb else []), "--help")
     assert found.returncode == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -560,8 +561,6 @@ def test_the_records_are_read_a_handful_of_times() -> None:
 
 
 def test_the_command_tells_the_same_numbers(run: Callable[..., Run], sample: Any, tmp_path: Path) -> None:
-    import json  # noqa: PLC0415 - one test
-
     path = tmp_path / "trend.csv"
     said = run("trend", DATA, "--as-of", "2026-03-30", "--by", "cause", "--json", "-o", path)
     assert said.returncode == 0, said.stderr
@@ -572,6 +571,13 @@ def test_the_command_tells_the_same_numbers(run: Callable[..., Run], sample: Any
     ]
     assert found["unfollowed"] == unfollowed(sample)
     assert pl.read_csv(path)["n"].to_list() == expected["n"].to_list()
+
+
+def test_a_workspace_gives_the_trend_of_what_it_remembers(run: Callable[..., Run], tmp_path: Path) -> None:
+    memory = tmp_path / "invitekit.duckdb"
+    assert run("workspace", "add", DATA, "-w", memory).returncode == 0
+    said = [run("trend", *how, "--as-of", "2026-03-30", "--json").stdout for how in ((DATA,), ("-w", memory))]
+    assert json.loads(said[0])["trend"] == json.loads(said[1])["trend"] != []
 
 
 def test_the_command_marks_small_counts_open_weeks_and_signals(run: Callable[..., Run]) -> None:
