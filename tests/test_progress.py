@@ -189,6 +189,14 @@ def test_small_counts_are_marked_and_not_hidden() -> None:
     assert (rows[EMPTY]["failed"], rows[EMPTY]["settled"], rows[EMPTY]["small"]) == (0, 4, True)
 
 
+@pytest.mark.parametrize(
+    ("n", "of", "small"), [(10, 20, False), (9, 20, True), (0, 20, True), (10, 10, False), (9, 9, True)]
+)
+def test_a_rate_is_small_below_ten_cases_or_ten_in_all(n: int, of: int, small: bool) -> None:
+    rows = [*many(n, **BUSY), *many(of - n)]
+    assert ik.failure_trend(frame(*rows), as_of=AS_OF)["small"].to_list() == [small]
+
+
 def test_values_beyond_the_most_frequent_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(funnels, "MOST_VALUES", 2)
     rows = [*many(5, country="A"), *many(3, country="B"), *many(2, country="C"), {**LINK_EXPIRED, "country": "D"}]
