@@ -334,6 +334,13 @@ def test_too_few_weeks_are_not_compared() -> None:
     assert found["centre"].null_count() == ENOUGH_PERIODS - 1
 
 
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_weeks_that_are_all_alike_differ_from_nothing(rate: float) -> None:
+    found = ik.failure_trend(weekly(*[rate] * 12), as_of=AS_OF)
+    assert found["signal"].to_list() == [None] * 12
+    assert found.select("lower_limit", "upper_limit").unique().rows() == [(rate, rate)]
+
+
 def test_a_long_run_on_one_side_is_marked_from_its_last_week_on() -> None:
     weeks = RUN + 4
     limits = control_limits([30] * weeks, [100] * weeks)
