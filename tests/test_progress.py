@@ -501,14 +501,21 @@ def test_a_cause_that_nobody_knows_is_told_by_its_code() -> None:
     assert progress(odd, as_of=AS_OF).pareto.select("cause", "resend_rule").rows() == [("their_own", "unknown")]
 
 
+def test_a_failure_without_a_code_is_unknown() -> None:
+    bare = frame(BUSY).with_columns(pl.lit(None, pl.String).alias(name) for name in ("failure_code", "who_acts"))
+    found = progress(bare, as_of=AS_OF)
+    assert found.pareto.select("failure_code", "who_acts", "n").rows() == [("unknown", "unknown", 1)]
+    assert found.trends["who_acts"]["group"].to_list() == ["unknown"]
+
+
 def test_what_came_of_a_resend_is_told_by_what_went_before(engine: Engine) -> None:
     def pair(name: str, **after: Any) -> list[dict[str, Any]]:
         first = {"account_name": name, "record_id": f"{name}1", **LINK_EXPIRED}
         return [first, {"account_name": name, "record_id": f"{name}2", "invited_at": MONDAY + WEEK, **after}]
 
     rows = [
-        *pair("a"), *pair("b", **LINK_EXPIRED), *pair("g", **LINK_EXPIRED), *pair("c", **BUSY), *pair("d", status="invited"),
-        *pair("e", status="expired"), *pair("f"),
+        *pair("a"), *pair("b", **LINK_EXPIRED), *pair("g", **LINK_EXPIRED), *pair("c", **BUSY),
+        *pair("d", status="invited"), *pair("e", status="expired"), *pair("f"),
     ]  # fmt: skip
     found = progress(engine(frame(*rows)), as_of=AS_OF).repeats.to_dicts()
     assert len(found) == 1
