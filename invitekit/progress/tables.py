@@ -103,6 +103,7 @@ def progress(
     frame: Any = nw.from_native(records)
     customers.require(frame.collect_schema().names(), _NEEDED)
     states = _snapshots(frame)
+    lost = unfollowed(records) if states["snapshot_at"].n_unique() > 1 else 0
     invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native(), keep=keep))
     counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
     return Progress(
@@ -115,7 +116,7 @@ def progress(
         **{name: parts(counts, column) for name, column in _PARTS.items()},
         repeats=repeats(invitations.to_native(), known, language),
         snapshots=states,
-        counts=_counted(int(states["n"].sum()), unfollowed(records), counts, times),
+        counts=_counted(int(states["n"].sum()), lost, counts, times),
         as_of=moment,
         period=period,
     )
