@@ -137,6 +137,9 @@ def test_a_notebook_gets_plain_json_without_waking_nbformat(name: str, dark: boo
     before = "nbformat" in sys.modules
     bundle = DRAWN[name](charts.Look(dark=dark))._repr_mimebundle_()
     layout = json.loads(json.dumps(bundle["application/vnd.plotly.v1+json"]))["layout"]
+    # JupyterLab resizes what lacks one of them, to nothing.
+    assert layout["width"] == 840
+    assert layout["height"] > 100
     assert layout["paper_bgcolor"] == (DARK if dark else LIGHT).paper
     assert ("nbformat" in sys.modules) == before
 

@@ -40,7 +40,7 @@ PERSONAL = ("customer_full_name", "customer_name", "account_name", "email", "mob
 
 
 @pytest.fixture(scope="module")
-def loaded() -> Iterator[Any]:
+def loaded() -> Any:
     return ik.load(str(ROOT / "data"))
 
 

@@ -24,6 +24,8 @@ Row = dict[str, Any]
 MIME = "application/vnd.plotly.v1+json"
 FONT = "system-ui, 'Segoe UI', 'Noto Sans', 'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', sans-serif"
 CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
+WIDTH = 840
+"""Of a figure in a notebook. JupyterLab takes away the height of a figure that has no width, when its window changes."""
 _TITLE_CELLS = 84
 
 
@@ -88,7 +90,7 @@ class Chart:
         figure.update_layout(
             title={"text": head, "x": 0, "xref": "container", "pad": {"l": 12}, "y": 1 - 20 / height, "yanchor": "top",
                    "font": {"size": 16, "color": theme.ink}},
-            margin={"t": margin.t + room}, height=height,
+            margin={"t": margin.t + room}, height=height, width=WIDTH,
         )  # fmt: skip
         return figure
 
