@@ -6,12 +6,13 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import exports, resend, scrubbing, spine
+from benchmarks import aggregates, exports, resend, scrubbing, spine
 
 BENCHES = {
     "start": spine.start,
     "spine": spine.load_and_annotate,
     "out-of-core": spine.out_of_core,
+    "aggregates": aggregates.aggregates,
     "plan": resend.plan,
     "plan-out-of-core": resend.plan_out_of_core,
     "export": exports.export,

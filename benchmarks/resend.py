@@ -19,7 +19,7 @@ ROUNDS = 3
 
 def plan(folder: Path, rows: int | None = None) -> None:
     """Compare the plan with a bare ``row_number()`` by customer and time, stored over the same table, pair by pair."""
-    stored = _annotated(folder, rows or 2_000_000)
+    stored = annotated(folder, rows or 2_000_000)
     with duckdb.connect() as con:
         con.execute("set enable_progress_bar = false")
         con.execute("set TimeZone = 'UTC'")
@@ -47,7 +47,8 @@ def plan_out_of_core(folder: Path, rows: int | None = None) -> None:
     )
 
 
-def _annotated(folder: Path, rows: int) -> Path:
+def annotated(folder: Path, rows: int) -> Path:
+    """Write the annotated records of one synthetic snapshot as Parquet."""
     from invitekit import annotate, load  # noqa: PLC0415 - not needed where only the start is timed
 
     stored = folder / "annotated.parquet"

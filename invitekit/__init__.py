@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from invitekit.export import export
     from invitekit.filters import Filter, where
     from invitekit.load import Loaded, load
+    from invitekit.progress import failure_trend, progress
+    from invitekit.report import report
     from invitekit.resend import ResendRules, plan_resends
     from invitekit.sample import write_sample
     from invitekit.workspace import Workspace, compare
@@ -27,9 +29,12 @@ __all__ = [
     "annotate",
     "compare",
     "export",
+    "failure_trend",
     "load",
     "plan_resends",
+    "progress",
     "read_catalogue",
+    "report",
     "where",
     "write_batches",
     "write_sample",

@@ -102,17 +102,36 @@ def count_resends(records: Frame) -> Chances:
     Raises:
         SchemaError: A column that is needed is missing.
     """
+    frame: Any = nw.from_native(cast("Any", resends(records)))
+    outcome = nw.col("effective_status").replace_strict(
+        list(_OUTCOMES), list(_OUTCOMES.values()), default=None, return_dtype=nw.Int64
+    )
+    counted = frame.with_columns(_ik_outcome=outcome).group_by("cause_before", "method_before", "delay")
+    summed = counted.agg(n=nw.col("_ik_outcome").count(), s=nw.col("_ik_outcome").sum())
+    rows = summed.lazy().collect("pyarrow").rows(named=True)
+    return Chances({(r["cause_before"], r["method_before"], int(r["delay"])): (int(r["n"]), int(r["s"])) for r in rows})
+
+
+def resends(records: Frame) -> Frame:
+    """Give each resend once, by its newest state, with what had become of the invitation before.
+
+    Args:
+        records: As for ``count_resends``.
+
+    Returns:
+        A frame of the same engine with the columns of ``NEEDED``, ``cause_before`` and
+        ``method_before`` (text, empty where not given) and ``delay``: how many limits of ``DELAYS`` passed.
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+    """
     frame: Any = nw.from_native(cast("Any", records))
     require(frame.collect_schema().names(), NEEDED)
     frame = frame.select(*NEEDED).filter(~nw.col("invited_at").is_null())
     often = frame.group_by("customer_id").agg(_ik_low=nw.col("invited_at").min(), _ik_high=nw.col("invited_at").max())
     often = often.filter(nw.col("_ik_low") != nw.col("_ik_high")).select("customer_id")
-    resends = _followed(_newest(frame.join(often, on="customer_id", how="semi")))
-    counted = resends.group_by("_ik_cause", "_ik_method", "_ik_delay").agg(
-        n=nw.col("_ik_outcome").count(), s=nw.col("_ik_outcome").sum()
-    )
-    rows = counted.lazy().collect("pyarrow").rows(named=True)
-    return Chances({(r["_ik_cause"], r["_ik_method"], int(r["_ik_delay"])): (int(r["n"]), int(r["s"])) for r in rows})
+    followed = _followed(_newest(frame.join(often, on="customer_id", how="semi")))
+    return cast("Frame", followed.select(*NEEDED, "cause_before", "method_before", "delay").to_native())
 
 
 def cause() -> Any:
@@ -142,19 +161,13 @@ def _newest(frame: Any) -> Any:
 
 def _followed(invitations: Any) -> Any:
     """Pair each invitation but the first of a customer with what had become of the one before."""
-    before = {"_ik_cause": cause(), "_ik_method": nw.col("invitation_method"), "_ik_at": nw.col("invited_at")}
+    before = {"cause_before": cause(), "method_before": nw.col("invitation_method"), "_ik_at": nw.col("invited_at")}
     paired = invitations.with_columns(**before).with_columns(
         **{name: nw.col(name).shift(1).over("customer_id", order_by="invited_at") for name in before},
-        _ik_outcome=nw.col("effective_status").replace_strict(
-            list(_OUTCOMES), list(_OUTCOMES.values()), default=None, return_dtype=nw.Int64
-        ),
     )
-    later = paired.filter(~nw.col("_ik_at").is_null())
-    backend = invitations.implementation
-    return later.with_columns(
-        _ik_cause=nw.col("_ik_cause").fill_null(""),
-        _ik_method=nw.col("_ik_method").fill_null(""),
-        _ik_delay=delay(nw.col("_ik_at"), nw.col("invited_at"), backend),
+    return paired.filter(~nw.col("_ik_at").is_null()).with_columns(
+        nw.col("cause_before", "method_before").fill_null(""),
+        delay=delay(nw.col("_ik_at"), nw.col("invited_at"), invitations.implementation),
     )
 
 

@@ -21,7 +21,7 @@ _ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u
 """What a cell holds whose spelling has to be folded; few do."""
 _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
 """What may stand around an address."""
-_OWN_ID = "^r[0-9a-f]{32}$"
+OWN_ID = "^r[0-9a-f]{32}$"
 """A record ID that the loader made from the place of a row: it means nothing in another file."""
 _ACCOUNT, _EMAIL, _PERSON = "_ik_account", "_ik_email", "_ik_person"
 
@@ -66,7 +66,7 @@ def identify(records: Frame) -> Frame:
 
 
 def _other_ids() -> list[Any]:
-    own_id = nw.when(~nw.col("record_id").str.contains(_OWN_ID)).then(nw.col("record_id"))
+    own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
     row = nw.concat_str([nw.col("source_file"), nw.lit("|"), nw.col("source_row").cast(nw.String)])
     keys = [("email:", _EMAIL), ("person:", _PERSON)]
     ids = [nw.concat_str([nw.lit(prefix), nw.col(name)]) for prefix, name in keys]

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +27,20 @@ TOO_LONG = -2
 
 
 def write(
-    records: duckdb.DuckDBPyRelation,
+    records: Any,
     path: str | os.PathLike[str],
     *,
     overwrite: bool = False,
     spreadsheet_safe: bool = True,
     finish: Callable[[Path], None] | None = None,
 ) -> Path:
-    """Write a relation to a file by its extension, readable by its owner only.
+    """Write a table to a file by its extension, readable by its owner only.
 
     Everything is written into a private folder beside the target, synced, and only then given
     its name; whatever goes wrong on the way leaves nothing behind.
 
     Args:
-        records: A DuckDB relation of plain columns.
+        records: A DuckDB relation of plain columns, or a small table in memory (Polars, pandas, Arrow).
         path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
         overwrite: Replace a file of that name.
         spreadsheet_safe: In CSV, give a text that a spreadsheet would run as a formula a leading
@@ -54,12 +54,46 @@ def write(
         OutputError: The name, the folder or the disk does not allow it.
     """
     target = check_target(path, overwrite=overwrite)
-    try:
-        with beside(target) as part:
+    with contextlib.ExitStack() as held:
+        if not isinstance(records, duckdb.DuckDBPyRelation):
+            records = held.enter_context(duckdb.connect()).from_arrow(records)
+
+        def make(part: Path) -> None:
             kind = target.suffix.lower()
             WRITERS[kind](_safe(records) if kind == ".csv" and spreadsheet_safe else records, part)
             if finish is not None:
                 finish(part)
+
+        return _whole(target, make, overwrite=overwrite)
+
+
+def write_bytes(content: bytes, path: str | os.PathLike[str], *, kinds: Collection[str], overwrite: bool) -> Path:
+    """Write a finished file as ``write`` does: the whole of it, or nothing, readable by its owner only.
+
+    Args:
+        content: The file.
+        path: Ends in one of ``kinds``.
+        kinds: Extensions that this content may have.
+        overwrite: Replace a file of that name.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OutputError: The name, the folder or the disk does not allow it.
+    """
+    target = check_target(path, overwrite=overwrite, kinds=kinds)
+
+    def make(part: Path) -> None:
+        part.write_bytes(content)
+
+    return _whole(target, make, overwrite=overwrite)
+
+
+def _whole(target: Path, make: Callable[[Path], None], *, overwrite: bool) -> Path:
+    try:
+        with beside(target) as part:
+            make(part)
             publish(part, target, overwrite=overwrite)
     except (OSError, duckdb.IOException) as error:
         reason = getattr(error, "strerror", None) or "the disk refused it"
@@ -70,22 +104,29 @@ def write(
     return target
 
 
-def check_target(path: str | os.PathLike[str], *, overwrite: bool, sources: Iterable[Path] = ()) -> Path:
+def check_target(
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool,
+    sources: Iterable[Path] = (),
+    kinds: Collection[str] | None = None,
+) -> Path:
     """Refuse a target that could not be written, before any work is done for it.
 
     Args:
         path: The target.
         overwrite: Whether a file of that name may be replaced.
         sources: Files that are read; none of them is ever written over.
+        kinds: Extensions that can be written; else those of records.
 
     Raises:
         OutputError: Unknown extension, missing folder, an existing file, no right to write, or a source.
     """
     target = Path(path)
-    if target.suffix.lower() not in WRITERS:
+    if target.suffix.lower() not in (kinds or WRITERS):
         raise OutputError(
             f"'{target.name}' has no extension that can be written here.",
-            hint=f"use one of {' '.join(WRITERS)}.",
+            hint=f"use one of {' '.join(kinds or WRITERS)}.",
         )
     _refuse_impossible(target)
     if any(_is_same(target, source) for source in sources):

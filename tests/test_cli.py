@@ -45,7 +45,8 @@ def export(tmp_path: Path) -> Path:
     return path
 
 
-VERBS = ["", "check", "annotate", "plan", "compare", "workspace", "export", "verify", "key", "sample", "lab", "app"]
+VERBS = ["", "check", "annotate", "plan", "trend", "report", "compare", "workspace", "export", "verify", "key"]
+VERBS += ["sample", "lab", "app"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -28,8 +28,8 @@ FLOORS: dict[float, tuple[str, ...]] = {
     0.5: ("schema",),  # under its two neighbours: both are written in its columns and vocabularies
     1: ("catalogue", "filters", "moments"),
     1.5: ("customers",),
-    2: ("annotate", "chances", "progress", "scrub"),
-    2.5: ("resend",),  # ranks by chances
+    2: ("annotate", "chances", "scrub"),
+    2.5: ("resend", "progress"),  # one ranks by chances, the other tells them
     2.6: ("privacy",),  # knows every word that the rooms below may say: only those leave
     3: ("load", "write", "charts"),
     3.5: ("workspace", "batch", "export"),  # what is loaded is remembered; what is written is written by write
@@ -40,8 +40,6 @@ FLOORS: dict[float, tuple[str, ...]] = {
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 TO_COME = frozenset(
     {
-        "charts",
-        "report",
         "widgets",
     }
 )
@@ -70,6 +68,7 @@ LIBRARIES = {
     "fastexcel": ("load", "export"),
     "IPython": ("widgets",),
     "ipywidgets": ("widgets",),
+    "jinja2": ("report",),
     "jupyterlab": (),  # started as a command of its own
     "keyring": ("export",),
     "narwhals": (*NARWHALS, "sample", "report", "widgets"),
@@ -81,10 +80,11 @@ LIBRARIES = {
     "pyarrow": ("load", "export"),
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
-    "scipy": ("chances",),
+    "scipy": ("chances", "progress", "report"),
     "tqdm": ("load", "export", "sample", "cli"),
     "traitlets": ("widgets",),
     "typer": ("cli",),
+    "typst": ("report",),
     "xlsxwriter": ("write", "batch", "export"),
 }
 """Which rooms may import which library; a library without a row has no room."""

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from invitekit.cli import commands, exports, memory, plans
+from invitekit.cli import commands, exports, memory, plans, reports, trends
 from invitekit.errors import InvitekitError
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app = typer.Typer(
 app.command("check")(commands.check)
 app.command("annotate")(commands.annotate)
 app.command("plan")(plans.plan)
+app.command("trend")(trends.trend)
+app.command("report")(reports.report)
 app.command("compare")(memory.compare)
 app.add_typer(memory.app, name="workspace")
 app.command("export")(exports.export)

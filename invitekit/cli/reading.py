@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -63,13 +63,21 @@ class Reading:
         with say.progress() as tick:
             return load(self.sources, progress=tick, **how)
 
-    def check_output(self, output: Path | None, *, overwrite: bool, inputs: Iterable[Path | None] = ()) -> list[Path]:
+    def check_output(
+        self,
+        output: Path | None,
+        *,
+        overwrite: bool,
+        inputs: Iterable[Path | None] = (),
+        kinds: Collection[str] | None = None,
+    ) -> list[Path]:
         """Give every file that is read; refuse an output that cannot be written, or that is one of them.
 
         Args:
             output: Where to write, if anywhere.
             overwrite: Whether a file of that name may be replaced.
             inputs: Files that the command reads besides the sources, messages and catalogues.
+            kinds: Extensions that the output may have; else those of records.
         """
         from invitekit.load.source import find_sources
         from invitekit.write import check_target
@@ -78,7 +86,7 @@ class Reading:
             return []
         others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
         read = [*(source.path for source in (find_sources(self.sources) if self.sources else [])), *others]
-        check_target(output, overwrite=overwrite, sources=read)
+        check_target(output, overwrite=overwrite, sources=read, kinds=kinds)
         return read
 
 

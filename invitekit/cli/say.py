@@ -31,9 +31,10 @@ from invitekit.resend.words import read_reasons
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MOST = 12
 _NUMBERS = ("Rows", "Records", "Rejects", "Share", "No offset", "Unreadable", "Customers", "Resent", "Associated",
-            "Failed again", "Open", "Not seen", "Not resent", "Associated all the same")  # fmt: skip
+            "Failed again", "Open", "Not seen", "Not resent", "Associated all the same", "Failed", "Of", "Rate",
+            "95 % interval", "By chance")  # fmt: skip
 """Headers of numbers: they stand to the right."""
-_NAMES = ("Source", "Time column", "Column", "Snapshot", "Batch", "Written")
+_NAMES = ("Source", "Time column", "Column", "Snapshot", "Batch", "Written", "Day from", "Week from", "Month from")
 """Headers of what is not broken into lines."""
 
 

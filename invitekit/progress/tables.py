@@ -1,0 +1,142 @@
+"""All small tables of one set of records at once: what a report tells, from a handful of looks at them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit import customers
+from invitekit.catalogue import Catalogue, read_catalogue
+from invitekit.moments import as_utc
+from invitekit.progress import cube as cubes
+from invitekit.progress.causes import Language, pareto, repeats
+from invitekit.progress.cube import BY, By, Period
+from invitekit.progress.funnel import SETTLED, funnel, parts
+from invitekit.progress.newest import newest, unfollowed
+from invitekit.progress.survival import NEEDED, ageing, durations, survival, untimed
+from invitekit.progress.trend import trend
+
+_PARTS = {
+    "by_method": "invitation_method",
+    "by_type": "association_type",
+    "by_manager": "account_manager",
+    "by_country": "country",
+    "by_tag": "custom_tag",
+}
+_NEEDED = tuple(dict.fromkeys((*NEEDED, *cubes.NEEDED, *customers.NEEDED)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Progress:
+    """The small tables of one set of annotated records; Polars frames of counts and rates, no person in them.
+
+    Attributes:
+        funnel: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
+        trend: As ``failure_trend`` gives it, for all together.
+        trends: The same by each column of ``BY`` that was asked for.
+        survival: As ``time_to_association`` gives it, by method.
+        ageing: ``bucket, status, n`` of what is not settled: days since the invitation.
+        pareto: ``failure_code, cause, who_acts, resend_rule, n, of, share, low, high, cumulative, small``.
+        by_method, by_type, by_manager, by_country, by_tag: ``value, invited, open, settled,
+            associated, failed, expired``; failure and association ``_rate, _low, _high`` of the settled;
+            ``small``.
+        repeats: ``failure_code, cause, method`` of the invitation before; ``resends`` with a known
+            outcome, ``associated, failed_same, failed_other, expired``; ``rate, low, high`` of the
+            associated; ``small``.
+        snapshots: ``snapshot_at, status, n``: every row of each snapshot.
+        counts: ``rows`` given; ``invitations`` among them, each once; ``older_states`` of those;
+            ``unfollowed``, rows of earlier snapshots that nothing
+            follows (masked, or not invited yet); ``undated``,
+            settled invitations that no period holds; ``untimed``, associated ones without the time it took.
+        as_of, period: What they were made for.
+    """
+
+    funnel: Any
+    trend: Any
+    trends: Mapping[str, Any]
+    survival: Any
+    ageing: Any
+    pareto: Any
+    by_method: Any
+    by_type: Any
+    by_manager: Any
+    by_country: Any
+    by_tag: Any
+    repeats: Any
+    snapshots: Any
+    counts: Mapping[str, int]
+    as_of: dt.datetime
+    period: Period
+
+
+def progress(
+    records: Any,
+    *,
+    as_of: dt.datetime | dt.date | None = None,
+    period: Period = "week",
+    by: tuple[By, ...] = BY,
+    catalogue: Catalogue | None = None,
+    language: Language = "en",
+    keep: Callable[[Any], Any] = lambda frame: frame,
+) -> Progress:
+    """Give all small tables of a report at once.
+
+    Args:
+        records: What ``annotate`` gives, of any engine; the whole history, to see what resends led to.
+        as_of: The moment that they were annotated at; a date means its midnight UTC. Now, when it is left out.
+        period: Of the trends: ``day``, ``week`` or ``month``.
+        by: What to tell apart in trends.
+        catalogue: The failures known; else the built-in ones.
+        language: Of causes: ``en`` or ``zh``.
+        keep: Computes a lazy frame once, such as ``load.keep``; else it is computed at each look.
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+        ArgumentError: ``period``, ``by`` or ``as_of`` means nothing.
+    """
+    cubes.check(period, by)
+    moment, known = as_utc(as_of), catalogue or read_catalogue()
+    frame: Any = nw.from_native(records)
+    customers.require(frame.collect_schema().names(), _NEEDED)
+    states = _snapshots(frame)
+    lost = unfollowed(records) if states["snapshot_at"].n_unique() > 1 else 0
+    invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native(), keep=keep))
+    counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
+    return Progress(
+        funnel=funnel(counts),
+        trend=trend(counts, None, period, moment),
+        trends={name: trend(counts, name, period, moment) for name in by},
+        survival=survival(times, "invitation_method"),
+        ageing=ageing(times),
+        pareto=pareto(counts, known, language),
+        **{name: parts(counts, column) for name, column in _PARTS.items()},
+        repeats=repeats(invitations.to_native(), known, language),
+        snapshots=states,
+        counts=_counted(int(states["n"].sum()), lost, counts, times),
+        as_of=moment,
+        period=period,
+    )
+
+
+def _counted(rows: int, lost: int, counts: Any, times: Any) -> dict[str, int]:
+    """Say how many rows were counted, and why others were not."""
+    single = int(counts["n"].sum())
+    undated = counts.filter(nw.col("period").is_null() & nw.col("status").is_in(list(SETTLED)))
+    return {
+        "rows": rows,
+        "invitations": single,
+        "older_states": rows - single - lost,
+        "unfollowed": lost,
+        "undated": int(undated["n"].sum()),
+        "untimed": untimed(times),
+    }
+
+
+def _snapshots(frame: Any) -> Any:
+    """Count the rows of each snapshot by status."""
+    counted = frame.select("snapshot_at", status=cubes.status()).group_by("snapshot_at", "status")
+    return counted.agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars").sort("snapshot_at", "status").to_native()

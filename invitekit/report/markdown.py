@@ -1,0 +1,52 @@
+"""A report as Markdown: its sentences and tables, for a mail or a wiki."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from invitekit.charts.labels import width
+from invitekit.report.page import Page, Table
+
+_SIGNS = re.compile(r"([\\`*_\[\]|~$])")
+_START = re.compile(r"^(\s*)([-+=#]|\d+[.)])")
+
+
+def as_markdown(page: Page) -> bytes:
+    """Give the page as Markdown in UTF-8; no text in it can become markup."""
+    told = page.words
+    parts = [f"# {_plain(page.title)}", _plain(" · ".join(page.facts)), f"## {_plain(told['summary'])}"]
+    parts.append(_list(page.summary) or _plain(told["no_summary"]))
+    for section in page.sections:
+        texts = [f"## {_plain(section.title)}", _plain(section.how)]
+        parts += [*texts, *([_plain(section.note)] if section.note else []), _table(section.table)]
+    parts += [f"## {_plain(told['read'])}", _list(page.read)]
+    parts += [_table(page.sources)] if page.sources is not None else []
+    parts += [f"## {_plain(told['rules'])}", _list(page.rules), _plain(page.privacy)]
+    return ("\n\n".join(parts) + "\n").encode()
+
+
+def _plain(text: str) -> str:
+    """Give a text that Markdown and the HTML inside it show as it is."""
+    line = html.escape(" ".join(text.split(" ")), quote=False)
+    return _START.sub(r"\1\\\2", _SIGNS.sub(r"\\\1", line.replace("\n", " ")))
+
+
+def _list(sentences: tuple[str, ...]) -> str:
+    return "\n".join(f"- {_plain(sentence)}" for sentence in sentences)
+
+
+def _table(table: Table) -> str:
+    cells = [[_plain(cell) for cell in row] for row in (table.headers, *table.rows)]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    lines = [_line(row, widths, table) for row in cells]
+    rule = [f"{'-' * (size - 1)}:" if place in table.numbers else "-" * size for place, size in enumerate(widths)]
+    return "\n".join([lines[0], f"| {' | '.join(rule)} |", *lines[1:]])
+
+
+def _line(row: list[str], widths: list[int], table: Table) -> str:
+    filled = [
+        " " * (size - width(cell)) + cell if place in table.numbers else cell + " " * (size - width(cell))
+        for place, (cell, size) in enumerate(zip(row, widths, strict=True))
+    ]
+    return f"| {' | '.join(filled)} |"

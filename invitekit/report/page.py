@@ -1,0 +1,85 @@
+"""A report as a value: words, figures and tables, before it is a web page, a PDF or Markdown."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from invitekit.catalogue import Language
+from invitekit.charts import Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of texts.
+
+    Attributes:
+        headers: One a column.
+        rows: One text a column.
+        numbers: Which columns stand to the right.
+    """
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One question of a report: how to read it, its figure, its numbers.
+
+    Attributes:
+        key: Its name in the file.
+        title, how: What it shows, and how to read it.
+        chart, dark: The figure on a light and on a dark background, where there is one.
+        table: The numbers.
+        note: What else to know.
+    """
+
+    key: str
+    title: str
+    how: str
+    table: Table
+    chart: Chart | None = None
+    dark: Chart | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All that a report says, in order; no text in it names a person.
+
+    Attributes:
+        title, facts: The head: what it is, and its date, size, version and choice.
+        summary: Sentences.
+        sections: The questions.
+        read, sources: What was read and refused, in sentences and as a table.
+        rules: How it was counted, in sentences.
+        language: Of all of it.
+    """
+
+    title: str
+    facts: tuple[str, ...]
+    summary: tuple[str, ...]
+    sections: tuple[Section, ...]
+    read: tuple[str, ...]
+    sources: Table | None
+    rules: tuple[str, ...]
+    privacy: str
+    language: Language
+
+    @property
+    def words(self) -> Mapping[str, Any]:
+        """The words of a report, in its language."""
+        return words(self.language)
+
+
+@cache
+def words(language: Language) -> Mapping[str, Any]:
+    """Give the words of a report."""
+    found: dict[str, Any] = tomllib.loads(files("invitekit.report").joinpath("words.toml").read_text("utf-8"))
+    return dict(found[language])

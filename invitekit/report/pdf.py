@@ -1,0 +1,66 @@
+"""A report on paper: typst sets it, from data only; its figures are drawn without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from typing import Any
+
+import typst
+
+from invitekit.charts.svg import svg
+from invitekit.errors import OutputError
+from invitekit.report.page import Page, Section, Table
+
+_HEIGHT = re.compile(r'height="(\d+)"')
+
+
+def as_pdf(page: Page) -> bytes:
+    """Give the page as a PDF.
+
+    Texts go to typst as data and are set as they are. Chinese needs a Chinese font on the machine.
+
+    Raises:
+        OutputError: typst could not set it.
+    """
+    told = page.words
+    data = {
+        "title": page.title,
+        "lang": page.language,
+        "facts": page.facts,
+        "summary": page.summary,
+        "sections": [_section(section) for section in page.sections],
+        "read": page.read,
+        "sources": _table(page.sources) if page.sources is not None else None,
+        "rules": page.rules,
+        "privacy": page.privacy,
+        "words": {name: told[name] for name in ("summary", "no_summary", "read", "rules")},
+    }
+    try:
+        made = typst.compile(
+            files("invitekit.report").joinpath("page.typ").read_bytes(),
+            sys_inputs={"page": json.dumps(data, ensure_ascii=False)},
+            format="pdf",
+        )
+    except typst.TypstError as error:
+        # Its own words may quote what was to be set.
+        raise OutputError("The PDF could not be set.", hint="write .html or .md instead.") from error
+    return bytes(made)
+
+
+def _section(section: Section) -> dict[str, Any]:
+    drawn = svg(section.chart) if section.chart is not None else None
+    height = _HEIGHT.search(drawn) if drawn else None
+    return {
+        "title": section.title,
+        "how": section.how,
+        "note": section.note,
+        "svg": drawn,
+        "size": int(height[1]) if height else 1,
+        "table": _table(section.table),
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {"headers": table.headers, "rows": table.rows, "numbers": sorted(table.numbers)}

@@ -1,0 +1,626 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.duration.survfunc import SurvfuncRight
+from statsmodels.stats.proportion import proportion_confint
+
+import invitekit as ik
+from invitekit import schema
+from invitekit.errors import ArgumentError, SchemaError
+from invitekit.load import keep
+from invitekit.progress import BY, EMPTY, OTHER, newest, progress, tally, time_to_association, unfollowed
+from invitekit.progress import funnel as funnels
+from invitekit.progress.funnel import FUNNEL
+from invitekit.progress.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
+from invitekit.progress.survival import SURVIVAL, _curve
+from invitekit.progress.trend import ACTING, MOST_GROUPS, TREND
+
+if TYPE_CHECKING:
+    from tests.conftest import Engine, Run
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+AS_OF = dt.datetime(2026, 3, 30)
+MONDAY = dt.datetime(2026, 1, 5)
+DAY, WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
+LINK_EXPIRED = {"status": "association_failed", "failure_message": "The invitation link has expired."}
+BUSY = {"status": "association_failed", "failure_message": "The system is busy. Try later."}
+
+
+def frame(*rows: dict[str, Any], as_of: dt.datetime = AS_OF) -> pl.DataFrame:
+    """Make annotated records: each row one account, invited by link in January, associated two days later."""
+    kinds = {"time": pl.Datetime("us"), "integer": pl.Int64()}
+    plain = {
+        "status": "associated", "invitation_method": "link", "invited_at": MONDAY, "snapshot_at": AS_OF,
+        "source_file": "a.csv",
+    }  # fmt: skip
+    full = []
+    for number, row in enumerate(rows):
+        own = {"record_id": f"k{number}", "account_name": f"acct_{number}", "source_row": number + 2}
+        associated = row.get("status", "associated") == "associated"
+        at = row.get("invited_at", MONDAY)
+        took = {"associated_at": at + 2 * DAY} if associated and at else {}
+        full.append(own | plain | took | row)
+    columns = {c.name: kinds.get(c.kind, pl.String()) for c in schema.RECORD}
+    return ik.annotate(pl.DataFrame(full, schema=columns), as_of=as_of)
+
+
+def many(n: int, **row: Any) -> list[dict[str, Any]]:
+    return [dict(row) for _ in range(n)]
+
+
+def table(found: pl.DataFrame, key: str) -> dict[str, dict[str, Any]]:
+    return {row[key]: row for row in found.to_dicts()}
+
+
+MIXED = (
+    *many(20, invitation_method="email", country="Spain"),
+    *many(12, **LINK_EXPIRED, country="Spain", account_manager="m1"),
+    *many(3, status="invited", invited_at=AS_OF - 3 * DAY),
+    *many(4, status="expired", invitation_method="email"),
+    *many(2, status="pre_registered", invited_at=None),
+    {"status": "pending_review", "invited_at": None},
+    {"status": "not_pre_registered", "invited_at": None},
+    {"status": "unknown", "invited_at": None},
+    {"status": None, "invited_at": None},
+)
+
+
+@pytest.fixture(scope="module")
+def sample() -> Any:
+    return keep(ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF))
+
+
+# One row an invitation
+
+
+def test_the_newest_state_of_each_invitation_counts(engine: Engine) -> None:
+    states = frame(
+        {"record_id": "a", "status": "invited", "snapshot_at": AS_OF - WEEK, "source_row": 9},
+        {"record_id": "a", "status": "associated", "snapshot_at": AS_OF, "source_row": 2},
+        {"record_id": "a", "status": "expired", "snapshot_at": None, "source_row": 8},
+        {"record_id": "b", "status": "invited", "snapshot_at": AS_OF - WEEK},
+        {"record_id": "c", "status": "invited", "source_file": "a.csv", "source_row": 10},
+        {"record_id": "c", "status": "expired", "source_file": "a.csv", "source_row": 9},
+        {"record_id": "d", "status": "expired", "source_file": "b.csv", "source_row": 1},
+        {"record_id": "d", "status": "invited", "source_file": "a.csv", "source_row": 2},
+        {"record_id": None, "status": "invited"},
+        {"record_id": None, "status": "expired"},
+    )
+    found = engine.to_polars(newest(engine(states)))
+    assert sorted(found.select("record_id", "status").rows(), key=str) == sorted(
+        [
+            ("a", "associated"),
+            ("b", "invited"),
+            ("c", "invited"),
+            ("d", "expired"),
+            (None, "expired"),
+            (None, "invited"),
+        ],
+        key=str,
+    )
+    assert found.columns == states.columns
+
+
+def test_rows_that_stand_at_the_same_place_count_once(engine: Engine) -> None:
+    twice = frame(*many(3, record_id="a", source_file=None, source_row=None, snapshot_at=None))
+    assert engine.to_polars(newest(engine(twice))).height == 1
+
+
+def test_what_cannot_be_followed_counts_in_the_newest_snapshot_only_and_is_told(engine: Engine) -> None:
+    masked, unsent = "r" + "0" * 31, "k" + "1" * 31
+    states = frame(
+        {"record_id": masked + "1", "snapshot_at": AS_OF - WEEK},
+        {"record_id": masked + "2", "snapshot_at": AS_OF},
+        {"record_id": unsent + "1", "snapshot_at": AS_OF - WEEK, "status": "pre_registered", "invited_at": None},
+        {"record_id": unsent + "2", "snapshot_at": AS_OF, "status": "pre_registered", "invited_at": None},
+        {"record_id": unsent + "3", "snapshot_at": AS_OF - WEEK, "status": "invited"},
+        {"record_id": "their own", "snapshot_at": AS_OF - WEEK, "status": "pre_registered", "invited_at": None},
+    )
+    found = engine.to_polars(newest(engine(states)))["record_id"].to_list()
+    assert sorted(found) == sorted([masked + "2", unsent + "2", unsent + "3", "their own"])
+    assert unfollowed(engine(states)) == 2
+    assert unfollowed(engine(frame(*many(3)))) == 0
+
+
+# The funnel
+
+
+def test_the_funnel_adds_up(engine: Engine) -> None:
+    stages = table(progress(engine(frame(*MIXED)), as_of=AS_OF).funnel, "stage")
+    assert {name: row["n"] for name, row in stages.items()} == {
+        "all": 45, "not_invited": 4, "pre_registered": 2, "pending_review": 1, "not_pre_registered": 1, "unknown": 2,
+        "invited": 39, "open": 3, "settled": 36, "associated": 20, "failed": 12, "expired": 4,
+    }  # fmt: skip
+    for whole in ("all", "not_invited", "invited", "settled"):
+        parts = [row for row in stages.values() if row["part_of"] == whole]
+        assert sum(row["n"] for row in parts) == stages[whole]["n"]
+        assert {row["of"] for row in parts} == {stages[whole]["n"]}
+        assert sum(row["rate"] for row in parts) == pytest.approx(1)
+
+
+def test_no_status_falls_through_the_funnel(sample: Any) -> None:
+    found = progress(sample, as_of=AS_OF)
+    assert found.funnel["n"][0] == found.counts["invitations"] == len(newest(sample))
+    by_status = tally(newest(sample)).by_status
+    assert table(found.funnel, "stage")["failed"]["n"] == by_status["association_failed"]
+    assert sum(by_status.values()) == found.counts["invitations"]
+
+
+def test_every_row_is_counted_or_said_to_be_left_out(sample: Any) -> None:
+    counts = progress(sample, as_of=AS_OF).counts
+    assert counts["rows"] == len(sample)
+    assert counts["invitations"] + counts["older_states"] + counts["unfollowed"] == counts["rows"]
+    assert counts["older_states"] > 1000
+    assert counts["unfollowed"] > 100
+
+
+def test_the_whole_and_its_parts_agree_wherever_they_are_told(sample: Any) -> None:
+    found = progress(sample, as_of=AS_OF)
+    failed = table(found.funnel, "stage")["failed"]["n"]
+    assert found.pareto["n"].sum() == failed
+    assert found.pareto["cumulative"].to_list()[-1] == pytest.approx(1)
+    assert found.trend["n"].sum() + found.counts["undated"] >= failed
+    for by in BY:
+        assert found.trends[by]["n"].sum() == found.trend["n"].sum()
+    for parts in (found.by_method, found.by_type, found.by_manager, found.by_country, found.by_tag):
+        assert parts["failed"].sum() == failed
+        assert parts.select(pl.sum_horizontal("associated", "failed", "expired", "open")).to_series().sum() == (
+            parts["invited"].sum()
+        )
+    assert found.ageing.filter(pl.col("status") == "invited")["n"].sum() == table(found.funnel, "stage")["open"]["n"]
+    assert found.snapshots["n"].sum() == found.counts["rows"]
+
+
+def test_small_counts_are_marked_and_not_hidden() -> None:
+    rows = table(progress(frame(*MIXED), as_of=AS_OF).by_country, "value")
+    assert (rows["Spain"]["failed"], rows["Spain"]["settled"], rows["Spain"]["small"]) == (12, 32, False)
+    assert (rows[EMPTY]["failed"], rows[EMPTY]["settled"], rows[EMPTY]["small"]) == (0, 4, True)
+
+
+@pytest.mark.parametrize(
+    ("n", "of", "small"), [(10, 20, False), (9, 20, True), (0, 20, True), (10, 10, False), (9, 9, True)]
+)
+def test_a_rate_is_small_below_ten_cases_or_ten_in_all(n: int, of: int, small: bool) -> None:
+    rows = [*many(n, **BUSY), *many(of - n)]
+    assert ik.failure_trend(frame(*rows), as_of=AS_OF)["small"].to_list() == [small]
+
+
+def test_values_beyond_the_most_frequent_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(funnels, "MOST_VALUES", 2)
+    rows = [*many(5, country="A"), *many(3, country="B"), *many(2, country="C"), {**LINK_EXPIRED, "country": "D"}]
+    found = progress(frame(*rows), as_of=AS_OF).by_country
+    assert found.select("value", "invited", "failed").rows() == [("A", 5, 0), ("B", 3, 0), (OTHER, 3, 1)]
+
+
+# Rates
+
+
+@given(of=st.integers(1, 10**7), share=st.floats(0, 1))
+@settings(max_examples=200, deadline=None)
+def test_the_interval_is_wilsons(of: int, share: float) -> None:
+    n = round(of * share)
+    low, high = proportion_confint(n, of, method="wilson")
+    assert list(wilson(n, of)) == pytest.approx([max(low, 0), min(high, 1)], abs=1e-12)
+
+
+def test_a_rate_of_nothing_is_none() -> None:
+    assert wilson(0, 0) == (None, None)
+    empty = progress(frame(*many(2, status="invited")), as_of=AS_OF)
+    assert table(empty.funnel, "stage")["failed"]["rate"] is None
+    assert empty.trend.schema == pl.DataFrame(schema=empty.trend.schema).schema
+    assert (empty.trend.height, empty.pareto.height, empty.repeats.height) == (0, 0, 0)
+
+
+def test_no_records_give_empty_tables_with_their_columns(engine: Engine) -> None:
+    found = progress(engine(frame(*many(1)).clear()), as_of=AS_OF)
+    assert found.funnel.columns == list(FUNNEL)
+    assert found.funnel["n"].sum() == 0
+    assert found.trend.columns == list(TREND)
+    assert found.survival.columns == list(SURVIVAL)
+    assert set(found.counts.values()) == {0}
+
+
+# The trend
+
+
+def test_an_invitation_counts_in_the_week_in_which_it_was_sent(engine: Engine) -> None:
+    rows: list[dict[str, Any]] = [
+        {"invited_at": MONDAY}, {"invited_at": MONDAY + WEEK - dt.timedelta(microseconds=1), **LINK_EXPIRED},
+        {"invited_at": MONDAY + WEEK}, {"invited_at": MONDAY + WEEK, "status": "invited"},
+        {"invited_at": None, **BUSY},
+    ]  # fmt: skip
+    found = ik.failure_trend(engine(frame(*rows)), as_of=AS_OF)
+    assert found.select("period_start", "n", "of", "rate").rows() == [
+        (MONDAY.date(), 1, 2, 0.5), ((MONDAY + WEEK).date(), 0, 1, 0.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("period", "starts"),
+    [
+        ("day", ["1969-12-31", "2024-02-29", "2025-12-31", "2026-01-01"]),
+        ("week", ["1969-12-29", "2024-02-26", "2025-12-29"]),
+        ("month", ["1969-12-01", "2024-02-01", "2025-12-01", "2026-01-01"]),
+    ],
+)
+def test_periods_begin_where_a_calendar_says(engine: Engine, period: Any, starts: list[str]) -> None:
+    times = ["1969-12-31 23:59:59", "2024-02-29 12:00:00", "2025-12-31 23:59:59", "2026-01-01 00:00:00"]
+    rows = [{"invited_at": dt.datetime.fromisoformat(at)} for at in times]
+    found = ik.failure_trend(engine(frame(*rows)), as_of=AS_OF, period=period)
+    assert [str(day) for day in found["period_start"]] == starts
+
+
+def test_by_cause_the_share_is_of_all_settled_invitations(engine: Engine) -> None:
+    rows: list[dict[str, Any]] = [*many(4), *many(3, **LINK_EXPIRED), *many(1, **BUSY)]
+    found = ik.failure_trend(engine(frame(*rows)), as_of=AS_OF, by="cause")
+    assert found.select("group", "n", "of").rows() == [("link_expired", 3, 8), ("system_busy", 1, 8)]
+
+
+def test_by_who_acts_the_order_is_always_the_same(sample: Any) -> None:
+    groups = ik.failure_trend(sample, as_of=AS_OF, by="who_acts")["group"].unique(maintain_order=True).to_list()
+    assert groups == [who for who in ACTING if who in groups]
+    assert len(groups) == 4
+
+
+def test_by_a_column_the_share_is_of_its_own_invitations(engine: Engine) -> None:
+    rows = [*many(3, **dict.fromkeys(BY[2:], "x")), {**LINK_EXPIRED, **dict.fromkeys(BY[2:], "x")}]
+    rows += [{**BUSY, **dict.fromkeys(BY[2:])}]
+    found = progress(engine(frame(*rows)), as_of=AS_OF).trends
+    for by in BY[2:]:
+        assert sorted(found[by].select("group", "n", "of").rows()) == [(EMPTY, 1, 1), ("x", 1, 4)]
+
+
+def test_groups_beyond_the_largest_are_one() -> None:
+    rows = [{"country": f"c{number:02}"} for number in range(MOST_GROUPS + 3) for _ in range(30 - number)]
+    found = ik.failure_trend(frame(*rows), as_of=AS_OF, by="country")
+    assert found["group"].to_list() == [*[f"c{number:02}" for number in range(MOST_GROUPS)], OTHER]
+    assert found["of"].sum() == len(rows)
+
+
+def test_a_cause_that_did_not_occur_in_a_week_is_a_nought_and_no_gap() -> None:
+    rows = [*many(5, **BUSY), *many(5, invited_at=MONDAY + WEEK)]
+    found = ik.failure_trend(frame(*rows), as_of=AS_OF, by="cause")
+    assert found.select("n", "of").rows() == [(5, 5), (0, 5)]
+
+
+def test_the_latest_weeks_are_incomplete_until_the_last_email_has_had_its_life() -> None:
+    rows = many(10)
+    for as_of, expected in ((MONDAY + 2 * WEEK, [False]), (MONDAY + 2 * WEEK - dt.timedelta(seconds=1), [True])):
+        found = ik.failure_trend(frame(*rows, as_of=as_of), as_of=as_of)
+        assert found["incomplete"].to_list() == expected
+
+
+def weekly(*rates: float, size: int = 100) -> pl.DataFrame:
+    rows = []
+    for week, rate in enumerate(rates):
+        at = MONDAY + week * WEEK
+        rows += [*many(round(size * rate), **BUSY, invited_at=at)]
+        rows += [*many(size - round(size * rate), invited_at=at)]
+    return frame(*rows)
+
+
+def test_a_week_that_really_differs_is_marked_and_no_other() -> None:
+    found = ik.failure_trend(weekly(0.3, 0.32, 0.28, 0.31, 0.55, 0.29, 0.3, 0.31), as_of=AS_OF)
+    assert found["signal"].to_list() == [None] * 4 + ["high"] + [None] * 3
+    assert found["upper_limit"].null_count() == 0
+    found = ik.failure_trend(weekly(0.3, 0.32, 0.28, 0.31, 0.05, 0.29, 0.3, 0.31), as_of=AS_OF)
+    assert found["signal"].to_list() == [None] * 4 + ["low"] + [None] * 3
+
+
+def test_an_incomplete_week_is_neither_marked_nor_part_of_the_centre() -> None:
+    rates = [0.3] * 6 + [0.9]
+    as_of = MONDAY + 7 * WEEK
+    found = ik.failure_trend(weekly(*rates), as_of=as_of)
+    assert found["incomplete"].to_list() == [False] * 6 + [True]
+    assert (found["signal"].to_list()[-1], found["upper_limit"].to_list()[-1]) == (None, None)
+    assert found["centre"].unique().to_list() == [pytest.approx(0.3)]
+
+
+def test_too_few_weeks_are_not_compared() -> None:
+    found = ik.failure_trend(weekly(*[0.1, 0.9, 0.1, 0.9, 0.1][: ENOUGH_PERIODS - 1]), as_of=AS_OF)
+    assert found["signal"].to_list() == [None] * (ENOUGH_PERIODS - 1)
+    assert found["centre"].null_count() == ENOUGH_PERIODS - 1
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_weeks_that_are_all_alike_differ_from_nothing(rate: float) -> None:
+    found = ik.failure_trend(weekly(*[rate] * 11), as_of=AS_OF)
+    assert found["signal"].to_list() == [None] * 11
+    assert found.select("lower_limit", "upper_limit").unique().rows() == [(rate, rate)]
+
+
+def test_a_long_run_on_one_side_is_marked_from_its_last_week_on() -> None:
+    weeks = RUN + 4
+    limits = control_limits([30] * weeks, [100] * weeks)
+    assert limits is not None
+    n = [33, 27, 33, 27, *[34] * RUN]
+    assert signals(n, [100] * weeks, limits) == [None] * (weeks - 1) + ["run"]
+    assert "run" not in signals([*n[:-2], 30, 34], [100] * weeks, limits)
+
+
+def test_limits_are_the_binomials() -> None:
+    found = ik.failure_trend(weekly(*[0.3] * 6, size=50), as_of=AS_OF)
+    low, high = stats.binom.ppf([0.00135, 0.99865], 50, 0.3) / 50
+    assert found["lower_limit"].to_list() == pytest.approx([low] * 6)
+    assert found["upper_limit"].to_list() == pytest.approx([high] * 6)
+
+
+def failures(of: list[int], rates: list[float], seed: int) -> list[int]:
+    return [int(n) for n in stats.binom.rvs(of, rates, random_state=seed)]
+
+
+def alarms(weeks: int, size: int, rate: Callable[[random.Random], float], rounds: int) -> float:
+    """Give the share of weeks that are marked, over many made-up courses of so many weeks."""
+    dice, marked = random.Random(7), 0
+    for number in range(rounds):
+        of = [max(1, round(dice.gauss(size, size / 5))) for _ in range(weeks)]
+        n = failures(of, [rate(dice) for _ in of], seed=number)
+        limits = control_limits(n, of)
+        assert limits is not None
+        marked += sum(mark is not None for mark in signals(n, of, limits))
+    return marked / (weeks * rounds)
+
+
+@pytest.mark.parametrize(("size", "rate"), [(12, 0.1), (50, 0.4), (300, 0.3), (5000, 0.4)])
+def test_false_alarms_are_about_as_rare_as_is_said(size: int, rate: float) -> None:
+    found = alarms(30, size, lambda _dice: rate, rounds=400)
+    # Nominal is 0.27 % beyond the limits; limits of whole numbers are never narrower. Long runs add 0.2 % at most.
+    assert found < 0.0047
+    assert found > 0.0003
+
+
+def test_weeks_that_always_move_more_than_chance_are_no_alarm() -> None:
+    found = alarms(30, 5000, lambda dice: dice.gauss(0.4, 0.02), rounds=100)
+    assert found < 0.02
+
+
+@pytest.mark.parametrize(("size", "after"), [(100, 0.6), (300, 0.5), (5000, 0.4)])
+def test_a_real_jump_is_found_within_two_weeks(size: int, after: float) -> None:
+    missed, rounds = 0, 200
+    for number in range(rounds):
+        n = failures([size] * 16, [0.3] * 14 + [after] * 2, seed=number)
+        limits = control_limits(n, [size] * 16)
+        assert limits is not None
+        missed += "high" not in signals(n, [size] * 16, limits)[-2:]
+    assert missed / rounds < 0.05
+
+
+def test_the_week_in_which_the_system_was_busy_is_found_in_the_sample(sample: Any) -> None:
+    found = ik.failure_trend(sample, as_of=AS_OF, by="cause").filter(pl.col("signal") == "high")
+    assert (dt.date(2026, 3, 16), "system_busy") in found.select("period_start", "group").rows()
+
+
+# Time to association
+
+
+def exits(times: list[tuple[int, bool]]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for days, associated in times:
+        found.setdefault(days, [0, 0])[not associated] += 1
+    return found
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_the_curve_is_kaplan_and_meiers(times: list[tuple[int, bool]]) -> None:
+    found = {row["days"]: row["share"] for row in _curve(None, exits(times))}
+    if not any(associated for _, associated in times):
+        assert found == {0: 0.0}
+        return
+    events, censored = ([days for days, got in times if got is kind] for kind in (True, False))
+    curve = stats.ecdf(stats.CensoredData(uncensored=events, right=censored))
+    other = SurvfuncRight([days for days, _ in times], [int(got) for _, got in times])
+    for days in set(events):
+        assert found[days] == pytest.approx(curve.cdf.evaluate(days))
+        assert found[days] == pytest.approx(1 - other.surv_prob[list(other.surv_times).index(days)])
+
+
+def test_its_intervals_are_those_of_scipy() -> None:
+    dice = random.Random(5)
+    times = [(dice.randint(0, 40), dice.random() < 0.5) for _ in range(300)]
+    rows = _curve(None, exits(times))
+    events, censored = ([days for days, got in times if got is kind] for kind in (True, False))
+    curve = stats.ecdf(stats.CensoredData(uncensored=events, right=censored))
+    interval = curve.cdf.confidence_interval(method="log-log")
+    for row in rows:
+        assert row["low"] == pytest.approx(interval.low.evaluate(row["days"]))
+        assert row["high"] == pytest.approx(interval.high.evaluate(row["days"]))
+
+
+def test_who_still_waits_counts_for_as_long_as_he_was_seen_waiting(engine: Engine) -> None:
+    day = AS_OF - 10 * DAY
+    rows = [
+        *many(4, invited_at=day, associated_at=day + 3 * DAY),
+        *many(2, invited_at=day, status="invited", snapshot_at=day + 2 * DAY),
+        *many(4, invited_at=day, status="invited"),
+        *many(1, invited_at=day, status="expired", invitation_method="email"),
+        *many(1, invited_at=day, **BUSY),
+    ]
+    found = time_to_association(engine(frame(*rows)), by=None)
+    assert found.select("days", "at_risk", "associated").rows() == [(0, 12, 0), (3, 10, 4)]
+    assert found["share"].to_list() == [0, pytest.approx(0.4)]
+    assert (found["size"][0], found["median_days"][0]) == (12, None)
+
+
+def test_the_median_is_the_first_day_by_which_half_are_associated() -> None:
+    rows = [*many(3, associated_at=MONDAY + DAY), *many(3, associated_at=MONDAY + 5 * DAY), *many(4, **BUSY)]
+    assert time_to_association(frame(*rows), by=None)["median_days"].unique().to_list() == [5]
+
+
+def test_each_group_has_its_own_curve() -> None:
+    rows = [*many(3, invitation_method="email"), *many(2, associated_at=MONDAY + 9 * DAY)]
+    found = time_to_association(frame(*rows)).filter(pl.col("associated") > 0)
+    assert found.select("group", "days").rows() == [(None, 2), (None, 9), ("email", 2), ("link", 9)]
+
+
+def test_an_association_without_a_time_or_before_its_invitation_is_left_out_and_told(engine: Engine) -> None:
+    rows: list[dict[str, Any]] = [{}, {"associated_at": None}, {"associated_at": MONDAY - DAY}]
+    found = progress(engine(frame(*rows)), as_of=AS_OF)
+    assert found.survival["size"].to_list() == [1] * found.survival.height
+    assert found.counts["untimed"] == 2
+
+
+# What is open, why it failed, what came of another try
+
+
+def test_what_is_open_is_told_by_age_at_each_border(engine: Engine) -> None:
+    ages = [0, 3, 4, 7, 8, 14, 15, 30, 31, 90, 91, 400]
+    rows = [{"status": "invited", "invited_at": AS_OF - age * DAY} for age in ages]
+    rows += [{"status": "pre_registered", "invited_at": None}]
+    found = progress(engine(frame(*rows)), as_of=AS_OF).ageing
+    waiting = found.filter(pl.col("status") == "invited")
+    assert waiting["bucket"].to_list() == ["0-3", "4-7", "8-14", "15-30", "31-90", "91+"]
+    assert waiting["n"].to_list() == [2] * 6
+    assert found.filter(pl.col("status") == "pre_registered").select("bucket", "n").rows() == [(EMPTY, 1)]
+
+
+def test_causes_come_by_their_number_in_the_readers_language() -> None:
+    rows = [*many(2, **BUSY), *many(3, **LINK_EXPIRED), {"status": "association_failed"}]
+    found = progress(frame(*rows), as_of=AS_OF, language="zh").pareto
+    assert found.select("failure_code", "who_acts", "n", "of").rows()[0] == ("link_expired", "partner", 3, 6)
+    assert found["cumulative"].to_list() == [pytest.approx(0.5), pytest.approx(5 / 6), 1]
+    failure = ik.read_catalogue().by_code("link_expired")
+    assert failure is not None
+    assert found["cause"][0] == failure.cause("zh")
+
+
+def test_a_cause_that_nobody_knows_is_told_by_its_code() -> None:
+    odd = frame(BUSY).with_columns(failure_code=pl.lit("their_own"))
+    assert progress(odd, as_of=AS_OF).pareto.select("cause", "resend_rule").rows() == [("their_own", "unknown")]
+
+
+def test_a_failure_without_a_code_is_unknown() -> None:
+    bare = frame(BUSY).with_columns(pl.lit(None, pl.String).alias(name) for name in ("failure_code", "who_acts"))
+    found = progress(bare, as_of=AS_OF)
+    assert found.pareto.select("failure_code", "who_acts", "n").rows() == [("unknown", "unknown", 1)]
+    assert found.trends["who_acts"]["group"].to_list() == ["unknown"]
+
+
+def test_what_came_of_a_resend_is_told_by_what_went_before(engine: Engine) -> None:
+    def pair(name: str, **after: Any) -> list[dict[str, Any]]:
+        first = {"account_name": name, "record_id": f"{name}1", **LINK_EXPIRED}
+        return [first, {"account_name": name, "record_id": f"{name}2", "invited_at": MONDAY + WEEK, **after}]
+
+    rows = [
+        *pair("a"), *pair("b", **LINK_EXPIRED), *pair("g", **LINK_EXPIRED), *pair("c", **BUSY),
+        *pair("d", status="invited"), *pair("e", status="expired"), *pair("f"),
+    ]  # fmt: skip
+    found = progress(engine(frame(*rows)), as_of=AS_OF).repeats.to_dicts()
+    assert len(found) == 1
+    assert (found[0]["failure_code"], found[0]["method"], found[0]["resends"]) == ("link_expired", "link", 6)
+    assert [found[0][name] for name in ("associated", "failed_same", "failed_other", "expired")] == [2, 2, 1, 1]
+    assert found[0]["rate"] == pytest.approx(1 / 3)
+
+
+def test_a_snapshot_counts_all_its_rows(engine: Engine) -> None:
+    rows: list[dict[str, Any]] = [
+        {"record_id": "a", "status": "invited", "snapshot_at": AS_OF - WEEK}, {"record_id": "a"},
+        {"record_id": "b"},
+    ]  # fmt: skip
+    found = progress(engine(frame(*rows)), as_of=AS_OF).snapshots
+    assert found.rows() == [(AS_OF - WEEK, "invited", 1), (AS_OF, "associated", 2)]
+
+
+# How it is asked
+
+
+@pytest.mark.parametrize("wrong", [{"period": "year"}, {"by": "email"}, {"as_of": "today"}])
+def test_an_argument_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match="Hint"):
+        ik.failure_trend(frame(*many(1)), **wrong)
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(SchemaError, match="Records lack effective_status"):
+        ik.progress(frame(*many(1)).drop("effective_status"), as_of=AS_OF)
+    with pytest.raises(SchemaError, match="Records lack country"):
+        ik.failure_trend(frame(*many(1)).drop("country"), as_of=AS_OF)
+
+
+def test_the_functions_agree_with_the_bundle(sample: Any) -> None:
+    found = ik.progress(sample, as_of=AS_OF, period="month", by=("country",), keep=keep)
+    assert found.trend.equals(ik.failure_trend(sample, as_of=AS_OF, period="month"))
+    assert found.trends["country"].equals(ik.failure_trend(sample, as_of=AS_OF, period="month", by="country"))
+    assert list(found.trends) == ["country"]
+    assert found.survival.equals(time_to_association(sample))
+
+
+def test_nobody_is_named_in_any_table(sample: Any) -> None:
+    found = progress(sample, as_of=AS_OF)
+    tables = [getattr(found, name) for name in found.__slots__ if isinstance(getattr(found, name), pl.DataFrame)]
+    told = {str(v) for t in (*tables, *found.trends.values()) for c in t.iter_columns() for v in c.to_list()}
+    for name in ("customer_full_name", "customer_name", "account_name", "email", "mobile", "remarks"):
+        people = {value for (value,) in sample.select(name).distinct().fetchall() if value}
+        assert people
+        assert not told & people
+
+
+def test_the_records_are_read_a_handful_of_times() -> None:
+    with duckdb.connect() as con:
+        con.from_arrow(frame(*MIXED).to_arrow()).create("records")
+        con.execute("call enable_logging('QueryLog')").fetchall()
+        progress(con.table("records"), as_of=AS_OF, keep=keep)
+        con.execute("call disable_logging()").fetchall()
+        asked = con.execute("select message from duckdb_logs where message ilike '%records%'").fetchall()
+        plans = [con.execute(f"explain {query}").fetchall()[0][1] for (query,) in asked]
+    reads = sum(plan.count("Table: memory.main.records") for plan in plans)
+    assert 3 <= reads <= 8
+
+
+# On the command line
+
+
+def test_the_command_tells_the_same_numbers(run: Callable[..., Run], sample: Any, tmp_path: Path) -> None:
+    path = tmp_path / "trend.csv"
+    said = run("trend", DATA, "--as-of", "2026-03-30", "--by", "cause", "--json", "-o", path)
+    assert said.returncode == 0, said.stderr
+    found = json.loads(said.stdout)
+    expected = ik.failure_trend(sample, as_of=AS_OF, by="cause")
+    assert [(row["period_start"], row["group"], row["n"], row["of"]) for row in found["trend"]] == [
+        (str(start), *rest) for start, *rest in expected.select("period_start", "group", "n", "of").rows()
+    ]
+    assert found["unfollowed"] == unfollowed(sample)
+    assert pl.read_csv(path)["n"].to_list() == expected["n"].to_list()
+
+
+def test_a_workspace_gives_the_trend_of_what_it_remembers(run: Callable[..., Run], tmp_path: Path) -> None:
+    memory = tmp_path / "invitekit.duckdb"
+    assert run("workspace", "add", DATA, "-w", memory).returncode == 0
+    said = [run("trend", *how, "--as-of", "2026-03-30", "--json").stdout for how in ((DATA,), ("-w", memory))]
+    assert json.loads(said[0])["trend"] == json.loads(said[1])["trend"] != []
+
+
+def test_the_command_marks_small_counts_open_weeks_and_signals(run: Callable[..., Run]) -> None:
+    said = run("trend", DATA, "--as-of", "2026-03-30", "--by", "cause").stdout
+    busy = [line for line in said.splitlines() if line.startswith("2026-03-16") and "busy" in line]
+    assert len(busy) == 1
+    assert "above" in busy[0]
+    assert "open, small" in said
+    assert "rows of earlier snapshots that cannot be followed" in said
+
+
+def test_a_trend_of_nothing_says_so(run: Callable[..., Run], tmp_path: Path) -> None:
+    path = tmp_path / "new.csv"
+    path.write_text("Account Name,Status,Invitation Time\nann,Invited,2026-03-29\n", encoding="utf-8")
+    said = run("trend", path, "--as-of", "2026-03-30")
+    assert said.returncode == 0
+    assert "there is no trend to show" in said.stdout
+
+
+@pytest.mark.parametrize("wrong", [("--by", "email"), ("--period", "year")])
+def test_a_wrong_choice_is_wrong_usage(run: Callable[..., Run], wrong: tuple[str, str]) -> None:
+    said = run("trend", DATA, *wrong)
+    assert said.returncode == 2
+    assert "is none of" in said.stderr

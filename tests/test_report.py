@@ -1,0 +1,553 @@
+"""A report that may be handed on: true sentences, the same numbers everywhere, and nobody in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import invitekit as ik
+from invitekit import charts
+from invitekit.catalogue import read_catalogue
+from invitekit.charts.svg import svg
+from invitekit.errors import OutputError
+from invitekit.progress import OTHER, Progress, progress
+from invitekit.report import KINDS, Page, page, report, safe
+from invitekit.report.html import as_html
+from invitekit.report.markdown import as_markdown
+from invitekit.report.page import words
+from invitekit.report.pdf import as_pdf
+from invitekit.report.summary import said, summarise
+from invitekit.report.suppression import LEAST, fold, hidden
+
+ROOT = Path(__file__).resolve().parent.parent
+AS_OF = dt.date(2026, 3, 30)
+SCRIPT = "<script>alert(1)</script>"
+PERSONAL = ("customer_full_name", "customer_name", "account_name", "email", "mobile", "account_manager", "custom_tag",
+            "remarks", "record_id")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Any:
+    return ik.load(str(ROOT / "data"))
+
+
+@pytest.fixture(scope="module")
+def annotated(loaded: Any) -> Any:
+    return ik.annotate(loaded.records, as_of=AS_OF).pl()
+
+
+@pytest.fixture(scope="module")
+def found(annotated: Any) -> Progress:
+    return progress(annotated, as_of=AS_OF)
+
+
+@pytest.fixture(scope="module")
+def made(found: Progress, loaded: Any) -> Page:
+    change = ik.compare(*(ik.annotate(loaded.records.filter(f"snapshot_at = timestamp '{day}'"), as_of=AS_OF)
+                          for day in ("2026-03-23", "2026-03-30")))  # fmt: skip
+    return page(found, charts.Look(), summary=loaded.summary, change=change)
+
+
+def rows(count: int, **columns: Any) -> pl.DataFrame:
+    """Make annotated records: so many that failed, unless columns say otherwise."""
+    values: dict[str, Any] = {
+        "record_id": [f"id{number}" for number in range(count)], "effective_status": "association_failed",
+        "failure_code": "link_expired", "who_acts": "partner", "invited_at": dt.datetime(2026, 1, 5), "age_days": 84,
+        "snapshot_at": dt.datetime(2026, 3, 30), "source_file": "a.csv", "source_row": list(range(count)),
+        "days_to_associate": None, "invitation_method": "email", "association_type": "reseller",
+        "account_manager": "mgr", "custom_tag": None, "country": "China", "account_name": None, "email": None,
+        "customer_full_name": None, "mobile": None,
+    } | columns  # fmt: skip
+    # Columns of nulls, and empty ones, have no type of their own.
+    kinds: dict[str, Any] = {name: pl.String for name, value in values.items() if value in (None, [])}
+    kinds |= {
+        "source_row": pl.Int64,
+        "invited_at": pl.Datetime("us"),
+        "snapshot_at": pl.Datetime("us"),
+        "age_days": pl.Int64,
+    }
+    wide = {name: value if isinstance(value, list) else [value] * count for name, value in values.items()}
+    return pl.DataFrame(wide, schema_overrides=kinds | {"days_to_associate": pl.Int64})
+
+
+def texts(found: Any) -> Iterator[str]:
+    """Give every text of a page: its own, and those in its figures."""
+    if isinstance(found, str):
+        yield found
+    elif isinstance(found, charts.Chart):
+        yield from texts([found.title, found.subtitle, found.plain()])
+    elif isinstance(found, dict):
+        yield from texts(list(found.values()))
+    elif isinstance(found, list | tuple):
+        for one in found:
+            yield from texts(one)
+    elif hasattr(found, "__dataclass_fields__"):
+        yield from texts([getattr(found, field.name) for field in fields(found)])
+
+
+def persons(text: str, records: pl.DataFrame) -> list[str]:
+    """Give what stands in the text of what the records say of a person, as a word of its own."""
+    values = {value for name in PERSONAL for value in records[name].drop_nulls().unique().to_list()}
+    near = [value for value in values if value in text]  # a quick look first: few of thousands are left
+    return sorted(value for value in near if re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", text))
+
+
+def without_plotly(html: bytes) -> str:
+    return html.decode().replace(charts.plotly_script(), "")
+
+
+# Small counts
+
+
+CELLS = st.dictionaries(st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz")), st.integers(0, 40))
+
+
+@given(CELLS)
+def test_no_small_count_is_shown_nor_told_by_a_total(cells: dict[tuple[str, str], int]) -> None:
+    away = hidden(cells)
+    assert all(cell in away for cell, n in cells.items() if 0 < n < LEAST)
+    for side in (0, 1):
+        for name in {cell[side] for cell in cells}:
+            line = [cell for cell in cells if cell[side] == name and cells[cell]]
+            gone = [cell for cell in line if cell in away]
+            assert not gone or gone == line or (len(gone) > 1 and sum(cells[cell] for cell in gone) >= LEAST)
+
+
+@given(st.lists(st.integers(0, 30)))
+def test_small_groups_are_counted_together_or_not_at_all(sizes: list[int]) -> None:
+    given_rows = [{"name": number, "n": n} for number, n in enumerate(sizes)]
+    folded = fold(given_rows, "n", lambda some: {"name": OTHER, "n": sum(row["n"] for row in some)})
+    assert all(row["n"] >= LEAST for row in folded)
+    assert sum(row["n"] for row in folded) == (sum(sizes) if sum(sizes) >= LEAST else 0)
+
+
+@pytest.mark.parametrize("period", ["day", "week", "month"])
+def test_no_table_that_is_handed_on_holds_a_small_count(annotated: Any, period: Any) -> None:
+    shown = safe(progress(annotated, as_of=AS_OF, period=period))
+    counted = ("n", "of", "settled", "associated", "failed", "expired", "resends", "size")
+    tables = [getattr(shown, field.name) for field in fields(shown)] + list(shown.trends.values())
+    for table in (one for one in tables if isinstance(one, pl.DataFrame)):
+        for name in set(counted) & set(table.columns):
+            assert table.filter(pl.col(name).is_between(1, LEAST - 1)).is_empty(), name
+    for table in (shown.trend, *shown.trends.values()):
+        assert table.filter((pl.col("of") - pl.col("n")).is_between(1, LEAST - 1)).is_empty()
+        assert table.filter(
+            pl.col("n").is_null() & pl.any_horizontal(pl.col("rate", "low", "signal").is_not_null())
+        ).is_empty()
+
+
+def test_who_acts_still_adds_up_when_rare_causes_are_counted_together(found: Progress) -> None:
+    before, after = (table.group_by("who_acts").agg(pl.col("n").sum()).sort("who_acts")
+                     for table in (found.pareto, safe(found).pareto))  # fmt: skip
+    assert before.equals(after)
+    assert len(safe(found).pareto) < len(found.pareto)
+
+
+def test_a_curve_rises_by_ten_associations_at_least(annotated: Any) -> None:
+    curve = safe(progress(annotated, as_of=AS_OF)).survival.filter(pl.col("group").is_null())
+    full = progress(annotated, as_of=AS_OF).survival.filter(pl.col("group").is_null())
+    days = curve["days"].to_list()
+    steps = [full.filter((pl.col("days") > low) & (pl.col("days") <= high))["associated"].sum()
+             for low, high in zip([-1, *days], days, strict=False)]  # fmt: skip
+    assert all(step >= LEAST for step in steps)
+
+
+def test_a_country_that_is_no_word_is_not_named() -> None:
+    odd = [*["China"] * 20, *["anna@example.com"] * 15, *["+49 30 1234"] * 15, *[SCRIPT] * 15]
+    table = safe(progress(rows(65, country=odd), as_of=AS_OF)).by_country
+    assert dict(table.select("value", "settled").rows()) == {"China": 20, OTHER: 45}
+
+
+# Nobody in it
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_name_address_number_or_account_stands_in_a_report(annotated: Any, loaded: Any, language: Any) -> None:
+    found = progress(annotated, as_of=AS_OF, language=language)
+    made = page(found, charts.Look(language=language), summary=loaded.summary)
+    written = [without_plotly(as_html(made)), as_markdown(made).decode(), "\n".join(texts(made))]
+    assert [persons(text, annotated) for text in written] == [[], [], []]
+
+
+def test_the_search_finds_a_person_that_is_there(made: Page, annotated: Any) -> None:
+    manager, email = (annotated[name].drop_nulls()[0] for name in ("account_manager", "email"))
+    slipped = replace(made, summary=(*made.summary, f"{manager} and {email}"))
+    assert set(persons(without_plotly(as_html(slipped)), annotated)) == {manager, email}
+
+
+def test_a_filter_that_may_name_a_person_is_not_said(found: Progress) -> None:
+    choice = ik.Filter(text="Kowalski", manager="mgr.novak", tag="Kowalski", country="China")
+    told = "\n".join(texts(page(found, charts.Look(choice))))
+    assert "Country/Region is China" in told
+    assert "may name people" in told
+    assert "Kowalski" not in told
+    assert "novak" not in told
+
+
+class Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """Give a report of a catalogue whose words are scripts, by a filter that is one."""
+    mine = tmp_path_factory.mktemp("mine") / "mine.toml"
+    mine.write_text(
+        f'[[failure]]\ncode = "mine"\nmessage_en = "x"\ncause_en = """</script>{SCRIPT}$1$ |a| #strong[x]"""\n'
+        f'advice_en = "x"\nwho_acts = "customer"\nresend_rule = "now"\n', encoding="utf-8",
+    )  # fmt: skip
+    known = read_catalogue(mine)
+    frame = rows(60, failure_code="mine", who_acts="customer", account_manager=SCRIPT, country=["A<b>x", "China"] * 30)
+    found = progress(frame, as_of=AS_OF, catalogue=known)
+    return page(found, charts.Look(ik.Filter(country=SCRIPT)), catalogue=known)
+
+
+def test_a_name_that_is_a_script_runs_nowhere(hostile: Page) -> None:
+    html = as_html(hostile).decode()
+    parser = Elements()
+    parser.feed(without_plotly(html.encode()))
+    assert SCRIPT not in without_plotly(html.encode())
+    assert "&lt;/script&gt;&lt;script&gt;alert(1)" in html
+    assert [attrs.get("type") for tag, attrs in parser.found if tag == "script"] == ["application/json", None, None]
+    assert [(tag, name) for tag, attrs in parser.found for name in attrs if name.startswith("on")] == []
+
+
+def test_markdown_shows_a_script_as_text(hostile: Page) -> None:
+    text = as_markdown(hostile).decode()
+    assert "<" not in text
+    assert "&lt;script&gt;" in text
+    assert r"\|a\|" in text
+
+
+def test_paper_shows_markup_as_text(hostile: Page) -> None:
+    assert as_pdf(hostile).startswith(b"%PDF")
+
+
+# True sentences
+
+
+def with_(found: Progress, **tables: Any) -> Progress:
+    return replace(found, **tables)
+
+
+def trend_of(signals: list[str | None], group: str | None = None) -> pl.DataFrame:
+    made = [
+        {
+            "period_start": dt.date(2026, 1, 5) + dt.timedelta(weeks=week),
+            "group": group,
+            "n": 20,
+            "of": 80,
+            "rate": 0.25,
+        }
+        | {"low": 0.2, "high": 0.3, "centre": 0.25, "lower_limit": 0.1, "upper_limit": 0.4, "signal": signal}
+        | {"small": False, "incomplete": False}
+        for week, signal in enumerate(signals)
+    ]
+    return pl.DataFrame(made, schema_overrides={"group": pl.String, "signal": pl.String})
+
+
+def told(found: Progress) -> str:
+    return "\n".join(summarise(found)).replace("\u00a0", " ")
+
+
+def test_outcomes_are_said_where_their_counts_are_shown(found: Progress) -> None:
+    shown = safe(found)
+    counts = {row["stage"]: row["n"] for row in found.funnel.to_dicts()}
+    share = f"{100 * counts['failed'] / counts['settled']:.0f} % failed"
+    assert share in told(shown)
+    hidden_one = shown.funnel.with_columns(n=pl.when(pl.col("stage") != "failed").then("n"))
+    assert "failed and" not in told(with_(shown, funnel=hidden_one))
+
+
+def test_for_whom_the_failures_wait_is_said_most_first_and_what_nobody_can_mend_last() -> None:
+    who = [*["nobody"] * 300, *["customer"] * 410, *["partner"] * 290]
+    shown = safe(progress(rows(1000, who_acts=who, failure_code=who), as_of=AS_OF))
+    expected = "Of the failures, 41 % wait for the customer, 29 % for the partner, 30 % cannot be mended as things are."
+    assert expected in told(shown)
+    assert "Of the failures" not in told(safe(progress(rows(1000, effective_status="expired"), as_of=AS_OF)))
+
+
+def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(found: Progress) -> None:
+    shown = safe(found)
+    first = shown.pareto.row(0, named=True)
+    assert f"The most frequent cause, with {said(first['n'], first['of'], words('en'))} of the failures" in "\n".join(
+        summarise(shown)
+    )
+    rest = shown.pareto.with_columns(failure_code=pl.lit(OTHER))
+    assert "most frequent cause" not in told(with_(shown, pareto=rest))
+
+
+def test_periods_that_stand_out_are_named_and_calm_is_said_only_where_it_is_calm(found: Progress) -> None:
+    high = told(with_(safe(found), trend=trend_of([None, "high", None, "low"])))
+    assert "More failed than chance explains in the week from 2026-01-12." in high
+    assert "Fewer failed than chance explains in the week from 2026-01-26." in high
+    assert "stands out" not in high
+    calm = trend_of([None] * 6)
+    assert "No week stands out" in told(with_(safe(found), trend=calm))
+    some = calm.with_columns(n=pl.when(pl.int_range(pl.len()) > 0).then("n"))
+    assert "None of the weeks that are shown stands out" in told(with_(safe(found), trend=some))
+    assert "stands out" not in told(with_(safe(found), trend=calm.with_columns(lower_limit=None)))
+    assert "stands out" not in told(with_(safe(found), trend=trend_of(["run", None])))
+
+
+def test_causes_that_moved_are_named_with_their_period(found: Progress) -> None:
+    moved = with_(safe(found), trends={"cause": trend_of([None, None, "low"], "link_expired")})
+    assert "Less often than chance explains in the week from 2026-01-19: The customer opened the link" in told(moved)
+    still = with_(safe(found), trends={"cause": trend_of([None] * 3, "link_expired")})
+    assert "often than chance explains" not in told(still)
+
+
+def test_a_group_is_named_only_where_it_really_differs() -> None:
+    country = ["China"] * 100 + ["Spain"] * 100
+    worse = rows(200, country=country, effective_status=["association_failed"] * 60 + ["expired"] * 40
+                 + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
+    sentences = told(safe(progress(worse, as_of=AS_OF)))
+    assert (
+        "Country or region China: more failed than among all others, about 60 % of 100 against about 20 %." in sentences
+    )
+    assert "Country or region Spain: fewer failed" in sentences
+    like = rows(200, country=country, effective_status=(["association_failed"] * 22 + ["expired"] * 28) * 4)
+    assert "among all others" not in told(safe(progress(like, as_of=AS_OF)))
+
+
+def test_of_groups_that_do_not_differ_hardly_any_report_names_one() -> None:
+    named = 0
+    for seed in range(25):
+        dice = random.Random(seed)
+        status = ["association_failed" if dice.random() < 0.4 else "associated" for _ in range(600)]
+        where = [dice.choice(["A land", "B land", "C land", "D land", "E land"]) for _ in range(600)]
+        who = [dice.choice(["m1", "m2", "m3", "m4", "m5", "m6"]) for _ in range(600)]
+        frame = rows(600, effective_status=status, country=where, account_manager=who)
+        named += "among all others" in told(safe(progress(frame, as_of=AS_OF)))
+    assert named <= 1
+
+
+def test_how_long_it_takes_is_said_by_the_median_or_by_what_there_is() -> None:
+    quick = rows(100, effective_status="associated", days_to_associate=[3] * 60 + [9] * 40)
+    assert "Half of the invited are associated within 3 days." in told(safe(progress(quick, as_of=AS_OF)))
+    slow = rows(100, effective_status=["associated"] * 30 + ["expired"] * 70, days_to_associate=[5] * 30 + [None] * 70)
+    assert "Within 5 days of the invitation, about 30 % of the invited are associated." in told(
+        safe(progress(slow, as_of=AS_OF))
+    )
+    assert "associated within" not in told(safe(progress(rows(50), as_of=AS_OF)))
+
+
+def test_what_waits_for_long_is_said_from_ten_on() -> None:
+    many, few = (rows(30, effective_status="invited", age_days=[40] * n + [2] * (30 - n)) for n in (12, 9))
+    assert "12 invitations have been open for more than 30 days." in told(safe(progress(many, as_of=AS_OF)))
+    assert "more than 30 days" not in told(safe(progress(few, as_of=AS_OF)))
+
+
+def test_what_resends_led_to_is_said_where_all_can_be_told(found: Progress) -> None:
+    shown = safe(found)
+    table = shown.repeats.head(1).with_columns(resends=400, associated=pl.lit(120, pl.Int64))
+    assert "Of 400 invitations that followed an earlier one, 30 % led to an association." in told(
+        with_(shown, repeats=table)
+    )
+    assert "followed" not in told(with_(shown, repeats=table.with_columns(associated=pl.lit(None, pl.Int64))))
+
+
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_too_little_says_nothing_and_gives_no_count_away(count: int, tmp_path: Path) -> None:
+    made = page(progress(rows(count), as_of=AS_OF), charts.Look())
+    assert made.summary == ()
+    assert made.sections == ()
+    for ending in KINDS:
+        path = report(rows(count), tmp_path / f"r{ending}", as_of=AS_OF)
+        assert path.stat().st_size > 500
+    assert words("en")["no_summary"] in (tmp_path / "r.html").read_text("utf-8")
+
+
+# The same numbers everywhere
+
+
+def test_a_report_a_notebook_and_the_command_line_give_the_same_numbers(
+    made: Page, found: Progress, run: Callable[..., Any]
+) -> None:
+    trend = next(section for section in made.sections if section.key == "trend")
+    shown = {row[0]: (row[1], row[2]) for row in trend.table.rows}
+    line = json.loads(run("trend", ROOT / "data", "--as-of", "2026-03-30", "--json").stdout)
+    table = {row["period_start"]: (row["n"], row["of"]) for row in line["trend"]}
+    drawn = charts.trend(found.trend).figure.data[4]
+    assert shown.keys() == table.keys() == set(drawn.x)
+    assert [table[day][0] / table[day][1] for day in drawn.x] == list(drawn.y)
+    told = {day: counts for day, counts in shown.items() if counts[0] != "·"}
+    assert told == {day: (str(table[day][0]), str(table[day][1])) for day in told}
+    assert len(told) > 5
+
+
+def test_the_funnel_of_a_report_adds_up(made: Page) -> None:
+    funnel = next(section for section in made.sections if section.key == "funnel").table.rows
+    counts = {row[0].split(" –")[0]: int(row[1].replace(",", "")) for row in funnel if row[1] != "·"}
+    assert counts["Associated"] + counts["Association failed"] + counts["Expired"] == counts["With an outcome"]
+    assert counts["With an outcome"] + counts["Still open"] == counts["Invited"]
+
+
+def test_every_interval_holds_its_rate(found: Progress) -> None:
+    for table, rate in (
+        (found.trend, "rate"),
+        (found.funnel, "rate"),
+        (found.survival, "share"),
+        (found.repeats, "rate"),
+    ):
+        known = table.filter(pl.col("low").is_not_null())
+        assert len(known)
+        assert known.filter((pl.col("low") > pl.col(rate)) | (pl.col("high") < pl.col(rate))).is_empty()
+
+
+def test_shares_are_as_precise_as_their_counts() -> None:
+    says = words("en")
+    assert [said(n, of, says) for n, of in ((7, 12), (31, 100), (0, 100), (62, 200), (1, 100))] == [
+        "7 of 12", "about 30\u00a0%", "0\u00a0%", "31\u00a0%", "1\u00a0%",
+    ]  # fmt: skip
+
+
+def test_what_was_read_and_refused_is_said(made: Page, loaded: Any) -> None:
+    told = "\n".join(made.read)
+    assert "2,400 rows read = 2,397 records + 3 refused." in told
+    assert "1 refused: Invitation Time is no time that can be read." in told
+    assert made.sources is not None
+    assert [row[3] for row in made.sources.rows] == [f"{file.rows_read:,}" for file in loaded.summary.files]
+
+
+def test_a_report_says_as_of_when_and_by_which_version(made: Page) -> None:
+    assert made.facts[0] == "As of 2026-03-30 UTC"
+    assert "invitekit 0." in made.facts[1]
+
+
+def test_what_changed_since_the_snapshot_before_is_counted(made: Page) -> None:
+    change = next(section for section in made.sections if section.key == "change")
+    assert [row[0] for row in change.table.rows][:2] == ["Became associated", "Newly failed"]
+
+
+def test_both_languages_have_the_same_words() -> None:
+    def keys(found: Any) -> Any:
+        return {name: keys(value) for name, value in found.items()} if isinstance(found, dict) else None
+
+    assert keys(words("en")) == keys(words("zh"))
+    assert keys(charts.Look().words) == keys(charts.Look(language="zh").words)
+
+
+# One file, without a network
+
+
+def test_the_page_asks_nobody_for_anything(made: Page) -> None:
+    html = without_plotly(as_html(made))
+    parser = Elements()
+    parser.feed(html)
+    asked = [
+        attrs for _, attrs in parser.found for name in ("src", "href") if not (attrs.get(name) or "#").startswith("#")
+    ]
+    assert asked == []
+    assert "url(" not in html
+    assert "@import" not in html
+    (policy,) = [
+        attrs["content"] or "" for _, attrs in parser.found if attrs.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy.split("style-src")[0]
+
+
+def test_the_file_stays_small_whatever_the_number_of_groups(tmp_path: Path) -> None:
+    groups = [f"Group {number}" for number in range(4000) for _ in range(12)]
+    frame = rows(len(groups), account_manager=groups, custom_tag=groups, failure_code=groups)
+    path = report(frame, tmp_path / "r.html", as_of=AS_OF)
+    assert path.stat().st_size < 6_000_000
+
+
+def test_a_report_is_whole_or_not_there_and_for_its_owner(tmp_path: Path, annotated: Any) -> None:
+    path = report(annotated, tmp_path / "r.md", as_of=AS_OF)
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(OutputError, match="exists already"):
+        report(annotated, path, as_of=AS_OF)
+    with pytest.raises(OutputError, match=r"use one of \.html \.pdf \.md"):
+        report(annotated, tmp_path / "r.docx", as_of=AS_OF)
+    assert [one.name for one in tmp_path.iterdir()] == ["r.md"]
+
+
+def test_figures_on_paper_are_well_formed(made: Page) -> None:
+    drawn = [ET.fromstring(svg(section.chart)) for section in made.sections if section.chart is not None]
+    assert len(drawn) > 8
+    for one in drawn:
+        places = [float(node.get("x") or 0) for node in one.iter() if node.tag.endswith("text")]
+        assert all(-20 <= place <= 780 for place in places)
+
+
+# On the command line
+
+
+def test_the_command_writes_a_report_and_says_its_sentences(
+    run: Callable[..., Any], tmp_path: Path, made: Page
+) -> None:
+    done = run("report", ROOT / "data", "--as-of", "2026-03-30", "-o", tmp_path / "r.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(sentence in done.stdout.replace("\n", " ") for sentence in made.summary)
+    line = json.loads(run("report", ROOT / "data", "--as-of", "2026-03-30", "-o", tmp_path / "r.md", "--json").stdout)
+    assert (line["rows_read"], line["records"], line["rejects"]) == (2400, 2397, 3)
+    assert line["said"] == list(made.summary)
+    assert "What changed since the snapshot before" in (tmp_path / "r.md").read_text("utf-8")
+
+
+def test_the_command_refuses_what_it_cannot_write_before_it_reads(run: Callable[..., Any], tmp_path: Path) -> None:
+    assert run("report", tmp_path / "none", "-o", tmp_path / "r.docx").returncode == 1
+    assert run("report", ROOT / "data", "-o", tmp_path / "r.md", "--period", "year").returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_tells_what_changed_too(run: Callable[..., Any], tmp_path: Path) -> None:
+    memory = tmp_path / "w.duckdb"
+    run("workspace", "add", ROOT / "data", "-w", memory)
+    done = run("report", "-w", memory, "--as-of", "2026-03-30", "-o", tmp_path / "r.md")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Became associated" in (tmp_path / "r.md").read_text("utf-8")
+
+
+# In a browser
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_draws_every_figure_and_asks_for_nothing(
+    made: Page, tmp_path: Path, chromium: str, scheme: Any
+) -> None:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - half a second, for this test
+
+    path = tmp_path / "r.html"
+    path.write_bytes(as_html(made))
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        tab = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
+        asked: list[str] = []
+        wrong: list[str] = []
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("console", lambda message: wrong.append(message.text))
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.goto(path.as_uri())
+        tab.set_viewport_size({"width": 390, "height": tab.evaluate("document.body.scrollHeight")})
+        count = sum(section.chart is not None for section in made.sections)
+        tab.wait_for_function("n => document.querySelectorAll('.chart .main-svg').length >= n", arg=count)
+        paper = tab.evaluate("getComputedStyle(document.querySelector('.chart .main-svg')).backgroundColor")
+        wide = tab.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    assert asked == [path.as_uri()]
+    assert wrong == []
+    assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 25, 29)"}[scheme]
+    assert wide == 390
