@@ -230,6 +230,13 @@ def test_a_name_that_is_a_script_runs_nowhere(hostile: Page) -> None:
     assert [(tag, name) for tag, attrs in parser.found for name in attrs if name.startswith("on")] == []
 
 
+def test_data_inside_a_script_element_cannot_end_it(made: Page) -> None:
+    odd = replace(made, sections=(replace(made.sections[0], key=f"</script>{SCRIPT}"), *made.sections[1:]))
+    parser = Elements()
+    parser.feed(without_plotly(as_html(odd)))
+    assert [attrs.get("type") for tag, attrs in parser.found if tag == "script"] == ["application/json", None, None]
+
+
 def test_markdown_shows_a_script_as_text(hostile: Page) -> None:
     text = as_markdown(hostile).decode()
     assert "<" not in text

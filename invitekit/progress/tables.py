@@ -32,7 +32,9 @@ _NEEDED = tuple(dict.fromkeys((*NEEDED, *cubes.NEEDED, *customers.NEEDED)))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """The small tables of one set of annotated records; Polars frames of counts and rates, no person in them.
+    """The small tables of one set of annotated records: Polars frames of counts and rates.
+
+    No customer stands in them, but account managers and custom tags do, and counts of any size.
 
     Attributes:
         funnel: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
@@ -49,9 +51,9 @@ class Progress:
             associated; ``small``.
         snapshots: ``snapshot_at, status, n``: every row of each snapshot.
         counts: ``rows`` given; ``invitations`` among them, each once; ``older_states`` of those;
-            ``unfollowed``, rows of earlier snapshots that nothing
-            follows (masked, or not invited yet); ``undated``,
-            settled invitations that no period holds; ``untimed``, associated ones without the time it took.
+            ``unfollowed``, rows of earlier snapshots that cannot be followed (masked, or not invited
+            yet); ``undated``, settled invitations without a time; ``untimed``, associated ones
+            without the time it took.
         as_of, period: What they were made for.
     """
 
