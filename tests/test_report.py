@@ -480,6 +480,18 @@ def test_the_file_stays_small_whatever_the_number_of_groups(tmp_path: Path) -> N
     assert path.stat().st_size < 6_000_000
 
 
+def test_a_long_history_by_day_is_cut_and_says_so() -> None:
+    count = 40_000
+    days = [dt.datetime(2023, 1, 1) + dt.timedelta(days=number % 1100) for number in range(count)]
+    causes = [f"cause {number // 1100 % 12}" for number in range(count)]
+    found = progress(rows(count, invited_at=days, failure_code=causes), as_of=AS_OF, period="day")
+    made = page(found, charts.Look())
+    trend = next(section for section in made.sections if section.key == "trend")
+    assert trend.note.startswith("996 earlier days are not shown.")
+    assert trend.table.rows[-1][0] == "… and 44 more"
+    assert len(as_html(made)) < 6_000_000
+
+
 def test_a_report_is_whole_or_not_there_and_for_its_owner(tmp_path: Path, annotated: Any) -> None:
     path = report(annotated, tmp_path / "r.md", as_of=AS_OF)
     assert path.stat().st_mode & 0o777 == 0o600

@@ -25,7 +25,7 @@ MIME = "application/vnd.plotly.v1+json"
 FONT = "system-ui, 'Segoe UI', 'Noto Sans', 'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', sans-serif"
 CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 WIDTH = 840
-"""Of a figure in a notebook: JupyterLab takes the height from a figure without a width when its window changes."""
+"""Of a figure in a notebook: JupyterLab takes the height of one that has no width, when its window changes."""
 _TITLE_CELLS = 84
 
 

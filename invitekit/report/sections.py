@@ -23,6 +23,8 @@ _BY = {
 }  # fmt: skip
 _SHOWN_ROWS = 60
 """Rows of a table in a report."""
+_PERIODS = 104
+"""Periods that a trend shows: the newest ones. More would make the file as long as the history."""
 
 
 def sections(found: Progress, look: Look, change: Comparison | None = None) -> tuple[Section, ...]:
@@ -65,8 +67,11 @@ def table(look: Look, names: Iterable[str], rows: Iterable[Iterable[Any]], left:
     """
     told, headers = words(look.language), list(names)
     every = [tuple(_shown(value, told) for value in row) for row in rows]
+    more = len(every) - _SHOWN_ROWS
+    rest = [(told["more_rows"].format(n=f"{more:,}"), *[""] * (len(headers) - 1))] if more > 0 else []
     numbers = frozenset(range(left, len(headers)))
-    return Table(tuple(told["column"].get(name, name) for name in headers), tuple(every[:_SHOWN_ROWS]), numbers)
+    shown = (*every[:_SHOWN_ROWS], *rest)
+    return Table(tuple(told["column"].get(name, name) for name in headers), shown, numbers)
 
 
 def _shown(value: Any, told: Mapping[str, Any]) -> str:
@@ -117,12 +122,16 @@ def _trends(found: Progress, look: Look) -> list[Section]:
         if counts and sum(n is not None for n in counts) * 2 > len(counts):
             made.append(_trend(found_by, f"trend_{by}", by, look, period))
         elif counts:
-            made[0] = replace(made[0], note=told["few"].format(period=told[period]))
+            made[0] = replace(made[0], note=f"{made[0].note} {told['few'].format(period=told[period])}".strip())
     return made
 
 
 def _trend(found: Any, key: str, by: str | None, look: Look, period: str) -> Section:
     told = words(look.language)
+    newest = sorted(found["period_start"].unique())[-_PERIODS:]
+    older = found["period_start"].n_unique() - len(newest)
+    note = told["older"].format(n=f"{older:,}", period=told[period]) if older else ""
+    found = found.filter(found["period_start"].is_in(newest))
     cells = [
         [
             *([named(row["group"], by, look)] if by else []),
@@ -140,7 +149,7 @@ def _trend(found: Any, key: str, by: str | None, look: Look, period: str) -> Sec
     told_any = any(row["n"] is not None for row in found.to_dicts())
     shown = (cells[::-1] if by is None else cells) if told_any else []
     numbers = table(look, names, shown, left=2 if by else 1)
-    return _section(key, look, numbers, lambda to: charts.trend(found, by, to, period=period))
+    return _section(key, look, numbers, lambda to: charts.trend(found, by, to, period=period), note)
 
 
 def _groups(found: Progress, key: str, by: str, look: Look) -> Section:
