@@ -92,13 +92,14 @@ class ResendRules:
 
     def words(self, language: Language = "en") -> str:
         """Say the rules in a sentence or two, in ``en`` or ``zh``."""
-        said = _WORDS[language]
+        said: dict[str, Any] = _WORDS[language]
+        between: str = said["between"]
         days, most = self.cool_down_days, self.max_attempts
         pause = said["pause"].format(said["day"](days)) if days else said["no_pause"]
         times = said["once"] if most == 1 else said["times"].format(most)
         lives = [(_LIVES[name][language], value) for name in _LIVES if (value := self._other(name))]
         sentences = [said["all"].format(pause, times, self.batch_size)]
-        return said["between"].join([*sentences, *(text.format(said["day"](value)) for text, value in lives)])
+        return between.join([*sentences, *(text.format(said["day"](value)) for text, value in lives)])
 
     def __str__(self) -> str:
         return self.words()
