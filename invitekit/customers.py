@@ -21,6 +21,7 @@ _ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u
 """What a cell holds whose spelling has to be folded; few do."""
 _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
 """What may stand around an address."""
+_AROUND = "^[<\"']|^(?i:mailto:)|[>\"'.;,]$"
 OWN_ID = "^r[0-9a-f]{32}$"
 """A record ID that the loader made from the place of a row: it means nothing in another file."""
 _ACCOUNT, _EMAIL, _PERSON = "_ik_account", "_ik_email", "_ik_person"
@@ -55,7 +56,7 @@ def identify(records: Frame) -> Frame:
     """
     frame: Any = nw.from_native(cast("Any", records))
     require(frame.collect_schema().names(), NEEDED)
-    frame = frame.with_columns(key("account_name").alias(_ACCOUNT))
+    frame = frame.with_columns(key("account_name", odd=has_odd(frame, "account_name")).alias(_ACCOUNT))
     ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
     # Most exports name every account: then no other key is looked at.
     if frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()).lazy().collect("pyarrow")["_ik_lacks"].to_list()[0]:
@@ -87,20 +88,33 @@ def require(names: list[str], needed: tuple[str, ...]) -> None:
         raise SchemaError(f"Records lack {', '.join(missing)}.", hint=hint)
 
 
-def key(name: str) -> Any:
-    """The expression by which a column is compared: as it is read, and null where it is masked or empty."""
+def has_odd(frame: Any, name: str) -> bool:
+    """Ask whether any cell of a column has to be folded beyond its case: then all are looked at, else none."""
+    asked = nw.col(name).str.contains(f"{_ODD}|{_AROUND}").any()
+    return bool(frame.select(_ik_odd=asked).lazy().collect("pyarrow")["_ik_odd"].to_list()[0])
+
+
+def key(name: str, *, odd: bool = True) -> Any:
+    """The expression by which a column is compared: as it is read, and null where it is masked or empty.
+
+    Args:
+        name: A column of text.
+        odd: Whether white space and signs that show nothing are folded too.
+    """
     value = nw.col(name)
     hidden = nw.any_horizontal(*(value.str.contains(m, literal=True) for m in schema.MASK_MARKS), ignore_nulls=True)
     lower = value.str.to_lowercase()
     plain = lower.str.replace_all(_UNSEEN, "").str.replace_all(f"{_WHITE}+", " ").str.strip_chars()
-    folded = nw.when(lower.str.contains(_ODD)).then(plain).otherwise(lower)
+    folded = nw.when(lower.str.contains(_ODD)).then(plain).otherwise(lower) if odd else lower
     return nw.when(~hidden & (folded != "")).then(folded)
 
 
-def address(name: str = "email") -> Any:
+def address(*, odd: bool = True) -> Any:
     """The expression of an email address as it is compared: as ``key``, without what is put around it."""
-    folded = key(name)
-    wrapped = folded.str.contains("^[<\"']|^mailto:|[>\"'.;,]$")
+    folded = key("email", odd=odd)
+    if not odd:
+        return folded
+    wrapped = folded.str.contains(_AROUND)
     return nw.when(wrapped).then(folded.str.replace_all(_WRAPPED, "")).otherwise(folded)
 
 
@@ -128,6 +142,8 @@ def _parted(frame: Any) -> Any:
     held = frame.filter(nw.col(_ACCOUNT).is_null()).select(_EMAIL, _ik_name=key("customer_full_name"))
     ends = held.group_by(_EMAIL).agg(_ik_low=nw.col("_ik_name").min(), _ik_high=nw.col("_ik_name").max())
     several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_EMAIL, "_ik_low")
+    if not len(several.head(1).lazy().collect("pyarrow")):
+        return frame
     parted = nw.concat_str([nw.col(_EMAIL), nw.lit("|"), key("customer_full_name")])
     own = nw.when(~nw.col("_ik_low").is_null()).then(parted)
     return (

@@ -6,6 +6,8 @@ quotes a person's data: file names, column names, counts and row numbers only.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 
 class InvitekitError(Exception):
     """Something we were given cannot be used; the message ends in what to do.
@@ -66,3 +68,11 @@ class LeakError(InvitekitError):
             f"The export was refused: {column}, gate {gate}, {count:,} {'cell' if count == 1 else 'cells'}.",
             hint="no file was written; correct the records or the policy, and report it if neither is at fault.",
         )
+
+
+def raise_alone(error: InvitekitError) -> NoReturn:
+    """Raise an error without the one that is being handled: an engine's own quotes cells, and would travel with it."""
+    try:
+        raise error from None
+    finally:
+        error.__context__ = None

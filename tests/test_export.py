@@ -39,6 +39,7 @@ from invitekit.errors import (
 )
 from invitekit.export import GATES, counts, find_key, kept_key, new_key, release, rotate_key, sinks, steps, verify
 from invitekit.export.manifest import digest, path_of
+from invitekit.export.source import open_source
 from invitekit.privacy import Key, Level, standard
 from invitekit.write import FORMULA_STARTS
 
@@ -593,24 +594,43 @@ def test_what_a_killed_export_left_is_swept_and_what_a_living_one_works_in_is_no
     assert left(tmp_path) == [".out.csv.alive.part", "out.csv", "out.csv.manifest.json"]
 
 
-def test_no_manifest_of_an_earlier_file_stands_beside_a_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", ["file", "manifest"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_what_stops_before_its_manifest_stands_leaves_the_earlier_export_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]
 ) -> None:
     target = tmp_path / "out.csv"
-    ik.export(annotated(), target)
     true = write.publish
 
     def stop(part: Path, to: Path, *, overwrite: bool) -> None:
-        if to != target:
-            raise KeyboardInterrupt
+        if (to == target) == (step == "file"):
+            raise error
         true(part, to, overwrite=overwrite)
 
+    with monkeypatch.context() as full:
+        full.setattr(steps, "publish", stop)
+        with pytest.raises((KeyboardInterrupt, OutputError)):
+            ik.export(annotated(), target)
+    assert left(tmp_path) == []
+    first = ik.export(annotated(), target)
     monkeypatch.setattr(steps, "publish", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises((KeyboardInterrupt, OutputError)):
         ik.export(annotated(), target, overwrite=True)
-    assert left(tmp_path) == ["out.csv"]
-    with pytest.raises(SourceError, match="did not come to its end"):
-        verify(target)
+    assert left(tmp_path) == ["out.csv", "out.csv.manifest.json"]
+    assert verify(target).sha256 == first.sha256
+
+
+def test_a_file_that_appears_meanwhile_is_not_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = write.publish
+
+    def appear(part: Path, to: Path, *, overwrite: bool) -> None:
+        to.write_text("mine")
+        true(part, to, overwrite=overwrite)
+
+    monkeypatch.setattr(steps, "publish", appear)
+    with pytest.raises(OutputError, match="appeared meanwhile"):
+        ik.export(annotated(), tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "mine"
 
 
 def test_stopping_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -915,3 +935,73 @@ def test_a_key_file_that_is_missing_or_holds_something_else_is_refused(alone: Pa
     with pytest.raises(ArgumentError) as refused:
         find_key(alone / "text")
     assert "secret words" not in str(refused.value)
+
+
+# -- what the engines may keep or tell -------------------------------------------------------------
+
+
+def test_records_are_spilled_to_a_private_folder_that_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened = open_source(annotated(), None)
+    assert opened.con
+    spill, limit = opened.con.execute(
+        "select current_setting('temp_directory'), current_setting('memory_limit')"
+    ).fetchall()[0]
+    assert Path(spill).parent == tmp_path
+    assert stat.S_IMODE(Path(spill).stat().st_mode) == 0o700
+    assert limit == "1.1 GiB"
+    opened.close()
+    assert left(tmp_path) == []
+    (tmp_path / "target").mkdir()
+    ik.export(annotated(), tmp_path / "target" / "out.csv")
+    assert left(tmp_path) == ["target"]
+
+
+def held(error: BaseException | None) -> str:
+    """Say everything that travels with an error."""
+    told = []
+    while error:
+        told.append(repr(error))
+        error = error.__cause__ or error.__context__
+    return "\n".join(told)
+
+
+def uncomputable() -> dict[str, Any]:
+    frame, con = annotated(), duckdb.connect()
+    con.execute("set enable_progress_bar = false")
+    return {
+        "lazy": frame.lazy().with_columns(pl.col("email").cast(pl.Int64)),
+        "duckdb": con.from_arrow(frame.to_arrow()).project("* replace (email::integer as email)"),
+        "list": frame.with_columns(email=pl.Series([["canary.1@canary.example"]] * 200)),
+        "time": frame.with_columns(invited_at=pl.lit("canary.1@canary.example")),
+    }
+
+
+@pytest.mark.parametrize("how", ["lazy", "duckdb", "list", "time"])
+def test_no_error_of_an_engine_travels_with_ours(tmp_path: Path, how: str) -> None:
+    with pytest.raises(SchemaError) as refused:
+        ik.export(uncomputable()[how], tmp_path / "out.parquet")
+    assert refused.value.__context__ is None
+    assert "canary" not in held(refused.value)
+    assert left(tmp_path) == []
+
+
+def test_no_error_of_an_engine_travels_with_a_refused_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = release.release
+    long = pl.lit("y" * 3_000_000).alias("custom_tag")  # longer than a line of CSV may be
+    monkeypatch.setattr(steps, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"], long))
+    with pytest.raises(LeakError) as refused:
+        ik.export(annotated().head(3), tmp_path / "out.csv")
+    assert refused.value.gate == "readable"
+    assert refused.value.__context__ is None
+    assert "canary." not in held(refused.value)
+
+
+def test_a_source_that_stands_where_the_manifest_will_is_never_written_over(tmp_path: Path) -> None:
+    source = tmp_path / "x.csv.manifest.json"
+    source.write_text("mine")
+    with pytest.raises(OutputError, match="source of this very run"):
+        ik.export(annotated(), tmp_path / "x.csv", overwrite=True, sources=iter([source]))
+    assert source.read_text() == "mine"

@@ -17,7 +17,7 @@ from invitekit import chances, customers, schema
 from invitekit.catalogue import read_catalogue
 from invitekit.chances import Chances, count_resends
 from invitekit.errors import ArgumentError, SchemaError, SourceError
-from invitekit.resend import ResendRules, count_decisions, plan_resends, ranking, reasons, words
+from invitekit.resend import ResendRules, count_decisions, history, plan_resends, ranking, reasons, words
 from invitekit.vocabularies import DECISIONS, RESENDS
 
 if TYPE_CHECKING:
@@ -479,6 +479,11 @@ def test_an_address_that_another_customer_settled_or_was_invited_by_is_left_alon
                      "expired", "same_email", "same_email", "associated", "expired"]  # fmt: skip
 
 
+def test_many_shared_addresses_are_joined_and_say_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "_FEW", 0)
+    test_an_address_that_another_customer_settled_or_was_invited_by_is_left_alone(engine)
+
+
 def test_an_address_is_not_invited_twice_in_the_pause_under_two_customers() -> None:
     both = [record(a, "expired", days(30), email="x@example.com", record_id=a) for a in ("a", "b")]
     made = plan(*both, sent=sent(("a", days(1))))
@@ -617,6 +622,12 @@ def test_rules_say_themselves() -> None:
     assert str(ResendRules()) == "Invite again after 7 days, 3 times at most, in batches of 100."
     said = str(ResendRules(cool_down_days=1, max_attempts=1, batch_size=5, link_life_days=30))
     assert said == "Invite again after 1 day, once at most, in batches of 5. A link or QR code lives 30 days."
+
+
+def test_rules_say_themselves_in_chinese() -> None:
+    assert ResendRules().words("zh") == "间隔 7 天后再次邀请，最多邀请 3 次，每批 100 位客户。"
+    said = ResendRules(cool_down_days=0, max_attempts=1, link_life_days=30).words("zh")
+    assert said == "无需间隔即可再次邀请，最多邀请 1 次，每批 100 位客户。链接或二维码有效期为 30 天。"
 
 
 def test_rules_come_from_a_toml_file(tmp_path: Path) -> None:

@@ -666,6 +666,8 @@ def test_one_content_twice_in_one_call_is_stored_once(workspace: Workspace, tmp_
     folder.mkdir()
     shutil.copy(snapshot(folder, MONDAY, row("acme")), folder / f"again_{MONDAY}.csv")
     assert [one.already_there for one in workspace.add(folder)] == [False, True]
+    assert [one.already_there for one in workspace.add(folder, replace=True)] == [False, True]
+    assert len(workspace.files()) == 1
 
 
 def test_a_known_file_is_read_anew_when_it_is_said(workspace: Workspace, tmp_path: Path) -> None:
@@ -1037,8 +1039,11 @@ def test_two_snapshots_of_one_day_are_no_earlier_and_later_one(workspace: Worksp
     for hour in (8, 18):
         file = write(tmp_path / f"{hour}.csv", row("acme", Note=str(hour)))
         workspace.add(file, snapshot_at=dt.datetime(2026, 3, 30, hour))
-    with pytest.raises(ArgumentError, match="no earlier snapshot"):
-        workspace.compare()
+    for after in (None, dt.datetime(2026, 3, 30, 18)):
+        with pytest.raises(ArgumentError, match="no earlier snapshot"):
+            workspace.compare(after=after)
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme")))
+    assert workspace.compare().after.rows == 2, "the newest day is one snapshot"
 
 
 def test_a_snapshot_that_is_not_there_is_answered_with_those_that_are(workspace: Workspace, tmp_path: Path) -> None:
@@ -1576,6 +1581,14 @@ def test_a_resend_is_not_followed_by_an_id_that_another_customer_has_now(workspa
     workspace.log_resend(batch(workspace, "beta"), by="anna", at=SENT, batch_id="b2")
     found = workspace.outcomes().pl().sort("associated").select("resent", "associated", "open").rows()
     assert found == [(1, 0, 1), (1, 1, 0)]
+
+
+def test_an_id_of_two_customers_leads_a_resend_of_a_third_to_neither(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="1")))
+    gone = batch(workspace).with_columns(customer_id=pl.lit("account:gone"))
+    workspace.log_resend(gone, by="anna", at=SENT)
+    workspace.add(snapshot(tmp_path, NEXT, row("acme", "Associated", ID="9"), row("beta", "Associated", ID="1")))
+    assert workspace.outcomes().pl().select("resent", "associated").rows() == [(1, 0)]
 
 
 def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def outside(form: Form | None, cell: str) -> str:
         case Token(pattern=pattern):
             inside = f"regexp_matches({cell}, {lit(f'^{pattern}$')})"
         case Range(least=least, most=most):
-            inside = f"{cell} between {least} and {most}"
+            inside = f"{cell} between {float(least)} and {float(most)}"
         case FirstOf(unit="month"):
             inside = f"day({cell}) = 1"
         case FirstOf() | Flag() | Text():

@@ -86,8 +86,9 @@ def export(
         (1, True, False)
     """
     _check(language, remarks, purpose)
-    target = check_target(path, overwrite=overwrite, sources=sources)
-    refuse_old_page(target, overwrite=overwrite)
+    read = tuple(sources)
+    target = check_target(path, overwrite=overwrite, sources=read)
+    refuse_old_page(target, overwrite=overwrite, sources=read)
     chosen = _policy(policy, level)
     secrets = Secrets(find_key(key), purpose)
     source = open_source(records, filter)

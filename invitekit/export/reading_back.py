@@ -11,14 +11,24 @@ from pathlib import Path
 
 import duckdb
 import fastexcel
+import polars as pl
+import pyarrow as pa
 
-from invitekit.errors import LeakError
+from invitekit.errors import LeakError, raise_alone
 from invitekit.load.sql import ident, lit, lit_path
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row
 from invitekit.write import FORMULA_STARTS, safe_headers
 
 MEMORY_LIMIT = "1200MB"
 """What DuckDB may hold while it proves a file."""
+UNREADABLE = (
+    duckdb.Error,
+    fastexcel.FastExcelError,
+    csv.Error,
+    UnicodeError,
+    pa.ArrowException,
+    pl.exceptions.PolarsError,
+)
 TYPES: dict[type, str] = {FirstOf: "DATE", Flag: "BOOLEAN"}
 
 
@@ -44,7 +54,6 @@ def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> I
     Raises:
         LeakError: The file cannot be read, or holds other columns or types than it had to.
     """
-    refused = False
     with tempfile.TemporaryDirectory(prefix="proof-", dir=folder) as spill, duckdb.connect() as con:
         con.execute("set enable_progress_bar = false").fetchall()
         con.execute("set TimeZone = 'UTC'").fetchall()
@@ -52,10 +61,8 @@ def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> I
         con.execute(f"set temp_directory = {lit(spill)}").fetchall()
         try:
             yield _opened(con, path, rows, safe=safe)
-        except (duckdb.Error, fastexcel.FastExcelError):
-            refused = True
-    if refused:
-        raise LeakError("file", "readable", 1)
+        except UNREADABLE:
+            raise_alone(LeakError("file", "readable", 1))
 
 
 def sql_type(form: Form | None) -> str:

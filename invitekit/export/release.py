@@ -59,7 +59,7 @@ def watch(seen: Seen, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Ro
         if row.how != "filled":
             seen.nulls[row.into] += max(before, after)
             seen.emptied[row.into] += max(after - before, 0)
-    texts = [batch[name].cast(pl.String) for name in secret]
+    texts = [_text(batch[name]) for name in secret]
     for values in texts:
         if (values.str.len_bytes() == _TOKEN_BYTES).any():
             like = values.filter(values.str.contains(_TOKEN)).unique()
@@ -106,6 +106,13 @@ def _taken(source: Source, words: set[str], secret: Sequence[str]) -> set[str]:
     held = source.relation.filter(" or ".join(f"{cell} in ({among})" for cell in cells))
     texts = held.project(f"unnest([{', '.join(cells)}]) as word").filter(f"word in ({among})").distinct()
     return {text for (text,) in source.ask(texts)}
+
+
+def _text(values: pl.Series) -> pl.Series:
+    # Raised outside of the handler, as below.
+    with contextlib.suppress(pl.exceptions.PolarsError):
+        return values.cast(pl.String)
+    raise SchemaError(f"{values.name} holds something that is no text.", hint="pass what load(...) gives.")
 
 
 def _released(values: pl.Series, row: Row, secrets: Secrets) -> pl.Series:

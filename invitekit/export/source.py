@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 
-from invitekit.errors import ArgumentError, SchemaError
+from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
+from invitekit.export.reading_back import MEMORY_LIMIT
 from invitekit.filters import Filter, where
 from invitekit.load.frames import as_arrow
-from invitekit.load.sql import ident
+from invitekit.load.sql import ident, lit, run
 
 BATCH_ROWS = 122_880
 """Rows in one small frame: one row group of DuckDB."""
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,14 @@ class Source:
     relation: duckdb.DuckDBPyRelation
     columns: tuple[str, ...]
     rows: int
+    con: duckdb.DuckDBPyConnection | None = None
+    spill: str = ""
+
+    def close(self) -> None:
+        """Let go of what was spilled, if the connection is ours."""
+        if self.con is not None:
+            self.con.close()
+            shutil.rmtree(self.spill, ignore_errors=True)
 
     def ask(self, query: duckdb.DuckDBPyRelation) -> list[tuple[Any, ...]]:
         """Give all rows of a query about the records.
@@ -34,8 +46,7 @@ class Source:
         Raises:
             SchemaError: They cannot be computed.
         """
-        with _unquoted():
-            return query.fetchall()
+        return computed(query.fetchall)
 
     def batches(self, names: Sequence[str]) -> Generator[pl.DataFrame]:
         """Give these columns of all records, so many rows at a time; at least one frame, an empty one.
@@ -43,7 +54,7 @@ class Source:
         Raises:
             SchemaError: The records cannot be computed.
         """
-        with _unquoted():
+        with unquoted():
             reader = self.relation.project(", ".join(map(ident, names))).to_arrow_reader(BATCH_ROWS)
         try:
             empty = True
@@ -65,11 +76,7 @@ def open_source(records: Any, choice: Filter | None) -> Source:
     """
     if type(records).__name__ == "Loaded":
         raise ArgumentError("A Loaded is no frame.", hint="pass its records, annotated: annotate(loaded.records).")
-    with _unquoted():
-        chosen = where(records, choice) if choice else records
-        relation = chosen if isinstance(chosen, duckdb.DuckDBPyRelation) else _as_relation(chosen)
-        rows = relation.aggregate("count(*)").fetchall()[0][0]
-        return Source(relation, tuple(relation.columns), rows)
+    return computed(lambda: _opened(records, choice))
 
 
 def frame(arrow: Any) -> pl.DataFrame:
@@ -80,29 +87,61 @@ def frame(arrow: Any) -> pl.DataFrame:
     return made
 
 
-def _as_relation(records: Any) -> duckdb.DuckDBPyRelation:
-    arrow = as_arrow(records)
-    con = duckdb.connect()
-    con.execute("set enable_progress_bar = false").fetchall()
-    # A stream can be read once; the words that may leave are looked for before.
-    return con.from_arrow(arrow.read_all() if hasattr(arrow, "read_all") else arrow)
+@contextlib.contextmanager
+def unquoted() -> Iterator[None]:
+    """Let no error of an engine out: most of them quote a cell.
+
+    Raises:
+        SchemaError: In its place; nothing that travels with it holds the engine's error.
+    """
+    try:
+        yield
+    except InvitekitError:
+        raise
+    except Exception as error:  # noqa: BLE001 - of any engine, and Python's own quote values too
+        raise_alone(
+            SchemaError(
+                f"The records cannot be computed ({type(error).__name__}).",
+                hint="compute them once yourself; the engine's own message may quote a record.",
+            )
+        )
+
+
+def computed(ask: Callable[[], Answer]) -> Answer:
+    """Ask an engine something, and let no error of it out.
+
+    Raises:
+        SchemaError: It cannot say.
+    """
+    with unquoted():
+        return ask()
 
 
 def _next(reader: Any) -> Any:
-    with _unquoted():
-        try:
-            return reader.read_next_batch()
-        except StopIteration:
-            return None
+    return computed(lambda: next(reader, None))
 
 
-@contextlib.contextmanager
-def _unquoted() -> Iterator[None]:
-    """Let no error of an engine out: most of them quote a cell."""
-    try:
-        yield
-    except (duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
-        raise SchemaError(
-            f"The records cannot be computed ({type(error).__name__}).",
-            hint="compute them once yourself; the engine's own message may quote a record.",
-        ) from None
+def _opened(records: Any, choice: Filter | None) -> Source:
+    chosen = where(records, choice) if choice else records
+    if isinstance(chosen, duckdb.DuckDBPyRelation):
+        return Source(chosen, tuple(chosen.columns), _count(chosen))
+    arrow = as_arrow(chosen)
+    con, folder = _connection()
+    # A stream can be read once; the words that may leave are looked for before.
+    relation = con.from_arrow(arrow.read_all() if hasattr(arrow, "read_all") else arrow)
+    return Source(relation, tuple(relation.columns), _count(relation), con, folder)
+
+
+def _count(relation: duckdb.DuckDBPyRelation) -> int:
+    found: int = relation.aggregate("count(*)").fetchall()[0][0]
+    return found
+
+
+def _connection() -> tuple[duckdb.DuckDBPyConnection, str]:
+    """Open a connection that spills to a folder of its owner's alone: what is spilled is records in plain text."""
+    con, folder = duckdb.connect(), tempfile.mkdtemp(prefix="invitekit-")
+    weakref.finalize(con, shutil.rmtree, folder, ignore_errors=True)
+    run(con, "set enable_progress_bar = false")
+    run(con, f"set memory_limit = '{MEMORY_LIMIT}'")
+    run(con, f"set temp_directory = {lit(folder)}")
+    return con, folder

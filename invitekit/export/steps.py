@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -90,13 +90,17 @@ class Job:
         return self.policy.level == "aggregated"
 
 
-def refuse_old_page(target: Path, *, overwrite: bool) -> None:
-    """Refuse to write over a manifest that stands where ours will.
+def refuse_old_page(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
+    """Refuse to write over a manifest, or a source, that stands where our manifest will.
 
     Raises:
         OutputError: It is there.
     """
     page = path_of(target)
+    for source in sources:
+        with contextlib.suppress(OSError, ValueError):  # one of them does not exist
+            if page.samefile(source):
+                raise OutputError(f"'{page.name}' is a source of this very run.", hint="name another file.")
     if os.path.lexists(page) and not overwrite:
         raise OutputError(f"'{page.name}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
 
@@ -118,12 +122,15 @@ def run(job: Job) -> Exported:
             proof = prove(part, expected, part.parent)
             manifest = _manifest(job, expected, proof, digest(part))
             _publish(job, part, manifest)
+            return _exported(job, manifest, proof)
     except (OSError, pa.ArrowException, XlsxWriterException) as error:
         reason = (getattr(error, "strerror", None) or "the disk refused it").lower()
-        raise OutputError(
-            f"'{job.target.name}' cannot be written: {reason}.", hint="nothing was left behind; check space and rights."
-        ) from None
-    return _exported(job, manifest, proof)
+    finally:
+        job.source.close()
+    # Raised outside of the handler: an error of Arrow may hold a cell, and would travel with ours.
+    raise OutputError(
+        f"'{job.target.name}' cannot be written: {reason}.", hint="nothing was left behind; check space and rights."
+    )
 
 
 def _sweep(target: Path) -> None:
@@ -205,10 +212,42 @@ def _publish(job: Job, part: Path, manifest: Manifest) -> None:
     """Give the file its name, and the manifest last: where it stands, the export came to its end."""
     page = part.with_name("manifest")
     page.write_text(manifest.text(), encoding="utf-8")
-    if job.overwrite:
-        path_of(job.target).unlink(missing_ok=True)
-    publish(part, job.target, overwrite=job.overwrite)
-    publish(page, path_of(job.target), overwrite=job.overwrite)
+    old = path_of(job.target)
+    with _undone((part, job.target), (page, old)):
+        if job.overwrite:
+            old.unlink(missing_ok=True)
+        publish(part, job.target, overwrite=job.overwrite)
+        publish(page, old, overwrite=job.overwrite)
+
+
+@contextlib.contextmanager
+def _undone(*pairs: tuple[Path, Path]) -> Iterator[None]:
+    """Whatever stops the naming of new files, take back the names that they have, and put back what had them."""
+    earlier = [
+        (new.stat(), _aside(target, new.with_name(f"earlier {n}")), target) for n, (new, target) in enumerate(pairs)
+    ]
+    try:
+        yield
+    except BaseException:
+        for ours, kept, target in earlier:
+            with contextlib.suppress(OSError):
+                if os.path.lexists(target) and not os.path.samestat(target.lstat(), ours):
+                    continue  # it is not ours to take away
+                target.unlink(missing_ok=True)
+                if kept:
+                    kept.replace(target)
+        raise
+
+
+def _aside(target: Path, kept: Path) -> Path | None:
+    """Give a file a second name: it keeps its first until another file takes it."""
+    if not os.path.lexists(target):
+        return None
+    try:
+        os.link(target, kept, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # a disk without links
+        shutil.copy2(target, kept, follow_symlinks=False)
+    return kept
 
 
 def _exported(job: Job, manifest: Manifest, proof: Proof) -> Exported:

@@ -7,13 +7,15 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.chances import cause
-from invitekit.customers import ALONE, address
+from invitekit.customers import ALONE, address, has_odd
 from invitekit.resend.events import is_day, with_sent
 
 _NEVER = "0"
 _WIDE = 10**12
 """Added to row numbers, so that they sort as texts."""
 
+_FEW = 2_000
+"""As many shared addresses are asked for by name."""
 _SPLIT = "|!"
 """Ends the place of a record that another one of its invitation and snapshot contradicts."""
 
@@ -120,31 +122,39 @@ def histories(frame: Any, sent: Any | None) -> Any:
     return with_sent(customers, frame, sent)
 
 
-def with_addresses(frame: Any, told: Any) -> Any:
-    """Add what is known of an email address that several customers have; most have one only.
+def with_addresses(frame: Any, told: Any, resting: Any) -> Any:
+    """Add whether a record's email address is another customer's too, and spoken for.
 
     Args:
         frame: Records with ``customer_id``.
         told: What ``histories`` gives.
+        resting: The condition on ``told`` that a customer's last invitation is in the pause.
 
     Returns:
-        The same rows with ``_ik_shared`` (true where another customer has the address, else null),
-        ``_ik_address_settled`` and ``_ik_address_at`` (of all customers that have it).
+        The same rows with ``_ik_address``, and where several customers have it ``_ik_shared`` and
+        ``_ik_taken`` (one of them is associated, or was invited lately).
     """
-    frame = frame.with_columns(_ik_address=address())
-    held = frame.select("customer_id", "_ik_address")
+    frame = frame.with_columns(_ik_address=address(odd=has_odd(frame, "email")))
+    held = frame.select("customer_id", "_ik_address").filter(~nw.col("_ik_address").is_null())
     ends = held.group_by("_ik_address").agg(_ik_low=nw.col("customer_id").min(), _ik_high=nw.col("customer_id").max())
-    shared = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).filter(~nw.col("_ik_address").is_null())
-    # Asked first: in most exports there is none, and what follows takes as long as half of the plan.
-    if not _any(shared):
+    several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select("_ik_address")
+    shared = several.lazy().collect("pyarrow")["_ik_address"].to_list()
+    if not shared:
+        return frame.with_columns(_ik_shared=nw.lit(value=False), _ik_taken=nw.lit(value=False))
+    few = len(shared) <= _FEW
+    of_several = held.filter(nw.col("_ik_address").is_in(shared)) if few else held.join(several, on="_ik_address")
+    spoken_for = told.filter((nw.col("_ik_settled") > 0) | resting).select("customer_id")
+    taken = of_several.join(spoken_for, on="customer_id").group_by("_ik_address").agg().select("_ik_address")
+    if few:
+        # Asked now: as joins, an engine takes longer to plan them than to run them.
+        found = taken.lazy().collect("pyarrow")["_ik_address"].to_list()
+        lists = {"_ik_shared": shared, "_ik_taken": found}
         return frame.with_columns(
-            _ik_shared=nw.lit(value=False),
-            _ik_address_settled=nw.lit(0),
-            _ik_address_at=nw.lit(None, nw.Datetime("us")),
+            **{n: nw.col("_ik_address").is_in(texts) if texts else nw.lit(value=False) for n, texts in lists.items()}
         )
-    known = held.join(shared, on="_ik_address").join(told, on="customer_id").group_by("_ik_address")
-    summed = known.agg(_ik_address_settled=nw.col("_ik_settled").max(), _ik_address_at=nw.col("_ik_last_at").max())
-    return frame.join(summed.with_columns(_ik_shared=nw.lit(value=True)), on="_ik_address", how="left")
+    for name, rows in (("_ik_shared", several), ("_ik_taken", taken)):
+        frame = frame.join(rows.with_columns(nw.lit(value=True).alias(name)), on="_ik_address", how="left")
+    return frame
 
 
 def alone() -> Any:

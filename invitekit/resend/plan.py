@@ -87,7 +87,7 @@ def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | N
     last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
     frame = history.with_times(frame)
     told = history.histories(frame, sent)
-    frame = history.with_addresses(frame, told).join(told, on="customer_id", how="left")
+    frame = history.with_addresses(frame, told, reasons.resting(rules, moment)).join(told, on="customer_id", how="left")
     frame = events.with_done(frame, done, moment)
     frame = frame.with_columns(
         _ik_alone=history.alone(),

@@ -8,7 +8,6 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.chances import DELAYS, Chance, Chances, cause, delay
-from invitekit.customers import address
 from invitekit.moments import literal
 from invitekit.resend.rules import ResendRules
 
@@ -21,7 +20,8 @@ def ranked(candidates: Any, chances: Chances, rules: ResendRules, moment: dt.dat
     """Give each candidate its chance, rank and batch.
 
     Args:
-        candidates: Records that may be invited again, with ``customer_id``, ``retry_at`` and ``_ik_last_at``.
+        candidates: Records that may be invited again, with ``customer_id``, ``retry_at``,
+            ``_ik_last_at`` and ``_ik_address``.
         chances: What resends led to.
         rules: Batch size, and how much history is enough.
         moment: When they would be sent.
@@ -31,7 +31,7 @@ def ranked(candidates: Any, chances: Chances, rules: ResendRules, moment: dt.dat
         better candidate has the same address) and ``_ik_twins`` (rows that claim to be that record).
     """
     narrow = candidates.select(
-        "customer_id", "retry_at", **_features(moment, candidates.implementation), _ik_email=address(),
+        "customer_id", "retry_at", **_features(moment, candidates.implementation), _ik_email=nw.col("_ik_address"),
         _ik_group=nw.when(nw.col("reason_code") == "as_reseller").then(nw.lit(1)).otherwise(nw.lit(0)),
     )  # fmt: skip
     features = [nw.col(name).max() for name in ("retry_at", _CELL, "_ik_email", "_ik_group")]

@@ -114,28 +114,25 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
     undated = nw.col("_ik_last_at").is_null() & (code != "not_invited_yet") & nw.lit(rules.cool_down_days > 0)
     # The newest snapshot may tell of an invitation later than the last one with a time.
     undated = undated | ~nw.col("_ik_known_at").is_null()
+    # A record that no account claims is nobody's, where several customers have its address.
+    nobody = nw.col("customer_id").str.starts_with("email:")
     rows = [
         (~candidate, code),
         (nw.col("_ik_alone"), nw.lit("unidentified")),
-        (_address_taken(rules, as_of), nw.lit("same_email")),
         (nw.col("attempts") >= rules.max_attempts, nw.lit("most_attempts")),
         (undated, nw.lit("no_date")),
         (nw.col("_ik_last_at").dt.offset_by("-1d") > as_of, nw.lit("future_date")),
-        (_after("_ik_last_at", rules.cool_down_days) > as_of, nw.lit("cooling_down")),
+        (resting(rules, moment), nw.lit("cooling_down")),
+        # Not in the pause itself: then it is another customer that was invited lately.
+        (nw.col("_ik_taken") | (nw.col("_ik_shared") & nobody), nw.lit("same_email")),
         (nw.col("retry_at") > as_of, nw.lit("expires_later")),
     ]
     return first_of(rows, code)
 
 
-def _address_taken(rules: ResendRules, as_of: Any) -> Any:
-    """Whether another customer's history speaks for the address: associated, or invited more lately and in the pause.
-
-    A record that no account claims is nobody's, where several customers have its address.
-    """
-    lately = _after("_ik_address_at", rules.cool_down_days) > as_of
-    newer = nw.col("_ik_last_at").is_null() | (nw.col("_ik_address_at") > nw.col("_ik_last_at"))
-    nobody = nw.col("customer_id").str.starts_with("email:")
-    return nw.col("_ik_shared") & ((nw.col("_ik_address_settled") > 0) | (lately & newer) | nobody)
+def resting(rules: ResendRules, moment: dt.datetime) -> Any:
+    """The condition that a customer's last invitation is still in the pause."""
+    return _after("_ik_last_at", rules.cool_down_days) > literal(moment)
 
 
 def _after(name: str, days: int) -> Any:

@@ -7,10 +7,12 @@ import os
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from invitekit.annotate import EMAIL_LIFE
 from invitekit.errors import ArgumentError, SourceError
+
+Language = Literal["en", "zh"]
 
 PORTAL_CAP = 100
 """Customers that may be pending review or pre-registered at one time (the portal's manual)."""
@@ -88,12 +90,19 @@ class ResendRules:
         """The time between two invitations of one customer."""
         return dt.timedelta(days=self.cool_down_days)
 
+    def words(self, language: Language = "en") -> str:
+        """Say the rules in a sentence or two, in ``en`` or ``zh``."""
+        said: dict[str, Any] = _WORDS[language]
+        between: str = said["between"]
+        days, most = self.cool_down_days, self.max_attempts
+        pause = said["pause"].format(said["day"](days)) if days else said["no_pause"]
+        times = said["once"] if most == 1 else said["times"].format(most)
+        lives = [(_LIVES[name][language], value) for name in _LIVES if (value := self._other(name))]
+        sentences = [said["all"].format(pause, times, self.batch_size)]
+        return between.join([*sentences, *(text.format(said["day"](value)) for text, value in lives)])
+
     def __str__(self) -> str:
-        pause = f"after {_count(self.cool_down_days, 'day')}" if self.cool_down_days else "without a pause"
-        times = "once" if self.max_attempts == 1 else f"{self.max_attempts} times"
-        said = f"Invite again {pause}, {times} at most, in batches of {self.batch_size}."
-        changed = [words.format(_count(value, "day")) for name, words in _LIVES.items() if (value := self._other(name))]
-        return " ".join([said, *changed])
+        return self.words()
 
     def _other(self, name: str) -> int | None:
         """A life that is not the documented one."""
@@ -104,9 +113,9 @@ class ResendRules:
 _MOST = 100_000
 _LEAST = {"cool_down_days": 0, "min_history": 2}
 _LIVES = {
-    "email_life_days": "An email invitation lives {}.",
-    "link_life_days": "A link or QR code lives {}.",
-    "pre_registration_days": "A pre-registration lives {}.",
+    "email_life_days": {"en": "An email invitation lives {}.", "zh": "邮件邀请有效期为 {}。"},
+    "link_life_days": {"en": "A link or QR code lives {}.", "zh": "链接或二维码有效期为 {}。"},
+    "pre_registration_days": {"en": "A pre-registration lives {}.", "zh": "报备有效期为 {}。"},
 }
 
 
@@ -114,4 +123,14 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+_WORDS: dict[Language, dict[str, Any]] = {
+    "en": {
+        "all": "Invite again {}, {} at most, in batches of {}.", "pause": "after {}", "no_pause": "without a pause",
+        "once": "once", "times": "{} times", "day": lambda number: _count(number, "day"), "between": " ",
+    },
+    "zh": {
+        "all": "{}再次邀请，最多邀请 {} 次，每批 {} 位客户。", "pause": "间隔 {}后", "no_pause": "无需间隔即可",
+        "once": "1", "times": "{}", "day": "{} 天".format, "between": "",
+    },
+}  # fmt: skip
 _DEFAULT = ResendRules()

@@ -27,7 +27,8 @@ from invitekit.workspace.transactions import transaction
 
 _REJECT = ("source_file", "source_row", "column", "reason", "content")
 _KNOWN = (
-    "select file_id, source_file, sha256, snapshot_at, rows_read, records, rejects, true from files where sha256 = ?"
+    "select file_id, source_file, sha256, snapshot_at, rows_read, records, rejects, true from files where sha256 = ? "
+    "order by file_id"
 )
 _SAME = "sha256 = ? and (snapshot_at = ? or source_file = ?)"
 _NAMESAKES = "source_file = ? and snapshot_at = ? and sha256 <> ?"
@@ -227,7 +228,7 @@ def _snapshot(loaded: Loaded, file: FileSummary) -> dt.datetime:
 
 
 def _forget(con: duckdb.DuckDBPyConnection, rule: _Rule, which: str, *values: Any) -> None:
-    found = con.execute(f"select file_id from files where file_id <> ? and {which}", [rule.first, *values]).fetchall()
+    found = con.execute(f"select file_id from files where file_id < ? and {which}", [rule.first, *values]).fetchall()
     for (number,) in found:
         for table in ("records", "rejects", "files"):
             run(con, f"delete from {table} where file_id = {int(number)}")
