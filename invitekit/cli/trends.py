@@ -45,10 +45,9 @@ def trend(
 
     moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
     reading.check_output(output, overwrite=overwrite)
-    _check(by, period)
+    chosen, span = _checked(by, period)
     with reading.opened() as known:
         annotated = known.keep(annotate(known.records, as_of=moment, catalogue=reading.known, language=words))
-        chosen, span = cast("By | None", by), cast("Period", period)
         found = failure_trend(annotated, as_of=moment, period=span, by=chosen, keep=known.keep)
         rows: list[dict[str, Any]] = found.to_dicts()
         lost = unfollowed(annotated)
@@ -64,13 +63,14 @@ def trend(
     return say.line(f"The table is in {output}; it holds counts and rates only.") if output else None
 
 
-def _check(by: str | None, period: str) -> None:
+def _checked(by: str | None, period: str) -> tuple[By | None, Period]:
     """Refuse what there is not as wrong usage, before anything is read."""
     from invitekit.progress import BY, PERIODS
 
     for option, given, known in (("--by", by, BY), ("--period", period, PERIODS)):
         if given is not None and given not in known:
             raise typer.BadParameter(f"'{given}' is none of {', '.join(known)}.", param_hint=option)
+    return cast("By | None", by), cast("Period", period)
 
 
 def _print(rows: list[dict[str, Any]], by: str | None, period: str, known: Catalogue, language: Language) -> None:
