@@ -60,14 +60,23 @@ class LeakError(InvitekitError):
         count: In how many cells or rows.
     """
 
+    said = "The export was refused"
+    advice = "no file was written; correct the records or the policy, and report it if neither is at fault."
+
     def __init__(self, column: str, gate: str, count: int) -> None:
         self.column = column
         self.gate = gate
         self.count = count
         super().__init__(
-            f"The export was refused: {column}, gate {gate}, {count:,} {'cell' if count == 1 else 'cells'}.",
-            hint="no file was written; correct the records or the policy, and report it if neither is at fault.",
+            f"{self.said}: {column}, gate {gate}, {count:,} {'cell' if count == 1 else 'cells'}.", hint=self.advice
         )
+
+
+class ChangedError(LeakError):
+    """A file is not the one that its manifest is of: other bytes, or it would not pass as an export."""
+
+    said = "The file is not the one of its manifest"
+    advice = "do not pass it on; export again."
 
 
 def raise_alone(error: InvitekitError) -> NoReturn:

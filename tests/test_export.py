@@ -1005,3 +1005,45 @@ def test_a_source_that_stands_where_the_manifest_will_is_never_written_over(tmp_
     with pytest.raises(OutputError, match="source of this very run"):
         ik.export(annotated(), tmp_path / "x.csv", overwrite=True, sources=iter([source]))
     assert source.read_text() == "mine"
+
+
+FORGED: tuple[tuple[str, Any], ...] = (
+    ("rows", "x"), ("rows", True), ("rows", -1), ("file", "other.csv"), ("created_at", "yesterday"),
+    ("gates", ["trust"]),
+    ("level", "anonymous"), ("columns", {}), ("columns", []), ("nulls", {"status": "x"}), ("sha256", 3), ("fewest", 3),
+    ("spreadsheet_safe", "no"), ("columns.status.form", "anything"), ("columns.status.form", "text"),
+    ("columns.status.action", "copy"), ("columns.status.how", "raw"), ("columns.status.values", [1]),
+    ("columns.email.form", "text"), ("columns.email.form", "range"), ("columns.days_to_associate.most", "1"),
+    ("columns.days_to_associate.least", "(select 0)"), ("columns.days_to_associate.least", float("nan")),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), FORGED)
+def test_a_manifest_that_no_export_writes_is_not_believed(tmp_path: Path, field: str, value: Any) -> None:
+    done = ik.export(annotated(), tmp_path / "out.csv")
+    told = json.loads(done.manifest.read_text())
+    *path, last = field.split(".")
+    place = told
+    for step in path:
+        place = place[step]
+    place[last] = value
+    done.manifest.write_text(json.dumps(told))
+    with pytest.raises(SourceError, match="no manifest that can be read"):
+        verify(done.path)
+
+
+def test_a_file_of_another_kind_has_no_manifest(tmp_path: Path) -> None:
+    (tmp_path / "out.txt").write_text("x")
+    with pytest.raises(SourceError, match="is no export"):
+        verify(tmp_path / "out.txt")
+
+
+def test_a_check_of_a_file_says_its_own_words(tmp_path: Path) -> None:
+    done = ik.export(annotated(), tmp_path / "out.csv")
+    done.path.write_text("x")
+    with pytest.raises(LeakError, match="is not the one of its manifest") as refused:
+        verify(done.path)
+    assert "no file was written" not in str(refused.value)
+    done.manifest.write_text(json.dumps(json.loads(done.manifest.read_text()) | {"sha256": digest(done.path)}))
+    with pytest.raises(LeakError, match="is not the one of its manifest"):
+        verify(done.path)

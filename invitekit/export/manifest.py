@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from invitekit import schema
-from invitekit.errors import LeakError, PolicyError, SourceError
+from invitekit.errors import ChangedError, LeakError, PolicyError, SourceError, raise_alone
+from invitekit.export.belief import KINDS, check, row_of
 from invitekit.export.gates import Expected, prove
+from invitekit.export.reading_back import READERS
 from invitekit.export.release import Seen
-from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
+from invitekit.privacy import FirstOf, Form, Range, Row, Token, Words
 from invitekit.privacy.policy import make_row
 
 FORMAT = 1
 ENDING = ".manifest.json"
-KINDS: Mapping[str, type[Form]] = {
-    "words": Words, "token": Token, "range": Range, "date": FirstOf, "flag": Flag, "text": Text,
-}  # fmt: skip
 _BLOCK = 1 << 20
 
 
@@ -109,9 +108,11 @@ def verify(path: str | Path) -> Manifest:
 
     Raises:
         SourceError: File or manifest is missing or cannot be read: the export did not come to its end.
-        LeakError: The file is another one, or a gate refuses it.
+        ChangedError: The file is another one, or a gate refuses it; it is a ``LeakError`` too.
     """
     path = Path(path)
+    if path.suffix.lower() not in READERS:
+        raise SourceError(f"'{path.name}' is no export.", hint=f"name a file that ends in {', '.join(READERS)}.")
     manifest = _read(path)
     try:
         found = digest(path)
@@ -119,11 +120,15 @@ def verify(path: str | Path) -> Manifest:
         reason = (error.strerror or "it cannot be opened").lower()
         raise SourceError(f"'{path.name}' cannot be read: {reason}.", hint="check its path and mode.") from None
     if found != manifest.sha256:
-        raise LeakError("file", "sha256", 1)
-    rows = tuple(_row(name, told) for name, told in manifest.columns.items())
+        raise ChangedError("file", "sha256", 1)
+    rows = tuple(row_of(name, told) for name, told in manifest.columns.items())
     seen = Seen(rows=manifest.rows, nulls=Counter(manifest.nulls))
+    expected = Expected(rows, seen, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
     with tempfile.TemporaryDirectory(prefix="invitekit-") as folder:
-        prove(path, Expected(rows, seen, safe=manifest.spreadsheet_safe, fewest=manifest.fewest), Path(folder))
+        try:
+            prove(path, expected, Path(folder))
+        except LeakError as refused:
+            raise_alone(ChangedError(refused.column, refused.gate, refused.count))
     return manifest
 
 
@@ -132,31 +137,19 @@ def _standard(row: Row) -> Form | None:
     return make_row(row.column, row.action, row.how).form if row.column in schema.BY_NAME else None
 
 
-def _row(name: str, told: Mapping[str, Any]) -> Row:
-    """Give the row of the policy that a description is of; words that the records chose are not looked at again."""
-    kind = KINDS[told["form"]]
-    column, action, how = told["from"], told["action"], told["how"]
-    if kind is Words and "values" in told:
-        return Row(column, action, how, name, Words(frozenset(told["values"])))
-    if kind is Words:
-        return Row(column, action, how, name, Text() if how == "top" else make_row(column, action, how).form)
-    own = {key: value for key, value in told.items() if key in kind.__dataclass_fields__}
-    return Row(column, action, how, name, kind(**own))
-
-
 def _read(path: Path) -> Manifest:
     page = path_of(path)
     try:
         found = json.loads(page.read_text("utf-8"))
+        if found.get("format") == FORMAT:
+            check(found, path.name)
         known = Manifest(**found)
-        for name, told in known.columns.items():
-            _row(name, told)
     except FileNotFoundError:
         raise SourceError(
             f"'{path.name}' has no manifest: its export did not come to its end, or they were parted.",
             hint=f"put '{page.name}' beside it, or export again.",
         ) from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, PolicyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError):
         raise SourceError(f"'{page.name}' is no manifest that can be read.", hint="export again.") from None
     if known.format != FORMAT:
         raise SourceError(f"'{page.name}' is of another version of invitekit.", hint="check it with that version.")
