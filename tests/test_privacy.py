@@ -32,7 +32,7 @@ from invitekit.privacy import (
     read_policy,
     standard,
 )
-from invitekit.privacy.actions import ACTIONS
+from invitekit.privacy.actions import ACTIONS, Row
 from invitekit.privacy.forms import LETTERS
 from invitekit.privacy.policy import PREFIXES, TABLE, make_row
 from invitekit.privacy.tokens import tokens
@@ -365,3 +365,38 @@ def test_a_wrong_policy_file_is_refused_by_file_row_and_column(tmp_path: Path, t
 def test_a_policy_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="no such file"):
         read_policy(tmp_path / "nowhere.toml")
+
+
+LOOSE = (
+    ("pseudonymised", make_row("invited_at", "keep", form=Range(0, 9))),
+    ("pseudonymised", make_row("invited_at", "generalise", "day")),
+    ("pseudonymised", make_row("age_days", "keep", form=Range(0, 9))),
+    ("masked", make_row("source_row", "keep", form=Range(0, 9))),
+    ("masked", make_row("source_file", "generalise", "top")),
+    ("masked", make_row("email", "keep", form=Range(0, 9))),
+    ("masked", make_row("Phone2", "keep", form=Range(0, 10_001))),
+    ("masked", make_row("Phone2", "keep", form=Range(0, 1, whole=False))),
+    ("masked", make_row("Who", "keep", form=Words(frozenset(map(str, range(60)))))),
+    ("masked", make_row("Who", "keep", form=Words(frozenset({"x" * 41})))),
+    ("pseudonymised", make_row("Birthday", "generalise", "day")),
+    ("aggregated", make_row("account_manager", "pseudonymise")),
+    ("aggregated", make_row("Deal", "mask")),
+    ("aggregated", make_row("snapshot_at", "generalise", "day")),
+)
+
+
+@pytest.mark.parametrize(("level", "row"), LOOSE)
+def test_a_policy_tells_no_more_of_somebody_than_ours(level: str, row: Row) -> None:
+    with pytest.raises(PolicyError, match="The policy loosens"):
+        standard(level).with_rows([row])
+
+
+def test_counts_are_of_no_fewer_customers_than_ours() -> None:
+    with pytest.raises(PolicyError, match="fewest"):
+        Policy("aggregated", standard("aggregated").rows, 9)
+
+
+def test_a_policy_may_tell_less_and_count_by_the_country() -> None:
+    stricter = standard("masked").with_rows([make_row("invited_at", "generalise", "month"), make_row("status", "drop")])
+    assert stricter.actions("invited_at") == ("generalise month",)
+    assert standard("aggregated").with_rows([make_row("country", "generalise", "country")]).actions("country")

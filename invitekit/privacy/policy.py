@@ -14,6 +14,7 @@ from invitekit.errors import ArgumentError, PolicyError
 from invitekit.privacy import places
 from invitekit.privacy.actions import BANDS, MASK, MASKS, Row
 from invitekit.privacy.forms import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
+from invitekit.privacy.strictness import problem
 from invitekit.resend.words import read_reasons
 from invitekit.vocabularies import UNKNOWN
 
@@ -117,6 +118,17 @@ class Policy:
     rows: tuple[Row, ...]
     fewest: int = FEWEST
 
+    def __post_init__(self) -> None:
+        """Refuse what tells more of somebody than our own policy does."""
+        if self.level == "aggregated" and self.fewest < FEWEST:
+            raise PolicyError(f"fewest is less than {FEWEST}.", hint=f"for counts, say {FEWEST} or more.")
+        for position, row in enumerate(self.rows, 1):
+            if wrong := problem(row, _usual(row.column, self.level), self.level):
+                raise PolicyError(
+                    f"The policy loosens {shown(row.column, position)}: {wrong}.",
+                    hint="give a stricter row, or drop it.",
+                )
+
     def actions(self, column: str) -> tuple[str, ...]:
         """Say in words what happens to a column; nothing for one that the policy does not name."""
         return tuple(row.words for row in self.rows if row.column == column)
@@ -165,6 +177,13 @@ def standard(level: str = "pseudonymised") -> Policy:
         raise ArgumentError(f"level is '{level}'.", hint=f"use one of {', '.join(LEVELS)}.")
     at = LEVELS.index(level)
     return Policy(LEVELS[at], tuple(_standard_row(column, actions[at]) for column, *actions in TABLE))
+
+
+def _usual(column: str, level: Level) -> tuple[Row, ...]:
+    """Give our own rows of a column; for counts also those of records, since enough customers share a cell."""
+    at = LEVELS.index(level)
+    levels = {at, 1} if level == "aggregated" else {at}
+    return tuple(_standard_row(name, actions[n]) for name, *actions in TABLE if name == column for n in levels)
 
 
 def _standard_row(column: str, words: str) -> Row:

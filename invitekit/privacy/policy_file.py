@@ -13,6 +13,7 @@ from invitekit import schema
 from invitekit.errors import PolicyError
 from invitekit.privacy.forms import OTHER, Form, Range, Words
 from invitekit.privacy.policy import FEWEST, LEVELS, Level, Policy, make_row, shown, standard
+from invitekit.privacy.strictness import STRICT
 
 HOWS = {
     "drop": (),
@@ -23,11 +24,6 @@ HOWS = {
     "derive": ("filled", "mailbox", "code"),
 }
 """Each action that a file may name, and its ways."""
-STRICT = {
-    "identifier": ("drop", "mask", "pseudonymise", "derive filled", "derive mailbox"),
-    "free_text": ("drop", "derive filled", "derive code"),
-}
-"""What may happen to a column that names people, or where people write what they like."""
 _FIELDS = {"name": str, "action": str, "how": str, "into": str, "values": list, "range": list}
 _TOP = ("level", "fewest", "column")
 _LEAST_FEWEST = 3
@@ -64,7 +60,10 @@ def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Polic
             raise PolicyError(f"{path.name}, row {number}{_called(row, number)}: it stands twice.", hint="keep one.")
         names.add((made.column, made.into))
         rows.append(made)
-    return Policy(base.level, base.with_rows(rows).rows, fewest)
+    try:
+        return Policy(base.level, base.with_rows(rows).rows, fewest)
+    except PolicyError as error:
+        raise PolicyError(f"{path.name}: {error.problem}", hint=error.hint) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
