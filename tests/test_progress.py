@@ -608,7 +608,7 @@ def test_the_command_marks_small_counts_open_weeks_and_signals(run: Callable[...
     assert len(busy) == 1
     assert "above" in busy[0]
     assert "open, small" in said
-    assert "rows of earlier snapshots that cannot be followed" in said
+    assert "earlier rows that cannot be followed" in said
 
 
 def test_a_trend_of_nothing_says_so(run: Callable[..., Run], tmp_path: Path) -> None:
