@@ -8,12 +8,13 @@ import polars as pl
 
 from invitekit.errors import OutputError
 from invitekit.export.release import release
-from invitekit.privacy import Range, Row, Secrets, normalise
+from invitekit.export.whose import WHO
+from invitekit.privacy import Range, Row, Secrets
 
-PEOPLE = ("account_name", "email", "customer_full_name", "mobile", "record_id")
-"""What tells customers apart, the first that a record has."""
 MOST = 1e12
-_CELL, _WHO = "_ik_cell", "_ik_who"
+_CELL = "_ik_cell"
+_NOBODY = 0.5
+"""The share of records that may be nobody's: with more, hardly any customer would be counted."""
 
 
 def counted_rows(rows: Sequence[Row], fewest: int) -> tuple[Row, ...]:
@@ -26,28 +27,58 @@ def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: S
     """Count records and customers for each combination of what is released.
 
     A cell of fewer customers than ``fewest`` is left out. What the left out cells hold together can be
-    told by whoever knows the whole, so further cells, the smallest first, go with them until that sum
-    is of as many customers, and of two cells.
+    told by whoever knows the whole, so further cells, the smallest first, go with them until they are
+    of as many different customers together.
+
+    Args:
+        batches: Frames of what is counted by, and whose each record is (``with_who``).
+        rows: What is counted by.
+        secrets: For tokens.
+        fewest: Customers that a cell has at least.
 
     Raises:
-        OutputError: No cell is large enough.
+        OutputError: Most records are nobody's, or no cell is large enough.
     """
     names = [row.into for row in rows]
-    counts = _counted(batches, rows, secrets).sort("customers", *names, nulls_last=True)
-    small = counts["customers"] < fewest
-    few = int(small.sum())
-    while 0 < few < len(counts) and (few < 2 or counts["customers"].head(few).sum() < fewest):
+    counts, people = _counted(batches, rows, secrets)
+    _refuse_nobody(int(counts["records"].sum()), int(counts["named"].sum()))
+    counts = counts.sort("customers", *names, nulls_last=True)
+    few = int((counts["customers"] < fewest).sum())
+    together = _together(counts, people) if few else []
+    while 0 < few < len(counts) and together[few - 1] < fewest:
         few += 1
     if few == len(counts):
         raise OutputError(
             f"No combination of {', '.join(names)} is of {fewest} customers.",
             hint="drop columns in a policy file, or export more records.",
         )
-    return counts.slice(few).sort(names, nulls_last=True)
+    return counts.slice(few).select(*names, "records", "customers").sort(names, nulls_last=True)
 
 
-def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
-    """Count batch by batch: what is kept of a record is the number of its cell and who it is, hashed."""
+def _refuse_nobody(records: int, named: int) -> None:
+    if records - named > records * _NOBODY:
+        raise OutputError(
+            f"{records - named:,} of {records:,} records do not tell whose they are, so customers cannot be counted.",
+            hint="export records with account names or email addresses that are not masked, or another level.",
+        )
+
+
+def _together(counts: pl.DataFrame, people: pl.DataFrame) -> list[int]:
+    """Count the different customers of the first cell, of the first two, and so on."""
+    places = counts.select(_CELL).with_row_index("place")
+    first = people.join(places, on=_CELL).group_by(WHO).agg(pl.col("place").min()).group_by("place").len("new")
+    added = places.join(first, on="place", how="left", maintain_order="left")["new"].fill_null(0)
+    return added.cum_sum().to_list()
+
+
+def _counted(
+    batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Count batch by batch: what is kept of a record is the number of its cell and who it is, hashed.
+
+    Gives the cells with their ``records``, how many of these are somebody's (``named``), and ``customers``; and
+    who is in which cell.
+    """
     names = [row.into for row in rows]
     cells, records, people = pl.DataFrame(), [], []
     for batch in batches:
@@ -55,19 +86,15 @@ def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secr
         new = made.unique() if cells.is_empty() else made.unique().join(cells, on=names, how="anti", nulls_equal=True)
         numbered = new.with_row_index(_CELL, offset=cells.height)
         cells = numbered if cells.is_empty() else pl.concat([cells, numbered])
-        found = made.with_columns(_who(batch)).join(cells, on=names, how="left", nulls_equal=True)
-        records.append(found.group_by(_CELL).len("records"))
-        people.append(found.select(_CELL, _WHO).drop_nulls().unique())
-    total = pl.concat(records).group_by(_CELL).agg(pl.col("records").sum().cast(pl.Int64))
-    whose = pl.concat(people).unique().group_by(_CELL).agg(pl.len().cast(pl.Int64).alias("customers"))
-    joined = cells.join(total, on=_CELL, how="left").join(whose, on=_CELL, how="left")
-    return joined.select(*names, "records", pl.col("customers").fill_null(0))
+        found = made.with_columns(batch.select(_hashed())).join(cells, on=names, how="left", nulls_equal=True)
+        records.append(found.group_by(_CELL).agg(pl.len().alias("records"), pl.col(WHO).count().alias("named")))
+        people.append(found.select(_CELL, WHO).drop_nulls().unique())
+    total = pl.concat(records).group_by(_CELL).agg(pl.col("records", "named").sum().cast(pl.Int64))
+    whose = pl.concat(people).unique()
+    customers = whose.group_by(_CELL).agg(pl.len().cast(pl.Int64).alias("customers"))
+    joined = cells.join(total, on=_CELL, how="left").join(customers, on=_CELL, how="left")
+    return joined.with_columns(pl.col("customers").fill_null(0)), whose
 
 
-def _who(batch: pl.DataFrame) -> pl.Series:
-    """Give a number for each record's customer; null where nothing tells who it is."""
-    keys = [normalise(batch[name].cast(pl.String)) for name in PEOPLE if name in batch.columns]
-    if not keys:
-        return pl.Series(_WHO, [None] * batch.height, dtype=pl.UInt64)
-    who = pl.DataFrame(keys).select(pl.coalesce(pl.all())).to_series()
-    return pl.select(pl.when(who.is_not_null()).then(who.hash())).to_series().alias(_WHO)
+def _hashed() -> pl.Expr:
+    return pl.when(pl.col(WHO).is_not_null()).then(pl.col(WHO).hash()).alias(WHO)

@@ -43,7 +43,7 @@ def export(
     Every column is dropped, masked, tokenised, generalised or kept by a policy; one that the policy does
     not name stops the export. The file is written in private beside its target, read back by another
     engine and held against what may leave; only then it gets its name, and its manifest after it. What
-    is ``masked`` or ``pseudonymised`` is still personal data.
+    is ``masked`` or ``pseudonymised`` is still personal data. Rows leave in a new random order each time.
 
     Args:
         records: A frame of any engine, as ``annotate`` or ``plan_resends`` give it.

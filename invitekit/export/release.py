@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from invitekit import schema
 from invitekit.errors import SchemaError
-from invitekit.export.source import Source
-from invitekit.load.sql import ident, lit
+from invitekit.export.words import named
 from invitekit.privacy import ACTIONS, OTHER, FirstOf, Range, Row, Secrets, Text, Words
 from invitekit.privacy.forms import LETTERS
-from invitekit.privacy.policy import MOST_WORDS
 
 _TYPES: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
 _TOKEN = f"^[{LETTERS}][0-9a-f]{{32}}$"
@@ -32,7 +30,7 @@ class Seen:
         nulls: By released column, nulls that had to be released: those of the records, and values emptied.
         emptied: By released column, values that leave as null since they came masked or stand for nothing.
         like_tokens: Raw values that look like a token, such as those of an earlier export.
-        clashes: By released column, raw values of identifiers that equal one of its open words.
+        clashes: By released column, open words that tell of somebody.
     """
 
     rows: int = 0
@@ -68,7 +66,7 @@ def watch(seen: Seen, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Ro
         if isinstance(row.form, Text):
             seen.clashes[row.into] += sum(int((made[row.into] == values).sum()) for values in texts)
         if isinstance(row.form, Words) and row.form.open and (words := row.form.values - {OTHER}):
-            seen.clashes[row.into] += sum(int(values.is_in(list(words)).sum()) for values in texts)
+            seen.clashes[row.into] += len(named(words, texts))
 
 
 def identifying(columns: Iterable[str], rows: Sequence[Row]) -> list[str]:
@@ -76,36 +74,6 @@ def identifying(columns: Iterable[str], rows: Sequence[Row]) -> list[str]:
     hidden = {row.column for row in rows if row.action in ("mask", "pseudonymise")}
     known = {c.name for c in schema.COLUMNS if c.privacy == "identifier" and c.name not in ("record_id", "customer_id")}
     return [name for name in columns if name in hidden | known]
-
-
-def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], fewest: int) -> tuple[Row, ...]:
-    """Fix the words of ``generalise top``: frequent ones that enough customers share and that name nobody."""
-    return tuple(_with_words(source, row, secret, fewest) if row.how == "top" else row for row in rows)
-
-
-def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) -> Row:
-    word = f"{ident(row.column)}::varchar"
-    whose = [f"{ident(name)}::varchar" for name in schema.NATURAL_KEY if name in source.columns and name != "mobile"]
-    person = f"coalesce({', '.join([*whose, 'null'])})"
-    grouped = source.relation.aggregate(f"{word} as word, count(distinct {person}) as people", word)
-    found = source.ask(
-        grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
-    )
-    words = {text for text, _ in found}
-    folded = {text.lower() for text in words}
-    taken = _taken(source, folded, secret) if words and secret else set()
-    free = {text for text in words if text.lower() not in taken}
-    return replace(row, form=Words(frozenset(free) | {OTHER}, open=True))
-
-
-def _taken(source: Source, words: set[str], secret: Sequence[str]) -> set[str]:
-    """Give the words that are also somebody's name, account, address or number."""
-    among = ", ".join(map(lit, sorted(words)))
-    cells = [f"lower({ident(name)}::varchar)" for name in secret]
-    # Rows first, words then: nearly always there is none, and looking for all words at once costs ten times as much.
-    held = source.relation.filter(" or ".join(f"{cell} in ({among})" for cell in cells))
-    texts = held.project(f"unnest([{', '.join(cells)}]) as word").filter(f"word in ({among})").distinct()
-    return {text for (text,) in source.ask(texts)}
 
 
 def _text(values: pl.Series) -> pl.Series:

@@ -126,7 +126,7 @@ def _opened(records: Any, choice: Filter | None) -> Source:
     if isinstance(chosen, duckdb.DuckDBPyRelation):
         return Source(chosen, tuple(chosen.columns), _count(chosen))
     arrow = as_arrow(chosen)
-    con, folder = _connection()
+    con, folder = connection()
     # A stream can be read once; the words that may leave are looked for before.
     relation = con.from_arrow(arrow.read_all() if hasattr(arrow, "read_all") else arrow)
     return Source(relation, tuple(relation.columns), _count(relation), con, folder)
@@ -137,7 +137,7 @@ def _count(relation: duckdb.DuckDBPyRelation) -> int:
     return found
 
 
-def _connection() -> tuple[duckdb.DuckDBPyConnection, str]:
+def connection() -> tuple[duckdb.DuckDBPyConnection, str]:
     """Open a connection that spills to a folder of its owner's alone: what is spilled is records in plain text."""
     con, folder = duckdb.connect(), tempfile.mkdtemp(prefix="invitekit-")
     weakref.finalize(con, shutil.rmtree, folder, ignore_errors=True)

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -16,13 +16,16 @@ from xlsxwriter.exceptions import XlsxWriterException
 
 from invitekit.errors import OutputError
 from invitekit.export.anonymity import Language, Unique
-from invitekit.export.counts import PEOPLE, count_cells, counted_rows
+from invitekit.export.counts import count_cells, counted_rows
 from invitekit.export.gates import Expected, Proof, prove
 from invitekit.export.manifest import Manifest, described, digest, path_of
-from invitekit.export.release import Seen, choose_words, identifying, release, watch
+from invitekit.export.order import shuffled
+from invitekit.export.release import Seen, identifying, release, watch
 from invitekit.export.remarks import Scrubber
 from invitekit.export.sinks import SINKS
 from invitekit.export.source import Source
+from invitekit.export.whose import WHO, with_who
+from invitekit.export.words import choose_words
 from invitekit.privacy import Policy, Row, Secrets
 from invitekit.write import SHOWN_NAME, beside, publish
 
@@ -157,8 +160,8 @@ def _write(job: Job, part: Path) -> Expected:
     secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
     sink = SINKS[part.suffix.lower()]
     if job.counts:
-        people = [name for name in PEOPLE if name in job.source.columns]
-        counts = count_cells(_batches(job, people), job.rows, job.secrets, fewest)
+        named = replace(job, source=with_who(job.source, list(dict.fromkeys(row.column for row in job.rows))))
+        counts = count_cells(_batches(named, [WHO]), job.rows, job.secrets, fewest)
         sink([counts], part, safe=job.safe)
         seen = Seen(rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns}))
         return Expected(counted_rows(job.rows, fewest), seen, safe=job.safe, fewest=fewest)
@@ -170,7 +173,8 @@ def _write(job: Job, part: Path) -> Expected:
 
 def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Iterator[pl.DataFrame]:
     scrub = Scrubber.of(job.source, rows, secret)
-    for batch in _batches(job, secret):
+    mixed = replace(job, source=shuffled(job.source, list(dict.fromkeys([*(row.column for row in job.rows), *secret]))))
+    for batch in _batches(mixed, secret):
         shown = scrub(batch)
         made = release(shown, rows, job.secrets)
         watch(seen, shown, made, rows, secret)

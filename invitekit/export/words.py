@@ -1,0 +1,83 @@
+"""Frequent words that may leave as they are: those of enough customers, that tell of nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from invitekit.export.source import Source, computed
+from invitekit.export.whose import WHO, with_who
+from invitekit.load.sql import ident
+from invitekit.privacy import OTHER, Row, Words, normalise
+from invitekit.privacy.policy import MOST_WORDS
+from invitekit.scrub import Directory, without_patterns
+from invitekit.scrub.fold import fold
+from invitekit.scrub.words import WORD
+
+
+def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], fewest: int) -> tuple[Row, ...]:
+    """Fix the words of ``generalise top``: frequent ones that enough customers share and that tell of nobody.
+
+    Raises:
+        SchemaError: The records cannot be computed.
+    """
+    return tuple(_with_words(source, row, secret, fewest) if row.how == "top" else row for row in rows)
+
+
+def named(words: Collection[str], secrets: Iterable[pl.Series]) -> frozenset[str]:
+    """Give the words that tell of somebody: by their pattern, or since one of the values stands in them as a word.
+
+    Args:
+        words: A few short texts.
+        secrets: Values of columns that may never leave; the spelling of either side does not matter.
+    """
+    texts = pl.Series("word", sorted(words), dtype=pl.String)
+    plain, folded = normalise(texts), fold(texts.clone())  # what scrubs, scrubs in place
+    whole, parts = plain.drop_nulls().unique(), _parts(folded)
+    same, within = [plain.head(0)], [plain.head(0)]
+    for values in secrets:
+        known = normalise(values.alias("word").drop_nulls())
+        same.append(known.filter(known.is_in(whole.implode())).unique())
+        within.append(known.filter(known.str.contains_any(parts.implode())).unique())
+    changed = Directory(pl.concat(within)).take_out(folded.clone()).ne_missing(folded)
+    is_somebody = plain.is_null() | plain.is_in(pl.concat(same).implode())
+    return frozenset(texts.filter(is_somebody | changed | without_patterns(folded.clone()).ne_missing(folded)))
+
+
+def telling(words: Collection[str], batches: Iterable[pl.DataFrame]) -> frozenset[str]:
+    """Look through all records for what ``named`` finds."""
+    return named(words, (batch[name] for batch in batches for name in batch.columns))
+
+
+def _parts(folded: pl.Series) -> pl.Series:
+    """Give what a name that stands in the words has to hold."""
+    return folded.str.to_lowercase().str.extract_all(WORD).explode().drop_nulls().unique()
+
+
+def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) -> Row:
+    words = _shared(source, row.column, fewest)
+    if words:
+        words -= telling(words, _texts(source, secret))
+    return replace(row, form=Words(words | {OTHER}, open=True))
+
+
+def _texts(source: Source, names: Sequence[str]) -> Iterable[pl.DataFrame]:
+    """Give columns as texts, whatever the engine made of them."""
+    if not names:
+        return ()
+    texts = ", ".join(f"{ident(name)}::varchar as {ident(name)}" for name in names)
+    return replace(source, relation=computed(lambda: source.relation.project(texts))).batches(names)
+
+
+def _shared(source: Source, column: str, fewest: int) -> frozenset[str]:
+    """Give the most frequent words that enough customers share."""
+    word = f"{ident(column)}::varchar"
+    often = source.relation.aggregate(f"{word} as word, count(*) as n", word)
+    if not source.ask(often.filter(f"word is not null and n >= {fewest}").limit(1)):
+        return frozenset()
+    relation = with_who(source, [column]).relation
+    grouped = relation.aggregate(f"{word} as word, count(distinct {WHO}) as people", word)
+    shared = grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
+    return frozenset(text for text, _ in source.ask(shared))
