@@ -958,7 +958,11 @@ def alone_in(cells: int, columns: dict) -> pl.DataFrame:
     return annotated(people(cells, made | {"Invitation Time": [dt.datetime(2026, 3, 2)] * cells} | columns))
 
 
-MASKED = {"Customer Name": ["T***m"] * 20, "Customer Full Name": ["S***"] * 20, "Email": ["a***@x.example"] * 20}
+MASKED: dict[str, list] = {
+    "Customer Name": ["T***m"] * 20,
+    "Customer Full Name": ["S***"] * 20,
+    "Email": ["a***@x.example"] * 20,
+}
 MASKED |= {"Mobile": ["138****1234"] * 20, "Account Manager": [None] * 20}
 ONE = {
     "many addresses": {"Customer Full Name": ["Solo GmbH"] * 20, "Mobile": ["+49 170 1000001"] * 20},

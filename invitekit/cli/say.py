@@ -193,7 +193,7 @@ def decisions(found: Decisions, rules: ResendRules, language: Language) -> None:
         table.add_row(labels[decision] if decision != last else "", why, f"{n:,}")
         last = decision
     _OUT.print(table)
-    line(str(rules))
+    line(rules.words(language))
     batches = many(found.batches, "batch", "batches")
     line(f"{found.candidates:,} of {many(found.customers, 'customer')} to invite again, in {batches}.")
     line(f"Pending review or pre-registered: {found.open_customers:,}; the portal allows {rules.portal_cap}.")
