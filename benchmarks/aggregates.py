@@ -12,7 +12,7 @@ import duckdb
 from benchmarks.resend import annotated
 from benchmarks.spine import AS_OF
 from invitekit import progress
-from invitekit.load import keep
+from invitekit.keep import keep
 
 ROUNDS = 3
 BY = ("failure_code", "who_acts", "invitation_method", "association_type", "account_manager", "custom_tag", "country")

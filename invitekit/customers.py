@@ -8,6 +8,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit import schema
 from invitekit.errors import SchemaError
+from invitekit.keep import keep
 
 Frame = TypeVar("Frame")
 
@@ -24,7 +25,8 @@ _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
 _AROUND = "^[<\"']|^(?i:mailto:)|[>\"'.;,]$"
 OWN_ID = "^r[0-9a-f]{32}$"
 """A record ID that the loader made from the place of a row: it means nothing in another file."""
-_ACCOUNT, _EMAIL, _PERSON = "_ik_account", "_ik_email", "_ik_person"
+_ACCOUNT, _EMAIL, _PERSON, _NAME = "_ik_account", "_ik_email", "_ik_person", "_ik_name"
+_KEYS = [_ACCOUNT, _EMAIL, _PERSON, _NAME]
 
 
 def identify(records: Frame) -> Frame:
@@ -60,10 +62,11 @@ def identify(records: Frame) -> Frame:
     ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
     # Most exports name every account: then no other key is looked at.
     if frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()).lazy().collect("pyarrow")["_ik_lacks"].to_list()[0]:
-        frame = _linked(frame.with_columns(**{_EMAIL: address(), _PERSON: _person()}))
-        ids += _other_ids()
-    named = frame.with_columns(customer_id=nw.coalesce(*ids, nw.lit(ALONE)))
-    return cast("Frame", named.drop([_ACCOUNT, _EMAIL, _PERSON], strict=False).to_native())
+        keys = {_EMAIL: address(), _PERSON: _person(), _NAME: key("customer_full_name")}
+        frame = _linked(frame.with_columns(**keys))
+        named = frame.with_columns(customer_id=nw.coalesce(*ids, *_other_ids(), nw.lit(ALONE)))
+        return cast("Frame", keep(named.drop(_KEYS).to_native()))
+    return cast("Frame", frame.with_columns(customer_id=ids[0]).drop(_ACCOUNT).to_native())
 
 
 def _other_ids() -> list[Any]:
@@ -131,24 +134,30 @@ def _person() -> Any:
 
 
 def _linked(frame: Any) -> Any:
-    """Give records without an account the one that their other keys lead to, where there is one only."""
-    frame = _led(frame, _PERSON, _EMAIL)
-    frame = _led(frame, _EMAIL, _ACCOUNT)
-    return _parted(_led(frame, _PERSON, _ACCOUNT))
+    """Give records without an account the one that their other keys lead to, where there is one only.
+
+    Links are looked for among the keys alone, each set of them once: a frame that is joined to itself is
+    computed, and planned, once for each side.
+    """
+    as_read = {name: f"{name}_as_read" for name in _KEYS}
+    frame = frame.with_columns(**{read: nw.col(name).fill_null("") for name, read in as_read.items()}).drop(_KEYS)
+    seen = frame.group_by(*as_read.values()).agg().select(*as_read.values())
+    links = seen.with_columns(**{name: nw.when(nw.col(read) != "").then(read) for name, read in as_read.items()})
+    links = nw.from_native(keep(links.to_native()))
+    for by, to in ((_PERSON, _EMAIL), (_EMAIL, _ACCOUNT), (_PERSON, _ACCOUNT)):
+        links = _led(links, by, to)
+    links = nw.from_native(keep(_parted(links).to_native()))
+    return frame.join(links, on=list(as_read.values()), how="left").drop(*as_read.values())
 
 
-def _parted(frame: Any) -> Any:
+def _parted(links: Any) -> Any:
     """Keep people apart who share an address that no account stands with: a mailbox is no customer."""
-    held = frame.filter(nw.col(_ACCOUNT).is_null()).select(_EMAIL, _ik_name=key("customer_full_name"))
-    ends = held.group_by(_EMAIL).agg(_ik_low=nw.col("_ik_name").min(), _ik_high=nw.col("_ik_name").max())
+    held = links.filter(nw.col(_ACCOUNT).is_null())
+    ends = held.group_by(_EMAIL).agg(_ik_low=nw.col(_NAME).min(), _ik_high=nw.col(_NAME).max())
     several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_EMAIL, "_ik_low")
-    if not len(several.head(1).lazy().collect("pyarrow")):
-        return frame
-    parted = nw.concat_str([nw.col(_EMAIL), nw.lit("|"), key("customer_full_name")])
-    own = nw.when(~nw.col("_ik_low").is_null()).then(parted)
-    return (
-        frame.join(several, on=_EMAIL, how="left").with_columns(nw.coalesce(own, _EMAIL).alias(_EMAIL)).drop("_ik_low")
-    )
+    own = nw.when(~nw.col("_ik_low").is_null()).then(nw.concat_str([nw.col(_EMAIL), nw.lit("|"), nw.col(_NAME)]))
+    parted = links.join(several, on=_EMAIL, how="left").with_columns(nw.coalesce(own, _EMAIL).alias(_EMAIL))
+    return parted.drop("_ik_low")
 
 
 def _led(frame: Any, by: str, to: str) -> Any:

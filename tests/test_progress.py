@@ -19,7 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 import invitekit as ik
 from invitekit import schema
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.load import keep
+from invitekit.keep import keep
 from invitekit.progress import BY, EMPTY, OTHER, newest, progress, tally, time_to_association, unfollowed
 from invitekit.progress import funnel as funnels
 from invitekit.progress.funnel import FUNNEL

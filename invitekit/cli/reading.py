@@ -160,15 +160,16 @@ class Known:
             say.headline(self.summary)
         elif self.workspace is not None:
             say.line(repr(self.workspace))
-            waiting = len(self.workspace.batches().filter("sent is null"))
-            if waiting:
-                say.line(f"  - Batches written and not logged as sent: {waiting:,}. If they were sent, log them first.")
+
+    def unlogged(self) -> int:
+        """Count the batches that were written and neither logged as sent nor discarded."""
+        return 0 if self.workspace is None else len(self.workspace.batches().filter("sent is null"))
 
     def keep(self, frame: Any) -> Any:
         """Compute a lazy frame once, beside the records and never in the workspace's file."""
-        from invitekit.load import keep
+        from invitekit.keep import keep
 
-        return keep(frame) if self.workspace is None or self.summary else self.workspace.keep(frame)
+        return keep(frame)
 
     def memory(self) -> dict[str, Any]:
         """What ``plan_resends`` takes of a workspace: resends that were logged, and what was settled."""

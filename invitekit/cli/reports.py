@@ -70,4 +70,4 @@ def _change(known: Known) -> Comparison | None:
         return known.workspace.compare()
     from invitekit.workspace import compare_snapshots
 
-    return compare_snapshots(known.records, keep=known.keep)
+    return compare_snapshots(known.records)

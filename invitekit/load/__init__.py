@@ -13,7 +13,6 @@ import duckdb
 from invitekit.catalogue import Catalogue, read_catalogue
 from invitekit.load import times
 from invitekit.load.door import Reading, as_paths, open_all, read
-from invitekit.load.keep import keep
 from invitekit.load.messages import MessageFinding
 from invitekit.load.settle import DateFinding
 from invitekit.load.source import passed_over
@@ -28,7 +27,6 @@ __all__ = [
     "MessageFinding",
     "Summary",
     "UnknownMessage",
-    "keep",
     "load",
 ]
 

@@ -27,7 +27,7 @@ def newest(records: Frame, *, keep: Callable[[Frame], Frame] = lambda frame: fra
 
     Args:
         records: A frame of any engine with the columns of ``schema.RECORD``.
-        keep: Computes a lazy frame once, such as ``load.keep``; else it is computed at each look.
+        keep: Computes a lazy frame once, such as ``keep.keep``; else it is computed at each look.
 
     Returns:
         Those rows on the same engine, with the same columns; no order is promised.

@@ -94,7 +94,7 @@ def progress(
         by: What to tell apart in trends.
         catalogue: The failures known; else the built-in ones.
         language: Of causes: ``en`` or ``zh``.
-        keep: Computes a lazy frame once, such as ``load.keep``; else it is computed at each look.
+        keep: Computes a lazy frame once, such as ``keep.keep``; else it is computed at each look.
 
     Raises:
         SchemaError: A column that is needed is missing.

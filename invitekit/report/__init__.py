@@ -64,7 +64,7 @@ def report(
         catalogue: The failures known; else the built-in ones.
         language: ``en`` or ``zh``.
         overwrite: Replace a file of that name.
-        keep: Computes a lazy frame once, such as ``load.keep``; else it is computed at each look.
+        keep: Computes a lazy frame once, such as ``keep.keep``; else it is computed at each look.
 
     Returns:
         The path written.

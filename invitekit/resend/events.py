@@ -15,24 +15,22 @@ _EARLY = "1d"
 """How long before an invitation its log may say that it was sent [assumed]: a day stands for its first second."""
 
 
-def with_sent(customers: Any, frame: Any, sent: Any | None) -> Any:
+def with_sent(customers: Any, frame: Any, mine: Any) -> Any:
     """Count the logged resends that no snapshot shows: those with no invitation of their time, whenever it was.
 
     Args:
-        customers: One row a customer, with ``_ik_last_at`` and ``attempts``.
+        customers: One row a customer, with ``_ik_told_last_at`` and ``_ik_told_attempts``.
         frame: The records, with ``customer_id``.
-        sent: ``record_id, sent_at``, and where there is one ``customer_id``.
+        mine: What ``owned`` gives: ``customer_id, sent_at``.
     """
-    if sent is None:
-        return customers
-    mine = _owned(frame, sent, "sent_at")
     logged = mine.group_by("customer_id").agg(_ik_sent=nw.len(), _ik_sent_at=nw.col("sent_at").max())
     joined = customers.join(logged, on="customer_id", how="left").join(
         _shown(frame, mine), on="customer_id", how="left"
     )
     unseen = (nw.col("_ik_sent").fill_null(0) - nw.col("_ik_shown").fill_null(0)).cast(nw.Int64)
     return joined.with_columns(
-        _ik_last_at=nw.max_horizontal("_ik_sent_at", "_ik_last_at"), attempts=nw.col("attempts") + unseen
+        _ik_told_last_at=nw.max_horizontal("_ik_sent_at", "_ik_told_last_at"),
+        _ik_told_attempts=nw.col("_ik_told_attempts") + unseen,
     ).drop("_ik_sent", "_ik_sent_at", "_ik_shown")
 
 
@@ -67,7 +65,7 @@ def with_done(frame: Any, done: Any | None, moment: dt.datetime) -> Any:
         )
     if "failure_code" not in done.collect_schema().names():
         done = done.with_columns(failure_code=nw.lit(None, nw.String))
-    marks = _owned(frame, done.filter(nw.col("done_at") <= literal(moment)), "done_at", "failure_code")
+    marks = owned(frame, done.filter(nw.col("done_at") <= literal(moment)), "done_at", "failure_code")
     ends = nw.when(is_day("done_at")).then(nw.col("done_at").dt.offset_by("1d").dt.offset_by("-1s"))
     marks = marks.with_columns(_ik_by=nw.coalesce(ends, nw.col("done_at")))
     last = {"at": nw.col("done_at").max(), "by": nw.col("_ik_by").max()}
@@ -85,7 +83,7 @@ def is_day(name: str) -> Any:
     return (nw.col(name).dt.minute() % 15 == 0) & (nw.col(name).dt.second() == 0)
 
 
-def _owned(frame: Any, events: Any, *kept: str) -> Any:
+def owned(frame: Any, events: Any, *kept: str) -> Any:
     """Find whose events they are; each time once a customer.
 
     An event that names a customer is that customer's: a record's number may mean another one in

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.chances import cause
 from invitekit.customers import ALONE, address, has_odd
-from invitekit.resend.events import is_day, with_sent
+from invitekit.resend.events import is_day, owned, with_sent
 
 _NEVER = "0"
 _WIDE = 10**12
@@ -78,57 +78,91 @@ def place() -> Any:
 
 
 def older() -> Any:
-    """The expression of a record that another one of its customer speaks for; most customers have but one."""
-    return (nw.col("_ik_records") > 1) & (nw.col("_ik_newest") != place())
+    """The expression of a record that another one of its customer speaks for."""
+    return ~nw.col("_ik_newest")
 
 
-def histories(frame: Any, sent: Any | None) -> Any:
-    """Sum up each customer's records in one row.
+def with_history(frame: Any, sent: Any | None) -> Any:
+    """Add to each record what all records of its customer say together.
+
+    A customer with one record and no logged resend is that record; only the others are summed up.
 
     Args:
-        frame: Annotated records with ``customer_id``.
-        sent: Resends that were logged (see ``events.with_sent``).
+        frame: Annotated records with ``customer_id`` and what ``with_times`` adds.
+        sent: Resends that were logged: ``record_id, sent_at``, and where there is one ``customer_id``.
 
     Returns:
-        One row a customer: ``customer_id, _ik_records``, ``_ik_newest`` (the place of the record that speaks),
+        The same rows with ``_ik_records``, ``_ik_newest`` (whether this record speaks for its customer),
         ``_ik_settled`` (2 if any invitation led to an association, 1 if one has only the time of one),
         ``_ik_last_at`` (last invitation, logged ones included), ``attempts`` (invitations at different times),
         ``_ik_split`` (whether records of the newest invitation and snapshot contradict each other).
     """
+    logged = None if sent is None else owned(frame, sent, "sent_at")
+    told = _summed(frame, logged)
+    once = nw.when(nw.col("_ik_at").is_null()).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64)
+    alone = nw.col("_ik_records").is_null()
+    own = {"settled": _success(), "last_at": nw.col("_ik_at"), "attempts": once}
+    mixed = {n: nw.when(alone).then(value).otherwise(nw.col(f"_ik_told_{n}")) for n, value in own.items()}
+    return (
+        frame.join(told, on="customer_id", how="left")
+        .with_columns(
+            # A choice, not an "or": the place is a long text, and most customers have but one record.
+            _ik_newest=nw.when(alone).then(nw.lit(value=True)).otherwise(nw.col("_ik_told_place") == place()),
+            _ik_split=~alone & nw.col("_ik_split").fill_null(value=False),
+            _ik_settled=mixed["settled"],
+            _ik_last_at=mixed["last_at"],
+            attempts=mixed["attempts"],
+        )
+        .drop("_ik_told_place", *(f"_ik_told_{name}" for name in own))
+    )
+
+
+def _success() -> Any:
+    """The expression of what a record says of an association: 2 is one, 1 only the time of one."""
     dated = nw.when(nw.col("associated_at").is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
-    success = nw.when(nw.col("effective_status") == "associated").then(nw.lit(2)).otherwise(dated)
-    narrow = frame.select(
-        "customer_id", "_ik_at", "snapshot_at", _ik_place=place(), _ik_success=success, _ik_state=cause()
+    return nw.when(nw.col("effective_status") == "associated").then(nw.lit(2)).otherwise(dated).cast(nw.Int64)
+
+
+def _summed(frame: Any, logged: Any | None) -> Any:
+    """Sum up, in one row each, the customers with several records or a logged resend."""
+    counted = frame.group_by("customer_id").agg(_ik_records=nw.len())
+    several = counted.filter(nw.col("_ik_records") > 1).select("customer_id")
+    if logged is not None:
+        several = nw.concat([several, logged.select("customer_id")])
+    narrow = frame.join(several, on="customer_id", how="semi").select(
+        "customer_id", "_ik_at", "snapshot_at", _ik_place=place(), _ik_success=_success(), _ik_state=cause()
     )
     seen = narrow.group_by("customer_id", "_ik_at", "snapshot_at").agg(
-        _ik_newest=nw.col("_ik_place").max(), _ik_settled=nw.col("_ik_success").max(), _ik_records=nw.len(),
+        _ik_place=nw.col("_ik_place").max(), _ik_settled=nw.col("_ik_success").max(), _ik_records=nw.len(),
         _ik_low=nw.col("_ik_state").min(), _ik_high=nw.col("_ik_state").max(),
     )  # fmt: skip
     split = nw.when(nw.col("_ik_low") != nw.col("_ik_high")).then(nw.lit(_SPLIT)).otherwise(nw.lit(""))
-    seen = seen.with_columns(_ik_newest=nw.concat_str([nw.col("_ik_newest"), split]))
+    seen = seen.with_columns(_ik_place=nw.concat_str([nw.col("_ik_place"), split]))
     invitations = seen.group_by("customer_id", "_ik_at").agg(
-        nw.col("_ik_newest", "_ik_settled").max(), nw.col("_ik_records").sum()
+        nw.col("_ik_place", "_ik_settled").max(), nw.col("_ik_records").sum()
     )
     customers = invitations.group_by("customer_id").agg(
         _ik_records=nw.col("_ik_records").sum(),
-        _ik_newest=nw.col("_ik_newest").max(),
-        _ik_settled=nw.col("_ik_settled").max(),
-        _ik_last_at=nw.col("_ik_at").max(),
-        attempts=nw.col("_ik_at").count().cast(nw.Int64),
+        _ik_told_place=nw.col("_ik_place").max(),
+        _ik_told_settled=nw.col("_ik_settled").max(),
+        _ik_told_last_at=nw.col("_ik_at").max(),
+        _ik_told_attempts=nw.col("_ik_at").count().cast(nw.Int64),
     )
-    split = nw.col("_ik_newest").str.ends_with(_SPLIT)
-    plain = nw.when(split).then(nw.col("_ik_newest").str.replace_all(_SPLIT, "", literal=True)).otherwise("_ik_newest")
-    customers = customers.with_columns(_ik_split=split, _ik_newest=plain)
-    return with_sent(customers, frame, sent)
+    split = nw.col("_ik_told_place").str.ends_with(_SPLIT)
+    plain = nw.col("_ik_told_place").str.replace_all(_SPLIT, "", literal=True)
+    customers = customers.with_columns(
+        _ik_split=split, _ik_told_place=nw.when(split).then(plain).otherwise("_ik_told_place")
+    )
+    return customers if logged is None else with_sent(customers, frame, logged)
 
 
-def with_addresses(frame: Any, told: Any, resting: Any) -> Any:
+def with_addresses(frame: Any, sent: Any | None, resting: Any) -> Any:
     """Add whether a record's email address is another customer's too, and spoken for.
 
     Args:
-        frame: Records with ``customer_id``.
-        told: What ``histories`` gives.
-        resting: The condition on ``told`` that a customer's last invitation is in the pause.
+        frame: As for ``with_history``.
+        sent: As for ``with_history``.
+        resting: The condition that a customer's last invitation is in the pause.
 
     Returns:
         The same rows with ``_ik_address``, and where several customers have it ``_ik_shared`` and
@@ -143,8 +177,10 @@ def with_addresses(frame: Any, told: Any, resting: Any) -> Any:
         return frame.with_columns(_ik_shared=nw.lit(value=False), _ik_taken=nw.lit(value=False))
     few = len(shared) <= _FEW
     of_several = held.filter(nw.col("_ik_address").is_in(shared)) if few else held.join(several, on="_ik_address")
-    spoken_for = told.filter((nw.col("_ik_settled") > 0) | resting).select("customer_id")
-    taken = of_several.join(spoken_for, on="customer_id").group_by("_ik_address").agg().select("_ik_address")
+    theirs = with_history(frame.join(of_several, on="customer_id", how="semi"), sent)
+    spoken_for = theirs.filter((nw.col("_ik_settled") > 0) | resting).select("customer_id")
+    of_taken = of_several.join(spoken_for, on="customer_id", how="semi")
+    taken = of_taken.group_by("_ik_address").agg().select("_ik_address")
     if few:
         # Asked now: as joins, an engine takes longer to plan them than to run them.
         found = taken.lazy().collect("pyarrow")["_ik_address"].to_list()

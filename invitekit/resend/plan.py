@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit import customers, schema
+from invitekit import constants, customers, schema
 from invitekit.chances import Chances, count_resends
 from invitekit.errors import ArgumentError
 from invitekit.moments import as_utc
@@ -76,7 +76,7 @@ def plan_resends(
     frame = _reasoned(frame, rules, moment, *noted)
     ranked = ranking.ranked(frame.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE))), chances, rules, moment)
     planned = frame.join(ranked, on="customer_id", how="left")
-    planned = _decided(planned, _words(base.head(1), rules, language))
+    planned = _decided(planned, _words(base, rules, language))
     given = [name for name in base.collect_schema().names() if name not in _OURS]
     return cast("Frame", planned.select(*given, *_OURS).to_native())
 
@@ -86,8 +86,8 @@ def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | N
     newest = frame.select(nw.col("snapshot_at").max().alias("_ik_last_snapshot")).lazy().collect("pyarrow")
     last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
     frame = history.with_times(frame)
-    told = history.histories(frame, sent)
-    frame = history.with_addresses(frame, told, reasons.resting(rules, moment)).join(told, on="customer_id", how="left")
+    frame = history.with_addresses(frame, sent, reasons.resting(rules, moment))
+    frame = history.with_history(frame, sent)
     frame = events.with_done(frame, done, moment)
     frame = frame.with_columns(
         _ik_alone=history.alone(),
@@ -121,18 +121,18 @@ def _decided(frame: Any, table: Any) -> Any:
 
 def _words(base: Any, rules: ResendRules, language: Language) -> Any:
     """Make a table of every reason's decision and words on the engine of the records."""
-    rows = []
-    for code, reason in words.read_reasons().items():
-        texts = dict(zip(("reason", "step"), reason.words(rules, language), strict=True))
-        parts = {f"_ik_{name}_{end}": nw.lit(part) for name, text in texts.items() for end, part in _ends(text)}
-        rows.append(base.select(reason_code=nw.lit(code), decision=nw.lit(reason.decision), **parts))
-    return nw.concat(rows)
+    reasons = words.read_reasons()
+    columns = {"reason_code": list(reasons), "decision": [reason.decision for reason in reasons.values()]}
+    for place, name in enumerate(("reason", "step")):
+        parts = [_ends(reason.words(rules, language)[place]) for reason in reasons.values()]
+        columns |= {f"_ik_{name}_{end}": [part[end] for part in parts] for end in ("before", "slot", "after")}
+    return constants.table(base, columns)
 
 
-def _ends(text: str) -> list[tuple[str, str]]:
+def _ends(text: str) -> dict[str, str]:
     """Split a text at the slot for the failure's own words, and say whether it has one."""
     before, slot, after = text.partition("{")
-    return [("before", before), ("slot", slot), ("after", after.partition("}")[2])]
+    return {"before": before, "slot": slot, "after": after.partition("}")[2]}
 
 
 def _told(name: str, own: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from invitekit import constants
 from invitekit.chances import DELAYS, Chance, Chances, cause, delay
 from invitekit.moments import literal
 from invitekit.resend.rules import ResendRules
@@ -14,6 +15,7 @@ from invitekit.resend.rules import ResendRules
 COLUMNS = ("rank", "batch", "chance", "chance_low", "chance_high", "chance_from")
 NO_HISTORY = "none"
 _CELL = "_ik_cell"
+_ESTIMATES = {"chance": "rate", "chance_low": "low", "chance_high": "high"}
 
 
 def ranked(candidates: Any, chances: Chances, rules: ResendRules, moment: dt.datetime) -> Any:
@@ -36,7 +38,7 @@ def ranked(candidates: Any, chances: Chances, rules: ResendRules, moment: dt.dat
     )  # fmt: skip
     features = [nw.col(name).max() for name in ("retry_at", _CELL, "_ik_email", "_ik_group")]
     narrow = narrow.group_by("customer_id").agg(*features, _ik_twins=nw.len())
-    narrow = narrow.with_columns(**_estimated(chances, rules))
+    narrow = _with_chances(narrow, chances, rules)
     # The better chance first, then who has been allowed for longest; the ID makes it one order.
     unlikely = (1_000_000 - (nw.col("chance").fill_null(0.0) * 1_000_000).round(0)).cast(nw.Int64).cast(nw.String)
     since = nw.col("retry_at").dt.to_string("%Y%m%d%H%M%S").fill_null("")
@@ -68,26 +70,30 @@ def _features(moment: dt.datetime, backend: Any) -> dict[str, Any]:
     return {_CELL: nw.concat_str([cause(), method, passed], separator="|", ignore_nulls=True)}
 
 
-def _estimated(chances: Chances, rules: ResendRules) -> dict[str, Any]:
-    """The expressions of a chance: a look-up of every group that was seen, else the wider one."""
+def _with_chances(narrow: Any, chances: Chances, rules: ResendRules) -> Any:
+    """Add the chance of each candidate's group where it was seen often enough, else the wider one's."""
     if chances.resends < rules.min_history:
-        empty = {name: nw.lit(None, nw.Float64) for name in ("chance", "chance_low", "chance_high")}
-        return {**empty, "chance_from": nw.lit(NO_HISTORY)}
+        empty = {name: nw.lit(None, nw.Float64) for name in _ESTIMATES}
+        return narrow.with_columns(**empty, chance_from=nw.lit(NO_HISTORY))
+    other = chances.of("", "", -1)
+    known = _known(chances)
+    if known:
+        cells = {name: [repr(getattr(each, of)) for each in known.values()] for name, of in _ESTIMATES.items()}
+        basis = [each.basis for each in known.values()]
+        of_cells = constants.table(narrow, {_CELL: list(known), **cells, "chance_from": basis})
+        narrow = narrow.join(of_cells, on=_CELL, how="left")
+    else:
+        narrow = narrow.with_columns(**{name: nw.lit(None, nw.String) for name in (*_ESTIMATES, "chance_from")})
+    filled = {n: nw.col(n).cast(nw.Float64).fill_null(getattr(other, of)) for n, of in _ESTIMATES.items()}
+    return narrow.with_columns(**filled, chance_from=nw.col("chance_from").fill_null(other.basis))
+
+
+def _known(chances: Chances) -> dict[str, Chance]:
+    """Estimate every group of which more is known than of all together."""
     seen = {
         f"{cause}|{method}|{delay}": chances.of(cause, method, delay)
         for cause in {c for c, _, _ in chances.cells}
         for method in {m for _, m, _ in chances.cells}
         for delay in range(len(DELAYS) + 1)
     }
-    other = chances.of("", "", -1)
-    values = {"chance": "rate", "chance_low": "low", "chance_high": "high"}
-    columns = {name: _look_up(seen, other, attribute, nw.Float64) for name, attribute in values.items()}
-    return {**columns, "chance_from": _look_up(seen, other, "basis", nw.String)}
-
-
-def _look_up(seen: dict[str, Chance], other: Chance, attribute: str, kind: Any) -> Any:
-    known = {cell: getattr(chance, attribute) for cell, chance in seen.items() if chance.basis != "all"}
-    default = nw.lit(getattr(other, attribute), kind)
-    if not known:
-        return default
-    return nw.col(_CELL).replace_strict(list(known), list(known.values()), default=default, return_dtype=kind)
+    return {cell: chance for cell, chance in seen.items() if chance.basis != "all"}

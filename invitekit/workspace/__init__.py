@@ -107,7 +107,7 @@ class Workspace(Sending):
         con = self._con
         return compare_snapshots(
             con.sql(relations.HISTORY), before, after, moments=moments_of(con, relations.SNAPSHOTS),
-            keep=lambda frame: relations.keep(frame, con), catalogue=catalogue, language=language,
+            catalogue=catalogue, language=language,
         )  # fmt: skip
 
     def mark_done(

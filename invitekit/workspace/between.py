@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import duckdb
 
 from invitekit.annotate import Language, annotate
 from invitekit.catalogue import Catalogue
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.load import keep as keep_beside
 from invitekit.load.sql import rows
 from invitekit.moments import as_utc
 from invitekit.workspace.comparing import compare
@@ -30,7 +28,6 @@ def compare_snapshots(
     after: When = None,
     *,
     moments: Sequence[dt.datetime] | None = None,
-    keep: Callable[[Any], Any] = keep_beside,
     catalogue: Catalogue | None = None,
     language: Language = "en",
 ) -> Comparison:
@@ -42,7 +39,6 @@ def compare_snapshots(
             last one before ``after``.
         after: The later one's; else the newest.
         moments: When there were snapshots, in order; else those that the history has.
-        keep: Computes a relation once.
         catalogue: The failure messages known; else the built-in ones.
         language: Of the causes.
 
@@ -66,7 +62,7 @@ def compare_snapshots(
         )
         for first, last in spans
     ]  # fmt: skip
-    return replace(compare(*sides, keep=keep), before_at=spans[0][1], after_at=spans[1][1])
+    return replace(compare(*sides), before_at=spans[0][1], after_at=spans[1][1])
 
 
 def moments_of(con: duckdb.DuckDBPyConnection, snapshots: str) -> list[dt.datetime]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
 from invitekit import schema
 from invitekit.customers import ALONE, identify, require
+from invitekit.keep import keep
 from invitekit.resend.reasons import first_of
 from invitekit.workspace.comparison import CHANGES, SAME, Comparison, Side
 
@@ -30,7 +30,7 @@ _SIDE, _AT, _ORDER, _STATE, _UNCLEAR = "_ik_side", "_ik_at", "_ik_order", "_ik_s
 _WIDE = 10**12
 
 
-def compare(before: Frame, after: Frame, *, keep: Callable[[Frame], Frame] = lambda frame: frame) -> Comparison:
+def compare(before: Frame, after: Frame) -> Comparison:
     """Compare two snapshots of annotated records, customer by customer.
 
     Customers are told apart over both snapshots together (``customers.identify``). In each, the
@@ -41,7 +41,6 @@ def compare(before: Frame, after: Frame, *, keep: Callable[[Frame], Frame] = lam
     Args:
         before: The earlier snapshot: what ``annotate`` gives as of its own date.
         after: The later one, on the same engine; for DuckDB on the same connection.
-        keep: Computes a lazy frame once, else it is computed at each look.
 
     Raises:
         SchemaError: A column that is needed is missing.

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import duckdb
 
+from invitekit.keep import keep
 from invitekit.workspace import finding, identities, relations
 from invitekit.workspace.opening import Opened
 
@@ -35,7 +36,7 @@ class Holding(Opened):
 
     def keep(self, relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
         """Compute a relation on this workspace once, in a temporary table that goes with ``close()``."""
-        return relations.keep(relation, self._con)
+        return keep(relation)
 
     def find(self, names: str | Iterable[str]) -> tuple[str, ...]:
         """Give the newest ``record_id`` of each customer named by account, email address or record ID.

@@ -10,8 +10,9 @@ import duckdb
 from invitekit.annotate import annotate
 from invitekit.catalogue import Catalogue
 from invitekit.customers import identify
+from invitekit.keep import keep
 from invitekit.load.sql import ident, one
-from invitekit.workspace.relations import RECORD, ROWS, drop, keep
+from invitekit.workspace.relations import RECORD, ROWS, drop
 
 _NEWEST = "snapshot_at desc, source_file desc, file_id desc, source_row desc"
 """Of two files of one name and snapshot, the one that was added last speaks."""
@@ -28,7 +29,7 @@ def newest_states(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
 @contextlib.contextmanager
 def identified(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> Iterator[str]:
     """Give the name of a table of all stored rows with ``customer_id`` and ``failure_code``; it is gone afterwards."""
-    table = keep(identify(annotate(con.sql(ROWS), as_of=None, catalogue=catalogue)), con)
+    table = keep(identify(annotate(con.sql(ROWS), as_of=None, catalogue=catalogue)))
     try:
         yield ident(table.alias)
     finally:

@@ -7,9 +7,9 @@ import duckdb
 from invitekit.annotate import EMAIL_LIFE
 from invitekit.catalogue import Catalogue
 from invitekit.customers import ALONE
+from invitekit.keep import keep
 from invitekit.load.sql import lit
 from invitekit.workspace.identities import identified, owned
-from invitekit.workspace.relations import keep
 
 APART_DAYS = 30
 """A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
@@ -21,7 +21,7 @@ def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duc
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
     # Each status is asked for at its own moment below.
     with identified(con, catalogue) as story:
-        return keep(con.sql(_query(story)), con)
+        return keep(con.sql(_query(story)))
 
 
 def _effective(row: str, at: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import duckdb
 
 from invitekit import schema
@@ -11,7 +9,6 @@ from invitekit.load.sql import ident, rows, run
 from invitekit.workspace import exports
 
 RECORD = tuple(column.name for column in schema.RECORD)
-_NUMBERS = itertools.count(1)
 
 SNAPSHOTS = """
 select coalesce(r.snapshot_at, f.snapshot_at) as snapshot_at, f.source_file, coalesce(r.records, 0) as records,
@@ -53,15 +50,6 @@ COUNTED = ("files", "rows_read", "records", "rejects", "batches", "resends", "ma
 def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Count what a workspace holds."""
     return dict(zip(COUNTED, rows(con, COUNTS)[0], strict=True))
-
-
-def keep(relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-    """Compute a relation once, into a temporary table that goes with the connection; read-only files allow it."""
-    number = next(_NUMBERS)
-    name, view = f"ik_kept_{number}", f"ik_seen_{number}"
-    relation.query(view, f"create temp table {name} as from {view}")
-    run(con, f"drop view if exists {view}")
-    return con.table(name)
 
 
 def drop(con: duckdb.DuckDBPyConnection, kept: duckdb.DuckDBPyRelation) -> None:

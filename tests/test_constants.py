@@ -1,0 +1,53 @@
+"""Constants beside records: a small table on each engine, letter for letter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+import pytest
+
+from invitekit import constants
+from invitekit.keep import keep
+
+if TYPE_CHECKING:
+    from tests.conftest import Engine
+
+TEXTS = ["", "plain", "a|b,c\n\x1e\x1f\x00", "'; drop table x; --", '"quoted" \\n', "\ue000 and \ue001", "深圳 🙂"]
+
+
+def table(frame: Any, columns: dict[str, list[str]]) -> list[dict[str, Any]]:
+    made = constants.table(nw.from_native(frame), columns)
+    return list(made.lazy().collect("pyarrow").rows(named=True))
+
+
+def test_texts_come_back_to_the_letter_on_every_engine(engine: Engine) -> None:
+    texts = TEXTS if engine.name != "duckdb" else [text.replace("\x00", "") for text in TEXTS]
+    rows = table(engine({"status": ["invited", None]}), {"place": [str(n) for n in range(len(texts))], "text": texts})
+    assert {row["place"]: row["text"] for row in rows} == {str(n): text for n, text in enumerate(texts)}
+
+
+def test_one_row_and_one_column_are_a_table_too(engine: Engine) -> None:
+    assert table(engine({"status": ["invited"]}), {"only": ["x"]}) == [{"only": "x"}]
+
+
+def test_columns_of_different_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        table(pl.LazyFrame({"x": [1]}), {"a": ["1", "2"], "b": ["1"]})
+
+
+def test_what_is_kept_is_the_same_and_computed_no_more(engine: Engine) -> None:
+    frame = engine({"status": ["invited", "expired", None]})
+    kept = keep(frame)
+    assert type(kept) is type(frame)
+    assert engine.to_polars(kept).sort("status").equals(engine.to_polars(frame).sort("status"))
+    if engine.name == "duckdb":
+        assert kept.sql_query() != frame.sql_query()
+        assert "ik_kept" in kept.alias
+
+
+def test_a_frame_that_lies_ready_stays_itself() -> None:
+    frame = pl.DataFrame({"x": [1]})
+    assert keep(frame) is frame
+    assert isinstance(keep(frame.lazy()), pl.LazyFrame)
