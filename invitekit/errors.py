@@ -79,6 +79,17 @@ class ChangedError(LeakError):
     advice = "do not pass it on; export again."
 
 
+def many(number: int, noun: str, more: str = "") -> str:
+    """Say how many there are of something, in a message: "1 customer", "2,000 customers".
+
+    Args:
+        number: How many.
+        noun: What one of them is called.
+        more: What several are called, if it is more than an "s".
+    """
+    return f"{number:,} {noun if number == 1 else more or noun + 's'}"
+
+
 def raise_alone(error: InvitekitError) -> NoReturn:
     """Raise an error without the one that is being handled: an engine's own quotes cells, and would travel with it."""
     try:

@@ -91,6 +91,7 @@ def test_a_batch_goes_from_the_plan_to_the_log_to_its_outcome(run: Run, memory: 
     assert f"invitekit workspace log {batch_id}" in page
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}, "written is not sent"
     assert "Batches written and not logged as sent: 1." in run("plan", "-w", memory).stdout
+    assert "not logged as sent" not in run("trend", "-w", memory).stdout
 
     logged = run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20 10:00", "-w", memory)
     assert logged.stdout == f"Logged batch {batch_id}: 2 customers invited again.\n"

@@ -1133,7 +1133,11 @@ def test_the_same_customers_are_not_logged_twice_on_a_day_by_mistake(filled: Wor
     with pytest.raises(ArgumentError, match=r"logged already.*invited twice on that day"):
         filled.log_resend(batch(filled).reverse(), by="anna", at=dt.datetime(2026, 3, 24, 18))
     assert filled.log_resend(batch(filled), by="anna", at=dt.datetime(2026, 3, 25)) != first
-    assert filled.log_resend(batch(filled, "acme"), by="anna", at=dt.datetime(2026, 3, 24)) != first
+    few = batch(filled, "acme")
+    with pytest.raises(ArgumentError, match=rf"^1 customer of the batch was logged .* on that day, in {first}\."):
+        filled.log_resend(few, by="anna", at=dt.datetime(2026, 3, 24))
+    assert len(filled.resends()) == 6, "nothing of it is logged"
+    assert filled.log_resend(few, by="anna", at=dt.datetime(2026, 3, 24), again=True) != first
 
 
 BATCHES: dict[str, tuple[Callable[[pl.DataFrame], Any], type[Exception], str]] = {

@@ -9,6 +9,7 @@ import typer
 
 from invitekit.cli import options as o
 from invitekit.cli.reading import Reading, Remembering, reads, remembered
+from invitekit.errors import many
 
 app = typer.Typer(
     name="workspace",
@@ -74,7 +75,7 @@ def log(
         if as_json:
             return say.json_line(remembered(memory) | {"logged": sent})
     for batch_id, customers in sent.items():
-        say.line(f"Logged batch {batch_id}: {say.many(customers, 'customer')} invited again.")
+        say.line(f"Logged batch {batch_id}: {many(customers, 'customer')} invited again.")
     return None
 
 

@@ -45,8 +45,7 @@ def plan(
         check_folder(batch_dir, overwrite=overwrite)
     with reading.opened(to_write=batch_dir is not None) as known:
         if not as_json:
-            say.personal(batch_dir)
-            known.say()
+            _begin(known, batch_dir)
         annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
         how: dict[str, Any] = {"as_of": moment, "language": words}
         planned = known.keep(plan_resends(known.keep(annotated), chosen, **how, **known.memory()))
@@ -61,6 +60,16 @@ def plan(
     say.decisions(found, chosen, words)
     say.batches(batches, reading.workspace)
     return say.written(output, "The decisions")
+
+
+def _begin(known: Known, batch_dir: Path | None) -> None:
+    """Say first what will hold personal data, what was read, and that batches may have been sent unlogged."""
+    from invitekit.cli import say
+
+    say.personal(batch_dir)
+    known.say()
+    if unlogged := known.unlogged():
+        say.line(f"  - Batches written and not logged as sent: {unlogged:,}. If they were sent, log them first.")
 
 
 def _write_batches(known: Known, planned: Any, folder: Path, how: dict[str, Any]) -> Written:

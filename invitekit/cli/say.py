@@ -20,6 +20,7 @@ from tqdm import tqdm
 from invitekit import schema, vocabularies
 from invitekit.batch import Written
 from invitekit.catalogue import Catalogue, Language
+from invitekit.errors import many
 from invitekit.export import GATES, Exported
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
@@ -254,11 +255,6 @@ def history(rows: Iterable[dict[str, Any]]) -> None:
 def show(table: Table) -> None:
     """Print a table."""
     _OUT.print(table)
-
-
-def many(number: int, noun: str, more: str = "") -> str:
-    """Say how many there are."""
-    return f"{number:,} {noun if number == 1 else more or noun + 's'}"
 
 
 def new_table(*headers: str) -> Table:

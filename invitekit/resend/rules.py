@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from invitekit.annotate import EMAIL_LIFE
-from invitekit.errors import ArgumentError, SourceError
+from invitekit.errors import ArgumentError, SourceError, many
 
 Language = Literal["en", "zh"]
 
@@ -119,14 +119,10 @@ _LIVES = {
 }
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 _WORDS: dict[Language, dict[str, Any]] = {
     "en": {
         "all": "Invite again {}, {} at most, in batches of {}.", "pause": "after {}", "no_pause": "without a pause",
-        "once": "once", "times": "{} times", "day": lambda number: _count(number, "day"), "between": " ",
+        "once": "once", "times": "{} times", "day": lambda number: many(number, "day"), "between": " ",
     },
     "zh": {
         "all": "{}再次邀请，最多邀请 {} 次，每批 {} 位客户。", "pause": "间隔 {}后", "no_pause": "无需间隔即可",

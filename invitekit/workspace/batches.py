@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, many
 from invitekit.load.sql import rows, run
 from invitekit.vocabularies import RESENDS
 from invitekit.workspace import resends
@@ -133,7 +133,8 @@ def _refuse_sent_since(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
     ).fetchall()[0]
     if found:
         raise ArgumentError(
-            f"{found:,} customers of batch '{batch_id}' were logged as sent to since it was written, in {others}.",
+            f"{many(found, 'customer')} of batch '{batch_id}' {'was' if found == 1 else 'were'} logged as sent to "
+            f"since it was written, in {others}.",
             hint="nothing was logged; leave them out, discard the batch if it was not sent, "
             "or say that they were invited once more: --again (again=True).",
         )

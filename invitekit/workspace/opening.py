@@ -11,7 +11,7 @@ from typing import Self
 
 import duckdb
 
-from invitekit.errors import WorkspaceError
+from invitekit.errors import WorkspaceError, many
 from invitekit.load.sql import run
 from invitekit.workspace.database import Shared, share
 from invitekit.workspace.relations import counts
@@ -74,14 +74,10 @@ class Opened:
         n = counts(self._con)
         mode = " (read-only)" if self.read_only else ""
         rows = f"{n['rows_read']:,} rows read = {n['records']:,} records + {n['rejects']:,} rejects"
-        sent = f"{_many(n['batches'], 'batch', 'batches')} logged ({_many(n['resends'], 'resend')})"
-        rest = f"{_many(n['marks'], 'mark')}, {_many(n['exports'], 'export')}"
-        return f"Workspace '{self.path.name}'{mode}: {_many(n['files'], 'file')}, {rows}; {sent}, {rest}"
+        sent = f"{many(n['batches'], 'batch', 'batches')} logged ({many(n['resends'], 'resend')})"
+        rest = f"{many(n['marks'], 'mark')}, {many(n['exports'], 'export')}"
+        return f"Workspace '{self.path.name}'{mode}: {many(n['files'], 'file')}, {rows}; {sent}, {rest}"
 
     def _repr_html_(self) -> str:
         first, _, rest = repr(self).partition(": ")
         return f"<p><b>{html.escape(first)}</b><br>{html.escape(rest)}</p>"
-
-
-def _many(number: int, one: str, more: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else more or one + 's'}"

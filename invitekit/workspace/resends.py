@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit.errors import ArgumentError, SchemaError
+from invitekit.errors import ArgumentError, SchemaError, many
 from invitekit.load.sql import rows, run
 from invitekit.vocabularies import RESENDS
 from invitekit.workspace.claims import moment, now, text, who
@@ -43,6 +43,7 @@ def log(
     at: dt.datetime | dt.date | None,
     batch_id: str | None,
     note: str | None,
+    again: bool = False,
 ) -> str:
     """Write a batch into the log, whole or not at all, and give its ID."""
     claim = claimed(by, at, note)
@@ -50,7 +51,10 @@ def log(
     with registered(con, table), transaction(con):
         digest = check(con)
         chosen = f"{claim.sent_at:%Y-%m-%d}-{digest[:DIGEST]}" if batch_id is None else str(text(batch_id, "batch_id"))
-        insert(con, table.column_names, chosen, claim, given=batch_id is not None)
+        _refuse_logged(con, chosen, given=batch_id is not None)
+        if not again:
+            _refuse_twice_a_day(con, claim.sent_at)
+        insert(con, table.column_names, chosen, claim)
     return chosen
 
 
@@ -69,15 +73,13 @@ def registered(con: duckdb.DuckDBPyConnection, table: Any) -> Iterator[None]:
         con.unregister("ik_batch")
 
 
-def insert(
-    con: duckdb.DuckDBPyConnection, names: list[str], batch_id: str, claim: Claim, *, given: bool = True
-) -> None:
+def insert(con: duckdb.DuckDBPyConnection, names: list[str], batch_id: str, claim: Claim) -> None:
     """Write ``ik_batch`` into the log; the caller holds the transaction.
 
     Raises:
         ArgumentError: A batch of that ID was logged already.
     """
-    _refuse_logged(con, batch_id, given=given)
+    _refuse_logged(con, batch_id)
     run(con, _insert(names), [batch_id, claim.sent_at, claim.by, claim.note, now()])
 
 
@@ -100,7 +102,7 @@ def as_table(batch: Any) -> Any:
 def check(con: duckdb.DuckDBPyConnection) -> str:
     """Refuse a batch that cannot be what was sent; give the digest of its customers."""
     decisions = ", ".join(f"'{decision}'" for decision in RESENDS)
-    total, nobody, customers, other, digest = rows(
+    total, nobody, distinct, other, digest = rows(
         con,
         "select count(*), count(*) filter (record_id is null or customer_id is null), count(distinct customer_id), "
         f"count(*) filter (decision is null or decision not in ({decisions})), "
@@ -112,7 +114,7 @@ def check(con: duckdb.DuckDBPyConnection) -> str:
          "pass rows of what plan_resends(...) gives."),
         (other > 0, f"{other:,} of {total:,} rows of the batch were not to be resent.",
          f"filter the plan first: decision is {' or '.join(RESENDS)}, and the batch that was sent."),
-        (customers < total, f"{total - customers:,} of {total:,} rows of the batch repeat a customer.",
+        (distinct < total, f"{total - distinct:,} of {total:,} rows of the batch repeat a customer.",
          "log each customer once."),
     ]  # fmt: skip
     for wrong, problem, hint in rules:
@@ -121,14 +123,29 @@ def check(con: duckdb.DuckDBPyConnection) -> str:
     return str(digest)
 
 
-def _refuse_logged(con: duckdb.DuckDBPyConnection, batch_id: str, *, given: bool) -> None:
+def _refuse_twice_a_day(con: duckdb.DuckDBPyConnection, sent_at: dt.datetime) -> None:
+    """Refuse customers whom another batch of that day has: nobody is invited twice a day on purpose."""
+    found, others = con.execute(
+        "select count(distinct customer_id), string_agg(distinct r.batch_id, ', ' order by r.batch_id) "
+        "from ik_batch join resends r using (customer_id) where r.sent_at::date = ?::date",
+        [sent_at],
+    ).fetchall()[0]
+    if found:
+        raise ArgumentError(
+            f"{many(found, 'customer')} of the batch {'was' if found == 1 else 'were'} logged as sent to on that day, "
+            f"in {others}.",
+            hint="nothing was logged; leave them out, or say that they were invited once more: again=True.",
+        )
+
+
+def _refuse_logged(con: duckdb.DuckDBPyConnection, batch_id: str, *, given: bool = True) -> None:
     if not batch_id.strip():
         raise ArgumentError("batch_id is empty.", hint="name the batch, or leave it out.")
     found = con.execute("select count(*), min(sent_at) from resends where batch_id = ?", [batch_id]).fetchall()[0]
     if found[0]:
         again = "another batch_id" if given else "a batch_id, if the same customers were invited twice on that day"
         raise ArgumentError(
-            f"Batch '{batch_id}' was logged already: {found[0]:,} customers at {found[1]} UTC.",
+            f"Batch '{batch_id}' was logged already: {many(found[0], 'customer')} at {found[1]} UTC.",
             hint=f"nothing was logged now; give {again}.",
         )
 

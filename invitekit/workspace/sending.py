@@ -21,6 +21,7 @@ class Sending(Holding):
         at: dt.datetime | dt.date | None = None,
         batch_id: str | None = None,
         note: str | None = None,
+        again: bool = False,
     ) -> str:
         """Note that the customers of a batch were invited again: one row each, all or none.
 
@@ -33,15 +34,16 @@ class Sending(Holding):
             batch_id: Its name; else the day and a digest of its customers, so that the same ones
                 are not logged twice on a day by mistake.
             note: What else to remember.
+            again: Log it although some of its customers were logged on that day.
 
         Returns:
             The batch ID.
 
         Raises:
-            ArgumentError: The batch was logged already, is empty, repeats a customer, or holds
-                rows that were not to be resent.
+            ArgumentError: The batch, or a customer of it on that day, was logged already; it is empty,
+                repeats a customer, or holds rows that were not to be resent.
         """
-        return resends.log(self._to_write(), batch, by=by, at=at, batch_id=batch_id, note=note)
+        return resends.log(self._to_write(), batch, by=by, at=at, batch_id=batch_id, note=note, again=again)
 
     def note_batches(
         self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None
