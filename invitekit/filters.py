@@ -92,9 +92,21 @@ class Filter:
         return Filter(**{field.name: getattr(self, field.name) for field in fields(self) if field.name != name})
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what is restricted as plain values: small JSON that ``Filter(**value)`` reads."""
+        """Give what is restricted as plain values: small JSON that ``from_dict`` reads."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: _plain(value) for name, value in given.items() if value}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Filter:
+        """Read what ``to_dict`` gives, after a way through JSON too.
+
+        Raises:
+            ArgumentError: A name is no restriction, or a day or moment cannot be read; the text is not quoted.
+        """
+        known = {field.name for field in fields(cls)}
+        if strange := [name for name in value if name not in known]:
+            raise ArgumentError(f"A filter has no '{strange[0]}'.", hint=f"use {', '.join(sorted(known))}.")
+        return cls(**{name: _read(name, given) for name, given in value.items()})
 
 
 def where(records: Frame, choice: Filter) -> Frame:
@@ -170,6 +182,19 @@ def _any_of(column: str, values: tuple[Any, ...]) -> Any:
 def _or(column: str, values: tuple[Any, ...]) -> str:
     labels = {value.code: value.en for value in schema.BY_NAME[column].values}
     return " or ".join("empty" if value is None else labels.get(value, str(value)) for value in values)
+
+
+def _read(name: str, given: Any) -> Any:
+    """Read a day or moments from their text; all else is what it is."""
+    try:
+        if name in ("invited_from", "invited_to"):
+            return dt.date.fromisoformat(given) if isinstance(given, str) else given
+        if name == "snapshot" and not isinstance(given, dt.date):
+            values = [given] if isinstance(given, str) or given is None else given
+            return [dt.datetime.fromisoformat(one) if isinstance(one, str) else one for one in values]
+    except ValueError:
+        raise ArgumentError(f"{name} cannot be read.", hint="write it as 2026-03-30.") from None
+    return given
 
 
 def _plain(value: Any) -> Any:

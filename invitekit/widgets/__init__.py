@@ -1,0 +1,9 @@
+"""The screen: look at records, understand them, choose whom to invite again, and hand them on."""
+
+from __future__ import annotations
+
+from invitekit.widgets.explorer import Explorer
+from invitekit.widgets.grid import Grid
+from invitekit.widgets.selection import Selection
+
+__all__ = ["Explorer", "Grid", "Selection"]

@@ -1,0 +1,139 @@
+"""What a screen is told: small JSON of texts, made of a store's rows."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+
+from invitekit import schema
+from invitekit.filters import COLUMNS, Filter, restrictions
+from invitekit.load.sql import ident, rows
+from invitekit.widgets import cells, counts
+from invitekit.widgets.conditions import KEY, chosen
+from invitekit.widgets.selection import Selection
+from invitekit.widgets.store import Store
+from invitekit.widgets.view import Found, View, wide
+
+FACETS = ("decision", "status", "cause", "who_acts", "method", "association_type", "manager", "tag", "country", "batch")
+"""The choices beside the rows, in the order of the screen; those whose column is missing are left out."""
+FIRST = (
+    "effective_status", "decision", "customer_full_name", "account_name", "failure_code", "reason", "invitation_method",
+    "association_type", "invited_at", "account_manager", "custom_tag", "email", "mobile", "country", "attempts",
+    "retry_at",
+)  # fmt: skip
+"""Columns that are shown at first, in their order."""
+BADGES = ("effective_status", "decision", "failure_code")
+"""Columns that the screen shows as words and colour, and asks for whether or not they are shown."""
+HISTORY = ("snapshot_at", "invited_at", "effective_status", "failure_code", "invitation_method", "source_file")
+
+
+@cache
+def words(language: str) -> dict[str, str]:
+    """Give what the screen says in a language."""
+    read: dict[str, dict[str, str]] = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
+    return read[language]
+
+
+def columns(names: list[str], language: str) -> list[dict[str, Any]]:
+    """Give each column with its label and kind, those shown at first before the others."""
+    order = [name for name in FIRST if name in names] + [name for name in names if name not in FIRST]
+    kinds = {name: schema.BY_NAME[name].kind if name in schema.BY_NAME else "text" for name in names}
+    return [
+        {"name": name, "label": schema.label(name, language), "kind": kinds[name], "shown": name in FIRST}
+        for name in order
+    ]
+
+
+def chips(choice: Filter) -> list[dict[str, str]]:
+    """Give each restriction of a filter in words, with its name, so that it can be taken off alone."""
+    names = [name for name in ("text", *COLUMNS, "invited_from", "invited_to") if getattr(choice, name)]
+    return [{"name": name, "words": said} for name, (said, _) in zip(names, restrictions(choice), strict=True)]
+
+
+def page(
+    con: duckdb.DuckDBPyConnection, found: Found, view: View, names: list[str], *, first: int, count: int, **how: Any
+) -> dict[str, Any]:
+    """Give a page: keys in their order, each shown column's texts, and the codes that badges are made of."""
+    keys = found.keys(con, view, first, count)
+    held = wide(con, keys, names)
+    ordered = [held[key] for key in keys]
+    told = {name: [cells.shown(name, row[at], **how) for row in ordered] for at, name in enumerate(names)}
+    codes = {name: [row[names.index(name)] for row in ordered] for name in BADGES if name in names}
+    return {"first": first, "keys": keys, "cells": told, "codes": codes}
+
+
+def preview(
+    store: Store, con: duckdb.DuckDBPyConnection, names: list[str], *, count: int, **how: Any
+) -> dict[str, Any]:
+    """Give the first rows as they come, while all are being stored: to look at, not to choose from."""
+    held = store.preview(con, count)
+    places = {name: store.names.index(name) for name in names}
+    told = {name: [cells.shown(name, row[at], **how) for row in held] for name, at in places.items()}
+    codes = {name: [row[places[name]] for row in held] for name in BADGES if name in places}
+    return {"first": 0, "keys": [None] * len(held), "cells": told, "codes": codes}
+
+
+def picked(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int], can: str) -> dict[str, Any]:
+    """Say of some rows which are chosen, and which can be."""
+    if not keys:
+        return {"picked": [], "can": []}
+    span = f"{KEY} between {min(keys)} and {max(keys)} and {KEY} in ({', '.join(map(str, keys))})"
+    asked = f"select {KEY}, coalesce({chosen(selection)}, false), coalesce({can}, false) from records where {span}"
+    flags = {key: (is_chosen and may, may) for key, is_chosen, may in rows(con, asked)}
+    return {"picked": [int(flags[key][0]) for key in keys], "can": [int(flags[key][1]) for key in keys]}
+
+
+def facets(
+    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, names: list[str], language: str
+) -> list[dict[str, Any]]:
+    """Give each choice with its values in words and their counts under all other restrictions."""
+    there = [name for name in FACETS if COLUMNS[name] in names]
+    told = []
+    for name, values in counts.facets(con, found, choice, there):
+        given = getattr(choice, name)
+        told.append(
+            {
+                "name": name,
+                "label": schema.label(COLUMNS[name], language),
+                "values": [[each, cells.shown(COLUMNS[name], each, language=language), n, each in given]
+                           for each, n in values],
+                "full": len(values) >= counts.MOST,
+            }
+        )  # fmt: skip
+    return told
+
+
+def details(
+    con: duckdb.DuckDBPyConnection, key: int, names: list[str], *, language: str, bare: bool
+) -> dict[str, Any] | None:
+    """Give all fields of a record, and every record of its customer, the newest first."""
+    row = wide(con, [key], names).get(key)
+    if row is None:
+        return None
+    how: dict[str, Any] = {"language": language, "bare": bare, "whole": True}
+    told = dict(zip(names, row, strict=True))
+    fields = [
+        {"name": name, "label": schema.label(name, language), "text": cells.shown(name, value, **how)}
+        for name, value in told.items()
+        if value is not None
+    ]
+    return {"key": key, "fields": fields, "history": _history(con, told, names, how)}
+
+
+def _history(con: duckdb.DuckDBPyConnection, told: dict[str, Any], names: list[str], how: Any) -> dict[str, Any]:
+    """Give the rows of the same customer: by its ID, else by account or address."""
+    by = next((n for n in ("customer_id", "account_name", "email") if told.get(n) is not None), None)
+    columns_ = [name for name in HISTORY if name in names]
+    if by is None or not columns_:
+        return {"labels": [], "rows": []}
+    newest = ", ".join(f"{ident(n)} desc nulls last" for n in ("snapshot_at", "invited_at") if n in names) or KEY
+    asked = f"select {', '.join(map(ident, columns_))} from records where {ident(by)} = ? order by {newest} limit 200"
+    found = con.execute(asked, [told[by]]).fetchall()
+    return {
+        "labels": [schema.label(name, how["language"]) for name in columns_],
+        "rows": [[cells.shown(n, v, **how) for n, v in zip(columns_, row, strict=True)] for row in found],
+    }

@@ -1,0 +1,60 @@
+"""A value as the screen shows it: labels for codes, short times, and no phone number before it is asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from functools import cache
+from typing import Any
+
+from invitekit import schema
+
+HIDDEN = "•••"
+_ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+@([^\s@<>,;:\"')）】]+)")
+_NUMBER = re.compile(r"(?<![\w.-])\+?\d(?:[\s().-]{0,2}\d){6,}(?!\w)")
+_LONGEST = 300
+"""Signs of a cell that a page carries; the details show all."""
+
+
+def shown(name: str, value: Any, *, language: str = "en", bare: bool = False, whole: bool = False) -> str | None:
+    """Give a value as text for the screen; None where the cell is empty.
+
+    Args:
+        name: Its column.
+        value: What the records hold.
+        language: Of labels: ``en`` or ``zh``.
+        bare: Whether mobile numbers and addresses are shown; else they are hidden, wherever they stand.
+        whole: Whether a long text is given to its end.
+    """
+    if value is None:
+        return None
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d %H:%M}" if value.hour or value.minute else f"{value:%Y-%m-%d}"
+    if isinstance(value, float):
+        return f"{value:.0%}" if name.startswith("chance") else f"{value:,.2f}"
+    text = labels(name, language).get(value, str(value)) if isinstance(value, str) else str(value)
+    if not bare and isinstance(value, str) and _may_tell(name):
+        text = _hidden(name, text)
+    return text if whole or len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+@cache
+def labels(name: str, language: str = "en") -> dict[str, str]:
+    """Give the labels of a column's codes."""
+    column = schema.BY_NAME.get(name)
+    return {value.code: value.label(language) for value in column.values} if column else {}
+
+
+def _may_tell(name: str) -> bool:
+    """Say whether a column may hold an address or a number: all that people wrote, extra columns too."""
+    column = schema.BY_NAME.get(name)
+    return column is None or column.privacy in ("identifier", "free_text", "quasi_identifier")
+
+
+def _hidden(name: str, text: str) -> str:
+    if name == "mobile":
+        return HIDDEN
+    text = _ADDRESS.sub(rf"{HIDDEN}@\1", text)
+    if name == "email" and HIDDEN not in text:
+        return HIDDEN
+    return text if name == "record_id" else _NUMBER.sub(HIDDEN, text)

@@ -1,0 +1,71 @@
+"""A filter and a selection as SQL over the stored rows of a screen."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from invitekit.filters import COLUMNS, Filter
+from invitekit.load.sql import ident, lit
+from invitekit.widgets.selection import Selection
+
+KEY = "ik_key"
+"""The column that tells rows apart: their number in the order in which they came."""
+SEARCH = "ik_search"
+"""Every searched field of a row in lower case, set apart by a sign that no text holds."""
+DAY = "ik_day"
+SET_APART = "\x1f"
+DATED = ("invited_from", "invited_to")
+_LISTED = 200
+"""As many keys are named in a condition; more are looked up."""
+
+
+def clauses(choice: Filter) -> dict[str, str]:
+    """Give the SQL condition of each restriction of a filter, by its name."""
+    found = {name: _any_of(column, getattr(choice, name)) for name, column in COLUMNS.items() if getattr(choice, name)}
+    if choice.text is not None:
+        found["text"] = f"contains({SEARCH}, {lit(choice.text.lower())})"
+    if choice.invited_from is not None:
+        found["invited_from"] = f"{DAY} >= date '{choice.invited_from}'"
+    if choice.invited_to is not None:
+        found["invited_to"] = f"{DAY} <= date '{choice.invited_to}'"
+    return found
+
+
+def matching(choice: Filter, *, but: tuple[str, ...] = ()) -> str:
+    """Give the SQL condition of a filter.
+
+    Args:
+        choice: The filter.
+        but: Restrictions that are left out: the counts beside a choice follow all others.
+    """
+    return " and ".join(sql for name, sql in clauses(choice).items() if name not in but) or "true"
+
+
+def chosen(selection: Selection) -> str:
+    """Give the SQL condition of the rows of a selection."""
+    sql = "false"
+    for step in selection.steps:
+        held = matching(step.what) if isinstance(step.what, Filter) else _among(step.what)
+        held = f"coalesce({held}, false)"
+        sql = f"({sql} or {held})" if step.add else f"({sql} and not {held})"
+    return sql
+
+
+def _among(keys: frozenset[int]) -> str:
+    listed = ", ".join(str(int(key)) for key in sorted(keys))
+    return f"{KEY} in ({listed})" if len(keys) <= _LISTED else f"{KEY} in (select unnest([{listed}]))"
+
+
+def _any_of(column: str, values: tuple[Any, ...]) -> str:
+    name, named = ident(column), [value for value in values if value is not None]
+    among = f"{name} in ({', '.join(map(_literal, named))})"
+    if None not in values:
+        return among
+    return f"({name} is null or {among})" if named else f"{name} is null"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, dt.datetime):
+        return f"timestamp '{value.isoformat(' ')}'"
+    return str(value) if isinstance(value, int) else lit(str(value))

@@ -1,0 +1,73 @@
+"""How many rows each choice would leave: beside every choice, the counts under all others."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from invitekit.filters import COLUMNS, Filter
+from invitekit.load.sql import ident, one, rows
+from invitekit.widgets.conditions import DATED, DAY, chosen, clauses, matching
+from invitekit.widgets.selection import Selection
+from invitekit.widgets.store import in_cube
+from invitekit.widgets.view import Found
+
+MOST = 100
+"""Values of a choice that are told, the most frequent first, and whatever is chosen."""
+Facet = list[tuple[Any, int]]
+
+
+def matched(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int:
+    """Count the rows of a filter."""
+    source, condition, n = _source(found, choice, set(clauses(choice)))
+    return one(con, f"select {n} from {source} where {condition}")
+
+
+def facets(
+    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, names: list[str]
+) -> Iterator[tuple[str, Facet]]:
+    """Count each choice's values among the rows that all other restrictions leave.
+
+    Returns:
+        A pair a choice of ``names`` (as in ``Filter``): its name, and its values with their counts, the most frequent
+        first, at most ``MOST`` of them; a chosen value is always among them.
+    """
+    for name in names:
+        column = COLUMNS[name]
+        source, condition, n = _source(found, choice, {*clauses(choice), name} - {"text"}, but=(name,))
+        value = ident(column)
+        asked = f"select {value}, {n} from {source} where {condition} group by 1 order by 2 desc, 1 nulls last"
+        counted: Facet = [(each, int(count)) for each, count in rows(con, f"{asked} limit {MOST}")]
+        told = {each for each, _ in counted}
+        yield name, counted + [(each, 0) for each in getattr(choice, name) if each not in told]
+
+
+def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[tuple[dt.date, int, int, int]]:
+    """Count invitations, failures and associations by day, among the rows that all but the dates leave."""
+    source, condition, n = _source(found, choice, set(clauses(choice)) - set(DATED), but=DATED)
+    by_status = [f"{n} filter (effective_status = '{code}')" for code in ("association_failed", "associated")]
+    dated = f"{source} where {condition} and {DAY} is not null"
+    found_days = rows(con, f"select {DAY}, {n}, {', '.join(by_status)} from {dated} group by 1 order by 1")
+    return [(day, int(n), int(failed or 0), int(associated or 0)) for day, n, failed, associated in found_days]
+
+
+def selected(con: duckdb.DuckDBPyConnection, selection: Selection, choice: Filter, can: str) -> tuple[int, int]:
+    """Count the rows that are chosen and can be, and those of them that the filter hides."""
+    if not selection:
+        return 0, 0
+    held = f"{chosen(selection)} and ({can})"
+    asked = f"select count(*), count(*) filter (not coalesce({matching(choice)}, false)) from records where {held}"
+    total, hidden = rows(con, asked)[0]
+    return int(total), int(hidden)
+
+
+def _source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
+    """Give the table that answers with the least work, the condition on it, and the SQL of a number of rows."""
+    if choice.text is None and in_cube(names):
+        return "cube", matching(choice, but=but), "sum(n)"
+    source, _ = found.source(choice)
+    left = (*but, "text") if source != "records" else but
+    return source, matching(choice, but=left), "count(*)"

@@ -1,0 +1,279 @@
+"""The grid: any number of rows in a notebook, paged from DuckDB, chosen by key."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any, ClassVar
+
+import anywidget
+import duckdb
+import traitlets
+
+from invitekit.catalogue import Language, read_catalogue
+from invitekit.filters import Filter
+from invitekit.widgets import answers, counts
+from invitekit.widgets.jobs import Jobs, told
+from invitekit.widgets.selection import Selection
+from invitekit.widgets.store import Store
+from invitekit.widgets.view import Found, View
+
+_HERE = files(__package__)
+_PAGE = 100
+_UNDONE = 100
+
+
+class Grid(anywidget.AnyWidget):
+    """Rows on the screen: scroll, sort, filter, choose, look at one.
+
+    Nothing of the rows, nor of what is typed, is a synchronised trait: a notebook that is saved with its
+    widgets' state holds none of it. Each message of the screen is answered by several: the page first, then what
+    takes longer; each carries the number of the view it belongs to.
+    """
+
+    _esm = str(_HERE.joinpath("screen.js"))
+    _css = str(_HERE.joinpath("screen.css"))
+    height = traitlets.Int(560, help="In pixels.").tag(sync=True)
+    value = traitlets.Dict(help="The filter as plain values; set it to filter.")
+    mode: ClassVar[str] = "explore"
+    can: ClassVar[str] = "true"
+    """The SQL condition of the rows that can be chosen."""
+
+    def __init__(
+        self, records: Any, *, language: Language = "en", columns: list[str] | None = None, **traits: Any
+    ) -> None:
+        super().__init__(**traits)
+        self._lock = threading.RLock()
+        self._language, self._view, self._number, self._bare = language, View(), 0, False
+        self._selection, self._before = Selection(), list[Selection]()
+        self._store = Store(records)
+        self._found = Found(self._store.names)
+        self._shown = [c["name"] for c in answers.columns(self._store.names, language) if c["shown"]]
+        if columns is not None:
+            self._shown = [name for name in columns if name in self._store.names]
+        self._jobs = Jobs(self._store.cursor, self._fail)
+        self.on_msg(self._take)
+        self.observe(self._set_value, "value")
+        if not self._store.ready:
+            self._jobs.submit("build", self._build)
+
+    # What can be clicked can be set.
+
+    @property
+    def filter(self) -> Filter:
+        """Which rows are shown; set it to filter."""
+        return self._view.choice
+
+    @filter.setter  # noqa: A003 - as the field calls it
+    def filter(self, choice: Filter) -> None:
+        self._show(View(choice, self._view.by, self._view.down))
+
+    @property
+    def selection(self) -> Selection:
+        """Which rows are chosen; set it to choose."""
+        return self._selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        self._choose(selection)
+
+    def sort(self, by: str | None, *, down: bool = False) -> None:
+        """Sort the rows by a column; None is the order in which they came."""
+        self._show(View(self._view.choice, by if by in self._store.names else None, down))
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until everything that was asked for has been answered, and say whether it is."""
+        return self._jobs.wait(timeout)
+
+    # Messages of the screen.
+
+    def _take(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+        """Answer one message; called on whatever thread the kernel likes."""
+        does: dict[str, Callable[[dict[str, Any]], None]] = {
+            "hello": lambda _m: self._hello(),
+            "filter": lambda m: self._show(View(Filter.from_dict(m["filter"]), self._view.by, self._view.down)),
+            "sort": lambda m: self.sort(m["by"], down=bool(m["down"])),
+            "page": lambda m: self._ask_page(m["first"], m["count"]),
+            "choose": self._take_choice,
+            "eye": self._take_eye,
+            "columns": self._take_columns,
+            "details": lambda m: self._ask_details(m["key"]),
+        } | self._more()
+        try:
+            does[message["do"]](message)
+        except Exception as error:  # noqa: BLE001 - an exception in a handler is seen by nobody: it is shown
+            self._fail(error)
+
+    def _more(self) -> dict[str, Callable[[dict[str, Any]], None]]:
+        """Give what a widget that is more than a grid does on messages."""
+        return {}
+
+    def _tell(self, kind: str, **content: Any) -> None:
+        self.send({"kind": kind, "v": self._number, **content})
+
+    def _fail(self, error: BaseException) -> None:
+        self._tell("error", **told(error))
+
+    def _hello(self) -> None:
+        known = read_catalogue()
+        hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in known.failures}
+        said = answers.words(self._language)
+        self._tell("hello", words=said, hints=hints, language=self._language, mode=self.mode)
+        self._tell_state()
+        self._ask_page(0, _PAGE)
+        self._ask_counts()
+
+    def _state(self) -> dict[str, Any]:
+        """Give what changes of a view, but the rows."""
+        return {
+            "columns": [
+                {**c, "shown": c["name"] in self._shown} for c in answers.columns(self._store.names, self._language)
+            ],
+            "order": self._shown,
+            "total": self._store.total,
+            "ready": self._store.ready,
+            "filter": self._view.choice.to_dict(),
+            "chips": answers.chips(self._view.choice),
+            "by": self._view.by,
+            "down": self._view.down,
+            "bare": self._bare,
+            "undo": bool(self._before),
+        }
+
+    def _tell_state(self) -> None:
+        self._tell("state", **self._state())
+
+    # Work that needs the rows.
+
+    def _build(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._store.build(con)
+        self._hello()
+
+    def _show(self, view: View) -> None:
+        """Show other rows, or another order."""
+        with self._lock:
+            if view == self._view:
+                return
+            self._view, self._number = view, self._number + 1
+        self.set_trait("value", view.choice.to_dict())
+        self._tell_state()
+        self._ask_page(0, _PAGE)
+        self._ask_counts()
+
+    def _set_value(self, change: dict[str, Any]) -> None:
+        if change["new"] != self._view.choice.to_dict():
+            self.filter = Filter.from_dict(change["new"])
+
+    def _ask_page(self, first: int, count: int) -> None:
+        view, number = self._view, self._number
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            how: dict[str, Any] = {"language": self._language, "bare": self._bare}
+            names = list(dict.fromkeys([*self._shown, *(n for n in answers.BADGES if n in self._store.names)]))
+            if not self._store.ready:
+                self._tell("preview", **answers.preview(self._store, con, names, count=count, **how))
+                return
+            told_page = answers.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
+            flags = answers.picked(con, self._selection, told_page["keys"], self.can)
+            if number == self._number:
+                self._tell("page", **told_page, **flags)
+
+        self._jobs.submit("page", work)
+
+    def _ask_counts(self) -> None:
+        if not self._store.ready:
+            return
+        view, number = self._view, self._number
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            self._found.look_up(con, view.choice)
+            matched = counts.matched(con, self._found, view.choice)
+            total, hidden = counts.selected(con, self._selection, view.choice, self.can)
+            if number != self._number:
+                return
+            self._tell("counts", matched=matched, total=self._store.total, selected=total, hidden=hidden)
+            self._tell(
+                "facets", facets=answers.facets(con, self._found, view.choice, self._store.names, self._language)
+            )
+            days = counts.trend(con, self._found, view.choice)
+            self._tell("trend", days=[[day.isoformat(), *numbers] for day, *numbers in days])
+
+        def order(con: duckdb.DuckDBPyConnection) -> None:
+            if view != View():
+                self._found.sort(con, view)
+
+        self._jobs.submit("counts", work, after=order)
+
+    def _ask_details(self, key: int) -> None:
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            how: dict[str, Any] = {"language": self._language, "bare": self._bare}
+            self._tell("details", details=answers.details(con, int(key), self._store.names, **how))
+
+        self._jobs.submit("details", work)
+
+    # Choosing.
+
+    def _take_choice(self, message: dict[str, Any]) -> None:
+        chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
+        does: dict[str, Callable[[], Selection]] = {
+            "add": lambda: chosen.add(keys),
+            "remove": lambda: chosen.remove(keys),
+            "all": lambda: chosen.add_all(choice),
+            "none_here": lambda: chosen.remove_all(choice),
+            "none": Selection,
+        }
+        if message["act"] == "undo":
+            if self._before:
+                self._choose(self._before.pop(), undoing=True)
+        elif message["act"] == "range":
+            self._choose_range(int(message["from"]), int(message["to"]), add=bool(message["add"]))
+        else:
+            self._choose(does[message["act"]]())
+
+    def _choose_range(self, start: int, end: int, *, add: bool) -> None:
+        """Choose the rows from one place to another, as they are shown now."""
+        view, (first, last) = self._view, sorted((start, end))
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            keys = self._found.keys(con, view, first, last - first + 1)
+            self._choose(self._selection.add(keys) if add else self._selection.remove(keys))
+
+        self._jobs.submit("range", work)
+
+    def _choose(self, selection: Selection, *, undoing: bool = False) -> None:
+        with self._lock:
+            if selection == self._selection:
+                return
+            if not undoing:
+                self._before = [*self._before[-_UNDONE:], self._selection]
+            self._selection = selection
+        view = self._view
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            total, hidden = counts.selected(con, selection, view.choice, self.can)
+            self._tell("selection", selected=total, hidden=hidden, undo=bool(self._before))
+
+        self._jobs.submit("selection", work)
+
+    def _take_eye(self, message: dict[str, Any]) -> None:
+        self._bare = bool(message["open"])
+        self._tell_state()
+        self._ask_page(int(message.get("first", 0)), _PAGE)
+
+    def _take_columns(self, message: dict[str, Any]) -> None:
+        known = self._store.names
+        self._shown = [name for name in message["shown"] if name in known] or self._shown
+        self._tell_state()
+        self._ask_page(int(message.get("first", 0)), _PAGE)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Give the widget, and beside it words without anybody's data: they are what a saved notebook keeps."""
+        found = super()._repr_mimebundle_(**options)
+        bundle = found[0] if isinstance(found, tuple) else found
+        if bundle:
+            total = "" if self._store.total is None else f"{self._store.total:,} "
+            said = f"{type(self).__name__}: {total}records. Run the cell to see them."
+            bundle |= {"text/plain": said, "text/html": f"<p>{html.escape(said)}</p>"}
+        return found

@@ -1,0 +1,100 @@
+"""Questions to a store off the kernel's thread: of each kind the newest one counts, older ones are stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import duckdb
+
+from invitekit.errors import InvitekitError
+
+Work = Callable[[duckdb.DuckDBPyConnection], None]
+_THREADS = 4
+
+
+class Jobs:
+    """A few threads that answer a screen.
+
+    A handler of messages must come back at once, on whatever thread it was called: it hands its
+    question in here. Work of one lane that a newer one has overtaken is interrupted, or never begun; each gets a
+    connection of its own, since DuckDB refuses two uses of one at a time.
+
+    Args:
+        connect: Opens a connection for one piece of work.
+        failed: Is told of an error, which nobody would see else.
+    """
+
+    def __init__(
+        self, connect: Callable[[], duckdb.DuckDBPyConnection], failed: Callable[[BaseException], None]
+    ) -> None:
+        self._connect, self._failed = connect, failed
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="invitekit")
+        self._lock = threading.Lock()
+        self._newest: dict[str, int] = {}
+        self._running: dict[str, duckdb.DuckDBPyConnection] = {}
+        self._waiting: set[Future[None]] = set()
+        self.close = weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
+
+    def submit(self, lane: str, work: Work, *, after: Work | None = None) -> None:
+        """Have a question answered, in place of the lane's older one.
+
+        Args:
+            lane: What kind of question it is.
+            work: Asks it, and hands on the answer.
+            after: What follows in the same lane, if nothing has overtaken it by then.
+        """
+        with self._lock:
+            number = self._newest[lane] = self._newest.get(lane, 0) + 1
+            if older := self._running.get(lane):
+                older.interrupt()
+            steps = [work] if after is None else [work, after]
+            future = self._pool.submit(self._run, lane, number, steps)
+            self._waiting = {one for one in self._waiting if not one.done()} | {future}
+
+    def stop(self, lane: str) -> None:
+        """Stop a lane's work."""
+        with self._lock:
+            self._newest[lane] = self._newest.get(lane, 0) + 1
+            if older := self._running.get(lane):
+                older.interrupt()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until all work is done, also what it handed in; say whether it is."""
+        while True:
+            with self._lock:
+                waiting = set(self._waiting)
+            if not (left := {one for one in waiting if not one.done()}):
+                return True
+            if wait(left, timeout).not_done:
+                return False
+
+    def _run(self, lane: str, number: int, steps: list[Work]) -> None:
+        for step in steps:
+            with self._lock:
+                if self._newest[lane] != number:
+                    return
+                con = self._running[lane] = self._connect()
+            try:
+                with contextlib.suppress(duckdb.InterruptException):
+                    step(con)
+            except Exception as error:  # noqa: BLE001 - shown on the screen: a message's handler has no other caller
+                self._failed(error)
+                return
+            finally:
+                with self._lock:
+                    if self._running.get(lane) is con:
+                        del self._running[lane]
+                con.close()
+
+
+def told(error: BaseException) -> dict[str, Any]:
+    """Give an error as the screen shows it: ours with what to do; of any other only its kind, for it may quote data."""
+    if isinstance(error, InvitekitError):
+        return {"problem": error.problem, "hint": error.hint}
+    kind = type(error).__name__
+    return {"problem": f"This cannot be shown ({kind}).", "hint": "change the filter, or run the cell again."}

@@ -1,0 +1,124 @@
+"""The records of one screen as a stored table that any number of questions can be asked at once."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from invitekit.filters import COLUMNS, SEARCHED
+from invitekit.load.frames import as_arrow
+from invitekit.load.sql import ident, lit, one, rows, run
+from invitekit.widgets.conditions import DAY, KEY, SEARCH, SET_APART
+
+SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
+"""Columns of few values: their counts by day answer every choice among them without a look at the rows."""
+_NUMBERS = itertools.count(1)
+
+
+class Store:
+    """The rows of a screen: numbered in the order in which they came, with what is searched in one column.
+
+    They lie in a file in a private folder, which goes with the store: ten million rows in memory would
+    take ten times the room. A relation is read on a cursor of its own connection, so a cell may use that
+    meanwhile; where it hangs on something that only its own connection sees, it is read at once.
+
+    Args:
+        records: A frame of any engine.
+    """
+
+    def __init__(self, records: Any) -> None:
+        folder = tempfile.mkdtemp(prefix="invitekit-")
+        self.close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._schema = f"ik_screen_{next(_NUMBERS)}"
+        self._con, self._source, taken = _opened(records, folder)
+        kinds = self._con.sql(f"select * from ({self._source}) limit 0")
+        self.kinds: dict[str, str] = dict(zip(kinds.columns, map(str, kinds.types), strict=True))
+        self.total: int | None = None
+        run(self._con, f"attach {lit(str(Path(folder) / 'rows.duckdb'))} as {self._schema}")
+        if taken:
+            taken.query("ik_screen", self._create("ik_screen"))
+            self._finish(self._con)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that the records have."""
+        return list(self.kinds)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the rows are stored; before that only ``preview`` answers."""
+        return self.total is not None
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Open a connection for one question: to the tables ``records`` and ``cube`` once there are such."""
+        con = self._con.cursor()
+        if self.ready:
+            run(con, f"use {self._schema}")
+        return con
+
+    def build(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Store the rows, and count them; can be interrupted and done again."""
+        if not self.ready:
+            run(con, self._create(f"({self._source})"))
+            self._finish(con)
+
+    def preview(self, con: duckdb.DuckDBPyConnection, first: int) -> list[tuple[Any, ...]]:
+        """Give the first rows as the source has them, while all are being stored."""
+        if self.ready:
+            return rows(con, f"select * exclude ({KEY}, {SEARCH}, {DAY}) from records order by {KEY} limit {first}")
+        return rows(con, f"select * from ({self._source}) limit {int(first)}")
+
+    def _create(self, source: str) -> str:
+        searched = [ident(name) for name in SEARCHED if name in self.kinds]
+        search = f"lower(concat_ws({lit(SET_APART)}, {', '.join(searched)}))" if searched else "''"
+        day = '"invited_at"::date' if "invited_at" in self.kinds else "null::date"
+        return (
+            f"create or replace table {self._schema}.records as "
+            f"select row_number() over () - 1 as {KEY}, *, {search} as {SEARCH}, {day} as {DAY} from {source}"
+        )
+
+    def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Count the rows by day and small column."""
+        small = [ident(name) for name in (*SMALL, "batch") if name in self.kinds]
+        counted = ", ".join([DAY, *small])
+        run(
+            con,
+            f"create or replace table {self._schema}.cube as "
+            f"select {counted}, count(*) as n from {self._schema}.records group by all",
+        )
+        self.total = one(con, f"select count(*) from {self._schema}.records")
+
+
+def in_cube(names: set[str]) -> bool:
+    """Say whether restrictions of these names can be answered by the counts alone."""
+    small = {name for name, column in COLUMNS.items() if column in (*SMALL, "batch")}
+    return names <= small | {"invited_from", "invited_to"}
+
+
+def _opened(records: Any, folder: str) -> tuple[duckdb.DuckDBPyConnection, str, duckdb.DuckDBPyRelation | None]:
+    """Give a connection of our own, the SQL of the records on it, and the relation itself where it must be read now."""
+    if isinstance(records, duckdb.DuckDBPyRelation):
+        own = records._con.cursor()  # noqa: SLF001 - a relation tells its connection nowhere else
+        with contextlib.suppress(duckdb.Error):
+            query = records.sql_query()
+            own.sql(f"select * from ({query}) limit 0")
+            return own, query, None
+        return own, _typed(records), records
+    con = duckdb.connect(config={"temp_directory": folder})
+    run(con, "set enable_progress_bar = false")
+    run(con, "set TimeZone = 'UTC'")
+    con.register("ik_given", as_arrow(records))
+    return con, "select * from ik_given", None
+
+
+def _typed(relation: duckdb.DuckDBPyRelation) -> str:
+    """The SQL of no rows with a relation's columns: what a connection that does not see it can say of it."""
+    pairs = zip(relation.columns, relation.types, strict=True)
+    return f"select {', '.join(f'null::{kind} as {ident(name)}' for name, kind in pairs)} limit 0"

@@ -1,0 +1,126 @@
+"""What a screen shows of its rows: a filter and an order, and the pages of both."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from invitekit.filters import Filter
+from invitekit.load.sql import ident, rows, run
+from invitekit.widgets.conditions import DAY, KEY, SEARCH, matching
+from invitekit.widgets.store import SMALL
+
+ALSO = ("account_manager", "custom_tag", "country", "snapshot_at", "batch")
+"""Columns of many values that a filter looks at."""
+_NUMBERS = itertools.count(1)
+_STILL_READ = 2
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A filter and an order: equal views show the same rows in the same order.
+
+    Attributes:
+        choice: Which rows.
+        by: The column that they are sorted by; None is the order in which they came.
+        down: Whether the largest comes first; what is empty always comes last.
+    """
+
+    choice: Filter = field(default_factory=Filter)
+    by: str | None = None
+    down: bool = False
+
+    def order(self) -> str:
+        """Give the SQL of the order; the key makes it one order."""
+        if self.by is None:
+            return KEY
+        return f"{ident(self.by)} {'desc' if self.down else 'asc'} nulls last, {KEY}"
+
+
+class Found:
+    """Tables that were made of a store's rows for a view: what a text stands in, and a whole order."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._carried = [name for name in (*SMALL, *ALSO) if name in names]
+        self._texts: tuple[str, str] | None = None
+        self._order: tuple[View, str] | None = None
+        self._old: list[str] = []
+
+    def source(self, choice: Filter) -> tuple[str, str]:
+        """Give the table that answers a filter with the least work, and the condition that is left."""
+        if self._texts and self._texts[0] == choice.text:
+            return self._texts[1], matching(choice, but=("text",))
+        return "records", matching(choice)
+
+    def look_up(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
+        """Look for a text once: whoever asks after it about that text looks among the rows found.
+
+        A longer text is looked for among the rows in which the shorter one stood.
+        """
+        text = choice.text
+        if text is None or (self._texts and self._texts[0] == text):
+            return
+        before = self._texts
+        among = before[1] if before and before[0].lower() in text.lower() else "records"
+        name = f"found_{next(_NUMBERS)}"
+        carried = ", ".join([KEY, DAY, SEARCH, *map(ident, self._carried)])
+        run(con, f"create table {name} as select {carried} from {among} where {matching(Filter(text=text))}")
+        self._texts = (text, name)
+        self._retire(con, before)
+
+    def sort(self, con: duckdb.DuckDBPyConnection, view: View) -> None:
+        """Put a view's keys in their order once, so that any page is as near as the first."""
+        if self._order and self._order[0] == view:
+            return
+        before, name = self._order, f"ordered_{next(_NUMBERS)}"
+        run(con, f"create table {name} as select {KEY} from {self._rows(view)} order by {view.order()}")
+        self._order = (view, name)
+        self._retire(con, before)
+
+    def keys(self, con: duckdb.DuckDBPyConnection, view: View, first: int, count: int) -> list[int]:
+        """Give the keys of a page: ``count`` rows from the place ``first`` on, from 0."""
+        first, count = max(int(first), 0), max(int(count), 0)
+        if self._order and self._order[0] == view:
+            name = self._order[1]
+            page = f"select {KEY} from {name} where rowid >= {first} and rowid < {first + count} order by rowid"
+        elif view == View():
+            page = f"select {KEY} from records where {KEY} >= {first} and {KEY} < {first + count} order by {KEY}"
+        else:
+            page = f"select {KEY} from {self._rows(view)} order by {view.order()} limit {count} offset {first}"
+        return [key for (key,) in rows(con, page)]
+
+    def place(self, con: duckdb.DuckDBPyConnection, view: View, key: int) -> int | None:
+        """Give the place of a row in a view that ``sort`` has put in order, from 0; None if it is not in it."""
+        if view == View():
+            return key
+        self.sort(con, view)
+        name = self._order[1] if self._order else "records"
+        found = rows(con, f"select rowid from {name} where {KEY} = {int(key)}")
+        return int(found[0][0]) if found else None
+
+    def _retire(self, con: duckdb.DuckDBPyConnection, before: tuple[Any, str] | None) -> None:
+        """Drop tables that nobody asks any more; the last two may still be read by a question on its way."""
+        self._old += [before[1]] if before else []
+        while len(self._old) > _STILL_READ:
+            run(con, f"drop table if exists {self._old.pop(0)}")
+
+    def _rows(self, view: View) -> str:
+        """The SQL of a view's rows, with the column that they are sorted by."""
+        source, condition = self.source(view.choice)
+        if source == "records" or view.by is None or view.by in self._carried:
+            return f"{source} where {condition}"
+        return f"records where {KEY} in (select {KEY} from {source} where {condition})"
+
+
+def wide(con: duckdb.DuckDBPyConnection, keys: list[int], names: list[str]) -> dict[int, tuple[Any, ...]]:
+    """Give the columns of some rows by their keys; rows are fetched whole only once it is known which."""
+    if not keys:
+        return {}
+    listed, columns = ", ".join(map(str, keys)), ", ".join([KEY, *map(ident, names)])
+    # A range first: the list alone would be looked up in every row group.
+    span = f"{KEY} between {min(keys)} and {max(keys)}"
+    found = rows(con, f"select {columns} from records where {span} and {KEY} in ({listed})")
+    return {row[0]: row[1:] for row in found}

@@ -1,0 +1,177 @@
+"""A real JupyterLab in a real Chromium: open a notebook, run it, click, and read Python values back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+# Not async on purpose: wait_for_function takes a promise for true.
+READY = """() => {
+  const app = window.jupyterapp; if (!app) return false;
+  const p = app.shell.currentWidget; if (!p || !p.context) return false;
+  if (!p.context.isReady || !p.sessionContext.isReady) return false;
+  const k = p.sessionContext.session && p.sessionContext.session.kernel;
+  return !!k && k.connectionStatus === 'connected' && k.status === 'idle'; }"""
+RUN = """() => { window.__run = 'pending'; window.jupyterapp.commands.execute('notebook:run-all-cells')
+  .then(ok => window.__run = ok ? 'ok' : 'failed', e => window.__run = 'error ' + e); }"""
+EVAL = """async (expr) => {
+  const k = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const r = await k.requestExecute({code: '', silent: true, store_history: false, user_expressions: {v: expr}}).done;
+  const v = r.content.user_expressions.v;
+  return v.status === 'ok' ? v.data['text/plain'] : v.ename + ': ' + v.evalue; }"""
+
+
+class Tab:
+    """One notebook in one browser tab, with everything that left the machine or went wrong."""
+
+    def __init__(self, page: Page, base: str) -> None:
+        self.page = page
+        self.base = base
+        self.outside: list[str] = []
+        self.problems: list[str] = []
+        page.on("request", lambda r: self._asked(r.url))
+        page.on("console", lambda m: self.problems.append(m.text[:300]) if m.type == "error" else None)
+        page.on("pageerror", lambda e: self.problems.append(str(e)[:300]))
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.base, self.base.replace("http", "ws"), "data:", "blob:")):
+            self.outside.append(url)
+
+    def open(self, name: str) -> None:
+        """Open a notebook, and wait for a kernel that is connected and idle."""
+        self.page.goto(f"{self.base}/lab/tree/{name}?reset")
+        self.page.wait_for_function(READY, polling=100)
+
+    def run(self, timeout: float = 120) -> None:
+        """Run all cells."""
+        self.page.evaluate(RUN)
+        self.page.wait_for_function("window.__run !== 'pending'", timeout=timeout * 1000)
+        assert self.page.evaluate("window.__run") == "ok"
+
+    def value(self, expression: str) -> str:
+        """Evaluate an expression in the kernel, and give its repr."""
+        return str(self.page.evaluate(EVAL, expression))
+
+    def until(self, expression: str, expected: str, timeout: float = 10) -> None:
+        """Wait until an expression in the kernel has a value."""
+        end, found = time.monotonic() + timeout, None
+        while time.monotonic() < end:
+            if (found := self.value(expression)) == expected:
+                return
+            self.page.wait_for_timeout(60)
+        raise AssertionError(f"{expression} is {found}, not {expected}")
+
+
+class Lab:
+    """A JupyterLab server with folders of its own, and a browser."""
+
+    def __init__(self, folder: Path, browser: Browser, base: str) -> None:
+        self.folder = folder
+        self._browser = browser
+        self._base = base
+        self._number = 0
+
+    @contextlib.contextmanager
+    def notebook(
+        self, *cells: str, width: int = 1400, height: int = 1000, dark: bool = False, metadata: dict[str, Any] | None = None
+    ) -> Iterator[Tab]:
+        """Write a notebook of these cells, run it in a fresh tab, and give the tab."""
+        self._number += 1
+        name = f"n{self._number}.ipynb"
+        written = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}, **(metadata or {})},
+        )
+        nbformat.write(written, self.folder / name)
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        )
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        tab = Tab(page, self._base)
+        try:
+            tab.open(name)
+            if dark:
+                page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+            tab.run()
+            yield tab
+        finally:
+            page.evaluate(
+                "window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()"
+            )
+            context.close()
+
+
+@contextlib.contextmanager
+def started(folder: Path, *, subshells: bool = True) -> Iterator[Lab]:
+    """Start JupyterLab on loopback with throw-away settings, and Chromium; stop both at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for name in ("cfg/labconfig", "nb", "ipy/profile_default"):
+        (folder / name).mkdir(parents=True)
+    _settings(folder, subshells=subshells)
+    base = f"http://127.0.0.1:{port}"
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+        "--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.password=",
+        f"--ServerApp.root_dir={folder / 'nb'}", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.extension_manager=readonly",
+    ]  # fmt: skip
+    env = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(folder / "cfg"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "set"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "ws"), "IPYTHONDIR": str(folder / "ipy"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "rt"), "PYTHONPATH": str(Path(__file__).parents[2]),
+    }  # fmt: skip
+    with (folder / "lab.log").open("w") as log:
+        server = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait_for(base)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+                yield Lab(folder / "nb", browser, base)
+                browser.close()
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _settings(folder: Path, *, subshells: bool) -> None:
+    """No news, no check for updates, every cell in the page, nothing saved by itself."""
+    config = folder / "cfg" / "labconfig"
+    off = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    (config / "page_config.json").write_text(json.dumps(off))
+    overrides = {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+        "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+        "@jupyterlab/services-extension:kernel-manager": {"commsOverSubshells": "perCommTarget" if subshells else "disabled"},
+    }
+    (config / "default_setting_overrides.json").write_text(json.dumps(overrides))
+
+
+def _wait_for(base: str) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/api", timeout=1):
+            return
+        time.sleep(0.05)
+    raise TimeoutError("JupyterLab did not start.")
