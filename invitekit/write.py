@@ -14,11 +14,10 @@ import duckdb
 import xlsxwriter
 
 from invitekit.errors import OutputError
+from invitekit.formulas import disarmed, safe_headers
 
 XLSX_ROWS = 1_048_575
 """Rows that an Excel sheet holds below its header."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that starts so is run by a spreadsheet (OWASP, CSV injection)."""
 _SHOWN_WIDTH = 60
 SHOWN_NAME = 40
 """Letters of a target's name that its private folder and messages show."""
@@ -207,32 +206,15 @@ def _write_csv(records: duckdb.DuckDBPyRelation, part: Path) -> None:
 def _safe(records: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     """Put an apostrophe before every text that a spreadsheet would run, headers included."""
     names = safe_headers(records.columns)
-    starts = ", ".join(f"chr({ord(sign)})" for sign in FORMULA_STARTS)
     columns = []
     for name, header, kind in zip(records.columns, names, records.types, strict=True):
-        cell = quoted = _quoted(name)
-        if str(kind) == "VARCHAR":
-            cell = f"case when {quoted}[1] in ({starts}) then '''' || {quoted} else {quoted} end"
+        cell = disarmed(_quoted(name)) if str(kind) == "VARCHAR" else _quoted(name)
         columns.append(f"{cell} as {_quoted(header)}")
     return records.project(", ".join(columns))
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def safe_headers(names: Iterable[str]) -> list[str]:
-    """Give headers with an apostrophe before each one that a spreadsheet would run, all of them different."""
-    found = list(names)
-    taken = {name.casefold() for name in found}
-    for position, name in enumerate(found):
-        if name.startswith(FORMULA_STARTS):
-            safe = f"'{name}"
-            while safe.casefold() in taken:
-                safe = f"'{safe}"
-            taken.add(safe.casefold())
-            found[position] = safe
-    return found
 
 
 def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:

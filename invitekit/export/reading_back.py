@@ -15,9 +15,9 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.errors import LeakError, raise_alone
+from invitekit.formulas import armed, safe_headers
 from invitekit.load.sql import ident, lit, lit_path
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row
-from invitekit.write import FORMULA_STARTS, safe_headers
 
 MEMORY_LIMIT = "1200MB"
 """What DuckDB may hold while it proves a file."""
@@ -83,7 +83,7 @@ def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, 
 def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
     wanted, cell = sql_type(row.form), ident(found)
     if wanted == "VARCHAR":
-        cell = f"regexp_replace({cell}, '^''([{_signs()}])', '\\1')" if disarm else cell
+        cell = armed(cell) if disarm else cell
     elif str(kind) == "VARCHAR" and wanted == "DATE":
         # Excel's dates have a clock: one that shows midnight.
         at = f"try_cast({cell} as timestamp)"
@@ -91,10 +91,6 @@ def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
     elif str(kind) != wanted:
         cell = f"try_cast({cell} as {wanted})"
     return f"{cell} as {ident(row.into)}"
-
-
-def _signs() -> str:
-    return "".join(f"\\x{ord(sign):02x}" for sign in FORMULA_STARTS)
 
 
 def _parquet(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
