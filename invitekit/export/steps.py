@@ -160,8 +160,9 @@ def _write(job: Job, part: Path) -> Expected:
     secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
     sink = SINKS[part.suffix.lower()]
     if job.counts:
-        named = replace(job, source=with_who(job.source, list(dict.fromkeys(row.column for row in job.rows))))
-        counts = count_cells(_batches(named, [WHO]), job.rows, job.secrets, fewest)
+        with contextlib.closing(with_who(job.source, list(dict.fromkeys(row.column for row in job.rows)))) as named:
+            counted = _batches(replace(job, source=named), [WHO])
+            counts = count_cells(counted, job.rows, job.secrets, fewest)
         sink([counts], part, safe=job.safe)
         seen = Seen(rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns}))
         return Expected(counted_rows(job.rows, fewest), seen, safe=job.safe, fewest=fewest)
@@ -173,12 +174,13 @@ def _write(job: Job, part: Path) -> Expected:
 
 def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Iterator[pl.DataFrame]:
     scrub = Scrubber.of(job.source, rows, secret)
-    mixed = replace(job, source=shuffled(job.source, list(dict.fromkeys([*(row.column for row in job.rows), *secret]))))
-    for batch in _batches(mixed, secret):
-        shown = scrub(batch)
-        made = release(shown, rows, job.secrets)
-        watch(seen, shown, made, rows, secret)
-        yield made
+    names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
+    with contextlib.closing(shuffled(job.source, names)) as mixed:
+        for batch in _batches(replace(job, source=mixed), secret):
+            shown = scrub(batch)
+            made = release(shown, rows, job.secrets)
+            watch(seen, shown, made, rows, secret)
+            yield made
 
 
 def _batches(job: Job, besides: list[str]) -> Iterator[pl.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -77,7 +78,7 @@ def _shared(source: Source, column: str, fewest: int) -> frozenset[str]:
     often = source.relation.aggregate(f"{word} as word, count(*) as n", word)
     if not source.ask(often.filter(f"word is not null and n >= {fewest}").limit(1)):
         return frozenset()
-    relation = with_who(source, [column]).relation
-    grouped = relation.aggregate(f"{word} as word, count(distinct {WHO}) as people", word)
-    shared = grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
-    return frozenset(text for text, _ in source.ask(shared))
+    with contextlib.closing(with_who(source, [column])) as known:
+        grouped = known.relation.aggregate(f"{word} as word, count(distinct {WHO}) as people", word)
+        shared = grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
+        return frozenset(text for text, _ in source.ask(shared))
