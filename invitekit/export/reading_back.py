@@ -59,10 +59,18 @@ def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> I
         con.execute("set TimeZone = 'UTC'").fetchall()
         con.execute(f"set memory_limit = '{MEMORY_LIMIT}'").fetchall()
         con.execute(f"set temp_directory = {lit(spill)}").fetchall()
+        con.execute(f"set allowed_paths = [{lit(str(path))}, {lit_path(path)}]").fetchall()
+        lock(con)
         try:
             yield _opened(con, path, rows, safe=safe)
         except UNREADABLE:
             raise_alone(LeakError("file", "readable", 1))
+
+
+def lock(con: duckdb.DuckDBPyConnection) -> None:
+    """Leave a connection nothing to read or write but what it was told, and no way to tell it otherwise."""
+    for setting in ("enable_external_access = false", "lock_configuration = true"):
+        con.execute(f"set {setting}").fetchall()
 
 
 def sql_type(form: Form | None) -> str:

@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
-from invitekit.export.reading_back import MEMORY_LIMIT
+from invitekit.export.reading_back import MEMORY_LIMIT, lock
 from invitekit.filters import Filter, where
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, run
@@ -144,4 +144,5 @@ def connection() -> tuple[duckdb.DuckDBPyConnection, str]:
     run(con, "set enable_progress_bar = false")
     run(con, f"set memory_limit = '{MEMORY_LIMIT}'")
     run(con, f"set temp_directory = {lit(folder)}")
+    lock(con)
     return con, folder
