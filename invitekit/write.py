@@ -15,10 +15,13 @@ import xlsxwriter
 
 from invitekit.errors import OutputError
 from invitekit.formulas import disarmed, safe_headers
+from invitekit.lives import mark, sweep
 
 XLSX_ROWS = 1_048_575
 """Rows that an Excel sheet holds below its header."""
 _SHOWN_WIDTH = 60
+PRIVATE = ".part"
+"""How a private folder beside a target ends."""
 SHOWN_NAME = 40
 """Letters of a target's name that its private folder and messages show."""
 TOO_LONG = -2
@@ -134,7 +137,7 @@ def check_target(
         raise OutputError(f"The folder of '{target.name}' does not exist.", hint="create it first.")
     if target.is_dir():
         raise OutputError(f"'{target.name}' is a folder.", hint="name a file in it.")
-    if target.exists() and not overwrite:
+    if os.path.lexists(target) and not overwrite:
         raise OutputError(f"'{target.name}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
     if not os.access(target.parent, os.W_OK):
         raise OutputError(f"The folder of '{target.name}' cannot be written to.", hint="check its permissions.")
@@ -163,8 +166,9 @@ def _refuse_impossible(target: Path) -> None:
 @contextlib.contextmanager
 def beside(target: Path) -> Iterator[Path]:
     """Give a name in a private folder beside the target, on its own disk; the folder is gone afterwards."""
+    sweep(target.parent, ".", PRIVATE)
     # Cut, for a name may be as long as names can be already.
-    folder = tempfile.mkdtemp(prefix=f".{target.name[:SHOWN_NAME]}.", suffix=".part", dir=target.parent)
+    folder = tempfile.mkdtemp(prefix=f".{target.name[:SHOWN_NAME]}{mark()}", suffix=PRIVATE, dir=target.parent)
     try:
         yield Path(folder) / target.name
     finally:
@@ -180,10 +184,23 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
     part.chmod(0o600)
     with part.open("rb") as file:
         os.fsync(file.fileno())
-    if not overwrite and target.exists():
-        raise OutputError(f"'{target.name}' appeared meanwhile.", hint="say --overwrite, or name another.")
-    part.replace(target)
+    if overwrite or not _named(part, target):
+        part.replace(target)
     sync_folder(target.parent)
+
+
+def _named(part: Path, target: Path) -> bool:
+    """Give a file a name that nothing has, in one step; False where a disk knows no second names."""
+    try:
+        os.link(part, target)
+    except (OSError, NotImplementedError):
+        if os.path.lexists(target):
+            raise OutputError(
+                f"'{target.name}' appeared meanwhile.", hint="say --overwrite, or name another."
+            ) from None
+        return False
+    part.unlink()
+    return True
 
 
 def sync_folder(path: Path) -> None:

@@ -597,16 +597,6 @@ def test_a_file_that_is_not_the_proved_one_is_refused(tmp_path: Path, how: str) 
     assert "Atlantis" not in str(refused.value)
 
 
-def test_what_a_killed_export_left_is_swept_and_what_a_living_one_works_in_is_not(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        ended.wait()
-    for name, owner in (("dead", ended.pid), ("alive", os.getppid())):
-        (tmp_path / f".out.csv.{name}.part").mkdir()
-        (tmp_path / f".out.csv.{name}.part" / "owner").write_text(str(owner))
-    ik.export(annotated(), tmp_path / "out.csv")
-    assert left(tmp_path) == [".out.csv.alive.part", "out.csv", "out.csv.manifest.json"]
-
-
 @pytest.mark.parametrize("step", ["file", "manifest"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_what_stops_before_its_manifest_stands_leaves_the_earlier_export_or_none(

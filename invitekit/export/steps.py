@@ -24,14 +24,13 @@ from invitekit.export.release import Seen, identifying, release, watch
 from invitekit.export.remarks import Scrubber
 from invitekit.export.sinks import SINKS
 from invitekit.export.source import Source
+from invitekit.export.turn import alone
 from invitekit.export.whose import WHO, with_who
 from invitekit.export.words import choose_words
 from invitekit.privacy import Policy, Row, Secrets
-from invitekit.write import SHOWN_NAME, beside, publish
+from invitekit.write import beside, publish
 
 Progress = Callable[[str, int, int], None]
-_OWNER = "owner"
-"""The file in a private folder that says which process works in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +116,7 @@ def run(job: Job) -> Exported:
         SchemaError: A column holds something else than its row of the policy is for.
     """
     try:
-        _sweep(job.target)
-        with beside(job.target) as part:
-            (part.parent / _OWNER).write_text(str(os.getpid()), encoding="ascii")
+        with alone(job.target), beside(job.target) as part:
             expected = _write(job, part)
             job.tick("proving", expected.seen.rows, expected.seen.rows)
             proof = prove(part, expected, part.parent)
@@ -134,25 +131,6 @@ def run(job: Job) -> Exported:
     raise OutputError(
         f"'{job.target.name}' cannot be written: {reason}.", hint="nothing was left behind; check space and rights."
     )
-
-
-def _sweep(target: Path) -> None:
-    """Remove what an export to the same name left in private when it was killed."""
-    for folder in target.parent.iterdir():
-        if folder.name.startswith(f".{target.name[:SHOWN_NAME]}.") and folder.suffix == ".part":
-            owner = folder / _OWNER
-            if owner.is_file() and not _lives(owner.read_text("ascii")):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lives(number: str) -> bool:
-    try:
-        os.kill(int(number), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _write(job: Job, part: Path) -> Expected:
