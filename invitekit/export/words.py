@@ -17,6 +17,8 @@ from invitekit.scrub import Directory, without_patterns
 from invitekit.scrub.fold import fold
 from invitekit.scrub.words import WORD
 
+LONGEST = 1_000
+"""Bytes of a word that may leave as it is."""
 _FOLDS = r"[^\x00-\x7f\x{df}-\x{f6}\x{f8}-\x{ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}]"
 """A sign that one form may change: any but ASCII, small letters of western Europe, and Chinese characters."""
 
@@ -88,7 +90,8 @@ def _texts(source: Source, names: Sequence[str]) -> Iterable[pl.DataFrame]:
 
 def _shared(source: Source, column: str, fewest: int) -> frozenset[str]:
     """Give the most frequent words that enough customers share."""
-    word = f"{ident(column)}::varchar"
+    # A text that nobody would call a tag is none, and would fill the memory besides.
+    word = f"case when strlen({ident(column)}::varchar) <= {LONGEST} then {ident(column)}::varchar end"
     often = source.relation.aggregate(f"{word} as word, count(*) as n", word)
     if not source.ask(often.filter(f"word is not null and n >= {fewest}").limit(1)):
         return frozenset()
