@@ -22,6 +22,7 @@ from invitekit.export.manifest import Manifest, described, digest, path_of
 from invitekit.export.order import shuffled
 from invitekit.export.release import Seen, identifying, release, watch
 from invitekit.export.remarks import Scrubber
+from invitekit.export.signature import signed
 from invitekit.export.sinks import SINKS
 from invitekit.export.source import Source
 from invitekit.export.turn import alone
@@ -120,7 +121,7 @@ def run(job: Job) -> Exported:
             expected = _write(job, part)
             job.tick("proving", expected.seen.rows, expected.seen.rows)
             proof = prove(part, expected, part.parent)
-            manifest = _manifest(job, expected, proof, digest(part))
+            manifest = signed(_manifest(job, expected, proof, digest(part)), job.secrets.key)
             _publish(job, part, manifest)
             return _exported(job, manifest, proof)
     except (OSError, pa.ArrowException, XlsxWriterException) as error:
