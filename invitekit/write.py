@@ -14,12 +14,14 @@ import duckdb
 import xlsxwriter
 
 from invitekit.errors import OutputError
+from invitekit.formulas import disarmed, safe_headers
+from invitekit.lives import mark, sweep
 
 XLSX_ROWS = 1_048_575
 """Rows that an Excel sheet holds below its header."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that starts so is run by a spreadsheet (OWASP, CSV injection)."""
 _SHOWN_WIDTH = 60
+PRIVATE = ".part"
+"""How a private folder beside a target ends."""
 SHOWN_NAME = 40
 """Letters of a target's name that its private folder and messages show."""
 TOO_LONG = -2
@@ -135,7 +137,7 @@ def check_target(
         raise OutputError(f"The folder of '{target.name}' does not exist.", hint="create it first.")
     if target.is_dir():
         raise OutputError(f"'{target.name}' is a folder.", hint="name a file in it.")
-    if target.exists() and not overwrite:
+    if os.path.lexists(target) and not overwrite:
         raise OutputError(f"'{target.name}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
     if not os.access(target.parent, os.W_OK):
         raise OutputError(f"The folder of '{target.name}' cannot be written to.", hint="check its permissions.")
@@ -164,8 +166,9 @@ def _refuse_impossible(target: Path) -> None:
 @contextlib.contextmanager
 def beside(target: Path) -> Iterator[Path]:
     """Give a name in a private folder beside the target, on its own disk; the folder is gone afterwards."""
+    sweep(target.parent, ".", PRIVATE)
     # Cut, for a name may be as long as names can be already.
-    folder = tempfile.mkdtemp(prefix=f".{target.name[:SHOWN_NAME]}.", suffix=".part", dir=target.parent)
+    folder = tempfile.mkdtemp(prefix=f".{target.name[:SHOWN_NAME]}{mark()}", suffix=PRIVATE, dir=target.parent)
     try:
         yield Path(folder) / target.name
     finally:
@@ -181,10 +184,23 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
     part.chmod(0o600)
     with part.open("rb") as file:
         os.fsync(file.fileno())
-    if not overwrite and target.exists():
-        raise OutputError(f"'{target.name}' appeared meanwhile.", hint="say --overwrite, or name another.")
-    part.replace(target)
+    if overwrite or not _named(part, target):
+        part.replace(target)
     sync_folder(target.parent)
+
+
+def _named(part: Path, target: Path) -> bool:
+    """Give a file a name that nothing has, in one step; False where a disk knows no second names."""
+    try:
+        os.link(part, target)
+    except (OSError, NotImplementedError):
+        if os.path.lexists(target):
+            raise OutputError(
+                f"'{target.name}' appeared meanwhile.", hint="say --overwrite, or name another."
+            ) from None
+        return False
+    part.unlink()
+    return True
 
 
 def sync_folder(path: Path) -> None:
@@ -207,32 +223,15 @@ def _write_csv(records: duckdb.DuckDBPyRelation, part: Path) -> None:
 def _safe(records: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     """Put an apostrophe before every text that a spreadsheet would run, headers included."""
     names = safe_headers(records.columns)
-    starts = ", ".join(f"chr({ord(sign)})" for sign in FORMULA_STARTS)
     columns = []
     for name, header, kind in zip(records.columns, names, records.types, strict=True):
-        cell = quoted = _quoted(name)
-        if str(kind) == "VARCHAR":
-            cell = f"case when {quoted}[1] in ({starts}) then '''' || {quoted} else {quoted} end"
+        cell = disarmed(_quoted(name)) if str(kind) == "VARCHAR" else _quoted(name)
         columns.append(f"{cell} as {_quoted(header)}")
     return records.project(", ".join(columns))
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def safe_headers(names: Iterable[str]) -> list[str]:
-    """Give headers with an apostrophe before each one that a spreadsheet would run, all of them different."""
-    found = list(names)
-    taken = {name.casefold() for name in found}
-    for position, name in enumerate(found):
-        if name.startswith(FORMULA_STARTS):
-            safe = f"'{name}"
-            while safe.casefold() in taken:
-                safe = f"'{safe}"
-            taken.add(safe.casefold())
-            found[position] = safe
-    return found
 
 
 def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:

@@ -26,10 +26,10 @@ from invitekit import schema
 from invitekit.batch import Written, columns, letters, lists, place, proof, sheets, write_batches
 from invitekit.catalogue import Catalogue, read_catalogue
 from invitekit.errors import ArgumentError, OutputError, SchemaError
+from invitekit.formulas import FORMULA_STARTS
 from invitekit.resend import ResendRules, count_decisions, plan_resends
 from invitekit.resend.words import read_reasons
 from invitekit.vocabularies import RESENDS
-from invitekit.write import FORMULA_STARTS
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -41,7 +41,7 @@ DAY = dt.date(2026, 3, 30)
 LONG_AGO = dt.datetime(2026, 2, 1, 9, 0)
 MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().failures}
 PAGE = place.PAGE
-FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1")
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\n=1+1", "＝1+1", "＋1", "－1", "＠SUM(A1)")
 TEXTS = ("account_name", "customer_full_name", "customer_name", "email", "custom_tag", "account_manager", "country")
 
 

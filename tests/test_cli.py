@@ -455,6 +455,23 @@ def test_export_says_how_it_was_proved_and_how_far_records_can_be_told_apart(
     assert (changed.returncode, "sha256" in changed.stderr) == (1, True)
 
 
+def test_verify_says_who_signed_an_export(run: Callable[..., Run], export: Path) -> None:
+    out, key = export.with_name("out.csv"), export.with_name("key")
+    run("export", export, "-o", out)
+    assert "It is not signed" in run("verify", out).stdout
+    run("key", "new", "--key-file", key)
+    run("export", export, "-o", out, "--overwrite", "--key-file", key)
+    assert "It is signed by key" in run("verify", out, "--key-file", key).stdout
+    assert "was not checked" in json.loads(run("verify", out, "--json").stdout)["signature"]
+
+
+def test_an_export_of_counts_says_what_two_of_them_tell(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("Account Name,Status\n" + "".join(f"a{n},Invited\n" for n in range(12)))
+    done = run("export", tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--level", "aggregated")
+    assert "publish one of them" in done.stdout
+    assert "still personal data" not in done.stdout
+
+
 def test_export_prints_one_json_object(run: Callable[..., Run], export: Path) -> None:
     out = export.with_name("out.parquet")
     told = json.loads(run("export", export, "-o", out, "--level", "masked", "--json").stdout)

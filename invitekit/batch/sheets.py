@@ -13,7 +13,8 @@ import xlsxwriter
 
 from invitekit.batch.lists import List
 from invitekit.errors import OutputError
-from invitekit.write import FORMULA_STARTS, XLSX_ROWS
+from invitekit.formulas import GUARD, GUARDED
+from invitekit.write import XLSX_ROWS
 
 _LOOKS: dict[Any, dict[str, Any]] = {
     pl.String: {"num_format": "@", "text_wrap": True, "align": "left"},
@@ -32,7 +33,7 @@ _SMALL = 5_000
 def write_csv(one: List, path: Path, _moment: dt.datetime) -> None:
     """Write UTF-8 with a byte order mark, every text quoted, and none that a spreadsheet would run."""
     text = pl.col(pl.String)
-    mark = pl.when(text.str.slice(0, 1).is_in(FORMULA_STARTS)).then(pl.lit("'")).otherwise(pl.lit(""))
+    mark = pl.when(text.str.contains(GUARDED)).then(pl.lit(GUARD)).otherwise(pl.lit(""))
     safe = one.rows.with_columns((mark + text).name.keep())
     with path.open("wb") as file:
         safe.rename(dict(zip(safe.columns, one.headers, strict=True))).write_csv(

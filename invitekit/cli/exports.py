@@ -66,20 +66,24 @@ def export(
 
 def verify(
     file: Annotated[Path, typer.Argument(help="An exported file; its manifest stands beside it.")],
+    key_file: o.KeyFile = None,
     as_json: o.Json = False,
 ) -> None:
-    """Check that an exported file is still the one that was proved: its bytes, and every gate again."""
+    """Check that an exported file is still the one that was proved: its bytes, every gate again, and its signature."""
     from invitekit.cli import say
+    from invitekit.export import find_key, signer
     from invitekit.export import verify as verify_file
 
     manifest = verify_file(file)
+    words = signer(manifest, find_key(key_file))
     if as_json:
         say.json_line(
             {"rows_read": manifest.rows, "records": manifest.rows, "rejects": 0, "file": manifest.file}
-            | {"sha256": manifest.sha256, "level": manifest.level, "gates": list(manifest.gates)}
+            | {"sha256": manifest.sha256, "level": manifest.level, "gates": list(manifest.gates), "signature": words}
         )
         return
     say.line(f"{manifest.file} is the file that was exported on {manifest.created_at}: {manifest.rows:,} rows.")
+    say.line(words)
     say.line(f"Level {manifest.level}; every gate that needs no records passed again.")
 
 

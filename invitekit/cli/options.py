@@ -44,7 +44,9 @@ MessagesKey = Annotated[str | None, typer.Option("--messages-key", help="The col
 Catalogues = Annotated[
     list[Path] | None, typer.Option("--catalogue", help="A TOML file with failures of your own. Repeatable.")
 ]
-Language = Annotated[str, typer.Option("--language", help="Of cause and advice: en or zh.")]
+Language = Annotated[
+    str, typer.Option("--language", help="Of cause and advice, and of an export's words on who is alike: en or zh.")
+]
 
 Rules = Annotated[
     Path | None, typer.Option("--rules", help="A TOML file with resend rules of your own.", show_default=False)

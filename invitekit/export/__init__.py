@@ -5,6 +5,7 @@ from invitekit.export.gates import GATES
 from invitekit.export.keys import find_key, kept_key, new_key, rotate_key
 from invitekit.export.manifest import Manifest, verify
 from invitekit.export.out import export
+from invitekit.export.signature import signer
 from invitekit.export.steps import Exported
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "kept_key",
     "new_key",
     "rotate_key",
+    "signer",
     "verify",
 ]

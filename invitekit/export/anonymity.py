@@ -8,6 +8,7 @@ from typing import Literal
 
 import duckdb
 
+from invitekit import schema
 from invitekit.load.sql import ident
 from invitekit.privacy import Row, Text, Token
 
@@ -29,7 +30,7 @@ class Unique:
 
     Attributes:
         by: The released columns.
-        words: What they are, in English and in Chinese.
+        words: What they are, in English and in Chinese; remarks, which are not counted, are named.
         records: All records.
         unique: Records that no other is like.
         small: Records in groups of fewer than ``SMALL``, the unique ones included.
@@ -57,11 +58,24 @@ class Unique:
 
 
 def report(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> tuple[Unique, ...]:
-    """Count who is alike by what an outsider is likely to know, and by all that is no token of a customer."""
-    telling = [row for row in rows if not _says_nothing(row)]
+    """Count who is alike by what an outsider is likely to know, and by all that may tell one apart.
+
+    A token of a column of the user's own is counted unless it differs in every row: what many share tells who they are.
+    """
+    telling = [row for row in rows if not _says_nothing(row) or _is_shared(released, row)]
+    texts = any(isinstance(row.form, Text) for row in rows)
     watched = [row for name in WATCHED for row in telling if row.column == name]
     sets = {tuple(row.into for row in some): some for some in (watched, telling) if some}
-    return tuple(_counted(released, some) for some in sets.values())
+    return tuple(_counted(released, some, _named(some, texts=texts)) for some in sets.values())
+
+
+def _is_shared(released: duckdb.DuckDBPyRelation, row: Row) -> bool:
+    """Whether a token of a column that is none of ours stands in several rows."""
+    if row.column in schema.BY_NAME or not isinstance(row.form, Token):
+        return False
+    cell = ident(row.into)
+    held, different = released.aggregate(f"count({cell}), count(distinct {cell})").fetchall()[0]
+    return bool(different < held)
 
 
 def _says_nothing(row: Row) -> bool:
@@ -70,19 +84,24 @@ def _says_nothing(row: Row) -> bool:
     return customer or isinstance(row.form, Text) or row.action == "mask" or row.column in OF_FAILURE
 
 
-def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> Unique:
+def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: tuple[str, str]) -> Unique:
     by = tuple(row.into for row in rows)
     groups = released.aggregate("count(*) as n", ", ".join(map(ident, by)))
     counts = groups.aggregate(
         f"coalesce(sum(n), 0)::bigint, count(*) filter (n = 1), "
         f"coalesce(sum(n) filter (n < {SMALL}), 0)::bigint, coalesce(min(n), 0)"
     )
-    return Unique(by, _named(rows), *counts.fetchall()[0])
+    return Unique(by, words, *counts.fetchall()[0])
 
 
-def _named(rows: Sequence[Row]) -> tuple[str, str]:
+def _named(rows: Sequence[Row], *, texts: bool) -> tuple[str, str]:
+    """Say which columns were counted, each by its name beyond those that are watched."""
     if len(rows) > len(WATCHED):
-        return f"all {len(rows)} columns that are no tokens of customers", f"全部 {len(rows)} 个非客户令牌列"
+        names = [row.into for row in rows]
+        more, rest = (
+            (" (remarks, which may tell more, are not counted)", "（备注未计入，可能透露更多）") if texts else ("", "")
+        )
+        return f"{len(rows)} columns{more}: {', '.join(names)}", f"{len(rows)} 列{rest}：{'、'.join(names)}"
     words = [_DATED.get(row.how) or _WORDS.get(row.column) or (row.into, row.into) for row in rows]
     english = [en for en, _ in words]
     listed = ", ".join(english[:-1]) + " and " + english[-1] if len(english) > 1 else english[0]

@@ -39,6 +39,8 @@ def check(told: Mapping[str, Any], name: str) -> None:
         raise ValueError(name)
     if told["fewest"] is not None and not (told["level"] == "aggregated" and _count(told["fewest"])):
         raise ValueError(name)
+    if told["signature"] is not None and told["key_id"] is None:
+        raise ValueError(name)
     dt.datetime.fromisoformat(told["created_at"])
     for column, described in told["columns"].items():
         row_of(column, described)
@@ -123,6 +125,7 @@ _RIGHT: Mapping[str, Callable[[Any], bool]] = {
     "remarks": lambda value: value in ("drop", "scrub"),
     "spreadsheet_safe": lambda value: type(value) is bool,
     "fewest": lambda value: value is None or _count(value),
+    "signature": lambda value: value is None or (_text(value) and bool(_SHA256.fullmatch(value))),
     "created_at": _text,
     "invitekit": _text,
 }

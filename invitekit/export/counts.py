@@ -74,7 +74,7 @@ def _together(counts: pl.DataFrame, people: pl.DataFrame) -> list[int]:
 def _counted(
     batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Count batch by batch: what is kept of a record is the number of its cell and who it is, hashed.
+    """Count batch by batch: what is kept of a record is the number of its cell and who it is, a number.
 
     Gives the cells with their ``records``, how many of these are somebody's (``named``), and ``customers``; and
     who is in which cell.
@@ -86,7 +86,7 @@ def _counted(
         new = made.unique() if cells.is_empty() else made.unique().join(cells, on=names, how="anti", nulls_equal=True)
         numbered = new.with_row_index(_CELL, offset=cells.height)
         cells = numbered if cells.is_empty() else pl.concat([cells, numbered])
-        found = made.with_columns(batch.select(_hashed())).join(cells, on=names, how="left", nulls_equal=True)
+        found = made.with_columns(batch[WHO]).join(cells, on=names, how="left", nulls_equal=True)
         records.append(found.group_by(_CELL).agg(pl.len().alias("records"), pl.col(WHO).count().alias("named")))
         people.append(found.select(_CELL, WHO).drop_nulls().unique())
     total = pl.concat(records).group_by(_CELL).agg(pl.col("records", "named").sum().cast(pl.Int64))
@@ -94,7 +94,3 @@ def _counted(
     customers = whose.group_by(_CELL).agg(pl.len().cast(pl.Int64).alias("customers"))
     joined = cells.join(total, on=_CELL, how="left").join(customers, on=_CELL, how="left")
     return joined.with_columns(pl.col("customers").fill_null(0)), whose
-
-
-def _hashed() -> pl.Expr:
-    return pl.when(pl.col(WHO).is_not_null()).then(pl.col(WHO).hash()).alias(WHO)

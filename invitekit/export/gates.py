@@ -19,9 +19,9 @@ from invitekit.errors import LeakError
 from invitekit.export.anonymity import Unique, report
 from invitekit.export.reading_back import Written, read_back
 from invitekit.export.release import Seen
+from invitekit.formulas import runs
 from invitekit.load.sql import ident, lit
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
-from invitekit.write import FORMULA_STARTS
 
 GATES = {
     "readable": "another engine reads the file",
@@ -159,9 +159,8 @@ def _value_gate(written: Written, expected: Expected) -> None:
 
 
 def _formula_gate(written: Written) -> None:
-    starts = ", ".join(f"chr({ord(sign)})" for sign in FORMULA_STARTS)
     cells: Sequence[str] = [ident(name) for name in written.texts.columns]
-    counts = written.texts.aggregate(", ".join(f"count(*) filter ({c}[1] in ({starts}))" for c in cells)).fetchall()[0]
+    counts = written.texts.aggregate(", ".join(f"count(*) filter ({runs(c)})" for c in cells)).fetchall()[0]
     for name, count in zip(written.texts.columns, counts, strict=True):
         if count:
             raise LeakError(name, "formulas", count)

@@ -46,6 +46,7 @@ class Manifest:
         remarks: ``drop`` or ``scrub``.
         spreadsheet_safe: Whether CSV was written for spreadsheets.
         fewest: In counts, customers that each cell has at least.
+        signature: By the key of ``key_id``; None where none is kept.
         created_at: UTC.
         invitekit: The version.
         format: Of this page.
@@ -65,6 +66,7 @@ class Manifest:
     remarks: str = "drop"
     spreadsheet_safe: bool = True
     fewest: int | None = None
+    signature: str | None = None
     created_at: str = field(default_factory=lambda: dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
     invitekit: str = field(default_factory=lambda: version("invitekit"))
     format: int = FORMAT

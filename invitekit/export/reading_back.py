@@ -15,9 +15,9 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.errors import LeakError, raise_alone
+from invitekit.formulas import armed, safe_headers
 from invitekit.load.sql import ident, lit, lit_path
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row
-from invitekit.write import FORMULA_STARTS, safe_headers
 
 MEMORY_LIMIT = "1200MB"
 """What DuckDB may hold while it proves a file."""
@@ -59,10 +59,18 @@ def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> I
         con.execute("set TimeZone = 'UTC'").fetchall()
         con.execute(f"set memory_limit = '{MEMORY_LIMIT}'").fetchall()
         con.execute(f"set temp_directory = {lit(spill)}").fetchall()
+        con.execute(f"set allowed_paths = [{lit(str(path))}, {lit_path(path)}]").fetchall()
+        lock(con)
         try:
             yield _opened(con, path, rows, safe=safe)
         except UNREADABLE:
             raise_alone(LeakError("file", "readable", 1))
+
+
+def lock(con: duckdb.DuckDBPyConnection) -> None:
+    """Leave a connection nothing to read or write but what it was told, and no way to tell it otherwise."""
+    for setting in ("enable_external_access = false", "lock_configuration = true"):
+        con.execute(f"set {setting}").fetchall()
 
 
 def sql_type(form: Form | None) -> str:
@@ -83,7 +91,7 @@ def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, 
 def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
     wanted, cell = sql_type(row.form), ident(found)
     if wanted == "VARCHAR":
-        cell = f"regexp_replace({cell}, '^''([{_signs()}])', '\\1')" if disarm else cell
+        cell = armed(cell) if disarm else cell
     elif str(kind) == "VARCHAR" and wanted == "DATE":
         # Excel's dates have a clock: one that shows midnight.
         at = f"try_cast({cell} as timestamp)"
@@ -91,10 +99,6 @@ def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
     elif str(kind) != wanted:
         cell = f"try_cast({cell} as {wanted})"
     return f"{cell} as {ident(row.into)}"
-
-
-def _signs() -> str:
-    return "".join(f"\\x{ord(sign):02x}" for sign in FORMULA_STARTS)
 
 
 def _parquet(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:

@@ -19,6 +19,7 @@ from invitekit.privacy.forms import LETTERS
 _TYPES: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
 _TOKEN = f"^[{LETTERS}][0-9a-f]{{32}}$"
 _TOKEN_BYTES = 33
+_LAST_YEAR = 9999
 
 
 @dataclass
@@ -85,12 +86,25 @@ def _text(values: pl.Series) -> pl.Series:
 
 def _released(values: pl.Series, row: Row, secrets: Secrets) -> pl.Series:
     # Raised outside of the handler: an error of Polars holds the values, and would travel with ours.
+    made = None
     with contextlib.suppress(pl.exceptions.PolarsError, OverflowError, ValueError):
-        return ACTIONS[row.action](_typed(values, row), row, secrets).alias(row.into)
+        made = ACTIONS[row.action](_typed(values, row), row, secrets).alias(row.into)
+    if made is not None:
+        return _in_calendar(made, row)
     raise SchemaError(
         f"{row.column} holds something that '{row.words}' is not for.",
         hint="pass what load(...) gives, or change its row in the policy.",
     )
+
+
+def _in_calendar(made: pl.Series, row: Row) -> pl.Series:
+    """Refuse years that text cannot show as four digits: they would be read back as something else."""
+    if isinstance(row.form, FirstOf) and (strange := int((~made.dt.year().is_between(1, _LAST_YEAR)).sum())):
+        raise SchemaError(
+            f"{row.column} holds {strange:,} times before the year 1 or after {_LAST_YEAR}.",
+            hint="correct them, or leave these records out with a filter.",
+        )
+    return made
 
 
 def _typed(values: pl.Series, row: Row) -> pl.Series:

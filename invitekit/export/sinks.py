@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import xlsxwriter
 
 from invitekit.errors import OutputError
-from invitekit.write import FORMULA_STARTS, TOO_LONG, XLSX_ROWS, safe_headers
+from invitekit.formulas import GUARD, GUARDED, safe_headers
+from invitekit.write import TOO_LONG, XLSX_ROWS
 
 _REPEATS = 0.5
 _WIDTH = 18
@@ -56,7 +57,7 @@ def write_csv(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None
 
 def _disarmed(frame: pl.DataFrame) -> pl.DataFrame:
     text = pl.col(pl.String)
-    mark = pl.when(text.str.slice(0, 1).is_in(FORMULA_STARTS)).then(pl.lit("'")).otherwise(pl.lit(""))
+    mark = pl.when(text.str.contains(GUARDED)).then(pl.lit(GUARD)).otherwise(pl.lit(""))
     return frame.with_columns((mark + text).name.keep())
 
 

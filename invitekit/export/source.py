@@ -8,19 +8,22 @@ import tempfile
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 import polars as pl
 
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
-from invitekit.export.reading_back import MEMORY_LIMIT
+from invitekit.export.reading_back import MEMORY_LIMIT, lock
 from invitekit.filters import Filter, where
+from invitekit.lives import mark, sweep
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, run
 
 BATCH_ROWS = 122_880
 """Rows in one small frame: one row group of DuckDB."""
+_SPILL = "invitekit-spill"
 Answer = TypeVar("Answer")
 
 
@@ -139,9 +142,11 @@ def _count(relation: duckdb.DuckDBPyRelation) -> int:
 
 def connection() -> tuple[duckdb.DuckDBPyConnection, str]:
     """Open a connection that spills to a folder of its owner's alone: what is spilled is records in plain text."""
-    con, folder = duckdb.connect(), tempfile.mkdtemp(prefix="invitekit-")
+    sweep(Path(tempfile.gettempdir()), _SPILL)
+    con, folder = duckdb.connect(), tempfile.mkdtemp(prefix=f"{_SPILL}{mark()}")
     weakref.finalize(con, shutil.rmtree, folder, ignore_errors=True)
     run(con, "set enable_progress_bar = false")
     run(con, f"set memory_limit = '{MEMORY_LIMIT}'")
     run(con, f"set temp_directory = {lit(folder)}")
+    lock(con)
     return con, folder

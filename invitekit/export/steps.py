@@ -22,16 +22,16 @@ from invitekit.export.manifest import Manifest, described, digest, path_of
 from invitekit.export.order import shuffled
 from invitekit.export.release import Seen, identifying, release, watch
 from invitekit.export.remarks import Scrubber
+from invitekit.export.signature import signed
 from invitekit.export.sinks import SINKS
 from invitekit.export.source import Source
+from invitekit.export.turn import alone
 from invitekit.export.whose import WHO, with_who
 from invitekit.export.words import choose_words
 from invitekit.privacy import Policy, Row, Secrets
-from invitekit.write import SHOWN_NAME, beside, publish
+from invitekit.write import beside, publish
 
 Progress = Callable[[str, int, int], None]
-_OWNER = "owner"
-"""The file in a private folder that says which process works in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +117,11 @@ def run(job: Job) -> Exported:
         SchemaError: A column holds something else than its row of the policy is for.
     """
     try:
-        _sweep(job.target)
-        with beside(job.target) as part:
-            (part.parent / _OWNER).write_text(str(os.getpid()), encoding="ascii")
+        with alone(job.target), beside(job.target) as part:
             expected = _write(job, part)
             job.tick("proving", expected.seen.rows, expected.seen.rows)
             proof = prove(part, expected, part.parent)
-            manifest = _manifest(job, expected, proof, digest(part))
+            manifest = signed(_manifest(job, expected, proof, digest(part)), job.secrets.key)
             _publish(job, part, manifest)
             return _exported(job, manifest, proof)
     except (OSError, pa.ArrowException, XlsxWriterException) as error:
@@ -136,32 +134,14 @@ def run(job: Job) -> Exported:
     )
 
 
-def _sweep(target: Path) -> None:
-    """Remove what an export to the same name left in private when it was killed."""
-    for folder in target.parent.iterdir():
-        if folder.name.startswith(f".{target.name[:SHOWN_NAME]}.") and folder.suffix == ".part":
-            owner = folder / _OWNER
-            if owner.is_file() and not _lives(owner.read_text("ascii")):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lives(number: str) -> bool:
-    try:
-        os.kill(int(number), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _write(job: Job, part: Path) -> Expected:
     """Write what is released; give what the file then has to be."""
     secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
     sink = SINKS[part.suffix.lower()]
     if job.counts:
-        named = replace(job, source=with_who(job.source, list(dict.fromkeys(row.column for row in job.rows))))
-        counts = count_cells(_batches(named, [WHO]), job.rows, job.secrets, fewest)
+        with contextlib.closing(with_who(job.source, list(dict.fromkeys(row.column for row in job.rows)))) as named:
+            counted = _batches(replace(job, source=named), [WHO])
+            counts = count_cells(counted, job.rows, job.secrets, fewest)
         sink([counts], part, safe=job.safe)
         seen = Seen(rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns}))
         return Expected(counted_rows(job.rows, fewest), seen, safe=job.safe, fewest=fewest)
@@ -173,12 +153,13 @@ def _write(job: Job, part: Path) -> Expected:
 
 def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Iterator[pl.DataFrame]:
     scrub = Scrubber.of(job.source, rows, secret)
-    mixed = replace(job, source=shuffled(job.source, list(dict.fromkeys([*(row.column for row in job.rows), *secret]))))
-    for batch in _batches(mixed, secret):
-        shown = scrub(batch)
-        made = release(shown, rows, job.secrets)
-        watch(seen, shown, made, rows, secret)
-        yield made
+    names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
+    with contextlib.closing(shuffled(job.source, names)) as mixed:
+        for batch in _batches(replace(job, source=mixed), secret):
+            shown = scrub(batch)
+            made = release(shown, rows, job.secrets)
+            watch(seen, shown, made, rows, secret)
+            yield made
 
 
 def _batches(job: Job, besides: list[str]) -> Iterator[pl.DataFrame]:

@@ -1,4 +1,8 @@
-"""Whose record is it, as far as counts go: one text for each customer, and none for a record that is nobody's."""
+"""Whose record is it, as far as counts go: one number for each customer, and none for a record that is nobody's.
+
+A record's keys are folded once and kept as numbers of 64 bits in a private DuckDB that spills: neither the number
+of records nor the length of what is written in them fills the memory.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import duckdb
+import narwhals.stable.v2 as nw
+import polars as pl
 
-from invitekit.customers import ALONE, NEEDED, identify
-from invitekit.export.source import Source, computed, connection, frame
-from invitekit.load.sql import ident, lit
+from invitekit import schema
+from invitekit.customers import OWN_ID, address, key
+from invitekit.export.links import EARLIER, KEYS, link
+from invitekit.export.source import Source, computed, connection
+from invitekit.load.sql import ident, run
+from invitekit.privacy import normalise
 
 WHO = "_ik_who"
 _OWN = "_ik_of_"
 """How the released columns are called meanwhile: one of them may be called as a key is."""
-_WIDE = "".join(map(chr, range(0xFF01, 0xFF5F)))
-_PLAIN = "".join(map(chr, range(0x21, 0x7F)))
-_PERSON = "_ik_person"
+_NEEDED = ("record_id", *schema.NATURAL_KEY)
+_DIGITS = 10
+"""The last digits of a mobile number, which are the same however its country is written."""
 
 
 def with_who(source: Source, names: Sequence[str]) -> Source:
     """Give some columns of the records, and whose each record is.
 
-    That is the customer as ``identify`` tells them apart. Where several addresses without an account share
-    one full name and mobile, all are the same customer. A record that nothing but its row tells is nobody's.
+    That is the customer as ``customers.identify`` tells them apart. Where several addresses without an account
+    share a full name and mobile, all are the same customer, and so is whoever shares one with these. A record
+    that nothing but its row tells is nobody's.
 
     Raises:
         SchemaError: The records cannot be computed.
@@ -34,38 +44,60 @@ def with_who(source: Source, names: Sequence[str]) -> Source:
 
 
 def _known(source: Source, names: Sequence[str], con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-    own = [f"{ident(name)} as {ident(_OWN + name)}" for name in names]
-    keys = [f"{_folded(name) if name in source.columns else 'null::varchar'} as {name}" for name in NEEDED]
-    # In memory: as one query, each key would be computed anew for every look at it, dozens of times.
-    read = frame(source.relation.project(", ".join([*own, *keys])).to_arrow_table())
-    known = con.from_arrow(identify(read).to_arrow())
-    back = [f"{ident(_OWN + name)} as {ident(name)}" for name in names]
-    who = f"case when not starts_with(customer_id, {lit(ALONE)}) then customer_id end as {WHO}"
-    person = f"case when starts_with(customer_id, 'email:') then {_person()} end as {_PERSON}"
-    return _joined(known.project(", ".join([*back, who, person])), names)
+    """Copy what is needed into a table of our own, and tell in it whose each record is."""
+    needed = [name for name in _NEEDED if name in source.columns]
+    if _all_accounts(source):
+        needed = ["account_name"]
+    kinds = dict(zip(source.relation.columns, map(str, source.relation.types), strict=True))
+    own = [f"{_plain(name, kinds[name])} as {ident(_OWN + name)}" for name in names]
+    keys = [f"{ident(name)}::varchar as {name}" for name in needed]
+    taken = replace(source, relation=source.relation.project(", ".join([*own, *keys])))
+    for number, batch in enumerate(taken.batches([*(_OWN + name for name in names), *needed])):
+        kept = con.from_arrow(batch.drop(needed).hstack(_keys(batch, needed)).to_arrow())
+        kept.insert_into("ik_records") if number else kept.create("ik_records")
+    back = [f"r.{ident(_OWN + name)} as {ident(name)}" for name in names]
+    if len(needed) == 1:
+        return con.table("ik_records").set_alias("r").project(", ".join([*back, f"account as {WHO}"]))
+    link(con)
+    same = " and ".join(f"r.{name} is not distinct from l.{EARLIER}{name}" for name in KEYS)
+    query = f"select {', '.join([*back, f'coalesce(l.who, r.own) as {WHO}'])} from ik_records r left join ik_links l"
+    run(con, f"create table ik_known as {query} on {same}")
+    run(con, "drop table ik_records")
+    return con.table("ik_known")
 
 
-def _folded(name: str) -> str:
-    """The SQL of a key in signs of one width, as tokens are made of it."""
-    return f"translate({ident(name)}::varchar, {lit(_WIDE)}, {lit(_PLAIN)})"
+def _all_accounts(source: Source) -> bool:
+    """Whether every record names its account: then no other key is looked at."""
+    if "account_name" not in source.columns:
+        return False
+    cell = "account_name::varchar"
+    hidden = " or ".join(f"contains({cell}, '{mark}')" for mark in schema.MASK_MARKS)
+    # Short ones may stand for nothing.
+    unnamed = f"account_name is null or length({cell}) <= {max(map(len, schema.NULL_LIKE))} or {hidden}"
+    return not source.relation.filter(unnamed).limit(1).fetchall()
 
 
-def _person() -> str:
-    """The SQL of full name and mobile together, null where one of them is missing or masked."""
-    name = "lower(regexp_replace(customer_full_name, '\\s+', ' ', 'g'))"
-    digits = "right(nullif(regexp_replace(mobile, '[^0-9]', '', 'g'), ''), 10)"
-    hidden = "regexp_matches(concat(customer_full_name, mobile), '[*•●]')"
-    return f"case when not {hidden} then trim({name}) || '|' || {digits} end"
+def _plain(name: str, kind: str) -> str:
+    """The SQL of a column that each small frame has in the same type: the words of an enum are not in all."""
+    return f"{ident(name)}::varchar" if kind.startswith("ENUM") else ident(name)
 
 
-def _joined(records: duckdb.DuckDBPyRelation, names: Sequence[str]) -> duckdb.DuckDBPyRelation:
-    """Put one customer in the place of all whose addresses lead to one full name and mobile."""
-    links = records.filter(f"{_PERSON} is not null").project(f"{WHO}, {_PERSON}").distinct()
-    first = links.aggregate(f"{_PERSON} as person, min({WHO}) as low", _PERSON)
-    led = links.set_alias("l").join(first.set_alias("f"), f"l.{_PERSON} = f.person")
-    same = led.aggregate(f"{WHO} as whose, min(low) as low", WHO).filter("low <> whose")
-    if not same.limit(1).fetchall():
-        return records.project(", ".join([*map(ident, names), WHO]))
-    columns = [f"r.{ident(name)}" for name in names]
-    both = records.set_alias("r").join(same.set_alias("s"), f"r.{WHO} = s.whose", how="left")
-    return both.project(", ".join([*columns, f"coalesce(s.low, r.{WHO}) as {WHO}"]))
+def _keys(batch: pl.DataFrame, needed: Sequence[str]) -> pl.DataFrame:
+    """Give the keys of records as numbers, each in the one form in which it is compared; null where there is none."""
+    folded = pl.DataFrame(
+        [normalise(batch[n]) if n in needed else pl.Series(n, [None] * batch.height, dtype=pl.String) for n in _NEEDED]
+    )
+    digits = key("mobile").str.replace_all("[^0-9]", "").str.tail(_DIGITS)
+    shown = nw.from_native(folded, eager_only=True).select(
+        key("account_name").alias("account"),
+        address().alias("email"),
+        key("customer_full_name").alias("name"),
+        nw.when(digits != "").then(nw.concat_str([key("customer_full_name"), nw.lit("|"), digits])).alias("person"),
+        nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id")).alias("own"),
+    )
+    if len(needed) == 1:
+        shown = shown.select("account")
+    hashed = [
+        pl.when(pl.col(c).is_not_null()).then(pl.col(c).hash(seed)).alias(c) for seed, c in enumerate(shown.columns)
+    ]
+    return shown.to_native().select(hashed)

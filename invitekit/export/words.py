@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -15,6 +16,11 @@ from invitekit.privacy.policy import MOST_WORDS
 from invitekit.scrub import Directory, without_patterns
 from invitekit.scrub.fold import fold
 from invitekit.scrub.words import WORD
+
+LONGEST = 1_000
+"""Bytes of a word that may leave as it is."""
+_FOLDS = r"[^\x00-\x7f\x{df}-\x{f6}\x{f8}-\x{ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}]"
+"""A sign that one form may change: any but ASCII, small letters of western Europe, and Chinese characters."""
 
 
 def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], fewest: int) -> tuple[Row, ...]:
@@ -37,8 +43,9 @@ def named(words: Collection[str], secrets: Iterable[pl.Series]) -> frozenset[str
     plain, folded = normalise(texts), fold(texts.clone())  # what scrubs, scrubs in place
     whole, parts = plain.drop_nulls().unique(), _parts(folded)
     same, within = [plain.head(0)], [plain.head(0)]
+    near = _near(whole, parts)
     for values in secrets:
-        known = normalise(values.alias("word").drop_nulls())
+        known = normalise(values.alias("word").filter(near(values)))
         same.append(known.filter(known.is_in(whole.implode())).unique())
         within.append(known.filter(known.str.contains_any(parts.implode())).unique())
     changed = Directory(pl.concat(within)).take_out(folded.clone()).ne_missing(folded)
@@ -54,6 +61,16 @@ def telling(words: Collection[str], batches: Iterable[pl.DataFrame]) -> frozense
 def _parts(folded: pl.Series) -> pl.Series:
     """Give what a name that stands in the words has to hold."""
     return folded.str.to_lowercase().str.extract_all(WORD).explode().drop_nulls().unique()
+
+
+def _near(whole: pl.Series, parts: pl.Series) -> Callable[[pl.Series], pl.Series]:
+    """Tell cheaply which values may hold a word: all the others need not be brought into one form, which is dear."""
+    needles = pl.concat([whole, parts]).unique().implode()
+
+    def near(values: pl.Series) -> pl.Series:
+        return values.str.contains(_FOLDS) | values.str.contains_any(needles, ascii_case_insensitive=True)
+
+    return near
 
 
 def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) -> Row:
@@ -73,11 +90,12 @@ def _texts(source: Source, names: Sequence[str]) -> Iterable[pl.DataFrame]:
 
 def _shared(source: Source, column: str, fewest: int) -> frozenset[str]:
     """Give the most frequent words that enough customers share."""
-    word = f"{ident(column)}::varchar"
+    # A text that nobody would call a tag is none, and would fill the memory besides.
+    word = f"case when strlen({ident(column)}::varchar) <= {LONGEST} then {ident(column)}::varchar end"
     often = source.relation.aggregate(f"{word} as word, count(*) as n", word)
     if not source.ask(often.filter(f"word is not null and n >= {fewest}").limit(1)):
         return frozenset()
-    relation = with_who(source, [column]).relation
-    grouped = relation.aggregate(f"{word} as word, count(distinct {WHO}) as people", word)
-    shared = grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
-    return frozenset(text for text, _ in source.ask(shared))
+    with contextlib.closing(with_who(source, [column])) as known:
+        grouped = known.relation.aggregate(f"{word} as word, count(distinct {WHO}) as people", word)
+        shared = grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
+        return frozenset(text for text, _ in source.ask(shared))

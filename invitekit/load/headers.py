@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from invitekit import schema
 from invitekit.errors import SchemaError
+from invitekit.formulas import armed_header
 
 IN_FILE = " (in file)"
 _INTERNAL = "_ik_"
-_DISARMED = re.compile(r"^'(?=[=+\-@])")
 """What a spreadsheet-safe file puts before a header that would run as a formula."""
 _DUCKDBS = ("rowid",)
 """Names that DuckDB gives a meaning of its own."""
@@ -129,7 +129,7 @@ def _extras(found: Sequence[str], canonical: Mapping[int, str], *, own_file: boo
     for position, header in enumerate(found):
         if position in canonical:
             continue
-        base = _DISARMED.sub("", header.replace("\0", "").strip()) or f"column {position + 1}"
+        base = armed_header(header.replace("\0", "").strip()) or f"column {position + 1}"
         folded = base.casefold()
         if (folded in taken and folded in schema.BY_NAME) or folded.startswith(_INTERNAL) or folded in _DUCKDBS:
             base += IN_FILE

@@ -1,0 +1,45 @@
+"""Who wrote a manifest: a signature that only a holder of the kept key can make."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import asdict, replace
+
+from invitekit.errors import ChangedError
+from invitekit.export.manifest import Manifest
+from invitekit.privacy import Key
+
+_PURPOSE = "signature of a manifest"
+
+
+def signed(manifest: Manifest, key: Key) -> Manifest:
+    """Give a manifest with its signature; with a key that is thrown away, it has none."""
+    return replace(manifest, signature=_signature(manifest, key)) if key.id else manifest
+
+
+def signer(manifest: Manifest, key: Key | None) -> str:
+    """Say in words who signed a manifest.
+
+    Args:
+        manifest: As ``verify`` gives it.
+        key: The key that is kept, if any.
+
+    Raises:
+        ChangedError: It names this key, and the signature is another one.
+    """
+    if manifest.signature is None:
+        return "It is not signed: the bytes are those of the manifest, but anybody can have written both."
+    if key is None or key.id is None or key.id != manifest.key_id:
+        return f"It says that key {manifest.key_id} signed it, which is not kept here: that was not checked."
+    if not hmac.compare_digest(manifest.signature, _signature(manifest, key)):
+        raise ChangedError("manifest", "signature", 1)
+    return f"It is signed by key {key.id}."
+
+
+def _signature(manifest: Manifest, key: Key) -> str:
+    told = json.dumps(asdict(replace(manifest, signature=None)), sort_keys=True)
+    # A key of its own, which no column has: columns have names.
+    secret = bytes.fromhex(str.__str__(key.subkey("", _PURPOSE)))
+    return hmac.new(secret, told.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit.export import Unique
+
+POLICY = """
+[[column]]
+name = "Team"
+action = "pseudonymise"
+into = "team"
+"""
+
+
+def exported(folder: Path, teams: int, **how: str) -> Unique:
+    """Export forty records of so many teams; give what is said of all columns that tell something."""
+    frame = pl.DataFrame(
+        {
+            "account_name": [f"acct {n}" for n in range(40)],
+            "status": ["expired"] * 40,
+            "country": ["Germany"] * 40,
+            "invitation_method": ["email"] * 40,
+            "remarks": [f"remark {n}" for n in range(40)],
+            "Team": [f"team {n % teams}" for n in range(40)],
+        }
+    )
+    rules = folder / "policy.toml"
+    rules.write_text(POLICY)
+    return ik.export(frame, folder / "out.parquet", policy=rules, **how).alike[-1]  # type: ignore[arg-type]
+
+
+def test_a_token_of_ones_own_that_several_records_share_is_counted_and_named(tmp_path: Path) -> None:
+    told = exported(tmp_path, 39)
+    assert "team" in told.by
+    assert told.unique == 38
+    assert all(name in told.sentence() and name in told.sentence("zh") for name in told.by)
+
+
+def test_a_token_that_differs_in_every_record_is_not(tmp_path: Path) -> None:
+    told = exported(tmp_path, 40)
+    assert "team" not in told.by
+    assert told.unique == 0
+
+
+@pytest.mark.parametrize("remarks", ["drop", "scrub"])
+def test_remarks_are_not_counted_and_it_is_said(tmp_path: Path, remarks: str) -> None:
+    told = exported(tmp_path, 4, remarks=remarks)
+    assert "remarks" not in told.by
+    assert ("remarks, which may tell more, are not counted" in told.sentence()) == (remarks == "scrub")
+    assert ("备注未计入" in told.sentence("zh")) == (remarks == "scrub")
+    assert f"{len(told.by)} columns" in told.sentence()

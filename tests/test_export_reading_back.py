@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit.export.reading_back import read_back
+from invitekit.export.source import connection
+from invitekit.privacy import standard
+
+FRAME = pl.DataFrame(
+    {"account_name": [f"acct {n}" for n in range(30)], "status": ["expired"] * 30, "custom_tag": ["sale"] * 30}
+)
+FORBIDDEN = (
+    "select * from read_text('{other}')",
+    "select * from read_csv('{other}')",
+    "copy (select 1) to '{other}'",
+    "attach '{other}.duckdb'",
+    "set memory_limit = '8GB'",
+    "set enable_external_access = true",
+    "set allowed_paths = ['{other}']",
+)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
+@pytest.mark.parametrize("query", FORBIDDEN)
+def test_a_proof_reads_its_file_and_nothing_else(tmp_path: Path, kind: str, query: str) -> None:
+    done = ik.export(FRAME, tmp_path / f"it's [1]*? out.{kind}")
+    other = tmp_path / "other.csv"
+    other.write_text("mine")
+    rows = tuple(row for row in standard().applied(FRAME.columns) if row.into in done.columns)
+    with read_back(done.path, rows, tmp_path, safe=True) as written:
+        assert written.typed.aggregate("count(*)").fetchall() == [(30,)]
+        with pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)):
+            written.con.execute(query.format(other=other)).fetchall()
+    assert other.read_text() == "mine"
+
+
+def test_the_connection_that_holds_records_reads_no_file(tmp_path: Path) -> None:
+    con, _ = connection()
+    (tmp_path / "other.csv").write_text("mine")
+    with pytest.raises(duckdb.PermissionException):
+        con.execute(f"select * from read_text('{tmp_path / 'other.csv'}')").fetchall()
+    assert con.from_arrow(FRAME.to_arrow()).aggregate("count(*)").fetchall() == [(30,)]

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit.errors import ChangedError, SourceError
+from invitekit.export import Manifest, signer, verify
+from invitekit.export.manifest import path_of
+from invitekit.privacy import Key
+
+KEY, OTHER = Key(bytes(range(32))), Key(bytes(range(1, 33)))
+FRAME = pl.DataFrame({"account_name": [f"acct {n}" for n in range(30)], "status": ["expired"] * 30})
+
+
+def exported(folder: Path, key: Key) -> Manifest:
+    return verify(ik.export(FRAME, folder / "out.csv", key=key).path)
+
+
+def test_a_manifest_is_signed_by_the_key_that_is_kept(tmp_path: Path) -> None:
+    made = exported(tmp_path, KEY)
+    assert signer(made, KEY) == f"It is signed by key {KEY.id}."
+    assert "was not checked" in signer(made, OTHER)
+    assert "was not checked" in signer(made, None)
+    assert KEY.text() not in path_of(tmp_path / "out.csv").read_text()
+
+
+def test_without_a_key_that_is_kept_it_is_not_signed_and_it_is_said(tmp_path: Path) -> None:
+    made = exported(tmp_path, Key.new(kept=False))
+    assert made.signature is None
+    assert "is not signed" in signer(made, KEY)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"purpose": "another"}, {"rows": 31}, {"sha256": "0" * 64}, {"signature": "0" * 64}]
+)
+def test_what_was_changed_after_signing_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    with pytest.raises(ChangedError, match="signature"):
+        signer(replace(exported(tmp_path, KEY), **changed), KEY)  # type: ignore[arg-type]
+
+
+def test_a_holder_of_another_key_cannot_sign_in_this_ones_name(tmp_path: Path) -> None:
+    with pytest.raises(ChangedError, match="signature"):
+        signer(replace(exported(tmp_path, OTHER), key_id=KEY.id), KEY)
+
+
+@pytest.mark.parametrize("wrong", [{"signature": "x"}, {"signature": 3}, {"key_id": None}])
+def test_a_signature_that_no_export_writes_is_not_believed(tmp_path: Path, wrong: dict[str, object]) -> None:
+    exported(tmp_path, KEY)
+    page = path_of(tmp_path / "out.csv")
+    page.write_text(json.dumps(json.loads(page.read_text()) | wrong))
+    with pytest.raises(SourceError, match="no manifest that can be read"):
+        verify(tmp_path / "out.csv")

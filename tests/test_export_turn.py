@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit.errors import OutputError
+from invitekit.export import verify
+from invitekit.lives import mark, sweep
+from invitekit.write import publish, write
+
+FRAME = pl.DataFrame({"account_name": [f"acct {n}" for n in range(30)], "status": ["expired"] * 30})
+SLOW = """
+import sys, time
+from pathlib import Path
+import polars as pl
+from invitekit import export
+
+def wait(name, done, total):
+    if name == "writing" and done == 0:
+        Path(sys.argv[2]).touch()
+        while not Path(sys.argv[3]).exists():
+            time.sleep(0.01)
+
+frame = pl.DataFrame({"account_name": [f"acct {n}" for n in range(30)], "status": ["expired"] * 30})
+export(frame, sys.argv[1], overwrite=True, progress=wait)
+"""
+
+
+@contextlib.contextmanager
+def at_work(target: Path, aside: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Give a process that has begun an export, and the file that lets it go on; it spills beside that."""
+    began, on = aside / "began", aside / "on"
+    command = [sys.executable, "-c", SLOW, str(target), str(began), str(on)]
+    with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(aside)}) as process:
+        try:
+            for _ in range(6000):
+                if began.exists():
+                    break
+                time.sleep(0.01)
+            assert began.exists()
+            yield process, on
+        finally:
+            on.touch()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> tuple[Path, Path]:
+    for name in ("out", "aside"):
+        (tmp_path / name).mkdir()
+    return tmp_path / "out" / "out.csv", tmp_path / "aside"
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_second_export_of_a_target_is_refused_and_the_first_comes_to_its_end(place: tuple[Path, Path]) -> None:
+    target, aside = place
+    with at_work(target, aside) as (process, on):
+        with pytest.raises(OutputError, match=r"Another export of 'out\.csv' is running"):
+            ik.export(FRAME, target, overwrite=True)
+        ik.export(FRAME, target.with_name("other.csv"))
+        assert [name for name in left(target.parent) if name.endswith(".part")], "a living one's folder is left alone"
+        on.touch()
+        assert process.wait() == 0
+    assert verify(target).rows == 30
+    assert left(target.parent) == ["other.csv", "other.csv.manifest.json", "out.csv", "out.csv.manifest.json"]
+
+
+def test_what_a_killed_export_left_is_swept(place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    target, aside = place
+    with at_work(target, aside) as (process, _):
+        process.kill()
+        process.wait()
+        assert [name for name in left(target.parent) if name.endswith(".part")]
+        assert [name for name in left(target.parent) if name.endswith(".lock")]
+        assert [name for name in left(aside) if name.startswith("invitekit-spill")]
+    monkeypatch.setattr("tempfile.tempdir", str(aside))
+    ik.export(FRAME, target.with_name("other.csv"))
+    ik.export(FRAME, target)
+    assert left(target.parent) == ["other.csv", "other.csv.manifest.json", "out.csv", "out.csv.manifest.json"]
+    assert left(aside) == ["began", "on"]
+
+
+def test_only_folders_that_a_dead_process_marked_are_swept(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    number, began = mark().strip(".").split("-")
+    names = {
+        f".a.csv.{ended.pid}-77.x.part": False,
+        f".a.csv.{number}-{int(began) + 1}.x.part": False,  # its number is another's now
+        f".a.csv{mark()}x.part": True,
+        f".a.csv.{ended.pid}-77.x.other": True,
+        f"a.csv.{ended.pid}-77.x.part": True,
+        ".a.csv.x.part": True,
+    }
+    for name in names:
+        (tmp_path / name).mkdir()
+    (tmp_path / f".file.{ended.pid}-77.x.part").write_text("mine")
+    sweep(tmp_path, ".", ".part")
+    assert set(left(tmp_path)) == {name for name, kept in names.items() if kept} | {f".file.{ended.pid}-77.x.part"}
+
+
+@pytest.mark.parametrize("how", ["export", "write"])
+def test_a_link_to_nowhere_is_a_name_that_is_taken(tmp_path: Path, how: str) -> None:
+    target = tmp_path / "out.csv"
+    target.symlink_to(tmp_path / "nowhere")
+    make = ik.export if how == "export" else write
+    with pytest.raises(OutputError, match="exists already"):
+        make(FRAME, target)
+    assert left(tmp_path) == ["out.csv"]
+    make(FRAME, target, overwrite=True)
+    assert not target.is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("kind", ["file", "link to nowhere"])
+def test_a_name_that_appears_at_the_last_moment_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, links: bool
+) -> None:
+    part, target = tmp_path / "part", tmp_path / "out.csv"
+    part.write_text("ours")
+    if kind == "file":
+        target.write_text("mine")
+    else:
+        target.symlink_to("nowhere")
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OutputError, match="appeared meanwhile"):
+        publish(part, target, overwrite=False)
+    assert target.is_symlink() or target.read_text() == "mine"
+    target.unlink()
+    publish(part, target, overwrite=False)
+    assert (target.read_text(), part.exists(), target.stat().st_nlink) == ("ours", False, 1)
+
+
+def refuse(*_paths: Path) -> None:
+    """A disk that knows no second names."""
+    raise PermissionError

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import polars as pl
+import pytest
+
+from invitekit.customers import ALONE, NEEDED, identify
+from invitekit.export.source import open_source
+from invitekit.export.whose import WHO, with_who
+
+Row = tuple[str | None, str | None, str | None, str | None]
+"""Account, address, full name, mobile."""
+
+
+def records(rows: Sequence[Row]) -> pl.DataFrame:
+    kinds = dict.fromkeys(("account_name", "email", "customer_full_name", "mobile"), pl.String())
+    made = pl.DataFrame(rows, schema=kinds, orient="row").with_row_index("place")
+    return made.with_columns(
+        pl.format("r{}", pl.col("place").cast(pl.String).str.pad_start(32, "0")).alias("record_id"),
+        pl.lit("f.csv").alias("source_file"),
+        pl.col("place").cast(pl.Int64).alias("source_row"),
+    )
+
+
+def whose(frame: pl.DataFrame) -> list[int | None]:
+    source = with_who(open_source(frame, None), ["place"])
+    try:
+        return pl.DataFrame(source.relation.order("place").to_arrow_table())[WHO].to_list()
+    finally:
+        source.close()
+
+
+def groups(keys: Sequence[object]) -> set[frozenset[int]]:
+    """Say which places belong together, whatever stands for it; a null belongs to nothing."""
+    found: dict[object, set[int]] = {}
+    for place, key in enumerate(keys):
+        if key is not None:
+            found.setdefault(key, set()).add(place)
+    return {frozenset(places) for places in found.values()}
+
+
+def merged(frame: pl.DataFrame) -> set[frozenset[int]]:
+    """Identify, and merge whatever one person's name and mobile link, the slow and plain way."""
+    named = identify(frame.select(*NEEDED)).with_columns(frame["place"])
+    ids = [None if text.startswith(ALONE) else text for text in named["customer_id"]]
+    people = [
+        (name, mobile) if name and mobile and not (own or "account:").startswith("account:") else None
+        for name, mobile, own in zip(frame["customer_full_name"], frame["mobile"], ids, strict=True)
+    ]
+    moved = True
+    while moved:
+        moved = False
+        for n, person in enumerate(people):
+            for m, other in enumerate(people[:n]):
+                if person and person == other and ids[n] != ids[m]:
+                    old, new = ids[n], ids[m]
+                    ids, moved = [new if text == old else text for text in ids], True
+    return groups(ids)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_customers_are_told_apart_as_everywhere_else(seed: int) -> None:
+    dice = random.Random(seed)
+    few = [None, "acme", "beta", "T***m"]
+    rows: list[Row] = [
+        (
+            dice.choice([None, None, *few]),
+            dice.choice([None, "a@x.example", "b@x.example", "c@x.example", "d@x.example", "e***@x.example"]),
+            dice.choice([None, "ann", "bob", "cy"]),
+            dice.choice([None, "1701111111", "1702222222"]),
+        )
+        for _ in range(25)
+    ]
+    frame = records(rows)
+    assert groups(whose(frame)) == merged(frame)
+
+
+def test_a_chain_of_addresses_and_people_is_one_customer_however_long() -> None:
+    """Each address shares a mobile with the next one, and no two others do."""
+    rows: list[Row] = []
+    for n in range(40):
+        rows += [
+            (None, f"m{n}@x.example", "Solo GmbH", f"170{n:07}"),
+            (None, f"m{n}@x.example", "Solo GmbH", f"170{n + 1:07}"),
+        ]
+    dice = random.Random(3)
+    dice.shuffle(rows)
+    assert len(groups(whose(records(rows)))) == 1
+
+
+def test_full_accounts_are_compared_as_tokens_are() -> None:
+    rows: list[Row] = [
+        (name, None, None, None) for name in ("Solo Ltd", "ｓolo ltd", " SOLO  ltd", "other ltd", "ＯTHER LTD")
+    ]
+    assert groups(whose(records(rows))) == {frozenset({0, 1, 2}), frozenset({3, 4})}
+
+
+def test_enums_and_rows_of_many_small_frames_are_kept() -> None:
+    rows: list[Row] = [(f"account {n % 1000}", None, None, None) for n in range(250_000)]
+    tags = pl.Series(
+        "custom_tag", [f"t{n // 50_000}" for n in range(250_000)], dtype=pl.Enum([f"t{n}" for n in range(5)])
+    )
+    source = with_who(open_source(records(rows).with_columns(tags), None), ["custom_tag"])
+    counted = (
+        source.relation.aggregate(f"custom_tag, count(*) as n, count(distinct {WHO})").order("custom_tag").fetchall()
+    )
+    source.close()
+    assert counted == [(f"t{n}", 50_000, 1000) for n in range(5)]

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import polars as pl
+import pytest
+
+from invitekit.export import words
+
+WORD = "Münster gala"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "münster", "MÜNSTER", "Mu\u0308nster", "ｍünster", "GALA", "ｇａｌａ", "\u200bgala\u200b",
+        "Münster Gala", "𝐠𝐚𝐥𝐚",
+    ],
+)  # fmt: skip
+def test_a_value_that_stands_in_a_word_is_seen_however_it_is_spelt(value: str) -> None:
+    assert words.named([WORD], [pl.Series(["somebody else", value])]) == {WORD}
+
+
+def test_a_value_that_does_not_stand_in_a_word_is_nobodys() -> None:
+    assert words.named([WORD], [pl.Series(["ann", "李伟", "müller", None, "+49 170 1"])]) == frozenset()
+
+
+def test_signs_that_are_passed_over_are_the_same_in_every_form() -> None:
+    passed = [chr(n) for n in range(0x80, 0x110000) if not 0xD800 <= n < 0xE000 and not re.match(_python(), chr(n))]
+    assert len(passed) > 20_000
+    assert [sign for sign in passed if unicodedata.normalize("NFKC", sign.lower()) != sign] == []
+
+
+def _python() -> str:
+    """Give the class as Python writes it."""
+    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: f"\\u{int(found[1], 16):04x}", words._FOLDS)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit.export import sinks
+from invitekit.formulas import armed, armed_header, disarmed, safe_headers
+from invitekit.write import write
+
+SIGNS = "=+-@\t\r\n＝＋－＠"
+# OWASP's signs, what Excel makes of wide ones, and texts that begin as a disarmed cell does.
+CELLS = [f"{before}{sign}1+1" for sign in SIGNS for before in ("", "'", "''")] + ["'", "'x", "''", "x=1", "＝"]
+KEPT = [cell for cell in CELLS if cell.strip() == cell and not cell.lstrip("'").startswith(("\t", "\r", "\n"))]
+"""Cells that the loader does not trim."""
+
+
+def raw(path: Path, column: int) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [row[column] for row in csv.reader(file)][1:]
+
+
+TABLE = pl.DataFrame(
+    {"Custom Tag": CELLS, "Status": ["Invited"] * len(CELLS), "Account Name": [f"a{n}" for n in range(len(CELLS))]}
+)
+
+
+def through_write(path: Path) -> None:
+    write(TABLE, path)
+
+
+def through_export(path: Path) -> None:
+    sinks.write_csv([TABLE], path, safe=True)
+
+
+@pytest.mark.parametrize("make", [through_write, through_export])
+def test_no_cell_runs_and_each_is_read_back_to_the_letter(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "out.csv")
+    assert not [cell for cell in raw(tmp_path / "out.csv", 0) if cell.startswith(tuple(SIGNS))]
+    back = ik.load(tmp_path / "out.csv").records.pl()["custom_tag"]
+    assert [found for found, cell in zip(back, CELLS, strict=True) if cell in KEPT] == KEPT
+
+
+def test_engines_disarm_alike_and_take_it_back() -> None:
+    con = duckdb.connect()
+    con.execute("set enable_progress_bar = false").fetchall()
+    cells = con.from_arrow(pl.DataFrame({"x": CELLS}).with_row_index("n").to_arrow())
+    safe = cells.project(f"n, {disarmed('x')} as x")
+    rows = safe.project(f"n, x, {armed('x')} as back").order("n").fetchall()
+    assert [back for _, _, back in rows] == CELLS
+    shown = sinks._disarmed(pl.DataFrame({"x": CELLS}))["x"].to_list()
+    assert [x for _, x, _ in rows] == shown
+
+
+def test_headers_are_disarmed_and_read_back_and_stay_different() -> None:
+    names = ["=tier", "'=tier", "''=tier", "＝x", "'x", "plain"]
+    safe = safe_headers(names)
+    assert not [name for name in safe if name.startswith(tuple(SIGNS))]
+    assert len({name.casefold() for name in safe_headers(["=A", "=a"])}) == 2
+    assert [armed_header(name) for name in safe] == names
