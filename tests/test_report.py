@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
@@ -30,7 +30,7 @@ from invitekit.report.markdown import as_markdown
 from invitekit.report.page import words
 from invitekit.report.pdf import as_pdf
 from invitekit.report.summary import said, summarise
-from invitekit.report.suppression import LEAST, fold, hidden
+from invitekit.report.suppression import LEAST, Ledger, fold
 
 ROOT = Path(__file__).resolve().parent.parent
 AS_OF = dt.date(2026, 3, 30)
@@ -115,15 +115,31 @@ def without_plotly(html: bytes) -> str:
 CELLS = st.dictionaries(st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz")), st.integers(0, 40))
 
 
+@settings(max_examples=40, deadline=None)
 @given(CELLS)
 def test_no_small_count_is_shown_nor_told_by_a_total(cells: dict[tuple[str, str], int]) -> None:
-    away = hidden(cells)
-    assert all(cell in away for cell, n in cells.items() if 0 < n < LEAST)
+    table = Ledger()
+    for cell, n in cells.items():
+        table.put(cell, n)
     for side in (0, 1):
         for name in {cell[side] for cell in cells}:
-            line = [cell for cell in cells if cell[side] == name and cells[cell]]
-            gone = [cell for cell in line if cell in away]
-            assert not gone or gone == line or (len(gone) > 1 and sum(cells[cell] for cell in gone) >= LEAST)
+            line = [cell for cell in cells if cell[side] == name]
+            whole = table.put((side, name), sum(cells[cell] for cell in line))
+            table.add_up(whole, line)
+    away = table.hidden()
+    assert all(cell in away for cell, n in table.counts.items() if 0 < n < LEAST)
+    for whole, parts in table.sums:
+        gone = [cell for cell in (whole, *parts) if cell in away and table.counts[cell]]
+        assert len(gone) != 1
+
+
+def test_a_count_that_stands_in_two_tables_is_hidden_in_both() -> None:
+    table = Ledger()
+    one, two = [[table.put((side, name), n) for name, n in {"a": 4, "b": 30, "c": 50}.items()] for side in (1, 2)]
+    for parts in (one, two):
+        table.add_up(table.put(("all", parts[0]), 84, table.fixed), parts)
+    table.sums += [(left, (right,)) for left, right in zip(one, two, strict=True)]
+    assert table.hidden() == {(1, "a"), (2, "a"), (1, "b"), (2, "b")}
 
 
 @given(st.lists(st.integers(0, 30)))
