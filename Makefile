@@ -39,7 +39,7 @@ lab: setup ## open the notebooks in JupyterLab
 app: setup ## open the notebooks one at a time, without side bars
 	@$(BIN)/invitekit app
 
-test: setup ## run every test; says so when Chromium or Java is missing
+test: setup ## run every test; says so when Chromium, Java or pdftotext is missing
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 test-fast: setup ## run the tests that need no browser, no Spark and no patience

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import random
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from html.parser import HTMLParser
@@ -15,6 +17,7 @@ from xml.etree import ElementTree as ET
 
 import polars as pl
 import pytest
+import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -196,6 +199,48 @@ def test_no_name_address_number_or_account_stands_in_a_report(annotated: Any, lo
     made = page(found, charts.Look(language=language), summary=loaded.summary)
     written = [without_plotly(as_html(made)), as_markdown(made).decode(), "\n".join(texts(made))]
     assert [persons(text, annotated) for text in written] == [[], [], []]
+
+
+@pytest.fixture
+def on_paper(tmp_path: Path) -> Callable[[Page], str]:
+    """Give what can be read on the paper of a page: its texts, those in figures too."""
+
+    def read(made: Page) -> str:
+        path = tmp_path / "r.pdf"
+        path.write_bytes(as_pdf(made))
+        done = subprocess.run(["pdftotext", path, "-"], capture_output=True, check=True, text=True, timeout=60)
+        return " ".join(done.stdout.split())
+
+    return read
+
+
+@pytest.mark.paper
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_name_address_number_or_account_stands_on_paper(
+    annotated: Any, loaded: Any, language: Any, on_paper: Callable[[Page], str]
+) -> None:
+    found = progress(annotated, as_of=AS_OF, language=language)
+    made = page(found, charts.Look(language=language), summary=loaded.summary)
+    text = on_paper(made)
+    assert persons(text, annotated) == []
+    # What was searched is what stands there: the words, and a label of a figure.
+    assert made.privacy.replace(" ", "") in text.replace(" ", "")
+    assert charts.Look(language=language).words["limits"].replace(" ", "") in text.replace(" ", "")
+    manager = annotated["account_manager"].drop_nulls()[0]
+    assert persons(on_paper(replace(made, summary=(manager,))), annotated) == [manager]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_paper_is_refused_where_a_character_has_no_font(
+    found: Progress, language: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = page(found, charts.Look(language=language))
+    monkeypatch.setattr("typst.compile", functools.partial(typst.compile, ignore_system_fonts=True))
+    if language == "en":
+        assert as_pdf(made).startswith(b"%PDF")
+        made = replace(made, sections=(), summary=("中国",))
+    with pytest.raises(OutputError, match=r"characters, Chinese ones it may be, that no font here has.*fonts-noto-cjk"):
+        as_pdf(made)
 
 
 def test_the_search_finds_a_person_that_is_there(made: Page, annotated: Any) -> None:
