@@ -46,7 +46,7 @@ def report(
         raise typer.BadParameter(f"'{period}' is none of {', '.join(PERIODS)}.", param_hint="--period")
     reading.check_output(output, overwrite=overwrite, kinds=KINDS)
     with reading.opened() as known:
-        annotated = known.keep(annotate(known.records, as_of=moment, catalogue=reading.known, language=words))
+        annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
         found = progress(
             annotated, as_of=moment, period=span, by=TRENDS, catalogue=reading.known, language=words, keep=known.keep
         )

@@ -104,9 +104,11 @@ def progress(
     moment, known = as_utc(as_of), catalogue or read_catalogue()
     frame: Any = nw.from_native(records)
     customers.require(frame.collect_schema().names(), _NEEDED)
+    # Of forty columns, these are looked at several times; no other is computed or kept at all.
+    frame = nw.from_native(keep(frame.select(*_NEEDED).to_native()))
     states = _snapshots(frame)
-    lost = unfollowed(records) if states["snapshot_at"].n_unique() > 1 else 0
-    invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native(), keep=keep))
+    lost = unfollowed(frame.to_native()) if states["snapshot_at"].n_unique() > 1 else 0
+    invitations = nw.from_native(newest(frame.to_native(), keep=keep))
     counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
     return Progress(
         funnel=funnel(counts),
