@@ -72,9 +72,7 @@ def failure_trend(
     moment = as_utc(as_of)
     frame: Any = nw.from_native(records)
     require(frame.collect_schema().names(), _NEEDED)
-    # Kept first: newest looks several times.
-    needed = keep(frame.select(*_NEEDED).to_native())
-    invitations = nw.from_native(newest(needed, keep=keep))
+    invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native(), keep=keep))
     return trend(cubes.cube(invitations, [by] if by else [], period), by, period, moment)
 
 
