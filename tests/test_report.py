@@ -396,6 +396,29 @@ def test_a_group_is_named_only_where_it_really_differs() -> None:
     assert "among all others" not in told(safe(progress(like, as_of=AS_OF)))
 
 
+def test_of_many_records_only_what_is_worth_a_sentence_is_said() -> None:
+    names = [f"{letter} land" for letter in "ABCDEFGH"]
+    country = [name for name in names for _ in range(5000)]
+    shares = {"A land": 40, "B land": 41, "C land": 60, "D land": 62, "E land": 64, "F land": 66, "G land": 40}
+    status = ["association_failed" if place % 100 < shares.get(name, 40) else "expired"
+              for name in names for place in range(5000)]  # fmt: skip
+    sentences = told(safe(progress(rows(40_000, country=country, effective_status=status), as_of=AS_OF)))
+    named = re.findall(r"Country or region (. land)", sentences)
+    assert named == ["F land", "E land", "A land"]
+    close = ["association_failed" if place % 100 < 40 + 4 * (name == "A land") else "expired"
+             for name in names for place in range(5000)]  # fmt: skip
+    near = progress(rows(40_000, country=country, effective_status=close), as_of=AS_OF)
+    assert "among all others" not in told(safe(near))
+
+
+def test_of_many_causes_that_moved_three_are_named_and_the_others_counted(found: Progress) -> None:
+    codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"]
+    moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
+    sentences = told(with_(safe(found), trends={"cause": moved}))
+    assert sentences.count("Less often than chance explains") == 3
+    assert "2 more such movements stand in the trends of causes." in sentences
+
+
 def test_of_groups_that_do_not_differ_hardly_any_report_names_one() -> None:
     named = 0
     for seed in range(25):
