@@ -184,6 +184,15 @@ def test_a_curve_rises_by_ten_associations_at_least(annotated: Any) -> None:
     assert all(step >= LEAST for step in steps)
 
 
+def test_a_curve_tells_neither_the_last_few_nor_how_many_were_invited_exactly() -> None:
+    days = [2] * 20 + [4] * 15 + [9] * 4
+    frame = rows(97, effective_status=["associated"] * 39 + ["expired"] * 58, days_to_associate=days + [None] * 58)
+    curve = safe(progress(frame, as_of=AS_OF)).survival.filter(pl.col("group").is_null())
+    assert curve["days"].to_list() == [0, 2]
+    assert set(curve["size"]) == {90}
+    assert curve["share"].to_list() == [0.0, 0.21]
+
+
 def test_a_country_that_is_no_word_is_not_named() -> None:
     odd = [*["China"] * 20, *["anna@example.com"] * 15, *["+49 30 1234"] * 15, *[SCRIPT] * 15]
     table = safe(progress(rows(65, country=odd), as_of=AS_OF)).by_country
