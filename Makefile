@@ -18,13 +18,14 @@ help: ## list these targets
 
 setup: .venv/.ready ## make .venv with everything in it, from requirements.lock
 
-demo: setup ## check, annotate, remember, plan, report and export the made-up snapshots in data/; results in out/
+demo: setup ## check, annotate, remember, plan, show the trend, report and export the made-up snapshots in data/; results in out/
 	@mkdir -p out
 	@$(BIN)/invitekit check data
 	@$(BIN)/invitekit annotate data --as-of $(AS_OF) -o out/annotated.parquet --overwrite
 	@$(BIN)/invitekit workspace add data -w $(MEMORY)
 	@$(BIN)/invitekit compare -w $(MEMORY)
 	@$(BIN)/invitekit plan -w $(MEMORY) --as-of $(AS_OF) --batch-dir out/batches --overwrite
+	@$(BIN)/invitekit trend -w $(MEMORY) --as-of $(AS_OF)
 	@$(BIN)/invitekit report -w $(MEMORY) --as-of $(AS_OF) -o out/report.html --overwrite
 	@$(BIN)/invitekit export -w $(MEMORY) --as-of $(AS_OF) --purpose demo -o out/export.parquet --overwrite
 	@echo "Under out/: report.html, where and why invitations fail: open it in a browser, it names nobody;"
@@ -39,7 +40,7 @@ lab: setup ## open the notebooks in JupyterLab
 app: setup ## open the notebooks one at a time, without side bars
 	@$(BIN)/invitekit app
 
-test: setup ## run every test; says so when Chromium or Java is missing
+test: setup ## run every test; says so when Chromium, Java or pdftotext is missing
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 test-fast: setup ## run the tests that need no browser, no Spark and no patience

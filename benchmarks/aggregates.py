@@ -9,8 +9,8 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks.measure import AS_OF
 from benchmarks.resend import annotated
-from benchmarks.spine import AS_OF
 from invitekit import progress
 from invitekit.keep import keep
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import resource
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
-from benchmarks.spine import AS_OF, one_file
+from benchmarks.measure import AS_OF, Spent, compare, peak, timed
+from benchmarks.spine import one_file
 
 ROUNDS = 3
 
@@ -27,24 +23,13 @@ def plan(folder: Path, rows: int | None = None) -> None:
         shape = con.execute("select count(*), count(distinct account_name) from records").fetchall()[0]
         print(f"{shape[0]:,} records of {shape[1]:,} customers")
         pairs = [(_bare(con), _plan(con)) for _ in range(ROUNDS + 1)][1:]
-    for name, at in (("wall", 0), ("processor", 1)):
-        bare, ours = (statistics.median(side[at] for side in sides) for sides in zip(*pairs, strict=True))
-        ratio = statistics.median(b[at] / a[at] for a, b in pairs)
-        print(f"{name:10} bare {bare:6.2f} s   plan {ours:6.2f} s   ratio {ratio:5.2f}")
-    print("goal: within 3")
+    compare("plan", pairs, "within 3")
 
 
 def plan_out_of_core(folder: Path, rows: int | None = None) -> None:
     """Plan a large CSV as a process of its own, and take its peak memory (goal: within 6 GB)."""
     path = one_file(folder, rows or 10_000_000)
-    command = [str(Path(sys.executable).with_name("invitekit")), "plan", str(path), "--as-of", str(AS_OF)]
-    command += ["-o", str(folder / "plan.parquet"), "--overwrite", "--json"]
-    begin = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    print(
-        f"{path.stat().st_size / 1e9:.2f} GB of CSV planned in {time.perf_counter() - begin:.0f} s, peak {peak:.2f} GB"
-    )
+    peak("plan", path, folder / "plan.parquet", "planned")
 
 
 def annotated(folder: Path, rows: int) -> Path:
@@ -56,20 +41,18 @@ def annotated(folder: Path, rows: int) -> Path:
     return stored
 
 
-def _bare(con: duckdb.DuckDBPyConnection) -> tuple[float, float]:
+def _bare(con: duckdb.DuckDBPyConnection) -> Spent:
     window = "row_number() over (partition by account_name order by invited_at)"
     return _timed(con, lambda: con.execute(f"create table out as select *, {window} as n from records").fetchall())
 
 
-def _plan(con: duckdb.DuckDBPyConnection) -> tuple[float, float]:
+def _plan(con: duckdb.DuckDBPyConnection) -> Spent:
     from invitekit import plan_resends  # noqa: PLC0415 - not needed where only the start is timed
 
     return _timed(con, lambda: plan_resends(con.table("records"), as_of=AS_OF).create("out"))
 
 
-def _timed(con: duckdb.DuckDBPyConnection, run: Callable[[], object]) -> tuple[float, float]:
-    wall, processor = time.perf_counter(), time.process_time()
-    run()
-    spent = time.perf_counter() - wall, time.process_time() - processor
+def _timed(con: duckdb.DuckDBPyConnection, run: Callable[[], object]) -> Spent:
+    spent = timed(run)
     con.execute("drop table out").fetchall()
     return spent

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -14,7 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-AS_OF = dt.date(2026, 3, 30)
+from benchmarks.measure import AS_OF, peak
+
 ROUNDS = 5
 
 
@@ -54,13 +52,9 @@ def load_and_annotate(folder: Path, rows: int | None = None) -> None:
 def out_of_core(folder: Path, rows: int | None = None) -> None:
     """Annotate a large CSV to Parquet as a process of its own, and take its peak memory (goal < 3 GB)."""
     path = one_file(folder, rows or 10_000_000)
-    command = [str(Path(sys.executable).with_name("invitekit")), "annotate", str(path), "--as-of", str(AS_OF)]
-    command += ["-o", str(folder / "annotated.parquet"), "--overwrite", "--json"]
-    wall = _wall(lambda: subprocess.run(command, check=True, capture_output=True))
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    size = os.path.getsize(folder / "annotated.parquet") / 1e6  # noqa: PTH202 - one number
-    read = path.stat().st_size / 1e9
-    print(f"{read:.2f} GB of CSV to {size:,.0f} MB of Parquet in {wall:.0f} s, peak {peak:.2f} GB")
+    target = folder / "annotated.parquet"
+    peak("annotate", path, target, "annotated")
+    print(f"{target.stat().st_size / 1e6:,.0f} MB of Parquet")
 
 
 def one_file(folder: Path, rows: int) -> Path:

@@ -64,6 +64,7 @@ class Part:
 
 
 PARTS = {
+    "paper": Part("pdftotext", lambda: shutil.which("pdftotext"), "apt install poppler-utils"),
     "browser": Part("Chromium", find_chromium, "apt install chromium"),
     "spark": Part(f"Java {OLDEST_JAVA} or newer", find_java, "apt install default-jre-headless"),
 }

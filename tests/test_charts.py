@@ -237,13 +237,13 @@ def test_names_are_shown_as_the_text_that_they_are() -> None:
 def test_long_labels_fit(text: str) -> None:
     lines = wrap(text)
     assert len(lines) == 2
-    assert all(width(line) <= 50 for line in lines)
+    assert all(width(line) <= 44 for line in lines)
     assert "".join(lines)[:30].replace(" ", "") == text.replace(" ", "")[: len("".join(lines)[:30].replace(" ", ""))]
 
 
 def test_a_line_begins_with_no_full_stop_and_ends_with_no_bracket() -> None:
-    assert wrap("贵司与华为的签约关系不支持以顾问销售模式关联该客户。")[1] == "户。"
-    assert wrap(CHINESE)[0].endswith("团队")
+    assert wrap("贵司与华为的签约关系不支持以顾问销售模式关联该客户。", 50)[1] == "户。"
+    assert wrap(CHINESE, 50)[0].endswith("团队")
 
 
 def test_signs_that_show_nothing_are_left_out() -> None:
@@ -339,3 +339,17 @@ def test_the_tables_of_progress_are_drawn_as_they_come() -> None:
     ]
     assert all(isinstance(chart, charts.Chart) for chart in drawn)
     assert "The customer opened the link after it had run out." in said(drawn[1])
+
+
+def test_a_trend_of_ten_years_by_day_stays_readable_and_says_what_it_leaves_out() -> None:
+    days = [dt.date(2016, 1, 1) + dt.timedelta(days=number) for number in range(3650)]
+    groups = [f"mgr {number}" for number in range(12)] + ["(other)"]
+    row = {"n": 4, "of": 10, "rate": 0.4, "low": 0.1, "high": 0.7, "centre": 0.4, "lower_limit": 0.0,
+           "upper_limit": 0.9, "signal": None, "small": True, "incomplete": False}  # fmt: skip
+    table = pl.DataFrame([{"period_start": day, "group": group} | row for group in groups for day in days])
+    made = charts.trend(table, "account_manager", period="day")
+    assert "5 more groups are not shown · 3,250 earlier periods are not shown" in made.subtitle
+    assert max(len(trace["x"]) for trace in made.plain()["data"]) == 400
+    heads = [note["text"] for note in made.plain()["layout"]["annotations"]]
+    assert "All others" in heads
+    assert len([head for head in heads if head.startswith("mgr")]) == 7

@@ -611,6 +611,21 @@ def test_the_command_marks_small_counts_open_weeks_and_signals(run: Callable[...
     assert "earlier rows that cannot be followed" in said
 
 
+def test_a_trend_of_many_periods_fits_a_terminal_and_says_what_it_leaves_out(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    path, start = tmp_path / "m.csv", dt.date(2020, 1, 1)
+    lines = [f"{number},Expired,{start + dt.timedelta(days=number % 2000)},m{number % 40}" for number in range(8000)]
+    path.write_text("\n".join(["ID,Status,Invitation Time,Account Manager", *lines]), encoding="utf-8")
+    said = run("trend", path, "--as-of", "2026-03-30", "--period", "day", "--by", "account_manager").stdout
+    assert "Not shown: 1,991 earlier days of the 2,000." in said.replace("\n", " ")
+    assert "(other)" in said or "All others" in said
+    assert len(said.splitlines()) < 140
+    line = json.loads(run("trend", path, "--as-of", "2026-03-30", "--period", "day", "--json").stdout)
+    assert len(line["trend"]) == 2000
+    assert "Not shown" not in run("trend", DATA, "--as-of", "2026-03-30").stdout
+
+
 def test_a_trend_of_nothing_says_so(run: Callable[..., Run], tmp_path: Path) -> None:
     path = tmp_path / "new.csv"
     path.write_text("Account Name,Status,Invitation Time\nann,Invited,2026-03-29\n", encoding="utf-8")

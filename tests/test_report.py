@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import random
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from html.parser import HTMLParser
@@ -15,7 +17,8 @@ from xml.etree import ElementTree as ET
 
 import polars as pl
 import pytest
-from hypothesis import given
+import typst
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
@@ -30,7 +33,7 @@ from invitekit.report.markdown import as_markdown
 from invitekit.report.page import words
 from invitekit.report.pdf import as_pdf
 from invitekit.report.summary import said, summarise
-from invitekit.report.suppression import LEAST, fold, hidden
+from invitekit.report.suppression import LEAST, Ledger, fold
 
 ROOT = Path(__file__).resolve().parent.parent
 AS_OF = dt.date(2026, 3, 30)
@@ -115,15 +118,31 @@ def without_plotly(html: bytes) -> str:
 CELLS = st.dictionaries(st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz")), st.integers(0, 40))
 
 
+@settings(max_examples=40, deadline=None)
 @given(CELLS)
 def test_no_small_count_is_shown_nor_told_by_a_total(cells: dict[tuple[str, str], int]) -> None:
-    away = hidden(cells)
-    assert all(cell in away for cell, n in cells.items() if 0 < n < LEAST)
+    table = Ledger()
+    for cell, n in cells.items():
+        table.put(cell, n)
     for side in (0, 1):
         for name in {cell[side] for cell in cells}:
-            line = [cell for cell in cells if cell[side] == name and cells[cell]]
-            gone = [cell for cell in line if cell in away]
-            assert not gone or gone == line or (len(gone) > 1 and sum(cells[cell] for cell in gone) >= LEAST)
+            line = [cell for cell in cells if cell[side] == name]
+            whole = table.put((side, name), sum(cells[cell] for cell in line))
+            table.add_up(whole, line)
+    away = table.hidden()
+    assert all(cell in away for cell, n in table.counts.items() if 0 < n < LEAST)
+    for whole, parts in table.sums:
+        gone = [cell for cell in (whole, *parts) if cell in away and table.counts[cell]]
+        assert len(gone) != 1
+
+
+def test_a_count_that_stands_in_two_tables_is_hidden_in_both() -> None:
+    table = Ledger()
+    one, two = [[table.put((side, name), n) for name, n in {"a": 4, "b": 30, "c": 50}.items()] for side in (1, 2)]
+    for parts in (one, two):
+        table.add_up(table.put(("all", parts[0]), 84, table.fixed), parts)
+    table.sums += [(left, (right,)) for left, right in zip(one, two, strict=True)]
+    assert table.hidden() == {(1, "a"), (2, "a"), (1, "b"), (2, "b")}
 
 
 @given(st.lists(st.integers(0, 30)))
@@ -165,6 +184,15 @@ def test_a_curve_rises_by_ten_associations_at_least(annotated: Any) -> None:
     assert all(step >= LEAST for step in steps)
 
 
+def test_a_curve_tells_neither_the_last_few_nor_how_many_were_invited_exactly() -> None:
+    days = [2] * 20 + [4] * 15 + [9] * 4
+    frame = rows(97, effective_status=["associated"] * 39 + ["expired"] * 58, days_to_associate=days + [None] * 58)
+    curve = safe(progress(frame, as_of=AS_OF)).survival.filter(pl.col("group").is_null())
+    assert curve["days"].to_list() == [0, 2]
+    assert set(curve["size"]) == {90}
+    assert curve["share"].to_list() == [0.0, 0.21]
+
+
 def test_a_country_that_is_no_word_is_not_named() -> None:
     odd = [*["China"] * 20, *["anna@example.com"] * 15, *["+49 30 1234"] * 15, *[SCRIPT] * 15]
     table = safe(progress(rows(65, country=odd), as_of=AS_OF)).by_country
@@ -180,6 +208,48 @@ def test_no_name_address_number_or_account_stands_in_a_report(annotated: Any, lo
     made = page(found, charts.Look(language=language), summary=loaded.summary)
     written = [without_plotly(as_html(made)), as_markdown(made).decode(), "\n".join(texts(made))]
     assert [persons(text, annotated) for text in written] == [[], [], []]
+
+
+@pytest.fixture
+def on_paper(tmp_path: Path) -> Callable[[Page], str]:
+    """Give what can be read on the paper of a page: its texts, those in figures too."""
+
+    def read(made: Page) -> str:
+        path = tmp_path / "r.pdf"
+        path.write_bytes(as_pdf(made))
+        done = subprocess.run(["pdftotext", path, "-"], capture_output=True, check=True, text=True, timeout=60)
+        return " ".join(done.stdout.split())
+
+    return read
+
+
+@pytest.mark.paper
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_name_address_number_or_account_stands_on_paper(
+    annotated: Any, loaded: Any, language: Any, on_paper: Callable[[Page], str]
+) -> None:
+    found = progress(annotated, as_of=AS_OF, language=language)
+    made = page(found, charts.Look(language=language), summary=loaded.summary)
+    text = on_paper(made)
+    assert persons(text, annotated) == []
+    # What was searched is what stands there: the words, and a label of a figure.
+    assert made.privacy.replace(" ", "") in text.replace(" ", "")
+    assert charts.Look(language=language).words["limits"].replace(" ", "") in text.replace(" ", "")
+    manager = annotated["account_manager"].drop_nulls()[0]
+    assert persons(on_paper(replace(made, summary=(manager,))), annotated) == [manager]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_paper_is_refused_where_a_character_has_no_font(
+    found: Progress, language: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = page(found, charts.Look(language=language))
+    monkeypatch.setattr("typst.compile", functools.partial(typst.compile, ignore_system_fonts=True))
+    if language == "en":
+        assert as_pdf(made).startswith(b"%PDF")
+        made = replace(made, sections=(), summary=("中国",))
+    with pytest.raises(OutputError, match=r"characters, Chinese ones it may be, that no font here has.*fonts-noto-cjk"):
+        as_pdf(made)
 
 
 def test_the_search_finds_a_person_that_is_there(made: Page, annotated: Any) -> None:
@@ -333,6 +403,29 @@ def test_a_group_is_named_only_where_it_really_differs() -> None:
     assert "Country or region Spain: fewer failed" in sentences
     like = rows(200, country=country, effective_status=(["association_failed"] * 22 + ["expired"] * 28) * 4)
     assert "among all others" not in told(safe(progress(like, as_of=AS_OF)))
+
+
+def test_of_many_records_only_what_is_worth_a_sentence_is_said() -> None:
+    names = [f"{letter} land" for letter in "ABCDEFGH"]
+    country = [name for name in names for _ in range(5000)]
+    shares = {"A land": 40, "B land": 41, "C land": 60, "D land": 62, "E land": 64, "F land": 66, "G land": 40}
+    status = ["association_failed" if place % 100 < shares.get(name, 40) else "expired"
+              for name in names for place in range(5000)]  # fmt: skip
+    sentences = told(safe(progress(rows(40_000, country=country, effective_status=status), as_of=AS_OF)))
+    named = re.findall(r"Country or region (. land)", sentences)
+    assert named == ["F land", "E land", "A land"]
+    close = ["association_failed" if place % 100 < 40 + 4 * (name == "A land") else "expired"
+             for name in names for place in range(5000)]  # fmt: skip
+    near = progress(rows(40_000, country=country, effective_status=close), as_of=AS_OF)
+    assert "among all others" not in told(safe(near))
+
+
+def test_of_many_causes_that_moved_three_are_named_and_the_others_counted(found: Progress) -> None:
+    codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"]
+    moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
+    sentences = told(with_(safe(found), trends={"cause": moved}))
+    assert sentences.count("Less often than chance explains") == 3
+    assert "2 more such movements stand in the trends of causes." in sentences
 
 
 def test_of_groups_that_do_not_differ_hardly_any_report_names_one() -> None:

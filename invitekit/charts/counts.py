@@ -31,9 +31,11 @@ def funnel(table: Any, look: Look = LOOK) -> Chart:
 def _stage(row: Row, look: Look) -> Bar:
     names = {value.code: value.label(look.language) for value in STAGES}
     label, whole = names[row["stage"]], look.words["wholes"].get(row["part_of"])
-    part = Part(row["n"], look.theme.of_status(row["stage"]), _hover(look, label, row))
-    if whole is None:
-        return Bar(label, (part,), f"{row['n']:,}")
+    # Where the whole may not be told, a part stands alone.
+    hover = _hover(look, label, row) if row["of"] is not None else shown([label, f"{row['n']:,}"])
+    part = Part(row["n"], look.theme.of_status(row["stage"]), hover)
+    if whole is None or row["of"] is None:
+        return Bar(look.words["part_of"].format(part=label, whole=whole) if whole else label, (part,), f"{row['n']:,}")
     text = f"{row['n']:,} · {share(row['n'], row['of'], look.words['of'])}"
     return Bar(look.words["part_of"].format(part=label, whole=whole), (part,), text)
 

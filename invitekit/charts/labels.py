@@ -6,7 +6,7 @@ import html
 import unicodedata
 from collections.abc import Mapping
 
-CELLS = 50
+CELLS = 44
 """Columns of a line of a label: Chinese signs fill two. So much fits on a telephone."""
 LINES = 2
 FEW = 30

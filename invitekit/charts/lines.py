@@ -12,6 +12,8 @@ from invitekit.progress import EMPTY, OTHER
 
 PANELS = 8
 """Groups that a trend shows, each in a panel of its own; the others are counted in words."""
+MOST_PERIODS = 400
+"""Periods that a trend shows, the newest ones: more lie closer together than a screen has points."""
 CURVES = 4
 """Groups that a survival curve shows."""
 _PANEL, _SINGLE, _BETWEEN, _LINE = 110, 260, 22, 17
@@ -35,8 +37,9 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     found = sorted((row for row in rows(table) if row["of"]), key=lambda row: row["period_start"])
     if not found:
         return empty(title, look)
+    found, older = _newest(found)
     names = _ordered(found, by)
-    kept = names[:PANELS]
+    kept = _kept(names)
     heads = [wrap(named(name, by, look)) if by else [] for name in kept]
     tall = _SINGLE if by is None else _PANEL
     places, height = _panels([len(head) for head in heads], tall)
@@ -58,8 +61,21 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     layout["xaxis"] = axis(look.theme, type="date", tickformat="%m-%d\n%Y" if period != "month" else "%Y-%m",
                            nticks=7, tickangle=0, anchor=f"y{len(kept)}" if len(kept) > 1 else "y")  # fmt: skip
     more = len(names) - len(kept)
-    note = words["not_shown"].format(n=f"{more:,}") if more else ""
-    return draw(title, look, [*traces, *keys], layout, note)
+    notes = [words[name].format(n=f"{n:,}") for name, n in (("not_shown", more), ("older", older)) if n]
+    return draw(title, look, [*traces, *keys], layout, " · ".join(notes))
+
+
+def _newest(found: list[Row]) -> tuple[list[Row], int]:
+    """Give the newest periods, and say how many are older."""
+    periods = sorted({row["period_start"] for row in found})
+    first = periods[-MOST_PERIODS:][0]
+    return [row for row in found if row["period_start"] >= first], max(len(periods) - MOST_PERIODS, 0)
+
+
+def _kept(names: list[str | None]) -> list[str | None]:
+    """Give the groups that have a panel; that of all others is among them, where there is one."""
+    rest = [name for name in names if name == OTHER][len(names) <= PANELS :]
+    return [*[name for name in names if name not in rest][: PANELS - len(rest)], *rest]
 
 
 def _ordered(found: list[Row], by: str | None) -> list[str | None]:

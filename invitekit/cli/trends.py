@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from invitekit.catalogue import Catalogue, Language
     from invitekit.progress import By, Period
 
+_MOST_ROWS = 120
+"""Rows on a terminal [assumed]; each group keeps its newest periods, and -o writes them all."""
 _SIGNALS = {"high": "above", "low": "below", "run": "long run"}
 
 
@@ -40,14 +42,15 @@ def trend(
     from invitekit.annotate import annotate
     from invitekit.cli import say
     from invitekit.moments import as_utc
-    from invitekit.progress import failure_trend, unfollowed
+    from invitekit.progress import NEEDED, failure_trend, unfollowed
     from invitekit.write import write
 
     moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
     reading.check_output(output, overwrite=overwrite)
     chosen, span = _checked(by, period)
     with reading.opened() as known:
-        annotated = known.keep(annotate(known.records, as_of=moment, catalogue=reading.known, language=words))
+        every = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
+        annotated = known.keep(every.select(*NEEDED))
         found = failure_trend(annotated, as_of=moment, period=span, by=chosen, keep=known.keep)
         rows: list[dict[str, Any]] = found.to_dicts()
         lost = unfollowed(annotated)
@@ -82,17 +85,27 @@ def _print(rows: list[dict[str, Any]], by: str | None, period: str, known: Catal
         return say.line("No invitation with a date has a known outcome yet: there is no trend to show.")
     headers = [f"{period.capitalize()} from", *([label(by, language)] if by else []), "Failed", "Of", "Rate",
                "95 % interval", "By chance", ""]  # fmt: skip
-    table = say.new_table(*headers)
-    for row in rows:
+    table, (shown, older) = say.new_table(*headers), _newest(rows)
+    for row in shown:
         group = [_named(row["group"], by, known, language)] if by else []
         limits = _span(row["lower_limit"], row["upper_limit"])
         rate = "" if row["rate"] is None else f"{row['rate']:.1%}"
         counts = f"{row['n']:,}", f"{row['of']:,}", rate, _span(row["low"], row["high"]), limits
         table.add_row(f"{row['period_start']}", *group, *counts, ", ".join(_remarks(row)))
     say.show(table)
+    if older:
+        say.line(f"Not shown: {older:,} earlier {period}s of the {len({row['period_start'] for row in rows}):,}. "
+                 "With -o every one is written.")  # fmt: skip
     say.line("Of: invitations of that period whose outcome is known. Small: fewer than 10. By chance: where a rate of "
              "this level lies in all but 0.27 % of periods; above and below it, a period really differs.")  # fmt: skip
     return say.line("Open: emails of that period may still be answered, so it is not compared.")
+
+
+def _newest(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """Give the rows of the newest periods, so many as a terminal holds, and how many periods are older."""
+    periods = sorted({row["period_start"] for row in rows})
+    kept = set(periods[-max(_MOST_ROWS // len({row["group"] for row in rows}), 1) :])
+    return [row for row in rows if row["period_start"] in kept], len(periods) - len(kept)
 
 
 def _named(group: str, by: str, known: Catalogue, language: Language) -> str:

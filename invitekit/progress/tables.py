@@ -17,7 +17,8 @@ from invitekit.progress.causes import Language, pareto, repeats
 from invitekit.progress.cube import BY, By, Period
 from invitekit.progress.funnel import SETTLED, funnel, parts
 from invitekit.progress.newest import newest, unfollowed
-from invitekit.progress.survival import NEEDED, ageing, durations, survival, untimed
+from invitekit.progress.survival import NEEDED as TIMES
+from invitekit.progress.survival import ageing, durations, survival, untimed
 from invitekit.progress.trend import trend
 
 _PARTS = {
@@ -27,7 +28,8 @@ _PARTS = {
     "by_country": "country",
     "by_tag": "custom_tag",
 }
-_NEEDED = tuple(dict.fromkeys((*NEEDED, *cubes.NEEDED, *customers.NEEDED)))
+NEEDED = tuple(dict.fromkeys((*TIMES, *cubes.NEEDED, *customers.NEEDED)))
+"""Columns of annotated records that any small table needs: who keeps records for them keeps these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,10 +105,10 @@ def progress(
     cubes.check(period, by)
     moment, known = as_utc(as_of), catalogue or read_catalogue()
     frame: Any = nw.from_native(records)
-    customers.require(frame.collect_schema().names(), _NEEDED)
+    customers.require(frame.collect_schema().names(), NEEDED)
     states = _snapshots(frame)
     lost = unfollowed(records) if states["snapshot_at"].n_unique() > 1 else 0
-    invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native(), keep=keep))
+    invitations = nw.from_native(newest(frame.select(*NEEDED).to_native(), keep=keep))
     counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
     return Progress(
         funnel=funnel(counts),

@@ -50,7 +50,7 @@ def report(
 ) -> Path:
     """Write a report that may be handed on: one file, without a network, without a person's data.
 
-    Counts below ten are hidden, and so is a second one where a total would give the first away.
+    Counts below ten are hidden, and so are others from which one could be worked out in any table.
     Account managers and custom tags are numbers. The file's size does not depend on the records.
 
     Args:

@@ -13,16 +13,20 @@ from invitekit.charts.svg import svg
 from invitekit.errors import OutputError
 from invitekit.report.page import Page, Section, Table
 
+_NO_SIGN = "could not be displayed with"
+"""What typst says of a character that no font has."""
 _HEIGHT = re.compile(r'height="(\d+)"')
 
 
 def as_pdf(page: Page) -> bytes:
     """Give the page as a PDF.
 
-    Texts go to typst as data and are set as they are. Chinese needs a Chinese font on the machine.
+    Texts go to typst as data and are set as they are. It is a PDF/A-2u, which is made for archives:
+    every character can be searched for, and none may lack a sign. Chinese needs a Chinese font on the
+    machine.
 
     Raises:
-        OutputError: typst could not set it.
+        OutputError: No font of the machine has a character of the report, or typst could not set it.
     """
     told = page.words
     data = {
@@ -42,11 +46,21 @@ def as_pdf(page: Page) -> bytes:
             files("invitekit.report").joinpath("page.typ").read_bytes(),
             sys_inputs={"page": json.dumps(data, ensure_ascii=False)},
             format="pdf",
+            pdf_standards="a-2u",
         )
     except typst.TypstError as error:
         # Its own words may quote what was to be set.
-        raise OutputError("The PDF could not be set.", hint="write .html or .md instead.") from error
+        raise _refused(error) from None
     return bytes(made)
+
+
+def _refused(error: typst.TypstError) -> OutputError:
+    if _NO_SIGN in error.message:
+        return OutputError(
+            "The PDF could not be set: the report has characters, Chinese ones it may be, that no font here has.",
+            hint="install a font that has them (on Debian: apt install fonts-noto-cjk), or write .html or .md.",
+        )
+    return OutputError("The PDF could not be set.", hint="write .html or .md instead.")
 
 
 def _section(section: Section) -> dict[str, Any]:

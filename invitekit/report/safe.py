@@ -11,13 +11,21 @@ import polars as pl
 
 from invitekit.progress import EMPTY, OTHER, Progress
 from invitekit.progress.cube import By
-from invitekit.report.suppression import LEAST, Row, fold, hidden, rate
+from invitekit.progress.intervals import control_limits, signals
+from invitekit.report.ledger import PARTS, ledger, newest
+from invitekit.report.shifting import Cell
+from invitekit.report.suppression import LEAST, Row, fold, rate
 from invitekit.vocabularies import UNKNOWN
 
 _RATED = ("n", "rate", "low", "high")
-_PARTS = ("associated", "failed", "expired")
+_GROUPS = ("by_method", "by_type", "by_manager", "by_country", "by_tag")
+_NUMBERED = ("by_manager", "by_tag")
+_AT = ("snapshot_at", "status")
+_TOGETHER = object()
 _WORD = re.compile(r"^[^\W\d_][^\d@_/\\<>]{1,39}$")
 """What a country may look like: words. A file may hold anything there, an address even."""
+_UNLIMITED: Row = {"lower_limit": None, "upper_limit": None}
+Away = frozenset[Cell]
 TRENDS: tuple[By, ...] = ("who_acts", "cause")
 """Trends that a report shows besides that of all together."""
 
@@ -34,47 +42,63 @@ def safe(found: Progress, names: Names | None = None) -> Progress:
     """Give the tables as they may be handed on.
 
     Account managers and custom tags become numbers; a country that is no word, and every group
-    that is too small, is counted among the others. Counts below ten are null, and so is a second
-    one where the total would give the first away. Curves rise in steps of ten associations.
+    that is too small, is counted among the others. Counts below ten are null, and so are others
+    from which one could be worked out, in whatever table of the report they stand; periods older
+    than those that a report shows are null altogether. Curves rise in steps of ten associations.
 
     Args:
         found: What ``progress`` gives.
         names: What managers and tags are called.
     """
     called = names or Names()
+    found = replace(found, trends={by: table for by, table in found.trends.items() if by in TRENDS})
+    folded = _folded(found)
+    away = ledger(found, folded).hidden()
+    groups = {name: _parts(name, folded[name], away) for name in _GROUPS}
+    groups |= {name: _numbered(groups[name], getattr(called, name.removeprefix("by_"))) for name in _NUMBERED}
     return replace(
         found,
-        funnel=_made(found.funnel, _funnel(found.funnel.to_dicts())),
-        trend=_made(found.trend, _trend(found.trend.to_dicts())),
-        trends={by: _made(table, _trend(table.to_dicts())) for by, table in found.trends.items() if by in TRENDS},
+        funnel=_made(found.funnel, _funnel(found.funnel.to_dicts(), away)),
+        trend=_made(found.trend, _trend(None, found.trend.to_dicts(), away)),
+        trends={by: _made(table, _trend(by, table.to_dicts(), away)) for by, table in found.trends.items()},
         survival=_made(found.survival, _survival(found.survival.to_dicts())),
-        ageing=_made(found.ageing, _cells(found.ageing.to_dicts(), "bucket", "status")),
-        pareto=_made(found.pareto, _pareto(found.pareto.to_dicts())),
-        by_method=_made(found.by_method, _parts(found.by_method.to_dicts())),
-        by_type=_made(found.by_type, _parts(found.by_type.to_dicts())),
-        by_manager=_made(found.by_manager, _numbered(_parts(found.by_manager.to_dicts()), called.manager)),
-        by_country=_made(found.by_country, _parts(_words_only(found.by_country.to_dicts()))),
-        by_tag=_made(found.by_tag, _numbered(_parts(found.by_tag.to_dicts()), called.tag)),
-        repeats=_made(found.repeats, _repeats(found.repeats.to_dicts())),
-        snapshots=_made(found.snapshots, _cells(found.snapshots.to_dicts(), "snapshot_at", "status")),
+        ageing=_made(found.ageing, _cells("ageing", found.ageing.to_dicts(), ("bucket", "status"), away)),
+        pareto=_made(found.pareto, folded["pareto"]),
+        repeats=_made(found.repeats, _repeats(folded["repeats"], away)),
+        snapshots=_made(
+            found.snapshots, _cells("snapshots", found.snapshots.to_dicts(), ("snapshot_at", "status"), away)
+        ),
+        by_method=_made(found.by_method, groups["by_method"]),
+        by_type=_made(found.by_type, groups["by_type"]),
+        by_manager=_made(found.by_manager, groups["by_manager"]),
+        by_country=_made(found.by_country, groups["by_country"]),
+        by_tag=_made(found.by_tag, groups["by_tag"]),
     )
+
+
+def _folded(found: Progress) -> dict[str, list[Row]]:
+    """Give the rows of groups, repeats and causes, those that are too small merged into one."""
+    groups = {name: getattr(found, name).to_dicts() for name in _GROUPS}
+    groups["by_country"] = _words_only(groups["by_country"])
+    made = {
+        name: fold([row for row in rows if row["settled"]], "settled", _joined, lambda row: bool(row["value"] == OTHER))
+        for name, rows in groups.items()
+    }
+    return made | {
+        "pareto": _pareto(found.pareto.to_dicts()),
+        "repeats": fold(found.repeats.to_dicts(), "resends", _retold),
+    }
 
 
 def _made(table: Any, rows: Iterable[Row]) -> pl.DataFrame:
     return pl.DataFrame([{name: row.get(name) for name in table.columns} for row in rows], schema=table.schema)
 
 
-def _funnel(rows: list[Row]) -> list[Row]:
-    by_stage = {row["stage"]: row for row in rows}
-    away = {stage for stage, _ in hidden({(row["stage"], ""): row["n"] for row in rows if row["part_of"] is None})}
-    for whole in by_stage:
-        members = [row for row in rows if row["part_of"] == whole]
-        if whole in away:
-            away |= {row["stage"] for row in members}
-        else:
-            away |= {stage for stage, _ in hidden({(row["stage"], ""): row["n"] for row in members})}
+def _funnel(rows: list[Row], away: Away) -> list[Row]:
     return [
-        _without(row, count=row["stage"] in away, of=row["stage"] in away or row["part_of"] in away) for row in rows
+        _without(row, count=gone, of=gone or ("funnel", row["part_of"]) in away)
+        for row in rows
+        for gone in [("funnel", row["stage"]) in away]
     ]
 
 
@@ -82,55 +106,76 @@ def _without(row: Row, *, count: bool, of: bool) -> Row:
     return row | (dict.fromkeys(_RATED) if count else {}) | ({"of": None, **dict.fromkeys(_RATED[1:])} if of else {})
 
 
-def _trend(rows: list[Row]) -> list[Row]:
-    """Hide counts of single periods: each period's failures and what is left of it, over groups and over periods."""
-    failed = {(row["group"], row["period_start"]): row["n"] for row in rows}
-    rest: dict[Any, int] = {}
+def _trend(by: str | None, rows: list[Row], away: Away) -> list[Row]:
+    """Hide counts of single periods; where the centre would tell them, limits come from the shown ones only."""
+    shown, made = set(newest(rows)), []
+    quiet: Row = {"signal": None} | dict.fromkeys(_RATED)
     for row in rows:
-        cell = (row["group"], row["period_start"])
-        rest |= {(cell, "failed"): row["n"], (cell, "rest"): row["of"] - row["n"]}
-    away = hidden(failed) | {cell for cell, _ in hidden(rest)}
-    few = hidden({(row["group"], row["period_start"]): row["of"] for row in rows})
-    quiet = {"signal": None} | dict.fromkeys(_RATED)
-    unknown = quiet | dict.fromkeys(("of", "lower_limit", "upper_limit"))
-    made = []
-    for row in rows:
-        cell = (row["group"], row["period_start"])
-        made.append(row | (unknown if cell in few else quiet if cell in away else {}))
+        day, group = row["period_start"], row["group"]
+        if day not in shown or ("of", day) in away:
+            made.append(row | quiet | _UNLIMITED | {"of": None})
+        else:
+            made.append(row | (quiet if ("n", by, group, day) in away else {}))
+    for group in dict.fromkeys(row["group"] for row in made):
+        if ("centre", by, group) in away:
+            _limit([row for row in made if row["group"] == group])
     return made
 
 
+def _limit(rows: list[Row]) -> None:
+    """Set the limits of one group from the periods whose counts are shown."""
+    mine = [row for row in rows if row["n"] is not None and not row["incomplete"]]
+    n, of = [row["n"] for row in mine], [row["of"] for row in mine]
+    limits = control_limits(n, of)
+    for row in rows:
+        row |= _UNLIMITED | {"signal": None, "centre": limits.centre if limits else None}  # noqa: PLW2901 - in place
+    if limits is not None:
+        told = zip(mine, limits.lower, limits.upper, signals(n, of, limits), strict=True)
+        for row, low, high, signal in told:
+            row.update({"lower_limit": low, "upper_limit": high, "signal": signal} if row["of"] else {})
+
+
 def _survival(rows: list[Row]) -> list[Row]:
-    """Give curves that rise only when ten more are associated; groups with fewer have none."""
+    """Give curves that rise only when ten more are associated; groups with fewer have none.
+
+    Sizes are whole tens and shares whole percent, for the open ones among few could be told from both.
+    """
     made: list[Row] = []
-    waiting: dict[Any, int] = {}
-    for row in sorted(rows, key=lambda row: (row["group"] is not None, str(row["group"]), row["days"])):
-        group = row["group"]
-        waiting[group] = waiting.get(group, 0) + row["associated"]
-        plain = row | {"at_risk": None, "associated": None}
-        if waiting[group] >= LEAST:
-            waiting[group] = 0
+    for group in dict.fromkeys(row["group"] for row in sorted(rows, key=lambda row: row["group"] is not None)):
+        made += _curve(sorted((row for row in rows if row["group"] == group), key=lambda row: row["days"]))
+    return made
+
+
+def _curve(rows: list[Row]) -> list[Row]:
+    made, waiting = [], 0
+    for row in rows:
+        waiting += row["associated"]
+        exact = {name: row[name] if row[name] is None else round(row[name], 2) for name in ("share", "low", "high")}
+        plain = row | exact | {"at_risk": None, "associated": None, "size": row["size"] // LEAST * LEAST}
+        if waiting >= LEAST:
+            waiting = 0
             made.append(plain)
         elif row["days"] == 0:
             made.append(plain | {"share": 0.0, "low": None, "high": None})
-    risen = {row["group"] for row in made if row["days"] > 0}
-    return [row for row in made if row["group"] in risen]
+    # A few who came after the last rise could be told from all who are associated.
+    made = made[:-1] if waiting else made
+    return made if any(row["days"] > 0 for row in made) else []
 
 
-def _cells(rows: list[Row], one: str, other: str) -> list[Row]:
-    away = hidden({(row[one], row[other]): row["n"] for row in rows})
-    return [row | ({"n": None} if (row[one], row[other]) in away else {}) for row in rows]
+def _cells(table: str, rows: list[Row], keys: tuple[str, str], away: Away) -> list[Row]:
+    return [row | ({"n": None} if (table, *(row[key] for key in keys)) in away else {}) for row in rows]
 
 
 def _pareto(rows: list[Row]) -> list[Row]:
     """Fold rare causes among those for whom the same acts, so that who acts still adds up."""
-    sizes: dict[tuple[Any, str], int] = {}
+    sizes: dict[Any, int] = {}
     for row in rows:
-        sizes[row["who_acts"], ""] = sizes.get((row["who_acts"], ""), 0) + row["n"]
-    away = {who for who, _ in hidden(sizes)}
+        sizes[row["who_acts"]] = sizes.get(row["who_acts"], 0) + row["n"]
+    few = fold([{"who": who, "n": n} for who, n in sizes.items()], "n", lambda _: {"who": _TOGETHER, "n": LEAST})
+    away = sizes.keys() - {row["who"] for row in few}
     made = [
         row
-        for who, _ in sizes
+        for who in sizes
         if who not in away
         for row in fold([row for row in rows if row["who_acts"] == who], "n", lambda some: _others(some, some[0]))
     ]
@@ -154,17 +199,16 @@ def _words_only(rows: list[Row]) -> list[Row]:
 
 
 def _joined(rows: list[Row]) -> Row:
-    return {"value": OTHER} | {name: sum(row[name] for row in rows) for name in ("settled", *_PARTS)}
+    return {"value": OTHER} | {name: sum(row[name] for row in rows) for name in ("settled", *PARTS)}
 
 
-def _parts(rows: list[Row]) -> list[Row]:
-    """Fold small groups, then hide small counts; only what is settled is told."""
-    settled = [row for row in rows if row["settled"]]
-    folded = fold(settled, "settled", _joined, lambda row: bool(row["value"] == OTHER))
-    away = hidden({(row["value"], part): row[part] for row in folded for part in _PARTS})
+def _parts(table: str, rows: list[Row], away: Away) -> list[Row]:
+    """Hide small counts of groups; only what is settled is told."""
     made = []
-    for row in folded:
-        counts = {part: None if (row["value"], part) in away else row[part] for part in _PARTS}
+    for row in rows:
+        if (table, row["value"], "settled") in away:
+            continue
+        counts = {part: None if (table, row["value"], part) in away else row[part] for part in PARTS}
         told: Row = {"value": row["value"], "settled": row["settled"], "small": False} | counts
         made.append(told | rate(counts["failed"], row["settled"], "failure_")
                     | rate(counts["associated"], row["settled"], "association_"))  # fmt: skip
@@ -177,17 +221,11 @@ def _numbered(rows: list[Row], name: str) -> list[Row]:
     return [row | {"value": numbers.get(row["value"], row["value"])} for row in rows]
 
 
-def _repeats(rows: list[Row]) -> list[Row]:
-    """Fold rare causes, then hide how few led to an association or did not."""
-    folded = fold(rows, "resends", _retold)
-    counts: dict[Any, int] = {}
-    for row in folded:
-        group = (row["failure_code"], row["method"])
-        counts |= {(group, "associated"): row["associated"], (group, "rest"): row["resends"] - row["associated"]}
-    away = {group for group, _ in hidden(counts)}
+def _repeats(rows: list[Row], away: Away) -> list[Row]:
+    """Hide how few led to an association or did not."""
     made = []
-    for row in folded:
-        told = None if (row["failure_code"], row["method"]) in away else row["associated"]
+    for row in rows:
+        told = None if ("repeats", row["failure_code"], row["method"]) in away else row["associated"]
         others = dict.fromkeys(("failed_same", "failed_other", "expired"))
         made.append(row | others | {"associated": told, "small": False} | rate(told, row["resends"]))
     return made

@@ -12,8 +12,9 @@ from invitekit.charts.chart import named
 from invitekit.charts.colours import STAGES
 from invitekit.charts.labels import interval, percent
 from invitekit.progress import EMPTY, OTHER, Progress
+from invitekit.report.ledger import newest
 from invitekit.report.page import Section, Table, words
-from invitekit.report.suppression import Row, hidden
+from invitekit.report.suppression import Ledger, Row
 from invitekit.workspace import Comparison
 
 Drawn = Callable[[Look], Chart]
@@ -23,8 +24,6 @@ _BY = {
 }  # fmt: skip
 _SHOWN_ROWS = 60
 """Rows of a table in a report."""
-_PERIODS = 104
-"""Periods that a trend shows: the newest ones. More would make the file as long as the history."""
 
 
 def sections(found: Progress, look: Look, change: Comparison | None = None) -> tuple[Section, ...]:
@@ -116,22 +115,23 @@ def _pareto(found: Progress, look: Look) -> Table:
 def _trends(found: Progress, look: Look) -> list[Section]:
     """Give the trend of all together, and those that tell apart where most of their counts can be shown."""
     told, period = words(look.language), found.period
-    made = [_trend(found.trend, "trend", None, look, period)]
+    made, untold = [_trend(found.trend, "trend", None, look, period)], False
     for by, found_by in found.trends.items():
         counts = [row["n"] for row in found_by.to_dicts() if row["n"] != 0]
         if counts and sum(n is not None for n in counts) * 2 > len(counts):
             made.append(_trend(found_by, f"trend_{by}", by, look, period))
         elif counts:
-            made[0] = replace(made[0], note=f"{made[0].note} {told['few'].format(period=told[period])}".strip())
-    return made
+            untold = True
+    note = f"{made[0].note} {told['few'].format(period=told[period])}".strip()
+    return [replace(made[0], note=note), *made[1:]] if untold else made
 
 
 def _trend(found: Any, key: str, by: str | None, look: Look, period: str) -> Section:
     told = words(look.language)
-    newest = sorted(found["period_start"].unique())[-_PERIODS:]
-    older = found["period_start"].n_unique() - len(newest)
+    shown = newest(found.to_dicts())
+    older = found["period_start"].n_unique() - len(shown)
     note = told["older"].format(n=f"{older:,}", period=told[period]) if older else ""
-    found = found.filter(found["period_start"].is_in(newest))
+    found = found.filter(found["period_start"].is_in(shown))
     cells = [
         [
             *([named(row["group"], by, look)] if by else []),
@@ -147,8 +147,8 @@ def _trend(found: Any, key: str, by: str | None, look: Look, period: str) -> Sec
     ]
     names = [*(["group"] if by else []), "period", "failed", "settled", "share", told["expected"], "signal"]
     told_any = any(row["n"] is not None for row in found.to_dicts())
-    shown = (cells[::-1] if by is None else cells) if told_any else []
-    numbers = table(look, names, shown, left=2 if by else 1)
+    cells = (cells[::-1] if by is None else cells) if told_any else []
+    numbers = table(look, names, cells, left=2 if by else 1)
     return _section(key, look, numbers, lambda to: charts.trend(found, by, to, period=period), note)
 
 
@@ -209,7 +209,10 @@ def _snapshots(found: Progress, look: Look) -> Table:
 def _change(change: Comparison, look: Look) -> Section:
     """Give what happened to customers between two snapshots."""
     told = words(look.language)
-    away = {name for name, _ in hidden({(name, ""): n for name, n in change.counts.items()})}
+    counts = Ledger()
+    parts = [counts.put(name, n) for name, n in change.counts.items()]
+    counts.add_up(counts.put("all", sum(change.counts.values()), counts.fixed), parts)
+    away = counts.hidden()
     cells = [[told["change"][name], None if name in away else n] for name, n in change.counts.items()]
     days = [f"{at:%Y-%m-%d}" if at else "–" for at in (change.before_at, change.after_at)]
     how = told["how"]["change"].format(before=days[0], after=days[1])

@@ -14,8 +14,12 @@ from invitekit.report.suppression import LEAST, Row
 
 SURE = 0.01
 """How often chance may name a group in a report, over all groups together [assumed]."""
+WORTH = 0.05
+"""Of many records the smallest difference is sure; a sentence is worth one of five points or more [assumed]."""
 ROUGH = 200
 """Below so many, a share is said to the nearest five percent."""
+Differing = tuple[str, Row, tuple[int, int]]
+"""A column, the row of a group, and how many failed of all others."""
 _RECENT = 8
 """Periods of which the summary speaks; older ones stand in the figure."""
 _NAMED = 3
@@ -99,14 +103,17 @@ def _trend(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[st
 def _causes(found: Progress, told: Mapping[str, Any], language: Language) -> Iterator[str]:
     """Say which causes came more or less often than chance explains, lately."""
     rows = found.trends["cause"].to_dicts() if "cause" in found.trends else []
-    texts = {row["failure_code"]: row["cause"] for row in found.pareto.to_dicts()}
+    texts, said = {row["failure_code"]: row["cause"] for row in found.pareto.to_dicts()}, []
     for code in dict.fromkeys(row["group"] for row in rows):
         mine = [row for row in rows if row["group"] == code and row["n"] is not None][-_RECENT:]
         failure = read_catalogue().by_code(str(code))
         cause = texts.get(code) or (failure.cause(language) if failure else None)
         if cause and code not in (OTHER, EMPTY):
-            for sentence in _marked(mine, found.period, told, ("cause_high", "cause_low")):
-                yield sentence.format(cause=cause)
+            forms = _marked(mine, found.period, told, ("cause_high", "cause_low"))
+            said += [sentence.format(cause=cause) for sentence in forms]
+    yield from said[:_NAMED]
+    if len(said) > _NAMED:
+        yield told["says"]["more_causes"].format(n=len(said) - _NAMED)
 
 
 def _marked(rows: list[Row], period: str, told: Mapping[str, Any], forms: tuple[str, str]) -> Iterator[str]:
@@ -122,16 +129,29 @@ def _marked(rows: list[Row], period: str, told: Mapping[str, Any], forms: tuple[
 def _groups(found: Progress, told: Mapping[str, Any], language: Language) -> Iterator[str]:
     """Say which groups really differ from all others in their column."""
     look = Look(language=language)
-    for by, row, others in _differing(found):
-        n, of = others
-        form = "worse" if row["failed"] / row["settled"] > n / of else "better"
-        group = named(row["value"], by, look)
-        shares = {"share": said(row["failed"], row["settled"], told), "rest": said(n, of, told)}
-        column = look.words["by"][by].capitalize()
-        yield told["says"][form].format(by=column, group=group, of=f"{row['settled']:,}", **shares)
+    differing = list(_differing(found))
+    for by in dict.fromkeys(by for by, _, _ in differing):
+        mine = sorted((one for one in differing if one[0] == by), key=_apart, reverse=True)
+        worth = [one for one in mine if _apart(one) >= WORTH]
+        yield from (_difference(one, told, look) for one in worth[:_NAMED])
 
 
-def _differing(found: Progress) -> Iterator[tuple[str, Row, tuple[int, int]]]:
+def _apart(one: Differing) -> float:
+    """Give how far the share of a group is from that of all others."""
+    _, row, (n, of) = one
+    return float(abs(row["failed"] / row["settled"] - n / of))
+
+
+def _difference(one: Differing, told: Mapping[str, Any], look: Look) -> str:
+    by, row, (n, of) = one
+    form = "worse" if row["failed"] / row["settled"] > n / of else "better"
+    group = named(row["value"], by, look)
+    shares = {"share": said(row["failed"], row["settled"], told), "rest": said(n, of, told)}
+    column = look.words["by"][by].capitalize()
+    return str(told["says"][form].format(by=column, group=group, of=f"{row['settled']:,}", **shares))
+
+
+def _differing(found: Progress) -> Iterator[Differing]:
     stages = {row["stage"]: row["n"] for row in found.funnel.to_dicts()}
     failed, settled = stages.get("failed"), stages.get("settled")
     if failed is None or settled is None:

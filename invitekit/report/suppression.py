@@ -1,48 +1,150 @@
-"""Which counts are too small to be handed on: hidden, with another one where a total would give them away."""
+"""Which counts are too small to be handed on: hidden, with others where what is shown would give them away."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from invitekit.progress.intervals import rated
+from invitekit.report.shifting import Cell, Shifting, Sum
 
-Cell = tuple[Any, Any]
 Row = dict[str, Any]
 
 LEAST = 10
 """A count below this could tell who is meant; none is handed on [k of k-anonymity]."""
+_NEVER = 1e9
+"""What it costs where a count cannot be moved."""
+_ROUGHLY = 1e-4
+"""How exact a linear programme is."""
 
 
-def hidden(cells: Mapping[Cell, int]) -> frozenset[Cell]:
-    """Give the cells of a table that have to be hidden, if every sum of a row and a column is known.
+@dataclass(slots=True)
+class Ledger:
+    """All counts of a report, and what adds up to what, over all of its tables.
 
-    A count from 1 to 9 is hidden. Where what is hidden in a row or column is one cell only, or
-    fewer than ten together, its next smallest one is hidden too; nought tells nothing.
-
-    >>> sorted(hidden({("a", "x"): 3, ("a", "y"): 12, ("a", "z"): 40}))
-    [('a', 'x'), ('a', 'y')]
+    Attributes:
+        counts: Each count by its name.
+        sums: A whole and its parts.
+        silent: Counts that no table shows, but that a difference of two may tell.
+        last: Counts that are hidden where nothing else helps.
+        first: Counts that are hidden rather than any other.
+        fixed: Counts that are shown in any case, unless they are small.
     """
-    found = {cell for cell, n in cells.items() if 0 < n < LEAST}
-    lines: dict[tuple[int, Any], list[Cell]] = {}
-    for cell in cells:
-        for side in (0, 1):
-            lines.setdefault((side, cell[side]), []).append(cell)
-    todo = True
+
+    counts: dict[Cell, int] = field(default_factory=dict)
+    sums: list[Sum] = field(default_factory=list)
+    silent: set[Cell] = field(default_factory=set)
+    last: set[Cell] = field(default_factory=set)
+    first: set[Cell] = field(default_factory=set)
+    fixed: set[Cell] = field(default_factory=set)
+
+    def put(self, cell: Cell, n: int, kind: set[Cell] | None = None) -> Cell:
+        """Enter a count, and give its name."""
+        self.counts[cell] = n
+        if kind is not None:
+            kind.add(cell)
+        return cell
+
+    def add_up(self, whole: Cell, parts: Iterable[Cell]) -> None:
+        """Enter that the parts are the whole; what they lack is one more part, that no table shows."""
+        every = tuple(parts)
+        lacking = self.counts[whole] - sum(self.counts[part] for part in every)
+        if lacking:
+            every = (*every, self.put(("lacking", whole, len(self.sums)), max(lacking, 0), self.silent))
+        self.sums.append((whole, every))
+
+    def hidden(self) -> frozenset[Cell]:
+        """Give the counts that have to be hidden.
+
+        A count from 1 to 9 is hidden, and others with it until no small or hidden count can be
+        worked out to less than ten from all that is shown; nought alone tells nothing.
+
+        >>> ledger = Ledger()
+        >>> parts = [ledger.put(name, n) for name, n in {"x": 3, "y": 12, "z": 40}.items()]
+        >>> ledger.add_up(ledger.put("all", 55, ledger.fixed), parts)
+        >>> sorted(ledger.hidden())
+        ['x', 'y']
+        """
+        one = _merged(self)
+        away = one.silent | {cell for cell, n in one.counts.items() if 0 < n < LEAST}
+        _make_room(one, away, [cell for cell in away if one.counts[cell] > 0 and _guarded(one, cell)])
+        return frozenset(cell for cell in self.counts if one.names[cell] in away)
+
+
+@dataclass(slots=True)
+class _Merged(Ledger):
+    """A ledger in which counts that are one and the same have one name."""
+
+    names: dict[Cell, Cell] = field(default_factory=dict)
+
+
+def _merged(given: Ledger) -> _Merged:
+    names = {cell: cell for cell in given.counts}
+
+    def name(cell: Cell) -> Cell:
+        while names[cell] != cell:
+            cell = names[cell]
+        return cell
+
+    for whole, parts in given.sums:
+        if len(parts) == 1:
+            names[name(parts[0])] = name(whole)
+    names = {cell: name(cell) for cell in names}
+    made = _Merged(names=names, last={names[cell] for cell in given.last}, first=set(given.first))
+    # Where one of several is shown, all are; a small one is not shown.
+    made.fixed = {names[cell] for cell in given.fixed if given.counts[cell] >= LEAST}
+    made.silent = set(names.values()) - {names[cell] for cell in names.keys() - given.silent}
+    made.counts = {names[cell]: n for cell, n in given.counts.items()}
+    sums = [(names[whole], tuple(names[part] for part in parts)) for whole, parts in given.sums if len(parts) > 1]
+    made.sums = list(dict.fromkeys(sums))
+    return made
+
+
+def _guarded(one: Ledger, cell: Cell) -> bool:
+    """Say whether nobody may work out a count: those hidden, and small ones that no table shows."""
+    return cell not in one.silent or one.counts[cell] < LEAST
+
+
+def _make_room(one: Ledger, away: set[Cell], todo: list[Cell]) -> None:
+    """Hide more, until the least and the most that each guarded count may be are ten apart."""
+    shifting = Shifting(one.counts, one.sums)
+    low, high = dict.fromkeys(one.counts, 0.0), dict.fromkeys(one.counts, 0.0)
+    todo.sort(key=str)
     while todo:
-        more = {cell for line in lines.values() for cell in _one_more(line, cells, found)}
-        todo = bool(more)
-        found |= more
-    return frozenset(found)
+        cell = todo.pop()
+        if high[cell] - low[cell] >= LEAST - _ROUGHLY:
+            continue
+        costs = {other: _cost(one, other, away) for other in one.counts}
+        for moved in _moves(shifting, cell, min(one.counts[cell], LEAST), costs):
+            for other, by in moved.items():
+                low[other], high[other] = min(low[other], by), max(high[other], by)
+            todo += sorted(moved.keys() - away, key=str)
+            away.update(moved)
 
 
-def _one_more(line: list[Cell], cells: Mapping[Cell, int], found: set[Cell]) -> list[Cell]:
-    """Give the next cell that a row or column has to hide, if any."""
-    inside = [cell for cell in line if cell in found]
-    if not inside or (len(inside) > 1 and sum(cells[cell] for cell in inside) >= LEAST):
-        return []
-    left = sorted((cells[cell], str(cell), cell) for cell in line if cell not in found and cells[cell])
-    return [left[0][2]] if left else []
+def _moves(shifting: Shifting, cell: Cell, most: int, costs: dict[Cell, float | None]) -> list[dict[Cell, float]]:
+    """Give moves of a count that are ten apart, up or down and up, whichever hides less."""
+    best: tuple[float, list[dict[Cell, float]]] = (math.inf, [])
+    for plan in ((LEAST,), (-most, LEAST - most)):
+        moves = [shifting.move(cell, by, costs) for by in plan if by]
+        known = [moved for moved in moves if moved is not None]
+        price = sum(costs[other] or 0.0 for other in set().union(*known)) + (len(moves) - len(known)) * _NEVER
+        best = min(best, (price, known), key=lambda found: found[0])
+        if not best[0]:
+            break
+    return best[1]
+
+
+def _cost(one: Ledger, cell: Cell, away: set[Cell]) -> float | None:
+    """Say what it costs to hide a count: those of the funnel much, nought more than a few."""
+    if cell in away:
+        return 0.0
+    if cell in one.fixed:
+        return None
+    weight = 100.0 if cell in one.last else 0.01 if cell in one.first else 1.0
+    return weight * math.log(one.counts[cell] or 50)
 
 
 def fold(
