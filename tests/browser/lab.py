@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
@@ -91,16 +90,23 @@ class Lab:
 
     @contextlib.contextmanager
     def notebook(
-        self, *cells: str, width: int = 1400, height: int = 1000, dark: bool = False, metadata: dict[str, Any] | None = None
+        self,
+        *cells: str,
+        width: int = 1400,
+        height: int = 1000,
+        dark: bool = False,
+        metadata: dict[str, Any] | None = None,
     ) -> Iterator[Tab]:
         """Write a notebook of these cells, run it in a fresh tab, and give the tab."""
         self._number += 1
         name = f"n{self._number}.ipynb"
-        written = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}, **(metadata or {})},
-        )
-        nbformat.write(written, self.folder / name)
+        written = {
+            "cells": [_cell(cell, at) for at, cell in enumerate(cells)],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}, **(metadata or {})},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (self.folder / name).write_text(json.dumps(written))
         context = self._browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
         )
@@ -114,10 +120,19 @@ class Lab:
             tab.run()
             yield tab
         finally:
-            page.evaluate(
-                "window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()"
-            )
+            page.evaluate("window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
             context.close()
+
+
+def _cell(source: str, at: int) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "id": f"c{at}",
+        "source": source,
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
 
 
 @contextlib.contextmanager
@@ -156,14 +171,14 @@ def started(folder: Path, *, subshells: bool = True) -> Iterator[Lab]:
 
 def _settings(folder: Path, *, subshells: bool) -> None:
     """No news, no check for updates, every cell in the page, nothing saved by itself."""
-    config = folder / "cfg" / "labconfig"
+    config, shells = folder / "cfg" / "labconfig", "perCommTarget" if subshells else "disabled"
     off = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     (config / "page_config.json").write_text(json.dumps(off))
     overrides = {
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
         "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
         "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
-        "@jupyterlab/services-extension:kernel-manager": {"commsOverSubshells": "perCommTarget" if subshells else "disabled"},
+        "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": shells},
     }
     (config / "default_setting_overrides.json").write_text(json.dumps(overrides))
 
