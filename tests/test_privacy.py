@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import copy
 import hmac
+import json
+import logging
 import pickle
 import re
 import traceback
 import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from string import Template
+from typing import Any
 
 import polars as pl
 import polars_hash
@@ -35,7 +42,7 @@ from invitekit.privacy import (
 from invitekit.privacy.actions import ACTIONS, Row
 from invitekit.privacy.forms import LETTERS
 from invitekit.privacy.policy import PREFIXES, TABLE, make_row
-from invitekit.privacy.tokens import tokens
+from invitekit.privacy.tokens import Secret, tokens
 
 KEY = Key(bytes(range(32)))
 
@@ -124,7 +131,8 @@ def test_the_reference_gives_the_other_vectors_of_rfc_4231(key: bytes, data: byt
 
 def expected_token(text: str, column: str, purpose: str = "") -> str:
     """What a token has to be, put together from Python's own parts."""
-    info = b"\0".join([b"invitekit token v1", column.encode(), purpose.encode()])
+    parts = (b"invitekit token v2", column.encode(), purpose.encode())
+    info = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     subkey = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(bytes(range(32)))
     return PREFIXES[column] + hmac.new(subkey.hex().encode(), text.encode(), sha256).hexdigest()[:32]
 
@@ -146,18 +154,32 @@ def test_a_batch_that_repeats_itself_gets_the_same_tokens_as_one_that_does_not(t
     assert tokens(values, KEY.subkey("email"), "e").to_list()[:50] == one_by_one
 
 
+def plainly(text: str) -> str:
+    """The normal form by Python's own means, but for the list of signs that show nothing."""
+    signs = pl.Series(list(text), dtype=pl.String)
+    seen = "".join(signs.filter(~signs.str.contains(schema.UNSEEN)))
+    return unicodedata.normalize("NFKC", seen).strip().lower()
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=12))
 @settings(deadline=None)
-def test_the_normal_form_is_nfkc_stripped_and_lower(text: str) -> None:
-    normal = normalise(pl.Series("v", [text])).item()
-    plain = unicodedata.normalize("NFKC", text).strip().strip(schema.INVISIBLE).strip()
-    hidden = plain in schema.NULL_LIKE or any(mark in plain for mark in schema.MASK_MARKS)
-    assert normal == (None if hidden else plain.lower())
+def test_the_normal_form_is_nfkc_without_unseen_signs_stripped_and_lower(text: str) -> None:
+    normal, plain = normalise(pl.Series("v", [text])).item(), plainly(text)
+    if normal is None:
+        assert plain in schema.SAYS_NOTHING or re.search(r"[^\w\s]|[x_\u3007\u67d0]", plain)
+    else:
+        assert normal == plain
+        assert plain not in schema.SAYS_NOTHING
+        assert not any(mark in plain for mark in schema.MASK_MARKS)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Acme", " ACME "), ("ＡＣＭＥ", "acme"), ("é", "e\u0301"), ("Acme\u200b", "acme")]
-)
+    ("one", "other"),
+    [
+        ("Acme", " ACME "), ("ＡＣＭＥ", "acme"), ("é", "e\u0301"), ("Acme\u200b", "acme"), ("Ac\u200bme", "acme"),
+        ("\u202eAcme\u202c", "acme"), ("Ac\u00adme", "acme"), ("Ac\0me", "acme"), ("王\u2060伟", "王伟"),
+    ],
+)  # fmt: skip
 def test_spellings_of_one_value_have_one_token(one: str, other: str) -> None:
     first, second = done([one, other], "account_name", "pseudonymise")
     assert first == second
@@ -173,9 +195,49 @@ def test_two_columns_two_purposes_and_two_keys_never_share_a_token() -> None:
     assert len(made) == 4
 
 
-@pytest.mark.parametrize("nothing", [None, *schema.NULL_LIKE, "T***m", "138****1234", "张＊", "●●"])
+NOTHING = (
+    "none", "None", "NONE", "n/A", "ＮＡ", "Ｎ／Ａ", "無", "不详", "不詳", "未知", "Unknown", " null\u200b", "n.a.",
+    "\u200b", "nUlL", "?",
+)  # fmt: skip
+MASKED = (
+    "T***m", "138****1234", "张＊", "●●", "###", "138XXXX1234", "138xxxx1234", "138####1234", "138＃＃＃＃1234", "138____1234",
+    "李某某", "李某", "欧阳某某", "李○○", "李○", "李〇〇", "李○华", "×××", "李××", "ann…", "ann...", "xxx",
+    "+86 138 xxxx 1234", "xxxx@example.com", "***", "⁎⁎⁎", "✱✱", "██████", "138----1234", "a???", "⋯",
+)  # fmt: skip
+NAMES = (
+    "XXXL Möbel", "Roxx", "Exxon", "A × B", "二〇〇八科技", "hw1xx2", "x2", "Anna-Lena", "None Such Ltd", "无锡贸易",
+    "C#", "Na Li", "某科技", "何无", "ann..lee",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("nothing", [None, *schema.NULL_LIKE, *NOTHING, *MASKED])
 def test_what_stands_for_nothing_or_came_masked_has_no_token(nothing: str | None) -> None:
     assert done([nothing, "ann"], "customer_name", "pseudonymise")[0] is None
+    assert done([nothing, "王"], "customer_name", "pseudonymise")[0] is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_only_looks_like_it_has_a_token(name: str) -> None:
+    assert done([name], "customer_name", "pseudonymise") != [None]
+
+
+def test_a_mobile_has_one_token_however_it_is_spaced_and_another_without_its_country() -> None:
+    spelled = ["+49 170 1000001", "+49-170-1000001", "+491701000001", "(+49) 170\u20101000001", "＋４９ １７０ 1000001"]
+    assert len(set(done(spelled, "mobile", "pseudonymise"))) == 1
+    home = done(["0170 1000001", "0170-1000001", "+49 170 1000001", "-", "( )"], "mobile", "pseudonymise")
+    assert home[0] == home[1] != home[2]
+    assert home[3:] == [None, None]
+
+
+def test_only_in_a_mobile_the_signs_between_do_not_count() -> None:
+    assert len(set(done(["a-b", "ab", "a b", "(ab)"], "account_name", "pseudonymise"))) == 4
+
+
+def test_no_two_columns_and_purposes_derive_one_key_and_no_purpose_is_the_empty_one() -> None:
+    asked = [("a\0b", ""), ("a", "b\0"), ("a", "b"), ("ab", ""), ("a", "")]
+    assert len({KEY.subkey(column, purpose).text() for column, purpose in asked}) == len(asked)
+    assert len({KEY.subkey("a", purpose).text() for purpose in (None, "", " ")}) == 1
+    assert KEY.subkey("a", "q1").text() == KEY.subkey("a", " q1\n").text()
 
 
 @pytest.mark.parametrize("values", [["a"] * 3000, [f"a{n}" for n in range(3000)], ["é", "a"] * 1500])
@@ -187,12 +249,52 @@ def test_every_token_has_its_letter_and_32_digits(values: list[str]) -> None:
 def test_a_key_never_shows() -> None:
     key = Key.new()
     assert key.text() not in repr(key) + str(key) + repr([key]) + f"{key!r:>80}"
-    assert repr(key.subkey("email")) == "Secret()"
     with pytest.raises(TypeError):
         pickle.dumps(key)
     hashed = polars_hash.col("v").chash.hmac_sha256(key=key.text())
     assert key.text() not in str(hashed)
     assert key.text() not in pl.LazyFrame({"v": ["a"]}).select(hashed).explain()
+
+
+SHOWN: dict[str, Callable[[Secret], str]] = {
+    "repr": repr,
+    "str": str,
+    "format": format,
+    "an f-string": lambda secret: f"{secret}",
+    "a percent sign": lambda secret: "%s %r" % (secret, secret),  # noqa: UP031 - what is tested
+    "a template": lambda secret: Template("$key").substitute(key=secret),
+    "a log line": lambda secret: logging.LogRecord("", 0, "", 0, "%s", (secret,), None).getMessage(),
+    "a list": lambda secret: str([secret]),
+    "a value that holds it": lambda secret: str(Holder(secret)),
+}
+WRITTEN: tuple[Any, ...] = (json.dumps, pickle.dumps, copy.deepcopy, bytes, list, "".join, "".__add__, sha256)
+
+
+@dataclass
+class Holder:
+    secret: Secret
+
+
+@pytest.mark.parametrize("show", SHOWN.values(), ids=SHOWN)
+@pytest.mark.parametrize("secret", [KEY.subkey("email"), KEY._material], ids=["subkey", "material"])
+def test_a_secret_shows_itself_by_its_one_method_only(show: Callable[[Secret], str], secret: Secret) -> None:
+    assert "Secret()" in show(secret)
+    assert not any(secret.text()[n : n + 8] in show(secret) for n in range(56))
+
+
+@pytest.mark.parametrize("write", WRITTEN)
+def test_a_secret_is_not_written_anywhere_by_itself(write: Callable[[Secret], object]) -> None:
+    with pytest.raises(TypeError) as refused:
+        write(KEY.subkey("email"))
+    assert KEY.subkey("email").text() not in str(refused.value)
+
+
+def test_a_key_of_one_byte_or_of_another_length_is_refused() -> None:
+    for material in (bytes(32), b"\xff" * 32, bytes(range(31)), bytes(range(33)), b""):
+        with pytest.raises(ArgumentError, match="Hint: make one with"):
+            Key(material)
+    with pytest.raises(ArgumentError, match="one byte"):
+        Key.from_text("0" * 64)
 
 
 def traced(key: Key, values: pl.Series) -> str:
@@ -210,7 +312,7 @@ def test_a_key_is_in_no_traceback_even_one_that_prints_variables(monkeypatch: py
     monkeypatch.setattr("invitekit.privacy.tokens.BITS", -1)
     told.append(traced(key, pl.Series("email", ["canary"])))
     assert all("tokens(" in text for text in told)
-    assert not any(secret in text for text in told for secret in (key.text(), str.__str__(key.subkey("email"))))
+    assert not any(secret in text for text in told for secret in (key.text(), key.subkey("email").text()))
 
 
 def test_a_key_is_known_by_its_id_and_a_thrown_away_one_by_none() -> None:

@@ -56,7 +56,8 @@ def pseudonymise(values: pl.Series, row: Row, secret: Secrets) -> pl.Series:
     """Put a keyed token in the place of every value; null for what came masked or stands for nothing."""
     if not isinstance(row.form, Token):
         raise TypeError(row.column)
-    return tokens(values, secret.key.subkey(row.column, secret.purpose), row.form.prefix)
+    subkey = secret.key.subkey(row.column, secret.purpose)
+    return tokens(values, subkey, row.form.prefix, mobile=row.column == "mobile")
 
 
 def generalise(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
