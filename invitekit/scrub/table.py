@@ -192,8 +192,8 @@ _PHONE = (
     rf"{_NEAR})\(?[0-9](?:[ ./){_DASH}]{{0,2}}[0-9]){{5,14}}"
 )
 _LONG = rf"(?P<keep>{_SHIELDED})|{_B}[A-Z][0-9]{{8}}{_B}|[0-9]{{9,}}"
-_FREQUENT = "王李张刘陈杨赵黄吴徐孙朱马胡郭林何郑罗梁谢宋唐许韩冯邓曹彭"
-_SURNAMES = f"{_FREQUENT}曾肖田董潘袁蔡蒋余杜叶程魏苏吕丁任沈姚卢傅钟姜崔谭廖范汪陆金石戴贾"
+FREQUENT = "王李张刘陈杨赵黄吴徐孙朱马胡郭林何郑罗梁谢宋唐许韩冯邓曹彭"
+_SURNAMES = f"{FREQUENT}曾肖田董潘袁蔡蒋余杜叶程魏苏吕丁任沈姚卢傅钟姜崔谭廖范汪陆金石戴贾"
 _CAPITAL = r"\p{Lu}[\p{L}\p{M}]+(?:['’-]\p{L}[\p{L}\p{M}]*)*"
 _TITLED = (
     rf"(?P<cue>{_B}(?:Frau|Herrn?|Mr|Mrs|Ms|Señora?|Sra?|Dr)\.? ){_CAPITAL}"
