@@ -403,8 +403,8 @@ def test_no_cell_of_an_export_runs_in_a_spreadsheet(tmp_path: Path, kind: str, l
         pl.Series(name, texts) for name, kind in frame.schema.items() if kind == pl.String and name != "record_id"
     )
     rules = tmp_path / "policy.toml"
-    rules.write_text('[[column]]\nname = "Tier"\naction = "keep"\nvalues = ["=1+1", "-2", "gold"]\ninto = "=tier"\n')
-    frame = frame.with_columns(pl.Series("Tier", (["=1+1", "-2", "gold", None] * rows)[:rows]))
+    rules.write_text('[[column]]\nname = "=tier"\naction = "keep"\nvalues = ["=1+1", "-2", "gold"]\n')
+    frame = frame.with_columns(pl.Series("=tier", (["=1+1", "-2", "gold", None] * rows)[:rows]))
     # An account of each row's own, so that frequent tags are frequent among customers.
     frame = frame.with_columns(account_name=pl.Series([f"{text}{n}" for n, text in enumerate(texts)]))
     secret = ["customer_full_name", "customer_name", "email", "mobile", "account_manager"]
