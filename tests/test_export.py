@@ -473,7 +473,7 @@ def test_columns_of_few_values_do_not_carry_those_of_other_records(tmp_path: Pat
         done = ik.export(taken, tmp_path / f"out.{kind}", overwrite=True)
         assert b"canary" not in done.path.read_bytes()
     if kind == "parquet":
-        assert set(pl.read_parquet_schema(done.path).values()) == {pl.String(), pl.Date(), pl.Boolean()()}
+        assert set(pl.read_parquet_schema(done.path).values()) == {pl.String(), pl.Date(), pl.Boolean()}
         assert not any(pa.types.is_dictionary(field.type) for field in pq.read_schema(done.path))
         assert pq.read_metadata(done.path).metadata is None
 
