@@ -163,6 +163,18 @@ NULL_LIKE = (
     "<NA>", "\\N", "无", "暂无",
 )  # fmt: skip
 """Texts that stand for nothing. Short on purpose: a customer may be called Null."""
+SAYS_NOTHING = frozenset(text.casefold() for text in NULL_LIKE) | {
+    "?", ".", "nil", "none", "n.a.", "na", "not available", "not applicable", "unknown", "unbekannt", "redacted",
+    "無", "没有", "未知", "不详", "不詳", "不明", "保密",
+}  # fmt: skip
+"""Texts that have no token, folded: such a cell is read as written, but all who share it are not one customer."""
+MASK_SHAPES = (
+    "[*•●⁎∗✱█▓▒░]", "[○◯×✕■□]{2}", r"^\p{Han}{1,2}[○◯×✕〇某]+$", r"^\p{Han}[○◯×✕]\p{Han}$", "某某",
+    r"\.{3}|⋯", "#{3}", r"\?{3}", "x{4}", r"[0-9](?:#{2,}|_{3,}|-{3,})[0-9]", "^[0-9+() -]*x{2,}[0-9 -]*$",
+)  # fmt: skip
+"""What a masked value looks like once it is folded, whoever masked it [assumed]."""
+UNSEEN = r"[\p{Default_Ignorable_Code_Point}\x{0}]"
+"""Signs that show nothing, wherever they stand: joiners, marks of direction, soft hyphens."""
 INVISIBLE = "\0\u200b\u2060\ufeff"
 """Signs at the ends of a cell that show nothing and are no white space."""
 MASKABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import copy
+import datetime as dt
 import hmac
+import json
+import logging
 import pickle
 import re
 import traceback
 import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from string import Template
+from typing import Any
 
 import polars as pl
 import polars_hash
@@ -25,6 +33,7 @@ from invitekit.privacy import (
     Policy,
     Range,
     Secrets,
+    Text,
     Token,
     Words,
     normalise,
@@ -33,9 +42,10 @@ from invitekit.privacy import (
     standard,
 )
 from invitekit.privacy.actions import ACTIONS, Row
-from invitekit.privacy.forms import LETTERS
-from invitekit.privacy.policy import PREFIXES, TABLE, make_row
-from invitekit.privacy.tokens import tokens
+from invitekit.privacy.forms import LETTERS, Form
+from invitekit.privacy.policy import LEAST_DAYS, PREFIXES, TABLE, make_row
+from invitekit.privacy.strictness import LONGEST, MOST_WORDS, WIDEST
+from invitekit.privacy.tokens import Secret, tokens
 
 KEY = Key(bytes(range(32)))
 
@@ -77,7 +87,7 @@ def test_a_column_that_no_row_names_stops_the_export_by_its_place_and_not_by_a_p
 
 def test_two_columns_cannot_be_released_under_one_name(tmp_path: Path) -> None:
     path = tmp_path / "p.toml"
-    path.write_text('[[column]]\nname = "Deal"\naction = "keep"\nrange = [0, 9]\ninto = "Status"\n')
+    path.write_text('[[column]]\nname = "Deal"\naction = "keep"\nrange = [0, 9]\ninto = "status"\n')
     with pytest.raises(PolicyError, match="two columns"):
         read_policy(path).applied(["status", "Deal"])
 
@@ -124,7 +134,8 @@ def test_the_reference_gives_the_other_vectors_of_rfc_4231(key: bytes, data: byt
 
 def expected_token(text: str, column: str, purpose: str = "") -> str:
     """What a token has to be, put together from Python's own parts."""
-    info = b"\0".join([b"invitekit token v1", column.encode(), purpose.encode()])
+    parts = (b"invitekit token v2", column.encode(), purpose.encode())
+    info = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     subkey = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(bytes(range(32)))
     return PREFIXES[column] + hmac.new(subkey.hex().encode(), text.encode(), sha256).hexdigest()[:32]
 
@@ -146,18 +157,32 @@ def test_a_batch_that_repeats_itself_gets_the_same_tokens_as_one_that_does_not(t
     assert tokens(values, KEY.subkey("email"), "e").to_list()[:50] == one_by_one
 
 
+def plainly(text: str) -> str:
+    """The normal form by Python's own means, but for the list of signs that show nothing."""
+    signs = pl.Series(list(text), dtype=pl.String)
+    seen = "".join(signs.filter(~signs.str.contains(schema.UNSEEN)))
+    return unicodedata.normalize("NFKC", seen).strip().lower()
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=12))
 @settings(deadline=None)
-def test_the_normal_form_is_nfkc_stripped_and_lower(text: str) -> None:
-    normal = normalise(pl.Series("v", [text])).item()
-    plain = unicodedata.normalize("NFKC", text).strip().strip(schema.INVISIBLE).strip()
-    hidden = plain in schema.NULL_LIKE or any(mark in plain for mark in schema.MASK_MARKS)
-    assert normal == (None if hidden else plain.lower())
+def test_the_normal_form_is_nfkc_without_unseen_signs_stripped_and_lower(text: str) -> None:
+    normal, plain = normalise(pl.Series("v", [text])).item(), plainly(text)
+    if normal is None:
+        assert plain in schema.SAYS_NOTHING or re.search(r"[^\w\s]|[x_\u3007\u67d0]", plain)
+    else:
+        assert normal == plain
+        assert plain not in schema.SAYS_NOTHING
+        assert not any(mark in plain for mark in schema.MASK_MARKS)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Acme", " ACME "), ("ＡＣＭＥ", "acme"), ("é", "e\u0301"), ("Acme\u200b", "acme")]
-)
+    ("one", "other"),
+    [
+        ("Acme", " ACME "), ("ＡＣＭＥ", "acme"), ("é", "e\u0301"), ("Acme\u200b", "acme"), ("Ac\u200bme", "acme"),
+        ("\u202eAcme\u202c", "acme"), ("Ac\u00adme", "acme"), ("Ac\0me", "acme"), ("王\u2060伟", "王伟"),
+    ],
+)  # fmt: skip
 def test_spellings_of_one_value_have_one_token(one: str, other: str) -> None:
     first, second = done([one, other], "account_name", "pseudonymise")
     assert first == second
@@ -173,9 +198,49 @@ def test_two_columns_two_purposes_and_two_keys_never_share_a_token() -> None:
     assert len(made) == 4
 
 
-@pytest.mark.parametrize("nothing", [None, *schema.NULL_LIKE, "T***m", "138****1234", "张＊", "●●"])
+NOTHING = (
+    "none", "None", "NONE", "n/A", "ＮＡ", "Ｎ／Ａ", "無", "不详", "不詳", "未知", "Unknown", " null\u200b", "n.a.",
+    "\u200b", "nUlL", "?",
+)  # fmt: skip
+MASKED = (
+    "T***m", "138****1234", "张＊", "●●", "###", "138XXXX1234", "138xxxx1234", "138####1234", "138＃＃＃＃1234",
+    "138____1234", "李某某", "李某", "欧阳某某", "李○○", "李○", "李〇〇", "李○华", "×××", "李××", "ann…", "ann...",
+    "xxx", "+86 138 xxxx 1234", "xxxx@example.com", "***", "⁎⁎⁎", "✱✱", "██████", "138----1234", "a???", "⋯",
+)  # fmt: skip
+NAMES = (
+    "XXXL Möbel", "Roxx", "Exxon", "A × B", "二〇〇八科技", "hw1xx2", "x2", "Anna-Lena", "None Such Ltd", "无锡贸易",
+    "C#", "Na Li", "某科技", "何无", "ann..lee",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("nothing", [None, *schema.NULL_LIKE, *NOTHING, *MASKED])
 def test_what_stands_for_nothing_or_came_masked_has_no_token(nothing: str | None) -> None:
     assert done([nothing, "ann"], "customer_name", "pseudonymise")[0] is None
+    assert done([nothing, "王"], "customer_name", "pseudonymise")[0] is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_only_looks_like_it_has_a_token(name: str) -> None:
+    assert done([name], "customer_name", "pseudonymise") != [None]
+
+
+def test_a_mobile_has_one_token_however_it_is_spaced_and_another_without_its_country() -> None:
+    spelled = ["+49 170 1000001", "+49-170-1000001", "+491701000001", "(+49) 170\u20101000001", "＋４９ １７０ 1000001"]
+    assert len(set(done(spelled, "mobile", "pseudonymise"))) == 1
+    home = done(["0170 1000001", "0170-1000001", "+49 170 1000001", "-", "( )"], "mobile", "pseudonymise")
+    assert home[0] == home[1] != home[2]
+    assert home[3:] == [None, None]
+
+
+def test_only_in_a_mobile_the_signs_between_do_not_count() -> None:
+    assert len(set(done(["a-b", "ab", "a b", "(ab)"], "account_name", "pseudonymise"))) == 4
+
+
+def test_no_two_columns_and_purposes_derive_one_key_and_no_purpose_is_the_empty_one() -> None:
+    asked = [("a\0b", ""), ("a", "b\0"), ("a", "b"), ("ab", ""), ("a", "")]
+    assert len({KEY.subkey(column, purpose).text() for column, purpose in asked}) == len(asked)
+    assert len({KEY.subkey("a", purpose).text() for purpose in (None, "", " ")}) == 1
+    assert KEY.subkey("a", "q1").text() == KEY.subkey("a", " q1\n").text()
 
 
 @pytest.mark.parametrize("values", [["a"] * 3000, [f"a{n}" for n in range(3000)], ["é", "a"] * 1500])
@@ -187,12 +252,52 @@ def test_every_token_has_its_letter_and_32_digits(values: list[str]) -> None:
 def test_a_key_never_shows() -> None:
     key = Key.new()
     assert key.text() not in repr(key) + str(key) + repr([key]) + f"{key!r:>80}"
-    assert repr(key.subkey("email")) == "Secret()"
     with pytest.raises(TypeError):
         pickle.dumps(key)
     hashed = polars_hash.col("v").chash.hmac_sha256(key=key.text())
     assert key.text() not in str(hashed)
     assert key.text() not in pl.LazyFrame({"v": ["a"]}).select(hashed).explain()
+
+
+SHOWN: dict[str, Callable[[Secret], str]] = {
+    "repr": repr,
+    "str": str,
+    "format": format,
+    "an f-string": lambda secret: f"{secret}",
+    "a percent sign": lambda secret: "%s %r" % (secret, secret),  # noqa: UP031 - what is tested
+    "a template": lambda secret: Template("$key").substitute(key=secret),
+    "a log line": lambda secret: logging.LogRecord("", 0, "", 0, "%s", (secret,), None).getMessage(),
+    "a list": lambda secret: str([secret]),
+    "a value that holds it": lambda secret: str(Holder(secret)),
+}
+WRITTEN: tuple[Any, ...] = (json.dumps, pickle.dumps, copy.deepcopy, bytes, list, "".join, "".__add__, sha256)
+
+
+@dataclass
+class Holder:
+    secret: Secret
+
+
+@pytest.mark.parametrize("show", SHOWN.values(), ids=SHOWN)
+@pytest.mark.parametrize("secret", [KEY.subkey("email"), KEY._material], ids=["subkey", "material"])
+def test_a_secret_shows_itself_by_its_one_method_only(show: Callable[[Secret], str], secret: Secret) -> None:
+    assert "Secret()" in show(secret)
+    assert not any(secret.text()[n : n + 8] in show(secret) for n in range(56))
+
+
+@pytest.mark.parametrize("write", WRITTEN)
+def test_a_secret_is_not_written_anywhere_by_itself(write: Callable[[Secret], object]) -> None:
+    with pytest.raises(TypeError) as refused:
+        write(KEY.subkey("email"))
+    assert KEY.subkey("email").text() not in str(refused.value)
+
+
+def test_a_key_of_one_byte_or_of_another_length_is_refused() -> None:
+    for material in (bytes(32), b"\xff" * 32, bytes(range(31)), bytes(range(33)), b""):
+        with pytest.raises(ArgumentError, match="Hint: make one with"):
+            Key(material)
+    with pytest.raises(ArgumentError, match="one byte"):
+        Key.from_text("0" * 64)
 
 
 def traced(key: Key, values: pl.Series) -> str:
@@ -210,7 +315,7 @@ def test_a_key_is_in_no_traceback_even_one_that_prints_variables(monkeypatch: py
     monkeypatch.setattr("invitekit.privacy.tokens.BITS", -1)
     told.append(traced(key, pl.Series("email", ["canary"])))
     assert all("tokens(" in text for text in told)
-    assert not any(secret in text for text in told for secret in (key.text(), str.__str__(key.subkey("email"))))
+    assert not any(secret in text for text in told for secret in (key.text(), key.subkey("email").text()))
 
 
 def test_a_key_is_known_by_its_id_and_a_thrown_away_one_by_none() -> None:
@@ -267,17 +372,48 @@ def test_a_message_leaves_as_its_code_and_an_unknown_one_as_other() -> None:
 @pytest.mark.parametrize(
     ("days", "band"),
     [
-        (-1, "under 0"),
-        (0, "0 to 7"),
-        (7, "0 to 7"),
-        (8, "8 to 14"),
-        (365, "181 to 365"),
-        (366, "over 365"),
-        (None, None),
+        (-1, "under 0"), (0, "same day"), (1, "1 to 2"), (2, "1 to 2"), (3, "3 to 7"), (7, "3 to 7"), (8, "8 to 14"),
+        (30, "15 to 30"), (31, "31 to 61"), (61, "31 to 61"), (62, "62 to 91"), (183, "92 to 183"), (184, "184 to 365"),
+        (365, "184 to 365"), (366, "over 365"), (None, None),
     ],
-)
-def test_an_age_leaves_as_a_band(days: int | None, band: str | None) -> None:
+)  # fmt: skip
+def test_a_duration_leaves_as_a_band(days: int | None, band: str | None) -> None:
     assert done([days], "age_days", "generalise", "days", pl.Int64()) == [band]
+    assert done([days], "Waited", "generalise", "days", pl.Float64()) == [band]
+    assert done([float("nan")], "Waited", "generalise", "days", pl.Float64()) == [None]
+
+
+def telling_when(days: pl.DataFrame) -> pl.DataFrame:
+    """Release, by the policy of pseudonyms, every column that tells when."""
+    columns = [c.name for c in schema.COLUMNS if c.kind == "time" or c.name in ("age_days", "days_to_associate")]
+    rows = [row for row in standard().rows if row.column in columns and row.action != "drop"]
+    return days.select(
+        ACTIONS[row.action](days[row.column], row, Secrets(KEY)).alias(row.into) for row in rows if row.column in days
+    )
+
+
+def test_a_row_with_pseudonyms_fits_at_least_so_many_days_of_its_month() -> None:
+    """Counts for every pair of days in three years: invited, associated, and a snapshot of any later month."""
+    day = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2026, 12, 31), "1d", eager=True).alias("invited_at")
+    pairs = day.to_frame().join(day.alias("associated_at").to_frame(), how="cross")
+    pairs = pairs.filter(pl.col("invited_at") <= pl.col("associated_at"))
+    took = (pl.col("associated_at") - pl.col("invited_at")).dt.total_days()
+    times = [pl.col("associated_at").alias(name) for name in ("snapshot_at", "expires_at", "retry_at")]
+    told = telling_when(pairs.with_columns(*times, days_to_associate=took, age_days=took))
+    assert told.columns == ["invited_month", "snapshot_month", "days_to_associate"]
+    # A day fits from the first snapshot that can hold its association, and in every later one.
+    first = told.with_columns(pairs["invited_at"]).group_by("invited_month", "days_to_associate", "invited_at")
+    later = first.agg(pl.col("snapshot_month").min()).join(
+        told.select(seen=pl.col("snapshot_month").unique()), how="cross"
+    )
+    fits = later.filter(pl.col("snapshot_month") <= pl.col("seen"))
+    assert fits.group_by("invited_month", "days_to_associate", "seen").len()["len"].min() == LEAST_DAYS
+
+
+def test_a_month_leaves_as_its_first_day() -> None:
+    ends = [dt.datetime(2024, 2, 29, 23, 59), dt.datetime(2026, 12, 31), dt.datetime(2026, 3, 1), None]
+    found = done(ends, "invited_at", "generalise", "month", pl.Datetime("us"))
+    assert found == [dt.date(2024, 2, 1), dt.date(2026, 12, 1), dt.date(2026, 3, 1), None]
 
 
 def test_kept_numbers_stay_in_their_range_and_kept_words_in_their_set() -> None:
@@ -381,14 +517,124 @@ LOOSE = (
     ("pseudonymised", make_row("Birthday", "generalise", "day")),
     ("aggregated", make_row("account_manager", "pseudonymise")),
     ("aggregated", make_row("Deal", "mask")),
+    ("aggregated", make_row("custom_tag", "generalise", "top")),
+    ("aggregated", make_row("Deal", "generalise", "top")),
+    ("pseudonymised", make_row("associated_at", "generalise", "month")),
+    ("pseudonymised", make_row("expires_at", "generalise", "month")),
+    ("pseudonymised", make_row("retry_at", "generalise", "month")),
+    ("pseudonymised", make_row("snapshot_at", "generalise", "day")),
+    ("pseudonymised", make_row("days_to_associate", "keep")),
     ("aggregated", make_row("snapshot_at", "generalise", "day")),
 )
+
+
+PEOPLE = [column.name for column in schema.COLUMNS if column.privacy in ("identifier", "free_text")]
+
+
+@pytest.mark.parametrize("column", PEOPLE)
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("form", [Words(frozenset({"gold"})), Range(0, 1), Text()])
+def test_what_holds_people_is_kept_by_no_policy(column: str, level: str, form: Form) -> None:
+    with pytest.raises(PolicyError, match="The policy loosens"):
+        standard(level).with_rows([make_row(column, "keep", form=form)])
+
+
+SOMEBODY = (
+    "Ann Canary0", "Müller, Anna", "Lee Tan", "ann@example.com", "+49 170 1000001", "13800000001", "李伟", "王小明",
+    "王经理", "Frau Weiß", "@wei_88",
+)  # fmt: skip
+NOBODY = (
+    "gold",
+    "Gold",
+    "North Region",
+    "Key Account",
+    "tier-1",
+    "2026",
+    "A",
+    "高级",
+    "金牌",
+    "v2.1",
+    "USD 5 000.00",
+    "SMB",
+)
+
+
+@pytest.mark.parametrize("word", SOMEBODY)
+def test_a_word_that_looks_like_somebody_is_not_kept_and_not_quoted(tmp_path: Path, word: str) -> None:
+    with pytest.raises(PolicyError, match="1 of the words to keep look") as refused:
+        policy(tmp_path, f'[[column]]\nname = "Tier"\naction = "keep"\nvalues = ["{word}", "gold"]')
+    assert word not in str(refused.value)
+
+
+def test_words_that_look_like_nobody_are_kept(tmp_path: Path) -> None:
+    found = policy(tmp_path, f'[[column]]\nname = "Tier"\naction = "keep"\nvalues = {json.dumps(NOBODY)}')
+    assert found.actions("Tier") == ("keep",)
+
+
+INTO = ("Anna Lee", "Anna", "", " deal", "deal\n", "a" * 65, "张伟", "anna@example")
+
+
+@pytest.mark.parametrize("name", INTO)
+def test_a_name_in_what_is_released_is_a_plain_word(name: str) -> None:
+    with pytest.raises(PolicyError, match="no plain word") as refused:
+        standard().with_rows([Row("Deal", "keep", "", name, Range(0, 9))])
+    assert not name.strip() or name not in str(refused.value)
+    assert standard().with_rows([make_row("Deal size", "keep", form=Range(0, 9))]).actions("Deal size")
+    assert standard().with_rows([make_row("Deal", "keep", form=Range(0, 9), into="a" * 64)]).actions("Deal")
+    with pytest.raises(PolicyError, match="no plain word"):
+        standard().with_rows([make_row("ann@example.com", "keep", form=Range(0, 9))])
+
+
+@pytest.mark.parametrize("purpose", ["for Anna Lee", "Anna", "张伟", "a@b", "a" * 65, "a\nb"])
+def test_a_purpose_is_a_plain_word_and_is_not_quoted(purpose: str) -> None:
+    with pytest.raises(ArgumentError, match="purpose is no plain word") as refused:
+        Secrets(KEY, purpose)
+    assert purpose not in str(refused.value)
+    assert Secrets(KEY, " q1\n").purpose == "q1"
+    assert Secrets(KEY, " ").purpose is Secrets(KEY, "").purpose is None
 
 
 @pytest.mark.parametrize(("level", "row"), LOOSE)
 def test_a_policy_tells_no_more_of_somebody_than_ours(level: str, row: Row) -> None:
     with pytest.raises(PolicyError, match="The policy loosens"):
         standard(level).with_rows([row])
+
+
+def test_what_is_kept_is_small_up_to_its_border() -> None:
+    few, many = ([f"tier {n}" for n in range(count)] for count in (MOST_WORDS, MOST_WORDS + 1))
+    for form in (Words(frozenset({*few, OTHER})), Words(frozenset({"x" * LONGEST})), Range(5, 5 + WIDEST)):
+        assert standard().with_rows([make_row("Deal", "keep", form=form)]).actions("Deal")
+    for form in (Words(frozenset({*many, OTHER})), Words(frozenset({"x" * (LONGEST + 1)})), Range(5, 6 + WIDEST)):
+        with pytest.raises(PolicyError, match="at most"):
+            standard().with_rows([make_row("Deal", "keep", form=form)])
+
+
+def test_a_policy_that_leaves_no_column_is_refused() -> None:
+    with pytest.raises(PolicyError, match=r"leaves no column.*Hint"):
+        standard().applied(["source_file", "expires_at"])
+    with pytest.raises(PolicyError, match="leaves no column"):
+        standard().applied([])
+
+
+def test_a_policy_file_that_loosens_something_is_named_with_the_column(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"mine.toml: The policy loosens column \d+ \('invited_at'\): .*Hint"):
+        policy(tmp_path, '[[column]]\nname = "invited_at"\naction = "generalise"\nhow = "day"')
+    with pytest.raises(PolicyError, match="row 1: there is no action") as refused:
+        policy(tmp_path, '[[column]]\nname = "ann@example.com"\naction = "copy"')
+    assert "ann" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["{}x", "x{}", "{}\n", " {}", "{}{}"])
+def test_only_a_whole_token_has_the_pattern_of_a_token(text: str) -> None:
+    token, form = done(["ann"], "email", "pseudonymise")[0], standard_form("email", Token)
+    assert re.fullmatch(form.pattern, token)
+    assert not re.fullmatch(form.pattern, text.format(token, token))
+    assert not re.fullmatch(form.pattern, token[:-1])
+    assert not re.fullmatch(form.pattern, token.upper())
+
+
+def standard_form(column: str, kind: type) -> Any:
+    return next(row.form for row in standard().rows if row.column == column and isinstance(row.form, kind))
 
 
 def test_counts_are_of_no_fewer_customers_than_ours() -> None:

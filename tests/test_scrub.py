@@ -252,13 +252,20 @@ GOES = {
     "a surname with its title": ("王总已同意，李经理未接", "[name]已同意,[name]经理未接".replace("经理", "")),
     "a name after its title": ("Frau Weiß fragen", "Frau [name] fragen"),
     "a paper's number": ("护照号：E1234567", "护照号:[id]"),
+    "a whole Chinese name with its title": ("李四先生来电，欧阳子涵女士", "[name]来电,[name]"),
+    "a surname as friends say it": ("联系小王，老张也要", "联系[name],[name]也要"),
+    "a mobile in threes and fours": ("138 0013 8000 or 138.0013.8000", "[mobile] or [mobile]"),
+    "a mobile in pairs": ("138 12 34 56 78, 138-1234-56-78", "[mobile], [mobile]"),
+    "a mobile with two spaces": ("138  0013  8000", "[mobile]"),
+    "a mobile with a slash between spaces": ("+49 170 / 100 00 01", "[mobile]"),
     "a user in a link": ("ftp://li:pw@host.example/a b", "[link] b"),
 }  # fmt: skip
 STAYS_WHOLE = (
     "prefers WhatsApp, no calls", "WeChat: no", "account is frozen", "account manager asked",
     "账号已冻结，微信联系",
     "5 pcs @ 12.50 EUR", "WhatsApp v2.14.1", "account 12000 USD overdue", "手机 15000元 2台",
-    "（2026年3月）报价：￥12,000",
+    "（2026年3月）报价：￥12,000", "谢谢老师，许多老师", "最小许可数，大小许可", "小程序，小马达，老黄历", "养老何时",
+    "13 800 138 000 EUR", "138 000 000", "150 20 10",
     "2024 2025 2026",
     "20260330143000", "order 12345678", "07:30 (2 people)",
     "https://www.example.com/pricing?plan=pro", "10.0.0.12", "周总结", "2024 2025 2026",
@@ -290,6 +297,11 @@ OWN_NAMES = {
     "an account's words": ("chen will call", "mgr.chen", "[name] will call"),
     "the box of an address": ("a.schulte wrote", "a.schulte@example.com", "a.[name] wrote"),
     "over a line's end": ("Wei\nLing Tan", "Wei Ling Tan", "[name]"),
+    "in another order": ("Canary7, Ann", "Ann Canary7", "[name], [name]"),
+    "with or without its umlaut": ("Mueller, Muller and MÜLLER", "Müller GmbH", "[name], [name] and [name]"),
+    "with the umlaut that was written out": ("Schäfer asks", "Schaefer", "[name] asks"),
+    "with signs inside that nobody sees": ("An\u200bn Can\u00adary7", "Ann Canary7", "[name]"),
+    "with such a sign for the space": ("Ann\u200bCanary7", "Ann Canary7", "[name]"),
     "a mobile as it is said at home": ("ring 80000123 first", "+65 8000 0123", "ring [mobile] first"),
     "a mobile between other digits": ("x80000121", "800-0012", "x[mobile]1"),
     "nothing of a masked value": ("Ber and ber lin met", "Ber***lin", "Ber and ber lin met"),
@@ -323,6 +335,12 @@ OTHER_NAMES = {
     "an account with signs": ("see acme-labs.", "acme-labs", "see [name]."),
     "a company without its legal form": ("like Kestrel Robotics", "Kestrel Robotics Ltd", "like [name]"),
     "nothing of a masked one": ("Ber and ber lin met", "Ber***lin", "Ber and ber lin met"),
+    "in the other order": ("call Lee, Ada", "Ada Lee", "call [name]"),
+    "an everyday word keeps its order": ("orchid cloud", "Cloud Orchid", "orchid cloud"),
+    "in Chinese there is one order": ("中国", "国中", "中国"),
+    "however its umlauts are written": ("Jorg Mueller or JÖRG MULLER", "Jörg Müller", "[name] or [name]"),
+    "no everyday word by its umlaut": ("für uns, fuer uns", "Fuer", "für uns, fuer uns"),
+    "with signs inside that nobody sees": ("An\u200bna Lee", "Anna Lee", "[name]"),
     "the longest that fits": ("Wei Ling Tan, Wei Ling", "Wei Ling", "[name] Tan, [name]"),
 }  # fmt: skip
 
@@ -335,6 +353,16 @@ def test_another_customers_name_goes_by_the_rule(text: str, other: str, expected
 def test_a_word_of_ones_own_name_does_not_break_anothers_name_in_two() -> None:
     remarks, own = pl.Series(["call Ann Weber and Ann"]), [pl.Series(["Ann Smith"])]
     assert scrub_remarks(remarks, own, pl.Series(["Ann Weber", "Ann Smith"])).to_list() == ["call [name] and [name]"]
+
+
+def test_a_name_of_ones_own_does_not_break_anothers_longer_name_in_two() -> None:
+    assert scrub("call Ann Weber and Ann", "Ann", "ann", others=("Ann Weber",)) == "call [name] and [name]"
+    assert scrub("请张伟明回电", "张伟", others=("张伟明",)) == "请[name]回电"
+
+
+def test_a_longer_name_is_found_as_a_whole_only() -> None:
+    said = "wei ling tan, wei ling, ling wei tan, wei ling lee"
+    assert scrub(said, others=("Wei Ling Tan",)) == "[name], wei ling, ling wei tan, wei ling lee"
 
 
 def test_names_that_overlap_leave_nothing_between_them() -> None:

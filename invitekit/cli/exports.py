@@ -91,10 +91,13 @@ def verify(
 def new(key_file: o.KeyFile = None) -> None:
     """Make a key and keep it: in the keyring, else in a file that only you can read."""
     from invitekit.cli import say
-    from invitekit.export import new_key
+    from invitekit.export import new_key, overruled
 
+    instead = overruled(key_file)
     made, where = new_key(key_file)
     say.line(f"Key {made.id} is kept in {where}. Whoever has it can tell whose a token is: give it to nobody.")
+    if instead:
+        say.line(f"{instead}.")
 
 
 @key.command("show-id")

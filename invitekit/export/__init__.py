@@ -2,7 +2,7 @@
 
 from invitekit.export.anonymity import Unique
 from invitekit.export.gates import GATES
-from invitekit.export.keys import find_key, kept_key, new_key, rotate_key
+from invitekit.export.keys import find_key, kept_key, new_key, overruled, rotate_key
 from invitekit.export.manifest import Manifest, verify
 from invitekit.export.out import export
 from invitekit.export.signature import signer
@@ -17,6 +17,7 @@ __all__ = [
     "find_key",
     "kept_key",
     "new_key",
+    "overruled",
     "rotate_key",
     "signer",
     "verify",

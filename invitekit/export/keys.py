@@ -12,10 +12,12 @@ import platformdirs
 
 from invitekit.errors import ArgumentError, OutputError, SourceError
 from invitekit.privacy import Key
+from invitekit.write import beside, publish, sync_folder
 
 VARIABLE = "INVITEKIT_KEY"
 """The environment variable that may hold a key: 64 hexadecimal digits."""
 SERVICE, NAME = "invitekit", "export key"
+_KEYRING = "the system's keyring"
 
 
 def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
@@ -57,11 +59,26 @@ def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
     key = Key.new()
     if file is None and _stored() is not None:
         raise OutputError("The keyring holds a key already.", hint="say 'invitekit key rotate' to replace it.")
+    if file is None and default_file().exists():  # one in the keyring would overrule it, unseen
+        raise OutputError(f"'{default_file()}' exists already.", hint="say 'invitekit key rotate' to replace it.")
     return key, _keep(key, file)
+
+
+def overruled(file: str | os.PathLike[str] | None = None) -> str | None:
+    """Say what is used in place of a key that is kept now; None where that key is used.
+
+    Raises:
+        ArgumentError: What overrules it is no key.
+    """
+    text = os.environ.get(VARIABLE)
+    return f"{VARIABLE} is set: key {Key.from_text(text).id} is used until it is unset" if text and not file else None
 
 
 def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, str]:
     """Replace the key that is kept by a new one; the old one stays beside it under its ID.
+
+    The old one is kept first and the new one takes its place last, at once: whatever stops it between, the key
+    is one of the two, whole, and to say it again is all there is to do.
 
     Returns:
         The old key, the new one, and where it is kept, in words.
@@ -74,15 +91,20 @@ def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, st
         raise ArgumentError(f"The key comes from {VARIABLE}.", hint="change it where the variable is set.")
     old, key = kept_key(file), Key.new()
     if file is None and _stored() is not None:
+        return old, key, _rotated(old, key)
+    path = Path(file) if file is not None else default_file()
+    _write(path.with_name(f"{path.name}.{old.id}"), old, over=True)
+    _write(path, key, over=True)
+    return old, key, f"the file {path}"
+
+
+def _rotated(old: Key, key: Key) -> str:
+    try:
         keyring.set_password(SERVICE, f"{NAME} {old.id}", old.text())
         keyring.set_password(SERVICE, NAME, key.text())
-        return old, key, "the system's keyring"
-    path = Path(file) if file is not None else default_file()
-    _write(path.with_name(f"{path.name}.{old.id}"), old)
-    part = path.with_name(f"{path.name}.new")
-    _write(part, key)
-    part.replace(path)
-    return old, key, f"the file {path}"
+    except keyring.errors.KeyringError:
+        raise OutputError("The keyring does not take the new key.", hint="unlock it, and rotate again.") from None
+    return _KEYRING
 
 
 def default_file() -> Path:
@@ -117,7 +139,7 @@ def _keep(key: Key, file: str | os.PathLike[str] | None) -> str:
             file = default_file()
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         else:
-            return "the system's keyring"
+            return _KEYRING
     _write(Path(file), key)
     return f"the file {Path(file)}"
 
@@ -133,14 +155,19 @@ def _read(path: Path) -> Key:
     return Key.from_text(text)
 
 
-def _write(path: Path, key: Key) -> None:
-    """Write a key to a file that is nobody else's from its first moment; never over another."""
+def _write(path: Path, key: Key, *, over: bool = False) -> None:
+    """Write a key whole or not at all, to a file that is nobody else's from its first moment."""
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(file, "w", encoding="ascii") as out:
-            out.write(key.text() + "\n")
-            out.flush()
-            os.fsync(out.fileno())
+        with beside(path) as part:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+                out.write(key.text() + "\n")
+                out.flush()
+                os.fsync(out.fileno())
+            if over:
+                publish(part, path, overwrite=True)
+            else:
+                os.link(part, path)  # never over another, not even one that appears this very moment
+                sync_folder(path.parent)
     except FileExistsError:
         raise OutputError(f"'{path.name}' exists already.", hint="name another, or say 'key rotate'.") from None
     except OSError as error:

@@ -111,7 +111,7 @@ def _typed(values: pl.Series, row: Row) -> pl.Series:
     """Give a column the plain type that its action takes, whatever the engine made of it."""
     column = schema.BY_NAME.get(row.column)
     kind: Any = _TYPES.get(column.kind, pl.String) if column else pl.String
-    if isinstance(row.form, Range):
+    if isinstance(row.form, Range) or row.how == "days":
         kind = pl.Float64
     elif isinstance(row.form, FirstOf):
         kind = pl.Datetime("us")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +10,25 @@ from typing import Any
 import polars as pl
 
 from invitekit.catalogue import read_catalogue
+from invitekit.errors import ArgumentError
 from invitekit.privacy import places
 from invitekit.privacy.forms import OTHER, Form, Range, Text, Token, Words
 from invitekit.privacy.tokens import Key, tokens
 
+PLAIN = re.compile("[a-z0-9_-]{1,64}")
+PLAIN_WORDS = "at most 64 of the signs a-z, 0-9, _ and -"
+"""What a user may call things by that leave with the file."""
 MASKS = {"email": "***@***"}
 """The constant shape of a mask; any other column's is ``MASK``."""
 MASK = "***"
-_BANDS = {7: "0 to 7", 14: "8 to 14", 30: "15 to 30", 90: "31 to 90", 180: "91 to 180", 365: "181 to 365"}
+_BANDS = {
+    0: "same day", 2: "1 to 2", 7: "3 to 7", 14: "8 to 14", 30: "15 to 30", 61: "31 to 61", 91: "62 to 91",
+    183: "92 to 183", 365: "184 to 365",
+}  # fmt: skip
 _BELOW, _ABOVE = "under 0", "over 365"
 BANDS = frozenset({*_BANDS.values(), _BELOW, _ABOVE})
-"""Ages in days; the age itself would tell the day of the invitation to whoever knows when it was counted."""
+"""Durations in days. The long ones begin after the most days that one, two, three, six or twelve months have: one
+that began a day earlier would fit one day of a month only, in a snapshot of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,8 @@ def pseudonymise(values: pl.Series, row: Row, secret: Secrets) -> pl.Series:
     """Put a keyed token in the place of every value; null for what came masked or stands for nothing."""
     if not isinstance(row.form, Token):
         raise TypeError(row.column)
-    return tokens(values, secret.key.subkey(row.column, secret.purpose), row.form.prefix)
+    subkey = secret.key.subkey(row.column, secret.purpose)
+    return tokens(values, subkey, row.form.prefix, mobile=row.column == "mobile")
 
 
 def generalise(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
@@ -83,10 +93,21 @@ def derive(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What tokens are made with, besides the values."""
+    """What tokens are made with, besides the values.
+
+    Raises:
+        ArgumentError: The purpose is no plain word: it stands in the manifest, and is no place for a person's name.
+    """
 
     key: Key
     purpose: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take no purpose and an empty one for the same."""
+        purpose = (self.purpose or "").strip() or None
+        if purpose and not PLAIN.fullmatch(purpose):
+            raise ArgumentError("purpose is no plain word.", hint=f"use {PLAIN_WORDS}: spring-report.")
+        object.__setattr__(self, "purpose", purpose)
 
 
 def _known(values: pl.Series, row: Row) -> pl.Series:
@@ -106,7 +127,7 @@ def _day(values: pl.Series, _row: Row) -> pl.Series:
 
 
 def _band(values: pl.Series, _row: Row) -> pl.Series:
-    days = pl.col(values.name)
+    days = pl.col(values.name).fill_nan(None) if values.dtype.is_float() else pl.col(values.name)
     band: Any = pl.when(days < 0).then(pl.lit(_BELOW))
     for most, text in _BANDS.items():
         band = band.when(days <= most).then(pl.lit(text))

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+
+import polars as pl
 
 from invitekit import schema
-from invitekit.privacy.actions import Row
-from invitekit.privacy.forms import Range, Words
+from invitekit.privacy.actions import PLAIN, PLAIN_WORDS, Row
+from invitekit.privacy.forms import OTHER, Range, Words
+from invitekit.scrub import without_patterns
+from invitekit.scrub.fold import fold
+from invitekit.scrub.table import FREQUENT
+from invitekit.scrub.words import everyday
 
 STRICT = {
     "identifier": ("drop", "mask", "pseudonymise", "derive filled", "derive mailbox"),
     "free_text": ("drop", "derive filled", "derive code", "keep scrubbed"),
 }
 """What may happen to a column that names people, or where people write what they like."""
-TELLS_WHEN = ("age_days",)
+TELLS_WHEN = ("age_days", "days_to_associate")
 """Attributes that tell a day, besides the times."""
 WIDEST = 10_000
 MOST_WORDS, LONGEST = 50, 40
 """Of a range, and of a finite set: more could be everybody's own."""
+_PRIVATE = re.compile(r"@|\d{5,}")
+_NAME = re.compile(rf"[A-Z][^\W_]+(?:[ ,.'-]+[A-Z][^\W_]*)+|[{FREQUENT}]\w{{1,2}}")
+"""What a name looks like: words with capitals, or a frequent Chinese surname and a sign or two."""
 _ALWAYS = ("drop", "mask", "derive filled")
-_NEVER_COUNTED = ("mask", "pseudonymise", "generalise day")
+_NEVER_COUNTED = ("mask", "pseudonymise", "generalise day", "generalise top")
 
 
 def problem(row: Row, usual: Sequence[Row], level: str) -> str | None:
@@ -31,7 +41,9 @@ def problem(row: Row, usual: Sequence[Row], level: str) -> str | None:
         level: Of the policy.
     """
     if level == "aggregated" and row.words in _NEVER_COUNTED:
-        return f"'{row.words}' is nothing to count by"
+        return f"'{row.words}' is nothing to count by: keep 'values' or a 'range'"
+    if _called_freely(row):
+        return f"it leaves under a name that is no plain word ({PLAIN_WORDS})"
     if row in usual:
         return None
     column = schema.BY_NAME.get(row.column)
@@ -58,6 +70,8 @@ def _wide(row: Row, usual: Sequence[Row]) -> str | None:
     """Say whether what is kept is more than few words or a small range."""
     if row.action != "keep" or row.form in [one.form for one in usual]:
         return None
+    if isinstance(row.form, Words) and (count := _people(row.form.values)):
+        return f"{count} of the words to keep look like a person's name or number; 'generalise top' may let them out"
     match row.form:
         case Range(least=least, most=most, whole=whole) if not whole or most - least > WIDEST:
             return f"a range has whole numbers, at most {WIDEST:,} wide"
@@ -65,3 +79,23 @@ def _wide(row: Row, usual: Sequence[Row]) -> str | None:
             return f"a set has at most {MOST_WORDS} words of at most {LONGEST} signs"
         case _:
             return None
+
+
+def _called_freely(row: Row) -> bool:
+    """Whether a column gets a name that may hold anything; its own header it may keep, unless that tells somebody."""
+    if row.action == "drop" or PLAIN.fullmatch(row.into):
+        return False
+    return row.into != row.column or bool(_PRIVATE.search(row.into))
+
+
+def _people(words: Iterable[str]) -> int:
+    """Count the words that look like somebody: as scrubbing finds them, or by their capitals or surname."""
+    texts = pl.Series(sorted(set(words) - {OTHER}), dtype=pl.String)
+    folded = fold(texts)
+    found = without_patterns(folded.clone()).ne_missing(folded)  # what scrubs, scrubs in place
+    return sum(bool(known) or _named(word) for word, known in zip(folded, found, strict=True))
+
+
+def _named(word: str) -> bool:
+    parts = re.findall(r"\w+", word.lower())
+    return bool(_NAME.fullmatch(word)) and not everyday() & {word, *parts}

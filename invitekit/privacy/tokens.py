@@ -19,28 +19,41 @@ from invitekit.errors import ArgumentError, InvitekitError
 BITS = 128
 _KEY_BYTES = 32
 _KEY_TEXT = re.compile(r"[0-9a-f]{64}")
-_LABEL = b"invitekit token v1"
-_LONGEST_BLANK = max(len(text.encode()) for text in schema.NULL_LIKE)
-_ASCII_MARK = "*"
-"""The only sign of a masked value that a text of ASCII can hold."""
+_LABEL = b"invitekit token v2"
+_LONGEST_BLANK = max(len(text.encode()) for text in schema.SAYS_NOTHING)
+_MASKED = "|".join(schema.MASK_SHAPES)
+_MASK_HINTS = ("*", "...", "##", "??", "xx", "__", "---")
+"""What a masked value of ASCII has in it: a quick look that saves the search."""
+_AROUND_DIGITS = r"[\s()\[\]‐-―-]+"
+"""What is written between the digits of a phone number for the eye."""
 _SAMPLE = 1_000
 """Values that are looked at to see whether a batch repeats itself."""
 
 
-class Secret(str):
-    """A text that does not show itself: not in a repr, nor in a traceback that prints variables."""
+class Secret:
+    """A text that shows itself by its one method only: in no repr, format or JSON, nor in a traceback."""
 
-    __slots__ = ()
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def text(self) -> str:
+        """Give the text, for the one call that needs it."""
+        return self._text
 
     def __repr__(self) -> str:
         return "Secret()"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret is not written anywhere by itself.")
 
 
 class Key:
     """A key for tokens; it never shows, cannot be pickled, and is known by an ID that gives nothing away.
 
     Args:
-        material: 32 bytes.
+        material: 32 bytes, not all of them alike.
         kept: Whether somebody keeps it; a throw-away key has no ID, since no other export can have it.
     """
 
@@ -49,6 +62,8 @@ class Key:
     def __init__(self, material: bytes, *, kept: bool = True) -> None:
         if len(material) != _KEY_BYTES:
             raise ArgumentError("A key has another length than 32 bytes.", hint="make one with 'invitekit key new'.")
+        if len(set(material)) == 1:
+            raise ArgumentError("A key is one byte, again and again.", hint="make one with 'invitekit key new'.")
         self._material = Secret(material.hex())
         self._kept = kept
 
@@ -74,15 +89,20 @@ class Key:
     @property
     def id(self) -> str | None:
         """Sixteen digits that tell keys apart; None for a throw-away key."""
-        return self._derived(b"invitekit key id")[:16] if self._kept else None
+        return self._derived(b"invitekit key id").text()[:16] if self._kept else None
 
     def text(self) -> str:
         """Give the key itself, for the one place where it is kept."""
-        return str.__str__(self._material)
+        return self._material.text()
 
     def subkey(self, column: str, purpose: str | None = None) -> Secret:
-        """Derive the key of one column and purpose (HKDF-SHA256), as 64 hexadecimal digits."""
-        return self._derived(b"\0".join([_LABEL, column.encode(), (purpose or "").encode()]))
+        """Derive the key of one column and purpose (HKDF-SHA256), as 64 hexadecimal digits.
+
+        HKDF's info is the label, the column and the purpose, each after its length in four bytes: no two
+        choices of them are the same bytes. No purpose is the empty one; white space at its ends does not count.
+        """
+        parts = (_LABEL, column.encode(), (purpose or "").strip().encode())
+        return self._derived(b"".join(len(part).to_bytes(4, "big") + part for part in parts))
 
     def _derived(self, info: bytes) -> Secret:
         made = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(bytes.fromhex(self.text()))
@@ -95,40 +115,56 @@ class Key:
         raise TypeError("A key is not written anywhere by itself.")
 
 
-def tokens(values: pl.Series, subkey: Secret, prefix: str) -> pl.Series:
+def tokens(values: pl.Series, subkey: Secret, prefix: str, *, mobile: bool = False) -> pl.Series:
     """Give a token for each value: a letter and the first 128 bits of HMAC-SHA256 under the subkey, as hex.
 
     The HMAC's key is the subkey's 64 digits as ASCII, which fill one block of SHA-256. Values are
-    normalised first; those that stand for nothing, or came masked, have no token.
+    normalised first (``normalise``); those that stand for nothing, or came masked, have no token.
     """
-    return _by_distinct(values, lambda some: _tokens(normalise(some), subkey, prefix))
+    return _by_distinct(values, lambda some: _tokens(normalise(some, mobile=mobile), subkey, prefix))
 
 
 def _tokens(values: pl.Series, subkey: Secret, prefix: str) -> pl.Series:
     digits = BITS // 4
-    hashed = polars_hash.col(values.name).chash.hmac_sha256(key=str.__str__(subkey))
+    hashed = polars_hash.col(values.name).chash.hmac_sha256(key=subkey.text())
     # Raised outside of the handler: an error of Polars holds the values and the key, and would travel with ours.
     with contextlib.suppress(pl.exceptions.PolarsError):
         return values.to_frame().select((pl.lit(prefix) + hashed.str.slice(0, digits)).alias(values.name)).to_series()
     raise InvitekitError("Tokens cannot be made.", hint="this is a defect of invitekit; please report it.")
 
 
-def normalise(values: pl.Series) -> pl.Series:
+def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
     """Bring texts into the one form that tokens are made of; nothing else may decide what is equal.
 
-    NFKC, white and invisible signs at the ends off, lower case, as customers are told apart elsewhere.
-    Texts that stand for nothing become null, masked ones too: many customers share them.
+    NFKC, without signs that show nothing, white space at the ends off, lower case. Texts that stand for nothing
+    (``schema.SAYS_NOTHING``) become null, masked ones too (``schema.MASK_SHAPES``): many customers share them.
+
+    Args:
+        values: Texts.
+        mobile: Whether they are phone numbers: spaces, hyphens and brackets go. A number without its country's code
+            is another one than with it, for nobody says which country it is of.
     """
     name = pl.col(values.name)
-    if values.str.len_bytes().sum() == values.str.len_chars().sum():
-        trimmed = values.str.strip_chars()  # NFKC changes nothing in ASCII, and costs more than the token
-        hidden = name.str.contains(_ASCII_MARK, literal=True)
-    else:
-        trimmed = values.str.normalize("NFKC").str.strip_chars().str.strip_chars(schema.INVISIBLE).str.strip_chars()
-        hidden = name.str.contains_any(list(schema.MASK_MARKS))
-    if (trimmed.str.len_bytes() <= _LONGEST_BLANK).any():
-        hidden |= name.is_in(list(schema.NULL_LIKE))
-    return trimmed.to_frame().select(pl.when(~hidden).then(name.str.to_lowercase())).to_series()
+    if values.str.len_bytes().sum() != values.str.len_chars().sum() or values.str.contains("\0", literal=True).any():
+        plain = _folded(values)
+        hidden = name.str.contains(_MASKED)
+    else:  # NFKC changes nothing in ASCII, and costs more than the token
+        plain = values.to_frame().select(name.str.strip_chars().str.to_lowercase())
+        suspect = name.str.contains_any(list(_MASK_HINTS))
+        hidden = suspect & name.str.contains(_MASKED) if plain.select(suspect.any()).item() else pl.lit(value=False)
+    if plain.select((name.str.len_bytes() <= _LONGEST_BLANK).any()).item():
+        hidden |= name.is_in(list(schema.SAYS_NOTHING))
+    shown = plain.select(pl.when(~hidden).then(name))
+    if mobile:
+        digits = name.str.replace_all(_AROUND_DIGITS, "")
+        shown = shown.select(pl.when(digits != "").then(digits))
+    return shown.to_series()
+
+
+def _folded(values: pl.Series) -> pl.DataFrame:
+    name = pl.col(values.name)
+    shown = values.str.replace_all(schema.UNSEEN, "") if values.str.contains(schema.UNSEEN).any() else values
+    return shown.to_frame().select(name.str.normalize("NFKC").str.strip_chars().str.to_lowercase())
 
 
 def _by_distinct(values: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:

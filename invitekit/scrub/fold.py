@@ -9,6 +9,8 @@ from invitekit.scrub.table import MARKS
 _UNSEEN = r"\x{ad}\x{61c}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}\x{fe00}-\x{fe0f}\x{feff}"
 _HIDDEN = "[" + _UNSEEN + r"\x{e000}-\x{e0ff}]+"
 """Signs that nobody sees and that would split what is searched; among them the private ones that we use."""
+_BETWEEN = rf"([\p{{Ll}}\p{{N}}]){_HIDDEN}(\p{{Lu}})"
+"""Where such a sign stands for the space between two words."""
 _BEYOND_ASCII = r"[^\x00-\x7f]"
 _DIGITS = {chr(zero + n): str(n) for zero in (0x660, 0x6F0) for n in range(10)}
 _WRITTEN = {f"[{label}]": mark for label, mark in MARKS.items()}
@@ -17,7 +19,8 @@ _WRITTEN = {f"[{label}]": mark for label, mark in MARKS.items()}
 def fold(text: pl.Series) -> pl.Series:
     """Give texts in NFKC, with ASCII digits and without hidden signs."""
     rows = pl.DataFrame({"text": text}).with_row_index("row").filter(pl.col("text").str.contains(_BEYOND_ASCII))
-    seen = rows["text"].str.replace_all(_HIDDEN, "").str.normalize("NFKC")
+    apart = rows["text"].str.replace_all(_BETWEEN, "$1 $2")
+    seen = apart.str.replace_all(_HIDDEN, "").str.normalize("NFKC")
     return text.scatter(rows["row"], seen.str.replace_many(list(_DIGITS), list(_DIGITS.values())))
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from invitekit.scrub.fold import fold
-from invitekit.scrub.spans import put_marks, words_of
+from invitekit.scrub.spans import NOWHERE, put_marks, words_of
 from invitekit.scrub.table import MARKS
-from invitekit.scrub.words import MASKED, WORD, everyday, without_form
+from invitekit.scrub.words import MASKED, WORD, everyday, plain, without_form
 
 _NUMBER = 7
 """Digits from which on a value may be a phone number."""
@@ -17,8 +17,8 @@ _LAST = 8
 """Digits at the end of a phone number that stay the same at home and from abroad."""
 
 
-def take_out_own(text: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
-    """Put a mark for each of the record's own numbers, and for its names as a whole.
+def take_out_numbers(text: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
+    """Put a mark for each of the record's own numbers.
 
     Args:
         text: Folded texts.
@@ -26,18 +26,25 @@ def take_out_own(text: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
     """
     for column in own:
         text = _without_number(text, column)
-    return _without(text, [_whole(column) for column in own])
+    return text
+
+
+def own_spans(text: pl.Series, own: Sequence[pl.Series]) -> pl.DataFrame:
+    """Give where the record's own names stand, each as a whole: row, first word, and how many words."""
+    return _spans(text, [_whole(column) for column in own])
 
 
 def take_out_words(text: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
     """Put a mark for each single word of the record's own names; others' whole names go before, or half would stay."""
-    return _without(text, [_parts(column) for column in own])
+    return put_marks(text, _spans(text, [_parts(column) for column in own]))
 
 
-def _without(text: pl.Series, wanted: Sequence[pl.DataFrame]) -> pl.Series:
-    lower = text.str.to_lowercase().str.replace_all(r"\s+", " ")
-    found = [_found(lower, names) for names in wanted]
-    return put_marks(text, _places(text, pl.concat(found).unique())) if found else text
+def _spans(text: pl.Series, wanted: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    if not wanted:
+        return NOWHERE
+    lower = plain(text.str.to_lowercase().str.replace_all(r"\s+", " "))
+    found = [_found(lower, names.with_columns(plain(names["value"]))) for names in wanted]
+    return _places(text, pl.concat(found).unique())
 
 
 def _without_number(text: pl.Series, column: pl.Series) -> pl.Series:
@@ -60,8 +67,8 @@ def _cut(text: pl.Expr, number: pl.Expr) -> pl.Expr:
 def _values(column: pl.Series) -> pl.DataFrame:
     """Give each row's value as it is compared; masked ones are nobody's."""
     rows = pl.DataFrame({"value": fold(column).str.to_lowercase()}).with_row_index("row")
-    plain = rows.filter(~pl.col("value").str.contains(MASKED))
-    return plain.with_columns(pl.col("value").str.replace_all(r"\s+", " ").str.strip_chars())
+    shown = rows.filter(~pl.col("value").str.contains(MASKED))
+    return shown.with_columns(pl.col("value").str.replace_all(r"\s+", " ").str.strip_chars())
 
 
 def _whole(column: pl.Series) -> pl.DataFrame:

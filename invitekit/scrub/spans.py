@@ -5,17 +5,20 @@ from __future__ import annotations
 import polars as pl
 
 from invitekit.scrub.table import MARKS
-from invitekit.scrub.words import WORD
+from invitekit.scrub.words import WORD, plain
 
+NOWHERE = pl.DataFrame(schema=dict.fromkeys(("row", "start", "length"), pl.UInt32))
+"""No places at all."""
 _CUT = "\ue040"
 
 
 def words_of(text: pl.Series) -> pl.DataFrame:
-    """Give each word of the texts, lower-cased: ``row`` and ``place`` say where it stands."""
+    """Give each word of the texts as it is compared: ``row`` and ``place`` say where it stands."""
     lists = pl.DataFrame({"word": text.str.to_lowercase().str.extract_all(WORD)}).with_row_index("row")
     count = pl.col("word").list.len()
     numbered = lists.filter(count > 0).with_columns(place=pl.int_ranges(0, count, dtype=pl.UInt32))
-    return numbered.explode("word", "place")
+    words = numbered.explode("word", "place")
+    return words.with_columns(plain(words["word"]))
 
 
 def put_marks(text: pl.Series, spans: pl.DataFrame) -> pl.Series:

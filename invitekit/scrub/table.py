@@ -56,7 +56,7 @@ def _any(*parts: str) -> str:
 _B = r"(?-u:\b)"
 _SHIELDED = f"{_SHIELD}[^{_UNSHIELD}]*{_UNSHIELD}"
 _DASH = "‐–—-"
-_GAP = f"[ .{_DASH}]?"
+_GAP = f"[ .{_DASH}]{{0,2}}"
 _LETTER = r"\p{Latin}\p{Cyrillic}\p{Greek}\p{Arabic}\p{M}0-9_"
 _LATIN = r"\p{Latin}\p{M}"
 
@@ -80,6 +80,7 @@ _EMAIL = _any(rf"{_LOCAL}{_AT}(?:{_LABEL}{_DOT})+(?:[{_LATIN}]{{2,}}|xn--[a-z0-9
 _CHINESE = rf"1[3-9][0-9]{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}"
 _MOBILE = (
     rf"(?:\(?(?:\+|{_B}00) ?86\)?|{_B}86){_GAP}(?:\(0\))?{_CHINESE}[0-9]*|(?P<keep>[0-9]{{12,}})|{_CHINESE}"
+    rf"|{_B}1[3-9][0-9](?:[ .{_DASH}](?:[0-9]{{4}}|[0-9]{{2}}[ .{_DASH}][0-9]{{2}})){{2}}{_B}"
     rf"|\+[0-9]{{1,3}}(?:\.[0-9]{{1,9}}){{2,5}}|{_B}0[1-9](?:[ .-][0-9]{{2}}){{4}}{_B}"
 )
 
@@ -192,12 +193,14 @@ _PHONE = (
     rf"{_NEAR})\(?[0-9](?:[ ./){_DASH}]{{0,2}}[0-9]){{5,14}}"
 )
 _LONG = rf"(?P<keep>{_SHIELDED})|{_B}[A-Z][0-9]{{8}}{_B}|[0-9]{{9,}}"
-_FREQUENT = "王李张刘陈杨赵黄吴徐孙朱马胡郭林何郑罗梁谢宋唐许韩冯邓曹彭"
-_SURNAMES = f"{_FREQUENT}曾肖田董潘袁蔡蒋余杜叶程魏苏吕丁任沈姚卢傅钟姜崔谭廖范汪陆金石戴贾"
+FREQUENT = "王李张刘陈杨赵黄吴徐孙朱马胡郭林何郑罗梁谢宋唐许韩冯邓曹彭"
+_SURNAMES = f"{FREQUENT}曾肖田董潘袁蔡蒋余杜叶程魏苏吕丁任沈姚卢傅钟姜崔谭廖范汪陆金石戴贾"
 _CAPITAL = r"\p{Lu}[\p{L}\p{M}]+(?:['’-]\p{L}[\p{L}\p{M}]*)*"
 _TITLED = (
-    rf"(?P<cue>{_B}(?:Frau|Herrn?|Mr|Mrs|Ms|Señora?|Sra?|Dr)\.? ){_CAPITAL}"
+    rf"(?P<keep>谢谢|许多|[大最较更缩减微中很太]小[{FREQUENT}]|[养古衰敬]老[{FREQUENT}]|小马[达力]|老黄历)"
+    rf"|(?P<cue>{_B}(?:Frau|Herrn?|Mr|Mrs|Ms|Señora?|Sra?|Dr)\.? ){_CAPITAL}"
     rf"|(?:[{_SURNAMES}周高]|欧阳|司马)(?:先生|女士|小姐|经理|老师|总监|主任)|(?:[{_SURNAMES}]|欧阳|司马)总"
+    rf"|(?:[{FREQUENT}]|欧阳|司马)\p{{Han}}{{1,2}}(?:先生|女士|小姐|经理|老师|总监|主任)|[小老][{FREQUENT}]"
 )
 
 PATTERNS = (
@@ -216,6 +219,11 @@ PATTERNS = (
     Pattern("numbers after the name of a paper", "id", "[0-9]", f"(?i){_PAPER}"),
     Pattern("phone numbers", "mobile", _SIX, f"(?i){_PHONE}"),
     Pattern("any other number of nine digits or more", "id", "[0-9]{8}", _LONG),
-    Pattern("a surname with its title", "name", r"[FHMSD]\p{L}+\.? |先生|女士|小姐|经理|老师|总|主任", _TITLED),
+    Pattern(
+        "a surname with its title",
+        "name",
+        rf"[FHMSD]\p{{L}}+\.? |先生|女士|小姐|经理|老师|总|主任|[小老][{FREQUENT}]",
+        _TITLED,
+    ),
 )
 """All of them, in the order of search: what is longer or surer comes first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cache
 from importlib.resources import files
 
@@ -16,6 +17,11 @@ _SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
 WORD = rf"[{_SINGLE}{''.join(MARKS.values())}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_SINGLE}]]+"
 MASKED = f"[{''.join(schema.MASK_MARKS)}]"
 """A sign that only a masked value holds: what is left of it is nobody's name."""
+_LETTERS = [chr(code) for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))]
+_BASES = {letter: unicodedata.normalize("NFD", letter)[0] for letter in _LETTERS}
+_PLAIN = {letter: base for letter, base in _BASES.items() if letter != base and letter.islower()}
+_PLAIN |= {"ae": "a", "oe": "o", "ue": "u", "æ": "a", "œ": "o", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ı": "i"}
+"""Lower-case letters of Latin scripts without what stands on them, and what people write in their place."""
 _LATIN_FORM = (
     "gmbh|ag|kg|kgaa|ohg|ug|ek|mbh|ltd|limited|inc|llc|llp|plc|corp|corporation|co|company|sa|sl|sas|sarl|srl|spa|bv|nv"
     r"|oy|ab|as|pte|pty|sdn|bhd|holdings?|group|verwaltungsgesellschaft|e\.? ?k|s\.? ?[al]|s\.? ?coop"
@@ -29,6 +35,11 @@ def everyday() -> frozenset[str]:
     """Give the words that everybody writes."""
     lines = files("invitekit.scrub").joinpath("everyday.txt").read_text("utf-8").splitlines()
     return frozenset(word for line in lines for word in line.partition("#")[0].split())
+
+
+def plain(words: pl.Series) -> pl.Series:
+    """Give lower-case words as they are compared: "müller", "mueller" and "muller" are one."""
+    return words.str.replace_many(list(_PLAIN), list(_PLAIN.values()))
 
 
 def usable(values: pl.Series) -> pl.Series:

@@ -1,0 +1,145 @@
+"""Where keys are kept: in a file, in a keyring, and across a kill at any moment."""
+
+from __future__ import annotations
+
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import keyring
+import keyring.errors
+import pytest
+from keyring.backend import KeyringBackend
+from typer.testing import CliRunner
+
+from invitekit.cli import app
+from invitekit.errors import ArgumentError, OutputError
+from invitekit.export import find_key, kept_key, new_key, overruled, rotate_key
+from invitekit.export.keys import NAME, SERVICE, default_file
+from invitekit.privacy import Key
+
+KEY = Key(bytes(range(32)))
+
+
+class Chest(KeyringBackend):
+    """A keyring that keeps what it is given for as long as it lives, and breaks when it is told to."""
+
+    priority = -1  # never chosen but where a test puts it: keyring looks through every class of its kind
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # keyring's own
+        self.kept: dict[tuple[str, str], str] = {}
+        self.writes_left = 100
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if not self.writes_left:
+            raise keyring.errors.PasswordSetError("locked")
+        self.writes_left -= 1
+        self.kept[service, username] = password
+
+
+@pytest.fixture
+def chest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chest:
+    """A machine with a keyring, whose user has set nothing up yet."""
+    made = Chest()
+    monkeypatch.delenv("INVITEKIT_KEY", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    monkeypatch.setattr(keyring.core, "_keyring_backend", made)
+    return made
+
+
+def test_a_key_goes_to_the_keyring_and_no_file_is_made(chest: Chest, tmp_path: Path) -> None:
+    made, where = new_key()
+    assert where == "the system's keyring"
+    assert chest.kept == {(SERVICE, NAME): made.text()}
+    assert kept_key().id == find_key().id == made.id
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OutputError, match="key rotate"):
+        new_key()
+
+
+def test_a_keyring_that_takes_nothing_leaves_the_key_to_a_file(chest: Chest) -> None:
+    chest.writes_left = 0
+    made, where = new_key()
+    assert str(default_file()) in where
+    assert stat.S_IMODE(default_file().stat().st_mode) == 0o600
+    assert kept_key().id == made.id
+    chest.writes_left = 1
+    with pytest.raises(OutputError, match="exists already"):
+        new_key()
+    assert kept_key().id == made.id
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_a_keyring_that_breaks_while_a_key_is_replaced_still_has_it(chest: Chest, writes: int) -> None:
+    made, _ = new_key()
+    chest.writes_left = writes
+    with pytest.raises(OutputError, match="rotate again") as refused:
+        rotate_key()
+    assert made.text() not in str(refused.value)
+    assert kept_key().id == made.id
+    chest.writes_left = 2
+    old, new, where = rotate_key()
+    assert (old.id, kept_key().id, where) == (made.id, new.id, "the system's keyring")
+    assert chest.kept[SERVICE, f"{NAME} {made.id}"] == made.text()
+
+
+def test_the_environment_overrules_a_new_key_and_it_is_said(chest: Chest, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert overruled() is None
+    monkeypatch.setenv("INVITEKIT_KEY", KEY.text())
+    said = CliRunner().invoke(app, ["key", "new"])
+    assert said.exit_code == 0
+    assert f"INVITEKIT_KEY is set: key {KEY.id} is used until it is unset." in said.stdout
+    assert KEY.text() not in said.stdout
+    assert chest.kept[SERVICE, NAME] != KEY.text()
+    assert find_key().id == KEY.id
+    assert overruled("named") is None
+    monkeypatch.setenv("INVITEKIT_KEY", "no key")
+    with pytest.raises(ArgumentError):
+        overruled()
+
+
+KILLED_AT = """
+import os, signal, sys
+from pathlib import Path
+from invitekit.export import rotate_key
+
+def count(event, arguments):
+    global left
+    if event.startswith(("open", "os.", "shutil.", "tempfile.")) and str(file.parent) in str(arguments):
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+for file in map(Path, sys.argv[1:]):
+    left, child = int(file.parent.name), os.fork()
+    if child == 0:
+        sys.addaudithook(count)
+        rotate_key(file)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+"""Replaces keys, each killed at another of the moments when it touches the disk."""
+MOMENTS = 40
+
+
+def test_a_key_that_is_being_replaced_outlives_a_kill_at_any_moment(tmp_path: Path) -> None:
+    files = [tmp_path / str(moment) / "key" for moment in range(MOMENTS)]
+    for file in files:
+        file.parent.mkdir()
+    made = [new_key(file)[0] for file in files]
+    said = subprocess.run([sys.executable, "-c", KILLED_AT, *files], check=True, capture_output=True, text=True).stdout
+    ends = [int(line) for line in said.split()]
+    assert set(ends) == {-signal.SIGKILL, 0}
+    assert ends == sorted(ends)
+    for file, first in zip(files, made, strict=True):
+        now = kept_key(file)
+        old, new, _ = rotate_key(file)
+        assert old.id == now.id != new.id
+        assert kept_key(file).id == new.id
+        assert kept_key(file.with_name(f"key.{first.id}")).text() == first.text()
