@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit import schema
 from invitekit.errors import SchemaError
-from invitekit.keep import keep
+from invitekit.keep import keep, kept
 
 Frame = TypeVar("Frame")
 
@@ -143,10 +143,10 @@ def _linked(frame: Any) -> Any:
     frame = frame.with_columns(**{read: nw.col(name).fill_null("") for name, read in as_read.items()}).drop(_KEYS)
     seen = frame.group_by(*as_read.values()).agg().select(*as_read.values())
     links = seen.with_columns(**{name: nw.when(nw.col(read) != "").then(read) for name, read in as_read.items()})
-    links = nw.from_native(keep(links.to_native()))
+    links = kept(links)
     for by, to in ((_PERSON, _EMAIL), (_EMAIL, _ACCOUNT), (_PERSON, _ACCOUNT)):
         links = _led(links, by, to)
-    links = nw.from_native(keep(_parted(links).to_native()))
+    links = kept(_parted(links))
     return frame.join(links, on=list(as_read.values()), how="left").drop(*as_read.values())
 
 

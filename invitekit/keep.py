@@ -34,6 +34,11 @@ def keep(records: Frame) -> Frame:
     return cast("Frame", frame.collect().lazy().to_native()) if frame.implementation.is_polars() else records
 
 
+def kept(frame: Any) -> Any:
+    """Do the same for a Narwhals frame."""
+    return nw.from_native(keep(frame.to_native()))
+
+
 def _as_table(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     number, con = next(_NUMBERS), relation._con  # noqa: SLF001 - a relation tells its connection nowhere else
     name, view = f"ik_kept_{number}", f"ik_seen_{number}"

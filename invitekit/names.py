@@ -30,10 +30,12 @@ class _Name:
 class Package(ModuleType):
     """The package ``invitekit`` with its public names."""
 
+    Explorer = _Name("widgets")
     Filter = _Name("filters")
     InvitekitError = _Name("errors")
     LeakError = _Name("errors")
     Loaded = _Name("load")
+    ResendPicker = _Name("widgets")
     ResendRules = _Name("resend")
     Workspace = _Name("workspace")
     annotate = _Name("annotate")

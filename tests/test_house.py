@@ -78,9 +78,9 @@ LIBRARIES = {
     "pandas": (),  # a guest: its frames are taken, it is never asked for
     "platformdirs": ("export",),
     "plotly": ("charts",),
-    "polars": ("load", "batch", "privacy", "scrub", "export", "sample", "report"),
+    "polars": ("load", "batch", "privacy", "scrub", "export", "sample", "report", "widgets"),
     "polars-hash": ("privacy",),
-    "pyarrow": ("load", "export"),
+    "pyarrow": ("load", "export", "widgets"),
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
     "scipy": ("chances", "progress", "report"),

@@ -8,6 +8,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.chances import cause
 from invitekit.customers import ALONE, address, has_odd
+from invitekit.keep import kept
 from invitekit.resend.events import is_day, owned, with_sent
 
 _NEVER = "0"
@@ -33,10 +34,10 @@ def with_times(frame: Any) -> Any:
     found = frame.select(**{f"_ik_{name}": each for name, each in asked.items()}).lazy().collect("pyarrow")
     none, days, times = (found[f"_ik_{name}"].to_list()[0] for name in asked)
     frame = frame.with_columns(_ik_at=at, _ik_known_at=nw.lit(None, nw.Datetime("us")))
-    if days and times and _any(exact := _exact(frame)):
+    if days and times and _any(exact := kept(_exact(frame))):
         frame = frame.join(exact, on=["customer_id", "invited_at"], how="left")
         frame = frame.with_columns(_ik_at=nw.coalesce("_ik_exact", "_ik_at")).drop("_ik_exact")
-    if none and _any(known := _known(frame)):
+    if none and _any(known := kept(_known(frame))):
         frame = frame.drop("_ik_known_at").join(known, on="customer_id", how="left")
         frame = frame.with_columns(_ik_known_at=nw.when(nw.col("_ik_at").is_null()).then(nw.col("_ik_known_at")))
     return frame
@@ -97,7 +98,9 @@ def with_history(frame: Any, sent: Any | None) -> Any:
         ``_ik_last_at`` (last invitation, logged ones included), ``attempts`` (invitations at different times),
         ``_ik_split`` (whether records of the newest invitation and snapshot contradict each other).
     """
-    logged = None if sent is None else owned(frame, sent, "sent_at")
+    logged = None if sent is None else kept(owned(frame, sent, "sent_at"))
+    if logged is not None and not _any(logged):
+        logged = None
     told = _summed(frame, logged)
     once = nw.when(nw.col("_ik_at").is_null()).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64)
     alone = nw.col("_ik_records").is_null()

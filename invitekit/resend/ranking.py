@@ -46,22 +46,30 @@ def ranked(candidates: Any, chances: Chances, rules: ResendRules, moment: dt.dat
                           separator="|")  # fmt: skip
     narrow = narrow.with_columns(_ik_order=order, _ik_email=nw.coalesce("_ik_email", "customer_id"))
     narrow = narrow.with_columns(_ik_email_rank=nw.col("_ik_order").rank("ordinal").over("_ik_email"))
-    return _batched(narrow, rules)
-
-
-def _batched(narrow: Any, rules: ResendRules) -> Any:
-    """Number those that stay; a batch never mixes resends with resends as reseller."""
     stays = (nw.col("_ik_email_rank") == 1) & (nw.col("_ik_twins") == 1)
     narrow = narrow.with_columns(_ik_out=nw.when(stays).then(nw.lit(0)).otherwise(nw.lit(1)))
+    return batched(narrow, rules).select("customer_id", *COLUMNS, "_ik_email_rank", "_ik_twins")
+
+
+def batched(narrow: Any, rules: ResendRules | None = None) -> Any:
+    """Number customers and their batches; a batch never mixes resends with resends as reseller.
+
+    Args:
+        narrow: One row a customer: ``_ik_order`` sorts them, ``_ik_group`` is 1 for resends as reseller, and those
+            with ``_ik_out`` 1 are numbered apart.
+        rules: How large a batch may be; else ``ResendRules()``.
+
+    Returns:
+        The same rows with ``rank`` and ``batch``, from 1.
+    """
     narrow = narrow.with_columns(_ik_in_group=nw.col("_ik_order").rank("ordinal").over("_ik_out", "_ik_group"))
     reseller, place = nw.col("_ik_group") == 1, nw.col("_ik_in_group").cast(nw.Int64)
     narrow = narrow.with_columns(_ik_plain=nw.when(~reseller).then(place).otherwise(nw.lit(0)))
     narrow = narrow.with_columns(_ik_first=nw.col("_ik_plain").max().over("_ik_out"))
     first = nw.when(reseller).then(nw.col("_ik_first")).otherwise(nw.lit(0))
-    size = rules.batch_size
+    size = (rules or ResendRules()).batch_size
     batches = -((-first) // size)
-    numbered = narrow.with_columns(rank=place + first, batch=(place - 1) // size + 1 + batches)
-    return numbered.select("customer_id", *COLUMNS, "_ik_email_rank", "_ik_twins")
+    return narrow.with_columns(rank=place + first, batch=(place - 1) // size + 1 + batches)
 
 
 def _features(moment: dt.datetime, backend: Any) -> dict[str, Any]:

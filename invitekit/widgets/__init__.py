@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.grid import Grid
+from invitekit.widgets.picker import ResendPicker
 from invitekit.widgets.selection import Selection
 
-__all__ = ["Explorer", "Grid", "Selection"]
+__all__ = ["Explorer", "Grid", "ResendPicker", "Selection"]

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from invitekit import schema
+from invitekit.catalogue import Language
 from invitekit.filters import COLUMNS, Filter, restrictions
 from invitekit.load.sql import ident, rows
 from invitekit.widgets import cells, counts
@@ -32,20 +33,24 @@ HISTORY = ("snapshot_at", "invited_at", "effective_status", "failure_code", "inv
 
 
 @cache
-def words(language: str) -> dict[str, str]:
+def words(language: Language) -> dict[str, str]:
     """Give what the screen says in a language."""
     read: dict[str, dict[str, str]] = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
     return read[language]
 
 
-def columns(names: list[str], language: str) -> list[dict[str, Any]]:
+def columns(names: list[str], language: Language) -> list[dict[str, Any]]:
     """Give each column with its label and kind, those shown at first before the others."""
     order = [name for name in FIRST if name in names] + [name for name in names if name not in FIRST]
     kinds = {name: schema.BY_NAME[name].kind if name in schema.BY_NAME else "text" for name in names}
     return [
-        {"name": name, "label": schema.label(name, language), "kind": kinds[name], "shown": name in FIRST}
-        for name in order
+        {"name": name, "label": label(name, language), "kind": kinds[name], "shown": name in FIRST} for name in order
     ]
+
+
+def label(name: str, language: Language) -> str:
+    """Give a column's label on the screen, where a failure's code is shown as its cause."""
+    return words(language)["cause"] if name == "failure_code" else schema.label(name, language)
 
 
 def chips(choice: Filter) -> list[dict[str, str]]:
@@ -88,7 +93,7 @@ def picked(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int]
 
 
 def facets(
-    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, names: list[str], language: str
+    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, names: list[str], language: Language
 ) -> list[dict[str, Any]]:
     """Give each choice with its values in words and their counts under all other restrictions."""
     there = [name for name in FACETS if COLUMNS[name] in names]
@@ -98,7 +103,7 @@ def facets(
         told.append(
             {
                 "name": name,
-                "label": schema.label(COLUMNS[name], language),
+                "label": label(COLUMNS[name], language),
                 "values": [[each, cells.shown(COLUMNS[name], each, language=language), n, each in given]
                            for each, n in values],
                 "full": len(values) >= counts.MOST,
@@ -108,7 +113,7 @@ def facets(
 
 
 def details(
-    con: duckdb.DuckDBPyConnection, key: int, names: list[str], *, language: str, bare: bool
+    con: duckdb.DuckDBPyConnection, key: int, names: list[str], *, language: Language, bare: bool
 ) -> dict[str, Any] | None:
     """Give all fields of a record, and every record of its customer, the newest first."""
     row = wide(con, [key], names).get(key)
@@ -121,7 +126,8 @@ def details(
         for name, value in told.items()
         if value is not None
     ]
-    return {"key": key, "fields": fields, "history": _history(con, told, names, how)}
+    codes = {name: told[name] for name in BADGES if name in told}
+    return {"key": key, "fields": fields, "codes": codes, "history": _history(con, told, names, how)}
 
 
 def _history(con: duckdb.DuckDBPyConnection, told: dict[str, Any], names: list[str], how: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from invitekit import schema
+from invitekit.catalogue import Language, read_catalogue
 
 HIDDEN = "•••"
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+@([^\s@<>,;:\"')）】]+)")
@@ -16,7 +17,7 @@ _LONGEST = 300
 """Signs of a cell that a page carries; the details show all."""
 
 
-def shown(name: str, value: Any, *, language: str = "en", bare: bool = False, whole: bool = False) -> str | None:
+def shown(name: str, value: Any, *, language: Language = "en", bare: bool = False, whole: bool = False) -> str | None:
     """Give a value as text for the screen; None where the cell is empty.
 
     Args:
@@ -39,8 +40,10 @@ def shown(name: str, value: Any, *, language: str = "en", bare: bool = False, wh
 
 
 @cache
-def labels(name: str, language: str = "en") -> dict[str, str]:
-    """Give the labels of a column's codes."""
+def labels(name: str, language: Language = "en") -> dict[str, str]:
+    """Give the labels of a column's codes; those of a failure are its causes in short."""
+    if name == "failure_code":
+        return {failure.code: failure.cause(language) for failure in read_catalogue().failures}
     column = schema.BY_NAME.get(name)
     return {value.code: value.label(language) for value in column.values} if column else {}
 

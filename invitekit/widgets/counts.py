@@ -26,6 +26,12 @@ def matched(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int
     return one(con, f"select {n} from {source} where {condition}")
 
 
+def choosable(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, can: str) -> int:
+    """Count the rows of a filter that can be chosen; ``can`` looks at small columns only."""
+    source, condition, n = _source(found, choice, set(clauses(choice)))
+    return one(con, f"select {n} from {source} where {condition} and ({can})")
+
+
 def facets(
     con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, names: list[str]
 ) -> Iterator[tuple[str, Facet]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import threading
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Any, ClassVar
 
 import anywidget
@@ -15,12 +14,12 @@ import traitlets
 from invitekit.catalogue import Language, read_catalogue
 from invitekit.filters import Filter
 from invitekit.widgets import answers, counts
+from invitekit.widgets.assets import script, style
 from invitekit.widgets.jobs import Jobs, told
 from invitekit.widgets.selection import Selection
-from invitekit.widgets.store import Store
+from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import Found, View
 
-_HERE = files(__package__)
 _PAGE = 100
 _UNDONE = 100
 
@@ -33,8 +32,8 @@ class Grid(anywidget.AnyWidget):
     takes longer; each carries the number of the view it belongs to.
     """
 
-    _esm = str(_HERE.joinpath("screen.js"))
-    _css = str(_HERE.joinpath("screen.css"))
+    _esm = script("screen.js", "explore.js")
+    _css = style("screen.css")
     height = traitlets.Int(560, help="In pixels.").tag(sync=True)
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
     mode: ClassVar[str] = "explore"
@@ -42,18 +41,23 @@ class Grid(anywidget.AnyWidget):
     """The SQL condition of the rows that can be chosen."""
 
     def __init__(
-        self, records: Any, *, language: Language = "en", columns: list[str] | None = None, **traits: Any
+        self,
+        records: Any,
+        *,
+        derive: Derive | None = None,
+        language: Language = "en",
+        columns: list[str] | None = None,
+        **traits: Any,
     ) -> None:
         super().__init__(**traits)
         self._lock = threading.RLock()
         self._language, self._view, self._number, self._bare = language, View(), 0, False
         self._selection, self._before = Selection(), list[Selection]()
-        self._store = Store(records)
+        self._store = Store(records, derive)
         self._found = Found(self._store.names)
-        self._shown = [c["name"] for c in answers.columns(self._store.names, language) if c["shown"]]
-        if columns is not None:
-            self._shown = [name for name in columns if name in self._store.names]
-        self._jobs = Jobs(self._store.cursor, self._fail)
+        self._wanted = columns
+        self._shown = self._columns()
+        self._jobs = Jobs(self._connect, self._fail)
         self.on_msg(self._take)
         self.observe(self._set_value, "value")
         if not self._store.ready:
@@ -147,8 +151,17 @@ class Grid(anywidget.AnyWidget):
 
     # Work that needs the rows.
 
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        return self._store.cursor()  # of the store that there is by then
+
+    def _columns(self) -> list[str]:
+        """Give the columns that are shown at first: those asked for, else those that serve most."""
+        first = [c["name"] for c in answers.columns(self._store.names, self._language) if c["shown"]]
+        return first if self._wanted is None else [name for name in self._wanted if name in self._store.names]
+
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
+        self._found, self._shown = Found(self._store.names), self._shown or self._columns()
         self._hello()
 
     def _show(self, view: View) -> None:
@@ -190,10 +203,12 @@ class Grid(anywidget.AnyWidget):
         def work(con: duckdb.DuckDBPyConnection) -> None:
             self._found.look_up(con, view.choice)
             matched = counts.matched(con, self._found, view.choice)
+            can = matched if self.can == "true" else counts.choosable(con, self._found, view.choice, self.can)
             total, hidden = counts.selected(con, self._selection, view.choice, self.can)
             if number != self._number:
                 return
-            self._tell("counts", matched=matched, total=self._store.total, selected=total, hidden=hidden)
+            told_counts = {"matched": matched, "can": can, "total": self._store.total}
+            self._tell("counts", **told_counts, selected=total, hidden=hidden)
             self._tell(
                 "facets", facets=answers.facets(con, self._found, view.choice, self._store.names, self._language)
             )

@@ -3,6 +3,7 @@
 
 const ROW = 30, HEAD = 34, BLOCK = 100, TALLEST = 8e6, DEBOUNCE = 180, KEPT = 40;
 const SVG = "http://www.w3.org/2000/svg";
+const WIDE = { effective_status: 164, decision: 190, customer_full_name: 230, failure_code: 250, reason: 300, email: 190, country: 130 };
 let screens = 0;
 
 /** Make an element: properties are set, "on…" listens, "aria-…"/"data-…"/role are attributes, texts are text. */
@@ -248,7 +249,7 @@ class Screen {
     if (order.length) this.send({ do: "columns", shown: order, first: this.firstRow() });
   }
   width(c) {
-    return this.widths[c.name] ?? ({ time: 132, integer: 84, number: 84, code: 132 }[c.kind] ?? 160) + (c.name === "customer_full_name" || c.name === "reason" ? 60 : 0);
+    return this.widths[c.name] ?? WIDE[c.name] ?? { time: 132, integer: 84, number: 84, code: 124 }[c.kind] ?? 160;
   }
   layout() {
     const widths = this.shownColumns().map((c) => this.width(c));
@@ -414,14 +415,21 @@ class Screen {
     const part = [h("strong", {}, this.words("selected", { n: this.n(selected) }))];
     if (hidden) part.push(h("span", { className: "ik-warn" }, this.words("hidden", { n: this.n(hidden) })));
     const link = (word, act, values) => h("button", { className: "ik-link", onclick: () => this.choose({ act }) }, this.words(word, values));
-    if (matched) part.push(link("select_all", "all", { n: this.n(this.counts.can ?? matched) }));
+    if (matched && this.counts.can) part.push(link("select_all", "all", { n: this.n(this.counts.can) }));
     if (selected) part.push(link("clear", "none"));
     if (s.undo) part.push(link("undo", "undo"));
-    const told = part.map((one) => one.textContent).join("|");
+    part.push(...this.acts());
+    const told = part.map((one) => one.textContent + one.disabled).join("|");
     if (this.choice.told === told) return;
     this.choice.told = told;
     this.choice.replaceChildren(...part);
   }
+
+  /** What else can be done with who is chosen, with one record, and beside the rows: of a screen that is more. */
+  acts() { return []; }
+  detailActs() { return []; }
+  drawExtra() {}
+  more() {}
 
   choose(message) { this.send({ do: "choose", ...message }); }
   toggle(row, on) {
@@ -484,7 +492,7 @@ class Screen {
 
   hovered(e) { const row = this.rowOf(e); this.hint(row === null ? null : this.rows.get(row)); }
   hint(line) {
-    const there = line ? this.at(line.row) : null, code = there?.page.codes.failure_code?.[there.at], known = code && this.state.hints?.[code];
+    const there = line ? this.at(line.row) : null, code = there?.page.codes.failure_code?.[there.at], known = code && this.panel.hidden && this.state.hints?.[code];
     if (!known) { this.tip.hidden = true; this.scroller.removeAttribute("aria-describedby"); return; }
     if (this.tip.code !== code) { this.tip.code = code; this.tip.replaceChildren(h("strong", {}, known[0]), h("span", {}, known[1])); }
     this.tip.hidden = false;
@@ -504,7 +512,7 @@ class Screen {
     const rows = d.fields.filter((f) => !["cause", "advice", "reason", "next_step"].includes(f.name)).flatMap((f) => [h("dt", {}, f.label), h("dd", { dir: "auto" }, f.text)]);
     const past = d.history.rows.length ? [h("h4", {}, `${this.words("history")} (${d.history.rows.length})`), h("div", { className: "ik-past" }, h("table", {}, h("thead", {}, h("tr", {}, ...d.history.labels.map((l) => h("th", {}, l)))), h("tbody", {}, ...d.history.rows.map((r) => h("tr", {}, ...r.map((c) => h("td", { dir: "auto" }, c ?? "")))))))] : [];
     const name = text("customer_full_name") ?? text("account_name") ?? text("record_id") ?? "";
-    this.panel.replaceChildren(h("header", {}, h("h3", { dir: "auto" }, name), h("button", { className: "ik-button", "aria-label": this.words("close"), onclick: () => this.closeDetails() }, "×")), decision ?? "", told ?? "", h("dl", {}, ...rows), ...past);
+    this.panel.replaceChildren(h("header", {}, h("h3", { dir: "auto" }, name), h("button", { className: "ik-button", "aria-label": this.words("close"), onclick: () => this.closeDetails() }, "×")), decision ?? "", told ?? "", ...this.detailActs(d), h("dl", {}, ...rows), ...past);
     this.panel.setAttribute("aria-label", this.words("details"));
     this.panel.hidden = false;
     this.draw();
@@ -525,7 +533,7 @@ class Screen {
         if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || rest.bare !== this.state.bare || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.rows.forEach((el) => el.remove()); this.rows.clear(); }
         Object.assign(this.state, rest);
         this.scroller.setAttribute("aria-label", this.words("every", { total: this.n(this.state.total) }));
-        this.drawBar(); this.drawChips(); this.drawHead(); this.draw();
+        this.drawBar(); this.drawChips(); this.drawHead(); this.drawExtra(); this.draw();
       },
       preview: () => { this.pages.set(0, m); this.draw(); },
       page: () => this.takePage(m),
@@ -544,13 +552,6 @@ class Screen {
         this.banner.hidden = false;
       },
     };
-    (does[m.kind] ?? (() => this.more?.(m)))();
+    (does[m.kind] ?? (() => this.more(m)))();
   }
 }
-
-export default {
-  render({ model, el }) {
-    const screen = new Screen(model, el);
-    return () => screen.close();
-  },
-};

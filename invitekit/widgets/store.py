@@ -7,10 +7,12 @@ import itertools
 import shutil
 import tempfile
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from invitekit.filters import COLUMNS, SEARCHED
 from invitekit.load.frames import as_arrow
@@ -19,6 +21,8 @@ from invitekit.widgets.conditions import DAY, KEY, SEARCH, SET_APART
 
 SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
 """Columns of few values: their counts by day answer every choice among them without a look at the rows."""
+Derive = Callable[[duckdb.DuckDBPyRelation], duckdb.DuckDBPyRelation]
+_GIVEN = "ik_given"
 _NUMBERS = itertools.count(1)
 
 
@@ -31,20 +35,20 @@ class Store:
 
     Args:
         records: A frame of any engine.
+        derive: Makes of them what is stored, on the connection that reads them; may take long.
     """
 
-    def __init__(self, records: Any) -> None:
+    def __init__(self, records: Any, derive: Derive | None = None) -> None:
         folder = tempfile.mkdtemp(prefix="invitekit-")
         self.close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._schema = f"ik_screen_{next(_NUMBERS)}"
-        self._con, self._source, taken = _opened(records, folder)
-        kinds = self._con.sql(f"select * from ({self._source}) limit 0")
-        self.kinds: dict[str, str] = dict(zip(kinds.columns, map(str, kinds.types), strict=True))
+        self._con, self._source, taken, self._given = _opened(records, folder)
+        self._derive = derive
+        self.kinds: dict[str, str] = {} if derive else _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
         run(self._con, f"attach {lit(str(Path(folder) / 'rows.duckdb'))} as {self._schema}")
         if taken:
-            taken.query("ik_screen", self._create("ik_screen"))
-            self._finish(self._con)
+            self._store(derive(taken) if derive else taken, self._con)
 
     @property
     def names(self) -> list[str]:
@@ -61,19 +65,26 @@ class Store:
         con = self._con.cursor()
         if self.ready:
             run(con, f"use {self._schema}")
+        elif self._given is not None:
+            con.register(_GIVEN, self._given)  # each connection sees only what it was given itself
         return con
 
     def build(self, con: duckdb.DuckDBPyConnection) -> None:
         """Store the rows, and count them; can be interrupted and done again."""
         if not self.ready:
-            run(con, self._create(f"({self._source})"))
-            self._finish(con)
+            given = con.sql(self._source)
+            self._store(self._derive(given) if self._derive else given, con)
 
     def preview(self, con: duckdb.DuckDBPyConnection, first: int) -> list[tuple[Any, ...]]:
         """Give the first rows as the source has them, while all are being stored."""
         if self.ready:
             return rows(con, f"select * exclude ({KEY}, {SEARCH}, {DAY}) from records order by {KEY} limit {first}")
         return rows(con, f"select * from ({self._source}) limit {int(first)}")
+
+    def _store(self, relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> None:
+        self.kinds = _kinds(relation)
+        relation.query("ik_screen", self._create("ik_screen"))
+        self._finish(con)
 
     def _create(self, source: str) -> str:
         searched = [ident(name) for name in SEARCHED if name in self.kinds]
@@ -93,6 +104,7 @@ class Store:
             f"create or replace table {self._schema}.cube as "
             f"select {counted}, count(*) as n from {self._schema}.records group by all",
         )
+        self._given = None
         self.total = one(con, f"select count(*) from {self._schema}.records")
 
 
@@ -102,20 +114,31 @@ def in_cube(names: set[str]) -> bool:
     return names <= small | {"invited_from", "invited_to"}
 
 
-def _opened(records: Any, folder: str) -> tuple[duckdb.DuckDBPyConnection, str, duckdb.DuckDBPyRelation | None]:
-    """Give a connection of our own, the SQL of the records on it, and the relation itself where it must be read now."""
+def _opened(
+    records: Any, folder: str
+) -> tuple[duckdb.DuckDBPyConnection, str, duckdb.DuckDBPyRelation | None, pa.Table | None]:
+    """Give a connection of our own, the SQL of the records on it, and what it needs beside itself.
+
+    That is the relation where it must be read now, or the rows of any other frame, without a copy.
+    """
     if isinstance(records, duckdb.DuckDBPyRelation):
         own = records._con.cursor()  # noqa: SLF001 - a relation tells its connection nowhere else
         with contextlib.suppress(duckdb.Error):
             query = records.sql_query()
             own.sql(f"select * from ({query}) limit 0")
-            return own, query, None
-        return own, _typed(records), records
+            return own, query, None, None
+        return own, _typed(records), records, None
     con = duckdb.connect(config={"temp_directory": folder})
     run(con, "set enable_progress_bar = false")
     run(con, "set TimeZone = 'UTC'")
-    con.register("ik_given", as_arrow(records))
-    return con, "select * from ik_given", None
+    found = as_arrow(records)
+    given = found if isinstance(found, pa.Table) else found.read_all()
+    con.register(_GIVEN, given)
+    return con, f"select * from {_GIVEN}", None, given
+
+
+def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
+    return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
 def _typed(relation: duckdb.DuckDBPyRelation) -> str:

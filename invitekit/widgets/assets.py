@@ -1,0 +1,20 @@
+"""The screen's own script, put together from its parts: no build, no network."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+_INDENT = re.compile(r"^\s+", re.MULTILINE)
+_REMARK = re.compile(r"^(?://|/\*\*).*\n", re.MULTILINE)
+
+
+def script(*names: str) -> str:
+    """Give parts of the script as one module, without indentation and lines of remarks: it is sent to each view."""
+    read = "".join(files(__package__).joinpath(name).read_text("utf-8") for name in names)
+    return _REMARK.sub("", _INDENT.sub("", read))
+
+
+def style(*names: str) -> str:
+    """Give parts of the style sheet as one."""
+    return "".join(files(__package__).joinpath(name).read_text("utf-8") for name in names)

@@ -1,0 +1,143 @@
+"""The plan behind the picker: how it is made, what other rules would change, and what a confirmation holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from invitekit.annotate import annotate
+from invitekit.catalogue import Catalogue, Language
+from invitekit.keep import keep
+from invitekit.load.sql import ident, rows
+from invitekit.resend import ResendRules, only, plan_resends
+from invitekit.vocabularies import DECISIONS, RESENDS
+from invitekit.widgets import cells
+from invitekit.widgets.conditions import DAY, KEY, SEARCH, chosen
+from invitekit.widgets.selection import Selection
+
+CAN = f"decision in ({', '.join(repr(decision) for decision in RESENDS)})"
+"""The SQL condition of a record that may be invited again."""
+_SHOWN = 10
+_ROWS = ("customer_full_name", "account_name", "failure_code", "invitation_method")
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Whom a confirmation showed: what is filtered or chosen later changes nothing of it.
+
+    Attributes:
+        customers: One column, ``customer_id``, in its order.
+        digest: Of these customers; whoever writes names it.
+        rules: Those that the plan was made with.
+    """
+
+    customers: pa.Table
+    digest: str
+    rules: ResendRules
+
+    @property
+    def count(self) -> int:
+        """How many customers."""
+        return int(self.customers.num_rows)
+
+
+def planner(
+    rules: ResendRules,
+    moment: dt.datetime,
+    memory: dict[str, pa.Table],
+    catalogue: Catalogue | None,
+    language: Language,
+) -> Callable[[duckdb.DuckDBPyRelation], duckdb.DuckDBPyRelation]:
+    """Give what makes a plan of records, on the connection that they are read by.
+
+    Args:
+        rules: When a customer may be invited again.
+        moment: What the plan is for.
+        memory: What a workspace knows besides: ``sent`` and ``done``, as ``plan_resends`` takes them.
+        catalogue: The failures known; else the built-in ones.
+        language: Of causes, reasons and next steps.
+    """
+
+    def plan(records: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        con = records._con  # noqa: SLF001 - a relation tells its connection nowhere else
+        known: dict[str, Any] = {}
+        for name, table in memory.items():
+            con.register(f"ik_{name}", table)
+            known[name] = con.table(f"ik_{name}")
+        annotated = keep(annotate(records, as_of=moment, catalogue=catalogue, language=language))
+        planned: duckdb.DuckDBPyRelation = keep(
+            plan_resends(annotated, rules, as_of=moment, language=language, **known)
+        )
+        return planned
+
+    return plan
+
+
+def tabs(con: duckdb.DuckDBPyConnection, language: Language) -> list[list[Any]]:
+    """Count the records of each decision: code, label and number, in the order of the vocabulary."""
+    found = dict(rows(con, "select decision, sum(n)::bigint from cube group by 1"))
+    return [[value.code, value.label(language), int(found.get(value.code, 0))] for value in DECISIONS]
+
+
+def freeze(con: duckdb.DuckDBPyConnection, selection: Selection, rules: ResendRules) -> Frozen:
+    """Take down who is chosen now, and may be invited again."""
+    asked = f"select customer_id from records where {_held(selection)} order by customer_id"
+    customers: pa.Table = con.sql(asked).to_arrow_table()
+    digest = hashlib.sha256("\n".join(customers["customer_id"].to_pylist()).encode()).hexdigest()
+    return Frozen(customers, digest, rules)
+
+
+def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int, language: Language) -> dict[str, Any]:
+    """Give what a person reads before a batch is written: how many by cause and method, the first, and who is not in.
+
+    Returns:
+        ``batches`` (how many, of ``size`` at most: a batch never mixes two decisions), ``groups`` (label and pairs of
+        text and number), ``labels`` and ``rows`` (the first ones, by rank), and ``left_out`` (decision, number,
+        and whether they could have been chosen; these first).
+    """
+    held = _held(selection)
+    groups: list[Any] = []
+    for name in ("decision", "failure_code", "invitation_method"):
+        counted = rows(con, f"select {name}, count(*) from records where {held} group by 1 order by 2 desc, 1")
+        groups.append([name, [[cells.shown(name, value, language=language), n] for value, n in counted]])
+    first = rows(con, f"select {', '.join(map(ident, _ROWS))} from records where {held} order by rank limit {_SHOWN}")
+    left = rows(
+        con,
+        f"select decision, count(*) from records where not coalesce({held}, false) and decision <> 'superseded' "
+        f"group by 1 order by {CAN} desc, 2 desc",
+    )
+    by_decision = [n for _, n in groups[0][1]]
+    return {
+        "batches": sum(-(-n // size) for n in by_decision),
+        "groups": groups,
+        "labels": list(_ROWS),
+        "rows": [[cells.shown(n, v, language=language) for n, v in zip(_ROWS, row, strict=True)] for row in first],
+        "left_out": [[cells.shown("decision", value, language=language), n, value in RESENDS] for value, n in left],
+    }
+
+
+def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyRelation:
+    """Give the plan of a store with only those who were confirmed to invite again."""
+    con.register("ik_confirmed", frozen.customers)
+    plan = con.sql(f"select * exclude ({KEY}, {SEARCH}, {DAY}) from records")
+    return keep(only(plan, con.table("ik_confirmed"), frozen.rules))
+
+
+def carried_over(old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection, selection: Selection) -> Selection:
+    """Choose in a new plan whom a selection chose in the old one, where they may still be invited again."""
+    if not selection:
+        return Selection()
+    customers: pa.Table = old.sql(f"select customer_id from records where {_held(selection)}").to_arrow_table()
+    new.register("ik_carried", customers)
+    kept = rows(new, f"select {KEY} from records semi join ik_carried using (customer_id) where {CAN}")
+    return Selection().add(key for (key,) in kept)
+
+
+def _held(selection: Selection) -> str:
+    return f"({chosen(selection)}) and {CAN}"
