@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from invitekit.report import report
     from invitekit.resend import ResendRules, plan_resends
     from invitekit.sample import write_sample
+    from invitekit.widgets import Explorer, ResendPicker
     from invitekit.workspace import Workspace, compare
 
 __all__ = [
+    "Explorer",
     "Filter",
     "InvitekitError",
     "LeakError",
     "Loaded",
+    "ResendPicker",
     "ResendRules",
     "Workspace",
     "annotate",

@@ -126,7 +126,7 @@ def details(
         for name, value in told.items()
         if value is not None
     ]
-    codes = {name: told[name] for name in BADGES if name in told}
+    codes = {name: told[name] for name in (*BADGES, "reason_code") if name in told}
     return {"key": key, "fields": fields, "codes": codes, "history": _history(con, told, names, how)}
 
 

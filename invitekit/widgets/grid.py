@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import html
-import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import anywidget
 import duckdb
 import traitlets
 
 from invitekit.catalogue import Language, read_catalogue
 from invitekit.filters import Filter
 from invitekit.widgets import answers, counts
-from invitekit.widgets.assets import script, style
-from invitekit.widgets.jobs import Jobs, told
+from invitekit.widgets.assets import script
+from invitekit.widgets.screen import Does, Screen
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import Found, View
@@ -24,17 +21,14 @@ _PAGE = 100
 _UNDONE = 100
 
 
-class Grid(anywidget.AnyWidget):
+class Grid(Screen):
     """Rows on the screen: scroll, sort, filter, choose, look at one.
 
-    Nothing of the rows, nor of what is typed, is a synchronised trait: a notebook that is saved with its
-    widgets' state holds none of it. Each message of the screen is answered by several: the page first, then what
-    takes longer; each carries the number of the view it belongs to.
+    Each message of the screen is answered by several: the page first, then what takes longer; each
+    carries the number of the view it belongs to.
     """
 
     _esm = script("screen.js", "explore.js")
-    _css = style("screen.css")
-    height = traitlets.Int(560, help="In pixels.").tag(sync=True)
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
     mode: ClassVar[str] = "explore"
     can: ClassVar[str] = "true"
@@ -50,15 +44,12 @@ class Grid(anywidget.AnyWidget):
         **traits: Any,
     ) -> None:
         super().__init__(**traits)
-        self._lock = threading.RLock()
         self._language, self._view, self._number, self._bare = language, View(), 0, False
         self._selection, self._before = Selection(), list[Selection]()
         self._store = Store(records, derive)
         self._found = Found(self._store.names)
         self._wanted = columns
         self._shown = self._columns()
-        self._jobs = Jobs(self._connect, self._fail)
-        self.on_msg(self._take)
         self.observe(self._set_value, "value")
         if not self._store.ready:
             self._jobs.submit("build", self._build)
@@ -87,15 +78,10 @@ class Grid(anywidget.AnyWidget):
         """Sort the rows by a column; None is the order in which they came."""
         self._show(View(self._view.choice, by if by in self._store.names else None, down))
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until everything that was asked for has been answered, and say whether it is."""
-        return self._jobs.wait(timeout)
-
     # Messages of the screen.
 
-    def _take(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
-        """Answer one message; called on whatever thread the kernel likes."""
-        does: dict[str, Callable[[dict[str, Any]], None]] = {
+    def _does(self) -> dict[str, Does]:
+        return {
             "hello": lambda _m: self._hello(),
             "filter": lambda m: self._show(View(Filter.from_dict(m["filter"]), self._view.by, self._view.down)),
             "sort": lambda m: self.sort(m["by"], down=bool(m["down"])),
@@ -104,21 +90,11 @@ class Grid(anywidget.AnyWidget):
             "eye": self._take_eye,
             "columns": self._take_columns,
             "details": lambda m: self._ask_details(m["key"]),
-        } | self._more()
-        try:
-            does[message["do"]](message)
-        except Exception as error:  # noqa: BLE001 - an exception in a handler is seen by nobody: it is shown
-            self._fail(error)
+        }
 
-    def _more(self) -> dict[str, Callable[[dict[str, Any]], None]]:
-        """Give what a widget that is more than a grid does on messages."""
-        return {}
-
-    def _tell(self, kind: str, **content: Any) -> None:
-        self.send({"kind": kind, "v": self._number, **content})
-
-    def _fail(self, error: BaseException) -> None:
-        self._tell("error", **told(error))
+    def _told(self) -> str:
+        total = "" if self._store.total is None else f"{self._store.total:,} "
+        return f"{type(self).__name__}: {total}records."
 
     def _hello(self) -> None:
         known = read_catalogue()
@@ -282,13 +258,3 @@ class Grid(anywidget.AnyWidget):
         self._shown = [name for name in message["shown"] if name in known] or self._shown
         self._tell_state()
         self._ask_page(int(message.get("first", 0)), _PAGE)
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Give the widget, and beside it words without anybody's data: they are what a saved notebook keeps."""
-        found = super()._repr_mimebundle_(**options)
-        bundle = found[0] if isinstance(found, tuple) else found
-        if bundle:
-            total = "" if self._store.total is None else f"{self._store.total:,} "
-            said = f"{type(self).__name__}: {total}records. Run the cell to see them."
-            bundle |= {"text/plain": said, "text/html": f"<p>{html.escape(said)}</p>"}
-        return found

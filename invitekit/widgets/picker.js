@@ -115,7 +115,7 @@ class Picker extends Screen {
     this.ask(this.words("outcomes"), rows.length ? [this.table(m.names.map((name) => this.words(`o_${name}`)), rows)] : [h("p", {}, this.words("no_outcomes"))], ["", null], this.words("close"));
   }
   detailActs(d) {
-    const waits = ["wait_for_customer", "contact_support"].includes(d.codes?.decision);
+    const waits = ["customer_must_act", "contact_support"].includes(d.codes?.reason_code);
     if (!waits || !this.state.workspace) return [];
     const on = h("input", { type: "date", value: new Date().toISOString().slice(0, 10), "aria-label": this.words("done_on") }), note = h("input", { type: "text", placeholder: this.words("note"), "aria-label": this.words("note") });
     return [h("div", { className: "ik-row2 ik-done" }, on, note, h("button", { className: "ik-button", onclick: () => { this.busy("effect_wait"); this.send({ do: "mark", key: d.key, on: on.value, note: note.value, by: this.state.by }); } }, this.words("mark_done")))];

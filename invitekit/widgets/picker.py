@@ -23,6 +23,7 @@ from invitekit.vocabularies import RESENDS
 from invitekit.widgets import answers, cells, planning
 from invitekit.widgets.assets import script
 from invitekit.widgets.grid import Grid
+from invitekit.widgets.screen import Does
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import Found, View
 from invitekit.workspace import Workspace
@@ -118,8 +119,8 @@ class ResendPicker(Grid):
             memory = {"sent": self.workspace.sent().to_arrow_table(), "done": self.workspace.done().to_arrow_table()}
         return planning.planner(rules, self._moment, memory, self._catalogue, language)
 
-    def _more(self) -> dict[str, Callable[[dict[str, Any]], None]]:
-        return {
+    def _does(self) -> dict[str, Does]:
+        return super()._does() | {
             "try_rules": self._try_rules,
             "use_rules": lambda _m: self._use_rules(),
             "confirm": lambda _m: self._confirm(),

@@ -131,7 +131,7 @@ class Screen {
 
   drawChips() {
     const chips = this.state.chips.map((chip) => h("span", { className: "ik-chip", role: "listitem" }, h("span", { dir: "auto" }, chip.words),
-      h("button", { "aria-label": `${this.words("reset")}: ${chip.words}`, title: chip.words, onclick: () => this.refine({ [chip.name]: undefined }) }, "×")));
+      h("button", { "aria-label": this.words("remove", { text: chip.words }), title: chip.words, onclick: () => this.refine({ [chip.name]: undefined }) }, "×")));
     if (chips.length > 1) chips.push(h("span", { role: "listitem" }, h("button", { className: "ik-link", onclick: () => this.refine(null) }, this.words("reset"))));
     this.chips.replaceChildren(...chips);
     this.chips.hidden = !chips.length;

@@ -1,0 +1,72 @@
+"""What every widget of ours is: messages in, answers out, nothing kept in a saved notebook."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import anywidget
+import duckdb
+import traitlets
+
+from invitekit.widgets.assets import style
+from invitekit.widgets.jobs import Jobs, told
+
+Does = Callable[[dict[str, Any]], None]
+
+
+class Screen(anywidget.AnyWidget):
+    """A widget that answers messages on threads of its own.
+
+    Nothing of the rows, nor of what is typed, is a synchronised trait: a notebook that is saved with its
+    widgets' state holds none of it.
+    """
+
+    _css = style("screen.css")
+    height = traitlets.Int(560, help="In pixels.").tag(sync=True)
+    _number = 0
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._lock = threading.RLock()
+        self._jobs = Jobs(self._connect, self._fail)
+        self.on_msg(self._take)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until everything that was asked for has been answered, and say whether it is."""
+        return self._jobs.wait(timeout)
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """Open a connection for one question."""
+        raise NotImplementedError
+
+    def _does(self) -> dict[str, Does]:
+        """Give what is done on each message, by its name."""
+        raise NotImplementedError
+
+    def _told(self) -> str:
+        """Say in words what this is, without anybody's data: it is what a saved notebook keeps."""
+        return type(self).__name__
+
+    def _take(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+        """Answer one message; called on whatever thread the kernel likes."""
+        try:
+            self._does()[message["do"]](message)
+        except Exception as error:  # noqa: BLE001 - an exception in a handler is seen by nobody: it is shown
+            self._fail(error)
+
+    def _tell(self, kind: str, **content: Any) -> None:
+        self.send({"kind": kind, "v": self._number, **content})
+
+    def _fail(self, error: BaseException) -> None:
+        self._tell("error", **told(error))
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        found = super()._repr_mimebundle_(**options)
+        bundle = found[0] if isinstance(found, tuple) else found
+        if bundle:
+            said = f"{self._told()} Run the cell to see it."
+            bundle |= {"text/plain": said, "text/html": f"<p>{html.escape(said)}</p>"}
+        return found

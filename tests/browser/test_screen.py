@@ -1,0 +1,266 @@
+"""The screen in a real JupyterLab: what a person does, by mouse and by keyboard, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DATA
+from tests.browser.lab import Lab, Tab, started
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+EXPLORE = f"""import datetime as dt
+import invitekit as ik
+x = ik.Explorer(ik.load({str(DATA)!r}).records, as_of=dt.date(2026, 3, 30))
+x"""
+
+
+def pick(memory: Path) -> str:
+    folder = memory.parent / "batches"
+    return f"""import datetime as dt
+import invitekit as ik
+p = ik.ResendPicker(workspace={str(memory)!r}, as_of=dt.date(2026, 3, 30), folder={str(folder)!r})
+p"""
+
+
+@contextmanager
+def shown(lab: Lab, *cells: str, **how: int | bool) -> Iterator[tuple[Tab, Page]]:
+    """Run cells, wait for rows and counts, and hold at the end that nothing went wrong or left the machine."""
+    with lab.notebook(*cells, **how) as tab:  # type: ignore[arg-type]
+        tab.page.locator(".ik-line .ik-badge").first.wait_for()
+        expect(tab.page.locator(".ik-facet")).not_to_have_count(0)
+        yield tab, tab.page
+        assert tab.outside == []
+        assert tab.problems == []
+
+
+def matched(page: Page) -> int:
+    return int(re.sub(r"\D.*", "", page.locator(".ik-count").inner_text().replace(",", "")))
+
+
+def test_type_click_brush_sort_and_scroll_to_the_end(lab: Lab) -> None:
+    with shown(lab, EXPLORE) as (tab, page):
+        search = page.get_by_role("searchbox", name="Search names")
+        search.press_sequentially("gmbh", delay=30)
+        expect(page.locator(".ik-count")).not_to_have_text("2,397 records")
+        tab.until("x.filter.text", "'gmbh'")
+        tab.until("x.count", str(matched(page)))
+        search.press("Escape")
+        expect(page.locator(".ik-count")).to_have_text("2,397 records")
+
+        page.locator(".ik-facets label", has_text="Association failed").locator("input").check()
+        tab.until("x.value", "{'status': ['association_failed']}")
+        expect(page.locator(".ik-chip")).to_have_text("Effective Status is Association failed×")
+        total = page.locator(".ik-facets label", has_text="Associated").first.locator(".ik-n").inner_text()
+        assert int(total) > 0, "the counts of a choice follow all filters but its own"
+
+        box = page.locator(".ik-bars").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 20, steps=4)
+        page.mouse.up()
+        expect(page.locator(".ik-chip")).to_have_count(3)
+        tab.until("x.count", str(matched(page)))
+
+        page.get_by_role("button", name="Reset all").click()
+        expect(page.locator(".ik-count")).to_have_text("2,397 records")
+        page.get_by_role("columnheader", name="Account Name").get_by_role("button").click()
+        expect(page.get_by_role("columnheader", name="Account Name")).to_have_attribute("aria-sort", "ascending")
+        first = page.locator(".ik-line").first.locator(".ik-cell").nth(3).inner_text()
+        assert first == tab.value("x.df['account_name'][0]").strip("'")
+
+        page.locator(".ik-scroller").evaluate("e => { e.scrollTop = e.scrollHeight }")
+        expect(page.locator('.ik-line[aria-rowindex="2398"]:not(.ik-wait)')).to_be_visible()
+
+
+def test_by_keyboard_alone(lab: Lab) -> None:
+    with shown(lab, EXPLORE) as (tab, page):
+        grid = page.get_by_role("grid")
+        grid.focus()
+        for key in ("ArrowDown", "ArrowDown", "Space", "ArrowDown", "Space"):
+            page.keyboard.press(key)
+        tab.until("x.selected['record_id'].to_list() == x.df['record_id'].to_list()[2:4]", "True")
+        page.keyboard.press("Shift+ArrowDown")
+        tab.until("x.selected.height", "3")
+        page.keyboard.press("Control+z")
+        tab.until("x.selected.height", "2")
+        page.keyboard.press("Control+End")
+        expect(page.locator('.ik-line[aria-rowindex="2398"]')).to_be_visible()
+        page.keyboard.press("Home")
+        page.keyboard.press("End")
+        page.keyboard.press("Control+Home")
+        expect(grid).to_have_attribute("aria-activedescendant", re.compile(r"-0-\d+$"))
+        page.keyboard.press("Enter")
+        expect(page.locator(".ik-panel")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator(".ik-panel")).to_be_hidden()
+        page.keyboard.press("Control+a")
+        tab.until("x.selected.height", "2397")
+        page.keyboard.press("/")
+        page.keyboard.type("acct_26")
+        page.keyboard.press("Enter")
+        tab.until("x.filter.text", "'acct_26'")
+        for key in ("x", "d", "d", "a", "b"):
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press(key)
+        assert page.locator(".jp-Notebook .jp-Cell").count() == 1, "no key of the grid reached the notebook"
+
+
+def test_the_cause_shows_on_hover_and_on_focus(lab: Lab) -> None:
+    with shown(lab, EXPLORE) as (_, page):
+        failed = page.locator(".ik-line", has=page.locator(".ik-is-association_failed")).first
+        failed.hover()
+        tip = page.get_by_role("tooltip")
+        expect(tip).to_be_visible()
+        assert len(tip.inner_text()) > 40
+        page.locator(".ik-search").hover()
+        expect(tip).to_be_hidden()
+        failed.click()
+        expect(tip).to_be_visible()
+        expect(page.get_by_role("grid")).to_have_attribute("aria-describedby", re.compile("-tip$"))
+
+
+def test_two_views_show_the_same_and_a_restart_leaves_words(lab: Lab) -> None:
+    with shown(lab, EXPLORE, "x") as (tab, page):
+        one, two = page.locator(".ik").nth(0), page.locator(".ik").nth(1)
+        one.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
+        expect(two.locator(".ik-chip")).to_have_count(1)
+        expect(two.locator(".ik-count")).to_have_text(one.locator(".ik-count").inner_text())
+        two.get_by_role("button", name="Select all").click()
+        expect(one.locator(".ik-choice strong")).to_have_text(two.locator(".ik-choice strong").inner_text())
+        expect(one.locator(".ik-line.ik-chosen")).not_to_have_count(0)
+        page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+        page.wait_for_timeout(1500)
+        tab.run()
+        page.locator(".ik-line .ik-badge").first.wait_for()
+        expect(page.locator(".ik-count").first).to_have_text("2,397 records")
+
+
+SCRIPT = """import polars as pl
+names = ['<script>window.bad = 1</script>', '<img src=x onerror="window.bad=1">', 'مؤسسة النخيل', 'PENDING', 'A' * 400]
+held = ['Account', 'Customer Full Name', 'Custom Tag', 'Failure Cause', 'Remarks', 'Account Manager']
+rows = pl.DataFrame({'Status': ['Association failed'] * 5} | {name: names for name in held})
+import invitekit as ik
+x = ik.Explorer(ik.load(rows).records)
+x"""
+
+
+def test_a_name_that_is_a_script_is_a_name(lab: Lab) -> None:
+    with shown(lab, SCRIPT) as (tab, page):
+        expect(page.locator(".ik-line").first).to_contain_text("<script>")
+        page.locator(".ik-line").first.dblclick()
+        expect(page.locator(".ik-panel h3")).to_contain_text("<script>")
+        page.locator(".ik-facet", has_text="Custom Tag").locator("summary").click()
+        page.locator(".ik-facets label", has_text="<img").first.locator("input").check()
+        expect(page.locator(".ik-chip")).to_contain_text("<img")
+        tab.until("x.count", "1")
+        assert page.evaluate("window.bad") is None
+
+
+def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory: Path) -> None:
+    with shown(lab, pick(memory)) as (tab, page):
+        page.get_by_role("button", name="Select all 118 matching").click()
+        expect(page.locator(".ik-choice strong")).to_have_text("118 selected")
+        for row in (0, 1):
+            page.locator(f'.ik-line[aria-rowindex="{row + 2}"] input').click()
+        expect(page.locator(".ik-choice strong")).to_have_text("116 selected")
+        page.get_by_role("tab", name="Wait for the customer").click()
+        expect(page.locator(".ik-warn", has_text="116 of them hidden")).to_be_visible()
+        page.get_by_role("button", name="Make batches of 116").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("heading", level=3)).to_contain_text("Invite 116 customers again")
+        expect(dialog).to_contain_text("not chosen")
+        dialog.get_by_role("button", name="Write 116 customers").click()
+        expect(dialog.get_by_role("heading", level=3)).to_have_text("116 customers are written", timeout=20_000)
+        files = sorted((memory.parent / "batches").glob("*/batch_*.csv"))
+        assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 116
+        dialog.get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="batches not logged yet").click()
+        dialog.get_by_role("button", name="Sent", exact=True).first.click()
+        expect(page.get_by_role("button", name="2 batches not logged yet")).to_be_visible(timeout=20_000)
+        tab.until("p.workspace.resends().aggregate('count(*)').fetchall()[0][0] > 90", "True")
+
+
+def test_rules_show_their_effect_and_can_be_left_as_they_are(lab: Lab, memory: Path) -> None:
+    with shown(lab, pick(memory)) as (tab, page):
+        page.locator("summary", has_text="Rules").click()
+        page.get_by_label("Pause in days").fill("30")
+        page.get_by_role("button", name="Show the effect").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Invite again after 30 days", timeout=20_000)
+        dialog.get_by_role("button", name="Keep the rules").click()
+        assert tab.value("p.rules.cool_down_days") == "7"
+        expect(page.get_by_role("tab", name="Invite again")).to_contain_text("118")
+
+
+def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None:
+    frame = pl.concat(
+        [pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True) for path in DATA.glob("*.csv")],
+        how="diagonal",
+    )
+    held = {text for name in frame.columns if re.search("mail|mobile|full name|account name", name, re.IGNORECASE)
+            for text in frame[name].drop_nulls() if len(text) > 5}  # fmt: skip
+    assert len(held) > 500
+    typed = next(text for text in sorted(held) if "@" in text)
+    with shown(lab, EXPLORE, pick(memory)) as (tab, page):
+        page.get_by_role("searchbox").first.fill(typed)
+        tab.until("x.filter.text", repr(typed))
+        page.get_by_role("button", name="Show numbers and addresses").first.click()
+        page.wait_for_timeout(600)
+        page.evaluate(
+            """async () => { const app = window.jupyterapp;
+            const on = 'notebook:save-widget-state'; if (app.commands.hasCommand(on)) await app.commands.execute(on);
+            await app.commands.execute('docmanager:save'); }"""
+        )
+        page.wait_for_timeout(800)
+        path = max(lab.folder.glob("*.ipynb"), key=lambda one: one.stat().st_mtime)
+        saved = path.read_text("utf-8")
+        assert "Explorer: 2,397 records" in saved
+        outputs = json.dumps([cell["outputs"] for cell in json.loads(saved)["cells"]] + [json.loads(saved)["metadata"]])
+        found = [text for text in held if text in outputs or json.dumps(text)[1:-1] in outputs]
+        assert not found, f"{len(found)} values of customers"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_to_complain_about(lab: Lab, memory: Path, *, dark: bool) -> None:
+    with shown(lab, EXPLORE, pick(memory), dark=dark) as (_, page):
+        page.locator(".ik-line").first.dblclick()
+        page.locator(".ik-panel").first.wait_for()
+        page.get_by_role("button", name="Select all").last.click()
+        page.get_by_role("button", name="Make batches of 118").click()
+        page.get_by_role("dialog").wait_for()
+        found = Axe().run(page, context=".ik", options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
+        told = [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]
+        assert not told, "\n".join(told[:12])
+
+
+def test_a_narrow_window_keeps_rows_and_buttons_in_reach(lab: Lab) -> None:
+    with shown(lab, EXPLORE, width=620, height=900) as (_, page):
+        outside = page.evaluate(
+            """() => { const root = document.querySelector('.ik').getBoundingClientRect();
+            return [...document.querySelectorAll('.ik-bar *, .ik-choice *')].filter(e => {
+              const b = e.getBoundingClientRect();
+              return b.width && (b.right > root.right + 1 || b.left < root.left - 1) })
+              .map(e => e.className + ': ' + e.textContent.slice(0, 40)); }"""
+        )
+        assert outside == []
+        assert page.locator(".ik-line").count() >= 3
+
+
+def test_answers_come_while_a_cell_is_busy_and_without_subshells_after_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with started(tmp_path_factory.mktemp("without"), subshells=False) as lab, shown(lab, EXPLORE) as (tab, page):
+        page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
+        tab.until("x.value", "{'status': ['expired']}")
+        assert matched(page) == int(tab.value("x.count"))

@@ -1,0 +1,490 @@
+"""The screen without a browser: what a message changes, what is answered, and what is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import invitekit as ik
+from invitekit.filters import COLUMNS, Filter, where
+from invitekit.widgets import Selection, cells
+from invitekit.widgets.conditions import KEY, chosen
+from invitekit.widgets.store import Store
+
+DATA = Path(__file__).parent.parent / "data"
+DAY = dt.date(2026, 3, 30)
+PERSONAL = ("anna.secret@acme.example", "13800138000", "Secret Holding", "acct_secret")
+
+
+@pytest.fixture(scope="module")
+def annotated() -> pl.DataFrame:
+    found: pl.DataFrame = ik.annotate(ik.load(str(DATA)).records, as_of=DAY).pl()
+    return found.sort("source_file", "source_row")
+
+
+class Heard:
+    """What a widget told its views, in order."""
+
+    def __init__(self, widget: Any) -> None:
+        self.widget = widget
+        self.told: list[dict[str, Any]] = []
+        widget.send = self.hear
+
+    def hear(self, content: dict[str, Any], buffers: Any = None) -> None:
+        """Keep what is told, as the way to the browser leaves it."""
+        assert buffers is None
+        self.told.append(json.loads(json.dumps(content)))
+
+    def says(self, **message: Any) -> dict[str, dict[str, Any]]:
+        """Send a message as a view does; gives the last answer of each kind."""
+        self.told.clear()
+        self.widget._handle_custom_msg(message, [])
+        assert self.widget.wait(60)
+        return {one["kind"]: one for one in self.told}
+
+
+@pytest.fixture
+def explorer(annotated: pl.DataFrame) -> Heard:
+    widget = ik.Explorer(annotated)
+    assert widget.wait(60)
+    return Heard(widget)
+
+
+# ---- choosing is algebra
+
+KEYS = range(12)
+CHOICES = [Filter(), Filter(status="expired"), Filter(status=["invited", "expired"]), Filter(method="link")]
+ROWS = pl.DataFrame(
+    {
+        "record_id": [f"r{key}" for key in KEYS],
+        "effective_status": [("expired", "invited", "associated")[key % 3] for key in KEYS],
+        "invitation_method": [("email", "link", None, "email", "link")[key % 5] for key in KEYS],
+    }
+)
+OPERATIONS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["add", "remove"]), st.frozensets(st.sampled_from(KEYS), max_size=5)),
+        st.tuples(st.sampled_from(["add_all", "remove_all"]), st.sampled_from(CHOICES)),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def store() -> Store:
+    made = Store(ROWS)
+    with made.cursor() as con:
+        made.build(con)
+    return made
+
+
+@settings(max_examples=120, deadline=None)
+@given(operations=OPERATIONS)
+def test_a_selection_is_what_a_set_would_be(store: Store, operations: list[tuple[str, Any]]) -> None:
+    selection, expected = Selection(), set[int]()
+    for name, what in operations:
+        selection = getattr(selection, name)(what)
+        held = what if isinstance(what, frozenset) else _matching(what)
+        expected = expected | held if name.startswith("add") else expected - held
+    with store.cursor() as con:
+        found = {key for (key,) in con.sql(f"select {KEY} from records where {chosen(selection)}").fetchall()}
+    assert found == expected
+    assert bool(selection) >= bool(expected)
+
+
+def _matching(choice: Filter) -> frozenset[int]:
+    return frozenset(where(ROWS.with_row_index("key"), choice)["key"].to_list())
+
+
+def test_keys_said_one_after_the_other_are_one_step() -> None:
+    one_by_one = Selection()
+    for key in range(500):
+        one_by_one = one_by_one.add([key])
+    assert len(one_by_one.steps) == 1
+    assert one_by_one == Selection().add(range(500))
+    assert len(json.dumps(one_by_one.to_dict())) < 200
+
+
+def test_select_all_is_a_predicate_of_any_size() -> None:
+    chosen_ = Selection().add_all(Filter(status="expired")).remove([3, 4]).add([7])
+    assert chosen_.to_dict()["mode"] == "all_matching"
+    assert len(chosen_.steps) == 3
+    assert not Selection().remove([1]).steps
+    assert Selection().add([1]).add_all(Filter()) == Selection().add_all(Filter())
+    assert Selection().add_all(Filter(status="expired")).remove_all(Filter()) == Selection()
+
+
+# ---- a filter means on the screen what it means everywhere
+
+FILTERS = [
+    Filter(text="GmbH"),
+    Filter(text="ACCT_2"),
+    Filter(text="' or true --"),
+    Filter(status=["expired", "invited"]),
+    Filter(cause=[None, "link_expired"]),
+    Filter(cause=[None]),
+    Filter(manager="mgr.chen", method="email"),
+    Filter(tag=[None]),
+    Filter(invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 28)),
+    Filter(text="mgr", who_acts="customer", invited_to=dt.date(2026, 3, 1)),
+    Filter(snapshot=[dt.datetime(2026, 3, 30)]),
+    Filter(text="no such text anywhere"),
+]
+
+
+@pytest.mark.parametrize("choice", FILTERS, ids=str)
+def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
+    explorer: Heard, annotated: pl.DataFrame, choice: Filter
+) -> None:
+    expected = where(annotated, choice)
+    told = explorer.says(do="filter", filter=choice.to_dict())
+    assert "error" not in told
+    assert explorer.widget.filter == choice
+    assert told["counts"]["matched"] == expected.height == explorer.widget.count
+    assert explorer.widget.df.equals(expected)
+    assert sum(n for _, *ns in told["trend"]["days"] for n in ns[:1]) == _dated(annotated, choice)
+    for facet in told["facets"]["facets"]:
+        others = where(annotated, choice.without(facet["name"]))
+        column = COLUMNS[facet["name"]]
+        counted = dict(others.group_by(column).len().iter_rows())
+        assert {value: n for value, _, n, _ in facet["values"] if n} == counted, facet["name"]
+
+
+def _dated(annotated: pl.DataFrame, choice: Filter) -> int:
+    undated = choice.without("invited_from").without("invited_to")
+    return where(annotated, undated)["invited_at"].count()
+
+
+@pytest.mark.parametrize(("by", "down"), [("customer_full_name", False), ("invited_at", True), ("age_days", True)])
+def test_pages_follow_each_other_in_the_order_asked_for(
+    explorer: Heard, annotated: pl.DataFrame, by: str, *, down: bool
+) -> None:
+    explorer.says(do="sort", by=by, down=down)
+    keys: list[int] = []
+    for first in range(0, annotated.height, 400):
+        keys += explorer.says(do="page", first=first, count=400)["page"]["keys"]
+    assert sorted(keys) == list(range(annotated.height))
+    order = annotated.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
+    assert keys == order["key"].to_list()
+
+
+def test_typing_on_looks_among_what_was_found_and_finds_the_same(explorer: Heard, annotated: pl.DataFrame) -> None:
+    for text in ("g", "gm", "gmb", "gmbh", "gmbh &", "xmbh"):
+        told = explorer.says(do="filter", filter={"text": text})
+        assert told["counts"]["matched"] == where(annotated, Filter(text=text)).height, text
+
+
+def test_all_matching_but_two_is_counted_and_survives_another_filter(explorer: Heard, annotated: pl.DataFrame) -> None:
+    expired = where(annotated, Filter(status="expired")).height
+    page = explorer.says(do="filter", filter={"status": ["expired"]})["page"]
+    assert explorer.says(do="choose", act="all")["selection"]["selected"] == expired
+    told = explorer.says(do="choose", act="remove", keys=page["keys"][:2])["selection"]
+    assert (told["selected"], told["hidden"]) == (expired - 2, 0)
+    assert len(json.dumps(told)) < 1_000
+    counts = explorer.says(do="filter", filter={"status": ["associated"]})["counts"]
+    assert (counts["selected"], counts["hidden"]) == (expired - 2, expired - 2)
+    assert explorer.widget.selected.height == expired - 2
+    assert explorer.says(do="choose", act="undo")["selection"]["selected"] == expired
+    assert explorer.says(do="choose", act="undo")["selection"]["selected"] == 0
+    assert not explorer.widget.selection
+
+
+def test_a_range_is_chosen_in_the_order_shown(explorer: Heard, annotated: pl.DataFrame) -> None:
+    explorer.says(do="sort", by="account_name", down=True)
+    told = explorer.says(do="choose", act="range", **{"from": 9, "to": 4}, add=True)
+    assert told["selection"]["selected"] == 6
+    order = annotated.with_row_index("key").sort("account_name", descending=True, nulls_last=True, maintain_order=True)
+    page = explorer.says(do="page", first=0, count=100)["page"]
+    assert page["picked"][:12] == [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0]
+    assert page["keys"][4:10] == order["key"].to_list()[4:10]
+
+
+def test_what_is_set_shows_and_what_is_clicked_can_be_read(explorer: Heard) -> None:
+    widget = explorer.widget
+    widget.value = {"status": ["expired"], "invited_from": "2026-02-01"}
+    assert widget.filter == Filter(status="expired", invited_from=dt.date(2026, 2, 1))
+    assert {one["kind"] for one in explorer.told} >= {"state"}
+    seen: list[Any] = []
+    widget.observe(lambda change: seen.append(change["new"]), "value")
+    explorer.says(do="filter", filter={"method": ["link"]})
+    assert seen == [{"method": ["link"]}]
+    scope: dict[str, Any] = {"ik": ik, "records": widget.data()}
+    exec(widget.to_code(), scope)
+    assert scope["explorer"].filter == widget.filter
+    assert widget.data().height == widget.count
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"do": "filter", "filter": {"nothing": 1}},
+        {"do": "filter", "filter": {"status": ["a secret name"]}},
+        {"do": "dance"},
+        {"do": "page"},
+        {},
+    ],
+)
+def test_a_message_that_means_nothing_is_told_and_changes_nothing(explorer: Heard, message: dict[str, Any]) -> None:
+    told = explorer.says(**message)
+    assert set(told) == {"error"}
+    assert explorer.widget.filter == Filter()
+    assert explorer.says(do="page", first=0, count=10)["page"]["keys"] == list(range(10))
+
+
+def test_no_rows_are_shown_as_none(annotated: pl.DataFrame) -> None:
+    heard = Heard(ik.Explorer(annotated.clear()))
+    told = heard.says(do="hello")
+    assert (told["counts"]["matched"], told["page"]["keys"], told["trend"]["days"]) == (0, [], [])
+
+
+def test_records_without_a_cause_are_annotated_first() -> None:
+    widget = ik.Explorer(ik.load(str(DATA)).records, as_of=DAY)
+    assert widget.count == ik.load(str(DATA)).summary.records
+    assert "effective_status" in widget.df.columns
+
+
+def test_every_engine_and_a_relation_of_a_temporary_table_are_taken(annotated: pl.DataFrame) -> None:
+    con = duckdb.connect()
+    con.register("given", annotated.head(50))
+    con.execute("create temp table held as from given").fetchall()
+    for frame in (annotated.head(50), annotated.head(50).lazy(), annotated.head(50).to_arrow(), con.table("held")):
+        assert ik.Explorer(frame).count == 50
+
+
+# ---- nothing personal where it is not asked for
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("email", "anna.secret@acme.example", "•••@acme.example"),
+        ("email", "no address", "•••"),
+        ("mobile", "13800138000", "•••"),
+        ("remarks", "call +86 138 0013 8000, or a.b@x.example!", "call •••, or •••@x.example!"),
+        ("custom_tag", "anna@acme.example", "•••@acme.example"),
+        ("an extra", "0170-1234567", "•••"),
+        ("remarks", "offer 2026-03, 1,250.00 EUR, v2.3", "offer 2026-03, 1,250.00 EUR, v2.3"),
+        ("invited_at", dt.datetime(2026, 3, 30, 8, 5), "2026-03-30 08:05"),
+        ("effective_status", "expired", "Expired"),
+        ("attempts", 3, "3"),
+        ("chance", 0.256, "26%"),
+        ("email", None, None),
+    ],
+)
+def test_numbers_and_addresses_are_hidden_wherever_they_stand(name: str, value: Any, expected: str | None) -> None:
+    assert cells.shown(name, value) == expected
+    if isinstance(value, str):
+        assert cells.shown(name, value, bare=True) in (value, expected)
+
+
+def test_pages_hold_numbers_and_addresses_only_while_the_eye_is_open(annotated: pl.DataFrame) -> None:
+    emails = set(annotated["email"].drop_nulls())
+    heard = Heard(ik.Explorer(annotated, columns=["email", "mobile"]))
+    assert not emails & set(heard.says(do="hello")["page"]["cells"]["email"])
+    assert not emails & {f["text"] for f in heard.says(do="details", key=0)["details"]["details"]["fields"]}
+    assert emails & set(heard.says(do="eye", open=True)["page"]["cells"]["email"])
+    assert not emails & set(heard.says(do="eye", open=False)["page"]["cells"]["email"])
+
+
+def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(annotated: pl.DataFrame) -> None:
+    email, manager = annotated["email"].drop_nulls()[0], annotated["account_manager"].drop_nulls()[0]
+    widget = ik.Explorer(annotated, value={"text": email, "manager": [manager]})
+    widget.wait()
+    saved = json.dumps(widget.get_state(), default=str) + json.dumps(widget._repr_mimebundle_(), default=str)
+    assert email not in saved
+    assert manager not in saved
+    assert "Explorer: 2,397 records" in saved
+
+
+def test_the_grid_is_small_and_asks_no_network() -> None:
+    assert len(str(ik.Explorer._esm).encode()) <= 40 * 1024
+    assert len(str(ik.ResendPicker._esm).encode()) <= 40 * 1024
+    for script in (str(ik.ResendPicker._esm), str(ik.ResendPicker._css)):
+        assert not [one for one in ("http://", "https://", "import ", "innerHTML", "insertAdjacentHTML", "eval(")
+                    if one in script.replace("http://www.w3.org/2000/svg", "")]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_word_that_the_script_asks_for_is_there_in_both_languages(language: str) -> None:
+    import re  # noqa: PLC0415
+
+    from invitekit.widgets.answers import words  # noqa: PLC0415
+
+    script = str(ik.ResendPicker._esm) + str(ik.Explorer._esm)
+    asked = set(re.findall(r'(?:this\.words|link|busy)\("(\w+)"', script))
+    assert len(asked) > 40
+    assert asked <= set(words(language))
+    assert set(words("en")) == set(words("zh"))
+    slots = {name: set(re.findall(r"\{\w+\}", text)) for name, text in words("en").items()}
+    assert {name: set(re.findall(r"\{\w+\}", text)) for name, text in words("zh").items()} == slots
+
+
+# ---- the picker
+
+
+@pytest.fixture(scope="module")
+def remembered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("workspace") / "memory.duckdb"
+    with ik.Workspace(path) as workspace:
+        workspace.add(str(DATA))
+    return path
+
+
+@pytest.fixture
+def picker(remembered: Path, tmp_path: Path) -> Heard:
+    workspace = ik.Workspace(shutil.copy(remembered, tmp_path))
+    widget = ik.ResendPicker(workspace=workspace, as_of=DAY, folder=tmp_path / "batches")
+    assert widget.wait(120)
+    return Heard(widget)
+
+
+def _plan(workspace: ik.Workspace, rules: ik.ResendRules | None = None) -> pl.DataFrame:
+    annotated = ik.annotate(workspace.history(), as_of=DAY)
+    how = {"as_of": DAY, "sent": workspace.sent(), "done": workspace.done()}
+    found: pl.DataFrame = ik.plan_resends(annotated, rules, **how).pl()
+    return found
+
+
+def test_tabs_count_what_the_plan_decides(picker: Heard) -> None:
+    plan = _plan(picker.widget.workspace)
+    told = picker.says(do="hello")
+    counted = dict(plan.group_by("decision").len().iter_rows())
+    assert {code: n for code, _, n in told["state"]["tabs"] if n} == counted
+    again = plan.filter(pl.col("decision").str.starts_with("resend")).sort("rank")
+    assert told["counts"]["matched"] == again.height == picker.widget.count
+    assert told["page"]["cells"]["account_name"][:20] == again["account_name"].to_list()[:20]
+
+
+def test_only_those_to_invite_again_can_be_chosen(picker: Heard) -> None:
+    told = picker.says(do="filter", filter={})
+    told["page"] = picker.says(do="page", first=0, count=400)["page"]
+    assert set(told["page"]["can"]) == {0, 1}
+    blocked = [key for key, can in zip(told["page"]["keys"], told["page"]["can"], strict=True) if not can]
+    assert picker.says(do="choose", act="add", keys=blocked)["selection"]["selected"] == 0
+    assert picker.says(do="choose", act="all")["selection"]["selected"] == picker.widget.count
+    assert told["counts"]["can"] == picker.widget.count < told["counts"]["matched"]
+
+
+@pytest.mark.slow
+def test_what_is_confirmed_is_written_whatever_is_clicked_meanwhile(picker: Heard) -> None:
+    page = picker.says(do="hello")["page"]
+    picker.says(do="choose", act="all")
+    picker.says(do="choose", act="remove", keys=page["keys"][:2])
+    told = picker.says(do="confirm")["confirm"]
+    count = picker.widget.count - 2
+    assert told["count"] == count == sum(n for _, n in told["groups"][0][1])
+    assert told["left_out"][0][1:] == [1, True] or sum(n for _, n, can in told["left_out"] if can) == 2
+    picker.says(do="choose", act="none")
+    picker.says(do="filter", filter={"text": "nobody at all"})
+    written = picker.says(do="write", digest=told["digest"])
+    assert "error" not in written
+    assert written["written"]["customers"] == count
+    folder = Path(written["written"]["folder"])
+    rows = pl.concat([pl.read_csv(path, infer_schema=False) for path in sorted(folder.glob("batch_*.csv"))])
+    assert rows.height == count
+    assert rows["Rank"].cast(int).to_list() == list(range(1, count + 1))
+    assert len(list(folder.glob("batch_*.csv"))) == told["batches"]
+    left = page["cells"]["account_name"][:2]
+    assert not set(left) & set(rows["Account Name"])
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert picker.widget.workspace.batches().aggregate("sum(customers)").fetchall() == [(count,)]
+
+
+@pytest.mark.slow
+def test_a_batch_is_written_once_and_only_as_it_was_confirmed(picker: Heard) -> None:
+    assert "confirm again" in picker.says(do="write", digest="0" * 64)["error"]["hint"]
+    picker.says(do="choose", act="all")
+    digest = picker.says(do="confirm")["confirm"]["digest"]
+    assert "error" in picker.says(do="write", digest="0" * 64)
+    assert "written" in picker.says(do="write", digest=digest)
+    assert "error" in picker.says(do="write", digest=digest)
+    picker.says(do="choose", act="none")
+    assert picker.says(do="confirm")["confirm"]["count"] == 0
+
+
+@pytest.mark.slow
+def test_rules_show_their_effect_before_they_hold_and_keep_who_is_chosen(picker: Heard) -> None:
+    rules = ik.ResendRules(cool_down_days=30, max_attempts=2, batch_size=20)
+    picker.says(do="choose", act="all")
+    before = picker.widget.count
+    asked = {"cool_down_days": 30, "max_attempts": 2, "batch_size": 20, "link_life_days": None}
+    effect = picker.says(do="try_rules", rules=asked)["effect"]
+    assert picker.widget.rules == ik.ResendRules()
+    assert picker.widget.count == before
+    expected = _plan(picker.widget.workspace, rules)
+    after = sum(m for label, _, m in effect["rows"] if label.startswith("Resend"))
+    assert after == expected.filter(pl.col("decision").str.starts_with("resend")).height < before
+    told = picker.says(do="use_rules")
+    assert picker.widget.rules == rules
+    assert told["counts"]["selected"] == told["counts"]["can"] == after
+    assert "whole number" in picker.says(do="try_rules", rules=asked | {"batch_size": -1})["error"]["hint"]
+
+
+@pytest.mark.slow
+def test_a_logged_batch_is_planned_with_and_a_discarded_one_is_forgotten(picker: Heard) -> None:
+    picker.says(do="choose", act="all")
+    digest = picker.says(do="confirm")["confirm"]["digest"]
+    ids = picker.says(do="write", digest=digest)["written"]["ids"]
+    assert [one[0] for one in picker.says(do="hello")["state"]["unlogged"]] == sorted(ids, key=ids.index)
+    before = picker.widget.count
+    told = picker.says(do="log", batch_id=ids[0], by="anna")
+    assert "error" not in told
+    sent = picker.widget.workspace.resends().aggregate("count(*)").fetchall()[0][0]
+    assert picker.widget.count == before - sent
+    told = picker.says(do="discard", batch_id=ids[-1])
+    assert ids[-1] not in [one[0] for one in told["state"]["unlogged"]]
+    outcomes = picker.says(do="outcomes")["outcomes"]
+    assert sum(row[outcomes["names"].index("resent")] for row in outcomes["rows"]) == sent
+
+
+@pytest.mark.slow
+def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
+    plan = _plan(picker.widget.workspace)
+    waiting = plan.filter((pl.col("reason_code") == "customer_must_act") & (pl.col("attempts") < 3))
+    picker.says(do="filter", filter={"decision": ["wait_for_customer"]})
+    page = picker.says(do="page", first=0, count=400)["page"]
+    accounts = page["cells"]["account_name"]
+    place = accounts.index(waiting.sort("invited_at")["account_name"][0])
+    key = page["keys"][place]
+    codes = picker.says(do="details", key=key)["details"]["details"]["codes"]
+    assert codes["reason_code"] == "customer_must_act"
+    marked = picker.says(do="mark", key=key, on=str(dt.date(2026, 3, 29)), by="anna", note="ticket")
+    assert "error" not in marked
+    again = _plan(picker.widget.workspace).filter(pl.col("account_name") == accounts[place])
+    assert set(again["decision"]) & {"resend_now", "resend_as_reseller", "wait_for_cooldown"}
+    assert picker.widget.workspace.marks().aggregate("count(*)").fetchall() == [(1,)]
+
+
+def test_without_a_workspace_nothing_is_noted_and_it_says_so(annotated: pl.DataFrame, tmp_path: Path) -> None:
+    widget = ik.ResendPicker(annotated, as_of=DAY, folder=tmp_path)
+    assert widget.wait(60)
+    heard = Heard(widget)
+    state = heard.says(do="hello")["state"]
+    assert (state["workspace"], state["unlogged"]) == (False, [])
+    assert "no workspace" in heard.says(do="outcomes")["error"]["problem"]
+    with pytest.raises(ik.InvitekitError, match="no records"):
+        ik.ResendPicker()
+
+
+# ---- two questions at once
+
+
+def test_the_newest_question_of_a_kind_is_the_one_that_is_answered(explorer: Heard) -> None:
+    widget = explorer.widget
+    explorer.told.clear()
+    for text in ("a", "ac", "acc", "acct", "acct_1"):
+        widget._handle_custom_msg({"do": "filter", "filter": {"text": text}}, [])
+    widget.wait(60)
+    newest = max(one["v"] for one in explorer.told)
+    assert [one for one in explorer.told if one["kind"] == "counts"][-1]["v"] == newest
+    assert [one for one in explorer.told if one["kind"] == "page"][-1]["v"] == newest
+    assert not [one for one in explorer.told if one["kind"] == "error"]
