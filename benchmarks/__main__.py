@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import aggregates, exports, resend, scrubbing, spine
+from benchmarks import aggregates, exports, resend, screen, scrubbing, spine
 
 BENCHES = {
     "start": spine.start,
@@ -18,6 +18,7 @@ BENCHES = {
     "export": exports.export,
     "export-out-of-core": exports.export_out_of_core,
     "scrub": scrubbing.scrub,
+    "screen": screen.screen,
 }
 
 

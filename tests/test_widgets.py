@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import polars as pl
@@ -349,8 +349,8 @@ def picker(remembered: Path, tmp_path: Path) -> Heard:
 
 def _plan(workspace: ik.Workspace, rules: ik.ResendRules | None = None) -> pl.DataFrame:
     annotated = ik.annotate(workspace.history(), as_of=DAY)
-    how = {"as_of": DAY, "sent": workspace.sent(), "done": workspace.done()}
-    found: pl.DataFrame = ik.plan_resends(annotated, rules, **how).pl()
+    how: dict[str, Any] = {"as_of": DAY, "sent": workspace.sent(), "done": workspace.done()}
+    found: pl.DataFrame = cast("Any", ik.plan_resends(annotated, rules, **how)).pl()
     return found
 
 

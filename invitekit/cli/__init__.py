@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from invitekit.cli import commands, exports, memory, plans, reports, trends
+from invitekit.cli import commands, exports, memory, plans, reports, screens, trends
 from invitekit.errors import InvitekitError
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ app.command("verify")(exports.verify)
 app.add_typer(exports.key, name="key")
 app.command("sample")(commands.sample)
 app.command("lab")(commands.lab)
-app.command("app")(commands.app)
+app.command("app")(screens.app)
 
 _TRACEBACK = "INVITEKIT_TRACEBACK"
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")

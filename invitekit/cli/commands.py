@@ -121,11 +121,6 @@ def sample(
         say.line(f"  {name}")
 
 
-def app(folder: o.Notebooks = Path("notebooks")) -> None:
-    """Open the notebooks as a page: one at a time, without side bars."""
-    _open_lab(folder, "/doc/tree/1_explore_failures.ipynb")
-
-
 def lab(folder: o.Notebooks = Path("notebooks")) -> None:
     """Open the notebooks in JupyterLab."""
     _open_lab(folder, "/lab")

@@ -249,7 +249,7 @@ class Screen {
     if (order.length) this.send({ do: "columns", shown: order, first: this.firstRow() });
   }
   width(c) {
-    return this.widths[c.name] ?? WIDE[c.name] ?? { time: 132, integer: 84, number: 84, code: 124 }[c.kind] ?? 160;
+    return this.widths[c.name] ?? WIDE[c.name] ?? { time: 150, integer: 84, number: 84, code: 124 }[c.kind] ?? 160;
   }
   layout() {
     const widths = this.shownColumns().map((c) => this.width(c));
@@ -391,6 +391,7 @@ class Screen {
     }
     while (this.pages.size > KEPT) this.pages.delete(this.pages.keys().next().value);
     this.draw();
+    this.root.dataset.page = m.v;
   }
 
   drawNote() {
@@ -539,7 +540,7 @@ class Screen {
       page: () => this.takePage(m),
       counts: () => { Object.assign(this.counts, { matched: m.matched, total: m.total, selected: m.selected, hidden: m.hidden, can: m.can }); this.drawCount(); this.draw(); },
       facets: () => this.drawFacets(m.facets),
-      trend: () => this.drawTrend(m.days),
+      trend: () => { this.drawTrend(m.days); this.root.dataset.settled = m.v; },
       selection: () => {
         Object.assign(this.counts, { selected: m.selected, hidden: m.hidden });
         this.state.undo = m.undo; this.stale = true; this.asked = null;

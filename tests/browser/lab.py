@@ -96,6 +96,7 @@ class Lab:
         height: int = 1000,
         dark: bool = False,
         metadata: dict[str, Any] | None = None,
+        wait: float = 120,
     ) -> Iterator[Tab]:
         """Write a notebook of these cells, run it in a fresh tab, and give the tab."""
         self._number += 1
@@ -117,7 +118,7 @@ class Lab:
             tab.open(name)
             if dark:
                 page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-            tab.run()
+            tab.run(wait)
             yield tab
         finally:
             page.evaluate("window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()")

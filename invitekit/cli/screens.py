@@ -1,0 +1,66 @@
+"""What opens in a browser: the page for people without a notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from invitekit.cli import options as o
+from invitekit.errors import ArgumentError
+
+_CELL = "from invitekit.widgets.page import asked\nasked()"
+_NOTEBOOK: dict[str, Any] = {
+    "cells": [
+        {"cell_type": "code", "id": "page", "metadata": {}, "execution_count": None, "outputs": [], "source": _CELL}
+    ],
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+Port = Annotated[int | None, typer.Option("--port", help="Serve here; else on any free port from 8866 on.")]
+Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
+
+
+def app(
+    sources: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs; none: the page asks.")] = None,
+    *,
+    workspace: Annotated[Path | None, typer.Option("--workspace", "-w", help="What remembers batches.")] = None,
+    rules: o.Rules = None,
+    as_of: o.AsOf = None,
+    language: o.Language = "en",
+    port: Port = None,
+    browser: Browser = True,
+) -> None:
+    """Open the sales-ops page: pick whom to invite again, read why, write the batch.
+
+    It is served to this machine alone, and to whoever has the address with its token.
+    """
+    if find_spec("voila") is None:
+        raise ArgumentError("Voila is not installed.", hint="install invitekit[lab], or run 'make setup'.")
+    moment = o.parse_time(as_of, "--as-of")
+    asked = {
+        "sources": [str(Path(one).absolute()) for one in sources or []],
+        "workspace": str(workspace.absolute()) if workspace else None,
+        "rules": str(rules.absolute()) if rules else None,
+        "as_of": moment.date().isoformat() if moment else None,
+        "folder": str(Path.cwd()),
+        "language": o.parse_language(language),
+    }
+    folder = Path(tempfile.mkdtemp(prefix="invitekit-app-"))
+    notebook = folder / "invitekit.ipynb"
+    notebook.write_text(json.dumps(_NOTEBOOK))
+    beside = str(files("invitekit.widgets").joinpath("app"))
+    paths = os.pathsep.join(filter(None, [beside, os.environ.get("JUPYTER_PATH")]))
+    env = os.environ | {"INVITEKIT_PAGE": json.dumps(asked), "JUPYTER_PATH": paths}
+    words = [sys.executable, "-m", "voila", str(notebook), "--Voila.ip=127.0.0.1", "--template=invitekit", "--token"]
+    words += [f"--port={port}"] if port else []
+    words += [] if browser else ["--no-browser"]
+    os.execve(sys.executable, words, env)  # noqa: S606 - this very Python

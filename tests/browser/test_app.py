@@ -1,0 +1,84 @@
+"""The page of one command in a real browser: served to whoever has its token, with no code and no other host."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.browser.conftest import DATA
+from tests.browser.lab import ARGS
+from tests.conftest import find_chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PROGRAM = str(Path(sys.executable).with_name("invitekit"))
+
+
+@contextmanager
+def served(folder: Path, *words: str) -> Iterator[str]:
+    """Start the command in a folder, and give the address that it prints."""
+    command = [PROGRAM, "app", *words, "--no-browser", "--as-of", "2026-03-30"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        try:
+            assert server.stdout is not None
+            said = ""
+            for line in server.stdout:
+                said += line
+                if found := re.search(r"http://127\.0\.0\.1:\d+/\?token=\w+", line):
+                    yield found[0]
+                    break
+            else:
+                raise AssertionError(said)
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
+
+
+@contextmanager
+def opened(address: str) -> Iterator[tuple[Page, list[str]]]:
+    """Open an address in Chromium; gives the page, and every request that went elsewhere."""
+    outside: list[str] = []
+    base = address.partition("/?")[0]
+    own = (base, base.replace("http", "ws"), "data:", "blob:")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 850})
+        page.set_default_timeout(60_000)
+        page.on("request", lambda r: None if r.url.startswith(own) else outside.append(r.url))
+        page.goto(address)
+        yield page, outside
+        browser.close()
+
+
+def test_files_become_a_page_to_pick_from_and_to_explore(tmp_path: Path) -> None:
+    with served(tmp_path, str(DATA)) as address, opened(address) as (page, outside):
+        page.locator(".ik-line .ik-badge").first.wait_for()
+        expect(page.get_by_role("tab", name="Invite again")).to_contain_text("118")
+        expect(page.locator(".ik-warn", has_text="nothing is remembered")).to_be_visible()
+        page.get_by_role("tab", name="Explore").click()
+        expect(page.locator(".ik-count", has_text="2,397 records")).to_be_visible()
+        assert page.locator(".jp-CodeMirrorEditor, .cm-editor, pre").count() == 0, "no code on the page"
+        assert outside == []
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(address.partition("?")[0] + "api/kernels", timeout=10)
+
+
+def test_without_anything_the_page_asks_what_to_open_and_names_a_bad_file(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    with served(tmp_path) as address, opened(address) as (page, _):
+        page.get_by_role("listbox").select_option("empty.csv")
+        page.get_by_role("button", name="Open").click()
+        expect(page.locator("strong", has_text="empty.csv")).to_be_visible()
+
+
+def test_a_token_is_needed(tmp_path: Path) -> None:
+    with served(tmp_path) as address, urllib.request.urlopen(address.partition("?")[0], timeout=30) as answer:
+        assert "/login" in answer.url
