@@ -41,14 +41,15 @@ CHOOSE = f"""() => {{ {LOOK} const said = () => all('.ik-choice strong')[0].text
 
 def screen(folder: Path, rows: int | None = None) -> None:
     """Drive the grid over annotated records, and print how long each answer took."""
-    from tests.browser.lab import started  # noqa: PLC0415 - a browser is needed for this one only
+    from tests.browser.lab import chromium, started  # noqa: PLC0415 - a browser is needed for this one only
 
     stored = annotated(folder, rows or 1_000_000)
     cell = f"""import duckdb, invitekit as ik
 con = duckdb.connect()
 x = ik.Explorer(con.sql("from '{stored}'"), columns=['effective_status', 'customer_full_name', 'account_name'])
 x"""
-    with started(Path(tempfile.mkdtemp(prefix="invitekit-lab-"))) as lab, lab.notebook(cell, wait=900) as tab:
+    home = Path(tempfile.mkdtemp(prefix="invitekit-lab-"))
+    with chromium() as browser, started(home, browser) as lab, lab.notebook(cell, wait=900) as tab:
         page = tab.page
         page.locator(".ik-facet").first.wait_for(timeout=900_000)
         found = _measured(page)

@@ -7,16 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 import invitekit as ik
-from tests.browser.lab import Lab, started
+from tests.browser.lab import Lab, chromium, started
 
 DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Lab]:  # noqa: ARG001 - refused without one
-    with started(tmp_path_factory.mktemp("lab")) as one:
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Lab]:
+    with started(tmp_path_factory.mktemp("lab"), browser) as one:
         yield one
 
 

@@ -116,8 +116,8 @@ class Lab:
         tab = Tab(page, self._base)
         try:
             tab.open(name)
-            if dark:
-                page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+            theme = "JupyterLab Dark" if dark else "JupyterLab Light"  # kept in the lab's settings: said each time
+            page.evaluate("(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
             tab.run(wait)
             yield tab
         finally:
@@ -137,8 +137,17 @@ def _cell(source: str, at: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def started(folder: Path, *, subshells: bool = True) -> Iterator[Lab]:
-    """Start JupyterLab on loopback with throw-away settings, and Chromium; stop both at the end."""
+def chromium() -> Iterator[Browser]:
+    """Start Chromium; one at a time in a process."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def started(folder: Path, browser: Browser, *, subshells: bool = True) -> Iterator[Lab]:
+    """Start JupyterLab on loopback with throw-away settings, and stop it at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -161,10 +170,7 @@ def started(folder: Path, *, subshells: bool = True) -> Iterator[Lab]:
         server = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_for(base)
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
-                yield Lab(folder / "nb", browser, base)
-                browser.close()
+            yield Lab(folder / "nb", browser, base)
         finally:
             server.terminate()
             server.wait(20)

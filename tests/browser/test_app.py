@@ -12,11 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import DATA
-from tests.browser.lab import ARGS
-from tests.conftest import find_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PROGRAM = str(Path(sys.executable).with_name("invitekit"))
@@ -43,23 +41,22 @@ def served(folder: Path, *words: str) -> Iterator[str]:
 
 
 @contextmanager
-def opened(address: str) -> Iterator[tuple[Page, list[str]]]:
+def opened(browser: Browser, address: str) -> Iterator[tuple[Page, list[str]]]:
     """Open an address in Chromium; gives the page, and every request that went elsewhere."""
     outside: list[str] = []
     base = address.partition("/?")[0]
     own = (base, base.replace("http", "ws"), "data:", "blob:")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 850})
-        page.set_default_timeout(60_000)
-        page.on("request", lambda r: None if r.url.startswith(own) else outside.append(r.url))
-        page.goto(address)
-        yield page, outside
-        browser.close()
+    context = browser.new_context(viewport={"width": 1400, "height": 850})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.on("request", lambda r: None if r.url.startswith(own) else outside.append(r.url))
+    page.goto(address)
+    yield page, outside
+    context.close()
 
 
-def test_files_become_a_page_to_pick_from_and_to_explore(tmp_path: Path) -> None:
-    with served(tmp_path, str(DATA)) as address, opened(address) as (page, outside):
+def test_files_become_a_page_to_pick_from_and_to_explore(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path, str(DATA)) as address, opened(browser, address) as (page, outside):
         page.locator(".ik-line .ik-badge").first.wait_for()
         expect(page.get_by_role("tab", name="Invite again")).to_contain_text("118")
         expect(page.locator(".ik-warn", has_text="nothing is remembered")).to_be_visible()
@@ -71,9 +68,9 @@ def test_files_become_a_page_to_pick_from_and_to_explore(tmp_path: Path) -> None
             urllib.request.urlopen(address.partition("?")[0] + "api/kernels", timeout=10)
 
 
-def test_without_anything_the_page_asks_what_to_open_and_names_a_bad_file(tmp_path: Path) -> None:
+def test_without_anything_the_page_asks_what_to_open_and_names_a_bad_file(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
-    with served(tmp_path) as address, opened(address) as (page, _):
+    with served(tmp_path) as address, opened(browser, address) as (page, _):
         page.get_by_role("listbox").select_option("empty.csv")
         page.get_by_role("button", name="Open").click()
         expect(page.locator("strong", has_text="empty.csv")).to_be_visible()
