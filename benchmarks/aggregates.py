@@ -12,7 +12,6 @@ import duckdb
 from benchmarks.measure import AS_OF
 from benchmarks.resend import annotated
 from invitekit import progress
-from invitekit.keep import keep
 
 ROUNDS = 3
 BY = ("failure_code", "who_acts", "invitation_method", "association_type", "account_manager", "custom_tag", "country")
@@ -52,13 +51,13 @@ def _bare(con: duckdb.DuckDBPyConnection) -> float:
 
 
 def _progress(con: duckdb.DuckDBPyConnection) -> None:
-    progress(con.table("records"), as_of=AS_OF, keep=keep)
+    progress(con.table("records"), as_of=AS_OF)
 
 
 def _reads(con: duckdb.DuckDBPyConnection) -> int:
     """Count the scans of the table in the plans of all queries that ``progress`` runs."""
     con.execute("call enable_logging('QueryLog')").fetchall()
-    progress(con.table("records"), as_of=AS_OF, keep=keep)
+    progress(con.table("records"), as_of=AS_OF)
     con.execute("call disable_logging()").fetchall()
     queries = [
         text for (text,) in con.execute("select message from duckdb_logs where message ilike '%records%'").fetchall()

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from invitekit import constants
-from invitekit.keep import keep
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -35,19 +34,3 @@ def test_one_row_and_one_column_are_a_table_too(engine: Engine) -> None:
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
         table(pl.LazyFrame({"x": [1]}), {"a": ["1", "2"], "b": ["1"]})
-
-
-def test_what_is_kept_is_the_same_and_computed_no_more(engine: Engine) -> None:
-    frame = engine({"status": ["invited", "expired", None]})
-    kept = keep(frame)
-    assert type(kept) is type(frame)
-    assert engine.to_polars(kept).sort("status").equals(engine.to_polars(frame).sort("status"))
-    if engine.name == "duckdb":
-        assert kept.sql_query() != frame.sql_query()
-        assert "ik_kept" in kept.alias
-
-
-def test_a_frame_that_lies_ready_stays_itself() -> None:
-    frame = pl.DataFrame({"x": [1]})
-    assert keep(frame) is frame
-    assert isinstance(keep(frame.lazy()), pl.LazyFrame)

@@ -521,6 +521,17 @@ def test_nothing_stays_in_the_temporary_folder(tmp_path: Path, monkeypatch: pyte
     assert list(place.iterdir()) == []
 
 
+def test_a_packed_source_lives_on_disk_from_fewer_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pl.DataFrame({"Account": ["ann"], "Status": ["Invited"]})
+    frame.write_parquet(tmp_path / "few.parquet")
+    limit = "select count(*) from duckdb_databases() where path is not null and not internal"
+    found = []
+    for least in (1, 9):
+        monkeypatch.setattr(door, "ON_DISK", (tmp_path / "few.parquet").stat().st_size * least)
+        found += ik.load(tmp_path / "few.parquet").records._con.execute(limit).fetchall()
+    assert found == [(1,), (0,)]
+
+
 # ---- what was once got wrong ----------------------------------------------------------------------
 
 

@@ -550,7 +550,7 @@ def test_a_missing_column_is_named() -> None:
 
 
 def test_the_functions_agree_with_the_bundle(sample: Any) -> None:
-    found = ik.progress(sample, as_of=AS_OF, period="month", by=("country",), keep=keep)
+    found = ik.progress(sample, as_of=AS_OF, period="month", by=("country",))
     assert found.trend.equals(ik.failure_trend(sample, as_of=AS_OF, period="month"))
     assert found.trends["country"].equals(ik.failure_trend(sample, as_of=AS_OF, period="month", by="country"))
     assert list(found.trends) == ["country"]
@@ -571,7 +571,7 @@ def test_the_records_are_read_a_handful_of_times() -> None:
     with duckdb.connect() as con:
         con.from_arrow(frame(*MIXED).to_arrow()).create("records")
         con.execute("call enable_logging('QueryLog')").fetchall()
-        progress(con.table("records"), as_of=AS_OF, keep=keep)
+        progress(con.table("records"), as_of=AS_OF)
         con.execute("call disable_logging()").fetchall()
         asked = con.execute("select message from duckdb_logs where message ilike '%records%'").fetchall()
         plans = [con.execute(f"explain {query}").fetchall()[0][1] for (query,) in asked]

@@ -239,6 +239,22 @@ def test_no_name_address_number_or_account_stands_on_paper(
     assert persons(on_paper(replace(made, summary=(manager,))), annotated) == [manager]
 
 
+@pytest.mark.paper
+def test_a_heading_stands_on_the_page_of_its_figure(made: Page, tmp_path: Path) -> None:
+    trend = next(section for section in made.sections if section.key == "trend")
+    label = charts.Look().words["limits"]
+    sections = tuple(
+        replace(trend, title=f"Question {n}", note="Told besides. " * n, table=replace(trend.table, rows=rows))
+        for n, rows in enumerate([trend.table.rows[:1] * (n * 7 % 20) for n in range(9)])
+    )
+    (tmp_path / "r.pdf").write_bytes(as_pdf(replace(made, sections=sections)))
+    command = ["pdftotext", "-layout", str(tmp_path / "r.pdf"), "-"]
+    text = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout
+    titles, figures = ([one.count(word) for one in text.split("\f")] for word in ("Question", label))
+    assert sum(titles) == len(sections)
+    assert titles == figures
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_paper_is_refused_where_a_character_has_no_font(
     found: Progress, language: Any, monkeypatch: pytest.MonkeyPatch

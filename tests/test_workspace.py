@@ -934,6 +934,16 @@ def test_what_happened_to_a_customer_has_one_name(case: str) -> None:
     assert found.changes["change"].to_list().count(name) == (name != "same")
 
 
+def test_a_change_is_told_by_the_records_that_speak_and_by_no_other() -> None:
+    quiet = {"email": "zoe@example.com", "customer_full_name": "Zoe", "invited_at": OLD, "record_id": "z"}
+    before = annotated(MONDAY, ACME | quiet, ACME | {"record_id": "a", "invited_at": NEW})
+    after = annotated(NEXT, ACME | quiet, ACME | {"record_id": "b", "invited_at": NEW, "failure": "link_used"})
+    (told,) = compare(before, after).changes.to_dicts()
+    assert (told["change"], told["email"], told["customer_full_name"]) == ("newly_failed", None, None)
+    assert [told[f"record_id_{side}"] for side in ("before", "after")] == ["a", "b"]
+    assert [told[f"invited_at_{side}"] for side in ("before", "after")] == [NEW, NEW]
+
+
 UNMATCHED: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[int, int], tuple[int, int]]] = {
     "masked rows belong to nobody": ([MASKED, MASKED], [MASKED | {"status": "associated"}], (2, 0), (1, 0)),
     "masked rows beside a known customer": ([ACME, MASKED], [ACME], (1, 0), (0, 0)),
@@ -991,6 +1001,15 @@ def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp
     assert (found.before.rows, found.after.rows) == (per_day[MONDAY], per_day[NEXT])
     assert found.counts["became_associated"] > 0
     assert {name: len(getattr(found, name).fetchall()) for name in CHANGES} == {n: found.counts[n] for n in CHANGES}
+
+
+def test_a_comparison_keeps_the_changes_and_nothing_else(workspace: Workspace, tmp_path: Path) -> None:
+    """The rows of ten million customers to whom nothing happened would lie beside them."""
+    workspace.add(write_sample(tmp_path / "files", rows=300, dirty=0).paths)
+    found = workspace.compare(MONDAY, NEXT)
+    kept = fetch(workspace._con, "select estimated_size from duckdb_tables() where temporary")
+    assert kept == [(len(found.changes),)]
+    assert found.became_associated.fetchall()
 
 
 def test_a_comparison_agrees_with_a_slow_one_by_hand(workspace: Workspace, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def report(
     from invitekit.charts import Look
     from invitekit.cli import say
     from invitekit.moments import as_utc
-    from invitekit.progress import NEEDED, PERIODS, progress
+    from invitekit.progress import PERIODS, progress
     from invitekit.report import KINDS, TRENDS, page, write_page
 
     moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
@@ -46,11 +46,8 @@ def report(
         raise typer.BadParameter(f"'{period}' is none of {', '.join(PERIODS)}.", param_hint="--period")
     reading.check_output(output, overwrite=overwrite, kinds=KINDS)
     with reading.opened() as known:
-        every = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
-        annotated = known.keep(every.select(*NEEDED))
-        found = progress(
-            annotated, as_of=moment, period=span, by=TRENDS, catalogue=reading.known, language=words, keep=known.keep
-        )
+        annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
+        found = progress(annotated, as_of=moment, period=span, by=TRENDS, catalogue=reading.known, language=words)
         look, change = Look(language=words), _change(known)
         made = page(found, look, summary=known.summary, change=change, catalogue=reading.known)
         write_page(made, output, overwrite=overwrite)

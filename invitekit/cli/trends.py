@@ -42,16 +42,15 @@ def trend(
     from invitekit.annotate import annotate
     from invitekit.cli import say
     from invitekit.moments import as_utc
-    from invitekit.progress import NEEDED, failure_trend, unfollowed
+    from invitekit.progress import failure_trend, unfollowed
     from invitekit.write import write
 
     moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
     reading.check_output(output, overwrite=overwrite)
     chosen, span = _checked(by, period)
     with reading.opened() as known:
-        every = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
-        annotated = known.keep(every.select(*NEEDED))
-        found = failure_trend(annotated, as_of=moment, period=span, by=chosen, keep=known.keep)
+        annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
+        found = failure_trend(annotated, as_of=moment, period=span, by=chosen)
         rows: list[dict[str, Any]] = found.to_dicts()
         lost = unfollowed(annotated)
         if output is not None:

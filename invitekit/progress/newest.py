@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
 from invitekit.customers import OWN_ID, require
+from invitekit.keep import keep, meanwhile
 from invitekit.moments import literal
 
 Frame = TypeVar("Frame")
@@ -18,7 +18,7 @@ _DERIVED_ID = "^k[0-9a-f]{32}$"
 """A record ID that the loader made from the customer and the time of the invitation."""
 
 
-def newest(records: Frame, *, keep: Callable[[Frame], Frame] = lambda frame: frame) -> Frame:
+def newest(records: Frame) -> Frame:
     """Give one row an invitation: its newest state, by snapshot, then file and row.
 
     Some rows cannot be followed from one snapshot to the next: masked ones without an ID of their
@@ -27,7 +27,6 @@ def newest(records: Frame, *, keep: Callable[[Frame], Frame] = lambda frame: fra
 
     Args:
         records: A frame of any engine with the columns of ``schema.RECORD``.
-        keep: Computes a lazy frame once, such as ``keep.keep``; else it is computed at each look.
 
     Returns:
         Those rows on the same engine, with the same columns; no order is promised.
@@ -48,11 +47,13 @@ def newest(records: Frame, *, keep: Callable[[Frame], Frame] = lambda frame: fra
     if last is not None and first != last:
         frame = frame.filter(~_outdated(last))
     seen = frame.group_by("record_id").agg(_ik_rows=nw.len(), _ik_last=nw.col("snapshot_at").max())
-    often: Any = nw.from_native(keep(seen.filter(nw.col("_ik_rows") > 1).select("record_id", "_ik_last").to_native()))
-    # One snapshot names each invitation once, and is taken as it is.
-    if not often.select(n=nw.len()).lazy().collect("pyarrow")["n"].to_list()[0]:
-        return cast("Frame", frame.to_native())
-    return keep(cast("Frame", _spoken(frame, often).to_native()))
+    several = seen.filter(nw.col("_ik_rows") > 1).select("record_id", "_ik_last")
+    with meanwhile() as stay:
+        often: Any = nw.from_native(keep(several.to_native()))
+        # One snapshot names each invitation once, and is taken as it is.
+        if not often.select(n=nw.len()).lazy().collect("pyarrow")["n"].to_list()[0]:
+            return cast("Frame", frame.to_native())
+        return stay(keep(cast("Frame", _spoken(frame, often).to_native())))
 
 
 def unfollowed(records: Any) -> int:

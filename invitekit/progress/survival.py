@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import narwhals.stable.v2 as nw
 
 from invitekit.customers import require
+from invitekit.keep import meanwhile
 from invitekit.moments import days_between
 from invitekit.progress import cube as cubes
 from invitekit.progress.cube import EMPTY, By
@@ -32,9 +33,7 @@ _Exits = dict[int, list[int]]
 """By day: how many were associated, how many were last seen waiting."""
 
 
-def time_to_association(
-    records: Any, *, by: By | None = "invitation_method", keep: Callable[[Any], Any] = lambda frame: frame
-) -> Any:
+def time_to_association(records: Any, *, by: By | None = "invitation_method") -> Any:
     """Give the share of invitations that led to an association within so many days.
 
     A Kaplan-Meier estimate: who is still waiting is counted for as long as he was seen waiting (to
@@ -45,7 +44,6 @@ def time_to_association(
     Args:
         records: What ``annotate`` gives, of any engine.
         by: What to tell apart, one of ``BY`` that every invitation has; None for all together.
-        keep: Computes a lazy frame once, else it is computed at each look.
 
     Returns:
         A Polars frame, one row a group (null for all) and day with an association, and day 0:
@@ -62,8 +60,9 @@ def time_to_association(
     frame: Any = nw.from_native(records)
     needed = (*NEEDED, *([by] if by else []))
     require(frame.collect_schema().names(), needed)
-    invitations = nw.from_native(newest(frame.select(*needed).to_native(), keep=keep))
-    return survival(durations(invitations, by), by)
+    with meanwhile():
+        invitations = nw.from_native(newest(frame.select(*needed).to_native()))
+        return survival(durations(invitations, by), by)
 
 
 def durations(invitations: Any, by: str | None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit import customers
 from invitekit.catalogue import Catalogue, read_catalogue
+from invitekit.keep import meanwhile
 from invitekit.moments import as_utc
 from invitekit.progress import cube as cubes
 from invitekit.progress.causes import Language, pareto, repeats
@@ -85,7 +86,6 @@ def progress(
     by: tuple[By, ...] = BY,
     catalogue: Catalogue | None = None,
     language: Language = "en",
-    keep: Callable[[Any], Any] = lambda frame: frame,
 ) -> Progress:
     """Give all small tables of a report at once.
 
@@ -96,7 +96,6 @@ def progress(
         by: What to tell apart in trends.
         catalogue: The failures known; else the built-in ones.
         language: Of causes: ``en`` or ``zh``.
-        keep: Computes a lazy frame once, such as ``keep.keep``; else it is computed at each look.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -108,8 +107,10 @@ def progress(
     customers.require(frame.collect_schema().names(), NEEDED)
     states = _snapshots(frame)
     lost = unfollowed(records) if states["snapshot_at"].n_unique() > 1 else 0
-    invitations = nw.from_native(newest(frame.select(*NEEDED).to_native(), keep=keep))
-    counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
+    with meanwhile():
+        invitations = nw.from_native(newest(frame.select(*NEEDED).to_native()))
+        counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
+        again = repeats(invitations.to_native(), known, language)
     return Progress(
         funnel=funnel(counts),
         trend=trend(counts, None, period, moment),
@@ -118,7 +119,7 @@ def progress(
         ageing=ageing(times),
         pareto=pareto(counts, known, language),
         **{name: parts(counts, column) for name, column in _PARTS.items()},
-        repeats=repeats(invitations.to_native(), known, language),
+        repeats=again,
         snapshots=states,
         counts=_counted(int(states["n"].sum()), lost, counts, times),
         as_of=moment,

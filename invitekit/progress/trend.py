@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import narwhals.stable.v2 as nw
 
 from invitekit.annotate import EMAIL_LIFE
 from invitekit.customers import require
+from invitekit.keep import meanwhile
 from invitekit.moments import as_utc
 from invitekit.progress import cube as cubes
 from invitekit.progress.cube import FAILED, OF_FAILURES, OTHER, By, Period
@@ -39,7 +39,6 @@ def failure_trend(
     as_of: dt.datetime | dt.date | None = None,
     period: Period = "week",
     by: By | None = None,
-    keep: Callable[[Any], Any] = lambda frame: frame,
 ) -> Any:
     """Give the share of failed invitations by the period in which they were sent.
 
@@ -57,7 +56,6 @@ def failure_trend(
         as_of: The moment that they were annotated at; a date means its midnight UTC. Now, when it is left out.
         period: ``day``, ``week`` (from Monday) or ``month``.
         by: What to tell apart, one of ``BY``; None for all together.
-        keep: Computes a lazy frame once, else it is computed at each look.
 
     Returns:
         A Polars frame, one row a group and period: ``period_start, group`` (null for all), ``n, of,
@@ -72,8 +70,9 @@ def failure_trend(
     moment = as_utc(as_of)
     frame: Any = nw.from_native(records)
     require(frame.collect_schema().names(), _NEEDED)
-    invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native(), keep=keep))
-    return trend(cubes.cube(invitations, [by] if by else [], period), by, period, moment)
+    with meanwhile():
+        invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native()))
+        return trend(cubes.cube(invitations, [by] if by else [], period), by, period, moment)
 
 
 def trend(counts: Any, by: str | None, period: Period, as_of: dt.datetime) -> Any:

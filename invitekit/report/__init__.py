@@ -46,7 +46,6 @@ def report(
     catalogue: Catalogue | None = None,
     language: Language = "en",
     overwrite: bool = False,
-    keep: Callable[[Any], Any] = lambda frame: frame,
 ) -> Path:
     """Write a report that may be handed on: one file, without a network, without a person's data.
 
@@ -64,7 +63,6 @@ def report(
         catalogue: The failures known; else the built-in ones.
         language: ``en`` or ``zh``.
         overwrite: Replace a file of that name.
-        keep: Computes a lazy frame once, such as ``keep.keep``; else it is computed at each look.
 
     Returns:
         The path written.
@@ -76,7 +74,7 @@ def report(
     """
     check_target(path, overwrite=overwrite, kinds=KINDS)
     known = catalogue or read_catalogue()
-    found = progress(records, as_of=as_of, period=period, by=TRENDS, catalogue=known, language=language, keep=keep)
+    found = progress(records, as_of=as_of, period=period, by=TRENDS, catalogue=known, language=language)
     look = Look(choice or Filter(), language)
     made = page(found, look, summary=summary, change=change, catalogue=known)
     return write_page(made, path, overwrite=overwrite)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import narwhals.stable.v2 as nw
 
 from invitekit import schema
 from invitekit.customers import ALONE, identify, require
-from invitekit.keep import keep
+from invitekit.keep import keep, meanwhile
 from invitekit.resend.reasons import first_of
 from invitekit.workspace.comparison import CHANGES, SAME, Comparison, Side
 
@@ -27,6 +27,10 @@ COLUMNS = ("change", "customer_id", *_NAMES, *(f"{name}_{side}" for name in _STA
 _PLACE = ("source_file", "source_row", "snapshot_at")
 _NEEDED = tuple(dict.fromkeys((*_STATES.values(), *_NAMES, *schema.NATURAL_KEY, *_PLACE)))
 _SIDE, _AT, _ORDER, _STATE, _UNCLEAR = "_ik_side", "_ik_at", "_ik_order", "_ik_state", "_ik_unclear"
+_SPEAKING = ("customer_id", _SIDE, "effective_status", "failure_code", "invited_at", *_PLACE)
+"""Columns that say which record speaks, and what of."""
+_COUNTED = ("customers_before", "customers_after", "rows_before", "rows_after")
+_HERE = {"before": nw.col(_SIDE) == 0, "after": nw.col(_SIDE) == 1}
 _WIDE = 10**12
 
 
@@ -46,16 +50,16 @@ def compare(before: Frame, after: Frame) -> Comparison:
         SchemaError: A column that is needed is missing.
     """
     both = nw.concat([_side(before, 0), _side(after, 1)])
-    told: Any = nw.from_native(identify(both.to_native()))
-    compared: Any = nw.from_native(cast("Any", keep(_compared(_spoken(told)).to_native())))
-    found = compared.lazy().group_by("change").agg(nw.len().alias("n"), *(nw.col(name).sum() for name in _COUNTED))
-    by_change = {row["change"]: row for row in found.collect("pyarrow").rows(named=True)}
-    changes = compared.filter(nw.col("change").is_in(list(CHANGES))).select(*COLUMNS)
+    with meanwhile() as stay:
+        known: Any = nw.from_native(identify(both.to_native()))
+        # What happened is found in a few columns; names and states are looked up where something did.
+        story: Any = nw.from_native(keep(_happened(_spoken(known.select(*_SPEAKING))).to_native()))
+        found = story.lazy().group_by("change").agg(nw.len().alias("n"), *(nw.col(name).sum() for name in _COUNTED))
+        by_change = {row["change"]: row for row in found.collect("pyarrow").rows(named=True)}
+        moved = story.filter(nw.col("change").is_in(list(CHANGES))).select("customer_id", "change")
+        changes = stay(keep(_told(_spoken(known.join(moved, on="customer_id"))).to_native()))
     counts = {name: int(by_change[name]["n"]) if name in by_change else 0 for name in (*CHANGES, SAME)}
-    return Comparison(counts, _sum_up(by_change, "before"), _sum_up(by_change, "after"), changes.to_native())
-
-
-_COUNTED = ("customers_before", "customers_after", "rows_before", "rows_after")
+    return Comparison(counts, _sum_up(by_change, "before"), _sum_up(by_change, "after"), changes)
 
 
 def _sum_up(by_change: dict[str, Any], side: str) -> Side:
@@ -93,20 +97,32 @@ def _spoken(frame: Any) -> Any:
     return ranked.filter(nw.col("_ik_rank") == 1).with_columns(differ.alias(_UNCLEAR))
 
 
-def _compared(spoken: Any) -> Any:
-    """One row a customer: both sides beside each other, and what happened."""
-    sides = {"before": nw.col(_SIDE) == 0, "after": nw.col(_SIDE) == 1}
-    wide: dict[str, Any] = {}
-    for side, here in sides.items():
-        told = _STATES | {name: name for name in _NAMES} | {"rows": "_ik_rows"}
-        wide |= {f"{name}_{side}": nw.when(here).then(nw.col(column)) for name, column in told.items()}
-        wide[f"customers_{side}"] = nw.when(here).then(nw.lit(1)).otherwise(nw.lit(0))
-    wide = {name: value.alias(name) for name, value in wide.items()}
-    rows = spoken.select("customer_id", _UNCLEAR, *wide.values())
-    joined = rows.group_by("customer_id").agg(*(nw.col(name).max() for name in (_UNCLEAR, *wide)))
-    named = {name: nw.coalesce(f"{name}_after", f"{name}_before") for name in _NAMES}
+def _happened(spoken: Any) -> Any:
+    """One row a customer: what happened, and what is counted of both sides."""
+    sides = _beside({"status": "effective_status", "failure_code": "failure_code", "rows": "_ik_rows"})
+    counted = {f"customers_{side}": nw.when(here).then(nw.lit(1)).otherwise(nw.lit(0)) for side, here in _HERE.items()}
+    rows = spoken.select("customer_id", _UNCLEAR, **sides, **counted)
+    joined = rows.group_by("customer_id").agg(nw.col(_UNCLEAR, *sides, *counted).max())
     filled = {name: nw.col(name).fill_null(0) for name in ("rows_before", "rows_after")}
-    return joined.with_columns(change=_change(), **named, **filled).select(*COLUMNS, *_COUNTED)
+    return joined.with_columns(change=_change(), **filled).select("customer_id", "change", *_COUNTED)
+
+
+def _told(spoken: Any) -> Any:
+    """One row a customer: what happened, who it is, and both sides beside each other."""
+    sides = _beside(_STATES | {name: name for name in _NAMES})
+    joined = spoken.select("customer_id", "change", **sides).group_by("customer_id", "change").agg(nw.col(*sides).max())
+    return joined.with_columns(**{name: nw.coalesce(f"{name}_after", f"{name}_before") for name in _NAMES}).select(
+        *COLUMNS
+    )
+
+
+def _beside(columns: dict[str, str]) -> dict[str, Any]:
+    """Expressions of columns of both sides, null on the rows of the other."""
+    return {
+        f"{name}_{side}": nw.when(here).then(nw.col(column))
+        for side, here in _HERE.items()
+        for name, column in columns.items()
+    }
 
 
 def _change() -> Any:
