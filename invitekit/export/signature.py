@@ -41,5 +41,5 @@ def signer(manifest: Manifest, key: Key | None) -> str:
 def _signature(manifest: Manifest, key: Key) -> str:
     told = json.dumps(asdict(replace(manifest, signature=None)), sort_keys=True)
     # A key of its own, which no column has: columns have names.
-    secret = bytes.fromhex(str.__str__(key.subkey("", _PURPOSE)))
+    secret = bytes.fromhex(key.subkey("", _PURPOSE).text())
     return hmac.new(secret, told.encode(), hashlib.sha256).hexdigest()
