@@ -1170,18 +1170,26 @@ FORGED: tuple[tuple[str, Any], ...] = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def proved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """An export, and its page: each test writes a page of its own."""
+    done = ik.export(annotated().with_columns(attempts=1), tmp_path_factory.mktemp("export") / "out.csv")
+    assert verify(done.path).rows == 200
+    return done.path, done.manifest.read_text()
+
+
 @pytest.mark.parametrize(("field", "value"), FORGED)
-def test_a_manifest_that_no_export_writes_is_not_believed(tmp_path: Path, field: str, value: Any) -> None:
-    done = ik.export(annotated().with_columns(attempts=1), tmp_path / "out.csv")
-    told = json.loads(done.manifest.read_text())
+def test_a_manifest_that_no_export_writes_is_not_believed(proved: tuple[Path, str], field: str, value: Any) -> None:
+    file, page = proved
+    told = json.loads(page)
     *path, last = field.split(".")
     place = told
     for step in path:
         place = place[step]
     place[last] = value
-    done.manifest.write_text(json.dumps(told))
+    path_of(file).write_text(json.dumps(told))
     with pytest.raises(SourceError, match="no manifest that can be read"):
-        verify(done.path)
+        verify(file)
 
 
 def test_a_file_of_another_kind_has_no_manifest(tmp_path: Path) -> None:
