@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,27 +177,39 @@ def test_a_lock_that_a_dead_process_left_holds_nobody_up(tmp_path: Path) -> None
     assert left(tmp_path) == []
 
 
-def test_a_lock_that_is_let_go_and_taken_all_the_time_is_never_held_twice(tmp_path: Path) -> None:
-    held, most, turns = [0], [0], [0]
-    guard, until = threading.Lock(), time.monotonic() + 1
+LET_GO = """
+import sys
+from pathlib import Path
+from invitekit.errors import OutputError
+from invitekit.export.turn import alone
 
-    def take() -> None:
-        while time.monotonic() < until:
-            with contextlib.suppress(OutputError), alone(tmp_path / "out.csv"):
-                with guard:
-                    held[0] += 1
-                    turns[0] += 1
-                    most[0] = max(most[0], held[0])
-                with guard:
-                    held[0] -= 1
+def let_go(event, _arguments):
+    global times
+    if event == "fcntl.flock" and times:
+        times -= 1
+        lock, = target.parent.glob(".*.lock")
+        lock.unlink()
+        if sys.argv[2] == "another's":
+            lock.touch()
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert turns[0] > 100
-    assert most[0] == 1
+target, times = Path(sys.argv[1]), 2
+sys.addaudithook(let_go)
+with alone(target):
+    print(times)
+    try:
+        with alone(target):
+            print("twice")
+    except OutputError:
+        print("once")
+"""
+"""Takes the lock's file away each time it was opened and is not held yet, as whoever held it does."""
+
+
+@pytest.mark.parametrize("how", ["gone", "another's"])
+def test_a_lock_that_is_let_go_at_that_moment_is_not_held_twice(tmp_path: Path, how: str) -> None:
+    command = [sys.executable, "-c", LET_GO, str(tmp_path / "out.csv"), how]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert said.split() == ["0", "once"]
     assert left(tmp_path) == []
 
 
