@@ -16,8 +16,8 @@ into = "team"
 """
 
 
-def exported(folder: Path, teams: int, **how: str) -> Unique:
-    """Export forty records of so many teams; give what is said of all columns that tell something."""
+def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> Unique:
+    """Export forty records of so many teams, some of none; give what is said of all columns that tell something."""
     frame = pl.DataFrame(
         {
             "account_name": [f"acct {n}" for n in range(40)],
@@ -25,7 +25,7 @@ def exported(folder: Path, teams: int, **how: str) -> Unique:
             "country": ["Germany"] * 40,
             "invitation_method": ["email"] * 40,
             "remarks": [f"remark {n}" for n in range(40)],
-            "Team": [f"team {n % teams}" for n in range(40)],
+            "Team": [None if n < empty else f"team {n % teams}" for n in range(40)],
         }
     )
     rules = folder / "policy.toml"
@@ -44,6 +44,17 @@ def test_a_token_that_differs_in_every_record_is_not(tmp_path: Path) -> None:
     told = exported(tmp_path, 40)
     assert "team" not in told.by
     assert told.unique == 0
+
+
+@pytest.mark.parametrize("empty", [1, 2, 39, 40])
+def test_records_without_a_token_share_none(tmp_path: Path, empty: int) -> None:
+    assert "team" not in exported(tmp_path, 40, empty).by
+
+
+def test_one_token_of_two_records_among_many_without_any_is_counted(tmp_path: Path) -> None:
+    told = exported(tmp_path, 1, 38)
+    assert "team" in told.by
+    assert (told.unique, told.small, told.smallest) == (0, 2, 2)
 
 
 @pytest.mark.parametrize("remarks", ["drop", "scrub"])

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import invitekit as ik
-from invitekit.errors import SchemaError
-from invitekit.export import verify
+from invitekit import write
+from invitekit.errors import OutputError, SchemaError
+from invitekit.export import sinks, verify
+from invitekit.export.words import LONGEST
 from invitekit.privacy import Level
 
 
@@ -41,3 +44,98 @@ def test_a_year_of_no_calendar_is_refused_by_its_column(tmp_path: Path, kind: st
     with pytest.raises(SchemaError, match=r"invited_at holds 20 times before the year 1 or after 9999"):
         ik.export(frame, tmp_path / f"out.{kind}", level=level)
     assert list(tmp_path.iterdir()) == []
+
+
+BORDERS = {"before": -62_135_596_800_000_001, "first": -62_135_596_800_000_000}
+"""Microseconds of the moment before the year 1, and of its first one; and of the year 9999 and after it."""
+BORDERS |= {"last": 253_402_300_799_999_999, "after": 253_402_300_800_000_000}
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])
+@pytest.mark.parametrize("level", ["pseudonymised", "masked"])
+@pytest.mark.parametrize(
+    ("border", "leaves"), [("before", 0), ("first", "0001-01-01"), ("last", "9999-12"), ("after", 0)]
+)
+def test_the_years_1_to_9999_leave_to_their_last_moment(
+    tmp_path: Path, kind: str, level: Level, border: str, leaves: str
+) -> None:
+    moments = pl.Series("invited_at", [BORDERS[border], *[BORDERS["first"]] * 19]).cast(pl.Datetime("us"))
+    frame = records().with_columns(moments)
+    if not leaves:
+        with pytest.raises(SchemaError, match=r"invited_at holds 1 times before the year 1 or after 9999"):
+            ik.export(frame, tmp_path / f"out.{kind}", level=level)
+        assert list(tmp_path.iterdir()) == []
+        return
+    done = ik.export(frame, tmp_path / f"out.{kind}", level=level)
+    assert verify(done.path).rows == 20
+    if kind != "xlsx":  # whose days begin in 1900: fastexcel reads earlier ones as it likes, the proof as they are
+        found = pl.read_csv(done.path, infer_schema=False) if kind == "csv" else pl.read_parquet(done.path)
+        times = found["invited_month" if level == "pseudonymised" else "invited_at"].cast(pl.String)
+        assert times.str.starts_with(leaves).sum() == (20 if border == "first" else 1)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])
+@pytest.mark.parametrize(
+    ("tag", "leaves"),
+    [("sale-" * (LONGEST // 5), True), ("sale-" * (LONGEST // 5) + "x", False),
+     ("ü" * (LONGEST // 2), True), ("ü" * (LONGEST // 2) + "x", False), ("春" * (LONGEST // 3 + 1), False)],
+    ids=["at", "over", "at in bytes", "over in bytes", "fewer letters"],
+)  # fmt: skip
+def test_a_tag_leaves_up_to_its_longest_in_bytes(tmp_path: Path, kind: str, tag: str, *, leaves: bool) -> None:
+    done = ik.export(records(tag), tmp_path / f"out.{kind}")
+    read: dict[str, Callable[[Path], pl.DataFrame]] = {
+        "csv": pl.read_csv, "xlsx": pl.read_excel, "parquet": pl.read_parquet,
+    }  # fmt: skip
+    assert set(read[kind](done.path)["custom_tag"]) == {tag if leaves else "other"}
+    assert verify(done.path).rows == 20
+
+
+LONG = (("x" * 32_767, True), ("x" * 32_768, False), ("😀" * 16_383, True), ("😀" * 16_384, False))
+
+
+@pytest.mark.parametrize(("text", "fits"), LONG, ids=["at", "over", "at in pairs", "over in pairs"])
+def test_a_text_is_in_excel_whole_or_there_is_no_file(tmp_path: Path, text: str, *, fits: bool) -> None:
+    frame = records().with_columns(remarks=pl.Series([text, *["paid"] * 19]))
+    for kind in ("csv", "parquet"):
+        assert ik.export(frame, tmp_path / f"out.{kind}", remarks="scrub").rows == 20
+    before = sorted(tmp_path.iterdir())
+    if not fits:
+        with pytest.raises(OutputError, match=r"longer than an Excel cell holds.*\.parquet or \.csv"):
+            ik.export(frame, tmp_path / "out.xlsx", remarks="scrub")
+        with pytest.raises(OutputError, match=r"A remarks is longer than an Excel cell holds"):
+            write.write(frame, tmp_path / "out.xlsx")
+        assert sorted(tmp_path.iterdir()) == before
+        return
+    done = ik.export(frame, tmp_path / "out.xlsx", remarks="scrub")
+    assert set(pl.read_excel(done.path)["remarks"]) == {text, "paid"}
+    write.write(frame, tmp_path / "own.xlsx")
+    assert set(pl.read_excel(tmp_path / "own.xlsx")["remarks"]) == {text, "paid"}
+
+
+@pytest.fixture
+def short_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Excel whose sheets hold twenty rows: a million take a minute."""
+    for room in (sinks, write):
+        monkeypatch.setattr(room, "XLSX_ROWS", 20)
+
+
+@pytest.mark.usefixtures("short_sheet")
+def test_more_rows_than_a_sheet_holds_are_refused_and_say_where_they_fit(tmp_path: Path) -> None:
+    one_more = pl.concat([records(), records().head(1)])
+    assert ik.export(records(), tmp_path / "full.xlsx").rows == 20
+    with pytest.raises(OutputError, match=r"More than 20 rows do not fit .*\.parquet or \.csv"):
+        ik.export(one_more, tmp_path / "out.xlsx")
+    with pytest.raises(OutputError, match=r"21 rows do not fit .*\(20\).*\.parquet or \.csv"):
+        write.write(one_more, tmp_path / "out.xlsx")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full.xlsx", "full.xlsx.manifest.json"]
+    assert ik.export(one_more, tmp_path / "out.csv").rows == 21
+
+
+@pytest.mark.usefixtures("short_sheet")
+def test_rows_of_several_small_frames_are_counted_together(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="More than 20 rows"):
+        sinks.write_xlsx([records().head(n) for n in (15, 0, 6)], tmp_path / "out.xlsx", safe=True)
+    sinks.write_xlsx([records().head(n) for n in (15, 0, 5)], tmp_path / "out.xlsx", safe=True)
+    assert pl.read_excel(tmp_path / "out.xlsx")["account_name"].to_list() == [
+        f"acct {n}" for n in (*range(15), *range(5))
+    ]

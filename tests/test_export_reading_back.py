@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 import invitekit as ik
+from invitekit.export import Exported
 from invitekit.export.reading_back import read_back
 from invitekit.export.source import connection
 from invitekit.privacy import standard
@@ -25,10 +26,13 @@ FORBIDDEN = (
 )
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
+@pytest.fixture(scope="module", params=["csv", "parquet", "xlsx"])
+def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    return ik.export(FRAME, tmp_path_factory.mktemp("export") / f"it's [1]*? out.{request.param}")
+
+
 @pytest.mark.parametrize("query", FORBIDDEN)
-def test_a_proof_reads_its_file_and_nothing_else(tmp_path: Path, kind: str, query: str) -> None:
-    done = ik.export(FRAME, tmp_path / f"it's [1]*? out.{kind}")
+def test_a_proof_reads_its_file_and_nothing_else(tmp_path: Path, done: Exported, query: str) -> None:
     other = tmp_path / "other.csv"
     other.write_text("mine")
     rows = tuple(row for row in standard().applied(FRAME.columns) if row.into in done.columns)

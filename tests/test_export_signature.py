@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +21,11 @@ def exported(folder: Path, key: Key) -> Manifest:
     return verify(ik.export(FRAME, folder / "out.csv", key=key).path)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return exported(tmp_path_factory.mktemp("signed"), KEY)
+
+
 def test_a_manifest_is_signed_by_the_key_that_is_kept(tmp_path: Path) -> None:
     made = exported(tmp_path, KEY)
     assert signer(made, KEY) == f"It is signed by key {KEY.id}."
@@ -38,14 +43,37 @@ def test_without_a_key_that_is_kept_it_is_not_signed_and_it_is_said(tmp_path: Pa
 @pytest.mark.parametrize(
     "changed", [{"purpose": "another"}, {"rows": 31}, {"sha256": "0" * 64}, {"signature": "0" * 64}]
 )
-def test_what_was_changed_after_signing_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+def test_what_was_changed_after_signing_is_refused(made: Manifest, changed: dict[str, object]) -> None:
     with pytest.raises(ChangedError, match="signature"):
-        signer(replace(exported(tmp_path, KEY), **changed), KEY)  # type: ignore[arg-type]
+        signer(replace(made, **changed), KEY)  # type: ignore[arg-type]
 
 
 def test_a_holder_of_another_key_cannot_sign_in_this_ones_name(tmp_path: Path) -> None:
     with pytest.raises(ChangedError, match="signature"):
         signer(replace(exported(tmp_path, OTHER), key_id=KEY.id), KEY)
+
+
+@pytest.mark.parametrize("field", sorted({field.name for field in fields(Manifest)} - {"key_id", "signature"}))
+def test_every_field_of_a_manifest_is_signed(made: Manifest, field: str) -> None:
+    """Whatever the manifest gets besides is signed too; which key, its signature itself says."""
+    with pytest.raises(ChangedError, match="signature"):
+        signer(replace(made, **{field: "another"}), KEY)  # type: ignore[arg-type]
+
+
+EDITED: tuple[dict[str, object], ...] = (
+    {"emptied": {"account_name": 3}}, {"alike": []}, {"created_at": "2026-01-01T00:00:00+00:00"}, {"gates": ["rows"]},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITED, ids=lambda edit: next(iter(edit)))
+def test_what_no_gate_can_know_again_is_held_by_the_signature(tmp_path: Path, edit: dict[str, object]) -> None:
+    exported(tmp_path, KEY)
+    page = path_of(tmp_path / "out.csv")
+    page.write_text(json.dumps(json.loads(page.read_text("utf-8")) | edit), "utf-8")
+    made = verify(tmp_path / "out.csv")
+    with pytest.raises(ChangedError, match="signature"):
+        signer(made, KEY)
+    assert "was not checked" in signer(made, OTHER)
 
 
 @pytest.mark.parametrize("wrong", [{"signature": "x"}, {"signature": 3}, {"key_id": None}])

@@ -14,6 +14,8 @@ import pytest
 import invitekit as ik
 from invitekit.errors import OutputError
 from invitekit.export import verify
+from invitekit.export.manifest import path_of
+from invitekit.export.turn import alone
 from invitekit.lives import mark, sweep
 from invitekit.write import publish, write
 
@@ -144,6 +146,73 @@ def test_a_name_that_appears_at_the_last_moment_is_not_taken(
     assert (target.read_text(), part.exists(), target.stat().st_nlink) == ("ours", False, 1)
 
 
-def refuse(*_paths: Path) -> None:
+@pytest.mark.parametrize("page", [False, True])
+@pytest.mark.parametrize("links", [True, False])
+def test_a_name_that_appears_while_an_export_is_proved_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, page: bool, links: bool
+) -> None:
+    target = tmp_path / "out.csv"
+    taken = path_of(target) if page else target
+
+    def appear(step: str, _done: int, _total: int) -> None:
+        if step == "proving":
+            taken.write_text("mine")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OutputError, match=rf"'{taken.name}' appeared meanwhile"):
+        ik.export(FRAME, target, progress=appear)
+    assert left(tmp_path) == [taken.name], "neither half of an export is left without the other"
+    assert taken.read_text() == "mine"
+
+
+def test_a_lock_that_a_dead_process_left_holds_nobody_up(tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    code = "import os, sys; from pathlib import Path; from invitekit.export.turn import alone"
+    code += "; held = alone(Path(sys.argv[1])); held.__enter__(); os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", code, str(target)], check=False).returncode == 9
+    assert [name.endswith(".lock") for name in left(tmp_path)] == [True]
+    with alone(target), pytest.raises(OutputError, match="is running"), alone(target):
+        pytest.fail("two at once")
+    assert left(tmp_path) == []
+
+
+LET_GO = """
+import sys
+from pathlib import Path
+from invitekit.errors import OutputError
+from invitekit.export.turn import alone
+
+def let_go(event, _arguments):
+    global times
+    if event == "fcntl.flock" and times:
+        times -= 1
+        lock, = target.parent.glob(".*.lock")
+        lock.unlink()
+        if sys.argv[2] == "another's":
+            lock.touch()
+
+target, times = Path(sys.argv[1]), 2
+sys.addaudithook(let_go)
+with alone(target):
+    print(times)
+    try:
+        with alone(target):
+            print("twice")
+    except OutputError:
+        print("once")
+"""
+"""Takes the lock's file away each time it was opened and is not held yet, as whoever held it does."""
+
+
+@pytest.mark.parametrize("how", ["gone", "another's"])
+def test_a_lock_that_is_let_go_at_that_moment_is_not_held_twice(tmp_path: Path, how: str) -> None:
+    command = [sys.executable, "-c", LET_GO, str(tmp_path / "out.csv"), how]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert said.split() == ["0", "once"]
+    assert left(tmp_path) == []
+
+
+def refuse(*_paths: Path, **_how: bool) -> None:
     """A disk that knows no second names."""
     raise PermissionError

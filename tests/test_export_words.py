@@ -27,7 +27,8 @@ def test_a_value_that_does_not_stand_in_a_word_is_nobodys() -> None:
 
 
 def test_signs_that_are_passed_over_are_the_same_in_every_form() -> None:
-    passed = [chr(n) for n in range(0x80, 0x110000) if not 0xD800 <= n < 0xE000 and not re.match(_python(), chr(n))]
+    signs = "".join(chr(n) for n in range(0x80, 0x110000) if not 0xD800 <= n < 0xE000)
+    passed = re.sub(_python(), "", signs)
     assert len(passed) > 20_000
     assert [sign for sign in passed if unicodedata.normalize("NFKC", sign.lower()) != sign] == []
 

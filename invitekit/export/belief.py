@@ -128,4 +128,5 @@ _RIGHT: Mapping[str, Callable[[Any], bool]] = {
     "signature": lambda value: value is None or (_text(value) and bool(_SHA256.fullmatch(value))),
     "created_at": _text,
     "invitekit": _text,
+    "format": _count,
 }

@@ -143,9 +143,9 @@ def _read(path: Path) -> Manifest:
     page = path_of(path)
     try:
         found = json.loads(page.read_text("utf-8"))
-        if found.get("format") == FORMAT:
-            check(found, path.name)
-        known = Manifest(**found)
+        told = found["format"]
+        # What another version writes is not looked at: it may have other fields.
+        known = None if type(told) is int and told != FORMAT else _believed(found, path.name)
     except FileNotFoundError:
         raise SourceError(
             f"'{path.name}' has no manifest: its export did not come to its end, or they were parted.",
@@ -153,6 +153,11 @@ def _read(path: Path) -> Manifest:
         ) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError):
         raise SourceError(f"'{page.name}' is no manifest that can be read.", hint="export again.") from None
-    if known.format != FORMAT:
+    if known is None:
         raise SourceError(f"'{page.name}' is of another version of invitekit.", hint="check it with that version.")
     return known
+
+
+def _believed(found: dict[str, Any], name: str) -> Manifest:
+    check(found, name)
+    return Manifest(**found)

@@ -96,6 +96,9 @@ def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
         # Excel's dates have a clock: one that shows midnight.
         at = f"try_cast({cell} as timestamp)"
         cell = f"case when {at} = date_trunc('day', {at}) then {at}::date end"
+    elif str(kind) == "VARCHAR" and wanted == "BIGINT":
+        # A cast would round, and what stands behind the point would leave unseen.
+        cell = f"case when regexp_matches({cell}, '^-?[0-9]+$') then try_cast({cell} as bigint) end"
     elif str(kind) != wanted:
         cell = f"try_cast({cell} as {wanted})"
     return f"{cell} as {ident(row.into)}"

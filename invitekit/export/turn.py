@@ -33,7 +33,7 @@ def _held(path: Path, target: Path) -> int:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(file)):
+            if _stands(path, file):
                 return file
         except BlockingIOError:
             os.close(file)
@@ -41,3 +41,11 @@ def _held(path: Path, target: Path) -> int:
                 f"Another export of '{target.name}' is running.", hint="wait until it has ended, or name another file."
             ) from None
         os.close(file)  # whoever held it took it away meanwhile: it is nobody's lock
+
+
+def _stands(path: Path, file: int) -> bool:
+    """Whether an open file still has its name: who held it may take it away at any moment."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit.errors import SourceError
+from invitekit.export import Manifest, verify
+from invitekit.export.manifest import FORMAT, path_of
+
+FRAME = pl.DataFrame({"account_name": [f"acct {n}" for n in range(30)], "status": ["expired"] * 30})
+FIELDS = [field.name for field in fields(Manifest)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where an export stands; each test writes a page of its own beside it."""
+    made = tmp_path_factory.mktemp("export")
+    ik.export(FRAME, made / "out.csv")
+    (made / "page").write_bytes(path_of(made / "out.csv").read_bytes())
+    return made
+
+
+def told(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "page").read_text("utf-8"))
+    assert list(found) == FIELDS
+    return found
+
+
+def put(folder: Path, page: object) -> Path:
+    path_of(folder / "out.csv").write_text(json.dumps(page), "utf-8")
+    return folder / "out.csv"
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_manifest_that_leaves_something_out_is_not_believed(folder: Path, field: str) -> None:
+    page = told(folder)
+    verify(put(folder, page))
+    del page[field]
+    with pytest.raises(SourceError, match="no manifest that can be read"):
+        verify(put(folder, page))
+
+
+def test_a_manifest_that_says_more_is_not_believed(folder: Path) -> None:
+    with pytest.raises(SourceError, match="no manifest that can be read"):
+        verify(put(folder, told(folder) | {"more": 1}))
+
+
+@pytest.mark.parametrize("number", [FORMAT + 1, FORMAT - 1, 2**70])
+@pytest.mark.parametrize("more", [{}, {"more": 1}, {"gates": ["of another version"]}])
+def test_the_manifest_of_another_version_is_said_to_be_one_whatever_it_holds(
+    folder: Path, number: int, more: dict[str, Any]
+) -> None:
+    with pytest.raises(SourceError, match=r"another version of invitekit.*check it with that version"):
+        verify(put(folder, told(folder) | {"format": number} | more))
+
+
+@pytest.mark.parametrize("number", [True, float(FORMAT), str(FORMAT), None, [FORMAT]])
+def test_a_format_that_is_no_whole_number_is_of_no_version(folder: Path, number: object) -> None:
+    with pytest.raises(SourceError, match="no manifest that can be read"):
+        verify(put(folder, told(folder) | {"format": number}))
+
+
+@pytest.mark.parametrize("page", [[], "manifest", 1, None, {}])
+def test_a_page_that_is_no_manifest_at_all_is_not_believed(folder: Path, page: object) -> None:
+    with pytest.raises(SourceError, match="no manifest that can be read"):
+        verify(put(folder, page))
