@@ -37,8 +37,9 @@ demo: setup ## check, annotate, remember, plan, show the trend, report and expor
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/invitekit lab
 
-app: setup ## open the notebooks one at a time, without side bars
-	@$(BIN)/invitekit app
+app: setup ## open the sales-ops page on the made-up data; for your own: .venv/bin/invitekit app FILES -w WORKSPACE
+	@mkdir -p out
+	@$(BIN)/invitekit app data -w $(MEMORY) --as-of $(AS_OF)
 
 test: setup ## run every test; says so when Chromium, Java or pdftotext is missing
 	@$(BIN)/pytest $(PYTEST_ARGS)

@@ -39,11 +39,7 @@ FLOORS: dict[float, tuple[str, ...]] = {
     6: ("names",),  # what the front door opens to, each room at its first use
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-TO_COME = frozenset(
-    {
-        "widgets",
-    }
-)
+TO_COME: frozenset[str] = frozenset()
 """Rooms of the plan that need not stand yet: strike each one out when it is built."""
 
 NARWHALS = (
@@ -69,7 +65,6 @@ LIBRARIES = {
     "cryptography": ("privacy",),
     "duckdb": ("keep", "load", "write", "workspace", "export", "sample", "widgets"),
     "fastexcel": ("load", "export"),
-    "IPython": ("widgets",),
     "ipywidgets": ("widgets",),
     "jinja2": ("report",),
     "jupyterlab": (),  # started as a command of its own
@@ -88,6 +83,7 @@ LIBRARIES = {
     "traitlets": ("widgets",),
     "typer": ("cli",),
     "typst": ("report",),
+    "voila": (),  # started as a command of its own
     "xlsxwriter": ("write", "batch", "export"),
 }
 """Which rooms may import which library; a library without a row has no room."""
