@@ -71,7 +71,7 @@ LIBRARIES = {
     "keyring": ("export",),
     "narwhals": (*NARWHALS, "sample", "report", "widgets"),
     "pandas": (),  # a guest: its frames are taken, it is never asked for
-    "platformdirs": ("export",),
+    "platformdirs": ("export", "widgets"),
     "plotly": ("charts",),
     "polars": ("load", "batch", "privacy", "scrub", "export", "sample", "report", "widgets"),
     "polars-hash": ("privacy",),

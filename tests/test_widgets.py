@@ -53,8 +53,8 @@ class Heard:
 
 
 @pytest.fixture
-def explorer(annotated: pl.DataFrame) -> Heard:
-    widget = ik.Explorer(annotated)
+def explorer(annotated: pl.DataFrame, tmp_path: Path) -> Heard:
+    widget = ik.Explorer(annotated, views=tmp_path / "views.json")
     assert widget.wait(60)
     return Heard(widget)
 
@@ -258,6 +258,22 @@ def test_every_engine_and_a_relation_of_a_temporary_table_are_taken(annotated: p
     con.execute("create temp table held as from given").fetchall()
     for frame in (annotated.head(50), annotated.head(50).lazy(), annotated.head(50).to_arrow(), con.table("held")):
         assert ik.Explorer(frame).count == 50
+
+
+def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: Heard, tmp_path: Path) -> None:
+    explorer.says(do="filter", filter={"text": "gmbh", "status": ["expired"]})
+    explorer.says(do="sort", by="account_name", down=True)
+    explorer.says(do="columns", shown=["account_name", "email"])
+    keys = explorer.says(do="page", first=0, count=20)["page"]["keys"]
+    assert explorer.says(do="save_view", name="mine")["state"]["views"] == ["mine"]
+    assert (tmp_path / "views.json").stat().st_mode & 0o777 == 0o600
+    explorer.says(do="filter", filter={})
+    told = explorer.says(do="open_view", name="mine")
+    assert told["page"]["keys"][:20] == keys
+    assert told["state"]["order"] == ["account_name", "email"]
+    assert "no saved view" in explorer.says(do="open_view", name="other")["error"]["problem"]
+    (tmp_path / "views.json").write_text("[]")
+    assert "holds no saved views" in explorer.says(do="save_view", name="x")["error"]["problem"]
 
 
 # ---- nothing personal where it is not asked for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from typing import Any, cast
 
 import duckdb
@@ -11,10 +12,13 @@ import polars as pl
 
 from invitekit.annotate import annotate
 from invitekit.catalogue import Language
+from invitekit.errors import ArgumentError
 from invitekit.filters import Filter, where
 from invitekit.widgets.conditions import KEY, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
+from invitekit.widgets.saved import SavedViews
+from invitekit.widgets.screen import Does
 from invitekit.widgets.view import View
 
 
@@ -28,6 +32,7 @@ class Explorer(Grid):
         as_of: The moment that statuses are asked for, where records are annotated first; now, if it is left out.
         language: Of labels and words: ``en`` or ``zh``.
         columns: Columns that are shown at first, in their order.
+        views: The file of saved views; else one among the user's settings.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -49,12 +54,13 @@ class Explorer(Grid):
         as_of: dt.datetime | dt.date | None = None,
         language: Language = "en",
         columns: list[str] | None = None,
+        views: str | os.PathLike[str] | None = None,
         **traits: Any,
     ) -> None:
         frame: Any = nw.from_native(cast("Any", records))
         if "effective_status" not in frame.collect_schema().names():
             records = annotate(records, as_of=as_of, language=language)
-        self._records = records
+        self._records, self._saved = records, SavedViews(views)
         super().__init__(records, language=language, columns=columns, **traits)
         if value:
             self.filter = Filter.from_dict(value)
@@ -89,6 +95,37 @@ class Explorer(Grid):
         """Give a cell that shows this filter again: a widget's state does not outlive its kernel."""
         sort = f"\nexplorer.sort({self._view.by!r}, down={self._view.down})" if self._view.by else ""
         return f"explorer = ik.Explorer(records, value={self.filter.to_dict()!r}){sort}\nexplorer"
+
+    def save_view(self, name: str) -> None:
+        """Save what is shown now under a name: filter, order and columns."""
+        shown = {"filter": self.filter.to_dict(), "by": self._view.by, "down": self._view.down, "columns": self._shown}
+        self._saved.save(name, shown)
+        self._tell_state()
+
+    def open_view(self, name: str) -> None:
+        """Show a saved view again.
+
+        Raises:
+            ArgumentError: There is none of that name.
+        """
+        views = self._saved.read()
+        if name not in views:
+            raise ArgumentError(
+                "There is no saved view of that name.", hint=f"{len(views):,} are saved; see 'Saved views'."
+            )
+        shown = views[name]
+        self._shown = [column for column in shown["columns"] if column in self._store.names] or self._shown
+        self._show(View(Filter.from_dict(shown["filter"]), shown["by"], bool(shown["down"])))
+        self._tell_state()
+
+    def _state(self) -> dict[str, Any]:
+        return super()._state() | {"views": sorted(self._saved.read())}
+
+    def _does(self) -> dict[str, Does]:
+        return super()._does() | {
+            "save_view": lambda m: self.save_view(m["name"]),
+            "open_view": lambda m: self.open_view(m["name"]),
+        }
 
     def _frame(self, query: str) -> pl.DataFrame:
         with self._asked() as con:

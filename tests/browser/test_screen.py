@@ -76,8 +76,8 @@ def test_type_click_brush_sort_and_scroll_to_the_end(lab: Lab) -> None:
         expect(page.locator(".ik-count")).to_have_text("2,397 records")
         page.get_by_role("columnheader", name="Account Name").get_by_role("button").click()
         expect(page.get_by_role("columnheader", name="Account Name")).to_have_attribute("aria-sort", "ascending")
-        first = page.locator(".ik-line").first.locator(".ik-cell").nth(3).inner_text()
-        assert first == tab.value("x.df['account_name'][0]").strip("'")
+        first = page.locator('.ik-line[aria-rowindex="2"]').locator(".ik-cell").nth(3)
+        expect(first).to_have_text(tab.value("x.df['account_name'][0]").strip("'"))
 
         page.locator(".ik-scroller").evaluate("e => { e.scrollTop = e.scrollHeight }")
         expect(page.locator('.ik-line[aria-rowindex="2398"]:not(.ik-wait)')).to_be_visible()
@@ -137,6 +137,7 @@ def test_two_views_show_the_same_and_a_restart_leaves_words(lab: Lab) -> None:
         expect(two.locator(".ik-chip")).to_have_count(1)
         expect(two.locator(".ik-count")).to_have_text(one.locator(".ik-count").inner_text())
         two.get_by_role("button", name="Select all").click()
+        expect(two.locator(".ik-choice strong")).not_to_have_text("0 selected")
         expect(one.locator(".ik-choice strong")).to_have_text(two.locator(".ik-choice strong").inner_text())
         expect(one.locator(".ik-line.ik-chosen")).not_to_have_count(0)
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
@@ -160,8 +161,9 @@ def test_a_name_that_is_a_script_is_a_name(lab: Lab) -> None:
         expect(page.locator(".ik-line").first).to_contain_text("<script>")
         page.locator(".ik-line").first.dblclick()
         expect(page.locator(".ik-panel h3")).to_contain_text("<script>")
-        page.locator(".ik-facet", has_text="Custom Tag").locator("summary").click()
-        page.locator(".ik-facets label", has_text="<img").first.locator("input").check()
+        tags = page.locator(".ik-facet", has_text="Custom Tag")
+        tags.locator("summary").click()
+        tags.locator("label", has_text="<img").locator("input").check()
         expect(page.locator(".ik-chip")).to_contain_text("<img")
         tab.until("x.count", "1")
         assert page.evaluate("window.bad") is None
@@ -225,7 +227,8 @@ def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None
         page.wait_for_timeout(800)
         path = max(lab.folder.glob("*.ipynb"), key=lambda one: one.stat().st_mtime)
         saved = path.read_text("utf-8")
-        assert "Explorer: 2,397 records" in saved
+        assert "Explorer: " in saved
+        assert "Run the cell to see it." in saved
         outputs = json.dumps([cell["outputs"] for cell in json.loads(saved)["cells"]] + [json.loads(saved)["metadata"]])
         found = [text for text in held if text in outputs or json.dumps(text)[1:-1] in outputs]
         assert not found, f"{len(found)} values of customers"
@@ -236,7 +239,7 @@ def test_axe_finds_nothing_to_complain_about(lab: Lab, memory: Path, *, dark: bo
     with shown(lab, EXPLORE, pick(memory), dark=dark) as (_, page):
         page.locator(".ik-line").first.dblclick()
         page.locator(".ik-panel").first.wait_for()
-        page.get_by_role("button", name="Select all").last.click()
+        page.get_by_role("button", name="Select all 118 matching").click()
         page.get_by_role("button", name="Make batches of 118").click()
         page.get_by_role("dialog").wait_for()
         found = Axe().run(page, context=".ik", options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
@@ -249,6 +252,7 @@ def test_a_narrow_window_keeps_rows_and_buttons_in_reach(lab: Lab) -> None:
         outside = page.evaluate(
             """() => { const root = document.querySelector('.ik').getBoundingClientRect();
             return [...document.querySelectorAll('.ik-bar *, .ik-choice *')].filter(e => {
+              if (!e.checkVisibility() || e.closest('.ik-menubox')) return false;
               const b = e.getBoundingClientRect();
               return b.width && (b.right > root.right + 1 || b.left < root.left - 1) })
               .map(e => e.className + ': ' + e.textContent.slice(0, 40)); }"""

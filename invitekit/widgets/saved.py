@@ -1,0 +1,49 @@
+"""Views that were saved by name: a filter, an order and the columns, in one private file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from invitekit.errors import SourceError
+
+
+class SavedViews:
+    """Named views in a JSON file that only its owner can read: a filter may name a customer.
+
+    Args:
+        path: The file; else ``views.json`` among the user's settings. It is made when the first view is saved.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = Path(path) if path is not None else platformdirs.user_config_path("invitekit") / "views.json"
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give every view by its name.
+
+        Raises:
+            SourceError: The file cannot be read, or holds something else.
+        """
+        try:
+            found = json.loads(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError):
+            found = None
+        if not isinstance(found, dict) or not all(isinstance(view, dict) for view in found.values()):
+            raise SourceError(f"'{self.path.name}' holds no saved views.", hint="move it away; views are saved anew.")
+        return found
+
+    def save(self, name: str, view: dict[str, Any]) -> None:
+        """Save a view under a name, in place of an older one; whole or not at all."""
+        views = self.read() | {name: view}
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=".views.", dir=self.path.parent)  # for its owner only
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(views, file, ensure_ascii=False, indent=1)
+        Path(part).replace(self.path)
