@@ -30,6 +30,7 @@ class _Name:
 class Package(ModuleType):
     """The package ``invitekit`` with its public names."""
 
+    ExportPanel = _Name("widgets")
     Filter = _Name("filters")
     InvitekitError = _Name("errors")
     LeakError = _Name("errors")

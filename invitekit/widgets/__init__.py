@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from invitekit.widgets.explorer import Explorer
+from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.selection import Selection
 
-__all__ = ["Explorer", "Grid", "Selection"]
+__all__ = ["Explorer", "ExportPanel", "Grid", "Selection"]
