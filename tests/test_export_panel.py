@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,11 +116,31 @@ def test_cancelling_leaves_nothing_behind(tmp_path: Path, workspace: ik.Workspac
     screen.say("export", file="out.parquet")
     assert "cancelled" in kinds(screen.told)
     assert list(folder.iterdir()) == []
-    assert [row["status"] for row in screen.last("history")["rows"]] == ["failed"]
+    begun = {"preparing": [], "writing": ["failed"]}
+    assert [row["status"] for row in screen.last("history")["rows"]] == begun[step]
     assert screen.panel.result is None
     screen.panel.send = screen.told.append
     screen.say("export", file="out.parquet")
     assert verify(folder / "out.parquet").rows == COUNT
+
+
+def test_cancelling_interrupts_a_long_question_to_the_records(tmp_path: Path) -> None:
+    con = duckdb.connect()
+    slow = "select sum(hash(a.range, b.range)) from range(300000) a, range(300000) b"
+    screen = Screen(
+        con.sql(f"select *, 0 * ({slow}) as age_days from (select 'acme' as account_name, 'x' as effective_status)")
+    )
+    screen.panel._folder = tmp_path
+
+    def send(message: dict[str, Any]) -> None:
+        screen.told.append(message)
+        if message["kind"] == "progress":
+            threading.Timer(0.5, screen.panel._handle_custom_msg, [{"do": "cancel"}, []]).start()
+
+    screen.panel.send = send
+    screen.say("export", file="out.parquet")
+    assert "cancelled" in kinds(screen.told)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_existing_file_is_asked_about_and_kept_until_somebody_says_replace(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from invitekit.export.out import DEFAULT, REMARKS
 from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks, standard
 from invitekit.widgets import export_answers as answers
 from invitekit.widgets import export_columns, export_words
-from invitekit.widgets.export_records import apart, count, taken
+from invitekit.widgets.export_records import count, lent, taken
 from invitekit.widgets.export_watch import CancelledError, Watch
 from invitekit.widgets.jobs import Jobs
 
@@ -88,7 +88,7 @@ class ExportPanel(anywidget.AnyWidget):
         self._workspace, self._folder, self._language = workspace, Path(folder), language
         self._policy_file, self._given_key = policy, key
         self._result: Exported | None = None
-        self._turn, self._stop = threading.Lock(), threading.Event()
+        self._turn, self._watch = threading.Lock(), cast("Watch | None", None)
         self._step: dict[str, Any] | None = None
         self._total: int | None = None
         self._past: list[dict[str, Any]] | None = None
@@ -130,7 +130,7 @@ class ExportPanel(anywidget.AnyWidget):
             "hello": lambda _m: self._hello(),
             "set": self._set,
             "export": self._begin,
-            "cancel": lambda _m: self._stop.set(),
+            "cancel": lambda _m: self._cancel(),
             "verify": lambda m: self._jobs.submit("verify", lambda _con: self._verify(int(m["id"]))),
         }
         try:
@@ -216,36 +216,41 @@ class ExportPanel(anywidget.AnyWidget):
             self._jobs.submit("export", lambda _con: cast("None", self._export(overwrite=over)))
 
     def _export(self, *, overwrite: bool) -> Exported:
-        target = self._target()
-        with self._alone():
+        target, watch = self._target(), Watch(self._progress)
+        with self._alone(watch), watch.stopped():
             self._progress("preparing", 0, None)
-            self._result = done = export(
-                apart(self._records),
-                target,
-                policy=self._policy(),
-                key=self._given_key,
-                purpose=self.purpose or None,
-                remarks=self.remarks,
-                language=self._language,
-                overwrite=overwrite,
-                workspace=self._workspace,
-                progress=Watch(self._progress, self._stop),
-            )
+            with lent(self._records, watch.stoppable) as records:
+                self._result = done = export(
+                    records,
+                    target,
+                    policy=self._policy(),
+                    key=self._given_key,
+                    purpose=self.purpose or None,
+                    remarks=self.remarks,
+                    language=self._language,
+                    overwrite=overwrite,
+                    workspace=self._workspace,
+                    progress=watch,
+                )
         self._tell("result", **answers.told(done, self._language))
         return done
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, watch: Watch) -> Iterator[None]:
         """One export of this panel at a time; whatever ends it, the history is shown again."""
         if not self._turn.acquire(blocking=False):
             raise ArgumentError("An export of this panel is running.", hint="wait until it has ended, or cancel it.")
         try:
-            self._stop.clear()
+            self._watch = watch
             yield
         finally:
-            self._step = None
+            self._step = self._watch = None
             self._turn.release()
             self._tell_history()
+
+    def _cancel(self) -> None:
+        if watch := self._watch:
+            watch.stop()
 
     def _progress(self, step: str, done: int, total: int | None, left: float | None = None) -> None:
         self._step = answers.far(step, done, total, left, self._language)

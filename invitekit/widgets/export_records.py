@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import duckdb
@@ -12,6 +13,7 @@ import narwhals.stable.v2 as nw
 from invitekit.annotate import annotate
 from invitekit.catalogue import Language
 from invitekit.errors import ArgumentError
+from invitekit.export.source import open_source
 
 
 def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language) -> tuple[Any, list[str]]:
@@ -40,6 +42,25 @@ def apart(records: Any) -> Any:
         with contextlib.suppress(duckdb.Error):
             return records._con.cursor().sql(records.sql_query())  # noqa: SLF001 - told nowhere else
     return records
+
+
+@contextlib.contextmanager
+def lent(records: Any, stoppable: Callable[[Callable[[], None]], None]) -> Iterator[duckdb.DuckDBPyRelation]:
+    """Lend records to one export as a relation of its own.
+
+    Args:
+        records: A frame of any engine.
+        stoppable: Is given what interrupts the relation's connection, from any thread.
+
+    Raises:
+        SchemaError: They cannot be computed.
+    """
+    own = apart(records)
+    if isinstance(own, duckdb.DuckDBPyRelation):  # they are counted when they are opened: that may take long
+        stoppable(own._con.interrupt)  # noqa: SLF001 - told nowhere else
+    with contextlib.closing(open_source(own, None)) as source:
+        stoppable(source.relation._con.interrupt)  # noqa: SLF001 - as above
+        yield source.relation
 
 
 def count(records: Any) -> int:
