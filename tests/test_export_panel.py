@@ -14,11 +14,12 @@ import pytest
 
 import invitekit as ik
 from invitekit import schema
-from invitekit.errors import ArgumentError, InvitekitError, LeakError
+from invitekit.errors import ArgumentError, InvitekitError, LeakError, SchemaError
 from invitekit.export import GATES, keys, verify
 from invitekit.export.manifest import path_of
 from invitekit.privacy import ACTIONS, LEVELS, Key, Level, scrubbed_remarks, standard
-from invitekit.widgets import ExportPanel, export_columns
+from invitekit.widgets import ExportPanel, export_answers, export_columns
+from invitekit.widgets.export_watch import CancelledError, Watch
 from invitekit.widgets.export_words import table
 
 COUNT = 40
@@ -92,7 +93,7 @@ def test_nobody_is_told_to_the_screen_nor_kept_in_its_state(tmp_path: Path, work
     screen.say("hello")
     assert "secret" not in json.dumps(screen.told)
     state = json.dumps(screen.panel.get_state(), default=str)
-    assert not [word for word in ("secret", "typed-here", "masked.xlsx", tmp_path.name) if word in state]
+    assert not [word for word in ("secret", "typed-here", ".xlsx", tmp_path.name) if word in state]
 
 
 def test_what_a_saved_notebook_keeps_names_nothing_but_the_level() -> None:
@@ -124,9 +125,35 @@ def test_cancelling_leaves_nothing_behind(tmp_path: Path, workspace: ik.Workspac
     assert verify(folder / "out.parquet").rows == COUNT
 
 
+def test_an_export_that_asks_nothing_just_now_ends_at_its_next_step() -> None:
+    told: list[Any] = []
+    watch = Watch(lambda *step: told.append(step))
+    watch("writing", 0, 9)
+    watch.stop()
+    with pytest.raises(CancelledError):
+        watch("writing", 9, 9)
+    with pytest.raises(CancelledError):
+        watch.stoppable(watch.stop)
+    assert told == [("writing", 0, 9, None)]
+
+
+def test_an_error_of_an_export_that_was_not_cancelled_stays_itself() -> None:
+    with pytest.raises(SchemaError), Watch(lambda *_step: None).stopped():
+        raise SchemaError("It is wrong.", hint="correct it.")
+
+
+def test_the_time_left_follows_from_the_rows_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 10.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    told: list[tuple[str, int, int, float | None]] = []
+    Watch(lambda *step: told.append(step))("writing", 25, 100)
+    assert told == [("writing", 25, 100, 30.0)]
+    assert export_answers.far(*told[0], language="en")["left"] == ", about 30 s left"
+
+
 def test_cancelling_interrupts_a_long_question_to_the_records(tmp_path: Path) -> None:
     con = duckdb.connect()
-    slow = "select sum(hash(a.range, b.range)) from range(300000) a, range(300000) b"
+    slow = "select sum(hash(a.range, b.range)) from range(1000000) a, range(1000000) b"
     screen = Screen(
         con.sql(f"select *, 0 * ({slow}) as age_days from (select 'acme' as account_name, 'x' as effective_status)")
     )

@@ -56,7 +56,7 @@ class Panel {
     this.button = press(w("export"), () => this.export(), { disabled: true }, ".main");
     this.bar = h("progress", { "aria-label": w("export") });
     this.far = h("span");
-    this.stop = press(w("cancel"), () => { this.stop.disabled = true; this.far.textContent = w("cancelling"); this.send({ do: "cancel" }); });
+    this.stop = press(w("cancel"), () => { this.stop.disabled = this.waited = true; this.far.textContent = w("cancelling"); this.send({ do: "cancel" }); });
     this.run = h("div.run", { hidden: true }, this.bar, this.far, this.stop);
     this.ask = h("div.note.warn", { role: "alertdialog", hidden: true, onkeydown: (e) => e.key === "Escape" && this.answer(false) });
     this.problem = h("div.note.bad", { role: "alert", hidden: true });
