@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from invitekit.report import report
     from invitekit.resend import ResendRules, plan_resends
     from invitekit.sample import write_sample
-    from invitekit.widgets import Explorer, ResendPicker
+    from invitekit.widgets import Explorer, ExportPanel, ResendPicker
     from invitekit.workspace import Workspace, compare
 
 __all__ = [
     "Explorer",
+    "ExportPanel",
     "Filter",
     "InvitekitError",
     "LeakError",

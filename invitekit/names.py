@@ -31,6 +31,7 @@ class Package(ModuleType):
     """The package ``invitekit`` with its public names."""
 
     Explorer = _Name("widgets")
+    ExportPanel = _Name("widgets")
     Filter = _Name("filters")
     InvitekitError = _Name("errors")
     LeakError = _Name("errors")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from invitekit.widgets.explorer import Explorer
+from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.picker import ResendPicker
 from invitekit.widgets.selection import Selection
 
-__all__ = ["Explorer", "Grid", "ResendPicker", "Selection"]
+__all__ = ["Explorer", "ExportPanel", "Grid", "ResendPicker", "Selection"]

@@ -20,6 +20,7 @@ from invitekit.load import load
 from invitekit.resend import ResendRules
 from invitekit.widgets.answers import words
 from invitekit.widgets.explorer import Explorer
+from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.picker import ResendPicker
 from invitekit.workspace import Workspace
 
@@ -74,13 +75,14 @@ def _tabs(
     records: Any = load(sources).records if sources else memory and memory.history()
     chosen = ResendRules.from_toml(rules) if rules else ResendRules()
     picker = ResendPicker(records, chosen, memory, as_of=moment, folder=Path(folder) / "batches", language=language)
+    beside: dict[str, Any] = {"as_of": moment, "language": language}
     made: list[Callable[[], ipywidgets.Widget]] = [
         lambda: picker,
         lambda: Explorer(keep(annotate(records, as_of=moment, language=language)), language=language),
+        lambda: ExportPanel(records, memory, folder=folder, **beside),
     ]
-    tabs = ipywidgets.Tab(
-        [picker, *(ipywidgets.VBox() for _ in made[1:])], titles=[said["tab_pick"], said["tab_explore"]]
-    )
+    titles = [said[name] for name in ("tab_pick", "tab_explore", "tab_export")]
+    tabs = ipywidgets.Tab([picker, *(ipywidgets.VBox() for _ in made[1:])], titles=titles)
 
     def look(change: dict[str, Any]) -> None:
         place = change["new"]

@@ -62,6 +62,8 @@ def test_files_become_a_page_to_pick_from_and_to_explore(browser: Browser, tmp_p
         expect(page.locator(".ik-warn", has_text="nothing is remembered")).to_be_visible()
         page.get_by_role("tab", name="Explore").click()
         expect(page.locator(".ik-count", has_text="2,397 records")).to_be_visible()
+        page.get_by_role("tab", name="Export without people").click()
+        expect(page.get_by_role("radio")).not_to_have_count(0)
         assert page.locator(".jp-CodeMirrorEditor, .cm-editor, pre").count() == 0, "no code on the page"
         assert outside == []
         with pytest.raises(urllib.error.HTTPError, match="403"):

@@ -1,0 +1,116 @@
+"""What each column becomes when records are handed on, shown on made-up values that went through the real rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from invitekit import schema
+from invitekit.catalogue import read_catalogue
+from invitekit.export.counts import counted_rows
+from invitekit.export.release import release
+from invitekit.privacy import FirstOf, Key, Policy, Range, Row, Secrets, Text, Words
+from invitekit.scrub import scrub_remarks
+from invitekit.widgets.export_words import table, words
+
+_ANY = "Example 42"
+_OF_FAILURE = ("cause", "advice", "suggested_operation")
+
+
+def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[str, Any]]:
+    """Give a line for each column and what leaves of it; columns without a rule first, those left out last.
+
+    Args:
+        columns: The columns of the records.
+        policy: Of the level, with the row for remarks.
+        language: Of labels and words: ``en`` or ``zh``.
+
+    Returns:
+        Lines with ``label, action, into, made_up, example, kind``; ``kind`` is ``leaves``, ``left_out`` or ``refused``.
+    """
+    found = list(columns)
+    named = {row.column for row in policy.rows}
+    refused = [_line(name, "refused", language, policy) for name in found if name not in named]
+    rows = policy.applied([name for name in found if name in named])
+    leaves = [_shown(row, language, policy) for row in rows]
+    if policy.level == "aggregated":
+        leaves += [_counted(row, language, policy) for row in counted_rows(rows, policy.fewest)[len(rows) :]]
+    gone = named - {row.column for row in rows}
+    return refused + leaves + [_line(name, "drop", language, policy) for name in found if name in gone]
+
+
+def example(row: Row, language: str = "en") -> tuple[str | None, str | None]:
+    """Give a made-up value, and what leaves in its place: as an export would do it, with a key that nobody has."""
+    value = _made_up(row, language)
+    made = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
+    if isinstance(row.form, Text):
+        own = [pl.Series([str(table("made_up")["email"])])]
+        made = scrub_remarks(pl.Series([str(value)]), own, pl.Series([], dtype=pl.String))
+    return _text(value), _text(made.item())
+
+
+@cache
+def _key() -> Key:
+    return Key.new(kept=False)
+
+
+def _shown(row: Row, language: str, policy: Policy) -> dict[str, Any]:
+    made_up, shown = example(row, language)
+    line = _line(row.column, _action(row), language, policy)
+    return line | {"into": row.into, "made_up": made_up, "example": shown, "kind": "leaves"}
+
+
+def _counted(row: Row, language: str, policy: Policy) -> dict[str, Any]:
+    line = _line(row.into, row.action, language, policy)
+    label = words(language)["counted"][row.into].format(fewest=policy.fewest)
+    return line | {"label": label, "into": row.into, "kind": "leaves"}
+
+
+def _line(column: str, action: str, language: str, policy: Policy) -> dict[str, Any]:
+    return {
+        "label": schema.label(column, language),
+        "action": words(language)["actions"][action].format(fewest=policy.fewest),
+        "into": None,
+        "made_up": None,
+        "example": None,
+        "kind": "refused" if action == "refused" else "left_out",
+    }
+
+
+def _action(row: Row) -> str:
+    """Name what is done to a column, as the words of the screen are named."""
+    if row.action == "keep" and row.how != "scrubbed":
+        return "words" if isinstance(row.form, Words) else "range"
+    return row.how or row.action
+
+
+def _made_up(row: Row, language: str) -> Any:
+    """Give a value that nobody has, of the kind that a column holds."""
+    known = table("made_up")
+    failure = read_catalogue().failures[0]
+    known |= {name: getattr(failure, name)(language) for name in _OF_FAILURE}
+    known |= {"failure_code": failure.code, "failure_message": failure.message_en}
+    if row.column in known:
+        return known[row.column]
+    match row.form:
+        case Range(least=least):
+            return least
+        case FirstOf():
+            return dt.datetime(2026, 3, 9, 10, 24)  # noqa: DTZ001 - naive UTC, as everywhere
+        case Words(values=values, open=False) if row.action == "keep":
+            return min(values)
+        case _:
+            return 21 if row.how == "days" else _ANY
+
+
+def _text(value: Any) -> str | None:
+    """Give a value as text, as the file has it."""
+    if value is None:
+        return None
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,279 @@
+"""The panel that hands records on: choose a level, see what each column becomes, export, and keep the history."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+import anywidget
+import duckdb
+import traitlets
+
+from invitekit.catalogue import Language
+from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.export import Exported, export, find_key
+from invitekit.export.manifest import path_of
+from invitekit.export.out import DEFAULT, REMARKS
+from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks, standard
+from invitekit.widgets import export_answers as answers
+from invitekit.widgets import export_columns, export_words
+from invitekit.widgets.export_records import count, lent, taken
+from invitekit.widgets.export_watch import CancelledError, Watch
+from invitekit.widgets.jobs import Jobs
+
+_HERE = files(__package__)
+_FORM = ("level", "file", "purpose", "remarks")
+
+
+class ExportPanel(anywidget.AnyWidget):
+    """Hand records on: how much leaves is chosen and seen, one file is written and proved, the history is kept.
+
+    Nothing of the records, nor of what is typed, is a synchronised trait: a notebook that is saved with its
+    widgets' state holds none of it. Examples on the screen are made up.
+
+    Args:
+        records: A frame of any engine: what ``annotate`` or ``plan_resends`` give; records that lack a cause are
+            annotated first.
+        workspace: An open ``Workspace`` that remembers what is exported.
+        folder: Where files are written.
+        as_of: The moment that statuses are asked for, where records are annotated first; now, if it is left out.
+        language: Of labels and words: ``en`` or ``zh``.
+        policy: The path of a TOML file with rows for extra columns.
+        key: A key or the path of a key file, as ``export`` takes it.
+
+    Raises:
+        ArgumentError: It is no frame, or no such language.
+        SchemaError: A column that is needed is missing.
+
+    Example:
+        >>> import tempfile
+        >>> import polars as pl
+        >>> from invitekit import load
+        >>> rows = pl.DataFrame({"Account": ["acme", "beta"], "Status": ["Invited", "Expired"]})
+        >>> panel = ExportPanel(load(rows).records, folder=tempfile.mkdtemp())
+        >>> panel.level, panel.file = "masked", "copy.csv"
+        >>> panel.run().rows, panel.result.path.name
+        (2, 'copy.csv')
+    """
+
+    _esm = str(_HERE.joinpath("export_panel.js"))
+    _css = str(_HERE.joinpath("export_panel.css"))
+    level = traitlets.Enum(LEVELS, DEFAULT, help="How much may leave.")
+    file = traitlets.Unicode("for_the_analyst.parquet", help="The file's name in the folder; its end is its format.")
+    purpose = traitlets.Unicode("", help="What the export is for: a plain word, or nothing.")
+    remarks = traitlets.Enum(REMARKS, "drop", help="Whether remarks are left out or scrubbed.")
+
+    def __init__(
+        self,
+        records: Any,
+        workspace: Any = None,
+        *,
+        folder: str | os.PathLike[str] = ".",
+        as_of: dt.datetime | dt.date | None = None,
+        language: Language = "en",
+        policy: str | os.PathLike[str] | None = None,
+        key: Key | str | os.PathLike[str] | None = None,
+        **traits: Any,
+    ) -> None:
+        if language not in ("en", "zh"):
+            raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
+        self._records, self._columns = taken(records, as_of, language)
+        self._workspace, self._folder, self._language = workspace, Path(folder), language
+        self._policy_file, self._given_key = policy, key
+        self._result: Exported | None = None
+        self._turn, self._watch = threading.Lock(), cast("Watch | None", None)
+        self._step: dict[str, Any] | None = None
+        self._total: int | None = None
+        self._past: list[dict[str, Any]] | None = None
+        super().__init__(**traits)
+        self._jobs = Jobs(duckdb.connect, self._fail)
+        self.on_msg(self._take)
+        self.observe(lambda _change: self._tell_form(), list(_FORM))
+
+    @property
+    def result(self) -> Exported | None:
+        """What was exported last; None before that."""
+        return self._result
+
+    def run(self, *, overwrite: bool = False) -> Exported:
+        """Export as the panel says, and wait for it.
+
+        Args:
+            overwrite: Replace a file of that name.
+
+        Raises:
+            ArgumentError: An export of this panel is running, or the name is none.
+            InvitekitError: As ``export`` raises it, or since it was cancelled on the screen.
+        """
+        try:
+            return self._export(overwrite=overwrite)
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until everything that was asked for on the screen has been done, and say whether it is."""
+        return self._jobs.wait(timeout)
+
+    # Messages of the screen.
+
+    def _take(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+        """Answer one message; called on whatever thread the kernel likes."""
+        does: dict[str, Callable[[dict[str, Any]], None]] = {
+            "hello": lambda _m: self._hello(),
+            "set": self._set,
+            "export": self._begin,
+            "cancel": lambda _m: self._cancel(),
+            "verify": lambda m: self._jobs.submit("verify", lambda _con: self._verify(int(m["id"]))),
+        }
+        try:
+            does[message["do"]](message)
+        except Exception as error:  # noqa: BLE001 - an exception in a handler is seen by nobody: it is shown
+            self._fail(error)
+
+    def _tell(self, kind: str, **content: Any) -> None:
+        self.send({"kind": kind, **content})
+
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, CancelledError):
+            self._tell("cancelled")
+        else:
+            self._tell("problem", **answers.failed(error, self._language))
+
+    def _hello(self) -> None:
+        said, levels = export_words.words(self._language), export_words.levels(self._language)
+        self._tell("hello", words=said, levels=levels, language=self._language, home=Path.home().as_posix())
+        self._tell_form()
+        if self._step:
+            self._tell("progress", **self._step)
+        if self._result:
+            self._tell("result", **answers.told(self._result, self._language))
+        self._jobs.submit("count", lambda _con: self._count())
+        self._jobs.submit("history", lambda _con: self._tell_history())
+
+    def _set(self, message: dict[str, Any]) -> None:
+        with self.hold_trait_notifications():
+            for name in _FORM:
+                if name in message:
+                    self.set_trait(name, message[name])
+
+    def _tell_form(self) -> None:
+        """Say what is chosen, and what that means for each column."""
+        content: dict[str, Any] = {name: getattr(self, name) for name in _FORM}
+        try:
+            lines = export_columns.becomes(self._columns, self._policy(), self._language)
+            key = export_words.key_words(find_key(self._given_key).id, self.level, self._language)
+        except InvitekitError as error:
+            self._tell("form", **content, columns=[], key="", problem=answers.failed(error, self._language))
+        else:
+            self._tell("form", **content, columns=lines, key=key, problem=None)
+
+    def _count(self) -> None:
+        if self._total is None:
+            self._total = count(self._records)
+        said, numbers = export_words.words(self._language), {"n": f"{self._total:,}", "columns": len(self._columns)}
+        self._tell("count", total=self._total, words=said["held" if self._total else "none"].format(**numbers))
+
+    def _tell_history(self) -> None:
+        """Show the history; while an export writes it, what was last known of it."""
+        if self._workspace is None:
+            self._tell("history", rows=None, note="no_workspace")
+            return
+        try:
+            if not self._turn.locked():
+                self._past = answers.history(self._workspace, self._folder, self._language)
+        except (InvitekitError, duckdb.Error):
+            self._tell("history", rows=self._past, note="no_reading")
+        else:
+            self._tell("history", rows=self._past or [], note="no_history")
+
+    def _verify(self, number: int) -> None:
+        (row,) = (one for one in self._past or [] if one["id"] == number)
+        try:
+            found = answers.checked(
+                self._folder / row["file"], row["sha256"], find_key(self._given_key), self._language
+            )
+        except InvitekitError as error:
+            found = {"good": False, "words": " ".join(answers.failed(error, self._language).values())}
+        self._tell("verified", id=number, **found)
+
+    # Exporting.
+
+    def _begin(self, message: dict[str, Any]) -> None:
+        """Export on a thread; ask first where that would write over a file."""
+        self._set(message)
+        target, over = self._target(), bool(message.get("overwrite"))
+        if not over and any(os.path.lexists(one) for one in (target, path_of(target))):
+            self._tell("ask", file=target.name)
+        elif not self._turn.locked():
+            self._jobs.submit("export", lambda _con: cast("None", self._export(overwrite=over)))
+
+    def _export(self, *, overwrite: bool) -> Exported:
+        target, watch = self._target(), Watch(self._progress)
+        with self._alone(watch), watch.stopped():
+            self._progress("preparing", 0, None)
+            with lent(self._records, watch.stoppable) as records:
+                self._result = done = export(
+                    records,
+                    target,
+                    policy=self._policy(),
+                    key=self._given_key,
+                    purpose=self.purpose or None,
+                    remarks=self.remarks,
+                    language=self._language,
+                    overwrite=overwrite,
+                    workspace=self._workspace,
+                    progress=watch,
+                )
+        self._tell("result", **answers.told(done, self._language))
+        return done
+
+    @contextmanager
+    def _alone(self, watch: Watch) -> Iterator[None]:
+        """One export of this panel at a time; whatever ends it, the history is shown again."""
+        if not self._turn.acquire(blocking=False):
+            raise ArgumentError("An export of this panel is running.", hint="wait until it has ended, or cancel it.")
+        try:
+            self._watch = watch
+            yield
+        finally:
+            self._step = self._watch = None
+            self._turn.release()
+            self._tell_history()
+
+    def _cancel(self) -> None:
+        if watch := self._watch:
+            watch.stop()
+
+    def _progress(self, step: str, done: int, total: int | None, left: float | None = None) -> None:
+        self._step = answers.far(step, done, total, left, self._language)
+        self._tell("progress", **self._step)
+
+    def _policy(self) -> Policy:
+        """Give the policy of the level, as ``export`` will apply it."""
+        chosen = read_policy(self._policy_file, self.level) if self._policy_file else standard(self.level)
+        scrubs = self.remarks == "scrub" and "remarks" in self._columns and self.level != "aggregated"
+        return chosen.with_rows([scrubbed_remarks()]) if scrubs else chosen
+
+    def _target(self) -> Path:
+        if self.file in ("", ".", "..") or Path(self.file).name != self.file or "\\" in self.file:
+            raise ArgumentError(
+                "The file's name is none.", hint="give a name without folders, such as records.parquet."
+            )
+        return self._folder / self.file
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Give the widget, and beside it words without anybody's data: they are what a saved notebook keeps."""
+        found = super()._repr_mimebundle_(**options)
+        bundle = found[0] if isinstance(found, tuple) else found
+        if bundle:
+            said = f"ExportPanel: {self.level}. Run the cell to see it."
+            bundle |= {"text/plain": said, "text/html": f"<p>{html.escape(said)}</p>"}
+        return found

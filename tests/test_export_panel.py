@@ -1,0 +1,399 @@
+"""The export panel without a browser: its messages are the screen's, its exports are real."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit import schema
+from invitekit.errors import ArgumentError, InvitekitError, LeakError, SchemaError
+from invitekit.export import GATES, keys, verify
+from invitekit.export.manifest import path_of
+from invitekit.privacy import ACTIONS, LEVELS, Key, Level, scrubbed_remarks, standard
+from invitekit.widgets import ExportPanel, export_answers, export_columns
+from invitekit.widgets.export_watch import CancelledError, Watch
+from invitekit.widgets.export_words import table
+
+COUNT = 40
+FRAME = pl.DataFrame(
+    {
+        "account_name": [f"secretacct{n}" for n in range(COUNT)],
+        "email": [f"secret{n}@hidden.example" for n in range(COUNT)],
+        "remarks": [f"call secretacct{n}" for n in range(COUNT)],
+        "status": ["expired"] * COUNT,
+        "effective_status": ["expired"] * COUNT,
+    }
+)
+HERE = Path(export_columns.__file__).parent
+KEY = Key(bytes(range(32)))
+
+
+class Screen:
+    """A panel, and everything that its screen was told."""
+
+    def __init__(self, records: Any, *given: Any, **how: Any) -> None:
+        self.panel = ExportPanel(records, *given, **how)
+        self.told: list[dict[str, Any]] = []
+        self.panel.send = self.told.append
+
+    def say(self, do: str, **content: Any) -> list[dict[str, Any]]:
+        """Send one message of the screen, wait for its work, and give what was answered."""
+        before = len(self.told)
+        self.panel._handle_custom_msg({"do": do, **content}, [])
+        assert self.panel.wait(30)
+        return self.told[before:]
+
+    def last(self, kind: str) -> dict[str, Any]:
+        return [message for message in self.told if message["kind"] == kind][-1]
+
+
+@pytest.fixture(autouse=True)
+def no_key_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(keys.VARIABLE, raising=False)
+    monkeypatch.setattr(keys, "_stored", lambda: None)
+    monkeypatch.setattr(keys, "default_file", lambda: tmp_path / "no key")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[ik.Workspace]:
+    with ik.Workspace(tmp_path / "w.duckdb") as opened:
+        yield opened
+
+
+def kinds(messages: list[dict[str, Any]]) -> set[str]:
+    return {message["kind"] for message in messages}
+
+
+def test_one_message_exports_a_file_that_verifies(tmp_path: Path) -> None:
+    screen = Screen(FRAME, folder=tmp_path)
+    screen.say("export", level="pseudonymised", file="out.csv", purpose="spring", remarks="drop")
+    manifest = verify(tmp_path / "out.csv")
+    result = screen.panel.result
+    assert result is not None
+    assert (manifest.purpose, manifest.rows, result.sha256) == ("spring", COUNT, manifest.sha256)
+    told = screen.last("result")
+    assert told["facts"][:2] == ["Pseudonymised", f"{COUNT} rows"]
+    assert told["gates"] == [GATES[gate] for gate in manifest.gates]
+    assert told["said"][0] == result.alike[0].sentence()
+    assert (tmp_path / "out.csv").as_posix() in told["paths"]
+
+
+def test_nobody_is_told_to_the_screen_nor_kept_in_its_state(tmp_path: Path, workspace: ik.Workspace) -> None:
+    screen = Screen(FRAME, workspace, folder=tmp_path)
+    for level in LEVELS[:2]:
+        screen.say("export", level=level, file=f"{level}.xlsx", purpose="typed-here", remarks="scrub")
+    screen.say("hello")
+    assert "secret" not in json.dumps(screen.told)
+    state = json.dumps(screen.panel.get_state(), default=str)
+    assert not [word for word in ("secret", "typed-here", ".xlsx", tmp_path.name) if word in state]
+
+
+def test_what_a_saved_notebook_keeps_names_nothing_but_the_level() -> None:
+    found = ExportPanel(FRAME)._repr_mimebundle_()
+    bundle = found[0] if isinstance(found, tuple) else found
+    assert bundle["text/html"] == "<p>ExportPanel: pseudonymised. Run the cell to see it.</p>"
+
+
+@pytest.mark.parametrize("step", ["preparing", "writing"])
+def test_cancelling_leaves_nothing_behind(tmp_path: Path, workspace: ik.Workspace, step: str) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    screen = Screen(FRAME, workspace, folder=folder)
+
+    def send(message: dict[str, Any]) -> None:
+        screen.told.append(message)
+        if message["kind"] == "progress" and message["step"] == step:
+            screen.panel._handle_custom_msg({"do": "cancel"}, [])
+
+    screen.panel.send = send
+    screen.say("export", file="out.parquet")
+    assert "cancelled" in kinds(screen.told)
+    assert list(folder.iterdir()) == []
+    begun = {"preparing": [], "writing": ["failed"]}
+    assert [row["status"] for row in screen.last("history")["rows"]] == begun[step]
+    assert screen.panel.result is None
+    screen.panel.send = screen.told.append
+    screen.say("export", file="out.parquet")
+    assert verify(folder / "out.parquet").rows == COUNT
+
+
+def test_an_export_that_asks_nothing_just_now_ends_at_its_next_step() -> None:
+    told: list[Any] = []
+    watch = Watch(lambda *step: told.append(step))
+    watch("writing", 0, 9)
+    watch.stop()
+    with pytest.raises(CancelledError):
+        watch("writing", 9, 9)
+    with pytest.raises(CancelledError):
+        watch.stoppable(watch.stop)
+    assert told == [("writing", 0, 9, None)]
+
+
+def test_an_error_of_an_export_that_was_not_cancelled_stays_itself() -> None:
+    with pytest.raises(SchemaError), Watch(lambda *_step: None).stopped():
+        raise SchemaError("It is wrong.", hint="correct it.")
+
+
+def test_the_time_left_follows_from_the_rows_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 10.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    told: list[tuple[str, int, int, float | None]] = []
+    Watch(lambda *step: told.append(step))("writing", 25, 100)
+    assert told == [("writing", 25, 100, 30.0)]
+    assert export_answers.far(*told[0], language="en")["left"] == ", about 30 s left"
+
+
+def test_cancelling_interrupts_a_long_question_to_the_records(tmp_path: Path) -> None:
+    con = duckdb.connect()
+    slow = "select sum(hash(a.range, b.range)) from range(1000000) a, range(1000000) b"
+    screen = Screen(
+        con.sql(f"select *, 0 * ({slow}) as age_days from (select 'acme' as account_name, 'x' as effective_status)")
+    )
+    screen.panel._folder = tmp_path
+
+    def send(message: dict[str, Any]) -> None:
+        screen.told.append(message)
+        if message["kind"] == "progress":
+            threading.Timer(0.5, screen.panel._handle_custom_msg, [{"do": "cancel"}, []]).start()
+
+    screen.panel.send = send
+    screen.say("export", file="out.parquet")
+    assert "cancelled" in kinds(screen.told)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_asked_about_and_kept_until_somebody_says_replace(tmp_path: Path) -> None:
+    (tmp_path / "out.csv").write_text("mine")
+    screen = Screen(FRAME, folder=tmp_path)
+    assert kinds(screen.say("export", file="out.csv")) == {"form", "ask"}
+    assert (tmp_path / "out.csv").read_text() == "mine"
+    screen.say("export", file="out.csv", overwrite=True)
+    assert verify(tmp_path / "out.csv").rows == COUNT
+
+
+def test_a_manifest_without_its_file_is_asked_about_too(tmp_path: Path) -> None:
+    path_of(tmp_path / "out.csv").write_text("mine")
+    assert "ask" in kinds(Screen(FRAME, folder=tmp_path).say("export", file="out.csv"))
+
+
+def test_a_leak_is_told_by_column_and_gate_without_the_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACTIONS, "pseudonymise", lambda values, _row, _secret: values)
+    screen = Screen(FRAME, folder=tmp_path)
+    screen.say("export", file="out.parquet")
+    told = screen.last("problem")
+    assert told["problem"].startswith(f"{LeakError.said}: account_name, gate declared, {COUNT}")
+    assert told["hint"] == LeakError.advice
+    assert "secret" not in json.dumps(screen.told)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b.csv", "..\\b.csv", "../b.csv"])
+def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    screen = Screen(FRAME, folder=tmp_path / "inner")
+    (tmp_path / "inner").mkdir()
+    screen.say("export", file=name)
+    assert screen.last("problem")["problem"] == "The file's name is none."
+    assert [path.name for path in tmp_path.iterdir()] == ["inner"]
+
+
+def test_an_error_that_is_not_ours_is_told_by_its_kind_only(tmp_path: Path) -> None:
+    screen = Screen(FRAME, folder=tmp_path)
+    screen.panel._fail(ValueError("secret0@hidden.example"))
+    assert screen.last("problem")["problem"] == "The export failed (ValueError)."
+    assert "secret" not in json.dumps(screen.told)
+
+
+def test_a_purpose_that_is_no_plain_word_is_refused_with_a_hint(tmp_path: Path) -> None:
+    screen = Screen(FRAME, folder=tmp_path)
+    screen.say("export", file="out.csv", purpose="For Li Wei")
+    assert screen.last("problem")["problem"] == "purpose is no plain word."
+
+
+def test_a_column_without_a_rule_stands_first_and_a_policy_file_helps(tmp_path: Path) -> None:
+    frame = FRAME.with_columns(shoe_size=pl.lit(40))
+    lines = Screen(frame, folder=tmp_path).say("hello")[1]["columns"]
+    assert (lines[0]["label"], lines[0]["kind"]) == ("shoe_size", "refused")
+    policy = tmp_path / "mine.toml"
+    policy.write_text('[[column]]\nname = "shoe_size"\naction = "drop"\n')
+    helped = Screen(frame, folder=tmp_path, policy=policy)
+    assert "refused" not in {line["kind"] for line in helped.say("hello")[1]["columns"]}
+    helped.say("export", file="out.csv", level="masked")
+    assert verify(tmp_path / "out.csv").level == "masked"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_shown_to_leave_is_what_leaves(tmp_path: Path, level: Level, language: str) -> None:
+    frame = pl.DataFrame({c.name: pl.Series([None] * COUNT, dtype=_kind(c)) for c in schema.COLUMNS})
+    frame = frame.with_columns(FRAME["account_name"], FRAME["status"], FRAME["effective_status"])
+    panel = Screen(frame, folder=tmp_path, language=language)
+    panel.panel.level = level
+    lines = panel.say("hello")[1]["columns"]
+    assert {line["label"] for line in lines} >= {schema.label(column, language) for column in frame.columns}
+    done = panel.panel.run()
+    assert [line["into"] for line in lines if line["kind"] == "leaves"] == list(done.columns)
+
+
+def _kind(column: schema.Column) -> Any:
+    return {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}.get(column.kind, pl.String)
+
+
+@pytest.mark.parametrize("level", LEVELS[:2])
+def test_each_example_is_of_the_form_that_its_column_is_proved_to_have(level: str) -> None:
+    for row in standard(level).rows:
+        if row.action == "pseudonymise":
+            made_up, shown = export_columns.example(row)
+            assert made_up
+            assert shown
+            assert made_up not in shown
+            assert len(shown) == 33
+        elif row.action != "drop":
+            assert export_columns.example(row)[1] not in (None, "")
+
+
+def test_the_example_of_scrubbed_remarks_went_through_the_scrubber() -> None:
+    made_up, shown = export_columns.example(scrubbed_remarks())
+    assert (made_up, shown) == ("Call li.wei@example.com after lunch", "Call [email] after lunch")
+
+
+def test_only_the_level_that_may_be_published_is_called_so() -> None:
+    levels = Screen(FRAME).say("hello")[0]["levels"]
+    assert [one["mark"] for one in levels] == ["still personal data", "still personal data", "may be published"]
+    assert "anonym" not in json.dumps(table("export_en")).lower()
+
+
+def test_the_words_of_both_languages_are_the_same_ones() -> None:
+    english, chinese = table("export_en"), table("export_zh")
+    only_chinese = {"unsigned", "signed", "signed_elsewhere"}  # English has the words of ``signer``
+    assert chinese.keys() - english.keys() == only_chinese
+    assert not english.keys() - chinese.keys()
+    for name, said in english.items():
+        if isinstance(said, dict):
+            assert said.keys() == chinese[name].keys(), name
+    assert table("gates_zh").keys() == GATES.keys()
+
+
+def test_the_key_is_named_by_its_id_and_said_to_be_thrown_away_without_one() -> None:
+    assert f"Kept key {KEY.id}" in Screen(FRAME, key=KEY).say("hello")[1]["key"]
+    thrown = Screen(FRAME).say("hello")[1]["key"]
+    assert "thrown away" in thrown
+    assert "not signed" in thrown
+
+
+def test_what_is_set_in_python_is_shown_on_the_screen() -> None:
+    screen = Screen(FRAME)
+    screen.panel.level, screen.panel.purpose = "aggregated", "spring"
+    assert (screen.last("form")["level"], screen.last("form")["purpose"]) == ("aggregated", "spring")
+    assert [line["into"] for line in screen.last("form")["columns"]][-5:-3] == ["customers", None]
+
+
+def test_the_history_tells_each_export_and_verifies_it(tmp_path: Path, workspace: ik.Workspace) -> None:
+    screen = Screen(FRAME, workspace, folder=tmp_path)
+    screen.say("hello")
+    assert screen.last("history") == {"kind": "history", "rows": [], "note": "no_history"}
+    screen.say("export", file="one.csv", level="masked")
+    screen.say("export", file="one.csv", level="masked", overwrite=True)
+    newest, oldest = screen.last("history")["rows"]
+    assert (newest["status"], newest["level"], newest["rows"], newest["file"]) == (
+        "completed",
+        "Masked",
+        "40",
+        "one.csv",
+    )
+    assert newest["size"] is not None
+    assert (oldest["size"], oldest["missing"]) == (None, "replaced by a later one")
+    assert screen.say("verify", id=newest["id"])[-1]["good"]
+    with (tmp_path / "one.csv").open("a") as file:
+        file.write("more\n")
+    found = screen.say("verify", id=newest["id"])[-1]
+    assert not found["good"]
+    assert found["words"].startswith("The file is not the one of its manifest")
+
+
+def test_a_file_that_a_later_export_replaced_is_not_taken_for_the_older_one(
+    tmp_path: Path, workspace: ik.Workspace
+) -> None:
+    screen = Screen(FRAME, workspace, folder=tmp_path)
+    screen.say("export", file="one.csv")
+    (row,) = screen.last("history")["rows"]
+    ik.export(FRAME, tmp_path / "one.csv", overwrite=True)
+    found = screen.say("verify", id=row["id"])[-1]
+    assert (found["good"], found["words"]) == (False, "The file of this name is that of a later export.")
+
+
+def test_a_closed_workspace_is_said_and_does_not_hide_the_form(tmp_path: Path, workspace: ik.Workspace) -> None:
+    screen = Screen(FRAME, workspace, folder=tmp_path)
+    workspace.close()
+    assert {"hello", "form", "history"} <= kinds(screen.say("hello"))
+    assert screen.last("history")["note"] == "no_reading"
+
+
+def test_without_a_workspace_or_records_the_screen_says_so() -> None:
+    told = {message["kind"]: message for message in Screen(FRAME.clear()).say("hello")}
+    assert told["history"]["note"] == "no_workspace"
+    assert (told["count"]["total"], told["count"]["words"]) == (0, "There are no records to export.")
+
+
+def test_run_refuses_while_an_export_runs(tmp_path: Path) -> None:
+    screen = Screen(FRAME, folder=tmp_path)
+    refused: list[InvitekitError] = []
+
+    def send(message: dict[str, Any]) -> None:
+        if message["kind"] == "progress" and not refused:
+            with pytest.raises(ArgumentError) as error:
+                screen.panel._export(overwrite=True)
+            refused.append(error.value)
+
+    screen.panel.send = send
+    screen.panel.run()
+    assert refused[0].problem == "An export of this panel is running."
+
+
+def test_run_raises_what_the_screen_shows(tmp_path: Path) -> None:
+    screen = Screen(FRAME, folder=tmp_path / "missing")
+    with pytest.raises(InvitekitError) as error:
+        screen.panel.run()
+    assert screen.last("problem")["problem"] == error.value.problem
+
+
+@pytest.mark.parametrize("records", [None, "a text"])
+def test_what_is_no_frame_is_refused_in_words(records: Any) -> None:
+    with pytest.raises(ArgumentError, match="is no frame"):
+        ExportPanel(records)
+
+
+def test_records_without_a_cause_are_annotated_first() -> None:
+    records = ik.load(pl.DataFrame({"Account": ["acme"], "Status": ["Invited"]})).records
+    names = {line["into"] for line in Screen(records).say("hello")[1]["columns"]}
+    assert {"effective_status", "failure_code"} <= names
+
+
+def test_a_relation_is_exported_while_a_cell_uses_its_connection(tmp_path: Path) -> None:
+    con = duckdb.connect()
+    con.register("given", FRAME.to_arrow())
+    con.execute("create table held as from given")
+    screen = Screen(con.sql("from held"), folder=tmp_path)
+    used = con.execute("select * from range(1000000)")
+    used.fetchone()
+    screen.say("export", file="out.parquet")
+    assert verify(tmp_path / "out.parquet").rows == COUNT
+    assert used.fetchone() == (1,)
+
+
+def test_the_size_of_the_script_stays_small() -> None:
+    assert len((HERE / "export_panel.js").read_bytes()) <= 14 * 1024
+
+
+def test_every_word_that_the_script_asks_for_is_there() -> None:
+    script, words = (HERE / "export_panel.js").read_text(), table("export_en")
+    asked = {part.split('"')[0] for cut in ('w("', 'line("', 'radios("') for part in script.split(cut)[1:]}
+    assert asked
+    assert asked - words.keys() == set()
