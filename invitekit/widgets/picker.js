@@ -69,7 +69,7 @@ class Picker extends Screen {
     this.ask(this.words("effect"), [h("p", {}, m.said), this.table([this.words("decisions"), this.words("now"), this.words("then"), ""], rows)],
       [this.words("apply"), () => { this.busy("effect_wait"); this.send({ do: "use_rules" }); }], this.words("keep"));
   }
-  table(head, rows) { return h("div", { className: "ik-past" }, h("table", {}, h("thead", {}, h("tr", {}, ...head.map((text) => h("th", {}, text)))), h("tbody", {}, ...rows))); }
+  table(head, rows) { return h("div", { className: "ik-past", tabIndex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, ...head.map((text) => h("th", {}, text)))), h("tbody", {}, ...rows))); }
 
   // ---- confirm and write
 

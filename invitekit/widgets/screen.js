@@ -511,7 +511,7 @@ class Screen {
     const decision = text("reason") ? h("div", { className: "ik-why" }, h("strong", {}, text("decision")), h("p", {}, text("reason")), h("p", {}, text("next_step") ?? "")) : null;
     const told = why.length ? h("div", { className: "ik-why" }, ...why.map((name) => h("p", {}, h("strong", {}, `${this.words(name)}: `), text(name)))) : null;
     const rows = d.fields.filter((f) => !["cause", "advice", "reason", "next_step"].includes(f.name)).flatMap((f) => [h("dt", {}, f.label), h("dd", { dir: "auto" }, f.text)]);
-    const past = d.history.rows.length ? [h("h4", {}, `${this.words("history")} (${d.history.rows.length})`), h("div", { className: "ik-past" }, h("table", {}, h("thead", {}, h("tr", {}, ...d.history.labels.map((l) => h("th", {}, l)))), h("tbody", {}, ...d.history.rows.map((r) => h("tr", {}, ...r.map((c) => h("td", { dir: "auto" }, c ?? "")))))))] : [];
+    const past = d.history.rows.length ? [h("h4", {}, `${this.words("history")} (${d.history.rows.length})`), h("div", { className: "ik-past", tabIndex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, ...d.history.labels.map((l) => h("th", {}, l)))), h("tbody", {}, ...d.history.rows.map((r) => h("tr", {}, ...r.map((c) => h("td", { dir: "auto" }, c ?? "")))))))] : [];
     const name = text("customer_full_name") ?? text("account_name") ?? text("record_id") ?? "";
     this.panel.replaceChildren(h("header", {}, h("h3", { dir: "auto" }, name), h("button", { className: "ik-button", "aria-label": this.words("close"), onclick: () => this.closeDetails() }, "×")), decision ?? "", told ?? "", ...this.detailActs(d), h("dl", {}, ...rows), ...past);
     this.panel.setAttribute("aria-label", this.words("details"));

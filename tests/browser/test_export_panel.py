@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from invitekit.export import verify
-from tests.browser.lab import Lab, Tab, started
+from tests.browser.lab import Lab, Tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PANEL = """
 import polars as pl
 import invitekit as ik
@@ -23,12 +22,6 @@ workspace = ik.Workspace("history.duckdb")
 panel = ik.ExportPanel(records, workspace)
 panel
 """
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with started(tmp_path_factory.mktemp("lab")) as opened:
-        yield opened
 
 
 def press_until(tab: Tab, key: str, words: str) -> None:
