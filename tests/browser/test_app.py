@@ -55,19 +55,24 @@ def opened(browser: Browser, address: str) -> Iterator[tuple[Page, list[str]]]:
     context.close()
 
 
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a page that was given nothing to open."""
+    with served(tmp_path_factory.mktemp("app")) as address:
+        yield address
+
+
 def test_files_become_a_page_to_pick_from_and_to_explore(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, str(DATA)) as address, opened(browser, address) as (page, outside):
-        page.locator(".ik-line .ik-badge").first.wait_for()
+        page.locator(".ik-line .ik-badge").first.wait_for(timeout=30_000)
         expect(page.get_by_role("tab", name="Invite again")).to_contain_text("118")
         expect(page.locator(".ik-warn", has_text="nothing is remembered")).to_be_visible()
         page.get_by_role("tab", name="Explore").click()
-        expect(page.locator(".ik-count", has_text="2,397 records")).to_be_visible()
+        expect(page.locator(".ik-count", has_text=re.compile("^2,397 records$"))).to_be_visible()
         page.get_by_role("tab", name="Export without people").click()
         expect(page.get_by_role("radio")).not_to_have_count(0)
         assert page.locator(".jp-CodeMirrorEditor, .cm-editor, pre").count() == 0, "no code on the page"
         assert outside == []
-        with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(address.partition("?")[0] + "api/kernels", timeout=10)
 
 
 def test_without_anything_the_page_asks_what_to_open_and_names_a_bad_file(browser: Browser, tmp_path: Path) -> None:
@@ -78,6 +83,16 @@ def test_without_anything_the_page_asks_what_to_open_and_names_a_bad_file(browse
         expect(page.locator("strong", has_text="empty.csv")).to_be_visible()
 
 
-def test_a_token_is_needed(tmp_path: Path) -> None:
-    with served(tmp_path) as address, urllib.request.urlopen(address.partition("?")[0], timeout=30) as answer:
-        assert "/login" in answer.url
+@pytest.mark.parametrize("path", ["", "api/kernels", "voila/files/invitekit.ipynb"])
+def test_a_token_is_needed(asking: str, path: str) -> None:
+    found = _answer(asking.partition("?")[0] + path)
+    assert "/login" in found or found in {"403", "404"}
+
+
+def _answer(address: str) -> str:
+    """Give where an address leads without the token, or how it is refused."""
+    try:
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            return str(answer.url)
+    except urllib.error.HTTPError as refused:
+        return str(refused.code)
