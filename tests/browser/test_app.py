@@ -64,7 +64,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_files_become_a_page_to_pick_from_and_to_explore(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, str(DATA)) as address, opened(browser, address) as (page, outside):
-        page.locator(".ik-line .ik-badge").first.wait_for(timeout=30_000)
+        page.locator(".ik-line .ik-badge").first.wait_for()
         expect(page.get_by_role("tab", name="Invite again")).to_contain_text("118")
         expect(page.locator(".ik-warn", has_text="nothing is remembered")).to_be_visible()
         page.get_by_role("tab", name="Explore").click()
