@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,9 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
+from invitekit.batch import Written
 from invitekit.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, cells
+from invitekit.widgets import Selection, cells, planning
 from invitekit.widgets.conditions import KEY, chosen
+from invitekit.widgets.jobs import Jobs
+from invitekit.widgets.picker import _as_confirmed
 from invitekit.widgets.store import Store
 
 DATA = Path(__file__).parent.parent / "data"
@@ -492,6 +497,59 @@ def test_without_a_workspace_nothing_is_noted_and_it_says_so(annotated: pl.DataF
 
 
 # ---- two questions at once
+
+
+def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -> None:
+    con, answered, failed = duckdb.connect(), list[str](), list[BaseException]()
+    jobs = Jobs(con.cursor, failed.append)
+    begun = threading.Event()
+
+    def slow(cursor: duckdb.DuckDBPyConnection) -> None:
+        begun.set()
+        cursor.execute("select sum(a.range * b.range) from range(10_000_000) a, range(1_000_000) b").fetchall()
+        answered.append("slow")
+
+    begin = time.monotonic()
+    jobs.submit("page", slow, after=lambda _: answered.append("after slow"))
+    assert begun.wait(10)
+    time.sleep(0.3)
+    jobs.submit("page", lambda _: answered.append("new"))
+    assert jobs.wait(20)
+    assert answered == ["new"]
+    assert time.monotonic() - begin < 15
+
+    def overtaken(_: duckdb.DuckDBPyConnection) -> None:
+        jobs.submit("page", lambda _: answered.append("newest"))
+        raise ValueError("of tables that are gone")
+
+    jobs.submit("page", overtaken, after=lambda _: answered.append("after overtaken"))
+    assert jobs.wait(20)
+    assert answered == ["new", "newest"]
+    assert failed == [], "nobody waits for what was overtaken"
+    jobs.submit("page", lambda _: json.loads("{"))
+    assert jobs.wait(20)
+    assert len(failed) == 1
+
+
+def test_each_answer_says_which_view_it_belongs_to(explorer: Heard, annotated: pl.DataFrame) -> None:
+    texts = ["a", "ac", "acct_1", "gmbh", "mgr"]
+    explorer.told.clear()
+    for text in texts:
+        explorer.widget._handle_custom_msg({"do": "filter", "filter": {"text": text}}, [])
+    explorer.widget.wait(60)
+    views = {one["v"]: one["filter"].get("text") for one in explorer.told if one["kind"] == "state"}
+    assert list(views.values()) == texts
+    counted = {one["v"]: one["matched"] for one in explorer.told if one["kind"] == "counts"}
+    assert max(counted) == max(views)
+    for v, matched in counted.items():
+        assert matched == where(annotated, Filter(text=views[v])).height
+
+
+def test_another_number_than_was_confirmed_is_refused() -> None:
+    frozen = planning.Frozen(pl.DataFrame({"customer_id": ["a", "b"]}).to_arrow(), "digest", ik.ResendRules())
+    written = Written((), customers=3, batches=1, worklists={}, rows={}, batch_ids={})
+    with pytest.raises(ik.InvitekitError, match="3 customers were written, 2 were confirmed"):
+        _as_confirmed(written, frozen)
 
 
 def test_the_newest_question_of_a_kind_is_the_one_that_is_answered(explorer: Heard) -> None:

@@ -162,12 +162,11 @@ class Grid(Screen):
             how: dict[str, Any] = {"language": self._language, "bare": self._bare}
             names = list(dict.fromkeys([*self._shown, *(n for n in answers.BADGES if n in self._store.names)]))
             if not self._store.ready:
-                self._tell("preview", **answers.preview(self._store, con, names, count=count, **how))
+                self._tell("preview", v=number, **answers.preview(self._store, con, names, count=count, **how))
                 return
             told_page = answers.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
             flags = answers.picked(con, self._selection, told_page["keys"], self.can)
-            if number == self._number:
-                self._tell("page", **told_page, **flags)
+            self._tell("page", v=number, **told_page, **flags)
 
         self._jobs.submit("page", work)
 
@@ -181,15 +180,12 @@ class Grid(Screen):
             matched = counts.matched(con, self._found, view.choice)
             can = matched if self.can == "true" else counts.choosable(con, self._found, view.choice, self.can)
             total, hidden = counts.selected(con, self._selection, view.choice, self.can)
-            if number != self._number:
-                return
-            told_counts = {"matched": matched, "can": can, "total": self._store.total}
+            told_counts = {"v": number, "matched": matched, "can": can, "total": self._store.total}
             self._tell("counts", **told_counts, selected=total, hidden=hidden)
-            self._tell(
-                "facets", facets=answers.facets(con, self._found, view.choice, self._store.names, self._language)
-            )
+            choices = answers.facets(con, self._found, view.choice, self._store.names, self._language)
+            self._tell("facets", v=number, facets=choices)
             days = counts.trend(con, self._found, view.choice)
-            self._tell("trend", days=[[day.isoformat(), *numbers] for day, *numbers in days])
+            self._tell("trend", v=number, days=[[day.isoformat(), *numbers] for day, *numbers in days])
 
         def order(con: duckdb.DuckDBPyConnection) -> None:
             if view != View():

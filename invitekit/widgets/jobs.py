@@ -83,7 +83,10 @@ class Jobs:
                 with contextlib.suppress(duckdb.InterruptException):
                     step(con)
             except Exception as error:  # noqa: BLE001 - shown on the screen: a message's handler has no other caller
-                self._failed(error)
+                with self._lock:
+                    overtaken = self._newest[lane] != number
+                if not overtaken:  # else its tables may be gone, and nobody waits for it
+                    self._failed(error)
                 return
             finally:
                 with self._lock:

@@ -58,7 +58,8 @@ class Screen(anywidget.AnyWidget):
             self._fail(error)
 
     def _tell(self, kind: str, **content: Any) -> None:
-        self.send({"kind": kind, "v": self._number, **content})
+        """Tell every view; an answer says by ``v`` which view it was asked for, and a screen drops overtaken ones."""
+        self.send({"kind": kind, "v": self._number} | content)
 
     def _fail(self, error: BaseException) -> None:
         self._tell("error", **told(error))
