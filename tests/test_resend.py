@@ -755,3 +755,22 @@ def refuse_broken_rules(row: dict[str, Any], history: pl.DataFrame, rules: Resen
     assert row["resend_rule"] in (None, "now", "as_reseller")
     assert row["status"] in {"association_failed", "expired", "invited", "pre_registered"}
     assert not row["customer_id"].startswith(customers.ALONE)
+
+
+def test_a_logged_resend_is_its_customers_also_where_others_share_an_address() -> None:
+    cells = {
+        "ID": ["42", "43", "44"],
+        "Account": ["yan", "zoe", "xu"],
+        "Email": ["s@x.example", "s@x.example", "xu@x.example"],
+        "Status": ["Expired"] * 3,
+        "Invitation Method": ["Email"] * 3,
+        "Invitation Time": ["2026-01-05 10:00:00"] * 3,
+    }
+    day = dt.date(2026, 3, 30)
+    records = ik.annotate(ik.load(pl.DataFrame(cells)).records, as_of=day).pl()
+    # The record's number was another customer's when the resend was logged.
+    sent = pl.DataFrame({"record_id": ["42"], "customer_id": ["account:xu"], "sent_at": [dt.datetime(2026, 3, 28)]})
+    plan = ik.plan_resends(records, as_of=day, sent=sent)
+    decided = dict(plan.select("account_name", "decision").iter_rows())
+    assert decided["xu"] == "wait_for_cooldown"
+    assert sorted([decided["yan"], decided["zoe"]]) == ["resend_now", "review"]

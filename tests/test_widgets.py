@@ -22,7 +22,6 @@ from invitekit.filters import COLUMNS, Filter, where
 from invitekit.widgets import Selection, cells, planning
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.jobs import Jobs
-from invitekit.widgets.picker import _as_confirmed
 from invitekit.widgets.store import Store
 
 DATA = Path(__file__).parent.parent / "data"
@@ -281,6 +280,19 @@ def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: Heard, tmp_pat
     assert "holds no saved views" in explorer.says(do="save_view", name="x")["error"]["problem"]
 
 
+def test_a_store_that_is_gone_leaves_no_database_and_no_folder(annotated: pl.DataFrame) -> None:
+    con = duckdb.connect()
+    con.execute("create table held as from annotated").fetchall()
+    store = Store(con.table("held"))
+    with store.cursor() as cursor:
+        store.build(cursor)
+    names = "select database_name, path from duckdb_databases() where database_name like 'ik_screen%'"
+    ((_, path),) = con.execute(names).fetchall()
+    store.close()
+    assert con.execute(names).fetchall() == []
+    assert not Path(path).parent.exists()
+
+
 # ---- nothing personal where it is not asked for
 
 
@@ -290,6 +302,10 @@ def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: Heard, tmp_pat
         ("email", "anna.secret@acme.example", "•••@acme.example"),
         ("email", "no address", "•••"),
         ("mobile", "13800138000", "•••"),
+        ("remarks", "手机13800001234张三", "手机•••张三"),
+        ("remarks", "mobile_13800001234, a＠x.example", "mobile_•••, •••@x.example"),
+        ("an extra", 13800001234, "•••"),
+        ("record_id", "k7d466484eb9c7cb77e49a4f938175b32", "k7d466484eb9c7cb77e49a4f938175b32"),
         ("remarks", "call +86 138 0013 8000, or a.b@x.example!", "call •••, or •••@x.example!"),
         ("custom_tag", "anna@acme.example", "•••@acme.example"),
         ("an extra", "0170-1234567", "•••"),
@@ -478,11 +494,36 @@ def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
     key = page["keys"][place]
     codes = picker.says(do="details", key=key)["details"]["details"]["codes"]
     assert codes["reason_code"] == "customer_must_act"
-    marked = picker.says(do="mark", key=key, on=str(dt.date(2026, 3, 29)), by="anna", note="ticket")
+    marked = picker.says(
+        do="mark", v=picker.widget._number, key=key, on=str(dt.date(2026, 3, 29)), by="anna", note="ticket"
+    )
     assert "error" not in marked
     again = _plan(picker.widget.workspace).filter(pl.col("account_name") == accounts[place])
     assert set(again["decision"]) & {"resend_now", "resend_as_reseller", "wait_for_cooldown"}
     assert picker.widget.workspace.marks().aggregate("count(*)").fetchall() == [(1,)]
+
+
+@pytest.mark.slow
+def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the_old_one(picker: Heard) -> None:
+    before = picker.widget.count
+    picker.says(do="choose", act="all")
+    ids = picker.says(do="write", digest=picker.says(do="confirm")["confirm"]["digest"])["written"]["ids"]
+    assert not picker.widget.selection, "they have their batch"
+    picker.says(do="choose", act="all")
+    confirmed = picker.says(do="confirm")["confirm"]
+    assert confirmed["again"] == confirmed["count"] == before, "all of them are in a batch that is not logged"
+    picker.told.clear()
+    for batch_id in ids[:2]:
+        picker.widget._handle_custom_msg({"do": "log", "batch_id": batch_id, "by": "anna"}, [])
+    picker.widget._handle_custom_msg({"do": "write", "digest": confirmed["digest"]}, [])
+    picker.widget._handle_custom_msg({"do": "confirm"}, [])
+    assert picker.widget.wait(120)
+    kinds = [one["kind"] for one in picker.told]
+    assert kinds.count("error") == 2
+    assert "written" not in kinds
+    sent = picker.widget.workspace.resends().aggregate("count(*)").fetchall()[0][0]
+    assert picker.widget.count == before - sent
+    assert "hello" in kinds
 
 
 def test_without_a_workspace_nothing_is_noted_and_it_says_so(annotated: pl.DataFrame, tmp_path: Path) -> None:
@@ -549,7 +590,7 @@ def test_another_number_than_was_confirmed_is_refused() -> None:
     frozen = planning.Frozen(pl.DataFrame({"customer_id": ["a", "b"]}).to_arrow(), "digest", ik.ResendRules())
     written = Written((), customers=3, batches=1, worklists={}, rows={}, batch_ids={})
     with pytest.raises(ik.InvitekitError, match="3 customers were written, 2 were confirmed"):
-        _as_confirmed(written, frozen)
+        planning.as_confirmed(written, frozen)
 
 
 def test_the_newest_question_of_a_kind_is_the_one_that_is_answered(explorer: Heard) -> None:

@@ -50,7 +50,7 @@ def app(
         "sources": [str(Path(one).absolute()) for one in sources or []],
         "workspace": str(workspace.absolute()) if workspace else None,
         "rules": str(rules.absolute()) if rules else None,
-        "as_of": moment.date().isoformat() if moment else None,
+        "as_of": moment.isoformat() if moment else None,
         "folder": str(Path.cwd()),
         "language": o.parse_language(language),
     }

@@ -83,6 +83,16 @@ def older() -> Any:
     return ~nw.col("_ik_newest")
 
 
+def logged(frame: Any, sent: Any | None) -> Any | None:
+    """Find whose logged resends are; asked of all records, for an ID may mean another customer in some of them.
+
+    Returns:
+        ``customer_id, sent_at``, or None where nobody has any.
+    """
+    mine = None if sent is None else kept(owned(frame, sent, "sent_at"))
+    return mine if mine is not None and _any(mine) else None
+
+
 def with_history(frame: Any, sent: Any | None) -> Any:
     """Add to each record what all records of its customer say together.
 
@@ -90,7 +100,7 @@ def with_history(frame: Any, sent: Any | None) -> Any:
 
     Args:
         frame: Annotated records with ``customer_id`` and what ``with_times`` adds.
-        sent: Resends that were logged: ``record_id, sent_at``, and where there is one ``customer_id``.
+        sent: What ``logged`` gives.
 
     Returns:
         The same rows with ``_ik_records``, ``_ik_newest`` (whether this record speaks for its customer),
@@ -98,10 +108,7 @@ def with_history(frame: Any, sent: Any | None) -> Any:
         ``_ik_last_at`` (last invitation, logged ones included), ``attempts`` (invitations at different times),
         ``_ik_split`` (whether records of the newest invitation and snapshot contradict each other).
     """
-    logged = None if sent is None else kept(owned(frame, sent, "sent_at"))
-    if logged is not None and not _any(logged):
-        logged = None
-    told = _summed(frame, logged)
+    told = _summed(frame, sent)
     once = nw.when(nw.col("_ik_at").is_null()).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64)
     alone = nw.col("_ik_records").is_null()
     own = {"settled": _success(), "last_at": nw.col("_ik_at"), "attempts": once}
@@ -126,12 +133,12 @@ def _success() -> Any:
     return nw.when(nw.col("effective_status") == "associated").then(nw.lit(2)).otherwise(dated).cast(nw.Int64)
 
 
-def _summed(frame: Any, logged: Any | None) -> Any:
+def _summed(frame: Any, sent: Any | None) -> Any:
     """Sum up, in one row each, the customers with several records or a logged resend."""
     counted = frame.group_by("customer_id").agg(_ik_records=nw.len())
     several = counted.filter(nw.col("_ik_records") > 1).select("customer_id")
-    if logged is not None:
-        several = nw.concat([several, logged.select("customer_id")])
+    if sent is not None:
+        several = nw.concat([several, sent.select("customer_id")])
     narrow = frame.join(several, on="customer_id", how="semi").select(
         "customer_id", "_ik_at", "snapshot_at", _ik_place=place(), _ik_success=_success(), _ik_state=cause()
     )
@@ -156,7 +163,7 @@ def _summed(frame: Any, logged: Any | None) -> Any:
     customers = customers.with_columns(
         _ik_split=split, _ik_told_place=nw.when(split).then(plain).otherwise("_ik_told_place")
     )
-    return customers if logged is None else with_sent(customers, frame, logged)
+    return customers if sent is None else with_sent(customers, frame, sent)
 
 
 def with_addresses(frame: Any, sent: Any | None, resting: Any) -> Any:

@@ -86,6 +86,7 @@ def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | N
     newest = frame.select(nw.col("snapshot_at").max().alias("_ik_last_snapshot")).lazy().collect("pyarrow")
     last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
     frame = history.with_times(frame)
+    sent = history.logged(frame, sent)
     frame = history.with_addresses(frame, sent, reasons.resting(rules, moment))
     frame = history.with_history(frame, sent)
     frame = events.with_done(frame, done, moment)

@@ -53,10 +53,15 @@ def label(name: str, language: Language) -> str:
     return words(language)["cause"] if name == "failure_code" else schema.label(name, language)
 
 
-def chips(choice: Filter) -> list[dict[str, str]]:
+def chips(choice: Filter, *, bare: bool) -> list[dict[str, str]]:
     """Give each restriction of a filter in words, with its name, so that it can be taken off alone."""
+    told = restrictions(choice)
     names = [name for name in ("text", *COLUMNS, "invited_from", "invited_to") if getattr(choice, name)]
-    return [{"name": name, "words": said} for name, (said, _) in zip(names, restrictions(choice), strict=True)]
+    return [
+        # What was typed is shown as it was typed; what came from a record is hidden as there.
+        {"name": name, "words": said if bare or name == "text" else cells.hidden(name, said)}
+        for name, (said, _) in zip(names, told, strict=True)
+    ]
 
 
 def page(

@@ -6,13 +6,14 @@ import re
 from importlib.resources import files
 
 _INDENT = re.compile(r"^\s+", re.MULTILINE)
+_AROUND = re.compile(r" (=>|===|!==|&&|\|\||\?\?) ")
 _REMARK = re.compile(r"^(?://|/\*\*).*\n", re.MULTILINE)
 
 
 def script(*names: str) -> str:
-    """Give parts of the script as one module, without indentation and lines of remarks: it is sent to each view."""
+    """Give parts of the script as one module, without what only readers need: it is sent to each view."""
     read = "".join(files(__package__).joinpath(name).read_text("utf-8") for name in names)
-    return _REMARK.sub("", _INDENT.sub("", read))
+    return _AROUND.sub(r"\1", _REMARK.sub("", _INDENT.sub("", read)))
 
 
 def style(*names: str) -> str:

@@ -11,8 +11,8 @@ from invitekit import schema
 from invitekit.catalogue import Language, read_catalogue
 
 HIDDEN = "•••"
-_ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+@([^\s@<>,;:\"')）】]+)")
-_NUMBER = re.compile(r"(?<![\w.-])\+?\d(?:[\s().-]{0,2}\d){6,}(?!\w)")
+_ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+[@＠]([^\s@<>,;:\"')）】]+)")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9](?:[\s().-]{0,2}[0-9]){6,}(?![0-9A-Za-z])")
 _LONGEST = 300
 """Signs of a cell that a page carries; the details show all."""
 
@@ -34,8 +34,8 @@ def shown(name: str, value: Any, *, language: Language = "en", bare: bool = Fals
     if isinstance(value, float):
         return f"{value:.0%}" if name.startswith("chance") else f"{value:,.2f}"
     text = labels(name, language).get(value, str(value)) if isinstance(value, str) else str(value)
-    if not bare and isinstance(value, str) and _may_tell(name):
-        text = _hidden(name, text)
+    if not bare and _may_tell(name):
+        text = HIDDEN if name == "mobile" else hidden(name, text)
     return text if whole or len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
@@ -54,9 +54,8 @@ def _may_tell(name: str) -> bool:
     return column is None or column.privacy in ("identifier", "free_text", "quasi_identifier")
 
 
-def _hidden(name: str, text: str) -> str:
-    if name == "mobile":
-        return HIDDEN
+def hidden(name: str, text: str) -> str:
+    """Hide numbers and addresses, wherever they stand in a text."""
     text = _ADDRESS.sub(rf"{HIDDEN}@\1", text)
     if name == "email" and HIDDEN not in text:
         return HIDDEN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from typing import Any, cast
@@ -12,7 +13,7 @@ import polars as pl
 
 from invitekit.annotate import annotate
 from invitekit.catalogue import Language
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, SourceError
 from invitekit.filters import Filter, where
 from invitekit.widgets.conditions import KEY, chosen, matching
 from invitekit.widgets.counts import matched
@@ -119,7 +120,12 @@ class Explorer(Grid):
         self._tell_state()
 
     def _state(self) -> dict[str, Any]:
-        return super()._state() | {"views": sorted(self._saved.read())}
+        views: list[str] = []
+        with contextlib.suppress(
+            SourceError
+        ):  # said when a view is saved or opened; the records are shown all the same
+            views = sorted(self._saved.read())
+        return super()._state() | {"views": views}
 
     def _does(self) -> dict[str, Does]:
         return super()._does() | {

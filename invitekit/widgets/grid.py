@@ -115,7 +115,7 @@ class Grid(Screen):
             "total": self._store.total,
             "ready": self._store.ready,
             "filter": self._view.choice.to_dict(),
-            "chips": answers.chips(self._view.choice),
+            "chips": answers.chips(self._view.choice, bare=self._bare),
             "by": self._view.by,
             "down": self._view.down,
             "bare": self._bare,
@@ -156,17 +156,22 @@ class Grid(Screen):
             self.filter = Filter.from_dict(change["new"])
 
     def _ask_page(self, first: int, count: int) -> None:
-        view, number = self._view, self._number
+        view, number, first = self._view, self._number, first - first % _PAGE
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             how: dict[str, Any] = {"language": self._language, "bare": self._bare}
             names = list(dict.fromkeys([*self._shown, *(n for n in answers.BADGES if n in self._store.names)]))
             if not self._store.ready:
-                self._tell("preview", v=number, **answers.preview(self._store, con, names, count=count, **how))
+                self._tell(
+                    "preview",
+                    v=number,
+                    bare=how["bare"],
+                    **answers.preview(self._store, con, names, count=count, **how),
+                )
                 return
             told_page = answers.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
             flags = answers.picked(con, self._selection, told_page["keys"], self.can)
-            self._tell("page", v=number, **told_page, **flags)
+            self._tell("page", v=number, bare=how["bare"], **told_page, **flags)
 
         self._jobs.submit("page", work)
 
@@ -196,7 +201,7 @@ class Grid(Screen):
     def _ask_details(self, key: int) -> None:
         def work(con: duckdb.DuckDBPyConnection) -> None:
             how: dict[str, Any] = {"language": self._language, "bare": self._bare}
-            self._tell("details", details=answers.details(con, int(key), self._store.names, **how))
+            self._tell("details", bare=how["bare"], details=answers.details(con, int(key), self._store.names, **how))
 
         self._jobs.submit("details", work)
 

@@ -14,6 +14,7 @@ import duckdb
 from invitekit.errors import InvitekitError
 
 Work = Callable[[duckdb.DuckDBPyConnection], None]
+Connect = Callable[[], duckdb.DuckDBPyConnection]
 _THREADS = 4
 
 
@@ -40,20 +41,21 @@ class Jobs:
         self._waiting: set[Future[None]] = set()
         self.close = weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
 
-    def submit(self, lane: str, work: Work, *, after: Work | None = None) -> None:
+    def submit(self, lane: str, work: Work, *, after: Work | None = None, connect: Connect | None = None) -> None:
         """Have a question answered, in place of the lane's older one.
 
         Args:
             lane: What kind of question it is.
             work: Asks it, and hands on the answer.
             after: What follows in the same lane, if nothing has overtaken it by then.
+            connect: Opens its connection, where that is another one than usual.
         """
         with self._lock:
             number = self._newest[lane] = self._newest.get(lane, 0) + 1
             if older := self._running.get(lane):
                 older.interrupt()
             steps = [work] if after is None else [work, after]
-            future = self._pool.submit(self._run, lane, number, steps)
+            future = self._pool.submit(self._run, lane, number, steps, connect or self._connect)
             self._waiting = {one for one in self._waiting if not one.done()} | {future}
 
     def stop(self, lane: str) -> None:
@@ -73,13 +75,14 @@ class Jobs:
             if wait(left, timeout).not_done:
                 return False
 
-    def _run(self, lane: str, number: int, steps: list[Work]) -> None:
+    def _run(self, lane: str, number: int, steps: list[Work], connect: Connect) -> None:
         for step in steps:
-            with self._lock:
-                if self._newest[lane] != number:
-                    return
-                con = self._running[lane] = self._connect()
+            con: duckdb.DuckDBPyConnection | None = None
             try:
+                with self._lock:
+                    if self._newest[lane] != number:
+                        return
+                    con = self._running[lane] = connect()
                 with contextlib.suppress(duckdb.InterruptException):
                     step(con)
             except Exception as error:  # noqa: BLE001 - shown on the screen: a message's handler has no other caller
@@ -90,9 +93,10 @@ class Jobs:
                 return
             finally:
                 with self._lock:
-                    if self._running.get(lane) is con:
+                    if con is not None and self._running.get(lane) is con:
                         del self._running[lane]
-                con.close()
+                if con is not None:
+                    con.close()
 
 
 def told(error: BaseException) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _tabs(
     as_of: str | None, language: Language,
 ) -> ipywidgets.Widget:  # fmt: skip
     """Open what is asked for, and show the picker; the other tabs are made when they are first looked at."""
-    moment = dt.date.fromisoformat(as_of) if as_of else dt.datetime.now(dt.UTC)
+    moment = dt.datetime.fromisoformat(as_of) if as_of else None
     memory = Workspace(workspace) if workspace else None
     records: Any = load(sources).records if sources else memory and memory.history()
     chosen = ResendRules.from_toml(rules) if rules else ResendRules()

@@ -30,10 +30,10 @@ class Picker extends Screen {
   drawTabs() {
     const now = JSON.stringify([...(this.state.filter.decision ?? [])].sort());
     this.tabs.setAttribute("aria-label", this.words("decisions"));
-    this.tabs.replaceChildren(...this.tabList().map((tab) => {
+    keepFocus(this.tabs, () => this.tabs.replaceChildren(...this.tabList().map((tab) => {
       const on = JSON.stringify([...tab.codes].sort()) === now;
       return h("button", { className: "ik-tab", role: "tab", "aria-selected": String(on), tabIndex: on ? 0 : -1, onclick: () => this.refine({ decision: tab.codes }) }, tab.label, h("span", { className: "ik-n" }, this.n(tab.n)));
-    }));
+    })));
     if (this.tabs.firstChild && !this.tabs.querySelector('[tabindex="0"]')) this.tabs.firstChild.tabIndex = 0;
   }
   tabKey(e) {
@@ -91,6 +91,7 @@ class Picker extends Screen {
     const rows = m.rows.map((row) => h("tr", {}, ...row.map((text) => h("td", { dir: "auto" }, text ?? ""))));
     const left = m.left_out.map(([text, n, can]) => h("div", { className: "ik-pair" }, h("span", {}, can ? this.words("not_chosen", { text }) : text), h("span", { className: "ik-n" }, this.n(n))));
     this.ask(this.words("confirm", { n: this.n(m.count), batches: this.n(m.batches) }), [
+      m.again ? h("p", { className: "ik-warn", role: "alert" }, h("strong", {}, this.words("known", { n: this.n(m.again) }))) : "",
       h("p", { className: "ik-warn" }, this.words("personal", { folder: m.folder })), h("div", { className: "ik-groups" }, ...m.groups.map(group)),
       h("h4", {}, this.words("first", { n: m.rows.length })), this.table(m.labels, rows), h("h4", {}, this.words("left_out")), ...left],
       [m.count ? this.words("write", { n: this.n(m.count) }) : "", () => { this.busy("writing"); this.send({ do: "write", digest: m.digest }); }]);
@@ -117,8 +118,8 @@ class Picker extends Screen {
   detailActs(d) {
     const waits = ["customer_must_act", "contact_support"].includes(d.codes?.reason_code);
     if (!waits || !this.state.workspace) return [];
-    const on = h("input", { type: "date", value: new Date().toISOString().slice(0, 10), "aria-label": this.words("done_on") }), note = h("input", { type: "text", placeholder: this.words("note"), "aria-label": this.words("note") });
-    return [h("div", { className: "ik-row2 ik-done" }, on, note, h("button", { className: "ik-button", onclick: () => { this.busy("effect_wait"); this.send({ do: "mark", key: d.key, on: on.value, note: note.value, by: this.state.by }); } }, this.words("mark_done")))];
+    const on = h("input", { type: "date", value: new Date(Date.now() - 6e4 * new Date().getTimezoneOffset()).toISOString().slice(0, 10), "aria-label": this.words("done_on") }), note = h("input", { type: "text", placeholder: this.words("note"), "aria-label": this.words("note") });
+    return [h("div", { className: "ik-row2 ik-done" }, on, note, h("button", { className: "ik-button", onclick: () => { this.busy("effect_wait"); this.send({ do: "mark", v: this.v, key: d.key, on: on.value, note: note.value, by: this.state.by }); } }, this.words("mark_done")))];
   }
 
   more(m) {

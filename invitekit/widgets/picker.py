@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 import os
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +13,7 @@ import duckdb
 
 from invitekit.batch import Written, write_batches
 from invitekit.catalogue import Catalogue, Language
-from invitekit.errors import ArgumentError, OutputError
+from invitekit.errors import ArgumentError
 from invitekit.filters import Filter
 from invitekit.load.sql import rows
 from invitekit.moments import as_utc
@@ -23,7 +22,9 @@ from invitekit.vocabularies import RESENDS
 from invitekit.widgets import answers, cells, planning
 from invitekit.widgets.assets import script
 from invitekit.widgets.grid import Grid
+from invitekit.widgets.memory import OUTCOMES, Memory
 from invitekit.widgets.screen import Does
+from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import Found, View
 from invitekit.workspace import Workspace
@@ -35,7 +36,6 @@ COLUMNS = (
     "attempts", "chance", "account_manager", "custom_tag", "email", "mobile", "next_step", "decision",
 )  # fmt: skip
 """Columns that are shown at first: who, and why."""
-_OUTCOMES = ("batch_id", "sent_at", "cause", "resent", "associated", "failed_again", "expired", "open", "not_seen")
 
 
 class ResendPicker(Grid):
@@ -82,10 +82,13 @@ class ResendPicker(Grid):
         if records is None and workspace is None:
             raise ArgumentError("There are no records.", hint="pass records, or a workspace that has some.")
         self.workspace = workspace if workspace is None or isinstance(workspace, Workspace) else Workspace(workspace)
-        self._records, self._rules, self._moment = records, rules or ResendRules(), as_utc(as_of)
+        self._records, self._rules, self._as_of = records, rules or ResendRules(), as_of
+        self._moment = as_utc(as_of)
+        self._memory = Memory(self.workspace)
+        self._planning: Store | None = None
         self._folder, self._catalogue = Path(folder), catalogue
         self._frozen: planning.Frozen | None = None
-        self._tried: tuple[ResendRules, Store] | None = None
+        self._tried: tuple[ResendRules, Store, int] | None = None
         self.written: Written | None = None
         plan = self._planner(self._rules, language)
         traits.setdefault("columns", list(COLUMNS))
@@ -114,9 +117,8 @@ class ResendPicker(Grid):
         return self._records if self._records is not None else self.workspace and self.workspace.history()
 
     def _planner(self, rules: ResendRules, language: Language) -> Any:
-        memory = {}
-        if self.workspace is not None:
-            memory = {"sent": self.workspace.sent().to_arrow_table(), "done": self.workspace.done().to_arrow_table()}
+        memory = self._memory.for_plan()
+        self._moment = as_utc(self._as_of)  # now is now again, where no moment was named
         return planning.planner(rules, self._moment, memory, self._catalogue, language)
 
     def _does(self) -> dict[str, Does]:
@@ -138,73 +140,84 @@ class ResendPicker(Grid):
         if self._store.ready:
             with self._store.cursor() as con:
                 with_rows = {"tabs": planning.tabs(con, self._language)}
-        memory = {"workspace": self.workspace is not None, "by": getpass.getuser(), "unlogged": self._unlogged()}
+        memory = {"workspace": self.workspace is not None, "by": getpass.getuser(), "unlogged": self._memory.unlogged()}
         return found | with_rows | memory | {"rules": given, "rules_said": self._rules.words(self._language)}
-
-    def _unlogged(self) -> list[list[Any]]:
-        if self.workspace is None:
-            return []
-        waiting = self.workspace.batches().filter("sent is null").fetchall()
-        return [
-            [batch_id, number, customers, f"{at:%Y-%m-%d %H:%M}"]
-            for batch_id, number, at, _, _, customers, *_ in waiting
-        ]
 
     # Rules: the effect first.
 
     def _plan_again(self) -> None:
-        """Make the plan anew, in place of the one that is shown."""
-        store = Store(self._source(), self._planner(self._rules, self._language))
-        self._tried = (self._rules, store)
-        self._jobs.submit("build", lambda _con: self._built(store, self._use_rules))
+        """Make the plan anew; until it is there nobody is confirmed or written from the old one."""
+        rules, self._frozen = self._rules, None
+        store = self._planning = Store(self._source(), self._planner(rules, self._language))
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            store.build(con)
+            if self._planning is store:  # else a newer plan is being made
+                self._swap(rules, store)
+
+        self._jobs.submit("build", work, connect=store.cursor)
 
     def _try_rules(self, message: dict[str, Any]) -> None:
+        self._settled()
         rules = replace(self._rules, **{name: message["rules"][name] for name in ADJUSTABLE})
-        store = Store(self._source(), self._planner(rules, self._language))
+        store, noted = Store(self._source(), self._planner(rules, self._language)), self._memory.noted
 
-        def told() -> None:
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            store.build(con)
             with self._store.cursor() as old, store.cursor() as new:
-                before, after = (planning.tabs(con, self._language) for con in (old, new))
+                before, after = (planning.tabs(one, self._language) for one in (old, new))
             rows_ = [[label, n, m] for (_, label, n), (_, _, m) in zip(before, after, strict=True) if n or m]
-            self._tried = (rules, store)
+            self._tried = (rules, store, noted)
             self._tell("effect", rows=rows_, said=rules.words(self._language), rules=asdict(rules))
 
-        self._jobs.submit("build", lambda _con: self._built(store, told))
-
-    def _built(self, store: Store, then: Callable[[], None]) -> None:
-        with store.cursor() as con:
-            store.build(con)
-        then()
+        self._jobs.submit("try", work, connect=store.cursor)
 
     def _use_rules(self) -> None:
-        """Show the plan that was made last; who is chosen stays chosen where that is still allowed."""
+        """Hold to the rules whose effect was shown; where something was noted since, the plan is made once more."""
         if self._tried is None:
             return
-        (rules, store), self._tried = self._tried, None
+        (self._rules, store, noted), self._tried = self._tried, None
+        if noted == self._memory.noted and self._planning is None:
+            self._swap(self._rules, store)
+        else:
+            self._plan_again()
+
+    def _swap(self, rules: ResendRules, store: Store) -> None:
+        """Show a plan that is there; who is chosen stays chosen where that is still allowed."""
         with self._store.cursor() as old, store.cursor() as new:
-            selection = planning.carried_over(old, new, self._selection)
+            selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
             self._rules, self._store, self._found = rules, store, Found(store.names)
-            self._selection, self._before, self._frozen = selection, [], None
+            self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._number += 1
         self._hello()
+
+    def _settled(self) -> None:
+        """Refuse to go on from a plan that is being replaced."""
+        if self._planning is not None or not self._store.ready:
+            raise ArgumentError("The plan is being made.", hint="wait until it is there, then try again.")
 
     # Whom, written down.
 
     def _confirm(self) -> None:
+        self._settled()
         selection = self._selection
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             frozen = planning.freeze(con, selection, self._rules)
             told = planning.confirmation(con, selection, self._rules.batch_size, self._language)
+            again = planning.count_known(con, frozen, self._memory.waiting())
             labels = [answers.label(name, self._language) for name in told.pop("labels")]
             self._frozen = frozen
             folder = str(self._folder)
-            self._tell("confirm", count=frozen.count, digest=frozen.digest, labels=labels, folder=folder, **told)
+            self._tell(
+                "confirm", count=frozen.count, digest=frozen.digest, labels=labels, folder=folder, again=again, **told
+            )
 
         self._jobs.submit("confirm", work)
 
     def _write(self, message: dict[str, Any]) -> None:
+        self._settled()
         frozen = self._frozen
         if frozen is None or message["digest"] != frozen.digest or not frozen.count:
             raise ArgumentError("What was confirmed is not what would be written.", hint="confirm again.")
@@ -213,6 +226,7 @@ class ResendPicker(Grid):
         def work(con: duckdb.DuckDBPyConnection) -> None:
             self.written = self._write_frozen(con, frozen)
             files = [[path.name, self.written.rows.get(path.name)] for path in self.written.paths]
+            self._choose(Selection())  # they have their batch
             folder, ids = str(self.written.paths[0].parent.absolute()), list(self.written.batch_ids.values())
             self._tell("written", customers=self.written.customers, files=files, ids=ids, folder=folder)
             self._tell_state()
@@ -224,50 +238,43 @@ class ResendPicker(Grid):
         plan = planning.narrowed(con, frozen)
         target = self._folder / f"{dt.datetime.now().astimezone():%Y-%m-%d_%H%M%S}_{frozen.digest[:6]}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        noted = {} if self.workspace is None else self.workspace.note_batches(plan.to_arrow_table(), folder=target.name)
+        noted = self._memory.note(plan, target.name)
         try:
             how: dict[str, Any] = {"rules": frozen.rules, "language": self._language, "batch_ids": noted}
-            return _as_confirmed(write_batches(plan, target, as_of=self._moment, **how), frozen)
+            return planning.as_confirmed(write_batches(plan, target, as_of=self._moment, **how), frozen)
         except BaseException:
-            if self.workspace is not None and noted:
-                self.workspace.discard_batches(list(noted.values()))
+            if noted:
+                self._memory.forget(list(noted.values()))
             raise
 
     # What was done.
 
-    def _known(self) -> Workspace:
-        if self.workspace is None:
-            raise ArgumentError("There is no workspace to note it in.", hint="open the picker with one.")
-        return self.workspace
-
     def _log(self, message: dict[str, Any]) -> None:
-        self._known().log_batch(message["batch_id"], by=message["by"])
+        self._memory.log(message["batch_id"], message["by"])
         self._plan_again()
 
     def _discard(self, message: dict[str, Any]) -> None:
-        self._known().discard_batches([message["batch_id"]])
+        self._memory.forget([message["batch_id"]])
         self._tell_state()
 
     def _mark(self, message: dict[str, Any]) -> None:
+        self._settled()
+        if message["v"] != self._number:  # its key may be another record's by now
+            raise ArgumentError("The plan has changed since this customer was opened.", hint="open it again.")
         with self._store.cursor() as con:
             held = rows(con, f"select record_id from records where ik_key = {int(message['key'])}")
-        on = dt.date.fromisoformat(message["on"])
-        self._known().mark_done([held[0][0]], on=on, by=message["by"], note=message.get("note") or None,
-                                catalogue=self._catalogue)  # fmt: skip
+        on, note = dt.date.fromisoformat(message["on"]), message.get("note") or None
+        self._memory.mark(held[0][0], on=on, by=message["by"], note=note, catalogue=self._catalogue)
         self._plan_again()
 
     def _outcomes(self) -> None:
-        found = self._known().outcomes(catalogue=self._catalogue).select(*_OUTCOMES).fetchall()
-        shown = [[row[0], cells.shown("sent_at", row[1]), cells.shown("failure_code", row[2], language=self._language),
-                  *row[3:]] for row in found]  # fmt: skip
-        self._tell("outcomes", names=list(_OUTCOMES), rows=shown)
-
-
-def _as_confirmed(written: Written, frozen: planning.Frozen) -> Written:
-    """Refuse batches of another size than a person has confirmed."""
-    if written.customers != frozen.count:
-        raise OutputError(
-            f"{written.customers:,} customers were written, {frozen.count:,} were confirmed.",
-            hint="do not use these files, and report it.",
-        )
-    return written
+        told = [
+            [
+                row[0],
+                cells.shown("sent_at", row[1]),
+                cells.shown("failure_code", row[2], language=self._language),
+                *row[3:],
+            ]
+            for row in self._memory.outcomes(self._catalogue)
+        ]
+        self._tell("outcomes", names=list(OUTCOMES), rows=told)

@@ -12,7 +12,9 @@ import duckdb
 import pyarrow as pa
 
 from invitekit.annotate import annotate
+from invitekit.batch import Written
 from invitekit.catalogue import Catalogue, Language
+from invitekit.errors import OutputError
 from invitekit.keep import keep
 from invitekit.load.sql import ident, rows
 from invitekit.resend import ResendRules, only, plan_resends
@@ -122,11 +124,30 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
     }
 
 
+def count_known(con: duckdb.DuckDBPyConnection, frozen: Frozen, waiting: pa.Table | None) -> int:
+    """Count those confirmed who are in a batch that was written before and is not logged: perhaps they were sent to."""
+    if waiting is None:
+        return 0
+    con.register("ik_confirmed", frozen.customers)
+    con.register("ik_waiting", waiting)
+    return int(rows(con, "select count(*) from ik_confirmed semi join ik_waiting using (customer_id)")[0][0])
+
+
 def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyRelation:
     """Give the plan of a store with only those who were confirmed to invite again."""
     con.register("ik_confirmed", frozen.customers)
     plan = con.sql(f"select * exclude ({KEY}, {SEARCH}, {DAY}) from records")
     return keep(only(plan, con.table("ik_confirmed"), frozen.rules))
+
+
+def as_confirmed(written: Written, frozen: Frozen) -> Written:
+    """Refuse batches of another size than a person has confirmed."""
+    if written.customers != frozen.count:
+        raise OutputError(
+            f"{written.customers:,} customers were written, {frozen.count:,} were confirmed.",
+            hint="do not use these files, and report it.",
+        )
+    return written
 
 
 def carried_over(old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection, selection: Selection) -> Selection:

@@ -19,6 +19,12 @@ function h(tag, given = {}, ...inside) {
   made.append(...inside.flat().filter((one) => one !== null && one !== undefined && one !== false));
   return made;
 }
+/** Draw what stands in a box anew, and leave the focus where it was. */
+function keepFocus(box, draw) {
+  const all = () => [...box.querySelectorAll("button, input, summary")], at = all().indexOf(document.activeElement);
+  draw();
+  if (at >= 0) all()[Math.min(at, all().length - 1)]?.focus({ preventScroll: true });
+}
 const fill = (text, values) => (text || "").replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
 class Screen {
@@ -44,10 +50,17 @@ class Screen {
     model.on("msg:custom", this.take);
     this.seen = new ResizeObserver(() => this.draw());
     this.seen.observe(this.scroller);
+    this.greet();
+  }
+
+  /** Say hello until there is an answer: what is sent before a kernel listens is lost. */
+  greet() {
     this.send({ do: "hello" });
+    this.greeting = setTimeout(() => this.v < 0 && this.greet(), 3000);
   }
 
   close() {
+    clearTimeout(this.greeting);
     this.model.off("msg:custom", this.take);
     this.seen.disconnect();
     clearTimeout(this.typing);
@@ -62,7 +75,9 @@ class Screen {
   build(el) {
     this.live = h("div", { className: "ik-live", role: "status", "aria-live": "polite" });
     this.search = h("input", { type: "search", className: "ik-search", spellcheck: false, autocomplete: "off", oninput: () => this.typed(), onkeydown: (e) => this.searchKey(e) });
-    this.bar = h("div", { className: "ik-bar" });
+    this.count = h("span", { className: "ik-count" });
+    this.tools = h("div", { className: "ik-bar ik-tools" });
+    this.bar = h("div", { className: "ik-bar" }, this.search, this.count, this.tools);
     this.chips = h("div", { className: "ik-chips", role: "list" });
     this.trend = h("div", { className: "ik-trend" });
     this.facets = h("div", { className: "ik-facets", role: "group" });
@@ -103,16 +118,20 @@ class Screen {
     const side = h("button", { className: "ik-button", "aria-pressed": String(!this.facets.hidden), onclick: () => { this.facets.hidden = !this.facets.hidden; this.drawBar(); this.draw(); } }, this.words("filters"));
     const menu = this.menu(this.words("columns"), () => this.state.columns.map((c) => h("label", {}, h("input", { type: "checkbox", checked: c.shown, onchange: (e) => this.showColumn(c.name, e.target.checked) }), c.label)));
     const views = s.views ? this.menu(this.words("views"), () => this.viewMenu()) : null;
-    this.count = h("span", { className: "ik-count" });
-    this.bar.replaceChildren(this.search, this.count, h("span", { className: "ik-grow" }), jump, side, menu, views ?? "", eye);
+    const open = [...this.tools.querySelectorAll("details")].findIndex((one) => one.open);
+    keepFocus(this.tools, () => {
+      this.tools.replaceChildren(jump, side, menu, views ?? "", eye);
+      if (open >= 0) { const again = this.tools.querySelectorAll("details")[open]; if (again) { again.open = true; again.fill(); } }
+    });
     this.drawCount();
   }
 
   menu(label, inside) {
     const box = h("div", { className: "ik-menubox" });
-    const made = h("details", { className: "ik-menu", ontoggle: () => { if (made.open) box.replaceChildren(...inside()); },
+    const made = h("details", { className: "ik-menu", ontoggle: () => { if (made.open && !box.firstChild) made.fill(); if (!made.open) box.replaceChildren(); },
       onkeydown: (e) => { if (e.key === "Escape") { made.open = false; made.firstChild.focus(); e.stopPropagation(); } },
       onfocusout: (e) => { if (e.relatedTarget && !made.contains(e.relatedTarget)) made.open = false; } }, h("summary", { className: "ik-button" }, label), box);
+    made.fill = () => box.replaceChildren(...inside());
     return made;
   }
 
@@ -133,7 +152,7 @@ class Screen {
     const chips = this.state.chips.map((chip) => h("span", { className: "ik-chip", role: "listitem" }, h("span", { dir: "auto" }, chip.words),
       h("button", { "aria-label": this.words("remove", { text: chip.words }), title: chip.words, onclick: () => this.refine({ [chip.name]: undefined }) }, "×")));
     if (chips.length > 1) chips.push(h("span", { role: "listitem" }, h("button", { className: "ik-link", onclick: () => this.refine(null) }, this.words("reset"))));
-    this.chips.replaceChildren(...chips);
+    keepFocus(this.chips, () => this.chips.replaceChildren(...chips));
     this.chips.hidden = !chips.length;
   }
 
@@ -180,7 +199,7 @@ class Screen {
     const most = Math.max(...f.values.map((v) => v[2]), 1);
     const list = h("div", { className: "ik-values" });
     const show = (part) => list.replaceChildren(...f.values.filter((v) => !part || (v[1] ?? this.words("empty")).toLowerCase().includes(part)).map((v) => {
-      const toggle = (e) => this.refine({ [f.name]: e.target.checked ? [...chosen, v[0]] : chosen.filter((one) => one !== v[0]) });
+      const toggle = (e) => { const now = this.state.filter[f.name] ?? []; this.refine({ [f.name]: e.target.checked ? [...now, v[0]] : now.filter((one) => one !== v[0]) }); };
       return h("label", { className: v[2] ? "ik-value" : "ik-value ik-none", style: `--part:${((100 * v[2]) / most).toFixed(1)}%` },
         h("input", { type: "checkbox", checked: v[3], "data-facet": `${f.name}:${v[0]}`, onchange: toggle }),
         h("span", { className: "ik-label", dir: "auto", title: v[1] ?? "" }, v[1] ?? this.words("empty")), h("span", { className: "ik-n" }, this.n(v[2])));
@@ -518,20 +537,24 @@ class Screen {
     this.panel.hidden = false;
     this.draw();
   }
+  /** Forget what the eye showed, or did not show, before. */
+  hide() { this.pages.clear(); if (!this.panel.hidden) this.panel.hidden = true; return true; }
   closeDetails() { this.panel.hidden = true; this.scroller.focus({ preventScroll: true }); this.draw(); }
 
   // ---- what the kernel says
 
   receive(m) {
     if (m.kind !== "error" && m.v < this.v) return; // overtaken
+    if ("bare" in m && m.kind !== "state" && m.bare !== !!this.state.bare) return; // asked for before the eye was clicked
     const does = {
       hello: () => { this.say = m.words; Object.assign(this.state, { hints: m.hints, language: m.language, mode: m.mode }); },
       state: () => {
         if (m.v !== this.v) { this.pages.clear(); this.asked = null; this.top = 0; this.active.row = 0; this.anchor = 0; this.scroller.scrollTop = 0; this.counts.matched = this.v === -1 ? null : this.counts.matched; }
+        if (m.v !== this.v) { this.panel.hidden = true; this.counts.can = null; }
         this.v = m.v;
         this.banner.hidden = true;
         const { kind, v, ...rest } = m;
-        if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || rest.bare !== this.state.bare || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.rows.forEach((el) => el.remove()); this.rows.clear(); }
+        if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || (rest.bare !== this.state.bare && this.hide()) || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.rows.forEach((el) => el.remove()); this.rows.clear(); }
         Object.assign(this.state, rest);
         this.scroller.setAttribute("aria-label", this.words("every", { total: this.n(this.state.total) }));
         this.drawBar(); this.drawChips(); this.drawHead(); this.drawExtra(); this.draw();

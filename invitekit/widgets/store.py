@@ -40,9 +40,9 @@ class Store:
 
     def __init__(self, records: Any, derive: Derive | None = None) -> None:
         folder = tempfile.mkdtemp(prefix="invitekit-")
-        self.close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._schema = f"ik_screen_{next(_NUMBERS)}"
         self._con, self._source, taken, self._given = _opened(records, folder)
+        self.close = weakref.finalize(self, _leave, self._con, self._schema, folder)
         self._derive = derive
         self.kinds: dict[str, str] = {} if derive else _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
@@ -104,7 +104,6 @@ class Store:
             f"create or replace table {self._schema}.cube as "
             f"select {counted}, count(*) as n from {self._schema}.records group by all",
         )
-        self._given = None
         self.total = one(con, f"select count(*) from {self._schema}.records")
 
 
@@ -135,6 +134,13 @@ def _opened(
     given = found if isinstance(found, pa.Table) else found.read_all()
     con.register(_GIVEN, given)
     return con, f"select * from {_GIVEN}", None, given
+
+
+def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: str) -> None:
+    """Let go of a store's file, and remove it: a database that stays attached keeps its room on disk."""
+    with contextlib.suppress(duckdb.Error):  # the connection may be closed, and its databases with it
+        run(con, f"detach database if exists {schema}")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:

@@ -51,8 +51,9 @@ class Found:
 
     def source(self, choice: Filter) -> tuple[str, str]:
         """Give the table that answers a filter with the least work, and the condition that is left."""
-        if self._texts and self._texts[0] == choice.text:
-            return self._texts[1], matching(choice, but=("text",))
+        texts = self._texts  # once: another thread may put another text's table there
+        if texts and texts[0] == choice.text:
+            return texts[1], matching(choice, but=("text",))
         return "records", matching(choice)
 
     def look_up(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
@@ -83,8 +84,9 @@ class Found:
     def keys(self, con: duckdb.DuckDBPyConnection, view: View, first: int, count: int) -> list[int]:
         """Give the keys of a page: ``count`` rows from the place ``first`` on, from 0."""
         first, count = max(int(first), 0), max(int(count), 0)
-        if self._order and self._order[0] == view:
-            name = self._order[1]
+        order = self._order
+        if order and order[0] == view:
+            name = order[1]
             page = f"select {KEY} from {name} where rowid >= {first} and rowid < {first + count} order by rowid"
         elif view == View():
             page = f"select {KEY} from records where {KEY} >= {first} and {KEY} < {first + count} order by {KEY}"

@@ -66,6 +66,10 @@ class Holding(Opened):
         """
         return self._con.sql(relations.BATCHES)
 
+    def waiting(self) -> duckdb.DuckDBPyRelation:
+        """``customer_id`` of everybody in a batch that was written and neither logged as sent nor discarded."""
+        return self._con.sql(relations.WAITING)
+
     def sent(self) -> duckdb.DuckDBPyRelation:
         """``record_id, sent_at, customer_id`` of every logged resend, for ``plan_resends(sent=...)``."""
         return self._con.sql(relations.SENT)

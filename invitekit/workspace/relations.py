@@ -33,6 +33,7 @@ from (select batch_id, min(batch) as batch, min(written_at) as written_at, min(f
 left join (select batch_id, min(sent_at) as sent_at, min(sent_by) as sent_by, count(*) as sent
     from resends group by batch_id) s using (batch_id)
 order by b.written_at, b.batch, b.batch_id"""
+WAITING = "select distinct customer_id from batches where batch_id not in (select batch_id from resends)"
 SENT = "select record_id, sent_at, customer_id from resends"
 MARKS = """
 select mark_id, record_id, done_at, marked_at, marked_by, note, undone_at, undone_by, customer_id, failure_code

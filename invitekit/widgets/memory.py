@@ -1,0 +1,86 @@
+"""What the picker asks of a workspace, and notes in it: one call at a time, from whatever thread."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from typing import Any
+
+import pyarrow as pa
+
+from invitekit.catalogue import Catalogue
+from invitekit.errors import ArgumentError
+from invitekit.workspace import Workspace
+
+OUTCOMES = ("batch_id", "sent_at", "cause", "resent", "associated", "failed_again", "expired", "open", "not_seen")
+
+
+class Memory:
+    """A workspace, or none: then nothing is known, and what would be noted is refused.
+
+    A workspace has one connection, which refuses two calls at a time; the threads of a screen take turns here.
+
+    Attributes:
+        noted: How often something was noted that a plan made before does not know.
+    """
+
+    def __init__(self, workspace: Workspace | None) -> None:
+        self._workspace = workspace
+        self._turn = threading.RLock()
+        self.noted = 0
+
+    def for_plan(self) -> dict[str, pa.Table]:
+        """Give ``sent`` and ``done`` as ``plan_resends`` takes them."""
+        if self._workspace is None:
+            return {}
+        with self._turn:
+            return {"sent": self._workspace.sent().to_arrow_table(), "done": self._workspace.done().to_arrow_table()}
+
+    def unlogged(self) -> list[list[Any]]:
+        """Give each batch that was written and not logged: its ID, number, customers, and when it was written."""
+        if self._workspace is None:
+            return []
+        with self._turn:
+            waiting = self._workspace.batches().filter("sent is null").fetchall()
+        return [[one[0], one[1], one[5], f"{one[2]:%Y-%m-%d %H:%M}"] for one in waiting]
+
+    def waiting(self) -> pa.Table | None:
+        """Give who is in such a batch: ``customer_id``."""
+        if self._workspace is None:
+            return None
+        with self._turn:
+            return self._workspace.waiting().to_arrow_table()
+
+    def note(self, plan: Any, folder: str) -> dict[int, str]:
+        """Note the batches of a plan, and give their IDs by number."""
+        if self._workspace is None:
+            return {}
+        with self._turn:
+            return self._workspace.note_batches(plan.to_arrow_table(), folder=folder)
+
+    def forget(self, batch_ids: list[str]) -> None:
+        """Forget batches that were not sent."""
+        with self._turn:
+            self._known().discard_batches(batch_ids)
+
+    def log(self, batch_id: str, by: str) -> None:
+        """Note that a batch was sent."""
+        with self._turn:
+            self._known().log_batch(batch_id, by=by)
+            self.noted += 1
+
+    def mark(self, record_id: str, *, on: dt.date, by: str, note: str | None, catalogue: Catalogue | None) -> None:
+        """Note that a customer, or customer service, has done what a record waits for."""
+        with self._turn:
+            self._known().mark_done([record_id], on=on, by=by, note=note, catalogue=catalogue)
+            self.noted += 1
+
+    def outcomes(self, catalogue: Catalogue | None) -> list[tuple[Any, ...]]:
+        """Give what became of each batch, by cause: the columns of ``OUTCOMES``."""
+        with self._turn:
+            return self._known().outcomes(catalogue=catalogue).select(*OUTCOMES).fetchall()
+
+    def _known(self) -> Workspace:
+        if self._workspace is None:
+            raise ArgumentError("There is no workspace to note it in.", hint="open the picker with one.")
+        return self._workspace
