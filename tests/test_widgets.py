@@ -282,7 +282,8 @@ def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: Heard, tmp_pat
 
 def test_a_store_that_is_gone_leaves_no_database_and_no_folder(annotated: pl.DataFrame) -> None:
     con = duckdb.connect()
-    con.execute("create table held as from annotated").fetchall()
+    con.register("given", annotated)
+    con.execute("create table held as from given").fetchall()
     store = Store(con.table("held"))
     with store.cursor() as cursor:
         store.build(cursor)

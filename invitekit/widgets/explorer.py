@@ -121,9 +121,8 @@ class Explorer(Grid):
 
     def _state(self) -> dict[str, Any]:
         views: list[str] = []
-        with contextlib.suppress(
-            SourceError
-        ):  # said when a view is saved or opened; the records are shown all the same
+        # What is wrong is said when a view is saved or opened: the records are shown all the same.
+        with contextlib.suppress(SourceError):
             views = sorted(self._saved.read())
         return super()._state() | {"views": views}
 
