@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import html
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
-import anywidget
 import duckdb
 import traitlets
 
@@ -26,13 +24,13 @@ from invitekit.widgets import export_answers as answers
 from invitekit.widgets import export_columns, export_words
 from invitekit.widgets.export_records import count, lent, taken
 from invitekit.widgets.export_watch import CancelledError, Watch
-from invitekit.widgets.jobs import Jobs
+from invitekit.widgets.screen import Does, Screen
 
 _HERE = files(__package__)
 _FORM = ("level", "file", "purpose", "remarks")
 
 
-class ExportPanel(anywidget.AnyWidget):
+class ExportPanel(Screen):
     """Hand records on: how much leaves is chosen and seen, one file is written and proved, the history is kept.
 
     Nothing of the records, nor of what is typed, is a synchronised trait: a notebook that is saved with its
@@ -93,8 +91,6 @@ class ExportPanel(anywidget.AnyWidget):
         self._total: int | None = None
         self._past: list[dict[str, Any]] | None = None
         super().__init__(**traits)
-        self._jobs = Jobs(duckdb.connect, self._fail)
-        self.on_msg(self._take)
         self.observe(lambda _change: self._tell_form(), list(_FORM))
 
     @property
@@ -118,28 +114,22 @@ class ExportPanel(anywidget.AnyWidget):
             self._fail(error)
             raise
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until everything that was asked for on the screen has been done, and say whether it is."""
-        return self._jobs.wait(timeout)
-
     # Messages of the screen.
 
-    def _take(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
-        """Answer one message; called on whatever thread the kernel likes."""
-        does: dict[str, Callable[[dict[str, Any]], None]] = {
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect()
+
+    def _told(self) -> str:
+        return f"ExportPanel: {self.level}."
+
+    def _does(self) -> dict[str, Does]:
+        return {
             "hello": lambda _m: self._hello(),
             "set": self._set,
             "export": self._begin,
             "cancel": lambda _m: self._cancel(),
             "verify": lambda m: self._jobs.submit("verify", lambda _con: self._verify(int(m["id"]))),
         }
-        try:
-            does[message["do"]](message)
-        except Exception as error:  # noqa: BLE001 - an exception in a handler is seen by nobody: it is shown
-            self._fail(error)
-
-    def _tell(self, kind: str, **content: Any) -> None:
-        self.send({"kind": kind, **content})
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, CancelledError):
@@ -268,12 +258,3 @@ class ExportPanel(anywidget.AnyWidget):
                 "The file's name is none.", hint="give a name without folders, such as records.parquet."
             )
         return self._folder / self.file
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Give the widget, and beside it words without anybody's data: they are what a saved notebook keeps."""
-        found = super()._repr_mimebundle_(**options)
-        bundle = found[0] if isinstance(found, tuple) else found
-        if bundle:
-            said = f"ExportPanel: {self.level}. Run the cell to see it."
-            bundle |= {"text/plain": said, "text/html": f"<p>{html.escape(said)}</p>"}
-        return found

@@ -92,6 +92,10 @@ class Grid(Screen):
             "details": lambda m: self._ask_details(m["key"]),
         }
 
+    def _tell(self, kind: str, **content: Any) -> None:
+        """Tell every view; an answer says by ``v`` which view it was asked for, and a screen drops overtaken ones."""
+        super()._tell(kind, **{"v": self._number} | content)
+
     def _told(self) -> str:
         total = "" if self._store.total is None else f"{self._store.total:,} "
         return f"{type(self).__name__}: {total}records."

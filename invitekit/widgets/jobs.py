@@ -58,13 +58,6 @@ class Jobs:
             future = self._pool.submit(self._run, lane, number, steps, connect or self._connect)
             self._waiting = {one for one in self._waiting if not one.done()} | {future}
 
-    def stop(self, lane: str) -> None:
-        """Stop a lane's work."""
-        with self._lock:
-            self._newest[lane] = self._newest.get(lane, 0) + 1
-            if older := self._running.get(lane):
-                older.interrupt()
-
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all work is done, also what it handed in; say whether it is."""
         while True:

@@ -53,10 +53,10 @@ class Screen {
     this.greet();
   }
 
-  /** Say hello until there is an answer: what is sent before a kernel listens is lost. */
+  /** Say hello until rows are counted: what is sent before a kernel listens is lost. */
   greet() {
     this.send({ do: "hello" });
-    this.greeting = setTimeout(() => this.v < 0 && this.greet(), 3000);
+    this.greeting = setTimeout(() => (this.v < 0 || !this.state.ready || this.counts.matched === null) && this.greet(), 3000);
   }
 
   close() {

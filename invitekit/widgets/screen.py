@@ -26,7 +26,6 @@ class Screen(anywidget.AnyWidget):
 
     _css = style("screen.css")
     height = traitlets.Int(560, help="In pixels.").tag(sync=True)
-    _number = 0
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
@@ -58,8 +57,7 @@ class Screen(anywidget.AnyWidget):
             self._fail(error)
 
     def _tell(self, kind: str, **content: Any) -> None:
-        """Tell every view; an answer says by ``v`` which view it was asked for, and a screen drops overtaken ones."""
-        self.send({"kind": kind, "v": self._number} | content)
+        self.send({"kind": kind, **content})
 
     def _fail(self, error: BaseException) -> None:
         self._tell("error", **told(error))
