@@ -393,6 +393,8 @@ class Screen {
   need(first, last) {
     if (!this.state.ready) return;
     const from = Math.floor(first / BLOCK) * BLOCK, to = Math.ceil(last / BLOCK) * BLOCK;
+    // As long as nothing is counted: an answer of no rows would take the place of the first page.
+    if (to <= from) return;
     let lacks = this.stale;
     for (let at = from; at < to; at += BLOCK) if (!this.pages.has(at)) lacks = true;
     if (!lacks || (this.asked && this.asked.v === this.v && this.asked.from <= from && this.asked.to >= to)) return;

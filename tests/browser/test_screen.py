@@ -6,13 +6,17 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
+from invitekit.widgets.assets import script
 from tests.browser.conftest import DATA
 from tests.browser.lab import Lab, Tab, started
 
@@ -260,6 +264,40 @@ def test_a_narrow_window_keeps_rows_and_buttons_in_reach(lab: Lab) -> None:
         )
         assert outside == []
         assert page.locator(".ik-line").count() >= 3
+
+
+MOUNT = """async (module) => {
+  const { default: screen } = await import(URL.createObjectURL(new Blob([module], { type: 'text/javascript' })));
+  window.sent = [];
+  const on = (_, take) => { window.receive = take; };
+  const model = { get: () => 400, on, off() {}, send: (m) => window.sent.push(m) };
+  window.leave = screen.render({ model, el: document.body }); }"""
+
+
+def test_rows_are_shown_in_whatever_order_answers_come(browser: Browser) -> None:
+    said: dict[str, Any] = {"v": 0, "bare": False}
+    column = {"name": "account_name", "label": "Account name", "kind": "text", "shown": True}
+    state = {"kind": "state", **said, "columns": [column], "order": ["account_name"], "filter": {}, "chips": []}
+    keys = {"first": 0, "keys": [7], "cells": {"account_name": ["acme"]}, "codes": {}, "picked": [0], "can": [1]}
+    answers = {
+        "page": {"kind": "page", **said, **keys},
+        "counts": {"kind": "counts", "v": 0, "matched": 1, "total": 1, "selected": 0, "hidden": 0, "can": 1},
+    }
+    for order in permutations(answers):
+        page = browser.new_page()
+        page.evaluate(MOUNT, script("screen.js", "explore.js"))
+        tell = partial(page.evaluate, "(message) => window.receive(message)")
+        tell({"kind": "hello", "v": 0, "words": {}, "hints": {}, "language": "en", "mode": "explore"})
+        tell({**state, "total": None, "ready": False})
+        tell({"kind": "preview", **said, **keys})
+        tell({**state, "total": 1, "ready": True})
+        for name in order:
+            tell(answers[name])
+        assert page.locator(".ik-line .ik-text").all_inner_texts() == ["acme"], order
+        asked = [one for one in page.evaluate("window.sent") if one["do"] == "page"]
+        assert [one for one in asked if not one["count"]] == [], order  # its answer would take the place of the rows
+        page.evaluate("window.leave()")
+        page.close()
 
 
 def test_answers_come_without_subshells_too(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> None:
