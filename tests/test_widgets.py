@@ -552,7 +552,7 @@ def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -
         answered.append("slow")
 
     begin = time.monotonic()
-    jobs.submit("page", slow, after=lambda _: answered.append("after slow"))
+    jobs.submit("page", slow, lambda _: answered.append("after slow"))
     assert begun.wait(10)
     time.sleep(0.3)
     jobs.submit("page", lambda _: answered.append("new"))
@@ -564,7 +564,7 @@ def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -
         jobs.submit("page", lambda _: answered.append("newest"))
         raise ValueError("of tables that are gone")
 
-    jobs.submit("page", overtaken, after=lambda _: answered.append("after overtaken"))
+    jobs.submit("page", overtaken, lambda _: answered.append("after overtaken"))
     assert jobs.wait(20)
     assert answered == ["new", "newest"]
     assert failed == [], "nobody waits for what was overtaken"

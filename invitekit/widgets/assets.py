@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 
 _INDENT = re.compile(r"^\s+", re.MULTILINE)
-_AROUND = re.compile(r" (=>|===|!==|&&|\|\||\?\?) ")
+_AROUND = re.compile(r" (=>|===|!==|&&|\|\||\?\?|=|\?|:|\+) ")
 _REMARK = re.compile(r"^(?://|/\*\*).*\n", re.MULTILINE)
 
 

@@ -12,6 +12,7 @@ from invitekit.catalogue import Language, read_catalogue
 from invitekit.filters import Filter
 from invitekit.widgets import answers, counts
 from invitekit.widgets.assets import script
+from invitekit.widgets.jobs import Work
 from invitekit.widgets.screen import Does, Screen
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Derive, Store
@@ -106,8 +107,7 @@ class Grid(Screen):
         said = answers.words(self._language)
         self._tell("hello", words=said, hints=hints, language=self._language, mode=self.mode)
         self._tell_state()
-        self._ask_page(0, _PAGE)
-        self._ask_counts()
+        self._ask_view()
 
     def _state(self) -> dict[str, Any]:
         """Give what changes of a view, but the rows."""
@@ -150,16 +150,35 @@ class Grid(Screen):
             if view == self._view:
                 return
             self._view, self._number = view, self._number + 1
-        self.set_trait("value", view.choice.to_dict())
         self._tell_state()
-        self._ask_page(0, _PAGE)
-        self._ask_counts()
+        self._ask_view()
+        self.set_trait("value", view.choice.to_dict())
 
     def _set_value(self, change: dict[str, Any]) -> None:
         if change["new"] != self._view.choice.to_dict():
             self.filter = Filter.from_dict(change["new"])
 
+    def _ask_view(self) -> None:
+        """Answer a new view: its first page, then what stands beside it, then its whole order.
+
+        One after the other: side by side they would wait for each other, and the page is looked at first.
+        """
+        self._jobs.drop("page")
+        if not self._store.ready:
+            self._ask_page(0, _PAGE)
+            return
+        view = self._view
+
+        def order(con: duckdb.DuckDBPyConnection) -> None:
+            if view != View():
+                self._found.sort(con, view)
+
+        self._jobs.submit("view", self._page(0, _PAGE), self._counts(), order)
+
     def _ask_page(self, first: int, count: int) -> None:
+        self._jobs.submit("page", self._page(first, count))
+
+    def _page(self, first: int, count: int) -> Work:
         view, number, first = self._view, self._number, first - first % _PAGE
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
@@ -177,11 +196,9 @@ class Grid(Screen):
             flags = answers.picked(con, self._selection, told_page["keys"], self.can)
             self._tell("page", v=number, bare=how["bare"], **told_page, **flags)
 
-        self._jobs.submit("page", work)
+        return work
 
-    def _ask_counts(self) -> None:
-        if not self._store.ready:
-            return
+    def _counts(self) -> Work:
         view, number = self._view, self._number
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
@@ -196,11 +213,7 @@ class Grid(Screen):
             days = counts.trend(con, self._found, view.choice)
             self._tell("trend", v=number, days=[[day.isoformat(), *numbers] for day, *numbers in days])
 
-        def order(con: duckdb.DuckDBPyConnection) -> None:
-            if view != View():
-                self._found.sort(con, view)
-
-        self._jobs.submit("counts", work, after=order)
+        return work
 
     def _ask_details(self, key: int) -> None:
         def work(con: duckdb.DuckDBPyConnection) -> None:

@@ -41,22 +41,23 @@ class Jobs:
         self._waiting: set[Future[None]] = set()
         self.close = weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
 
-    def submit(self, lane: str, work: Work, *, after: Work | None = None, connect: Connect | None = None) -> None:
+    def submit(self, lane: str, *steps: Work, connect: Connect | None = None) -> None:
         """Have a question answered, in place of the lane's older one.
 
         Args:
             lane: What kind of question it is.
-            work: Asks it, and hands on the answer.
-            after: What follows in the same lane, if nothing has overtaken it by then.
+            steps: Ask it, and hand on the answers; each only if nothing has overtaken it by then.
             connect: Opens its connection, where that is another one than usual.
         """
         with self._lock:
-            number = self._newest[lane] = self._newest.get(lane, 0) + 1
-            if older := self._running.get(lane):
-                older.interrupt()
-            steps = [work] if after is None else [work, after]
+            number = self._overtake(lane)
             future = self._pool.submit(self._run, lane, number, steps, connect or self._connect)
             self._waiting = {one for one in self._waiting if not one.done()} | {future}
+
+    def drop(self, lane: str) -> None:
+        """Stop a lane's question: nobody waits for its answer any more."""
+        with self._lock:
+            self._overtake(lane)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all work is done, also what it handed in; say whether it is."""
@@ -68,7 +69,13 @@ class Jobs:
             if wait(left, timeout).not_done:
                 return False
 
-    def _run(self, lane: str, number: int, steps: list[Work], connect: Connect) -> None:
+    def _overtake(self, lane: str) -> int:
+        number = self._newest[lane] = self._newest.get(lane, 0) + 1
+        if older := self._running.get(lane):
+            older.interrupt()
+        return number
+
+    def _run(self, lane: str, number: int, steps: tuple[Work, ...], connect: Connect) -> None:
         for step in steps:
             con: duckdb.DuckDBPyConnection | None = None
             try:

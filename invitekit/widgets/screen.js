@@ -90,7 +90,7 @@ class Screen {
       this.head, this.layer, this.spacer);
     this.scroller.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     this.scroller.addEventListener("click", (e) => this.clicked(e));
-    this.scroller.addEventListener("dblclick", (e) => this.details(this.rowOf(e)));
+    this.layer.addEventListener("dblclick", (e) => this.details(this.rowOf(e)));
     this.scroller.addEventListener("pointermove", (e) => this.hovered(e));
     this.scroller.addEventListener("pointerleave", () => this.hint(null));
     this.tip = h("div", { className: "ik-tip", role: "tooltip", id: `${this.id}-tip`, hidden: true });
@@ -467,7 +467,13 @@ class Screen {
     if (keys.length) this.choose({ act: on ? "add" : "remove", keys });
   }
   range(from, to, on) { this.choose({ act: "range", from, to, add: on }); }
-  rowOf(e) { const line = e.target.closest?.(".ik-line"); return line && this.layer.contains(line) ? line.row : null; }
+  /** Which row is meant; a line that was drawn anew between press and release gets no click itself. */
+  rowOf(e) {
+    const line = e.target.closest?.(".ik-line");
+    if (line) return line.row;
+    const row = Math.floor((e.clientY - this.scroller.getBoundingClientRect().top - HEAD + this.top) / ROW);
+    return e.target === this.layer && row < this.total() ? row : null;
+  }
   clicked(e) {
     const row = this.rowOf(e);
     if (row === null) return;
@@ -553,11 +559,13 @@ class Screen {
       state: () => {
         if (m.v !== this.v) { this.pages.clear(); this.asked = null; this.top = 0; this.active.row = 0; this.anchor = 0; this.scroller.scrollTop = 0; this.counts.matched = this.v === -1 ? null : this.counts.matched; }
         if (m.v !== this.v) { this.panel.hidden = true; this.counts.can = null; }
-        this.v = m.v;
+        const { kind, v, ...rest } = m, fresh = v !== this.v || rest.ready !== this.state.ready;
+        this.v = v;
         this.banner.hidden = true;
-        const { kind, v, ...rest } = m;
         if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || (rest.bare !== this.state.bare && this.hide()) || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.rows.forEach((el) => el.remove()); this.rows.clear(); }
         Object.assign(this.state, rest);
+        // The first page comes by itself.
+        if (fresh) this.asked = { v, from: 0, to: BLOCK };
         this.scroller.setAttribute("aria-label", this.words("every", { total: this.n(this.state.total) }));
         this.drawBar(); this.drawChips(); this.drawHead(); this.drawExtra(); this.draw();
       },

@@ -40,8 +40,9 @@ p"""
 def shown(lab: Lab, *cells: str, **how: int | bool) -> Iterator[tuple[Tab, Page]]:
     """Run cells, wait for rows and counts, and hold at the end that nothing went wrong or left the machine."""
     with lab.notebook(*cells, **how) as tab:  # type: ignore[arg-type]
-        tab.page.locator(".ik-line .ik-badge").first.wait_for()
-        expect(tab.page.locator(".ik-facet")).not_to_have_count(0)
+        tab.page.locator(".ik").first.wait_for()
+        expect(tab.page.locator(".ik:not([data-settled])")).to_have_count(0, timeout=30_000)  # rows of all, and counts
+        tab.page.locator(".ik-line:not(.ik-wait) .ik-badge").first.wait_for()
         yield tab, tab.page
         assert tab.outside == []
         assert tab.problems == []
