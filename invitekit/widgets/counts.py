@@ -12,7 +12,7 @@ from invitekit.filters import COLUMNS, Filter
 from invitekit.load.sql import ident, one, rows
 from invitekit.widgets.conditions import DATED, DAY, chosen, clauses, matching
 from invitekit.widgets.selection import Selection
-from invitekit.widgets.store import in_cube
+from invitekit.widgets.store import cube
 from invitekit.widgets.view import Found
 
 MOST = 100
@@ -53,7 +53,7 @@ def facets(
 
 def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[tuple[dt.date, int, int, int]]:
     """Count invitations, failures and associations by day, among the rows that all but the dates leave."""
-    source, condition, n = _source(found, choice, set(clauses(choice)) - set(DATED), but=DATED)
+    source, condition, n = _source(found, choice, {*clauses(choice), *DATED}, but=DATED)
     by_status = [f"{n} filter (effective_status = '{code}')" for code in ("association_failed", "associated")]
     dated = f"{source} where {condition} and {DAY} is not null"
     found_days = rows(con, f"select {DAY}, {n}, {', '.join(by_status)} from {dated} group by 1 order by 1")
@@ -72,8 +72,8 @@ def selected(con: duckdb.DuckDBPyConnection, selection: Selection, choice: Filte
 
 def _source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
     """Give the table that answers with the least work, the condition on it, and the SQL of a number of rows."""
-    if choice.text is None and in_cube(names):
-        return "cube", matching(choice, but=but), "sum(n)"
+    if choice.text is None and (counted := cube(names)):
+        return counted, matching(choice, but=but), "sum(n)"
     source, _ = found.source(choice)
     left = (*but, "text") if source != "records" else but
     return source, matching(choice, but=left), "count(*)"

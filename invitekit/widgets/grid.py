@@ -48,7 +48,7 @@ class Grid(Screen):
         self._language, self._view, self._number, self._bare = language, View(), 0, False
         self._selection, self._before = Selection(), list[Selection]()
         self._store = Store(records, derive)
-        self._found = Found(self._store.names)
+        self._found = Found(self._store.names, self._store.aside)
         self._wanted = columns
         self._shown = self._columns()
         self.observe(self._set_value, "value")
@@ -141,7 +141,7 @@ class Grid(Screen):
 
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
-        self._found, self._shown = Found(self._store.names), self._shown or self._columns()
+        self._found, self._shown = Found(self._store.names, self._store.aside), self._shown or self._columns()
         self._hello()
 
     def _show(self, view: View) -> None:

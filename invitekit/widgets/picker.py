@@ -187,7 +187,7 @@ class ResendPicker(Grid):
         with self._store.cursor() as old, store.cursor() as new:
             selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
-            self._rules, self._store, self._found = rules, store, Found(store.names)
+            self._rules, self._store, self._found = rules, store, Found(store.names, store.aside)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._number += 1
         self._hello()

@@ -21,7 +21,10 @@ from invitekit.widgets.conditions import DAY, KEY, SEARCH, SET_APART
 
 SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
 """Columns of few values: their counts by day answer every choice among them without a look at the rows."""
+ALSO = ("account_manager", "custom_tag", "country", "snapshot_at", "batch")
+"""Columns of more values that a filter looks at: counted beside the small ones, each for itself, without the days."""
 Derive = Callable[[duckdb.DuckDBPyRelation], duckdb.DuckDBPyRelation]
+CUBE = "cube"
 _GIVEN = "ik_given"
 _NUMBERS = itertools.count(1)
 
@@ -47,8 +50,14 @@ class Store:
         self.kinds: dict[str, str] = {} if derive else _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
         run(self._con, f"attach {lit(str(Path(folder) / 'rows.duckdb'))} as {self._schema}")
+        run(self._con, f"attach ':memory:' as {self.aside}")
         if taken:
             self._store(derive(taken) if derive else taken, self._con)
+
+    @property
+    def aside(self) -> str:
+        """Where tables lie that are made for a view, and given up with it: in memory, and on disk beyond that."""
+        return f"{self._schema}_aside"
 
     @property
     def names(self) -> list[str]:
@@ -83,34 +92,43 @@ class Store:
 
     def _store(self, relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> None:
         self.kinds = _kinds(relation)
-        relation.query("ik_screen", self._create("ik_screen"))
+        run(con, f"create or replace table {self._schema}.records ({self._declared()})")
+        relation.query("ik_screen", f"insert into {self._schema}.records {self._rows('ik_screen')}")
         self._finish(con)
 
-    def _create(self, source: str) -> str:
+    def _declared(self) -> str:
+        """The columns stored; what is searched lies unpacked, as packing takes longest, and slows a search."""
+        given = [f"{ident(name)} {kind}" for name, kind in self.kinds.items()]
+        return ", ".join([f"{KEY} bigint", *given, f"{SEARCH} varchar using compression uncompressed", f"{DAY} date"])
+
+    def _rows(self, source: str) -> str:
         searched = [ident(name) for name in SEARCHED if name in self.kinds]
         search = f"lower(concat_ws({lit(SET_APART)}, {', '.join(searched)}))" if searched else "''"
         day = '"invited_at"::date' if "invited_at" in self.kinds else "null::date"
-        return (
-            f"create or replace table {self._schema}.records as "
-            f"select row_number() over () - 1 as {KEY}, *, {search} as {SEARCH}, {day} as {DAY} from {source}"
-        )
+        return f"select row_number() over () - 1 as {KEY}, *, {search} as {SEARCH}, {day} as {DAY} from {source}"
 
     def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Count the rows by day and small column."""
-        small = [ident(name) for name in (*SMALL, "batch") if name in self.kinds]
-        counted = ", ".join([DAY, *small])
-        run(
-            con,
-            f"create or replace table {self._schema}.cube as "
-            f"select {counted}, count(*) as n from {self._schema}.records group by all",
-        )
+        """Count the rows by day and small column, and by each column of more values and the small ones."""
+        small = [name for name in (*SMALL, "batch") if name in self.kinds]
+        self._count(con, CUBE, [DAY, *small])
+        for name in ALSO:
+            if name in self.kinds:
+                self._count(con, f"{CUBE}_{name}", list(dict.fromkeys([name, *small])))
         self.total = one(con, f"select count(*) from {self._schema}.records")
 
+    def _count(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> None:
+        by = ", ".join(map(ident, names))
+        counted = f"select {by}, count(*) as n from {self._schema}.records group by all"
+        run(con, f"create or replace table {self._schema}.{table} as {counted}")
 
-def in_cube(names: set[str]) -> bool:
-    """Say whether restrictions of these names can be answered by the counts alone."""
+
+def cube(names: set[str]) -> str | None:
+    """Give the table of counts that answers restrictions of these names alone, if there is one."""
     small = {name for name, column in COLUMNS.items() if column in (*SMALL, "batch")}
-    return names <= small | {"invited_from", "invited_to"}
+    if not (more := names - small - {"invited_from", "invited_to"}):
+        return CUBE
+    column = COLUMNS.get(more.pop(), "")
+    return f"{CUBE}_{column}" if not more and column in ALSO and names <= small | {*COLUMNS} else None
 
 
 def _opened(
@@ -140,6 +158,7 @@ def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: str) -> None:
     """Let go of a store's file, and remove it: a database that stays attached keeps its room on disk."""
     with contextlib.suppress(duckdb.Error):  # the connection may be closed, and its databases with it
         run(con, f"detach database if exists {schema}")
+        run(con, f"detach database if exists {schema}_aside")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +12,12 @@ import duckdb
 from invitekit.filters import Filter
 from invitekit.load.sql import ident, rows, run
 from invitekit.widgets.conditions import DAY, KEY, SEARCH, matching
-from invitekit.widgets.store import SMALL
+from invitekit.widgets.store import ALSO, SMALL
 
-ALSO = ("account_manager", "custom_tag", "country", "snapshot_at", "batch")
-"""Columns of many values that a filter looks at."""
 _NUMBERS = itertools.count(1)
 _STILL_READ = 2
+_NEAR = 1_000_000
+"""So many rows are looked through for the first page of a text before all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,15 @@ class View:
 
 
 class Found:
-    """Tables that were made of a store's rows for a view: what a text stands in, and a whole order."""
+    """Tables that were made of a store's rows for a view: what a text stands in, and a whole order.
 
-    def __init__(self, names: list[str]) -> None:
+    Args:
+        names: The columns that the rows have.
+        aside: The database in which the tables lie.
+    """
+
+    def __init__(self, names: list[str], aside: str) -> None:
+        self._aside, self._lock = aside, threading.Lock()
         self._carried = [name for name in (*SMALL, *ALSO) if name in names]
         self._texts: tuple[str, str] | None = None
         self._order: tuple[View, str] | None = None
@@ -61,22 +68,22 @@ class Found:
 
         A longer text is looked for among the rows in which the shorter one stood.
         """
-        text = choice.text
-        if text is None or (self._texts and self._texts[0] == text):
-            return
-        before = self._texts
-        among = before[1] if before and before[0].lower() in text.lower() else "records"
-        name = f"found_{next(_NUMBERS)}"
-        carried = ", ".join([KEY, DAY, SEARCH, *map(ident, self._carried)])
-        run(con, f"create table {name} as select {carried} from {among} where {matching(Filter(text=text))}")
-        self._texts = (text, name)
-        self._retire(con, before)
+        with self._lock:  # one of two who ask after the same text looks for it
+            text, before = choice.text, self._texts
+            if text is None or self._knows(text):
+                return
+            among = before[1] if before and before[0].lower() in text.lower() else "records"
+            name = f"{self._aside}.found_{next(_NUMBERS)}"
+            carried = ", ".join([KEY, DAY, SEARCH, *map(ident, self._carried)])
+            run(con, f"create table {name} as select {carried} from {among} where {matching(Filter(text=text))}")
+            self._texts = (text, name)
+            self._retire(con, before)
 
     def sort(self, con: duckdb.DuckDBPyConnection, view: View) -> None:
         """Put a view's keys in their order once, so that any page is as near as the first."""
         if self._order and self._order[0] == view:
             return
-        before, name = self._order, f"ordered_{next(_NUMBERS)}"
+        before, name = self._order, f"{self._aside}.ordered_{next(_NUMBERS)}"
         run(con, f"create table {name} as select {KEY} from {self._rows(view)} order by {view.order()}")
         self._order = (view, name)
         self._retire(con, before)
@@ -91,8 +98,23 @@ class Found:
         elif view == View():
             page = f"select {KEY} from records where {KEY} >= {first} and {KEY} < {first + count} order by {KEY}"
         else:
+            if not self._knows(view.choice.text):
+                near = self._near(con, view, count) if first == 0 else []
+                if len(near) == count:
+                    return near
+                self.look_up(con, view.choice)
             page = f"select {KEY} from {self._rows(view)} order by {view.order()} limit {count} offset {first}"
         return [key for (key,) in rows(con, page)]
+
+    def _knows(self, text: str | None) -> bool:
+        return text is None or (self._texts is not None and self._texts[0] == text)
+
+    def _near(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
+        """Give the first keys of a view, or less where they stand further down: most texts fill a page soon."""
+        if view.by is not None:
+            return []
+        asked = f"select {KEY} from records where {KEY} < {_NEAR} and {matching(view.choice)}"
+        return [key for (key,) in rows(con, f"{asked} order by {KEY} limit {count}")]
 
     def place(self, con: duckdb.DuckDBPyConnection, view: View, key: int) -> int | None:
         """Give the place of a row in a view that ``sort`` has put in order, from 0; None if it is not in it."""
