@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit.batch import Written
+from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, Filter, where
 from invitekit.widgets import Selection, cells, planning
 from invitekit.widgets.conditions import KEY, chosen
@@ -307,6 +310,26 @@ def test_a_store_that_is_gone_leaves_no_database_and_no_folder(annotated: pl.Dat
     store.close()
     assert con.execute(names).fetchall() == []
     assert not Path(path).parent.exists()
+
+
+def test_a_column_that_is_named_as_one_of_the_screens_own_is_refused(annotated: pl.DataFrame) -> None:
+    with pytest.raises(ArgumentError, match="ik_key"):
+        ik.Explorer(annotated.with_columns(ik_key=1))
+
+
+def test_without_anywidget_the_screens_say_what_to_install() -> None:
+    """In a Python that cannot find it, as after a plain "pip install invitekit"."""
+    said = """import sys, importlib.util as u
+found = u.find_spec
+u.find_spec = lambda name, *a: None if name == "anywidget" else found(name, *a)
+import invitekit as ik
+ik.load
+try:
+    ik.Explorer
+except ik.InvitekitError as error:
+    print(error)"""
+    run = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert "invitekit[lab]" in run.stdout
 
 
 # ---- nothing personal where it is not asked for

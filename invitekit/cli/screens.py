@@ -5,26 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from invitekit.cli import options as o
 from invitekit.errors import ArgumentError
 
-_CELL = "from invitekit.widgets.page import asked\nasked()"
-_NOTEBOOK: dict[str, Any] = {
-    "cells": [
-        {"cell_type": "code", "id": "page", "metadata": {}, "execution_count": None, "outputs": [], "source": _CELL}
-    ],
-    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    "nbformat": 4,
-    "nbformat_minor": 5,
-}
 Port = Annotated[int | None, typer.Option("--port", help="Serve here; else on any free port from 8866 on.")]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
 
@@ -54,11 +44,9 @@ def app(
         "folder": str(Path.cwd()),
         "language": o.parse_language(language),
     }
-    folder = Path(tempfile.mkdtemp(prefix="invitekit-app-"))
-    notebook = folder / "invitekit.ipynb"
-    notebook.write_text(json.dumps(_NOTEBOOK))
-    beside = str(files("invitekit.widgets").joinpath("app"))
-    paths = os.pathsep.join(filter(None, [beside, os.environ.get("JUPYTER_PATH")]))
+    beside = files("invitekit.widgets").joinpath("app")
+    notebook = beside.joinpath("invitekit.ipynb")
+    paths = os.pathsep.join(filter(None, [str(beside), os.environ.get("JUPYTER_PATH")]))
     env = os.environ | {"INVITEKIT_PAGE": json.dumps(asked), "JUPYTER_PATH": paths}
     words = [sys.executable, "-m", "voila", str(notebook), "--Voila.ip=127.0.0.1", "--template=invitekit", "--token"]
     words += [f"--port={port}"] if port else []

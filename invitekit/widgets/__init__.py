@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+from invitekit.errors import ArgumentError
+
+if find_spec("anywidget") is None:
+    raise ArgumentError("anywidget is not installed, and the screens need it.", hint="install invitekit[lab].")
+
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.grid import Grid

@@ -6,6 +6,7 @@ import datetime as dt
 import html
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ import ipywidgets
 
 from invitekit.annotate import annotate
 from invitekit.catalogue import Language
-from invitekit.errors import InvitekitError
 from invitekit.keep import keep
 from invitekit.load import load
 from invitekit.resend import ResendRules
 from invitekit.widgets.answers import words
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel
+from invitekit.widgets.jobs import told
 from invitekit.widgets.picker import ResendPicker
 from invitekit.workspace import Workspace
 
@@ -59,10 +60,22 @@ def page(
     how: dict[str, Any] = {"folder": folder, "rules": rules, "as_of": as_of, "language": language}
     if not sources and not workspace:
         return _opening(Path(folder), said, lambda chosen, memory: page(chosen, memory, **how))
-    try:
-        return _tabs(sources or [], workspace, said, **how)
-    except InvitekitError as error:
-        return ipywidgets.HTML(f"<p><strong>{html.escape(error.problem)}</strong> {html.escape(error.hint)}</p>")
+    return _meanwhile(said["loading"], lambda: _tabs(sources or [], workspace, said, **how))
+
+
+def _meanwhile(said: str, make: Callable[[], ipywidgets.Widget]) -> ipywidgets.Widget:
+    """Say what is being done until a widget is made: ten million rows take a minute to read."""
+    box = ipywidgets.VBox([ipywidgets.HTML(f"<p role='status'>{html.escape(said)}</p>")])
+
+    def fill() -> None:
+        try:
+            box.children = (make(),)
+        except Exception as error:  # noqa: BLE001 - a thread has no caller: it is shown on the page
+            problem, hint = (html.escape(text) for text in told(error).values())
+            box.children = (ipywidgets.HTML(f"<p role='alert'><strong>{problem}</strong> {hint}</p>"),)
+
+    threading.Thread(target=fill, name="invitekit-page").start()
+    return box
 
 
 def _tabs(

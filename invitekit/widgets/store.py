@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, SEARCHED
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, one, rows, run
@@ -163,6 +164,14 @@ def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: str) -> None:
 
 
 def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
+    """Give the columns and their types.
+
+    Raises:
+        ArgumentError: One has a name that the screen needs for its own.
+    """
+    for name in relation.columns:
+        if name.lower() in (KEY, SEARCH, DAY):
+            raise ArgumentError(f"A column is named {name}, as one of the screen's own.", hint="rename the column.")
     return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
