@@ -19,6 +19,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
+import invitekit as ik
 from invitekit import schema
 from invitekit.cli import main
 
@@ -31,6 +32,7 @@ time.tzset()
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_JAVA = 17
+DATA = Path(__file__).parent.parent / "data"
 
 
 @cache
@@ -206,3 +208,17 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Run(code if isinstance(code, int) else int(code is not None), out, err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def _remembered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("workspace") / "memory.duckdb"
+    with ik.Workspace(path) as workspace:
+        workspace.add(str(DATA))
+    return path
+
+
+@pytest.fixture
+def memory(_remembered: Path, tmp_path: Path) -> Path:
+    """A workspace of its own that holds the sample."""
+    return Path(shutil.copy(_remembered, tmp_path))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -26,8 +25,8 @@ from invitekit.widgets import Selection, cells, planning
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.jobs import Jobs
 from invitekit.widgets.store import Store
+from tests.conftest import DATA
 
-DATA = Path(__file__).parent.parent / "data"
 DAY = dt.date(2026, 3, 30)
 PERSONAL = ("anna.secret@acme.example", "13800138000", "Secret Holding", "acct_secret")
 
@@ -407,17 +406,9 @@ def test_every_word_that_the_script_asks_for_is_there_in_both_languages(language
 # ---- the picker
 
 
-@pytest.fixture(scope="module")
-def remembered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("workspace") / "memory.duckdb"
-    with ik.Workspace(path) as workspace:
-        workspace.add(str(DATA))
-    return path
-
-
 @pytest.fixture
-def picker(remembered: Path, tmp_path: Path) -> Heard:
-    workspace = ik.Workspace(shutil.copy(remembered, tmp_path))
+def picker(memory: Path, tmp_path: Path) -> Heard:
+    workspace = ik.Workspace(memory)
     widget = ik.ResendPicker(workspace=workspace, as_of=DAY, folder=tmp_path / "batches")
     assert widget.wait(120)
     return Heard(widget)

@@ -165,12 +165,6 @@ class Known:
         """Count the batches that were written and neither logged as sent nor discarded."""
         return 0 if self.workspace is None else len(self.workspace.batches().filter("sent is null"))
 
-    def keep(self, frame: Any) -> Any:
-        """Compute a lazy frame once, beside the records and never in the workspace's file."""
-        from invitekit.keep import keep
-
-        return keep(frame)
-
     def memory(self) -> dict[str, Any]:
         """What ``plan_resends`` takes of a workspace: resends that were logged, and what was settled."""
         return {} if self.workspace is None else {"sent": self.workspace.sent(), "done": self.workspace.done()}

@@ -375,7 +375,7 @@ class Screen {
     const text = there ? there.page.cells[c.name]?.[there.at] : null;
     const code = there ? there.page.codes[c.name]?.[there.at] : undefined;
     const inside = c.name in (there?.page.codes ?? {}) && text !== null && text !== undefined && c.name !== "failure_code" ? h("span", { className: `ik-badge ik-is-${code}` }, text)
-      : c.name === "failure_code" && code ? this.state.hints[code]?.[0] ?? text : text ?? "";
+      : c.name === "failure_code" && code ? this.state.hints?.[code]?.[0] ?? text : text ?? "";
     return h("div", { className: `ik-cell ik-${c.kind}`, role: "gridcell", id: `${this.id}-${row}-${col}`, "aria-colindex": col + 1, dir: "auto", title: typeof inside === "string" ? inside : "" }, inside);
   }
 

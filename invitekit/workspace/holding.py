@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import duckdb
 
-from invitekit.keep import keep
 from invitekit.workspace import finding, identities, relations
 from invitekit.workspace.opening import Opened
 
@@ -33,10 +32,6 @@ class Holding(Opened):
     def records(self) -> duckdb.DuckDBPyRelation:
         """The newest state of each invitation: one row a customer and ``record_id``, from its newest snapshot."""
         return identities.newest_states(self._con)
-
-    def keep(self, relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-        """Compute a relation on this workspace once, in a temporary table that goes with ``close()``."""
-        return keep(relation)
 
     def find(self, names: str | Iterable[str]) -> tuple[str, ...]:
         """Give the newest ``record_id`` of each customer named by account, email address or record ID.

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import DATA
+from tests.conftest import DATA
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PROGRAM = str(Path(sys.executable).with_name("invitekit"))

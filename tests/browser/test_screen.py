@@ -17,8 +17,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect
 
 from invitekit.widgets.assets import script
-from tests.browser.conftest import DATA
 from tests.browser.lab import Lab, Tab, started
+from tests.conftest import DATA
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
