@@ -78,14 +78,19 @@ def _scrubbed(said: pl.DataFrame, directory: Directory) -> pl.DataFrame:
     text = without_patterns(hide_placeholders(folded))
     own = said.select(pl.col("^own[0-9]+$")).get_columns()
     text = take_out_numbers(text, own)
-    said_plainly = compared(text)
-    words = words_of(said_plainly)
-    whole, single = own_spans(said_plainly, words, own)
-    # At once: a name of one's own in another's longer one would leave its other half.
-    named = pl.concat([whole, directory.spans(words)])
-    text = put_marks(text, pl.concat([named, outside(single, named)]))
+    if own or directory:
+        text = _without_names(text, own, directory)
     text = show_placeholders(text)
     return said.select("at", remark=text).filter(text != folded)
+
+
+def _without_names(text: pl.Series, own: Sequence[pl.Series], directory: Directory) -> pl.Series:
+    plainly = compared(text)
+    words = words_of(plainly)
+    whole, single = own_spans(plainly, words, own)
+    # At once: a name of one's own in another's longer one would leave its other half.
+    named = pl.concat([whole, directory.spans(words)])
+    return put_marks(text, pl.concat([named, outside(single, named)]))
 
 
 def without_patterns(text: pl.Series) -> pl.Series:

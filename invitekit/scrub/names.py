@@ -42,6 +42,12 @@ class Directory:
         straight = short.select(pl.coalesce(_pair(first, second), _alone(first))).to_series()
         self._short = Hashes(pl.concat([straight, turned]))
 
+        self._known = known.height > 0
+
+    def __bool__(self) -> bool:
+        """Whether there is any name in it."""
+        return self._known
+
     def spans(self, words: pl.DataFrame) -> pl.DataFrame:
         """Give where a name stands, of the words of some texts: row, first word, and how many words."""
         following = pl.when(pl.col("row") == pl.col("row").shift(-1)).then(pl.col("word").shift(-1))
