@@ -691,12 +691,13 @@ def test_what_stops_before_its_manifest_stands_leaves_the_earlier_export_or_none
         with pytest.raises((KeyboardInterrupt, OutputError)):
             ik.export(annotated(), target)
     assert left(tmp_path) == []
-    first = ik.export(annotated(), target)
+    first, itself = ik.export(annotated(), target), target.stat()
     monkeypatch.setattr(steps, "publish", stop)
     with pytest.raises((KeyboardInterrupt, OutputError)):
         ik.export(annotated(), target, overwrite=True)
     assert left(tmp_path) == ["out.csv", "out.csv.manifest.json"]
     assert verify(target).sha256 == first.sha256
+    assert os.path.samestat(target.stat(), itself), "the earlier file itself, and no copy"
 
 
 def test_a_file_that_appears_meanwhile_is_not_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,6 +177,20 @@ def test_a_lock_that_a_dead_process_left_holds_nobody_up(tmp_path: Path) -> None
     assert left(tmp_path) == []
 
 
+NO_LOCKS = "import sys; sys.modules['fcntl'] = None; from invitekit.cli import main; main()"
+
+
+def test_a_system_without_locks_is_told_so_in_one_line(tmp_path: Path) -> None:
+    records = tmp_path / "records.csv"
+    records.write_text("Account,Status\nacme,Invited\n", encoding="utf-8")
+    command = [sys.executable, "-c", NO_LOCKS, "export", str(records), "-o", str(tmp_path / "out.parquet")]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr
+    assert "no locks" in ended.stderr
+    assert "WSL" in ended.stderr
+    assert left(tmp_path) == ["records.csv"]
+
+
 LET_GO = """
 import sys
 from pathlib import Path

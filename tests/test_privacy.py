@@ -92,6 +92,26 @@ def test_two_columns_cannot_be_released_under_one_name(tmp_path: Path) -> None:
         read_policy(path).applied(["status", "Deal"])
 
 
+CODE = '[[column]]\nname = "Second message"\naction = "derive"\nhow = "code"\n'
+
+
+def test_the_code_of_a_column_of_ones_own_is_released_beside_that_of_annotate(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(CODE + 'into = "second_code"\n')
+    rows = read_policy(path).applied(["failure_message", "failure_code", "Second message"])
+    assert [(row.column, row.into) for row in rows] == [
+        ("failure_code", "failure_code"),
+        ("Second message", "second_code"),
+    ]
+
+
+def test_a_second_code_that_has_no_name_of_its_own_is_refused_and_not_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(CODE)
+    with pytest.raises(PolicyError, match=r"two columns as 'failure_code'.*into"):
+        read_policy(path).applied(["failure_code", "Second message"])
+
+
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ArgumentError, match="masked, pseudonymised, aggregated"):
         standard("anonymous")

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from invitekit.errors import ArgumentError
 from invitekit.sample.people import CULTURES
-from invitekit.scrub import names, scrub_remarks
+from invitekit.scrub import names, own, scrub_remarks
+from invitekit.scrub.fold import fold
+from invitekit.scrub.hashes import Hashes
 from invitekit.scrub.table import LABELS
 from invitekit.scrub.words import everyday
 
@@ -307,6 +309,13 @@ OWN_NAMES = {
     "nothing of a masked value": ("Ber and ber lin met", "Ber***lin", "Ber and ber lin met"),
     "nothing of an empty value": ("- and -", "-", "- and -"),
     "not the word of a placeholder": ("[name] and name", "Name", "[name] and [name]"),
+    "though it begins with a number": ("ask 4711 werke", "4711 Werke", "ask [name]"),
+    "though it begins with two letters": ("ask b2 metall", "B2 Metall GmbH", "ask [name]"),
+    "one letter and a Chinese form": ("请B2付款", "B2有限公司", "请[name]付款"),
+    "with other white space than it has": ("Li  \t Wu calls", " Li\u00a0Wu ", "[name] calls"),
+    "a part that its umlaut shortens": ("Ül said", "mgr.uel", "[name] said"),
+    "a Chinese one behind a Latin one": ("云启付款", "ABC云启", "云启付款"),
+    "not for a number in it": ("4711 and werke", "Alte Werke 4711", "4711 and [name]"),
     "everyday parts stay": ("the cloud for Orchid", "Orchid Cloud", "the cloud for [name]"),
 }  # fmt: skip
 
@@ -411,6 +420,20 @@ def test_columns_of_other_records_are_refused() -> None:
         scrub_remarks(pl.Series(["a", "b"]), [pl.Series(["Secret Person"])], NOBODY)
 
 
+def test_a_longer_name_of_the_same_beginning_and_a_shorter_one_are_both_found() -> None:
+    others = ("Wei Ling Tan", "Wei Ling Tan Bo Lim", "Wei Ling Ang Su")
+    assert (
+        scrub("wei ling tan bo lim; wei ling tan bo; wei ling ang", others=others) == "[name]; [name] bo; wei ling ang"
+    )
+
+
+@pytest.mark.parametrize("known", [[], [7], [2**64 - 1, 0, 7, 7, 1 << 40]])
+def test_a_set_of_hashes_holds_those_and_no_other(known: list[int]) -> None:
+    asked = [0, 7, None, 8, 7 + (1 << 12), 1 << 40, 2**64 - 1, 2**64 - 2]
+    held = Hashes(pl.Series(known, dtype=pl.UInt64)).hold(pl.Series(asked, dtype=pl.UInt64))
+    assert held.to_list() == [one in known for one in asked]
+
+
 # --- Whatever stands around it -----------------------------------------------------------------------------------
 
 ANYTHING = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
@@ -459,3 +482,28 @@ def test_to_scrub_twice_is_to_scrub_once(said: list[str | None]) -> None:
     once = scrub_remarks(pl.Series(said, dtype=pl.String), own, others)
     assert once.is_null().to_list() == [one is None for one in said]
     assert scrub_remarks(once, own, others).to_list() == once.to_list()
+
+
+NAMED = st.lists(
+    st.sampled_from(
+        ["Ada", "ada", "Lee", "Li", "O", "7", "4711", "B2", "王思远", "思远", "王", "uel", "Ül", "ß", "Müller",
+         "mueller", " ", "  ", "\t", "-", ".", "@", " GmbH",
+         "公司", "有限公司", " & Co. KG", "(", "Ａ", "\u200b", "İ", "ΑΣ", "Ring", "***"]
+    ),
+    max_size=6,
+).map("".join)  # fmt: skip
+
+
+@given(st.lists(st.tuples(NAMED, NAMED | st.none(), NAMED), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=300)
+def test_to_look_first_which_values_can_be_there_misses_none(rows: list[tuple[str, str | None, str]]) -> None:
+    said, first, second = (pl.Series(column, dtype=pl.String) for column in zip(*rows, strict=True))
+    found = scrub_remarks(said, [first, second], NOBODY).to_list()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(own, "near", _all_of_them)
+        assert scrub_remarks(said, [first, second], NOBODY).to_list() == found
+
+
+def _all_of_them(_said: pl.Series, _words: pl.DataFrame, columns: list[pl.Series]) -> pl.DataFrame:
+    values = [pl.DataFrame({"value": fold(one.clone()).str.to_lowercase()}).with_row_index("row") for one in columns]
+    return pl.concat(values)

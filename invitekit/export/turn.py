@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from invitekit.errors import OutputError
+
+try:
+    import fcntl
+except ModuleNotFoundError:
+    raise OutputError(
+        "This system has no locks that an export could hold.", hint="export on Linux or macOS; on Windows, in WSL."
+    ) from None
 
 
 @contextlib.contextmanager

@@ -165,7 +165,8 @@ class Policy:
                 )
         rows = [row for column in found for row in self.rows if row.column == column and row.action != "drop"]
         # A failure's code is derived from its message only where annotate has not said it.
-        released = tuple(row for row in rows if row.how != "code" or "failure_code" not in found)
+        again = ("failure_message", "failure_code") if "failure_code" in found else ()
+        released = tuple(row for row in rows if (row.column, row.into) != again)
         names = [row.into.casefold() for row in released]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise PolicyError(f"The policy releases two columns as {twice[0]!r}.", hint="give one another name: into.")

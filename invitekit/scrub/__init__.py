@@ -15,8 +15,8 @@ import polars as pl
 from invitekit.errors import ArgumentError
 from invitekit.scrub.fold import fold, hide_placeholders, show_placeholders
 from invitekit.scrub.names import Directory
-from invitekit.scrub.own import own_spans, take_out_numbers, take_out_words
-from invitekit.scrub.spans import put_marks
+from invitekit.scrub.own import own_spans, take_out_numbers
+from invitekit.scrub.spans import compared, outside, put_marks, words_of
 from invitekit.scrub.table import PATTERNS, settled
 
 __all__ = ["Directory", "scrub_remarks"]
@@ -78,11 +78,19 @@ def _scrubbed(said: pl.DataFrame, directory: Directory) -> pl.DataFrame:
     text = without_patterns(hide_placeholders(folded))
     own = said.select(pl.col("^own[0-9]+$")).get_columns()
     text = take_out_numbers(text, own)
-    # At once: a name of one's own in another's longer one would leave its other half.
-    text = put_marks(text, pl.concat([own_spans(text, own), directory.spans(text)]))
-    text = take_out_words(text, own)
+    if own or directory:
+        text = _without_names(text, own, directory)
     text = show_placeholders(text)
     return said.select("at", remark=text).filter(text != folded)
+
+
+def _without_names(text: pl.Series, own: Sequence[pl.Series], directory: Directory) -> pl.Series:
+    plainly = compared(text)
+    words = words_of(plainly)
+    whole, single = own_spans(plainly, words, own)
+    # At once: a name of one's own in another's longer one would leave its other half.
+    named = pl.concat([whole, directory.spans(words)])
+    return put_marks(text, pl.concat([named, outside(single, named)]))
 
 
 def without_patterns(text: pl.Series) -> pl.Series:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from invitekit.scrub.spans import NOWHERE, put_marks, words_of
+from invitekit.scrub.hashes import Hashes
+from invitekit.scrub.spans import NOWHERE, compared, put_marks, words_of
 from invitekit.scrub.words import WORD, everyday, plain, usable, without_form
 
 _SHORTEST = 3
@@ -13,7 +14,7 @@ _NUMBER = 7
 """Digits that a name without letters has at least: shorter ones are counts and years."""
 _TWO = 2
 """Words that are looked up at once: more than these are compared as a whole."""
-_ALONE, _FIRST, _SECOND = 1, 2, 3
+_ALONE, _FIRST, _SECOND, _LASTING = 1, 2, 3, 4
 """Seeds of hashes: the same word has another one in each place."""
 
 
@@ -30,35 +31,48 @@ class Directory:
 
     def __init__(self, names: pl.Series) -> None:
         known = names_that_count(names)
-        self._names = known.filter(pl.col("length") > _TWO).select(pl.col("name").hash()).unique()
+        long = known.filter(pl.col("length") > _TWO)
         first, second = pl.col("words").list.first(), pl.col("words").list.get(1, null_on_oob=True)
-        heads = known.select(pl.coalesce(_pair(first, second), _alone(first)).alias("head"), length="length")
-        turned = known.filter(_turns(first, second)).select(_pair(second, first).alias("head"), length="length")
-        self._heads = pl.concat([heads, turned]).unique()
+        self._names = Hashes(long["name"].hash())
+        self._lengths = long.select(pl.col("length").unique())
+        self._begin = Hashes(long.select(_pair(first, second)).to_series())
+        self._longer = Hashes(long.select(_lasting(_pair(first, second))).to_series())
+        short = known.filter(pl.col("length") <= _TWO)
+        turned = short.filter(_turns(first, second)).select(_pair(second, first)).to_series()
+        straight = short.select(pl.coalesce(_pair(first, second), _alone(first))).to_series()
+        self._short = Hashes(pl.concat([straight, turned]))
 
-    def spans(self, text: pl.Series) -> pl.DataFrame:
-        """Give where a name stands in the texts: row, first word, and how many words."""
-        if self._heads.is_empty():
-            return NOWHERE
-        words = words_of(text).with_columns(pl.col("row").set_sorted())
+        self._known = known.height > 0
+
+    def __bool__(self) -> bool:
+        """Whether there is any name in it."""
+        return self._known
+
+    def spans(self, words: pl.DataFrame) -> pl.DataFrame:
+        """Give where a name stands, of the words of some texts: row, first word, and how many words."""
         following = pl.when(pl.col("row") == pl.col("row").shift(-1)).then(pl.col("word").shift(-1))
-        pairs = words.select("row", "place", head=_pair(pl.col("word"), following)).drop_nulls("head")
-        alone = words.select("row", "place", head=_alone(pl.col("word")))
-        begun = pl.concat([pairs, alone]).join(self._heads, on="head").drop("head").rename({"place": "start"})
-        short = begun.filter(pl.col("length") <= _TWO)
-        return pl.concat([short, self._whole(begun.filter(pl.col("length") > _TWO), words)])
+        heads = words.select("row", "place", one=_alone(pl.col("word")), two=_pair(pl.col("word"), following))
+        one, two = (
+            heads.filter(self._short.hold(heads[head])).select("row", start="place", length=pl.lit(length, pl.UInt32))
+            for head, length in (("one", 1), ("two", 2))
+        )
+        begun = heads.filter(self._begin.hold(heads["two"])).select("row", "two", start="place")
+        return pl.concat([one, two, self._whole(begun, words)])
 
     def take_out(self, text: pl.Series) -> pl.Series:
         """Put a mark for each name in the texts."""
-        return put_marks(text, self.spans(text))
+        return put_marks(text, self.spans(words_of(compared(text))))
 
     def _whole(self, begun: pl.DataFrame, words: pl.DataFrame) -> pl.DataFrame:
         """Keep those beginnings that go on as a name."""
-        rows = begun.select("row").unique()
-        lists = words.join(rows, on="row", how="semi").group_by("row", maintain_order=True).agg("word")
-        said = pl.col("word").list.slice("start", "length").list.join(" ").hash()
-        named = begun.join(lists, on="row").select("row", "start", "length", name=said)
-        return named.join(self._names, on="name", how="semi").drop("name")
+        if begun.is_empty():
+            return NOWHERE
+        tried = begun.join(self._lengths, how="cross")
+        tried = tried.filter(self._longer.hold(tried.select(_lasting(pl.col("two"))).to_series()))
+        its = words.join(tried.select("row").unique(), on="row", how="semi", maintain_order="left")
+        spoken = tried.join(its.group_by("row", maintain_order=True).agg("word"), on="row")
+        said = spoken.select(pl.col("word").list.slice("start", "length").list.join(" ").hash()).to_series()
+        return spoken.filter(self._names.hold(said)).select("row", "start", "length")
 
 
 def _alone(word: pl.Expr) -> pl.Expr:
@@ -68,6 +82,11 @@ def _alone(word: pl.Expr) -> pl.Expr:
 def _pair(first: pl.Expr, second: pl.Expr) -> pl.Expr:
     """One number for two words in their order; null where there is no second one."""
     return pl.when(second.is_not_null()).then(first.hash(_FIRST) ^ second.hash(_SECOND))
+
+
+def _lasting(begin: pl.Expr) -> pl.Expr:
+    """One number for how a name begins and how many words it has."""
+    return begin ^ pl.col("length").hash(_LASTING)
 
 
 def _turns(first: pl.Expr, second: pl.Expr) -> pl.Expr:
@@ -84,7 +103,8 @@ def names_that_count(names: pl.Series) -> pl.DataFrame:
     spaces, two signs or more. Never a single word that everybody writes.
     """
     values = pl.DataFrame({"value": usable(names)})
-    both = pl.concat([values, values.select(without_form(pl.col("value")))]).unique()
+    formless = values.select(without_form(pl.col("value"))).filter(pl.col("value") != values["value"])
+    both = pl.concat([values, formless])
     cut = both.with_columns(words=pl.col("value").str.extract_all(WORD))
     known = cut.select("words", name=pl.col("words").list.join(" "), length=pl.col("words").list.len())
     letters = pl.col("name").str.replace_all(" ", "", literal=True)
@@ -97,4 +117,4 @@ def names_that_count(names: pl.Series) -> pl.DataFrame:
     spelled = counted.with_columns(name, words=name.str.split(" "), changed=name != counted["name"])
     # As it is spelled, nobody writes it every day; without its umlauts they may.
     rare = spelled.filter(~(pl.col("changed") & pl.col("name").is_in(common.implode())))
-    return rare.select("words", "name", "length").unique("name")
+    return rare.select("words", "name", "length")

@@ -12,9 +12,14 @@ from invitekit import schema
 from invitekit.scrub.fold import fold
 from invitekit.scrub.table import MARKS
 
-_SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
+SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
 """Scripts whose words stand together: each sign is a word here, so a name is found anywhere."""
-WORD = rf"[{_SINGLE}{''.join(MARKS.values())}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_SINGLE}]]+"
+_ALONE = f"[{SINGLE}{''.join(MARKS.values())}]"
+LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{SINGLE}]]"
+"""A letter or digit of the other scripts."""
+WORD = f"{_ALONE}|{LETTER}+"
+GAP = rf"[^{SINGLE}{''.join(MARKS.values())}\p{{L}}\p{{M}}\p{{N}}]"
+"""What stands between words."""
 MASKED = f"[{''.join(schema.MASK_MARKS)}]"
 """A sign that only a masked value holds: what is left of it is nobody's name."""
 _LETTERS = [chr(code) for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))]
