@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from invitekit.charts.chart import Chart, Look, Row, axis, draw
-from invitekit.charts.labels import shown, wrap
+from invitekit.charts.labels import keys_height, shown, wrap
 from invitekit.charts.scales import nice
 
 MOST = 20
@@ -154,6 +154,6 @@ def _rows_down(height: float, look: Look) -> Row:
 
 
 def _sized(layout: Row, height: float, names: list[tuple[str, str]], *, below: int) -> Row:
-    top = 8 + (44 if len(names) > 3 else 26 if names else 0)
+    top = 8 + keys_height([name for name, _ in names])
     margin = {"l": 12, "r": 12, "t": top, "b": 8 + below}
     return layout | {"height": int(height) + top + margin["b"], "margin": margin}
