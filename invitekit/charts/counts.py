@@ -162,7 +162,7 @@ def snapshots(table: Any, look: Look = LOOK) -> Chart:
         return empty(title, look)
     theme = look.theme
     days = list(dict.fromkeys(f"{row['snapshot_at']:%m-%d<br>%Y}" for row in found))
-    traces = []
+    traces: list[Row] = []
     for value in status_order():
         mine = [row for row in found if row["status"] == value.code]
         label = value.label(look.language)
