@@ -659,7 +659,7 @@ def test_the_page_draws_every_figure_and_asks_for_nothing(
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - half a second, for this test
 
     path = tmp_path / "r.html"
-    path.write_bytes(as_html(made))
+    path.write_bytes(as_html(replace(made, summary=(*made.summary, "Rechnungsverantwortlichenbestätigung" * 3))))
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         tab = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})

@@ -89,7 +89,7 @@ def dots(title: str, look: Look, given: list[Dot], mean: float | None, note: str
     spans = [_span(dot, y) for dot, y in zip(given, middles, strict=True)]
     lines = [_mean_line(mean, height, look)] if mean is not None else []
     layout = {
-        "xaxis": axis(theme, range=[0, most * 1.35], tickformat=".0%", tickvals=nice(0, min(most * 1.35, 1), 6)),
+        "xaxis": axis(theme, range=[0, most * 1.45], tickformat=".0%", tickvals=nice(0, min(most * 1.45, 1), 6)),
         "annotations": [label | {"bgcolor": theme.paper} for label in labels] + ends,
         "shapes": [*lines, *spans],
         **_rows_down(height, look),

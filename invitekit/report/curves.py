@@ -43,7 +43,7 @@ def curves(found: Progress, folded: Sequence[Row], away: Collection[Cell]) -> li
     rest = {day: n - sum(one.get(day, 0) for one in rises) for day, n in _rises(every).items()}
     totals = [groups[name]["associated"] for name in told]
     common = _together([*rises, rest], [*totals, stages["associated"] - sum(totals)], days)
-    for name in told if made else ():
+    for name in told:
         made += _curve(points[name], common, groups[name]["invited"])
     return made
 
