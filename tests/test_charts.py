@@ -13,7 +13,7 @@ import pytest
 
 from invitekit import charts
 from invitekit.charts.colours import DARK, LIGHT, ORDER, status_order
-from invitekit.charts.labels import percent, share, width, wrap
+from invitekit.charts.labels import keys_height, percent, share, width, wrap
 from invitekit.filters import Filter
 from invitekit.progress import BY, progress
 
@@ -136,9 +136,10 @@ def said(chart: charts.Chart) -> str:
 def test_a_notebook_gets_plain_json_without_waking_nbformat(name: str, dark: bool) -> None:
     before = "nbformat" in sys.modules
     bundle = DRAWN[name](charts.Look(dark=dark))._repr_mimebundle_()
-    layout = json.loads(json.dumps(bundle["application/vnd.plotly.v1+json"]))["layout"]
-    # JupyterLab resizes what lacks one of them, to nothing.
-    assert layout["width"] == 840
+    drawn = json.loads(json.dumps(bundle["application/vnd.plotly.v1+json"]))
+    layout = drawn["layout"]
+    # JupyterLab gives a figure without a width the one that there is; a responsive one would lose its height.
+    assert ("width" in layout, drawn["config"]["responsive"]) == (False, False)
     assert layout["height"] > 100
     assert layout["paper_bgcolor"] == (DARK if dark else LIGHT).paper
     assert ("nbformat" in sys.modules) == before
@@ -198,6 +199,26 @@ def test_causes_have_the_colour_and_the_order_of_who_acts() -> None:
         LIGHT.who_acts["partner"],
         LIGHT.who_acts["nobody"],
     ]
+
+
+def test_other_causes_are_one_bar_with_a_piece_for_each_who_acts() -> None:
+    rest = pl.DataFrame({"failure_code": ["(other)"] * 3, "cause": ["(other)"] * 3, "cumulative": [1.0] * 3,
+                         "who_acts": ["nobody", "customer", None]} | {"n": [20, 16, 11], "of": [60, 60, 60],
+                         "rate": [0.3] * 3, "low": [0.2] * 3, "high": [0.4] * 3, "small": [False] * 3,
+                         "share": [0.3] * 3})  # fmt: skip
+    chart = charts.pareto(pl.concat([pareto(), rest.select(pareto().columns)]))
+    assert said(chart).count("Other causes") == 1 + 3
+    pieces = [trace for trace in chart.figure.data if trace.type == "bar"]
+    last = [(trace.x[-1], trace.marker.color[-1]) for trace in pieces]
+    assert last == [(n, LIGHT.who_acts[who]) for who, n in (("customer", 16), ("nobody", 20), ("unknown", 11))]
+    assert "47 · 78" in said(chart)
+
+
+@pytest.mark.parametrize(
+    ("names", "height"), [([], 0), (["Partner", "Nobody"], 26), (["客户" * 9] * 6, 66), (["Verantwortlich " * 9], 26)]
+)
+def test_a_legend_has_the_room_that_it_needs_and_no_more(names: list[str], height: int) -> None:
+    assert keys_height(names) == height
 
 
 def test_many_groups_are_counted_and_not_drawn() -> None:

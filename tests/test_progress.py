@@ -171,7 +171,8 @@ def test_the_whole_and_its_parts_agree_wherever_they_are_told(sample: Any) -> No
     failed = table(found.funnel, "stage")["failed"]["n"]
     assert found.pareto["n"].sum() == failed
     assert found.pareto["cumulative"].to_list()[-1] == pytest.approx(1)
-    assert found.trend["n"].sum() + found.counts["undated"] >= failed
+    settled = table(found.funnel, "stage")["settled"]["n"]
+    assert found.trend["of"].sum() + found.counts["undated"] == settled
     for by in BY:
         assert found.trends[by]["n"].sum() == found.trend["n"].sum()
     for parts in (found.by_method, found.by_type, found.by_manager, found.by_country, found.by_tag):
@@ -457,6 +458,17 @@ def test_who_still_waits_counts_for_as_long_as_he_was_seen_waiting(engine: Engin
 def test_the_median_is_the_first_day_by_which_half_are_associated() -> None:
     rows = [*many(3, associated_at=MONDAY + DAY), *many(3, associated_at=MONDAY + 5 * DAY), *many(4, **BUSY)]
     assert time_to_association(frame(*rows), by=None)["median_days"].unique().to_list() == [5]
+
+
+def test_settled_invitations_without_a_time_are_counted() -> None:
+    found = progress(frame(*MIXED, *many(3, status="expired", invited_at=None)), as_of=AS_OF)
+    assert found.counts["undated"] == 3
+
+
+def test_the_largest_groups_have_a_curve_and_no_others() -> None:
+    rows = [{"country": f"c{number:02}"} for number in range(15) for _ in range(number + 1)]
+    curves = time_to_association(frame(*rows), by="country")["group"].unique().sort().to_list()
+    assert curves == [None, *(f"c{number:02}" for number in range(3, 15))]
 
 
 def test_each_group_has_its_own_curve() -> None:

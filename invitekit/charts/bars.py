@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from invitekit.charts.chart import Chart, Look, Row, axis, draw
-from invitekit.charts.labels import shown, wrap
+from invitekit.charts.labels import keys_height, shown, wrap
 from invitekit.charts.scales import nice
 
 MOST = 20
@@ -89,7 +89,7 @@ def dots(title: str, look: Look, given: list[Dot], mean: float | None, note: str
     spans = [_span(dot, y) for dot, y in zip(given, middles, strict=True)]
     lines = [_mean_line(mean, height, look)] if mean is not None else []
     layout = {
-        "xaxis": axis(theme, range=[0, most * 1.35], tickformat=".0%", tickvals=nice(0, min(most * 1.35, 1), 6)),
+        "xaxis": axis(theme, range=[0, most * 1.45], tickformat=".0%", tickvals=nice(0, min(most * 1.45, 1), 6)),
         "annotations": [label | {"bgcolor": theme.paper} for label in labels] + ends,
         "shapes": [*lines, *spans],
         **_rows_down(height, look),
@@ -154,6 +154,6 @@ def _rows_down(height: float, look: Look) -> Row:
 
 
 def _sized(layout: Row, height: float, names: list[tuple[str, str]], *, below: int) -> Row:
-    top = 8 + (44 if len(names) > 3 else 26 if names else 0)
+    top = 8 + keys_height([name for name, _ in names])
     margin = {"l": 12, "r": 12, "t": top, "b": 8 + below}
     return layout | {"height": int(height) + top + margin["b"], "margin": margin}

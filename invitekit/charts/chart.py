@@ -24,9 +24,9 @@ Row = dict[str, Any]
 MIME = "application/vnd.plotly.v1+json"
 FONT = "system-ui, 'Segoe UI', 'Noto Sans', 'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', sans-serif"
 CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
-WIDTH = 840
-"""Of a figure in a notebook: JupyterLab takes the height of one that has no width, when its window changes."""
-_TITLE_CELLS = 84
+IN_NOTEBOOK = CONFIG | {"responsive": False}
+"""JupyterLab fits a figure to its window itself; one that did so too would lose its height."""
+_TITLE_CELLS, _SUBTITLE_CELLS, _TITLE_LINE = 44, 60, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,15 @@ class Chart:
     def titled(self) -> Any:
         """Give the plotly figure with its title on it."""
         theme, figure = self.look.theme, go.Figure(self.figure)
-        lines = wrap(self.subtitle, _TITLE_CELLS, 4)
-        head = f"<b>{shown(wrap(self.title, _TITLE_CELLS))}</b><br><span style='font-size:12px'>{shown(lines)}</span>"
-        room = 46 + 17 * len(lines)
+        title, lines = wrap(self.title, _TITLE_CELLS), wrap(self.subtitle, _SUBTITLE_CELLS, 4)
+        head = f"<b>{shown(title)}</b><br><span style='font-size:12px'>{shown(lines)}</span>"
+        room = 26 + _TITLE_LINE * len(title) + 17 * len(lines)
         margin = self.figure.layout.margin
         height = self.figure.layout.height + room
         figure.update_layout(
             title={"text": head, "x": 0, "xref": "container", "pad": {"l": 12}, "y": 1 - 20 / height, "yanchor": "top",
                    "font": {"size": 16, "color": theme.ink}},
-            margin={"t": margin.t + room}, height=height, width=WIDTH,
+            margin={"t": margin.t + room}, height=height,
         )  # fmt: skip
         return figure
 
@@ -102,7 +102,7 @@ class Chart:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """Give what JupyterLab draws; plotly's own way would import nbformat, for seconds."""
         found = self.titled().to_plotly_json()
-        return {MIME: {**found, "config": CONFIG}, "text/plain": repr(self)}
+        return {MIME: {**found, "config": IN_NOTEBOOK}, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"{self.title} ({self.subtitle})"

@@ -7,8 +7,9 @@ from typing import Any
 from invitekit.charts.bars import MOST, Bar, Dot, Part, bars, dots
 from invitekit.charts.chart import LOOK, Chart, Look, Row, axis, draw, empty, named, rows
 from invitekit.charts.colours import ORDER, STAGES, status_order
-from invitekit.charts.labels import interval, one_line, percent, share, share_of, shown
+from invitekit.charts.labels import interval, keys_height, one_line, percent, share, share_of, shown
 from invitekit.progress import EMPTY, OTHER
+from invitekit.vocabularies import UNKNOWN
 
 FEWER = 12
 """Rows of a figure whose small groups tell little."""
@@ -50,14 +51,10 @@ def pareto(table: Any, look: Look = LOOK) -> Chart:
     title, found = look.words["pareto"], rows(table)
     if not found:
         return empty(title, look)
-    made = [_cause(row, look) for row in found[:MOST]]
-    rest = found[MOST:]
-    if rest:
-        n = sum(row["n"] for row in rest)
-        label = look.words["others"].format(n=f"{len(rest):,}")
-        part = Part(n, look.theme.muted, shown([label, f"{n:,}"]))
-        made.append(Bar(label, (part,), f"{n:,} · {percent(sum(row['share'] for row in rest))}"))
-    present = {row["who_acts"] or "unknown" for row in found}
+    named_ones = [row for row in found if row["failure_code"] != OTHER][:MOST]
+    rest = [row for row in found if row not in named_ones]
+    made = [_cause(row, look) for row in named_ones] + ([_other_causes(rest, look)] if rest else [])
+    present = {row["who_acts"] or UNKNOWN for row in found}
     legend = [(v.label(look.language), look.theme.of_who(v.code)) for v in ORDER if v.code in present]
     return bars(title, look, made, legend)
 
@@ -66,9 +63,22 @@ def _cause(row: Row, look: Look) -> Bar:
     who = {value.code: value.label(look.language) for value in ORDER}
     said = f"{row['n']:,} · {share(row['n'], row['of'], look.words['of'])}"
     together = look.words["cumulative"].format(share=percent(row["cumulative"]))
-    cause = look.words["other_causes"] if row["failure_code"] == OTHER else row["cause"]
-    hover = shown([one_line(cause, 80), who.get(row["who_acts"], ""), said, together])
-    return Bar(cause, (Part(row["n"], look.theme.of_who(row["who_acts"]), hover),), said)
+    hover = shown([one_line(row["cause"], 80), who.get(row["who_acts"], ""), said, together])
+    return Bar(row["cause"], (Part(row["n"], look.theme.of_who(row["who_acts"]), hover),), said)
+
+
+def _other_causes(found: list[Row], look: Look) -> Bar:
+    """Draw the causes that have no bar of their own as one, a piece for each who acts."""
+    merged = any(row["failure_code"] == OTHER for row in found)
+    label = str(look.words["other_causes"] if merged else look.words["others"].format(n=f"{len(found):,}"))
+    parts, of = [], found[0]["of"]
+    for value in ORDER:
+        n = sum(row["n"] for row in found if (row["who_acts"] or UNKNOWN) == value.code)
+        said = f"{n:,} · {share(n, of, look.words['of'])}"
+        hover = shown([label, value.label(look.language), said])
+        parts += [Part(n, look.theme.of_who(value.code), hover)] * bool(n)
+    total = sum(row["n"] for row in found)
+    return Bar(label, tuple(parts), f"{total:,} · {share(total, of, look.words['of'])}")
 
 
 def groups(table: Any, by: str, look: Look = LOOK, *, overall: float | None = None) -> Chart:
@@ -152,7 +162,7 @@ def snapshots(table: Any, look: Look = LOOK) -> Chart:
         return empty(title, look)
     theme = look.theme
     days = list(dict.fromkeys(f"{row['snapshot_at']:%m-%d<br>%Y}" for row in found))
-    traces = []
+    traces: list[Row] = []
     for value in status_order():
         mine = [row for row in found if row["status"] == value.code]
         label = value.label(look.language)
@@ -162,10 +172,11 @@ def snapshots(table: Any, look: Look = LOOK) -> Chart:
              "hovertext": [shown([f"{row['snapshot_at']:%Y-%m-%d}", f"{label}: {row['n']:,}"]) for row in mine],
              "hoverinfo": "text", "visible": bool(mine)}
         )  # fmt: skip
+    top = 8 + keys_height([trace["name"] for trace in traces if trace["visible"]])
     layout = {"barmode": "stack", "xaxis": axis(theme, type="category", nticks=12, tickangle=0,
                               categoryorder="array", categoryarray=days),
               "yaxis": axis(theme, tickformat=",d", rangemode="tozero"), "bargap": 0.45, "height": 360,
-              "margin": {"l": 52, "r": 12, "t": 56, "b": 40}}  # fmt: skip
+              "margin": {"l": 52, "r": 12, "t": top, "b": 40}}  # fmt: skip
     return draw(title, look, [trace for trace in traces if trace.pop("visible")], layout)
 
 

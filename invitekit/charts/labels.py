@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import html
+import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 CELLS = 44
 """Columns of a line of a label: Chinese signs fill two. So much fits on a telephone."""
 LINES = 2
 FEW = 30
 """Below so many, a share is said as "7 of 12": a percentage would promise more than was counted."""
+
+_LEGEND, _KEY, _SIGN, _KEY_LINE = 640, 40, 7, 20
+"""In pixels: the room for a legend, a key beside its name, a column of its name, a line."""
 
 _CLOSING, _OPENING = " 。，、；：！？）》」』”", "（《「『“"
 """Signs that never begin a line, and never end one."""
@@ -50,6 +54,18 @@ def one_line(text: str, cells: int = CELLS) -> str:
 def shown(lines: list[str]) -> str:
     """Give lines as a figure takes them: a name can be a tag, and is shown as the text it is."""
     return "<br>".join(html.escape(line, quote=False) for line in lines)
+
+
+def keys_height(names: Sequence[str]) -> int:
+    """Give the height of a legend in pixels: in one line where all of it fits, else in columns of one width.
+
+    On a narrower screen than that of a notebook plotly makes the room that is lacking.
+    """
+    if not names:
+        return 0
+    wide = [_KEY + _SIGN * width(html.unescape(name)) for name in names]
+    lines = 1 if sum(wide) <= _LEGEND else math.ceil(len(names) / max(1, _LEGEND // max(wide)))
+    return 6 + _KEY_LINE * lines
 
 
 def percent(rate: float | None) -> str:

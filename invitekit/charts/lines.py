@@ -7,7 +7,7 @@ from typing import Any
 
 from invitekit.charts.chart import LOOK, Chart, Look, Row, axis, draw, empty, named, rows
 from invitekit.charts.colours import ORDER
-from invitekit.charts.labels import interval, one_line, percent, shown, wrap
+from invitekit.charts.labels import interval, keys_height, one_line, percent, shown, wrap
 from invitekit.progress import EMPTY, OTHER
 
 PANELS = 8
@@ -45,7 +45,7 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     places, height = _panels([len(head) for head in heads], tall)
     traces: list[Row] = []
     keys = _legend(found, look)
-    top = 10 + 20 * ((len(keys) + 1) // 2) + 21 * bool(by)
+    top = 10 + keys_height([key["name"] for key in keys]) + 21 * bool(by)
     layout: Row = {"annotations": [], "height": int(height) + top + 44, "margin": {"l": 50, "r": 14, "t": top, "b": 44}}
     most = max(max(row["rate"] or 0, row["upper_limit"] or 0) for row in found)
     for number, (name, head, (low, high)) in enumerate(zip(kept, heads, places, strict=True), 1):
@@ -192,11 +192,12 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Chart:
         look.theme.ink if name is None and len(names) > 1 else look.theme.series(str(name), place), look)]  # fmt: skip
     last = max(row["days"] for row in found)
     most = max(row["high"] if row["high"] is not None else row["share"] for row in found)
+    top = 10 + keys_height([trace["name"] for trace in traces if "name" in trace])
     layout = {
         "xaxis": axis(look.theme, title=look.words["days"], range=[0, last * 1.04 or 1], nticks=10),
         "yaxis": axis(look.theme, tickformat=".0%", range=[0, min(1.0, most * 1.1) or 1]),
         "height": 360,
-        "margin": {"l": 50, "r": 14, "t": 66, "b": 46},
+        "margin": {"l": 50, "r": 14, "t": top, "b": 46},
     }
     more = len(sizes) - len(names)
     return draw(title, look, traces, layout, look.words["not_shown"].format(n=more) if more else "")

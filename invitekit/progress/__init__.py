@@ -7,14 +7,13 @@ from invitekit.progress.cube import BY, EMPTY, OTHER, PERIODS, By, Period
 from invitekit.progress.funnel import SETTLED
 from invitekit.progress.newest import newest, unfollowed
 from invitekit.progress.survival import time_to_association
-from invitekit.progress.tables import NEEDED, Progress, progress
+from invitekit.progress.tables import Progress, progress
 from invitekit.progress.tallies import Tally, tally
 from invitekit.progress.trend import failure_trend
 
 __all__ = [
     "BY",
     "EMPTY",
-    "NEEDED",
     "OTHER",
     "PERIODS",
     "SETTLED",

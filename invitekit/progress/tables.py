@@ -29,8 +29,7 @@ _PARTS = {
     "by_country": "country",
     "by_tag": "custom_tag",
 }
-NEEDED = tuple(dict.fromkeys((*TIMES, *cubes.NEEDED, *customers.NEEDED)))
-"""Columns of annotated records that any small table needs: who keeps records for them keeps these."""
+_NEEDED = tuple(dict.fromkeys((*TIMES, *cubes.NEEDED, *customers.NEEDED)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,11 +103,11 @@ def progress(
     cubes.check(period, by)
     moment, known = as_utc(as_of), catalogue or read_catalogue()
     frame: Any = nw.from_native(records)
-    customers.require(frame.collect_schema().names(), NEEDED)
+    customers.require(frame.collect_schema().names(), _NEEDED)
     states = _snapshots(frame)
     lost = unfollowed(records) if states["snapshot_at"].n_unique() > 1 else 0
     with meanwhile():
-        invitations = nw.from_native(newest(frame.select(*NEEDED).to_native()))
+        invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native()))
         counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
         again = repeats(invitations.to_native(), known, language)
     return Progress(

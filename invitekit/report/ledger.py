@@ -132,14 +132,14 @@ def _group_over_time(made: Ledger, by: str | None, group: Any, rows: Sequence[Ro
     late, early = (
         [("n", by, group, row["period_start"]) for row in mine if row["incomplete"] is over] for over in (True, False)
     )
-    if whole is not None:
-        made.add_up(whole, [*late, *early])
+    every: list[Cell] = [*late, *early]
     if any(row["centre"] is not None for row in rows):
-        centre = ("centre", by, group)
-        made.put(centre, sum(row["n"] for row in rows if not row["incomplete"]), made.first)
+        # The centre tells of periods too that are no longer shown.
+        centre = made.put(("centre", by, group), sum(row["n"] for row in rows if not row["incomplete"]), made.first)
         made.add_up(centre, early)
-        if whole is not None:
-            made.add_up(whole, [centre, *late])
+        every = [*late, centre]
+    if whole is not None:
+        made.add_up(whole, every)
 
 
 def _whole(made: Ledger, by: str | None, group: Any) -> Cell | None:
@@ -160,8 +160,6 @@ def _nested(made: Ledger, found: Progress) -> None:
     for row in found.pareto.to_dicts():
         acts.setdefault(row["failure_code"], set()).add(row["who_acts"])
     causes, whos = ({row["group"] for row in found.trends[by].to_dicts()} for by in ("cause", "who_acts"))
-    if any(len(who) > 1 for who in acts.values()):
-        return
     for who in whos:
         mine = [cause for cause in causes if acts.get(cause) == {who}]
         for day in newest(found.trend.to_dicts()):

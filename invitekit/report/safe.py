@@ -12,6 +12,7 @@ import polars as pl
 from invitekit.progress import EMPTY, OTHER, Progress
 from invitekit.progress.cube import By
 from invitekit.progress.intervals import control_limits, signals
+from invitekit.report.curves import curves
 from invitekit.report.ledger import PARTS, ledger, newest
 from invitekit.report.shifting import Cell
 from invitekit.report.suppression import LEAST, Row, fold, rate
@@ -44,7 +45,8 @@ def safe(found: Progress, names: Names | None = None) -> Progress:
     Account managers and custom tags become numbers; a country that is no word, and every group
     that is too small, is counted among the others. Counts below ten are null, and so are others
     from which one could be worked out, in whatever table of the report they stand; periods older
-    than those that a report shows are null altogether. Curves rise in steps of ten associations.
+    than those that a report shows are null altogether. Curves rise in
+    steps of ten associations, and only where the counts behind them are shown.
 
     Args:
         found: What ``progress`` gives.
@@ -61,7 +63,7 @@ def safe(found: Progress, names: Names | None = None) -> Progress:
         funnel=_made(found.funnel, _funnel(found.funnel.to_dicts(), away)),
         trend=_made(found.trend, _trend(None, found.trend.to_dicts(), away)),
         trends={by: _made(table, _trend(by, table.to_dicts(), away)) for by, table in found.trends.items()},
-        survival=_made(found.survival, _survival(found.survival.to_dicts())),
+        survival=_made(found.survival, curves(found, folded["by_method"], away)),
         ageing=_made(found.ageing, _cells("ageing", found.ageing.to_dicts(), ("bucket", "status"), away)),
         pareto=_made(found.pareto, folded["pareto"]),
         repeats=_made(found.repeats, _repeats(folded["repeats"], away)),
@@ -133,33 +135,6 @@ def _limit(rows: list[Row]) -> None:
         told = zip(mine, limits.lower, limits.upper, signals(n, of, limits), strict=True)
         for row, low, high, signal in told:
             row.update({"lower_limit": low, "upper_limit": high, "signal": signal} if row["of"] else {})
-
-
-def _survival(rows: list[Row]) -> list[Row]:
-    """Give curves that rise only when ten more are associated; groups with fewer have none.
-
-    Sizes are whole tens and shares whole percent, for the open ones among few could be told from both.
-    """
-    made: list[Row] = []
-    for group in dict.fromkeys(row["group"] for row in sorted(rows, key=lambda row: row["group"] is not None)):
-        made += _curve(sorted((row for row in rows if row["group"] == group), key=lambda row: row["days"]))
-    return made
-
-
-def _curve(rows: list[Row]) -> list[Row]:
-    made, waiting = [], 0
-    for row in rows:
-        waiting += row["associated"]
-        exact = {name: row[name] if row[name] is None else round(row[name], 2) for name in ("share", "low", "high")}
-        plain = row | exact | {"at_risk": None, "associated": None, "size": row["size"] // LEAST * LEAST}
-        if waiting >= LEAST:
-            waiting = 0
-            made.append(plain)
-        elif row["days"] == 0:
-            made.append(plain | {"share": 0.0, "low": None, "high": None})
-    # A few who came after the last rise could be told from all who are associated.
-    made = made[:-1] if waiting else made
-    return made if any(row["days"] > 0 for row in made) else []
 
 
 def _cells(table: str, rows: list[Row], keys: tuple[str, str], away: Away) -> list[Row]:

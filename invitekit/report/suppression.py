@@ -93,10 +93,12 @@ def _merged(given: Ledger) -> _Merged:
             names[name(parts[0])] = name(whole)
     names = {cell: name(cell) for cell in names}
     made = _Merged(names=names, last={names[cell] for cell in given.last}, first=set(given.first))
-    # Where one of several is shown, all are; a small one is not shown.
-    made.fixed = {names[cell] for cell in given.fixed if given.counts[cell] >= LEAST}
+    # Where one of several is shown, all are.
+    made.fixed = {names[cell] for cell in given.fixed}
     made.silent = set(names.values()) - {names[cell] for cell in names.keys() - given.silent}
-    made.counts = {names[cell]: n for cell, n in given.counts.items()}
+    # Nearly the same is not the same: where one of several is small, all are.
+    made.counts = dict.fromkeys(names.values(), 0)
+    made.counts |= {names[cell]: n for cell, n in sorted(given.counts.items(), key=lambda one: -one[1]) if n}
     sums = [(names[whole], tuple(names[part] for part in parts)) for whole, parts in given.sums if len(parts) > 1]
     made.sums = list(dict.fromkeys(sums))
     return made
