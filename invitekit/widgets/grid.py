@@ -9,6 +9,7 @@ import duckdb
 import traitlets
 
 from invitekit.catalogue import Language, read_catalogue
+from invitekit.errors import ArgumentError
 from invitekit.filters import Filter
 from invitekit.widgets import answers, counts
 from invitekit.widgets.assets import script
@@ -150,18 +151,20 @@ class Grid(Screen):
             if view == self._view:
                 return
             self._view, self._number = view, self._number + 1
-        self._tell_state()
-        self._ask_view()
+        if not self._store.ready:
+            self._tell_state()
+        self._ask_view(anew=True)
         self.set_trait("value", view.choice.to_dict())
 
     def _set_value(self, change: dict[str, Any]) -> None:
         if change["new"] != self._view.choice.to_dict():
             self.filter = Filter.from_dict(change["new"])
 
-    def _ask_view(self) -> None:
-        """Answer a new view: its first page, then what stands beside it, then its whole order.
+    def _ask_view(self, *, anew: bool = False) -> None:
+        """Answer a view: its first page, then what stands beside it, then its whole order.
 
-        One after the other: side by side they would wait for each other, and the page is looked at first.
+        One after the other: side by side they would wait for each other. A message takes its time to be drawn:
+        the page of a new view says the state too.
         """
         self._jobs.drop("page")
         if not self._store.ready:
@@ -173,28 +176,26 @@ class Grid(Screen):
             if view != View():
                 self._found.sort(con, view)
 
-        self._jobs.submit("view", self._page(0, _PAGE), self._counts(), order)
+        self._jobs.submit("view", self._page(0, _PAGE, anew=anew), self._counts(), order)
 
     def _ask_page(self, first: int, count: int) -> None:
         self._jobs.submit("page", self._page(first, count))
 
-    def _page(self, first: int, count: int) -> Work:
+    def _page(self, first: int, count: int, *, anew: bool = False) -> Work:
         view, number, first = self._view, self._number, first - first % _PAGE
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             how: dict[str, Any] = {"language": self._language, "bare": self._bare}
             names = list(dict.fromkeys([*self._shown, *(n for n in answers.BADGES if n in self._store.names)]))
             if not self._store.ready:
-                self._tell(
-                    "preview",
-                    v=number,
-                    bare=how["bare"],
-                    **answers.preview(self._store, con, names, count=count, **how),
-                )
+                told_rows = answers.preview(self._store, con, names, count=count, **how)
+                self._tell("preview", v=number, bare=how["bare"], **told_rows)
                 return
             told_page = answers.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
             flags = answers.picked(con, self._selection, told_page["keys"], self.can)
-            self._tell("page", v=number, bare=how["bare"], **told_page, **flags)
+            state = {"state": self._state()} if anew else {}
+            if number == self._number:
+                self._tell("page", v=number, bare=how["bare"], **told_page, **flags, **state)
 
         return work
 
@@ -207,11 +208,9 @@ class Grid(Screen):
             can = matched if self.can == "true" else counts.choosable(con, self._found, view.choice, self.can)
             total, hidden = counts.selected(con, self._selection, view.choice, self.can)
             told_counts = {"v": number, "matched": matched, "can": can, "total": self._store.total}
-            self._tell("counts", **told_counts, selected=total, hidden=hidden)
             choices = answers.facets(con, self._found, view.choice, self._store.names, self._language)
-            self._tell("facets", v=number, facets=choices)
-            days = counts.trend(con, self._found, view.choice)
-            self._tell("trend", v=number, days=[[day.isoformat(), *numbers] for day, *numbers in days])
+            days = [[day.isoformat(), *numbers] for day, *numbers in counts.trend(con, self._found, view.choice)]
+            self._tell("counts", **told_counts, selected=total, hidden=hidden, facets=choices, days=days)
 
         return work
 
@@ -225,6 +224,8 @@ class Grid(Screen):
     # Choosing.
 
     def _take_choice(self, message: dict[str, Any]) -> None:
+        if message["act"] in {"all", "none_here", "range"} and message.get("v", self._number) != self._number:
+            raise ArgumentError("The rows have changed since.", hint="look at them, and choose again.")
         chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
         does: dict[str, Callable[[], Selection]] = {
             "add": lambda: chosen.add(keys),

@@ -44,6 +44,7 @@ class Screen {
     this.open = new Set(["decision", "status", "cause"]);
     this.rows = new Map();
     this.counts = { matched: null, total: null, selected: 0, hidden: 0 };
+    this.length = null;
     this.state = { columns: [], filter: {}, chips: [], order: [], ready: false };
     this.build(el);
     this.take = (message) => this.receive(message);
@@ -162,6 +163,7 @@ class Screen {
     for (const name of Object.keys(filter)) if (filter[name] === undefined || filter[name] === "" || (Array.isArray(filter[name]) && !filter[name].length)) delete filter[name];
     this.state.filter = filter;
     if (change === null || "text" in change) this.search.value = filter.text ?? "";
+    this.asking(true);
     this.send({ do: "filter", filter });
   }
 
@@ -287,10 +289,9 @@ class Screen {
     this.scroller.setAttribute("aria-colcount", this.shownColumns().length + 1);
   }
   sortBy(name) {
-    const s = this.state;
-    if (s.by !== name) this.send({ do: "sort", by: name, down: false });
-    else if (!s.down) this.send({ do: "sort", by: name, down: true });
-    else this.send({ do: "sort", by: null, down: false });
+    const s = this.state, same = s.by === name;
+    this.asking(true);
+    this.send({ do: "sort", by: same && s.down ? null : name, down: same && !s.down });
   }
   resize(e, c) {
     const from = e.clientX, was = this.width(c), grip = e.target;
@@ -302,7 +303,7 @@ class Screen {
 
   // ---- rows
 
-  total() { return this.state.ready ? this.counts.matched ?? 0 : this.pages.get(0)?.keys.length ?? 0; }
+  total() { return this.state.ready ? this.length ?? this.counts.matched ?? 0 : this.pages.get(0)?.keys.length ?? 0; }
   tall() { return Math.max(this.scroller.clientHeight - HEAD, ROW); }
   firstRow() { return Math.floor(this.top / ROW); }
   measure() {
@@ -403,6 +404,10 @@ class Screen {
   }
 
   takePage(m) {
+    if (m.v !== this.v) return;
+    this.asking(false);
+    // Until all are counted, no more rows are drawn than are there.
+    if (m.first === 0 && this.length !== null) this.length = m.keys.length < BLOCK ? m.keys.length : Math.max(this.length, BLOCK);
     if (this.stale) this.pages.clear();
     this.stale = false;
     this.asked = null;
@@ -453,7 +458,9 @@ class Screen {
   drawExtra() {}
   more() {}
 
-  choose(message) { this.send({ do: "choose", ...message }); }
+  /** Dim what is shown while other rows are asked for; answers that come at once are not noticed. */
+  asking(on) { this.root.classList.toggle("ik-busy", on); this.scroller.setAttribute("aria-busy", String(on)); }
+  choose(message) { this.send({ do: "choose", v: this.v, ...message }); }
   toggle(row, on) {
     const there = this.at(row);
     if (!there || !there.page.can?.[there.at]) return;
@@ -551,29 +558,43 @@ class Screen {
 
   // ---- what the kernel says
 
+  takeState(m, page) {
+    const { kind, v, ...rest } = m, anew = v !== this.v, fresh = anew || rest.ready !== this.state.ready;
+    if (anew) {
+      this.pages.clear();
+      this.top = this.active.row = this.anchor = this.scroller.scrollTop = 0;
+      this.panel.hidden = true;
+      this.counts.can = null;
+      if (this.v < 0) this.counts.matched = null;
+    }
+    if (fresh) this.length = this.counts.matched ?? 0;
+    this.v = v;
+    this.banner.hidden = true;
+    if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || (rest.bare !== this.state.bare && this.hide()) || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.rows.forEach((el) => el.remove()); this.rows.clear(); }
+    Object.assign(this.state, rest);
+    // The first page comes by itself.
+    if (fresh) this.asked = { v, from: 0, to: BLOCK };
+    this.scroller.setAttribute("aria-label", this.words("every", { total: this.n(this.state.total) }));
+    this.drawBar(); this.drawChips(); this.drawHead(); this.drawExtra();
+    page ? this.takePage(page) : this.draw();
+  }
+
   receive(m) {
     if (m.kind !== "error" && m.v < this.v) return; // overtaken
+    if (m.v > this.v && ["preview", "counts", "selection"].includes(m.kind)) return; // its state is still to come
     if ("bare" in m && m.kind !== "state" && m.bare !== !!this.state.bare) return; // asked for before the eye was clicked
     const does = {
       hello: () => { this.say = m.words; Object.assign(this.state, { hints: m.hints, language: m.language, mode: m.mode }); },
-      state: () => {
-        if (m.v !== this.v) { this.pages.clear(); this.asked = null; this.top = 0; this.active.row = 0; this.anchor = 0; this.scroller.scrollTop = 0; this.counts.matched = this.v === -1 ? null : this.counts.matched; }
-        if (m.v !== this.v) { this.panel.hidden = true; this.counts.can = null; }
-        const { kind, v, ...rest } = m, fresh = v !== this.v || rest.ready !== this.state.ready;
-        this.v = v;
-        this.banner.hidden = true;
-        if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || (rest.bare !== this.state.bare && this.hide()) || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.rows.forEach((el) => el.remove()); this.rows.clear(); }
-        Object.assign(this.state, rest);
-        // The first page comes by itself.
-        if (fresh) this.asked = { v, from: 0, to: BLOCK };
-        this.scroller.setAttribute("aria-label", this.words("every", { total: this.n(this.state.total) }));
-        this.drawBar(); this.drawChips(); this.drawHead(); this.drawExtra(); this.draw();
-      },
+      state: () => this.takeState(m),
       preview: () => { this.pages.set(0, m); this.draw(); },
-      page: () => this.takePage(m),
-      counts: () => { Object.assign(this.counts, { matched: m.matched, total: m.total, selected: m.selected, hidden: m.hidden, can: m.can }); this.drawCount(); this.draw(); },
-      facets: () => this.drawFacets(m.facets),
-      trend: () => { this.drawTrend(m.days); this.root.dataset.settled = m.v; },
+      page: () => { if (m.state) this.takeState({ v: m.v, ...m.state }, m); else this.takePage(m); },
+      counts: () => {
+        const { kind, v, facets, days, ...counts } = m;
+        Object.assign(this.counts, counts);
+        this.length = null;
+        this.drawCount(); this.draw(); this.drawFacets(facets); this.drawTrend(days);
+        this.root.dataset.settled = v;
+      },
       selection: () => {
         Object.assign(this.counts, { selected: m.selected, hidden: m.hidden });
         this.state.undo = m.undo; this.stale = true; this.asked = null;
@@ -582,6 +603,7 @@ class Screen {
       },
       details: () => this.drawDetails(m.details),
       error: () => {
+        this.asking(false);
         this.banner.replaceChildren(h("strong", {}, m.problem), ` ${m.hint} `, h("button", { className: "ik-button", onclick: () => { this.banner.hidden = true; this.v = -1; this.send({ do: "hello" }); } }, this.words("retry")));
         this.banner.hidden = false;
       },
