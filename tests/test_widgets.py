@@ -23,6 +23,7 @@ from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, Filter, where
 from invitekit.widgets import Selection, cells, planning
 from invitekit.widgets.conditions import KEY, chosen
+from invitekit.widgets.counts import selected
 from invitekit.widgets.jobs import Jobs
 from invitekit.widgets.store import Store
 from tests.conftest import DATA
@@ -103,6 +104,11 @@ def test_a_selection_is_what_a_set_would_be(store: Store, operations: list[tuple
         expected = expected | held if name.startswith("add") else expected - held
     with store.cursor() as con:
         found = {key for (key,) in con.sql(f"select {KEY} from records where {chosen(selection)}").fetchall()}
+        for choice in CHOICES:
+            hidden = len(expected - _matching(choice))
+            assert selected(con, selection, choice, "true") == (len(expected), hidden)
+        can = len({key for key in expected if ROWS["effective_status"][key] == "expired"})
+        assert selected(con, selection, Filter(), "effective_status = 'expired'") == (can, 0)
     assert found == expected
     assert bool(selection) >= bool(expected)
 
@@ -174,7 +180,7 @@ def _dated(annotated: pl.DataFrame, choice: Filter) -> int:
 def test_pages_follow_each_other_in_the_order_asked_for(
     explorer: Heard, annotated: pl.DataFrame, by: str, *, down: bool
 ) -> None:
-    explorer.says(do="sort", by=by, down=down)
+    assert "error" not in explorer.says(do="sort", by=by, down=down)
     keys: list[int] = []
     for first in range(0, annotated.height, 400):
         keys += explorer.says(do="page", first=first, count=400)["page"]["keys"]
@@ -187,6 +193,23 @@ def test_typing_on_looks_among_what_was_found_and_finds_the_same(explorer: Heard
     for text in ("g", "gm", "gmb", "gmbh", "gmbh &", "xmbh"):
         told = explorer.says(do="filter", filter={"text": text})
         assert told["counts"]["matched"] == where(annotated, Filter(text=text)).height, text
+
+
+@pytest.mark.parametrize("few", [0, 100_000])
+def test_a_page_far_down_waits_for_the_order_and_is_right(
+    annotated: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("invitekit.widgets.view._FEW", few)
+    monkeypatch.setattr("invitekit.widgets.grid._DEEP", 100)
+    widget = ik.Explorer(annotated)
+    assert widget.wait(60)
+    heard = Heard(widget)
+    for by, down in (("customer_full_name", True), ("age_days", False)):
+        heard.widget._handle_custom_msg({"do": "sort", "by": by, "down": down}, [])
+        keys = heard.says(do="page", first=1_500, count=100)["page"]["keys"]  # asked while the order is being made
+        order = annotated.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
+        assert keys == order["key"].to_list()[1_500:1_600]
+        assert not [one for one in heard.told if one["kind"] == "error"]
 
 
 @pytest.mark.parametrize("near", [1, 700, 1_000_000])

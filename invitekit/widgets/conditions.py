@@ -46,13 +46,14 @@ def chosen(selection: Selection) -> str:
     """Give the SQL condition of the rows of a selection."""
     sql = "false"
     for step in selection.steps:
-        held = matching(step.what) if isinstance(step.what, Filter) else _among(step.what)
+        held = matching(step.what) if isinstance(step.what, Filter) else among(step.what)
         held = f"coalesce({held}, false)"
         sql = f"({sql} or {held})" if step.add else f"({sql} and not {held})"
     return sql
 
 
-def _among(keys: frozenset[int]) -> str:
+def among(keys: frozenset[int]) -> str:
+    """Give the SQL condition of the rows of some keys."""
     listed = ", ".join(str(int(key)) for key in sorted(keys))
     return f"{KEY} in ({listed})" if len(keys) <= _LISTED else f"{KEY} in (select unnest([{listed}]))"
 

@@ -10,7 +10,7 @@ import duckdb
 
 from invitekit.filters import COLUMNS, Filter
 from invitekit.load.sql import ident, one, rows
-from invitekit.widgets.conditions import DATED, DAY, chosen, clauses, matching
+from invitekit.widgets.conditions import DATED, DAY, among, chosen, clauses, matching
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import cube
 from invitekit.widgets.view import Found
@@ -61,13 +61,31 @@ def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[
 
 
 def selected(con: duckdb.DuckDBPyConnection, selection: Selection, choice: Filter, can: str) -> tuple[int, int]:
-    """Count the rows that are chosen and can be, and those of them that the filter hides."""
+    """Count the rows that are chosen and can be, and those of them that the filter hides.
+
+    Where the counts answer the filters of the steps, only the rows of named keys are looked at.
+    """
     if not selection:
         return 0, 0
-    held = f"{chosen(selection)} and ({can})"
-    asked = f"select count(*), count(*) filter (not coalesce({matching(choice)}, false)) from records where {held}"
-    total, hidden = rows(con, asked)[0]
-    return int(total), int(hidden)
+    counted = cube({name for each in (choice, *selection.filters) for name in clauses(each)})
+    if counted is None:
+        return _held(con, "records", "1", f"{chosen(selection)} and ({can})", choice)
+    by_filters = selection.by_filters()
+    found = [_held(con, counted, "n", f"{chosen(by_filters)} and ({can})", choice)]
+    if selection.keys:
+        named = f"(select * from records where {among(selection.keys)})"
+        for sign, each in ((1, selection), (-1, by_filters)):
+            total, hidden = _held(con, named, "1", f"{chosen(each)} and ({can})", choice)
+            found.append((sign * total, sign * hidden))
+    return sum(total for total, _ in found), sum(hidden for _, hidden in found)
+
+
+def _held(con: duckdb.DuckDBPyConnection, source: str, n: str, condition: str, choice: Filter) -> tuple[int, int]:
+    """Count what a condition holds for, and how much of it a filter hides."""
+    hidden = f"not coalesce({matching(choice)}, false)"
+    asked = f"select sum({n}), sum({n}) filter ({hidden}) from {source} where {condition}"
+    ((total, out),) = rows(con, asked)
+    return int(total or 0), int(out or 0)
 
 
 def _source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:

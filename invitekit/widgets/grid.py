@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from typing import Any, ClassVar
 
 import duckdb
 import traitlets
 
 from invitekit.catalogue import Language, read_catalogue
-from invitekit.errors import ArgumentError
 from invitekit.filters import Filter
 from invitekit.widgets import answers, counts
 from invitekit.widgets.assets import script
+from invitekit.widgets.choosing import Choosing
 from invitekit.widgets.jobs import Work
-from invitekit.widgets.screen import Does, Screen
-from invitekit.widgets.selection import Selection
+from invitekit.widgets.screen import Does
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import Found, View
 
+ASKS = ("view", "page", "details", "range", "selection")
+"""The lanes of questions to the rows."""
 _PAGE = 100
-_UNDONE = 100
+_DEEP = 10_000
+"""From this row on a page is not looked for among all rows anew."""
+_AHEAD = 0.03
+"""Seconds that a page has to get to the screen before counting takes every core."""
 
 
-class Grid(Screen):
+class Grid(Choosing):
     """Rows on the screen: scroll, sort, filter, choose, look at one.
 
     Each message of the screen is answered by several: the page first, then what takes longer; each
@@ -33,8 +37,6 @@ class Grid(Screen):
     _esm = script("screen.js", "explore.js")
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
     mode: ClassVar[str] = "explore"
-    can: ClassVar[str] = "true"
-    """The SQL condition of the rows that can be chosen."""
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class Grid(Screen):
     ) -> None:
         super().__init__(**traits)
         self._language, self._view, self._number, self._bare = language, View(), 0, False
-        self._selection, self._before = Selection(), list[Selection]()
+        self._deep: tuple[int, int] | None = None
         self._store = Store(records, derive)
         self._found = Found(self._store.names, self._store.aside)
         self._wanted = columns
@@ -66,15 +68,6 @@ class Grid(Screen):
     @filter.setter  # noqa: A003 - as the field calls it
     def filter(self, choice: Filter) -> None:
         self._show(View(choice, self._view.by, self._view.down))
-
-    @property
-    def selection(self) -> Selection:
-        """Which rows are chosen; set it to choose."""
-        return self._selection
-
-    @selection.setter
-    def selection(self, selection: Selection) -> None:
-        self._choose(selection)
 
     def sort(self, by: str | None, *, down: bool = False) -> None:
         """Sort the rows by a column; None is the order in which they came."""
@@ -150,7 +143,7 @@ class Grid(Screen):
         with self._lock:
             if view == self._view:
                 return
-            self._view, self._number = view, self._number + 1
+            self._view, self._number, self._deep = view, self._number + 1, None
         if not self._store.ready:
             self._tell_state()
         self._ask_view(anew=True)
@@ -163,8 +156,8 @@ class Grid(Screen):
     def _ask_view(self, *, anew: bool = False) -> None:
         """Answer a view: its first page, then what stands beside it, then its whole order.
 
-        One after the other: side by side they would wait for each other. A message takes its time to be drawn:
-        the page of a new view says the state too.
+        One after the other: side by side they would wait for each other. The page of a new view says the state too,
+        as each message takes its time to be drawn.
         """
         self._jobs.drop("page")
         if not self._store.ready:
@@ -173,12 +166,20 @@ class Grid(Screen):
         view = self._view
 
         def order(con: duckdb.DuckDBPyConnection) -> None:
-            if view != View():
-                self._found.sort(con, view)
+            self._found.sort(con, view)
+            with self._lock:
+                deep, self._deep = self._deep, None
+            if deep:
+                self._ask_page(*deep)
 
         self._jobs.submit("view", self._page(0, _PAGE, anew=anew), self._counts(), order)
 
     def _ask_page(self, first: int, count: int) -> None:
+        """Answer with a page; one far down waits for the order, which is being made."""
+        with self._lock:
+            if first >= _DEEP and self._store.ready and not self._found.ordered(self._view):
+                self._deep = (first, count)
+                return
         self._jobs.submit("page", self._page(first, count))
 
     def _page(self, first: int, count: int, *, anew: bool = False) -> Work:
@@ -203,6 +204,7 @@ class Grid(Screen):
         view, number = self._view, self._number
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
+            time.sleep(_AHEAD)
             self._found.look_up(con, view.choice)
             matched = counts.matched(con, self._found, view.choice)
             can = matched if self.can == "true" else counts.choosable(con, self._found, view.choice, self.can)
@@ -220,52 +222,6 @@ class Grid(Screen):
             self._tell("details", bare=how["bare"], details=answers.details(con, int(key), self._store.names, **how))
 
         self._jobs.submit("details", work)
-
-    # Choosing.
-
-    def _take_choice(self, message: dict[str, Any]) -> None:
-        if message["act"] in {"all", "none_here", "range"} and message.get("v", self._number) != self._number:
-            raise ArgumentError("The rows have changed since.", hint="look at them, and choose again.")
-        chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
-        does: dict[str, Callable[[], Selection]] = {
-            "add": lambda: chosen.add(keys),
-            "remove": lambda: chosen.remove(keys),
-            "all": lambda: chosen.add_all(choice),
-            "none_here": lambda: chosen.remove_all(choice),
-            "none": Selection,
-        }
-        if message["act"] == "undo":
-            if self._before:
-                self._choose(self._before.pop(), undoing=True)
-        elif message["act"] == "range":
-            self._choose_range(int(message["from"]), int(message["to"]), add=bool(message["add"]))
-        else:
-            self._choose(does[message["act"]]())
-
-    def _choose_range(self, start: int, end: int, *, add: bool) -> None:
-        """Choose the rows from one place to another, as they are shown now."""
-        view, (first, last) = self._view, sorted((start, end))
-
-        def work(con: duckdb.DuckDBPyConnection) -> None:
-            keys = self._found.keys(con, view, first, last - first + 1)
-            self._choose(self._selection.add(keys) if add else self._selection.remove(keys))
-
-        self._jobs.submit("range", work)
-
-    def _choose(self, selection: Selection, *, undoing: bool = False) -> None:
-        with self._lock:
-            if selection == self._selection:
-                return
-            if not undoing:
-                self._before = [*self._before[-_UNDONE:], self._selection]
-            self._selection = selection
-        view = self._view
-
-        def work(con: duckdb.DuckDBPyConnection) -> None:
-            total, hidden = counts.selected(con, selection, view.choice, self.can)
-            self._tell("selection", selected=total, hidden=hidden, undo=bool(self._before))
-
-        self._jobs.submit("selection", work)
 
     def _take_eye(self, message: dict[str, Any]) -> None:
         self._bare = bool(message["open"])

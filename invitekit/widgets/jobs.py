@@ -54,10 +54,11 @@ class Jobs:
             future = self._pool.submit(self._run, lane, number, steps, connect or self._connect)
             self._waiting = {one for one in self._waiting if not one.done()} | {future}
 
-    def drop(self, lane: str) -> None:
-        """Stop a lane's question: nobody waits for its answer any more."""
+    def drop(self, *lanes: str) -> None:
+        """Stop these lanes' questions: nobody waits for their answers any more."""
         with self._lock:
-            self._overtake(lane)
+            for lane in lanes:
+                self._overtake(lane)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all work is done, also what it handed in; say whether it is."""

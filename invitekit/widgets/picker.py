@@ -21,7 +21,7 @@ from invitekit.resend import ResendRules
 from invitekit.vocabularies import RESENDS
 from invitekit.widgets import answers, cells, planning
 from invitekit.widgets.assets import script
-from invitekit.widgets.grid import Grid
+from invitekit.widgets.grid import ASKS, Grid
 from invitekit.widgets.memory import OUTCOMES, Memory
 from invitekit.widgets.screen import Does
 from invitekit.widgets.selection import Selection
@@ -187,6 +187,7 @@ class ResendPicker(Grid):
         with self._store.cursor() as old, store.cursor() as new:
             selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
+            self._jobs.drop(*ASKS)
             self._rules, self._store, self._found = rules, store, Found(store.names, store.aside)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._number += 1

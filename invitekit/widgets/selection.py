@@ -36,6 +36,20 @@ class Selection:
     def __bool__(self) -> bool:
         return any(step.add for step in self.steps)
 
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """The filters that steps mean."""
+        return tuple(step.what for step in self.steps if isinstance(step.what, Filter))
+
+    @property
+    def keys(self) -> frozenset[int]:
+        """The keys that steps name, to choose them or to leave them out."""
+        return frozenset[int]().union(*(step.what for step in self.steps if isinstance(step.what, frozenset)))
+
+    def by_filters(self) -> Selection:
+        """Give the selection as it would be if no step had named a key."""
+        return Selection(tuple(step for step in self.steps if isinstance(step.what, Filter)))
+
     def add(self, keys: Iterable[int]) -> Selection:
         """Choose these rows too."""
         return self._with_keys(add=True, keys=frozenset(keys))

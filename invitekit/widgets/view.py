@@ -10,12 +10,14 @@ from typing import Any
 import duckdb
 
 from invitekit.filters import Filter
-from invitekit.load.sql import ident, rows, run
+from invitekit.load.sql import ident, one, rows, run
 from invitekit.widgets.conditions import DAY, KEY, SEARCH, matching
 from invitekit.widgets.store import ALSO, SMALL
 
 _NUMBERS = itertools.count(1)
 _STILL_READ = 2
+_FEW = 100_000
+"""So many different values are worth to be put in order before the rows are: that compares numbers, not texts."""
 _NEAR = 1_000_000
 """So many rows are looked through for the first page of a text before all are."""
 
@@ -79,19 +81,37 @@ class Found:
             self._texts = (text, name)
             self._retire(con, before)
 
+    def ordered(self, view: View) -> bool:
+        """Say whether any page of a view is as near as the first."""
+        return view == View() or (self._order is not None and self._order[0] == view)
+
     def sort(self, con: duckdb.DuckDBPyConnection, view: View) -> None:
         """Put a view's keys in their order once, so that any page is as near as the first."""
-        if self._order and self._order[0] == view:
+        if self.ordered(view):
             return
         before, name = self._order, f"{self._aside}.ordered_{next(_NUMBERS)}"
-        run(con, f"create table {name} as select {KEY} from {self._rows(view)} order by {view.order()}")
+        run(con, f"create table {name} as {self._in_order(con, view)}")
         self._order = (view, name)
         self._retire(con, before)
+
+    def _in_order(self, con: duckdb.DuckDBPyConnection, view: View) -> str:
+        """The SQL of all keys in order; few different values are put in order first, and rows by their place."""
+        kept = self._rows(view)
+        if view.by is None:
+            return f"select {KEY} from {kept} order by {KEY}"
+        by, down = ident(view.by), "desc" if view.down else "asc"
+        if one(con, f"select approx_count_distinct({by}) from {kept}") > _FEW:
+            return f"select {KEY} from {kept} order by {view.order()}"
+        places = f"select ik_value, row_number() over (order by ik_value) as ik_place from (select distinct {by} as "
+        return (
+            f"with ik_places as ({places} ik_value from {kept})) select {KEY} from (select {KEY}, {by} from {kept}) "
+            f"left join ik_places on {by} = ik_value order by ik_place {down} nulls last, {KEY}"
+        )
 
     def keys(self, con: duckdb.DuckDBPyConnection, view: View, first: int, count: int) -> list[int]:
         """Give the keys of a page: ``count`` rows from the place ``first`` on, from 0."""
         first, count = max(int(first), 0), max(int(count), 0)
-        order = self._order
+        order = self._order  # once: another thread may put another there
         if order and order[0] == view:
             name = order[1]
             page = f"select {KEY} from {name} where rowid >= {first} and rowid < {first + count} order by rowid"

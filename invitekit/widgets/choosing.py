@@ -1,0 +1,83 @@
+"""What of the rows on a screen is chosen, and what it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import duckdb
+
+from invitekit.errors import ArgumentError
+from invitekit.widgets import counts
+from invitekit.widgets.screen import Screen
+from invitekit.widgets.selection import Selection
+from invitekit.widgets.view import Found, View
+
+_UNDONE = 100
+
+
+class Choosing(Screen):
+    """A screen of rows that can be chosen, by key, by range and by filter, and taken back."""
+
+    can: ClassVar[str] = "true"
+    """The SQL condition of the rows that can be chosen."""
+    _view: View
+    _number: int
+    _found: Found
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._selection, self._before = Selection(), list[Selection]()
+
+    @property
+    def selection(self) -> Selection:
+        """Which rows are chosen; set it to choose."""
+        return self._selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        self._choose(selection)
+
+    def _take_choice(self, message: dict[str, Any]) -> None:
+        if message["act"] in {"all", "none_here", "range"} and message.get("v", self._number) != self._number:
+            raise ArgumentError("The rows have changed since.", hint="look at them, and choose again.")
+        chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
+        does: dict[str, Callable[[], Selection]] = {
+            "add": lambda: chosen.add(keys),
+            "remove": lambda: chosen.remove(keys),
+            "all": lambda: chosen.add_all(choice),
+            "none_here": lambda: chosen.remove_all(choice),
+            "none": Selection,
+        }
+        if message["act"] == "undo":
+            if self._before:
+                self._choose(self._before.pop(), undoing=True)
+        elif message["act"] == "range":
+            self._choose_range(int(message["from"]), int(message["to"]), add=bool(message["add"]))
+        else:
+            self._choose(does[message["act"]]())
+
+    def _choose_range(self, start: int, end: int, *, add: bool) -> None:
+        """Choose the rows from one place to another, as they are shown now."""
+        view, (first, last) = self._view, sorted((start, end))
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            keys = self._found.keys(con, view, first, last - first + 1)
+            self._choose(self._selection.add(keys) if add else self._selection.remove(keys))
+
+        self._jobs.submit("range", work)
+
+    def _choose(self, selection: Selection, *, undoing: bool = False) -> None:
+        with self._lock:
+            if selection == self._selection:
+                return
+            if not undoing:
+                self._before = [*self._before[-_UNDONE:], self._selection]
+            self._selection = selection
+        view = self._view
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            total, hidden = counts.selected(con, selection, view.choice, self.can)
+            self._tell("selection", selected=total, hidden=hidden, undo=bool(self._before))
+
+        self._jobs.submit("selection", work)
