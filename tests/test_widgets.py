@@ -227,6 +227,12 @@ def test_the_first_page_of_a_text_is_the_same_however_near_it_is_looked_for(
         assert page["keys"] == rows["key"].to_list()[:100], text
 
 
+def test_who_asks_for_what_is_shown_already_is_answered(explorer: Heard) -> None:
+    first = explorer.says(do="filter", filter={"status": ["expired"]})["page"]
+    again = explorer.says(do="filter", filter={"status": ["expired"]})["page"]
+    assert (again["v"], again["keys"]) == (first["v"], first["keys"])
+
+
 def test_all_matching_but_two_is_counted_and_survives_another_filter(explorer: Heard, annotated: pl.DataFrame) -> None:
     expired = where(annotated, Filter(status="expired")).height
     page = explorer.says(do="filter", filter={"status": ["expired"]})["page"]

@@ -18,7 +18,7 @@ from invitekit.widgets.screen import Does
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import Found, View
 
-ASKS = ("view", "page", "details", "range", "selection")
+_ASKS = ("view", "page", "details", "range", "selection")
 """The lanes of questions to the rows."""
 _PAGE = 100
 _DEEP = 10_000
@@ -138,10 +138,16 @@ class Grid(Choosing):
         self._found, self._shown = Found(self._store.names, self._store.aside), self._shown or self._columns()
         self._hello()
 
+    def _drop_questions(self) -> None:
+        """Stop all questions to the rows: others are about to take their place."""
+        self._deep = None
+        self._jobs.drop(*_ASKS)
+
     def _show(self, view: View) -> None:
         """Show other rows, or another order."""
         with self._lock:
             if view == self._view:
+                self._ask_page(0, _PAGE)  # whoever asked waits for an answer
                 return
             self._view, self._number, self._deep = view, self._number + 1, None
         if not self._store.ready:

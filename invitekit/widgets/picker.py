@@ -21,7 +21,7 @@ from invitekit.resend import ResendRules
 from invitekit.vocabularies import RESENDS
 from invitekit.widgets import answers, cells, planning
 from invitekit.widgets.assets import script
-from invitekit.widgets.grid import ASKS, Grid
+from invitekit.widgets.grid import Grid
 from invitekit.widgets.memory import OUTCOMES, Memory
 from invitekit.widgets.screen import Does
 from invitekit.widgets.selection import Selection
@@ -187,7 +187,7 @@ class ResendPicker(Grid):
         with self._store.cursor() as old, store.cursor() as new:
             selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
-            self._jobs.drop(*ASKS)
+            self._drop_questions()
             self._rules, self._store, self._found = rules, store, Found(store.names, store.aside)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._number += 1
@@ -269,13 +269,8 @@ class ResendPicker(Grid):
         self._plan_again()
 
     def _outcomes(self) -> None:
-        told = [
-            [
-                row[0],
-                cells.shown("sent_at", row[1]),
-                cells.shown("failure_code", row[2], language=self._language),
-                *row[3:],
-            ]
-            for row in self._memory.outcomes(self._catalogue)
-        ]
+        told = []
+        for batch_id, sent_at, cause, *counted in self._memory.outcomes(self._catalogue):
+            shown = cells.shown("failure_code", cause, language=self._language)
+            told.append([batch_id, cells.shown("sent_at", sent_at), shown, *counted])
         self._tell("outcomes", names=list(OUTCOMES), rows=told)

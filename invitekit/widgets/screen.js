@@ -474,7 +474,7 @@ class Screen {
     if (keys.length) this.choose({ act: on ? "add" : "remove", keys });
   }
   range(from, to, on) { this.choose({ act: "range", from, to, add: on }); }
-  /** Which row is meant; a line that was drawn anew between press and release gets no click itself. */
+  /** Which row is meant; a line that was drawn anew between press and release gets no click itself, and chooses nobody. */
   rowOf(e) {
     const line = e.target.closest?.(".ik-line");
     if (line) return line.row;
@@ -484,7 +484,7 @@ class Screen {
   clicked(e) {
     const row = this.rowOf(e);
     if (row === null) return;
-    const cell = e.target.closest(".ik-cell"), col = cell ? [...cell.parentNode.children].indexOf(cell) : this.active.col;
+    const cell = e.target.closest(".ik-cell"), col = cell ? [...cell.parentNode.children].indexOf(cell) : Math.max(1, this.active.col);
     this.active = { row, col };
     if (col === 0) {
       if (e.shiftKey && this.anchor !== row) this.range(this.anchor, row, !this.at(row)?.page.picked[this.at(row).at]);
