@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -430,7 +431,6 @@ def test_the_grid_is_small_and_asks_no_network() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_word_that_the_script_asks_for_is_there_in_both_languages(language: str) -> None:
-    import re  # noqa: PLC0415
 
     from invitekit.widgets.answers import words  # noqa: PLC0415
 
@@ -441,6 +441,15 @@ def test_every_word_that_the_script_asks_for_is_there_in_both_languages(language
     assert set(words("en")) == set(words("zh"))
     slots = {name: set(re.findall(r"\{\w+\}", text)) for name, text in words("en").items()}
     assert {name: set(re.findall(r"\{\w+\}", text)) for name, text in words("zh").items()} == slots
+
+
+def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(annotated: pl.DataFrame) -> None:
+    widget = ik.Explorer(annotated, language="zh")
+    assert widget.wait(60)
+    chosen_ = {"text": "云", "status": ["expired", "associated"], "manager": [None], "invited_to": "2026-02-01"}
+    chips = Heard(widget).says(do="filter", filter=chosen_)["page"]["state"]["chips"]
+    assert [one["name"] for one in chips] == ["text", "status", "manager", "invited_to"]
+    assert not [one["words"] for one in chips if re.search("[A-Za-z]", one["words"])]
 
 
 # ---- the picker

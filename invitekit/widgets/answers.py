@@ -53,15 +53,27 @@ def label(name: str, language: Language) -> str:
     return words(language)["cause"] if name == "failure_code" else schema.label(name, language)
 
 
-def chips(choice: Filter, *, bare: bool) -> list[dict[str, str]]:
+def chips(choice: Filter, language: Language, *, bare: bool) -> list[dict[str, str]]:
     """Give each restriction of a filter in words, with its name, so that it can be taken off alone."""
-    told = restrictions(choice)
     names = [name for name in ("text", *COLUMNS, "invited_from", "invited_to") if getattr(choice, name)]
+    english = language == "en"
+    told = [said for said, _ in restrictions(choice)] if english else [_chip(choice, n, language) for n in names]
     return [
         # What was typed is shown as it was typed; what came from a record is hidden as there.
         {"name": name, "words": said if bare or name == "text" else cells.hidden(name, said)}
-        for name, (said, _) in zip(names, told, strict=True)
+        for name, said in zip(names, told, strict=True)
     ]
+
+
+def _chip(choice: Filter, name: str, language: Language) -> str:
+    """Say one restriction by labels alone, where no sentence is made of it."""
+    said, value = words(language), getattr(choice, name)
+    if name == "text":
+        return f"“{value}”"
+    if name not in COLUMNS:
+        return f"{said['from' if name == 'invited_from' else 'to']} {value}"
+    shown = [cells.shown(COLUMNS[name], each, language=language) or said["empty"] for each in value]
+    return f"{label(COLUMNS[name], language)}：{'、'.join(shown)}"
 
 
 def page(

@@ -113,7 +113,7 @@ class Grid(Choosing):
             "total": self._store.total,
             "ready": self._store.ready,
             "filter": self._view.choice.to_dict(),
-            "chips": answers.chips(self._view.choice, bare=self._bare),
+            "chips": answers.chips(self._view.choice, self._language, bare=self._bare),
             "by": self._view.by,
             "down": self._view.down,
             "bare": self._bare,
