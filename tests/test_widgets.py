@@ -431,7 +431,6 @@ def test_the_grid_is_small_and_asks_no_network() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_word_that_the_script_asks_for_is_there_in_both_languages(language: str) -> None:
-
     from invitekit.widgets.answers import words  # noqa: PLC0415
 
     script = str(ik.ResendPicker._esm) + str(ik.Explorer._esm)
