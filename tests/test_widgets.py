@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit.batch import Written
+from invitekit.catalogue import Language
 from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, cells, planning
+from invitekit.widgets import Selection, answers, cells, planning
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import selected
 from invitekit.widgets.jobs import Jobs
@@ -449,6 +450,14 @@ def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(annotated: pl.D
     chips = Heard(widget).says(do="filter", filter=chosen_)["page"]["state"]["chips"]
     assert [one["name"] for one in chips] == ["text", "status", "manager", "invited_to"]
     assert not [one["words"] for one in chips if re.search("[A-Za-z]", one["words"])]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_number_in_a_chip_is_hidden_until_the_eye_is_clicked(language: Language) -> None:
+    choice = Filter(tag="手机13800138000")
+    (closed,), (opened,) = (answers.chips(choice, language, bare=bare) for bare in (False, True))
+    assert "13800138000" not in closed["words"]
+    assert "13800138000" in opened["words"]
 
 
 # ---- the picker

@@ -56,8 +56,9 @@ def label(name: str, language: Language) -> str:
 def chips(choice: Filter, language: Language, *, bare: bool) -> list[dict[str, str]]:
     """Give each restriction of a filter in words, with its name, so that it can be taken off alone."""
     names = [name for name in ("text", *COLUMNS, "invited_from", "invited_to") if getattr(choice, name)]
-    english = language == "en"
-    told = [said for said, _ in restrictions(choice)] if english else [_chip(choice, n, language) for n in names]
+    told = [said for said, _ in restrictions(choice)]
+    if language != "en":
+        told = [_chip(choice, name, language) for name in names]
     return [
         # What was typed is shown as it was typed; what came from a record is hidden as there.
         {"name": name, "words": said if bare or name == "text" else cells.hidden(name, said)}
@@ -66,13 +67,13 @@ def chips(choice: Filter, language: Language, *, bare: bool) -> list[dict[str, s
 
 
 def _chip(choice: Filter, name: str, language: Language) -> str:
-    """Say one restriction by labels alone, where no sentence is made of it."""
+    """Say one restriction by labels alone, where no sentence is made of it; nothing is hidden yet."""
     said, value = words(language), getattr(choice, name)
     if name == "text":
         return f"“{value}”"
     if name not in COLUMNS:
         return f"{said['from' if name == 'invited_from' else 'to']} {value}"
-    shown = [cells.shown(COLUMNS[name], each, language=language) or said["empty"] for each in value]
+    shown = [cells.shown(COLUMNS[name], each, language=language, bare=True) or said["empty"] for each in value]
     return f"{label(COLUMNS[name], language)}：{'、'.join(shown)}"
 
 

@@ -71,8 +71,9 @@ def _meanwhile(said: str, make: Callable[[], ipywidgets.Widget]) -> ipywidgets.W
         try:
             box.children = (make(),)
         except Exception as error:  # noqa: BLE001 - a thread has no caller: it is shown on the page
-            problem, hint = (html.escape(text) for text in told(error).values())
-            box.children = (ipywidgets.HTML(f"<p role='alert'><strong>{problem}</strong> {hint}</p>"),)
+            shown = {name: html.escape(text) for name, text in told(error).items()}
+            alert = "<p role='alert'><strong>{problem}</strong> {hint}</p>".format(**shown)
+            box.children = (ipywidgets.HTML(alert),)
 
     threading.Thread(target=fill, name="invitekit-page").start()
     return box
@@ -126,7 +127,6 @@ def _opening(
 
     def show(_button: Any) -> None:
         if files.value or memory.value:
-            go.disabled, go.description = True, said["loading"]
             box.children = (opened(list(files.value), memory.value),)
 
     go.on_click(show)

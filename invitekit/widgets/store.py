@@ -18,7 +18,7 @@ from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, SEARCHED
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, one, rows, run
-from invitekit.widgets.conditions import DAY, KEY, SEARCH, SET_APART
+from invitekit.widgets.conditions import DATED, DAY, KEY, SEARCH, SET_APART
 
 SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
 """Columns of few values: their counts by day answer every choice among them without a look at the rows."""
@@ -125,11 +125,11 @@ class Store:
 
 def cube(names: set[str]) -> str | None:
     """Give the table of counts that answers restrictions of these names alone, if there is one."""
-    small = {name for name, column in COLUMNS.items() if column in (*SMALL, "batch")}
-    if not (more := names - small - {"invited_from", "invited_to"}):
+    more = {name for name in names if COLUMNS.get(name) not in (*SMALL, "batch")}
+    if more <= {*DATED}:
         return CUBE
-    column = COLUMNS.get(more.pop(), "")
-    return f"{CUBE}_{column}" if not more and column in ALSO and names <= small | {*COLUMNS} else None
+    columns = [COLUMNS.get(name) for name in more]
+    return f"{CUBE}_{columns[0]}" if len(columns) == 1 and columns[0] in ALSO else None
 
 
 def _opened(
