@@ -6,8 +6,8 @@ import contextlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +15,7 @@ import pyarrow as pa
 from xlsxwriter.exceptions import XlsxWriterException
 
 from invitekit.errors import OutputError
+from invitekit.export.ahead import ahead
 from invitekit.export.anonymity import Language, Unique
 from invitekit.export.counts import count_cells, counted_rows
 from invitekit.export.gates import Expected, Proof, prove
@@ -139,39 +140,57 @@ def _write(job: Job, part: Path) -> Expected:
     secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
     sink = SINKS[part.suffix.lower()]
     if job.counts:
-        with contextlib.closing(with_who(job.source, list(dict.fromkeys(row.column for row in job.rows)))) as named:
-            counted = _batches(replace(job, source=named), [WHO])
-            counts = count_cells(counted, job.rows, job.secrets, fewest)
+        names = list(dict.fromkeys(row.column for row in job.rows))
+        with (
+            contextlib.closing(with_who(job.source, names)) as known,
+            contextlib.closing(known.batches([*names, WHO])) as batches,
+        ):
+            counts = count_cells(_told(job, batches), job.rows, job.secrets, fewest)
         sink([counts], part, safe=job.safe)
         seen = Seen(rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns}))
         return Expected(counted_rows(job.rows, fewest), seen, safe=job.safe, fewest=fewest)
     rows = choose_words(job.source, job.rows, secret, fewest)
     seen = Seen()
-    sink(_released(job, rows, secret, seen), part, safe=job.safe)
+    with contextlib.closing(_released(job, rows, secret, seen)) as made:
+        sink(made, part, safe=job.safe)
     return Expected(rows, seen, safe=job.safe)
 
 
-def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Iterator[pl.DataFrame]:
+def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Generator[pl.DataFrame]:
+    """Give what leaves: while one small frame is written, the next is watched, and the one after it made."""
     scrub = Scrubber.of(job.source, rows, secret)
     names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
-    with contextlib.closing(shuffled(job.source, names)) as mixed:
-        for batch in _batches(replace(job, source=mixed), secret):
-            shown = scrub(batch)
-            made = release(shown, rows, job.secrets)
-            watch(seen, shown, made, rows, secret)
-            yield made
+    with contextlib.ExitStack() as opened:
+        mixed = opened.enter_context(contextlib.closing(shuffled(job.source, names)))
+        read = opened.enter_context(contextlib.closing(mixed.batches(names)))
+        pairs = opened.enter_context(contextlib.closing(ahead(_made(read, scrub, rows, job.secrets))))
+        yield from _told(job, opened.enter_context(contextlib.closing(ahead(_watched(pairs, seen, rows, secret)))))
 
 
-def _batches(job: Job, besides: list[str]) -> Iterator[pl.DataFrame]:
-    """Give the records with the columns that are released, and some besides, telling how far we are."""
+def _made(
+    batches: Iterable[pl.DataFrame], scrub: Scrubber, rows: Sequence[Row], secrets: Secrets
+) -> Generator[tuple[pl.DataFrame, pl.DataFrame]]:
+    for batch in batches:
+        shown = scrub(batch)
+        yield shown, release(shown, rows, secrets)
+
+
+def _watched(
+    pairs: Iterable[tuple[pl.DataFrame, pl.DataFrame]], seen: Seen, rows: Sequence[Row], secret: Sequence[str]
+) -> Generator[pl.DataFrame]:
+    for shown, made in pairs:
+        watch(seen, shown, made, rows, secret)
+        yield made
+
+
+def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
+    """Give the same small frames, telling how far we are."""
     done, total = 0, job.source.rows
     job.tick("writing", 0, total)
-    names = dict.fromkeys([*(row.column for row in job.rows), *besides])
-    with contextlib.closing(job.source.batches(list(names))) as batches:
-        for batch in batches:
-            yield batch
-            done += batch.height
-            job.tick("writing", done, total)
+    for frame in frames:
+        yield frame
+        done += frame.height
+        job.tick("writing", done, total)
 
 
 def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manifest:

@@ -6,7 +6,8 @@ of records nor the length of what is written in them fills the memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -14,7 +15,8 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from invitekit import schema
-from invitekit.customers import OWN_ID, address, key
+from invitekit.customers import OWN_ID, address, has_odd, key
+from invitekit.export.ahead import ahead
 from invitekit.export.links import EARLIER, KEYS, link
 from invitekit.export.source import Source, computed, connection
 from invitekit.load.sql import ident, run
@@ -52,9 +54,11 @@ def _known(source: Source, names: Sequence[str], con: duckdb.DuckDBPyConnection)
     own = [f"{_plain(name, kinds[name])} as {ident(_OWN + name)}" for name in names]
     keys = [f"{ident(name)}::varchar as {name}" for name in needed]
     taken = replace(source, relation=source.relation.project(", ".join([*own, *keys])))
-    for number, batch in enumerate(taken.batches([*(_OWN + name for name in names), *needed])):
-        kept = con.from_arrow(batch.drop(needed).hstack(_keys(batch, needed)).to_arrow())
-        kept.insert_into("ik_records") if number else kept.create("ik_records")
+    read = taken.batches([*(_OWN + name for name in names), *needed])
+    with contextlib.closing(read), contextlib.closing(ahead(_with_keys(read, needed))) as frames:
+        for number, frame in enumerate(frames):
+            kept = con.from_arrow(frame.to_arrow())
+            kept.insert_into("ik_records") if number else kept.create("ik_records")
     back = [f"r.{ident(_OWN + name)} as {ident(name)}" for name in names]
     if len(needed) == 1:
         return con.table("ik_records").set_alias("r").project(", ".join([*back, f"account as {WHO}"]))
@@ -64,6 +68,11 @@ def _known(source: Source, names: Sequence[str], con: duckdb.DuckDBPyConnection)
     run(con, f"create table ik_known as {query} on {same}")
     run(con, "drop table ik_records")
     return con.table("ik_known")
+
+
+def _with_keys(batches: Iterable[pl.DataFrame], needed: Sequence[str]) -> Generator[pl.DataFrame]:
+    for batch in batches:
+        yield batch.drop(needed).hstack(_keys(batch, needed))
 
 
 def _all_accounts(source: Source) -> bool:
@@ -87,6 +96,8 @@ def _keys(batch: pl.DataFrame, needed: Sequence[str]) -> pl.DataFrame:
     folded = pl.DataFrame(
         [normalise(batch[n]) if n in needed else pl.Series(n, [None] * batch.height, dtype=pl.String) for n in _NEEDED]
     )
+    if len(needed) == 1:
+        return _hashed(_account(folded))
     digits = key("mobile").str.replace_all("[^0-9]", "").str.tail(_DIGITS)
     shown = nw.from_native(folded, eager_only=True).select(
         key("account_name").alias("account"),
@@ -95,9 +106,16 @@ def _keys(batch: pl.DataFrame, needed: Sequence[str]) -> pl.DataFrame:
         nw.when(digits != "").then(nw.concat_str([key("customer_full_name"), nw.lit("|"), digits])).alias("person"),
         nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id")).alias("own"),
     )
-    if len(needed) == 1:
-        shown = shown.select("account")
-    hashed = [
-        pl.when(pl.col(c).is_not_null()).then(pl.col(c).hash(seed)).alias(c) for seed, c in enumerate(shown.columns)
-    ]
-    return shown.to_native().select(hashed)
+    return _hashed(shown.to_native())
+
+
+def _account(folded: pl.DataFrame) -> pl.DataFrame:
+    frame = nw.from_native(folded, eager_only=True)
+    return frame.select(key("account_name", odd=has_odd(frame, "account_name")).alias("account")).to_native()
+
+
+def _hashed(shown: pl.DataFrame) -> pl.DataFrame:
+    return shown.select(
+        pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash(seed)).alias(name)
+        for seed, name in enumerate(shown.columns)
+    )

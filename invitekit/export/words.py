@@ -12,6 +12,7 @@ from invitekit.export.source import Source, computed
 from invitekit.export.whose import WHO, with_who
 from invitekit.load.sql import ident
 from invitekit.privacy import OTHER, Row, Words, normalise
+from invitekit.privacy.tokens import distinct, is_ascii
 from invitekit.privacy.policy import MOST_WORDS
 from invitekit.scrub import Directory, without_patterns
 from invitekit.scrub.fold import fold
@@ -44,7 +45,7 @@ def named(words: Collection[str], secrets: Iterable[pl.Series]) -> frozenset[str
     whole, parts = plain.drop_nulls().unique(), _parts(folded)
     same, within = [plain.head(0)], [plain.head(0)]
     near = _near(whole, parts)
-    for values in secrets:
+    for values in map(distinct, secrets):
         known = normalise(values.alias("word").filter(near(values)))
         same.append(known.filter(known.is_in(whole.implode())).unique())
         within.append(known.filter(known.str.contains_any(parts.implode())).unique())
@@ -68,7 +69,8 @@ def _near(whole: pl.Series, parts: pl.Series) -> Callable[[pl.Series], pl.Series
     needles = pl.concat([whole, parts]).unique().implode()
 
     def near(values: pl.Series) -> pl.Series:
-        return values.str.contains(_FOLDS) | values.str.contains_any(needles, ascii_case_insensitive=True)
+        holds = values.str.contains_any(needles, ascii_case_insensitive=True)
+        return holds if is_ascii(values) else values.str.contains(_FOLDS) | holds
 
     return near
 

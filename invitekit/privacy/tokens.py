@@ -145,7 +145,7 @@ def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
             is another one than with it, for nobody says which country it is of.
     """
     name = pl.col(values.name)
-    if values.str.len_bytes().sum() != values.str.len_chars().sum() or values.str.contains("\0", literal=True).any():
+    if not is_ascii(values) or values.str.contains("\0", literal=True).any():
         plain = _folded(values)
         hidden = name.str.contains(_MASKED)
     else:  # NFKC changes nothing in ASCII, and costs more than the token
@@ -161,6 +161,16 @@ def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
     return shown.to_series()
 
 
+def is_ascii(values: pl.Series) -> bool:
+    """Whether all texts are plain ASCII."""
+    return bool(values.str.len_bytes().sum() == values.str.len_chars().sum())
+
+
+def distinct(values: pl.Series) -> pl.Series:
+    """Give each value once where values repeat, else all of them: what tells them apart costs too."""
+    return values.unique() if _repeat(values) else values
+
+
 def _folded(values: pl.Series) -> pl.DataFrame:
     name = pl.col(values.name)
     shown = values.str.replace_all(schema.UNSEEN, "") if values.str.contains(schema.UNSEEN).any() else values
@@ -169,12 +179,16 @@ def _folded(values: pl.Series) -> pl.DataFrame:
 
 def _by_distinct(values: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Make something of each value, once for each distinct one where values repeat."""
-    sample = values.head(_SAMPLE)
-    if sample.n_unique() * 2 > len(sample):
+    if not _repeat(values):
         return make(values)
-    distinct = values.unique()
-    known = pl.DataFrame({"value": distinct, "made": make(distinct)})
+    once = values.unique()
+    known = pl.DataFrame({"value": once, "made": make(once)})
     found = (
         values.alias("value").to_frame().join(known, on="value", how="left", nulls_equal=True, maintain_order="left")
     )
     return found["made"].alias(values.name)
+
+
+def _repeat(values: pl.Series) -> bool:
+    sample = values.head(_SAMPLE)
+    return sample.n_unique() * 2 <= len(sample)
