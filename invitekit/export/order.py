@@ -2,34 +2,76 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
-import duckdb
+import polars as pl
+import pyarrow as pa
 
-from invitekit.export.source import BATCH_ROWS, Source, computed, connection
+from invitekit.export.source import BATCH_ROWS, Source, computed, connection, frame, unquoted
 from invitekit.load.sql import ident, lit
 
+IN_MEMORY = 768 * 2**20
+"""Bytes of records that are put in order in memory; sorting more takes about twice the time, and a disk."""
 _PLACE = "_ik_place"
+_SEED_BITS = 64
 
 
-def shuffled(source: Source, names: Sequence[str]) -> Source:
-    """Give some columns of the records in a new random order, another one each time; they can be read once.
+def shuffled(source: Source, names: Sequence[str]) -> Generator[pl.DataFrame]:
+    """Give some columns of all records in a new random order, another one each time, in small frames.
 
-    A private DuckDB sorts them: within its memory, and what is more in its own folder, wherever they come from.
+    What does not fit into memory is sorted by a private DuckDB: within its own memory, and what is more in
+    its own folder, wherever the records come from.
 
     Raises:
         SchemaError: The records cannot be computed.
     """
+    with unquoted():
+        reader = source.relation.project(", ".join(map(ident, names))).to_arrow_reader(BATCH_ROWS)
+    with contextlib.closing(reader):
+        held, size = deque[Any](), 0
+        while size <= IN_MEMORY:
+            if (batch := computed(lambda: next(reader, None))) is None:
+                yield from _dealt(_one(held, reader.schema))
+                return
+            held.append(batch)
+            size += batch.nbytes
+        with contextlib.closing(_sorted(source, names, held, reader)) as mixed:
+            yield from mixed.batches(names)
+
+
+def _one(held: deque[Any], schema: pa.Schema) -> pl.DataFrame:
+    """Put the batches together, each let go of at once: two copies of all would be there for a while."""
+    frames = [frame(schema.empty_table())]
+    while held:
+        frames.append(frame(held.popleft()))
+    return pl.concat(frames, rechunk=True)
+
+
+def _dealt(records: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Give the rows, drawn one after the other; at least one frame, an empty one."""
+    seed = secrets.randbits(_SEED_BITS)
+    order = pl.select(pl.int_range(records.height, dtype=pl.UInt32).shuffle(seed)).to_series()
+    for at in range(0, max(records.height, 1), BATCH_ROWS):
+        yield records[order.slice(at, BATCH_ROWS)]
+
+
+def _sorted(source: Source, names: Sequence[str], held: deque[Any], reader: Any) -> Source:
+    """Sort what was read and what is still to be read by a number that nobody knows."""
+
+    def batches() -> Iterator[Any]:
+        while held:
+            yield held.popleft()
+        yield from reader
+
     con, folder = connection()
-    relation = computed(lambda: _mixed(source, names, con))
-    return replace(source, relation=relation, columns=tuple(names), con=con, spill=folder)
-
-
-def _mixed(source: Source, names: Sequence[str], con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
     columns = ", ".join(map(ident, names))
-    read = con.from_arrow(source.relation.project(columns).to_arrow_reader(BATCH_ROWS))
     # A seed that somebody set for random() would give the same order twice; this salt is thrown away.
     place = f"hash(random(), {lit(secrets.token_hex(16))}) as {_PLACE}"
-    return read.project(f"{columns}, {place}").order(_PLACE).project(columns)
+    read = computed(lambda: con.from_arrow(pa.RecordBatchReader.from_batches(reader.schema, batches())))
+    mixed = computed(lambda: read.project(f"{columns}, {place}").order(_PLACE).project(columns))
+    return replace(source, relation=mixed, columns=tuple(names), con=con, spill=folder)

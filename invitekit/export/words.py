@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import polars as pl
@@ -12,8 +13,8 @@ from invitekit.export.source import Source, computed
 from invitekit.export.whose import WHO, with_who
 from invitekit.load.sql import ident
 from invitekit.privacy import OTHER, Row, Words, normalise
-from invitekit.privacy.tokens import distinct, is_ascii
 from invitekit.privacy.policy import MOST_WORDS
+from invitekit.privacy.tokens import distinct, is_ascii
 from invitekit.scrub import Directory, without_patterns
 from invitekit.scrub.fold import fold
 from invitekit.scrub.words import WORD
@@ -33,7 +34,7 @@ def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], few
     return tuple(_with_words(source, row, secret, fewest) if row.how == "top" else row for row in rows)
 
 
-def named(words: Collection[str], secrets: Iterable[pl.Series]) -> frozenset[str]:
+def named(words: Collection[str], secrets: Sequence[pl.Series]) -> frozenset[str]:
     """Give the words that tell of somebody: by their pattern, or since one of the values stands in them as a word.
 
     Args:
@@ -43,20 +44,23 @@ def named(words: Collection[str], secrets: Iterable[pl.Series]) -> frozenset[str
     texts = pl.Series("word", sorted(words), dtype=pl.String)
     plain, folded = normalise(texts), fold(texts.clone())  # what scrubs, scrubs in place
     whole, parts = plain.drop_nulls().unique(), _parts(folded)
-    same, within = [plain.head(0)], [plain.head(0)]
     near = _near(whole, parts)
-    for values in map(distinct, secrets):
-        known = normalise(values.alias("word").filter(near(values)))
-        same.append(known.filter(known.is_in(whole.implode())).unique())
-        within.append(known.filter(known.str.contains_any(parts.implode())).unique())
-    changed = Directory(pl.concat(within)).take_out(folded.clone()).ne_missing(folded)
-    is_somebody = plain.is_null() | plain.is_in(pl.concat(same).implode())
+
+    def look(values: pl.Series) -> pl.Series:
+        once = distinct(values.alias("word"))
+        known = normalise(once.filter(near(once)))
+        return known.filter(known.is_in(whole.implode()) | known.str.contains_any(parts.implode())).unique()
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        found = pl.concat([plain.head(0), *pool.map(look, secrets)])
+    changed = Directory(found).take_out(folded.clone()).ne_missing(folded)
+    is_somebody = plain.is_null() | plain.is_in(found.implode())
     return frozenset(texts.filter(is_somebody | changed | without_patterns(folded.clone()).ne_missing(folded)))
 
 
 def telling(words: Collection[str], batches: Iterable[pl.DataFrame]) -> frozenset[str]:
     """Look through all records for what ``named`` finds."""
-    return named(words, (batch[name] for batch in batches for name in batch.columns))
+    return frozenset().union(*(named(words, batch.get_columns()) for batch in batches))
 
 
 def _parts(folded: pl.Series) -> pl.Series:

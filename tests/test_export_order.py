@@ -1,0 +1,118 @@
+"""The order rows leave in, and the frames that are made ahead."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Iterator
+
+import duckdb
+import polars as pl
+import pytest
+
+from invitekit.errors import SchemaError
+from invitekit.export.ahead import ahead
+from invitekit.export.source import open_source
+
+order = importlib.import_module("invitekit.export.order")
+ROWS = 300_000
+FRAME = pl.DataFrame(
+    {"n": range(ROWS), "kind": pl.Series(["a", "b", None, "c"] * (ROWS // 4), dtype=pl.Enum(["a", "b", "c"]))}
+)
+
+
+def drawn(frame: pl.DataFrame = FRAME) -> list[pl.DataFrame]:
+    source = open_source(frame, None)
+    try:
+        return list(order.shuffled(source, ["kind", "n"]))
+    finally:
+        source.close()
+
+
+@pytest.fixture(params=["memory", "disk"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "disk":
+        monkeypatch.setattr(order, "IN_MEMORY", 0)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("place")
+def test_every_row_leaves_once_in_an_order_that_is_another_each_time() -> None:
+    first, second = drawn(), drawn()
+    assert len(first) > 2
+    one, two = (pl.concat([part.cast({"kind": pl.String}) for part in parts]) for parts in (first, second))
+    plain = FRAME.select(pl.col("kind").cast(pl.String), "n")
+    assert one.sort("n").equals(plain)
+    assert two.sort("n").equals(plain)
+    numbers = (FRAME["n"], one["n"], two["n"])
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert int((numbers[a] == numbers[b]).sum()) < 20  # one on average
+        assert abs(pl.select(pl.corr(numbers[a], numbers[b])).item()) < 0.05
+
+
+@pytest.mark.usefixtures("place")
+def test_of_no_rows_one_empty_frame_is_given() -> None:
+    (empty,) = drawn(FRAME.head(0))
+    assert (empty.height, empty.columns) == (0, ["kind", "n"])
+
+
+def test_every_order_of_four_rows_comes_up() -> None:
+    seen = {tuple(pl.concat(drawn(FRAME.head(4)))["n"]) for _ in range(400)}
+    assert len(seen) == 24
+
+
+@pytest.mark.usefixtures("place")
+def test_records_that_cannot_be_computed_are_said_without_their_values() -> None:
+    with duckdb.connect() as con:
+        bad = con.sql(
+            "select range as n, case when range > 150000 then error('acme') else 'a' end as kind from range(200000)"
+        )
+        with pytest.raises(SchemaError) as caught:
+            list(order.shuffled(open_source(bad.set_alias("r"), None), ["kind", "n"]))
+    assert "acme" not in str(caught.value)
+
+
+def test_the_next_item_is_made_while_the_last_is_used_and_no_more() -> None:
+    made: list[int] = []
+    second = threading.Event()
+
+    def items() -> Iterator[int]:
+        for number in range(5):
+            made.append(number)
+            if number == 1:
+                second.set()
+            yield number
+
+    frames = ahead(items())
+    assert next(frames) == 0
+    assert second.wait(10)
+    assert made == [0, 1]
+    assert list(frames) == [1, 2, 3, 4]
+
+
+def test_an_error_comes_where_its_item_would_have() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise SchemaError("It is wrong.", hint="correct it.")
+
+    frames = ahead(items())
+    assert next(frames) == 1
+    with pytest.raises(SchemaError):
+        next(frames)
+
+
+def test_who_stops_early_closes_what_is_made() -> None:
+    closed: list[int] = []
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(9)
+        finally:
+            closed.append(threading.active_count())
+
+    before = threading.active_count()
+    frames = ahead(items())
+    next(frames)
+    frames.close()
+    assert closed
+    assert threading.active_count() == before
