@@ -27,7 +27,7 @@ from invitekit.catalogue import read_catalogue
 from invitekit.charts.svg import svg
 from invitekit.errors import OutputError
 from invitekit.progress import OTHER, Progress, progress
-from invitekit.report import KINDS, Page, page, report, safe
+from invitekit.report import KINDS, TRENDS, Page, page, report, safe
 from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown
 from invitekit.report.page import words
@@ -302,8 +302,16 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
     )  # fmt: skip
     known = read_catalogue(mine)
     frame = rows(60, failure_code="mine", who_acts="customer", account_manager=SCRIPT, country=["A<b>x", "China"] * 30)
-    found = progress(frame, as_of=AS_OF, catalogue=known)
-    return page(found, charts.Look(ik.Filter(country=SCRIPT)), catalogue=known)
+    found = progress(frame, as_of=AS_OF, by=TRENDS, catalogue=known)
+    return page(found, charts.Look(ik.Filter(country=SCRIPT), catalogue=known))
+
+
+def test_a_cause_of_ones_own_catalogue_stands_in_words_in_its_trend_too(hostile: Page) -> None:
+    (trend,) = (one for one in hostile.sections if one.key == "trend_cause")
+    assert trend.chart is not None
+    notes = [note["text"] for note in trend.chart.plain()["layout"]["annotations"]]
+    assert "mine" not in notes
+    assert any("alert(1)" in note for note in notes)
 
 
 def test_a_name_that_is_a_script_runs_nowhere(hostile: Page) -> None:

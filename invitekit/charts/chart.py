@@ -12,7 +12,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import plotly.graph_objects as go
 
-from invitekit.catalogue import Language, read_catalogue
+from invitekit.catalogue import Catalogue, Language, read_catalogue
 from invitekit.charts.colours import DARK, LIGHT, UNKNOWN_VALUE, Theme
 from invitekit.charts.labels import shown, wrap
 from invitekit.filters import Filter
@@ -37,11 +37,13 @@ class Look:
         choice: The filter that the records were chosen by; each title says it in words.
         language: Of the words: ``en`` or ``zh``.
         dark: On a dark background.
+        catalogue: The failures known, whose causes stand in words; else the built-in ones.
     """
 
     choice: Filter = field(default_factory=Filter)
     language: Language = "en"
     dark: bool = False
+    catalogue: Catalogue = field(default_factory=read_catalogue)
 
     @property
     def theme(self) -> Theme:
@@ -118,7 +120,7 @@ def named(value: str | None, by: str | None, look: Look) -> str:
     if value in (None, EMPTY, OTHER):
         return str(look.words["groups_named"][value or EMPTY])
     if by == "cause":
-        failure = read_catalogue().by_code(str(value))
+        failure = look.catalogue.by_code(str(value))
         return failure.cause(look.language) if failure else str(value)
     labels = {one.code: one.label(look.language) for one in (*BY_NAME[by].values, UNKNOWN_VALUE)} if by else {}
     return labels.get(str(value), str(value))

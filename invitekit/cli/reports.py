@@ -48,8 +48,8 @@ def report(
     with reading.opened() as known:
         annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
         found = progress(annotated, as_of=moment, period=span, by=TRENDS, catalogue=reading.known, language=words)
-        look, change = Look(language=words), _change(known)
-        made = page(found, look, summary=known.summary, change=change, catalogue=reading.known)
+        look, change = Look(language=words, catalogue=reading.known), _change(known)
+        made = page(found, look, summary=known.summary, change=change)
         write_page(made, output, overwrite=overwrite)
         if as_json:
             return say.json_line(known.told() | {"said": list(made.summary)} | say.output_json(output))

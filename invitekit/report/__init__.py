@@ -75,8 +75,8 @@ def report(
     check_target(path, overwrite=overwrite, kinds=KINDS)
     known = catalogue or read_catalogue()
     found = progress(records, as_of=as_of, period=period, by=TRENDS, catalogue=known, language=language)
-    look = Look(choice or Filter(), language)
-    made = page(found, look, summary=summary, change=change, catalogue=known)
+    look = Look(choice or Filter(), language, catalogue=known)
+    made = page(found, look, summary=summary, change=change)
     return write_page(made, path, overwrite=overwrite)
 
 
@@ -90,22 +90,14 @@ def write_page(made: Page, path: str | os.PathLike[str], *, overwrite: bool = Fa
     return write_bytes(KINDS[target.suffix.lower()](made), target, kinds=KINDS, overwrite=overwrite)
 
 
-def page(
-    found: Progress,
-    look: Look,
-    *,
-    summary: Summary | None = None,
-    change: Comparison | None = None,
-    catalogue: Catalogue | None = None,
-) -> Page:
+def page(found: Progress, look: Look, *, summary: Summary | None = None, change: Comparison | None = None) -> Page:
     """Give a report as a value, with nothing in it that may not be handed on.
 
     Args:
         found: What ``progress`` gives.
-        look: The filter that was chosen, and the language; a report has figures for light and dark.
+        look: The filter that was chosen, the language, the failures known; figures are for light and dark.
         summary: What ``load`` says of the sources.
         change: What ``compare`` says of the two newest snapshots.
-        catalogue: The failures known; else the built-in ones.
     """
     look, more = replace(look, choice=_public(look.choice)), look.choice != _public(look.choice)
     told = words(look.language)
@@ -113,11 +105,11 @@ def page(
     return Page(
         title=told["title"],
         facts=(*_facts(found, look), *([told["chosen_more"]] if more else [])),
-        summary=summarise(shown, look.language),
+        summary=summarise(shown, look),
         sections=sections(shown, look, change),
         read=read(found, summary, look),
         sources=sources(summary, look),
-        rules=_rules(found, look, catalogue or read_catalogue()),
+        rules=_rules(found, look),
         privacy=told["privacy"].format(least=LEAST),
         language=look.language,
     )
@@ -141,7 +133,7 @@ def _facts(found: Progress, look: Look) -> tuple[str, ...]:
     return (*facts, *([told["chosen"].format(what=look.chosen)] if look.choice else []))
 
 
-def _rules(found: Progress, look: Look, known: Catalogue) -> tuple[str, ...]:
+def _rules(found: Progress, look: Look) -> tuple[str, ...]:
     told = words(look.language)
-    numbers = {"period": told[found.period], "known": f"{len(known.failures):,}"}
+    numbers = {"period": told[found.period], "known": f"{len(look.catalogue.failures):,}"}
     return tuple(sentence.format(**numbers) for sentence in told["counts"].values())

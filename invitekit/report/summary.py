@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from invitekit.catalogue import Language, read_catalogue
-from invitekit.charts.chart import Look, named
+from invitekit.charts.chart import LOOK, Look, named
 from invitekit.charts.labels import FEW, percent
 from invitekit.progress import EMPTY, OTHER, Progress
 from invitekit.report.page import words
@@ -30,16 +29,16 @@ _GROUPS = {
 }  # fmt: skip
 
 
-def summarise(found: Progress, language: Language = "en") -> tuple[str, ...]:
+def summarise(found: Progress, look: Look = LOOK) -> tuple[str, ...]:
     """Say in sentences what the tables show; each is left out where its counts are hidden or too few.
 
     Args:
         found: Tables that may be handed on, as ``safe`` gives them.
-        language: Of the sentences.
+        look: In which language, and which causes have words.
     """
-    told = words(language)
+    told = words(look.language)
     parts = (_outcome, _who, _cause, _trend, _causes, _groups, _time, _waiting, _again)
-    return tuple(sentence for part in parts for sentence in part(found, told, language))
+    return tuple(sentence for part in parts for sentence in part(found, told, look))
 
 
 def said(n: int, of: int, told: Mapping[str, Any]) -> str:
@@ -56,7 +55,7 @@ def said(n: int, of: int, told: Mapping[str, Any]) -> str:
     return percent(n / of)
 
 
-def _outcome(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[str]:
+def _outcome(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     stages = {row["stage"]: row["n"] for row in found.funnel.to_dicts()}
     settled = stages.get("settled")
     parts = {name: stages.get(name) for name in ("associated", "failed", "expired")}
@@ -67,7 +66,7 @@ def _outcome(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[
         yield told["says"]["open"].format(open=f"{stages['open']:,}")
 
 
-def _who(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[str]:
+def _who(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     """Say for whom the failures wait, the most first."""
     sizes: dict[str, int] = {}
     for row in found.pareto.to_dicts():
@@ -84,13 +83,13 @@ def _who(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[str]
         yield told["says"]["who"].format(parts=told["and"].join(parts))
 
 
-def _cause(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[str]:
+def _cause(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     for row in found.pareto.to_dicts()[:1]:
         if row["failure_code"] != OTHER:
             yield told["says"]["cause"].format(share=said(row["n"], row["of"], told), cause=row["cause"])
 
 
-def _trend(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[str]:
+def _trend(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     rows = found.trend.to_dicts()
     compared = [row for row in rows if row["lower_limit"] is not None and row["n"] is not None]
     marked = list(_marked(compared, found.period, told, ("high", "low")))
@@ -100,14 +99,14 @@ def _trend(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[st
         yield told["says"]["calm_shown" if hidden else "calm"].format(period=told[found.period])
 
 
-def _causes(found: Progress, told: Mapping[str, Any], language: Language) -> Iterator[str]:
+def _causes(found: Progress, told: Mapping[str, Any], look: Look) -> Iterator[str]:
     """Say which causes came more or less often than chance explains, lately."""
     rows = found.trends["cause"].to_dicts() if "cause" in found.trends else []
     texts, said = {row["failure_code"]: row["cause"] for row in found.pareto.to_dicts()}, []
     for code in dict.fromkeys(row["group"] for row in rows):
         mine = [row for row in rows if row["group"] == code and row["n"] is not None][-_RECENT:]
-        failure = read_catalogue().by_code(str(code))
-        cause = texts.get(code) or (failure.cause(language) if failure else None)
+        failure = look.catalogue.by_code(str(code))
+        cause = texts.get(code) or (failure.cause(look.language) if failure else None)
         if cause and code not in (OTHER, EMPTY):
             forms = _marked(mine, found.period, told, ("cause_high", "cause_low"))
             said += [sentence.format(cause=cause) for sentence in forms]
@@ -126,9 +125,8 @@ def _marked(rows: list[Row], period: str, told: Mapping[str, Any], forms: tuple[
             yield told["says"][form].format(periods=told["and"].join([*shown, *more]), cause="{cause}")
 
 
-def _groups(found: Progress, told: Mapping[str, Any], language: Language) -> Iterator[str]:
+def _groups(found: Progress, told: Mapping[str, Any], look: Look) -> Iterator[str]:
     """Say which groups really differ from all others in their column."""
-    look = Look(language=language)
     differing = list(_differing(found))
     for by in dict.fromkeys(by for by, _, _ in differing):
         mine = sorted((one for one in differing if one[0] == by), key=_apart, reverse=True)
@@ -171,7 +169,7 @@ def _differing(found: Progress) -> Iterator[Differing]:
             yield by, row, (n, of)
 
 
-def _time(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[str]:
+def _time(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     every = [row for row in found.survival.to_dicts() if row["group"] is None and row["days"] > 0]
     if not every:
         return
@@ -184,14 +182,14 @@ def _time(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[str
         yield told["says"]["within"].format(days=row["days"], share=share)
 
 
-def _waiting(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[str]:
+def _waiting(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     counts = [row["n"] for row in found.ageing.to_dicts() if row["bucket"] in _OLD and row["status"] == "invited"]
     total = sum(n for n in counts if n is not None)
     if total >= LEAST and None not in counts:
         yield told["says"]["old"].format(n=f"{total:,}")
 
 
-def _again(found: Progress, told: Mapping[str, Any], _: Language) -> Iterator[str]:
+def _again(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     """Say how often a resend led to an association, over all that can be told."""
     rows = [row for row in found.repeats.to_dicts() if row["associated"] is not None]
     resends, associated = (sum(row[name] for row in rows) for name in ("resends", "associated"))
