@@ -552,6 +552,23 @@ def test_what_was_read_and_refused_is_said(made: Page, loaded: Any) -> None:
     assert [row[3] for row in made.sources.rows] == [f"{file.rows_read:,}" for file in loaded.summary.files]
 
 
+def test_a_chinese_report_says_in_chinese_why_rows_were_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    rows_of_it = [
+        b"Account,Email,Status,Invited at", b"ann,a@example.com,Invited,2026-03-01", b"bea,b@example.com,Invited,soon",
+        b"cem,c@example.com,Invited,2026-03-01,1,2", b",,Invited,2026-03-01",
+        b"d\xff\xfea,d@example.com,Invited,2026-03-01", *["Zoë,z@example.com,Invited,2026-03-01".encode()] * 3,
+        b'"eve" x,e@example.com,Invited,2026-03-01',
+    ]  # fmt: skip
+    path.write_bytes(b"\n".join(rows_of_it) + b"\n")
+    loaded = ik.load(path)
+    found = progress(ik.annotate(loaded.records, as_of=AS_OF), as_of=AS_OF)
+    refused = [one for one in page(found, charts.Look(language="zh"), summary=loaded.summary).read if "拒收：" in one]
+    assert len(refused) == len(loaded.summary.reject_reasons) == 5
+    assert not re.search("[a-z]", "".join(refused).replace("ID", ""))
+    assert any("有 6 个单元格，应为 4 个" in one for one in refused)
+
+
 def test_a_report_says_as_of_when_and_by_which_version(made: Page) -> None:
     assert made.facts[0] == "As of 2026-03-30 UTC"
     assert "invitekit 0." in made.facts[1]

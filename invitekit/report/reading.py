@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from invitekit import schema
@@ -42,7 +43,7 @@ def read(found: Progress, summary: Summary | None, look: Look) -> tuple[str, ...
 def _of_sources(summary: Summary, says: Mapping[str, str], look: Look) -> list[str]:
     known = {name: schema.label(name, look.language) for name in schema.BY_NAME}
     said = [
-        says["refused"].format(n=f"{n:,}", why=f"{known.get(column or '', says['row'])} {why}")
+        says["refused"].format(n=f"{n:,}", why=f"{known.get(column or '', says['row'])} {_why(why, look)}")
         for (column, why), n in sorted(summary.reject_reasons.items(), key=lambda item: -item[1])
     ]
     unknown = sum(message.count for message in summary.unknown_messages)
@@ -54,6 +55,14 @@ def _of_sources(summary: Summary, says: Mapping[str, str], look: Look) -> list[s
         for name, one in summary.masked.items()
         if one.masked and name in known
     ]
+
+
+def _why(reason: str, look: Look) -> str:
+    """Say why a row was refused in the language; load says it in English."""
+    for pattern, form in words(look.language).get("why", {}).items():
+        if found := re.fullmatch(pattern, reason):
+            return found.expand(form)
+    return reason
 
 
 def sources(summary: Summary | None, look: Look) -> Table | None:
