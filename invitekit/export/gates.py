@@ -143,12 +143,13 @@ def _untyped(written: Written) -> tuple[int, ...]:
 
 def _value_gate(written: Written, expected: Expected) -> None:
     """Look for raw values among tokens and among words that the records chose."""
-    for column, count in expected.seen.clashes.items():
+    seen = expected.seen
+    for column, count in (*seen.clashes.items(), *((name, len(out.told())) for name, out in seen.lookouts.items())):
         if count:
             raise LeakError(column, "values", count)
-    if not expected.seen.like_tokens:
+    if not seen.like_tokens:
         return
-    raw = pl.concat(expected.seen.like_tokens).unique().to_frame()
+    raw = pl.concat(seen.like_tokens).unique().to_frame()
     written.con.register("ik_raw", raw.to_arrow(compat_level=pl.CompatLevel.oldest()))
     for row in expected.rows:
         if isinstance(row.form, Token):

@@ -57,7 +57,9 @@ def _dealt(records: pl.DataFrame) -> Iterator[pl.DataFrame]:
     seed = secrets.randbits(_SEED_BITS)
     order = pl.select(pl.int_range(records.height, dtype=pl.UInt32).shuffle(seed)).to_series()
     for at in range(0, max(records.height, 1), BATCH_ROWS):
-        yield records[order.slice(at, BATCH_ROWS)]
+        some = records[order.slice(at, BATCH_ROWS)]
+        # By Arrow's older layout texts come to lie one after the other: each later look is twice as fast.
+        yield frame(some.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 def _sorted(source: Source, names: Sequence[str], held: deque[Any], reader: Any) -> Source:

@@ -12,7 +12,7 @@ import polars as pl
 
 from invitekit import schema
 from invitekit.errors import SchemaError
-from invitekit.export.words import named
+from invitekit.export.words import Lookout
 from invitekit.privacy import ACTIONS, OTHER, FirstOf, Range, Row, Secrets, Text, Words
 from invitekit.privacy.forms import LETTERS
 
@@ -31,7 +31,8 @@ class Seen:
         nulls: By released column, nulls that had to be released: those of the records, and values emptied.
         emptied: By released column, values that leave as null since they came masked or stand for nothing.
         like_tokens: Raw values that look like a token, such as those of an earlier export.
-        clashes: By released column, open words that tell of somebody.
+        clashes: By released column of free text, values that are somebody's as a whole.
+        lookouts: By released column, its open words, and which values may stand in them.
     """
 
     rows: int = 0
@@ -39,6 +40,7 @@ class Seen:
     emptied: Counter[str] = field(default_factory=Counter)
     like_tokens: list[pl.Series] = field(default_factory=list)
     clashes: Counter[str] = field(default_factory=Counter)
+    lookouts: dict[str, Lookout] = field(default_factory=dict)
 
 
 def release(batch: pl.DataFrame, rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
@@ -67,7 +69,9 @@ def watch(seen: Seen, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Ro
         if isinstance(row.form, Text):
             seen.clashes[row.into] += sum(int((made[row.into] == values).sum()) for values in texts)
         if isinstance(row.form, Words) and row.form.open and (words := row.form.values - {OTHER}):
-            seen.clashes[row.into] += len(named(words, texts))
+            if row.into not in seen.lookouts:
+                seen.lookouts[row.into] = Lookout(words)
+            seen.lookouts[row.into].look(texts)
 
 
 def identifying(columns: Iterable[str], rows: Sequence[Row]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -34,33 +34,42 @@ def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], few
     return tuple(_with_words(source, row, secret, fewest) if row.how == "top" else row for row in rows)
 
 
-def named(words: Collection[str], secrets: Sequence[pl.Series]) -> frozenset[str]:
-    """Give the words that tell of somebody: by their pattern, or since one of the values stands in them as a word.
+class Lookout:
+    """Looks through values that may never leave for those that stand in one of a few words.
 
     Args:
-        words: A few short texts.
-        secrets: Values of columns that may never leave; the spelling of either side does not matter.
+        words: Short texts.
     """
-    texts = pl.Series("word", sorted(words), dtype=pl.String)
-    plain, folded = normalise(texts), fold(texts.clone())  # what scrubs, scrubs in place
-    whole, parts = plain.drop_nulls().unique(), _parts(folded)
-    near = _near(whole, parts)
 
-    def look(values: pl.Series) -> pl.Series:
+    def __init__(self, words: Collection[str]) -> None:
+        self._texts = pl.Series("word", sorted(words), dtype=pl.String)
+        self._plain, self._folded = normalise(self._texts), fold(self._texts.clone())  # what scrubs, scrubs in place
+        self._whole = self._plain.drop_nulls().unique().implode()
+        self._parts = _parts(self._folded).implode()
+        self._needles = pl.concat([self._whole.explode(), self._parts.explode()]).unique().implode()
+        self._found = [self._plain.head(0)]
+
+    def look(self, columns: Sequence[pl.Series]) -> None:
+        """Look through some values; the spelling of either side does not matter."""
+        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+            self._found += pool.map(self._look, columns)
+
+    def told(self) -> frozenset[str]:
+        """Give the words that tell of somebody: by their pattern, or since a value stands in them as a word."""
+        found = pl.concat(self._found).unique()
+        left = Directory(found).take_out(without_patterns(self._folded.clone()))
+        is_somebody = self._plain.is_null() | self._plain.is_in(found.implode())
+        return frozenset(self._texts.filter(is_somebody | left.ne_missing(self._folded)))
+
+    def _look(self, values: pl.Series) -> pl.Series:
         once = distinct(values.alias("word"))
-        known = normalise(once.filter(near(once)))
-        return known.filter(known.is_in(whole.implode()) | known.str.contains_any(parts.implode())).unique()
+        known = normalise(once.filter(self._near(once)))
+        return known.filter(known.is_in(self._whole) | known.str.contains_any(self._parts)).unique()
 
-    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        found = pl.concat([plain.head(0), *pool.map(look, secrets)])
-    changed = Directory(found).take_out(folded.clone()).ne_missing(folded)
-    is_somebody = plain.is_null() | plain.is_in(found.implode())
-    return frozenset(texts.filter(is_somebody | changed | without_patterns(folded.clone()).ne_missing(folded)))
-
-
-def telling(words: Collection[str], batches: Iterable[pl.DataFrame]) -> frozenset[str]:
-    """Look through all records for what ``named`` finds."""
-    return frozenset().union(*(named(words, batch.get_columns()) for batch in batches))
+    def _near(self, values: pl.Series) -> pl.Series:
+        """Tell cheaply which values may hold a word: the others need not be brought into one form, which is dear."""
+        holds = values.str.contains_any(self._needles, ascii_case_insensitive=True)
+        return holds if is_ascii(values) else values.str.contains(_FOLDS) | holds
 
 
 def _parts(folded: pl.Series) -> pl.Series:
@@ -68,21 +77,13 @@ def _parts(folded: pl.Series) -> pl.Series:
     return folded.str.to_lowercase().str.extract_all(WORD).explode().drop_nulls().unique()
 
 
-def _near(whole: pl.Series, parts: pl.Series) -> Callable[[pl.Series], pl.Series]:
-    """Tell cheaply which values may hold a word: all the others need not be brought into one form, which is dear."""
-    needles = pl.concat([whole, parts]).unique().implode()
-
-    def near(values: pl.Series) -> pl.Series:
-        holds = values.str.contains_any(needles, ascii_case_insensitive=True)
-        return holds if is_ascii(values) else values.str.contains(_FOLDS) | holds
-
-    return near
-
-
 def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) -> Row:
     words = _shared(source, row.column, fewest)
     if words:
-        words -= telling(words, _texts(source, secret))
+        out = Lookout(words)
+        for batch in _texts(source, secret):
+            out.look(batch.get_columns())
+        words -= out.told()
     return replace(row, form=Words(words | {OTHER}, open=True))
 
 
