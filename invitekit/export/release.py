@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +50,8 @@ def release(batch: pl.DataFrame, rows: Sequence[Row], secrets: Secrets) -> pl.Da
     Raises:
         SchemaError: A column holds something else than its row is for.
     """
-    return pl.DataFrame([_released(batch[row.column], row, secrets) for row in rows])
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        return pl.DataFrame(list(pool.map(lambda row: _released(batch[row.column], row, secrets), rows)))
 
 
 def watch(seen: Seen, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Row], secret: Sequence[str]) -> None:

@@ -161,7 +161,7 @@ def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) ->
     scrub = Scrubber.of(job.source, rows, secret)
     names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
     with contextlib.ExitStack() as opened:
-        read = opened.enter_context(contextlib.closing(shuffled(job.source, names)))
+        read = opened.enter_context(contextlib.closing(ahead(shuffled(job.source, names))))
         pairs = opened.enter_context(contextlib.closing(ahead(_made(read, scrub, rows, job.secrets))))
         yield from _told(job, opened.enter_context(contextlib.closing(ahead(_watched(pairs, seen, rows, secret)))))
 

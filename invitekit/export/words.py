@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from invitekit.export.ahead import ahead
 from invitekit.export.source import Source, computed
 from invitekit.export.whose import WHO, with_who
 from invitekit.load.sql import ident
@@ -81,8 +82,9 @@ def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) ->
     words = _shared(source, row.column, fewest)
     if words:
         out = Lookout(words)
-        for batch in _texts(source, secret):
-            out.look(batch.get_columns())
+        with contextlib.closing(ahead(_texts(source, secret))) as batches:
+            for batch in batches:
+                out.look(batch.get_columns())
         words -= out.told()
     return replace(row, form=Words(words | {OTHER}, open=True))
 
