@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from invitekit.errors import LeakError
@@ -36,6 +37,8 @@ GATES = {
     "cells": "every count is of enough customers",
 }
 """Every gate in words."""
+
+_SAMPLE, _REPEATS = 20_000, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,10 @@ def _count_gates(written: Written, expected: Expected) -> None:
 
 def _cells(written: Written, rows: Sequence[Row]) -> tuple[int, dict[str, tuple[int, int]]]:
     """Count all rows, and by column the cells that hold something and those that are not of their form."""
+    repeating = _repeating(written.typed, [row.into for row in rows if isinstance(row.form, Token)])
     found: dict[str, tuple[int, int]] = {}
-    asked, others = ["count(*)"], [row for row in rows if not isinstance(row.form, Words)]
+    asked = ["count(*)"]
+    others = [row for row in rows if not isinstance(row.form, Words) and row.into not in repeating]
     for row in others:
         cell = ident(row.into)
         asked += [f"count({cell})", f"count(*) filter ({outside(row.form, cell)})"]
@@ -107,13 +112,30 @@ def _cells(written: Written, rows: Sequence[Row]) -> tuple[int, dict[str, tuple[
     for place, row in enumerate(others):
         found[row.into] = (counts[2 * place], counts[2 * place + 1])
     for row in rows:
-        if isinstance(row.form, Words):
-            # Each word once: comparing every cell with a long set costs ten times as much.
-            words = dict(written.typed.aggregate(f"{ident(row.into)}, count(*)").fetchall())
-            words.pop(None, None)
-            strange = sum(count for word, count in words.items() if word not in row.form.values)
-            found[row.into] = (sum(words.values()), strange)
+        if row.into not in found:
+            found[row.into] = _each_once(written.typed, row)
     return total, found
+
+
+def _repeating(typed: duckdb.DuckDBPyRelation, names: Sequence[str]) -> set[str]:
+    """Name the columns whose first cells repeat; rows lie in a random order."""
+    if not names:
+        return set()
+    counts = ", ".join(f"count(distinct {ident(name)})" for name in names)
+    different = typed.limit(_SAMPLE).aggregate(f"count(*), {counts}").fetchall()[0]
+    return {name for name, n in zip(names, different[1:], strict=True) if n <= different[0] * _REPEATS}
+
+
+def _each_once(typed: duckdb.DuckDBPyRelation, row: Row) -> tuple[int, int]:
+    """Look at each different cell once: a long set or a pattern, held against every cell, costs five times as much."""
+    cell = ident(row.into)
+    each = typed.aggregate(f"{cell}, count(*) as ik_n").filter(f"{cell} is not null")
+    if isinstance(row.form, Words):
+        words = dict(each.fetchall())
+        return sum(words.values()), sum(count for word, count in words.items() if word not in row.form.values)
+    strange = f"coalesce(sum(ik_n) filter ({outside(row.form, cell)}), 0)::bigint"
+    filled, wrong = each.aggregate(f"coalesce(sum(ik_n), 0)::bigint, {strange}").fetchall()[0]
+    return filled, wrong
 
 
 def outside(form: Form | None, cell: str) -> str:
