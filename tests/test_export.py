@@ -349,6 +349,7 @@ def million() -> Iterator[duckdb.DuckDBPyRelation]:
 SLIPS = {
     "record_id": "k0cc175b9c0f1b6a831c399e269772661",
     "account_name": "acct_7",
+    "account_manager": "mgr.canary1",
     "email": "p7@canary.example",
     "email_kind": "p7@canary.example",
     "country": "acct_7",

@@ -112,8 +112,8 @@ def test_who_stops_early_closes_what_is_made() -> None:
         finally:
             closed.append(threading.active_count())
 
-    before = threading.active_count()
-    frames = ahead(items())
+    before, made = threading.active_count(), items()
+    frames = ahead(made)
     next(frames)
     frames.close()
     assert closed

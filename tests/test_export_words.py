@@ -26,7 +26,7 @@ def told(*portions: list[str | None]) -> frozenset[str]:
     ],
 )  # fmt: skip
 def test_a_value_that_stands_in_a_word_is_seen_however_it_is_spelt(value: str) -> None:
-    assert told(["somebody else"], [value]) == {WORD}
+    assert told([value], ["somebody else"]) == {WORD}
 
 
 def test_a_value_that_does_not_stand_in_a_word_is_nobodys() -> None:
