@@ -340,7 +340,8 @@ def million() -> Iterator[duckdb.DuckDBPyRelation]:
         con.execute("set enable_progress_bar = false")
         con.execute(
             f"create table records as select 'k' || md5(i::varchar) as record_id, 'acct_' || i as account_name, "
-            f"'p' || i || '@canary.example' as email, 'Germany' as country, 'expired' as status, "
+            f"'p' || i || '@canary.example' as email, 'mgr.canary' || i % 9 as account_manager, 'Germany' as country, "
+            f"'expired' as status, "
             f"timestamp '2026-03-02' + to_hours((i % 500)::int) as invited_at from range({MILLION}) t(i)"
         ).fetchall()
         yield con.table("records")
