@@ -175,6 +175,8 @@ def _started_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[S
         "spark.log.level": "ERROR",
         # Not UTC: whoever reads a time in the session's zone is found out.
         "spark.sql.session.timeZone": "Asia/Shanghai",
+        "spark.sql.codegen.wholeStage": "false",  # compiling costs more than these few rows
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
         "spark.ui.enabled": "false",
