@@ -58,8 +58,8 @@ def _of_sources(summary: Summary, says: Mapping[str, str], look: Look) -> list[s
 
 
 def _why(reason: str, look: Look) -> str:
-    """Say why a row was refused in the language; load says it in English."""
-    for pattern, form in words(look.language).get("why", {}).items():
+    """Say why a row was refused, in the language of the report; load says it in English."""
+    for pattern, form in words(look.language)["why"].items():
         if found := re.fullmatch(pattern, reason):
             return found.expand(form)
     return reason
