@@ -38,7 +38,10 @@ GATES = {
 }
 """Every gate in words."""
 
-_SAMPLE, _REPEATS = 20_000, 0.5
+_SAMPLE = 20_000
+"""Rows that are looked at to see which columns repeat."""
+_REPEATS = 0.5
+"""The share of different cells up to which a column repeats."""
 
 
 @dataclass(frozen=True, slots=True)

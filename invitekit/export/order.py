@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from invitekit.export.source import BATCH_ROWS, Source, computed, connection, frame, unquoted
+from invitekit.export.source import BATCH_ROWS, Source, computed, connection, following, frame
 from invitekit.load.sql import ident, lit
 
 IN_MEMORY = 768 * 2**20
@@ -30,12 +30,10 @@ def shuffled(source: Source, names: Sequence[str]) -> Generator[pl.DataFrame]:
     Raises:
         SchemaError: The records cannot be computed.
     """
-    with unquoted():
-        reader = source.relation.project(", ".join(map(ident, names))).to_arrow_reader(BATCH_ROWS)
-    with contextlib.closing(reader):
+    with contextlib.closing(source.reader(names)) as reader:
         held, size = deque[Any](), 0
         while size <= IN_MEMORY:
-            if (batch := computed(lambda: next(reader, None))) is None:
+            if (batch := following(reader)) is None:
                 yield from _dealt(_one(held, reader.schema))
                 return
             held.append(batch)

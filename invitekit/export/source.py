@@ -51,17 +51,24 @@ class Source:
         """
         return computed(query.fetchall)
 
+    def reader(self, names: Sequence[str]) -> Any:
+        """Open a stream of Arrow batches with these columns of all records.
+
+        Raises:
+            SchemaError: The records cannot be computed.
+        """
+        return computed(lambda: self.relation.project(", ".join(map(ident, names))).to_arrow_reader(BATCH_ROWS))
+
     def batches(self, names: Sequence[str]) -> Generator[pl.DataFrame]:
         """Give these columns of all records, so many rows at a time; at least one frame, an empty one.
 
         Raises:
             SchemaError: The records cannot be computed.
         """
-        with unquoted():
-            reader = self.relation.project(", ".join(map(ident, names))).to_arrow_reader(BATCH_ROWS)
+        reader = self.reader(names)
         try:
             empty = True
-            while (batch := _next(reader)) is not None:
+            while (batch := following(reader)) is not None:
                 empty = False
                 yield frame(batch)
             if empty:
@@ -120,7 +127,12 @@ def computed(ask: Callable[[], Answer]) -> Answer:
         return ask()
 
 
-def _next(reader: Any) -> Any:
+def following(reader: Any) -> Any:
+    """Give the next batch of a stream, or None at its end.
+
+    Raises:
+        SchemaError: The records cannot be computed.
+    """
     return computed(lambda: next(reader, None))
 
 

@@ -181,9 +181,8 @@ def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory
         expect(page.locator(".ik-choice strong")).to_have_text("118 selected")
         for row in (0, 1):
             page.locator(f'.ik-line[aria-rowindex="{row + 2}"] input').click()
-            expect(page.locator(".ik-choice strong")).to_have_text(
-                f"{117 - row} selected"
-            )  # a line drawn anew is no click
+            # Drawn anew between press and release, a line would not be ticked.
+            expect(page.locator(".ik-choice strong")).to_have_text(f"{117 - row} selected")
         page.get_by_role("tab", name="Wait for the customer").click()
         expect(page.locator(".ik-warn", has_text="116 of them hidden")).to_be_visible()
         page.get_by_role("button", name="Make batches of 116").click()
@@ -309,4 +308,4 @@ def test_answers_come_without_subshells_too(tmp_path_factory: pytest.TempPathFac
     with started(folder, browser, subshells=False) as lab, shown(lab, EXPLORE) as (tab, page):
         page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
         tab.until("x.value", "{'status': ['expired']}")
-        expect(page.locator(".ik-count")).to_contain_text(f"{int(tab.value('x.count')):,} ")
+        expect(page.locator(".ik-count")).to_have_text(re.compile(rf"^{int(tab.value('x.count')):,} "))
