@@ -50,6 +50,24 @@ def test_every_row_leaves_once_in_an_order_that_is_another_each_time() -> None:
         assert abs(pl.select(pl.corr(numbers[a], numbers[b])).item()) < 0.05
 
 
+@pytest.mark.parametrize(("room", "sorts"), [(2**30, 0), (3 * 2**20, 1)])
+def test_no_more_is_held_in_memory_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch, room: int, sorts: int
+) -> None:
+    opened: list[int] = []
+    true = order.connection
+    monkeypatch.setattr(order, "IN_MEMORY", room)
+
+    def counted() -> tuple[duckdb.DuckDBPyConnection, str]:
+        opened.append(1)
+        made: tuple[duckdb.DuckDBPyConnection, str] = true()
+        return made
+
+    monkeypatch.setattr(order, "connection", counted)
+    assert sum(part.height for part in drawn(FRAME.with_columns(pl.col("n").cast(pl.String)))) == ROWS
+    assert len(opened) == sorts
+
+
 @pytest.mark.usefixtures("place")
 def test_of_no_rows_one_empty_frame_is_given() -> None:
     (empty,) = drawn(FRAME.head(0))
