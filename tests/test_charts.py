@@ -240,6 +240,43 @@ def test_periods_that_differ_have_a_sign_and_open_ones_are_hollow() -> None:
     assert "higher than chance explains" not in said(open_one)
 
 
+def test_the_axis_of_a_trend_names_first_days_of_its_periods() -> None:
+    figure = charts.trend(trend()).figure
+    days = [f"{day:%Y-%m-%d}" for day in trend()["period_start"].unique().sort()]
+    named = list(figure.layout.xaxis.tickvals)
+    assert 4 <= len(named) <= 7
+    assert named[0] == days[0]
+    assert set(named) <= set(days)
+    said = list(figure.layout.xaxis.ticktext)
+    assert said == [f"{day[5:]}<br>2026" if number == 0 else day[5:] for number, day in enumerate(named)]
+
+
+def test_a_legend_names_no_sign_that_is_not_drawn() -> None:
+    hidden = trend().with_columns(small=True, incomplete=True, n=None, rate=None, low=None, high=None)
+    table = pl.concat([trend().with_columns(small=False, incomplete=False), hidden], how="vertical_relaxed")
+    assert "few records" not in said(charts.trend(table))
+    assert "not complete yet" not in said(charts.trend(table))
+    assert "few records" in said(charts.trend(trend().with_columns(small=True)))
+
+
+def test_a_count_that_is_hidden_is_said_to_be_and_its_row_stays() -> None:
+    table = ageing().with_columns(n=pl.Series([5, None, 7]))
+    assert bars_of(charts.ageing(table)) == {"0–3 days": "5", "91+ days": "hidden", "No date": "7"}
+    more = pl.concat(
+        [table, table.head(1).with_columns(n=None, status=pl.lit("pending_review"))], how="vertical_relaxed"
+    )
+    assert bars_of(charts.ageing(more))["0–3 days"] == "5 + hidden"
+    assert "Nothing to show" in said(charts.ageing(table.with_columns(n=pl.lit(None, dtype=pl.Int64))))
+
+
+def bars_of(chart: charts.Chart) -> dict[str, str]:
+    """Give the text at the end of each row by the row's label."""
+    ends = next(list(trace.text) for trace in chart.figure.data if trace.type == "scatter" and trace.mode == "text")
+    return dict(
+        zip([note.text for note in chart.figure.layout.annotations], [text.strip() for text in ends], strict=True)
+    )
+
+
 def test_small_counts_are_marked_and_not_hidden() -> None:
     small = groups("a").with_columns(small=True, settled=4, failed=1)
     chart = charts.groups(small, "country")

@@ -14,6 +14,8 @@ PANELS = 8
 """Groups that a trend shows, each in a panel of its own; the others are counted in words."""
 MOST_PERIODS = 400
 """Periods that a trend shows, the newest ones: more lie closer together than a screen has points."""
+TICKS = 7
+"""Periods that the axis of a trend names at most."""
 CURVES = 4
 """Groups that a survival curve shows."""
 _PANEL, _SINGLE, _BETWEEN, _LINE = 110, 260, 22, 17
@@ -58,11 +60,24 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
             nticks=6 if by is None else 3,
         )  # fmt: skip
         layout["annotations"] += [_over(head, domain[1], look)] * bool(head)
-    layout["xaxis"] = axis(look.theme, type="date", tickformat="%m-%d\n%Y" if period != "month" else "%Y-%m",
-                           nticks=7, tickangle=0, anchor=f"y{len(kept)}" if len(kept) > 1 else "y")  # fmt: skip
+    days, said = _ticks(found, period)
+    layout["xaxis"] = axis(look.theme, type="date", tickvals=days, ticktext=said, nticks=TICKS, tickangle=0,
+                           anchor=f"y{len(kept)}" if len(kept) > 1 else "y")  # fmt: skip
     more = len(names) - len(kept)
     notes = [words[name].format(n=f"{n:,}") for name, n in (("not_shown", more), ("older", older)) if n]
     return draw(title, look, [*traces, *keys], layout, " · ".join(notes))
+
+
+def _ticks(found: list[Row], period: str) -> tuple[list[str], list[str]]:
+    """Give the periods that the axis names, by their first days: plotly would name round days between them."""
+    days = sorted({row["period_start"] for row in found})
+    days = days[:: -(-len(days) // TICKS)]
+    form = "%Y-%m" if period == "month" else "%m-%d"
+    said = [f"{day:{form}}" for day in days]
+    if period != "month":
+        new = [before is None or before.year != day.year for before, day in zip([None, *days], days, strict=False)]
+        said = [f"{text}<br>{day:%Y}" if first else text for text, day, first in zip(said, days, new, strict=True)]
+    return [f"{day:%Y-%m-%d}" for day in days], said
 
 
 def _newest(found: list[Row]) -> tuple[list[Row], int]:
@@ -149,7 +164,7 @@ def _said(row: Row, look: Look, period: str) -> str:
 
 def _legend(found: list[Row], look: Look) -> list[Row]:
     """Say what the signs mean: those that are there, and the range."""
-    theme, words = look.theme, look.words
+    theme, words, drawn = look.theme, look.words, [row for row in found if row["rate"] is not None]
     keys: list[tuple[str, str, str, str]] = [(words["limits"], "square", _faint(theme.muted), theme.grid)]
     present: Mapping[str, bool] = {name: any(row["signal"] == name for row in found) for name in _SIGNS}
     keys += [
@@ -157,9 +172,9 @@ def _legend(found: list[Row], look: Look) -> list[Row]:
         for name in _SIGNS
         if present[name]
     ]
-    if any(row["incomplete"] for row in found):
+    if any(row["incomplete"] for row in drawn):
         keys.append((words["incomplete"], "circle", theme.paper, theme.accent))
-    if any(row["small"] for row in found):
+    if any(row["small"] for row in drawn):
         keys.append((words["small"], "circle", theme.accent, theme.accent))
     return [
         {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": name, "showlegend": True,
