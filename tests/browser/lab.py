@@ -108,6 +108,14 @@ class Lab:
             "nbformat_minor": 5,
         }
         (self.folder / name).write_text(json.dumps(written))
+        with self.run(name, width=width, height=height, dark=dark, wait=wait) as tab:
+            yield tab
+
+    @contextlib.contextmanager
+    def run(
+        self, name: str, *, width: int = 1400, height: int = 1000, dark: bool = False, wait: float = 120
+    ) -> Iterator[Tab]:
+        """Run a notebook of the folder from top to bottom in a fresh tab, and give the tab."""
         context = self._browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
         )
