@@ -83,7 +83,7 @@ clean: ## remove environments, caches and builds; never data/ or out/
 	@$(BIN)/python -c '' 2>/dev/null || .uv/bin/uv venv --quiet --clear --python .uv/bin/python .venv
 	@mirror=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \
 		if [ -n "$$mirror" ]; then export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$mirror}"; fi; \
-		.uv/bin/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+		.uv/bin/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@.uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 
 # The lock is complete, so nothing is left to resolve; the build tools are in it, with their hashes.
