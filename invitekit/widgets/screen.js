@@ -349,7 +349,12 @@ class Screen {
     for (let row = first; row < last; row++) {
       let el = this.rows.get(row);
       const there = this.at(row), mark = there ? there.page : null;
-      if (!el || el.page !== mark) { const made = this.row(row, there); el ? el.replaceWith(made) : this.layer.append(made); this.rows.set(row, (el = made)); }
+      if (!el || el.page !== mark) {
+        const made = this.row(row, there);
+        // A customer who stays where they were keeps their line: a press that began on it ends on it.
+        if (el && made.key != null && el.key === made.key) { while (el.children[1]) el.lastChild.remove(); el.append(...[...made.children].slice(1)); el.page = mark; }
+        else { el ? el.replaceWith(made) : this.layer.append(made); this.rows.set(row, (el = made)); }
+      }
       el.style.transform = `translateY(${row * ROW - this.top}px)`;
       this.flag(el, row, there);
     }
@@ -365,6 +370,7 @@ class Screen {
   row(row, there) {
     const made = h("div", { className: there ? "ik-line" : "ik-line ik-wait", role: "row", "aria-rowindex": row + 2 });
     made.page = there ? there.page : null;
+    made.key = there?.page.keys[there.at];
     made.row = row;
     const cells = this.shownColumns().map((c, at) => this.cell(c, at + 1, row, there));
     const box = h("input", { type: "checkbox", tabIndex: -1, "aria-label": this.words("of_rows", { n: this.n(row + 1) }) });
@@ -474,7 +480,7 @@ class Screen {
     if (keys.length) this.choose({ act: on ? "add" : "remove", keys });
   }
   range(from, to, on) { this.choose({ act: "range", from, to, add: on }); }
-  /** Which row is meant; a line that was drawn anew between press and release gets no click itself, and chooses nobody. */
+  /** Which row is meant; a line that became another customer's between press and release gets no click, and chooses nobody. */
   rowOf(e) {
     const line = e.target.closest?.(".ik-line");
     if (line) return line.row;

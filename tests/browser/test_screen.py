@@ -16,7 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
-from invitekit.widgets.assets import script
+from invitekit.widgets.assets import script, style
 from tests.browser.lab import Lab, Tab, started
 from tests.conftest import DATA
 
@@ -276,31 +276,55 @@ MOUNT = """async (module) => {
   window.leave = screen.render({ model, el: document.body }); }"""
 
 
+SAID: dict[str, Any] = {"v": 0, "bare": False}
+COLUMN = {"name": "account_name", "label": "Account name", "kind": "text", "shown": True}
+STATE = {"kind": "state", **SAID, "columns": [COLUMN], "order": ["account_name"], "filter": {}, "chips": []}
+KEYS = {"first": 0, "keys": [7], "cells": {"account_name": ["acme"]}, "codes": {}, "picked": [0], "can": [1]}
+COUNTED = {"kind": "counts", "total": 1, "selected": 0, "hidden": 0, "facets": [], "days": []}
+ANSWERS = {"page": {"kind": "page", **SAID, **KEYS}, "counts": {**COUNTED, "v": 0, "matched": 1, "can": 1}}
+
+
+@contextmanager
+def mounted(browser: Browser) -> Iterator[tuple[Page, partial[Any]]]:
+    """Run the real script in a page of its own, and give what plays the kernel's answers to it."""
+    page = browser.new_page()
+    page.evaluate(MOUNT, script("screen.js", "explore.js"))
+    page.add_style_tag(content=style("screen.css"))
+    tell = partial(page.evaluate, "(message) => window.receive(message)")
+    tell({"kind": "hello", "v": 0, "words": {}, "hints": {}, "language": "en", "mode": "explore"})
+    tell({**STATE, "total": None, "ready": False})
+    tell({"kind": "preview", **SAID, **KEYS})
+    tell({**STATE, "total": 1, "ready": True})
+    yield page, tell
+    page.evaluate("window.leave()")
+    page.close()
+
+
 def test_rows_are_shown_in_whatever_order_answers_come(browser: Browser) -> None:
-    said: dict[str, Any] = {"v": 0, "bare": False}
-    column = {"name": "account_name", "label": "Account name", "kind": "text", "shown": True}
-    state = {"kind": "state", **said, "columns": [column], "order": ["account_name"], "filter": {}, "chips": []}
-    keys = {"first": 0, "keys": [7], "cells": {"account_name": ["acme"]}, "codes": {}, "picked": [0], "can": [1]}
-    counted = {"kind": "counts", "total": 1, "selected": 0, "hidden": 0, "facets": [], "days": []}
-    answers = {
-        "page": {"kind": "page", **said, **keys},
-        "counts": {**counted, "v": 0, "matched": 1, "can": 1},
-    }
-    for order in permutations(answers):
-        page = browser.new_page()
-        page.evaluate(MOUNT, script("screen.js", "explore.js"))
-        tell = partial(page.evaluate, "(message) => window.receive(message)")
-        tell({"kind": "hello", "v": 0, "words": {}, "hints": {}, "language": "en", "mode": "explore"})
-        tell({**state, "total": None, "ready": False})
-        tell({"kind": "preview", **said, **keys})
-        tell({**state, "total": 1, "ready": True})
-        for name in order:
-            tell(answers[name])
-        assert page.locator(".ik-line .ik-text").all_inner_texts() == ["acme"], order
-        asked = [one for one in page.evaluate("window.sent") if one["do"] == "page"]
-        assert [one for one in asked if not one["count"]] == [], order  # its answer would take the place of the rows
-        page.evaluate("window.leave()")
-        page.close()
+    for order in permutations(ANSWERS):
+        with mounted(browser) as (page, tell):
+            for name in order:
+                tell(ANSWERS[name])
+            assert page.locator(".ik-line .ik-text").all_inner_texts() == ["acme"], order
+            asked = [one for one in page.evaluate("window.sent") if one["do"] == "page"]
+            assert [one for one in asked if not one["count"]] == [], order  # its answer would take the rows' place
+
+
+@pytest.mark.parametrize(("then", "chosen"), [(7, [[7]]), (8, [])])
+def test_a_tick_takes_though_its_line_is_drawn_anew_and_never_ticks_another(
+    browser: Browser, then: int, chosen: list[list[int]]
+) -> None:
+    with mounted(browser) as (page, tell):
+        for answer in ANSWERS.values():
+            tell(answer)
+        box = page.locator(".ik-line input").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 6, box["y"] + 6)
+        page.mouse.down()
+        tell({**ANSWERS["page"], "keys": [then], "cells": {"account_name": ["acme, renamed"]}})
+        page.mouse.up()
+        assert page.locator(".ik-line .ik-text").all_inner_texts() == ["acme, renamed"]
+        assert [one["keys"] for one in page.evaluate("window.sent") if one["do"] == "choose"] == chosen
 
 
 def test_answers_come_without_subshells_too(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> None:
