@@ -25,7 +25,7 @@ from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, Filter, where
 from invitekit.widgets import Selection, answers, cells, planning
 from invitekit.widgets.conditions import KEY, chosen
-from invitekit.widgets.counts import selected
+from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.jobs import Jobs
 from invitekit.widgets.store import Store
 from tests.conftest import DATA
@@ -150,6 +150,7 @@ FILTERS = [
     Filter(tag=[None]),
     Filter(invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 28)),
     Filter(text="mgr", who_acts="customer", invited_to=dt.date(2026, 3, 1)),
+    Filter(text="gmbh", status=["expired", "association_failed"], country=[None, "Germany"]),
     Filter(snapshot=[dt.datetime(2026, 3, 30)]),
     Filter(text="no such text anywhere"),
 ]
@@ -159,6 +160,43 @@ FILTERS = [
 def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
     explorer: Heard, annotated: pl.DataFrame, choice: Filter
 ) -> None:
+    _answers(explorer, annotated, choice)
+
+
+@pytest.mark.parametrize(("mixes", "many"), [(0, 300_000), (300_000, -1), (0, -1)])
+def test_a_filter_means_the_same_where_values_have_no_numbers_or_a_text_stands_in_many_rows(
+    annotated: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, mixes: int, many: int
+) -> None:
+    monkeypatch.setattr("invitekit.widgets.store._MIXES", mixes)
+    monkeypatch.setattr("invitekit.widgets.view._MANY", many)
+    widget = ik.Explorer(annotated)
+    assert widget.wait(60)
+    assert widget._store.mixed == bool(mixes)
+    heard = Heard(widget)
+    for choice in [*FILTERS, *map(Filter, ("g", "gm", "gmb", "xmb"))]:
+        _answers(heard, annotated, choice)
+        assert widget._found._text is None or widget._found._text.searched == (many > 0), choice
+
+
+def test_a_text_is_not_counted_among_the_rows_of_another(explorer: Heard, annotated: pl.DataFrame) -> None:
+    found, choice = explorer.widget._found, Filter(text="gmbh")
+    with explorer.widget._store.cursor() as con:
+        for text in ("acct", "gmbh"):  # another thread may have looked for another text meanwhile
+            found.look_up(con, Filter(text=text))
+            assert matched(con, found, choice) == where(annotated, choice).height
+
+
+def test_a_number_that_two_mixtures_share_stands_for_neither(store: Store) -> None:
+    assert store.mixed
+    with store.cursor() as con:
+        con.execute("begin")
+        con.execute("update records set ik_mix = 7")
+        assert not store._mix(con)
+        con.execute("rollback")
+
+
+def _answers(explorer: Heard, annotated: pl.DataFrame, choice: Filter) -> None:
+    """Hold that the screen's rows and counts are those of where."""
     expected = where(annotated, choice)
     told = explorer.says(do="filter", filter=choice.to_dict())
     assert "error" not in told

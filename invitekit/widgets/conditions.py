@@ -14,6 +14,10 @@ KEY = "ik_key"
 SEARCH = "ik_search"
 """Every searched field of a row in lower case, set apart by a sign that no text holds."""
 DAY = "ik_day"
+MIX = "ik_mix"
+"""A number for each mixture of values in the columns that are counted: it stands for all of them."""
+OURS = (KEY, SEARCH, DAY, MIX)
+"""The columns of a stored row that are the screen's own."""
 SET_APART = "\x1f"
 DATED = ("invited_from", "invited_to")
 _LISTED = 200

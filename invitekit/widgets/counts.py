@@ -92,6 +92,8 @@ def _source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ..
     """Give the table that answers with the least work, the condition on it, and the SQL of a number of rows."""
     if choice.text is None and (counted := cube(names)):
         return counted, matching(choice, but=but), "sum(n)"
+    if choice.text is not None and not names & {*DATED} and (table := found.counted(choice)):
+        return table, matching(choice, but=(*but, "text")), "sum(n)"
     source, _ = found.source(choice)
     left = (*but, "text") if source != "records" else but
     return source, matching(choice, but=left), "count(*)"

@@ -15,7 +15,7 @@ from invitekit.annotate import annotate
 from invitekit.catalogue import Language
 from invitekit.errors import ArgumentError, SourceError
 from invitekit.filters import Filter, where
-from invitekit.widgets.conditions import KEY, chosen, matching
+from invitekit.widgets.conditions import KEY, OURS, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.saved import SavedViews
@@ -135,7 +135,7 @@ class Explorer(Grid):
     def _frame(self, query: str) -> pl.DataFrame:
         with self._asked() as con:
             table: Any = con.sql(query).to_arrow_table()
-        return cast("pl.DataFrame", pl.from_arrow(table)).drop(KEY, "ik_search", "ik_day")
+        return cast("pl.DataFrame", pl.from_arrow(table)).drop(OURS)
 
     def _asked(self) -> duckdb.DuckDBPyConnection:
         """Open a connection once the rows are stored."""

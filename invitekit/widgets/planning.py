@@ -20,7 +20,7 @@ from invitekit.load.sql import ident, rows
 from invitekit.resend import ResendRules, only, plan_resends
 from invitekit.vocabularies import DECISIONS, RESENDS
 from invitekit.widgets import cells
-from invitekit.widgets.conditions import DAY, KEY, SEARCH, chosen
+from invitekit.widgets.conditions import KEY, OURS, chosen
 from invitekit.widgets.selection import Selection
 
 CAN = f"decision in ({', '.join(repr(decision) for decision in RESENDS)})"
@@ -136,7 +136,7 @@ def count_known(con: duckdb.DuckDBPyConnection, frozen: Frozen, waiting: pa.Tabl
 def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyRelation:
     """Give the plan of a store with only those who were confirmed to invite again."""
     con.register("ik_confirmed", frozen.customers)
-    plan = con.sql(f"select * exclude ({KEY}, {SEARCH}, {DAY}) from records")
+    plan = con.sql(f"select * exclude ({', '.join(OURS)}) from records")
     return keep(only(plan, con.table("ik_confirmed"), frozen.rules))
 
 

@@ -18,14 +18,16 @@ from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, SEARCHED
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, one, rows, run
-from invitekit.widgets.conditions import DATED, DAY, KEY, SEARCH, SET_APART
+from invitekit.widgets.conditions import DATED, DAY, KEY, MIX, OURS, SEARCH, SET_APART
 
 SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
 """Columns of few values: their counts by day answer every choice among them without a look at the rows."""
 ALSO = ("account_manager", "custom_tag", "country", "snapshot_at", "batch")
 """Columns of more values that a filter looks at: counted beside the small ones, each for itself, without the days."""
 Derive = Callable[[duckdb.DuckDBPyRelation], duckdb.DuckDBPyRelation]
-CUBE = "cube"
+CUBE, MIXES = "cube", "mixes"
+_MIXES = 300_000
+"""Beyond so many mixtures of values their numbers serve no more than the values themselves."""
 _GIVEN = "ik_given"
 _NUMBERS = itertools.count(1)
 
@@ -40,6 +42,9 @@ class Store:
     Args:
         records: A frame of any engine.
         derive: Makes of them what is stored, on the connection that reads them; may take long.
+
+    Attributes:
+        mixed: Whether the table ``mixes`` has the values of ``carried`` behind each row's number.
     """
 
     def __init__(self, records: Any, derive: Derive | None = None) -> None:
@@ -50,6 +55,7 @@ class Store:
         self._derive = derive
         self.kinds: dict[str, str] = {} if derive else _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
+        self.mixed = False
         run(self._con, f"attach {lit(str(Path(folder) / 'rows.duckdb'))} as {self._schema}")
         run(self._con, f"attach ':memory:' as {self.aside}")
         if taken:
@@ -64,6 +70,11 @@ class Store:
     def names(self) -> list[str]:
         """The columns that the records have."""
         return list(self.kinds)
+
+    @property
+    def carried(self) -> list[str]:
+        """The columns that are counted and filtered by."""
+        return [name for name in (*SMALL, *ALSO) if name in self.kinds]
 
     @property
     def ready(self) -> bool:
@@ -88,7 +99,7 @@ class Store:
     def preview(self, con: duckdb.DuckDBPyConnection, first: int) -> list[tuple[Any, ...]]:
         """Give the first rows as the source has them, while all are being stored."""
         if self.ready:
-            return rows(con, f"select * exclude ({KEY}, {SEARCH}, {DAY}) from records order by {KEY} limit {first}")
+            return rows(con, f"select * exclude ({', '.join(OURS)}) from records order by {KEY} limit {first}")
         return rows(con, f"select * from ({self._source}) limit {int(first)}")
 
     def _store(self, relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> None:
@@ -100,26 +111,47 @@ class Store:
     def _declared(self) -> str:
         """The columns stored; what is searched lies unpacked, as packing takes longest, and slows a search."""
         given = [f"{ident(name)} {kind}" for name, kind in self.kinds.items()]
-        return ", ".join([f"{KEY} bigint", *given, f"{SEARCH} varchar using compression uncompressed", f"{DAY} date"])
+        return ", ".join(
+            [
+                f"{KEY} bigint",
+                *given,
+                f"{SEARCH} varchar using compression uncompressed",
+                f"{DAY} date",
+                f"{MIX} ubigint",
+            ]
+        )
 
     def _rows(self, source: str) -> str:
         searched = [ident(name) for name in SEARCHED if name in self.kinds]
         search = f"lower(concat_ws({lit(SET_APART)}, {', '.join(searched)}))" if searched else "''"
         day = '"invited_at"::date' if "invited_at" in self.kinds else "null::date"
-        return f"select row_number() over () - 1 as {KEY}, *, {search} as {SEARCH}, {day} as {DAY} from {source}"
+        own = f"{search} as {SEARCH}, {day} as {DAY}, hash({', '.join(map(ident, self.carried)) or 0}) as {MIX}"
+        return f"select row_number() over () - 1 as {KEY}, *, {own} from {source}"
 
     def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
         """Count the rows by day and small column, and by each column of more values and the small ones."""
         small = [name for name in (*SMALL, "batch") if name in self.kinds]
         self._count(con, CUBE, [DAY, *small])
+        self.mixed = self._mix(con)
         for name in ALSO:
             if name in self.kinds:
-                self._count(con, f"{CUBE}_{name}", list(dict.fromkeys([name, *small])))
+                self._count(con, f"{CUBE}_{name}", list(dict.fromkeys([name, *small])), mixed=self.mixed)
         self.total = one(con, f"select count(*) from {self._schema}.records")
 
-    def _count(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> None:
-        by = ", ".join(map(ident, names))
-        counted = f"select {by}, count(*) as n from {self._schema}.records group by all"
+    def _mix(self, con: duckdb.DuckDBPyConnection) -> bool:
+        """List the mixtures of values, and say whether each has a number that no other has."""
+        if one(con, f"select approx_count_distinct({MIX}) from {self._schema}.records") > _MIXES:
+            return False
+        self._count(con, MIXES, [MIX, *self.carried])
+        return bool(one(con, f"select count(*) = count(distinct {MIX}) from {self._schema}.{MIXES}"))
+
+    def _count(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str], *, mixed: bool = False) -> None:
+        by, n, rows_ = (
+            ", ".join(map(ident, names)),
+            "sum(n)::bigint" if mixed else "count(*)",
+            MIXES if mixed else "records",
+        )
+        counted = f"select {by}, {n} as n from {self._schema}.{rows_} group by all"
         run(con, f"create or replace table {self._schema}.{table} as {counted}")
 
 
@@ -170,7 +202,7 @@ def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
         ArgumentError: One has a name that the screen needs for its own.
     """
     for name in relation.columns:
-        if name.lower() in (KEY, SEARCH, DAY):
+        if name.lower() in OURS:
             raise ArgumentError(f"A column is named {name}, as one of the screen's own.", hint="rename the column.")
     return dict(zip(relation.columns, map(str, relation.types), strict=True))
 

@@ -11,8 +11,8 @@ import duckdb
 
 from invitekit.filters import Filter
 from invitekit.load.sql import ident, one, rows, run
-from invitekit.widgets.conditions import DAY, KEY, SEARCH, matching
-from invitekit.widgets.store import ALSO, SMALL
+from invitekit.widgets.conditions import DAY, KEY, MIX, SEARCH, matching
+from invitekit.widgets.store import MIXES
 
 _NUMBERS = itertools.count(1)
 _STILL_READ = 2
@@ -20,6 +20,12 @@ _FEW = 100_000
 """So many different values are worth to be put in order before the rows are: that compares numbers, not texts."""
 _NEAR = 1_000_000
 """So many rows are looked through for the first page of a text before all are."""
+
+
+_PROBED = 100_000
+"""So many rows tell in about how many a text stands."""
+_MANY = 300_000
+"""Where a text stands in more rows than this, a longer one is looked for in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +49,72 @@ class View:
         return f"{ident(self.by)} {'desc' if self.down else 'asc'} nulls last, {KEY}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text that was looked for, and the table of the rows in which it stands."""
+
+    text: str
+    table: str
+    searched: bool
+    """Whether a longer text can be looked for in the table."""
+
+    @property
+    def counts(self) -> str:
+        """The table of these rows' mixtures of values, with their numbers."""
+        return f"{self.table}_n"
+
+
 class Found:
     """Tables that were made of a store's rows for a view: what a text stands in, and a whole order.
 
     Args:
-        names: The columns that the rows have.
+        carried: The columns that are counted and filtered by.
+        mixed: Whether the store has a number for each mixture of their values.
         aside: The database in which the tables lie.
     """
 
-    def __init__(self, names: list[str], aside: str) -> None:
-        self._aside, self._lock = aside, threading.Lock()
-        self._carried = [name for name in (*SMALL, *ALSO) if name in names]
-        self._texts: tuple[str, str] | None = None
+    def __init__(self, carried: list[str], aside: str, *, mixed: bool) -> None:
+        self._aside, self._lock, self._carried, self._mixed = aside, threading.Lock(), carried, mixed
+        self._text: _Text | None = None
         self._order: tuple[View, str] | None = None
-        self._old: list[str] = []
+        self._old: list[tuple[str, ...]] = []
 
     def source(self, choice: Filter) -> tuple[str, str]:
         """Give the table that answers a filter with the least work, and the condition that is left."""
-        texts = self._texts  # once: another thread may put another text's table there
-        if texts and texts[0] == choice.text:
-            return texts[1], matching(choice, but=("text",))
+        found = self._text  # once: another thread may put another text there
+        if found and found.text == choice.text:
+            more = f" join {MIXES} using ({MIX})" if self._mixed else ""
+            return f"{found.table}{more}", matching(choice, but=("text",))
         return "records", matching(choice)
+
+    def counted(self, choice: Filter) -> str | None:
+        """Give the table that has the rows of a filter's text counted by all but their day, if there is one."""
+        found = self._text
+        return found.counts if found and found.text == choice.text and self._mixed else None
 
     def look_up(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
         """Look for a text once: whoever asks after it about that text looks among the rows found.
 
-        A longer text is looked for among the rows in which the shorter one stood.
+        A longer text is looked for among the rows in which the shorter one stood, unless these are so many
+        that taking over what is searched would cost more than it saves.
         """
         with self._lock:  # one of two who ask after the same text looks for it
-            text, before = choice.text, self._texts
+            text, before = choice.text, self._text
             if text is None or self._knows(text):
                 return
-            among = before[1] if before and before[0].lower() in text.lower() else "records"
-            name = f"{self._aside}.found_{next(_NUMBERS)}"
-            carried = ", ".join([KEY, DAY, SEARCH, *map(ident, self._carried)])
-            run(con, f"create table {name} as select {carried} from {among} where {matching(Filter(text=text))}")
-            self._texts = (text, name)
-            self._retire(con, before)
+            again = before if before and before.searched and before.text.lower() in text.lower() else None
+            searched = bool(again) or _about(con, text) <= _MANY
+            made = _Text(text, f"{self._aside}.found_{next(_NUMBERS)}", searched)
+            taken = [MIX] if self._mixed else [ident(name) for name in self._carried]
+            columns, among = [KEY, DAY, *[SEARCH] * searched, *taken], again.table if again else "records"
+            where = matching(Filter(text=text))
+            run(con, f"create table {made.table} as select {', '.join(columns)} from {among} where {where}")
+            if self._mixed:
+                counted = f"select {MIX}, count(*) as n from {made.table} group by {MIX}"
+                mixes = f"select m.* replace (c.n as n) from {MIXES} m join ({counted}) c using ({MIX})"
+                run(con, f"create table {made.counts} as {mixes}")
+            self._text = made
+            self._retire(con, *[before.table, before.counts] if before else [])
 
     def ordered(self, view: View) -> bool:
         """Say whether any page of a view is as near as the first."""
@@ -92,7 +127,7 @@ class Found:
         before, name = self._order, f"{self._aside}.ordered_{next(_NUMBERS)}"
         run(con, f"create table {name} as {self._in_order(con, view)}")
         self._order = (view, name)
-        self._retire(con, before)
+        self._retire(con, *[before[1]] if before else [])
 
     def _in_order(self, con: duckdb.DuckDBPyConnection, view: View) -> str:
         """The SQL of all keys in order; few different values are put in order first, and rows by their place."""
@@ -127,7 +162,7 @@ class Found:
         return [key for (key,) in rows(con, page)]
 
     def _knows(self, text: str | None) -> bool:
-        return text is None or (self._texts is not None and self._texts[0] == text)
+        return text is None or (self._text is not None and self._text.text == text)
 
     def _near(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
         """Give the first keys of a view, or less where they stand further down: most texts fill a page soon."""
@@ -145,11 +180,12 @@ class Found:
         found = rows(con, f"select rowid from {name} where {KEY} = {int(key)}")
         return int(found[0][0]) if found else None
 
-    def _retire(self, con: duckdb.DuckDBPyConnection, before: tuple[Any, str] | None) -> None:
+    def _retire(self, con: duckdb.DuckDBPyConnection, *before: str) -> None:
         """Drop tables that nobody asks any more; the last two may still be read by a question on its way."""
-        self._old += [before[1]] if before else []
+        self._old += [before] if before else []
         while len(self._old) > _STILL_READ:
-            run(con, f"drop table if exists {self._old.pop(0)}")
+            for table in self._old.pop(0):
+                run(con, f"drop table if exists {table}")
 
     def _rows(self, view: View) -> str:
         """The SQL of a view's rows, with the column that they are sorted by."""
@@ -157,6 +193,12 @@ class Found:
         if source == "records" or view.by is None or view.by in self._carried:
             return f"{source} where {condition}"
         return f"records where {KEY} in (select {KEY} from {source} where {condition})"
+
+
+def _about(con: duckdb.DuckDBPyConnection, text: str) -> float:
+    """Estimate from the first rows in how many a text stands."""
+    first = one(con, f"select count(*) from records where {KEY} < {_PROBED} and {matching(Filter(text=text))}")
+    return float(first * max(1.0, one(con, "select count(*) from records") / _PROBED))
 
 
 def wide(con: duckdb.DuckDBPyConnection, keys: list[int], names: list[str]) -> dict[int, tuple[Any, ...]]:
