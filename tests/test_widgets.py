@@ -707,8 +707,8 @@ def test_each_answer_says_which_view_it_belongs_to(explorer: Heard, annotated: p
     assert list(views.values()) == texts[-len(views) :]
     counted = {one["v"]: one["matched"] for one in explorer.told if one["kind"] == "counts"}
     assert max(counted) == max(views)
-    for v, matched in counted.items():
-        assert matched == where(annotated, Filter(text=views[v])).height
+    for v, found in counted.items():
+        assert found == where(annotated, Filter(text=views[v])).height
 
 
 def test_another_number_than_was_confirmed_is_refused() -> None:
