@@ -267,6 +267,20 @@ def test_the_first_page_of_a_text_is_the_same_however_near_it_is_looked_for(
         assert page["keys"] == rows["key"].to_list()[:100], text
 
 
+def test_a_failure_of_ones_own_is_said_in_its_own_words(annotated: pl.DataFrame) -> None:
+    failed = pl.col("failure_code") == "system_busy"
+    own = {"failure_code": "holiday", "cause": "Away.", "advice": "Wait."}
+    heard = Heard(ik.Explorer(annotated.with_columns(
+        pl.when(failed).then(pl.lit(said)).otherwise(pl.col(name)).alias(name) for name, said in own.items()
+    )))  # fmt: skip
+    assert heard.widget.wait(60)
+    told = heard.says(do="hello")
+    assert told["hello"]["hints"]["holiday"] == ["Away.", "Wait."]
+    assert told["hello"]["hints"]["link_expired"][0] == cells.labels("failure_code")["link_expired"]
+    (causes,) = [one["values"] for one in told["counts"]["facets"] if one["name"] == "cause"]
+    assert ["holiday", "Away.", annotated.filter(failed).height, False] in causes
+
+
 def test_who_asks_for_what_is_shown_already_is_answered(explorer: Heard) -> None:
     first = explorer.says(do="filter", filter={"status": ["expired"]})["page"]
     again = explorer.says(do="filter", filter={"status": ["expired"]})["page"]

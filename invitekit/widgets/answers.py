@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -104,6 +105,8 @@ def picked(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int]
     """Say of some rows which are chosen, and which can be."""
     if not keys:
         return {"picked": [], "can": []}
+    if can == "true" and not selection:
+        return {"picked": [0] * len(keys), "can": [1] * len(keys)}
     span = f"{KEY} between {min(keys)} and {max(keys)} and {KEY} in ({', '.join(map(str, keys))})"
     asked = f"select {KEY}, coalesce({chosen(selection)}, false), coalesce({can}, false) from records where {span}"
     flags = {key: (is_chosen and may, may) for key, is_chosen, may in rows(con, asked)}
@@ -111,18 +114,29 @@ def picked(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int]
 
 
 def facets(
-    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, names: list[str], language: Language
+    con: duckdb.DuckDBPyConnection,
+    found: Found,
+    choice: Filter,
+    names: list[str],
+    *,
+    language: Language,
+    causes: Mapping[str, list[str]],
 ) -> list[dict[str, Any]]:
-    """Give each choice with its values in words and their counts under all other restrictions."""
+    """Give each choice with its values in words and their counts under all other restrictions.
+
+    Failures that are not built in are said as ``causes`` has them.
+    """
     there = [name for name in FACETS if COLUMNS[name] in names]
     told = []
     for name, values in counts.facets(con, found, choice, there):
         given = getattr(choice, name)
+        own = {code: words[0] for code, words in causes.items()} if name == "cause" else {}
         told.append(
             {
                 "name": name,
                 "label": label(COLUMNS[name], language),
-                "values": [[each, cells.shown(COLUMNS[name], each, language=language), n, each in given]
+                "values": [[each, own.get(each) or cells.shown(COLUMNS[name], each, language=language), n,
+                            each in given]
                            for each, n in values],
                 "full": len(values) >= counts.MOST,
             }

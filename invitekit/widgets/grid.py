@@ -98,6 +98,7 @@ class Grid(Choosing):
     def _hello(self) -> None:
         known = read_catalogue()
         hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in known.failures}
+        hints |= self._store.causes
         said = answers.words(self._language)
         self._tell("hello", words=said, hints=hints, language=self._language, mode=self.mode)
         self._tell_state()
@@ -213,13 +214,15 @@ class Grid(Choosing):
         view, number = self._view, self._number
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            time.sleep(_AHEAD)
+            if view.choice.text is None:  # a text's page came first, and its rows take longer to be found
+                time.sleep(_AHEAD)
             self._found.look_up(con, view.choice)
             matched = counts.matched(con, self._found, view.choice)
             can = matched if self.can == "true" else counts.choosable(con, self._found, view.choice, self.can)
             total, hidden = counts.selected(con, self._selection, view.choice, self.can)
             told_counts = {"v": number, "matched": matched, "can": can, "total": self._store.total}
-            choices = answers.facets(con, self._found, view.choice, self._store.names, self._language)
+            how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
+            choices = answers.facets(con, self._found, view.choice, self._store.names, **how)
             days = [[day.isoformat(), *numbers] for day, *numbers in counts.trend(con, self._found, view.choice)]
             self._tell("counts", **told_counts, selected=total, hidden=hidden, facets=choices, days=days)
 

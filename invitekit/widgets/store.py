@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from invitekit.catalogue import read_catalogue
 from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, SEARCHED
 from invitekit.load.frames import as_arrow
@@ -44,6 +45,7 @@ class Store:
         derive: Makes of them what is stored, on the connection that reads them; may take long.
 
     Attributes:
+        causes: Of codes that the built-in failures lack, the cause and the advice that the records have for them.
         mixed: Whether the table ``mixes`` has the values of ``carried`` behind each row's number.
     """
 
@@ -56,6 +58,7 @@ class Store:
         self.kinds: dict[str, str] = {} if derive else _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
         self.mixed = False
+        self.causes: dict[str, list[str]] = {}
         run(self._con, f"attach {lit(str(Path(folder) / 'rows.duckdb'))} as {self._schema}")
         run(self._con, f"attach ':memory:' as {self.aside}")
         if taken:
@@ -136,7 +139,19 @@ class Store:
         for name in ALSO:
             if name in self.kinds:
                 self._count(con, f"{CUBE}_{name}", list(dict.fromkeys([name, *small])), mixed=self.mixed)
+        self.causes = self._causes(con)
         self.total = one(con, f"select count(*) from {self._schema}.records")
+
+    def _causes(self, con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+        if not {"failure_code", "cause", "advice"} <= self.kinds.keys():
+            return {}
+        codes = rows(con, f"select distinct failure_code from {self._schema}.{CUBE} where failure_code is not null")
+        own = ", ".join(lit(code) for (code,) in codes if read_catalogue().by_code(code) is None)
+        if not own:
+            return {}
+        said = "failure_code, coalesce(any_value(cause), failure_code), coalesce(any_value(advice), '')"
+        asked = f"select {said} from {self._schema}.records where failure_code in ({own}) group by failure_code"
+        return {code: words for code, *words in rows(con, asked)}
 
     def _mix(self, con: duckdb.DuckDBPyConnection) -> bool:
         """List the mixtures of values, and say whether each has a number that no other has."""
