@@ -149,6 +149,8 @@ FILTERS = [
     Filter(manager="mgr.chen", method="email"),
     Filter(tag=[None]),
     Filter(invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 28)),
+    Filter(manager="mgr.chen", tag=[None], invited_from=dt.date(2026, 2, 1)),
+    Filter(country="Germany", invited_from=dt.date(2026, 2, 1)),
     Filter(text="mgr", who_acts="customer", invited_to=dt.date(2026, 3, 1)),
     Filter(text="gmbh", status=["expired", "association_failed"], country=[None, "Germany"]),
     Filter(snapshot=[dt.datetime(2026, 3, 30)]),
@@ -163,10 +165,11 @@ def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
     _answers(explorer, annotated, choice)
 
 
-@pytest.mark.parametrize(("mixes", "many"), [(0, 300_000), (300_000, -1), (0, -1)])
+@pytest.mark.parametrize(("mixes", "many", "days"), [(0, 300_000, 0), (300_000, -1, 0), (0, -1, 1_000_000)])
 def test_a_filter_means_the_same_where_values_have_no_numbers_or_a_text_stands_in_many_rows(
-    annotated: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, mixes: int, many: int
+    annotated: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, mixes: int, many: int, days: int
 ) -> None:
+    monkeypatch.setattr("invitekit.widgets.store._COUNTS", days)
     monkeypatch.setattr("invitekit.widgets.store._MIXES", mixes)
     monkeypatch.setattr("invitekit.widgets.view._MANY", many)
     widget = ik.Explorer(annotated)

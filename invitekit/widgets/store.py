@@ -27,6 +27,8 @@ ALSO = ("account_manager", "custom_tag", "country", "snapshot_at", "batch")
 """Columns of more values that a filter looks at: counted beside the small ones, each for itself, without the days."""
 Derive = Callable[[duckdb.DuckDBPyRelation], duckdb.DuckDBPyRelation]
 CUBE, MIXES = "cube", "mixes"
+_COUNTS = 1_000_000
+"""So many counts are read in a moment."""
 _MIXES = 300_000
 """Beyond so many mixtures of values their numbers serve no more than the values themselves."""
 _GIVEN = "ik_given"
@@ -138,7 +140,9 @@ class Store:
         self.mixed = self._mix(con)
         for name in ALSO:
             if name in self.kinds:
-                self._count(con, f"{CUBE}_{name}", list(dict.fromkeys([name, *small])), mixed=self.mixed)
+                by = list(dict.fromkeys([name, *small]))
+                self._count(con, f"{CUBE}_{name}", by, mixed=self.mixed)
+                self._count_days(con, f"{CUBE}_{name}_days", [DAY, *by])
         self.causes = self._causes(con)
         self.total = one(con, f"select count(*) from {self._schema}.records")
 
@@ -160,6 +164,14 @@ class Store:
         self._count(con, MIXES, [MIX, *self.carried])
         return bool(one(con, f"select count(*) = count(distinct {MIX}) from {self._schema}.{MIXES}"))
 
+    def _count_days(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> None:
+        """Count the rows by day too; where that are nearly as many counts as rows, the rows themselves serve."""
+        by, of = ", ".join(map(ident, names)), f"{self._schema}.records"
+        if one(con, f"select approx_count_distinct(hash({by})) from {of}") > _COUNTS:
+            run(con, f"create or replace view {self._schema}.{table} as select {by}, 1 as n from {of}")
+            return
+        self._count(con, table, names)
+
     def _count(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str], *, mixed: bool = False) -> None:
         by, n, rows_ = (
             ", ".join(map(ident, names)),
@@ -172,11 +184,11 @@ class Store:
 
 def cube(names: set[str]) -> str | None:
     """Give the table of counts that answers restrictions of these names alone, if there is one."""
-    more = {name for name in names if COLUMNS.get(name) not in (*SMALL, "batch")}
-    if more <= {*DATED}:
+    columns = {COLUMNS.get(name) for name in names - {*DATED}} - {*SMALL, "batch"}
+    if not columns:
         return CUBE
-    columns = [COLUMNS.get(name) for name in more]
-    return f"{CUBE}_{columns[0]}" if len(columns) == 1 and columns[0] in ALSO else None
+    (column, *more), days = columns, "_days" if names & {*DATED} else ""
+    return f"{CUBE}_{column}{days}" if not more and column in ALSO else None
 
 
 def _opened(

@@ -327,9 +327,29 @@ def test_a_tick_takes_though_its_line_is_drawn_anew_and_never_ticks_another(
         assert [one["keys"] for one in page.evaluate("window.sent") if one["do"] == "choose"] == chosen
 
 
+BUSY = """(code) => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  window.over = false;
+  kernel.requestExecute({ code }).done.then(() => { window.over = true; }); }"""
+
+
+def test_a_cell_that_takes_long_does_not_keep_the_screen_waiting(lab: Lab) -> None:
+    with shown(lab, EXPLORE) as (_, page):
+        page.evaluate(BUSY, "import time; time.sleep(12)")
+        page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
+        expect(page.locator(".ik-count")).to_have_text(re.compile(r"^\d+ of 2,397 records$"), timeout=9_000)
+        page.locator(".ik-line:not(.ik-wait) input").first.check()
+        expect(page.locator(".ik-choice strong")).to_have_text("1 selected", timeout=9_000)
+        assert page.evaluate("window.over") is False
+
+
 def test_answers_come_without_subshells_too(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> None:
     folder = tmp_path_factory.mktemp("without")
     with started(folder, browser, subshells=False) as lab, shown(lab, EXPLORE) as (tab, page):
         page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
         tab.until("x.value", "{'status': ['expired']}")
+        expect(page.locator(".ik-count")).to_have_text(re.compile(rf"^{int(tab.value('x.count')):,} "))
+
+        page.evaluate(BUSY, "import time; time.sleep(2)")  # what is clicked meanwhile is answered after it
+        page.locator(".ik-facets label", has_text="Associated").first.locator("input").check()
+        tab.until("x.value", "{'status': ['associated', 'expired']}")
         expect(page.locator(".ik-count")).to_have_text(re.compile(rf"^{int(tab.value('x.count')):,} "))
