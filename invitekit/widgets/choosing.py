@@ -23,6 +23,8 @@ class Choosing(Screen):
     """The SQL condition of the rows that can be chosen."""
     _view: View
     _number: int
+    _since = 0
+    """The number of the view with which the rows came that there are now: keys of an older one are other rows'."""
     _found: Found
 
     def __init__(self, **traits: Any) -> None:
@@ -39,9 +41,11 @@ class Choosing(Screen):
         self._choose(selection)
 
     def _take_choice(self, message: dict[str, Any]) -> None:
-        if message["act"] in {"all", "none_here", "range"} and message.get("v", self._number) != self._number:
-            raise ArgumentError("The rows have changed since.", hint="look at them, and choose again.")
         chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
+        seen, act = message.get("v", self._number), message["act"]
+        # Keys hold as long as the rows are the same; places and filters only as long as the view is.
+        if (act in {"all", "none_here", "range"} and seen != self._number) or (keys and seen < self._since):
+            raise ArgumentError("The rows have changed since.", hint="look at them, and choose again.")
         does: dict[str, Callable[[], Selection]] = {
             "add": lambda: chosen.add(keys),
             "remove": lambda: chosen.remove(keys),
@@ -49,13 +53,13 @@ class Choosing(Screen):
             "none_here": lambda: chosen.remove_all(choice),
             "none": Selection,
         }
-        if message["act"] == "undo":
+        if act == "undo":
             if self._before:
                 self._choose(self._before.pop(), undoing=True)
-        elif message["act"] == "range":
+        elif act == "range":
             self._choose_range(int(message["from"]), int(message["to"]), add=bool(message["add"]))
         else:
-            self._choose(does[message["act"]]())
+            self._choose(does[act]())
 
     def _choose_range(self, start: int, end: int, *, add: bool) -> None:
         """Choose the rows from one place to another, as they are shown now."""

@@ -190,7 +190,7 @@ class ResendPicker(Grid):
             self._drop_questions()
             self._rules, self._store, self._found = rules, store, Found(store.carried, store.aside, mixed=store.mixed)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
-            self._number += 1
+            self._since = self._number = self._number + 1
         self._hello()
 
     def _settled(self) -> None:

@@ -568,6 +568,8 @@ class Screen {
     const { kind, v, ...rest } = m, anew = v !== this.v, fresh = anew || rest.ready !== this.state.ready;
     if (anew) {
       this.pages.clear();
+      this.rows.forEach((el) => el.remove());
+      this.rows.clear();
       this.top = this.active.row = this.anchor = this.scroller.scrollTop = 0;
       this.panel.hidden = true;
       this.counts.can = null;

@@ -327,6 +327,22 @@ def test_a_tick_takes_though_its_line_is_drawn_anew_and_never_ticks_another(
         assert [one["keys"] for one in page.evaluate("window.sent") if one["do"] == "choose"] == chosen
 
 
+def test_a_line_of_another_view_is_never_ticked_for_one_of_this(browser: Browser) -> None:
+    with mounted(browser) as (page, tell):
+        for answer in ANSWERS.values():
+            tell(answer)
+        box = page.locator(".ik-line input").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 6, box["y"] + 6)
+        page.mouse.down()
+        tell(
+            {**ANSWERS["page"], "v": 1, "state": {**STATE, "v": 1, "total": 1, "ready": True}}
+        )  # of a new plan: key 7 anew
+        page.mouse.up()
+        assert page.locator(".ik-line:not(.ik-wait)").count() == 1
+        assert [one for one in page.evaluate("window.sent") if one["do"] == "choose"] == []
+
+
 BUSY = """(code) => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   window.over = false;
   kernel.requestExecute({ code }).done.then(() => { window.over = true; }); }"""
