@@ -51,7 +51,7 @@ class Grid(Choosing):
         self._language, self._view, self._number, self._bare = language, View(), 0, False
         self._deep: tuple[int, int] | None = None
         self._store = Store(records, derive)
-        self._found = Found(self._store.carried, self._store.aside, mixed=self._store.mixed)
+        self._found = Found(self._store)
         self._wanted = columns
         self._shown = self._columns()
         self.observe(self._set_value, "value")
@@ -136,10 +136,7 @@ class Grid(Choosing):
 
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
-        self._found, self._shown = (
-            Found(self._store.carried, self._store.aside, mixed=self._store.mixed),
-            self._shown or self._columns(),
-        )
+        self._found, self._shown = Found(self._store), self._shown or self._columns()
         self._hello()
 
     def _drop_questions(self) -> None:

@@ -188,7 +188,7 @@ class ResendPicker(Grid):
             selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
             self._drop_questions()
-            self._rules, self._store, self._found = rules, store, Found(store.carried, store.aside, mixed=store.mixed)
+            self._rules, self._store, self._found = rules, store, Found(store)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._number = self._number + 1
         self._hello()

@@ -24,7 +24,7 @@ from invitekit.widgets.conditions import DATED, DAY, KEY, MIX, OURS, SEARCH, SET
 SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
 """Columns of few values: their counts by day answer every choice among them without a look at the rows."""
 ALSO = ("account_manager", "custom_tag", "country", "snapshot_at", "batch")
-"""Columns of more values that a filter looks at: counted beside the small ones, each for itself, without the days."""
+"""Columns of more values that a filter looks at: counted beside the small ones, each for itself, by day and without."""
 Derive = Callable[[duckdb.DuckDBPyRelation], duckdb.DuckDBPyRelation]
 CUBE, MIXES = "cube", "mixes"
 _COUNTS = 1_000_000

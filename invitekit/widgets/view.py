@@ -12,7 +12,7 @@ import duckdb
 from invitekit.filters import Filter
 from invitekit.load.sql import ident, one, rows, run
 from invitekit.widgets.conditions import DAY, KEY, MIX, SEARCH, matching
-from invitekit.widgets.store import MIXES
+from invitekit.widgets.store import MIXES, Store
 
 _NUMBERS = itertools.count(1)
 _STILL_READ = 2
@@ -68,13 +68,11 @@ class Found:
     """Tables that were made of a store's rows for a view: what a text stands in, and a whole order.
 
     Args:
-        carried: The columns that are counted and filtered by.
-        mixed: Whether the store has a number for each mixture of their values.
-        aside: The database in which the tables lie.
+        store: Whose rows they are; it has the numbers of mixtures, and where the tables lie.
     """
 
-    def __init__(self, carried: list[str], aside: str, *, mixed: bool) -> None:
-        self._aside, self._lock, self._carried, self._mixed = aside, threading.Lock(), carried, mixed
+    def __init__(self, store: Store) -> None:
+        self._store, self._lock = store, threading.Lock()
         self._text: _Text | None = None
         self._order: tuple[View, str] | None = None
         self._old: list[tuple[str, ...]] = []
@@ -83,14 +81,14 @@ class Found:
         """Give the table that answers a filter with the least work, and the condition that is left."""
         found = self._text  # once: another thread may put another text there
         if found and found.text == choice.text:
-            more = f" join {MIXES} using ({MIX})" if self._mixed else ""
+            more = f" join {MIXES} using ({MIX})" if self._store.mixed else ""
             return f"{found.table}{more}", matching(choice, but=("text",))
         return "records", matching(choice)
 
     def counted(self, choice: Filter) -> str | None:
         """Give the table that has the rows of a filter's text counted by all but their day, if there is one."""
         found = self._text
-        return found.counts if found and found.text == choice.text and self._mixed else None
+        return found.counts if found and found.text == choice.text and self._store.mixed else None
 
     def look_up(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
         """Look for a text once: whoever asks after it about that text looks among the rows found.
@@ -104,12 +102,12 @@ class Found:
                 return
             again = before if before and before.searched and before.text.lower() in text.lower() else None
             searched = bool(again) or _about(con, text) <= _MANY
-            made = _Text(text, f"{self._aside}.found_{next(_NUMBERS)}", searched)
-            taken = [MIX] if self._mixed else [ident(name) for name in self._carried]
+            made = _Text(text, f"{self._store.aside}.found_{next(_NUMBERS)}", searched)
+            taken = [MIX] if self._store.mixed else [ident(name) for name in self._store.carried]
             columns, among = [KEY, DAY, *[SEARCH] * searched, *taken], again.table if again else "records"
             where = matching(Filter(text=text))
             run(con, f"create table {made.table} as select {', '.join(columns)} from {among} where {where}")
-            if self._mixed:
+            if self._store.mixed:
                 counted = f"select {MIX}, count(*) as n from {made.table} group by {MIX}"
                 mixes = f"select m.* replace (c.n as n) from {MIXES} m join ({counted}) c using ({MIX})"
                 run(con, f"create table {made.counts} as {mixes}")
@@ -124,7 +122,7 @@ class Found:
         """Put a view's keys in their order once, so that any page is as near as the first."""
         if self.ordered(view):
             return
-        before, name = self._order, f"{self._aside}.ordered_{next(_NUMBERS)}"
+        before, name = self._order, f"{self._store.aside}.ordered_{next(_NUMBERS)}"
         run(con, f"create table {name} as {self._in_order(con, view)}")
         self._order = (view, name)
         self._retire(con, *[before[1]] if before else [])
@@ -190,7 +188,7 @@ class Found:
     def _rows(self, view: View) -> str:
         """The SQL of a view's rows, with the column that they are sorted by."""
         source, condition = self.source(view.choice)
-        if source == "records" or view.by is None or view.by in self._carried:
+        if source == "records" or view.by is None or view.by in self._store.carried:
             return f"{source} where {condition}"
         return f"records where {KEY} in (select {KEY} from {source} where {condition})"
 
