@@ -23,7 +23,7 @@ from invitekit.batch import Written
 from invitekit.catalogue import Language
 from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, answers, cells, planning
+from invitekit.widgets import Selection, answers, cells, jobs, planning, screen
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.jobs import Jobs
@@ -759,3 +759,29 @@ def test_the_newest_question_of_a_kind_is_the_one_that_is_answered(explorer: Hea
     assert [one for one in explorer.told if one["kind"] == "counts"][-1]["v"] == newest
     assert [one for one in explorer.told if one["kind"] == "page"][-1]["v"] == newest
     assert not [one for one in explorer.told if one["kind"] == "error"]
+
+
+# ---- what cannot be done, in the language of the screen
+
+SAID = re.compile(r'(?:Argument|Cancelled)Error\(\s*"([^"{]+)",\s*hint="([^"{]+)"')
+PYTHON_ONLY = ("__init__.py", "export_records.py")
+"""Rooms whose errors are raised in a cell, before there is a screen."""
+
+
+def test_the_screens_own_errors_are_chinese_on_a_chinese_screen() -> None:
+    rooms = [room for room in Path(screen.__file__).parent.glob("*.py") if room.name not in PYTHON_ONLY]
+    said = [pair for room in rooms for pair in SAID.findall(room.read_text("utf-8"))]
+    assert len(said) >= 8
+    for problem, hint in said:
+        if problem != "There are no records.":  # said in the cell that makes the picker
+            told = jobs.told(ArgumentError(problem, hint=hint), "zh")
+            assert all(re.search("[一-鿿]", text) for text in told.values()), told
+    assert jobs.told(KeyError("13800138000"), "zh")["problem"] == "无法显示（KeyError）。"
+    assert jobs.told(ArgumentError("Not known here.", hint="do so."), "zh")["hint"] == "do so."
+
+
+def test_a_chinese_screen_says_its_errors_in_chinese(annotated: pl.DataFrame) -> None:
+    heard = Heard(ik.Explorer(annotated, language="zh"))
+    assert heard.widget.wait(60)
+    told = heard.says(do="choose", v=-1, act="all")
+    assert told["error"]["problem"] == "这些行已发生变化。"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
+import tomllib
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import duckdb
@@ -100,9 +104,30 @@ class Jobs:
                     con.close()
 
 
-def told(error: BaseException) -> dict[str, Any]:
-    """Give an error as the screen shows it: ours with what to do; of any other only its kind, for it may quote data."""
+def told(error: BaseException, language: str = "en") -> dict[str, Any]:
+    """Give an error as the screen shows it: ours with what to do; of any other only its kind, for it may quote data.
+
+    In another language than English where the screen's own errors are known in it.
+    """
     if isinstance(error, InvitekitError):
-        return {"problem": error.problem, "hint": error.hint}
-    kind = type(error).__name__
-    return {"problem": f"This cannot be shown ({kind}).", "hint": "change the filter, or run the cell again."}
+        said = {"problem": error.problem, "hint": error.hint}
+    else:
+        kind = type(error).__name__
+        said = {"problem": f"This cannot be shown ({kind}).", "hint": "change the filter, or run the cell again."}
+    return said if language == "en" else {name: _chinese(text) for name, text in said.items()}
+
+
+@cache
+def _known() -> dict[str, str]:
+    found: dict[str, str] = tomllib.loads(files(__package__).joinpath("errors.toml").read_text("utf-8"))
+    return found
+
+
+def _chinese(text: str) -> str:
+    """Say in Chinese what English says; what is not known stays English, as it is better than nothing."""
+    for english, chinese in _known().items():
+        if text == english:
+            return chinese
+        if found := re.fullmatch(english, text):
+            return found.expand(chinese)
+    return text

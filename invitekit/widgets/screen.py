@@ -11,6 +11,7 @@ import anywidget
 import duckdb
 import traitlets
 
+from invitekit.catalogue import Language
 from invitekit.widgets.assets import style
 from invitekit.widgets.jobs import Jobs, told
 
@@ -25,6 +26,7 @@ class Screen(anywidget.AnyWidget):
     """
 
     _css = style("screen.css")
+    _language: Language = "en"
     height = traitlets.Int(560, help="In pixels.").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
@@ -60,7 +62,7 @@ class Screen(anywidget.AnyWidget):
         self.send({"kind": kind, **content})
 
     def _fail(self, error: BaseException) -> None:
-        self._tell("error", **told(error))
+        self._tell("error", **told(error, self._language))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         found = super()._repr_mimebundle_(**options)
