@@ -495,7 +495,6 @@ class Screen {
     if (col === 0) {
       if (e.shiftKey && this.anchor !== row) this.range(this.anchor, row, !this.at(row)?.page.picked[this.at(row).at]);
       else { this.toggle(row); this.anchor = row; }
-      e.preventDefault();
     } else this.anchor = row;
     this.scroller.focus({ preventScroll: true });
     this.draw();
