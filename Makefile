@@ -69,7 +69,7 @@ clean: ## remove environments, caches and builds; never data/ or out/
 		{ echo "invitekit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear .uv >/dev/null 2>&1 || \
 		{ echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@echo "Setting up .venv: about a minute and 1.5 GB the first time ..."
+	@echo "Setting up .venv: about a minute and 2 GB the first time ..."
 	@rm -f $@
 	@if .uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
 		then $(MAKE) --no-print-directory .with-uv; \

@@ -6,6 +6,8 @@ quotes a person's data: file names, column names, counts and row numbers only.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import NoReturn
 
 
@@ -96,3 +98,16 @@ def raise_alone(error: InvitekitError) -> NoReturn:
         raise error from None
     finally:
         error.__context__ = None
+
+
+def translated(text: str, forms: Mapping[str, str]) -> str:
+    """Say in another language what went wrong; what is not among the forms stays as it is.
+
+    Args:
+        text: What was said.
+        forms: Patterns of whole sentences, each with its form in the other language; ``(...)`` carries over.
+    """
+    for pattern, form in forms.items():
+        if found := re.fullmatch(pattern, text):
+            return found.expand(form)
+    return text

@@ -23,7 +23,7 @@ from invitekit.batch import Written
 from invitekit.catalogue import Language
 from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, answers, cells, jobs, planning, screen
+from invitekit.widgets import Selection, answers, cells, jobs, page, planning, screen
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.jobs import Jobs
@@ -776,6 +776,9 @@ def test_the_screens_own_errors_are_chinese_on_a_chinese_screen() -> None:
         if problem != "There are no records.":  # said in the cell that makes the picker
             told = jobs.told(ArgumentError(problem, hint=hint), "zh")
             assert all(re.search("[一-鿿]", text) for text in told.values()), told
+    written, saved = "1,204 customers were written, 3 were confirmed.", "12 are saved; see 'Saved views'."
+    told = jobs.told(ArgumentError(written, hint=saved), "zh")
+    assert list(told.values()) == ["写入了 1,204 位客户，而确认的是 3 位。", "已存 12 个视图；见“已存视图”。"]
     assert jobs.told(KeyError("13800138000"), "zh")["problem"] == "无法显示（KeyError）。"
     assert jobs.told(ArgumentError("Not known here.", hint="do so."), "zh")["hint"] == "do so."
 
@@ -785,3 +788,12 @@ def test_a_chinese_screen_says_its_errors_in_chinese(annotated: pl.DataFrame) ->
     assert heard.widget.wait(60)
     told = heard.says(do="choose", v=-1, act="all")
     assert told["error"]["problem"] == "这些行已发生变化。"
+
+
+def test_a_chinese_page_says_in_chinese_what_stopped_it() -> None:
+    box = page._meanwhile("正在读取", lambda: cast("dict[str, Any]", {})["13800138000"], "zh")
+    until = time.monotonic() + 10
+    while "alert" not in box.children[0].value and time.monotonic() < until:
+        time.sleep(0.01)
+    assert "无法显示（KeyError）。" in box.children[0].value
+    assert "138" not in box.children[0].value

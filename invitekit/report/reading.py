@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from invitekit import schema
 from invitekit.charts import Look
+from invitekit.errors import translated
 from invitekit.load import Summary
 from invitekit.progress import Progress
 from invitekit.report.page import Table, words
@@ -43,7 +43,9 @@ def read(found: Progress, summary: Summary | None, look: Look) -> tuple[str, ...
 def _of_sources(summary: Summary, says: Mapping[str, str], look: Look) -> list[str]:
     known = {name: schema.label(name, look.language) for name in schema.BY_NAME}
     said = [
-        says["refused"].format(n=f"{n:,}", why=f"{known.get(column or '', says['row'])} {_why(why, look)}")
+        says["refused"].format(
+            n=f"{n:,}", why=f"{known.get(column or '', says['row'])} {translated(why, words(look.language)['why'])}"
+        )
         for (column, why), n in sorted(summary.reject_reasons.items(), key=lambda item: -item[1])
     ]
     unknown = sum(message.count for message in summary.unknown_messages)
@@ -55,14 +57,6 @@ def _of_sources(summary: Summary, says: Mapping[str, str], look: Look) -> list[s
         for name, one in summary.masked.items()
         if one.masked and name in known
     ]
-
-
-def _why(reason: str, look: Look) -> str:
-    """Say why a row was refused, in the language of the report; load says it in English."""
-    for pattern, form in words(look.language)["why"].items():
-        if found := re.fullmatch(pattern, reason):
-            return found.expand(form)
-    return reason
 
 
 def sources(summary: Summary | None, look: Look) -> Table | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import tomllib
 import weakref
@@ -15,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from invitekit.errors import InvitekitError
+from invitekit.errors import InvitekitError, translated
 
 Work = Callable[[duckdb.DuckDBPyConnection], None]
 Connect = Callable[[], duckdb.DuckDBPyConnection]
@@ -114,20 +113,10 @@ def told(error: BaseException, language: str = "en") -> dict[str, Any]:
     else:
         kind = type(error).__name__
         said = {"problem": f"This cannot be shown ({kind}).", "hint": "change the filter, or run the cell again."}
-    return said if language == "en" else {name: _chinese(text) for name, text in said.items()}
+    return said if language == "en" else {name: translated(text, _chinese()) for name, text in said.items()}
 
 
 @cache
-def _known() -> dict[str, str]:
+def _chinese() -> dict[str, str]:
     found: dict[str, str] = tomllib.loads(files(__package__).joinpath("errors.toml").read_text("utf-8"))
     return found
-
-
-def _chinese(text: str) -> str:
-    """Say in Chinese what English says; what is not known stays English, as it is better than nothing."""
-    for english, chinese in _known().items():
-        if text == english:
-            return chinese
-        if found := re.fullmatch(english, text):
-            return found.expand(chinese)
-    return text

@@ -60,10 +60,10 @@ def page(
     how: dict[str, Any] = {"folder": folder, "rules": rules, "as_of": as_of, "language": language}
     if not sources and not workspace:
         return _opening(Path(folder), said, lambda chosen, memory: page(chosen, memory, **how))
-    return _meanwhile(said["loading"], lambda: _tabs(sources or [], workspace, said, **how))
+    return _meanwhile(said["loading"], lambda: _tabs(sources or [], workspace, said, **how), language)
 
 
-def _meanwhile(said: str, make: Callable[[], ipywidgets.Widget]) -> ipywidgets.Widget:
+def _meanwhile(said: str, make: Callable[[], ipywidgets.Widget], language: Language) -> ipywidgets.Widget:
     """Say what is being done until a widget is made: ten million rows take a minute to read."""
     box = ipywidgets.VBox([ipywidgets.HTML(f"<p role='status'>{html.escape(said)}</p>")])
 
@@ -71,7 +71,7 @@ def _meanwhile(said: str, make: Callable[[], ipywidgets.Widget]) -> ipywidgets.W
         try:
             box.children = (make(),)
         except Exception as error:  # noqa: BLE001 - a thread has no caller: it is shown on the page
-            shown = {name: html.escape(text) for name, text in told(error).items()}
+            shown = {name: html.escape(text) for name, text in told(error, language).items()}
             alert = "<p role='alert'><strong>{problem}</strong> {hint}</p>".format(**shown)
             box.children = (ipywidgets.HTML(alert),)
 

@@ -352,7 +352,7 @@ class Screen {
       if (!el || el.page !== mark) {
         const made = this.row(row, there);
         // A customer who stays where they were keeps their line: a press that began on it ends on it.
-        if (el && made.key != null && el.key === made.key) { while (el.children[1]) el.lastChild.remove(); el.append(...[...made.children].slice(1)); el.page = mark; }
+        if (el && el.key === made.key) { while (el.children[1]) el.lastChild.remove(); el.append(...[...made.children].slice(1)); el.page = mark; }
         else { el ? el.replaceWith(made) : this.layer.append(made); this.rows.set(row, (el = made)); }
       }
       el.style.transform = `translateY(${row * ROW - this.top}px)`;
@@ -557,6 +557,7 @@ class Screen {
     this.panel.hidden = false;
     this.draw();
   }
+  dropLines() { this.rows.forEach((el) => el.remove()); this.rows.clear(); }
   /** Forget what the eye showed, or did not show, before. */
   hide() { this.pages.clear(); if (!this.panel.hidden) this.panel.hidden = true; return true; }
   closeDetails() { this.panel.hidden = true; this.scroller.focus({ preventScroll: true }); this.draw(); }
@@ -567,8 +568,7 @@ class Screen {
     const { kind, v, ...rest } = m, anew = v !== this.v, fresh = anew || rest.ready !== this.state.ready;
     if (anew) {
       this.pages.clear();
-      this.rows.forEach((el) => el.remove());
-      this.rows.clear();
+      this.dropLines();
       this.top = this.active.row = this.anchor = this.scroller.scrollTop = 0;
       this.panel.hidden = true;
       this.counts.can = null;
@@ -577,7 +577,7 @@ class Screen {
     if (fresh) this.length = this.counts.matched ?? 0;
     this.v = v;
     this.banner.hidden = true;
-    if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || (rest.bare !== this.state.bare && this.hide()) || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.rows.forEach((el) => el.remove()); this.rows.clear(); }
+    if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || (rest.bare !== this.state.bare && this.hide()) || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.dropLines(); }
     Object.assign(this.state, rest);
     // The first page comes by itself.
     if (fresh) this.asked = { v, from: 0, to: BLOCK };

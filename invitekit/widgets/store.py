@@ -116,15 +116,8 @@ class Store:
     def _declared(self) -> str:
         """The columns stored; what is searched lies unpacked, as packing takes longest, and slows a search."""
         given = [f"{ident(name)} {kind}" for name, kind in self.kinds.items()]
-        return ", ".join(
-            [
-                f"{KEY} bigint",
-                *given,
-                f"{SEARCH} varchar using compression uncompressed",
-                f"{DAY} date",
-                f"{MIX} ubigint",
-            ]
-        )
+        search = f"{SEARCH} varchar using compression uncompressed"
+        return ", ".join([f"{KEY} bigint", *given, search, f"{DAY} date", f"{MIX} ubigint"])
 
     def _rows(self, source: str) -> str:
         searched = [ident(name) for name in SEARCHED if name in self.kinds]
@@ -173,12 +166,8 @@ class Store:
         self._count(con, table, names)
 
     def _count(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str], *, mixed: bool = False) -> None:
-        by, n, rows_ = (
-            ", ".join(map(ident, names)),
-            "sum(n)::bigint" if mixed else "count(*)",
-            MIXES if mixed else "records",
-        )
-        counted = f"select {by}, {n} as n from {self._schema}.{rows_} group by all"
+        n, among = ("sum(n)::bigint", MIXES) if mixed else ("count(*)", "records")
+        counted = f"select {', '.join(map(ident, names))}, {n} as n from {self._schema}.{among} group by all"
         run(con, f"create or replace table {self._schema}.{table} as {counted}")
 
 

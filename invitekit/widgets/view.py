@@ -20,8 +20,6 @@ _FEW = 100_000
 """So many different values are worth to be put in order before the rows are: that compares numbers, not texts."""
 _NEAR = 1_000_000
 """So many rows are looked through for the first page of a text before all are."""
-
-
 _PROBED = 100_000
 """So many rows tell in about how many a text stands."""
 _MANY = 300_000

@@ -310,17 +310,22 @@ def test_rows_are_shown_in_whatever_order_answers_come(browser: Browser) -> None
             assert [one for one in asked if not one["count"]] == [], order  # its answer would take the rows' place
 
 
+def pressed(page: Page, tell: partial[Any]) -> None:
+    """Show the row, and press the mouse on its box."""
+    for answer in ANSWERS.values():
+        tell(answer)
+    box = page.locator(".ik-line input").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 6, box["y"] + 6)
+    page.mouse.down()
+
+
 @pytest.mark.parametrize(("then", "chosen"), [(7, [[7]]), (8, [])])
 def test_a_tick_takes_though_its_line_is_drawn_anew_and_never_ticks_another(
     browser: Browser, then: int, chosen: list[list[int]]
 ) -> None:
     with mounted(browser) as (page, tell):
-        for answer in ANSWERS.values():
-            tell(answer)
-        box = page.locator(".ik-line input").bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + 6, box["y"] + 6)
-        page.mouse.down()
+        pressed(page, tell)
         tell({**ANSWERS["page"], "keys": [then], "cells": {"account_name": ["acme, renamed"]}})
         page.mouse.up()
         assert page.locator(".ik-line .ik-text").all_inner_texts() == ["acme, renamed"]
@@ -329,15 +334,9 @@ def test_a_tick_takes_though_its_line_is_drawn_anew_and_never_ticks_another(
 
 def test_a_line_of_another_view_is_never_ticked_for_one_of_this(browser: Browser) -> None:
     with mounted(browser) as (page, tell):
-        for answer in ANSWERS.values():
-            tell(answer)
-        box = page.locator(".ik-line input").bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + 6, box["y"] + 6)
-        page.mouse.down()
-        tell(
-            {**ANSWERS["page"], "v": 1, "state": {**STATE, "v": 1, "total": 1, "ready": True}}
-        )  # of a new plan: key 7 anew
+        pressed(page, tell)
+        new = {**STATE, "v": 1, "total": 1, "ready": True}  # of a new plan, in which 7 is somebody else
+        tell({**ANSWERS["page"], "v": 1, "state": new})
         page.mouse.up()
         assert page.locator(".ik-line:not(.ik-wait)").count() == 1
         assert [one for one in page.evaluate("window.sent") if one["do"] == "choose"] == []
