@@ -189,13 +189,14 @@ def test_a_text_is_not_counted_among_the_rows_of_another(explorer: Heard, annota
             assert matched(con, found, choice) == where(annotated, choice).height
 
 
-def test_a_number_that_two_mixtures_share_stands_for_neither(store: Store) -> None:
-    assert store.mixed
-    with store.cursor() as con:
-        con.execute("begin")
+def test_a_number_that_two_mixtures_share_stands_for_neither() -> None:
+    own = Store(ROWS)
+    with own.cursor() as con:
+        own.build(con)
+    assert own.mixed
+    with own.cursor() as con:
         con.execute("update records set ik_mix = 7")
-        assert not store._mix(con)
-        con.execute("rollback")
+        assert not own._mix(con)
 
 
 def _answers(explorer: Heard, annotated: pl.DataFrame, choice: Filter) -> None:

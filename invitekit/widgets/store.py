@@ -90,7 +90,7 @@ class Store:
         """Open a connection for one question: to the tables ``records`` and ``cube`` once there are such."""
         con = self._con.cursor()
         if self.ready:
-            run(con, f"use {self._schema}")
+            run(con, f"set search_path = '{self._schema},{self.aside}'")
         elif self._given is not None:
             con.register(_GIVEN, self._given)  # each connection sees only what it was given itself
         return con
@@ -142,7 +142,7 @@ class Store:
     def _causes(self, con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
         if not {"failure_code", "cause", "advice"} <= self.kinds.keys():
             return {}
-        codes = rows(con, f"select distinct failure_code from {self._schema}.{CUBE} where failure_code is not null")
+        codes = rows(con, f"select distinct failure_code from {self.aside}.{CUBE} where failure_code is not null")
         own = ", ".join(lit(code) for (code,) in codes if read_catalogue().by_code(code) is None)
         if not own:
             return {}
@@ -155,20 +155,21 @@ class Store:
         if one(con, f"select approx_count_distinct({MIX}) from {self._schema}.records") > _MIXES:
             return False
         self._count(con, MIXES, [MIX, *self.carried])
-        return bool(one(con, f"select count(*) = count(distinct {MIX}) from {self._schema}.{MIXES}"))
+        return bool(one(con, f"select count(*) = count(distinct {MIX}) from {self.aside}.{MIXES}"))
 
     def _count_days(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> None:
         """Count the rows by day too; where that are nearly as many counts as rows, the rows themselves serve."""
         by, of = ", ".join(map(ident, names)), f"{self._schema}.records"
         if one(con, f"select approx_count_distinct(hash({by})) from {of}") > _COUNTS:
-            run(con, f"create or replace view {self._schema}.{table} as select {by}, 1 as n from {of}")
+            run(con, f"create or replace view {self.aside}.{table} as select {by}, 1 as n from {of}")
             return
         self._count(con, table, names)
 
     def _count(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str], *, mixed: bool = False) -> None:
-        n, among = ("sum(n)::bigint", MIXES) if mixed else ("count(*)", "records")
-        counted = f"select {', '.join(map(ident, names))}, {n} as n from {self._schema}.{among} group by all"
-        run(con, f"create or replace table {self._schema}.{table} as {counted}")
+        """Make a table of counts; beside the rows in their file, it would have all of that written anew."""
+        n, among = ("sum(n)::bigint", f"{self.aside}.{MIXES}") if mixed else ("count(*)", f"{self._schema}.records")
+        counted = f"select {', '.join(map(ident, names))}, {n} as n from {among} group by all"
+        run(con, f"create or replace table {self.aside}.{table} as {counted}")
 
 
 def cube(names: set[str]) -> str | None:
