@@ -129,18 +129,18 @@ def facets(
     there = [name for name in FACETS if COLUMNS[name] in names]
     told = []
     for name, values in counts.facets(con, found, choice, there):
-        given = getattr(choice, name)
         own = {code: words[0] for code, words in causes.items()} if name == "cause" else {}
         told.append(
             {
                 "name": name,
                 "label": label(COLUMNS[name], language),
-                "values": [[each, own.get(each) or cells.shown(COLUMNS[name], each, language=language), n,
-                            each in given]
-                           for each, n in values],
+                "values": [
+                    [each, own.get(each) or cells.shown(COLUMNS[name], each, language=language), n]
+                    for each, n in values
+                ],
                 "full": len(values) >= counts.MOST,
             }
-        )  # fmt: skip
+        )
     return told
 
 

@@ -7,13 +7,14 @@ from importlib.resources import files
 
 _INDENT = re.compile(r"^\s+", re.MULTILINE)
 _AROUND = re.compile(r" (=>|===|!==|&&|\|\||\?\?|=|\?|:|\+) ")
+_AFTER = re.compile(r"([,;{]) (?!\$)| (?=\})")
 _REMARK = re.compile(r"^(?://|/\*\*).*\n", re.MULTILINE)
 
 
 def script(*names: str) -> str:
     """Give parts of the script as one module, without what only readers need: it is sent to each view."""
     read = "".join(files(__package__).joinpath(name).read_text("utf-8") for name in names)
-    return _AROUND.sub(r"\1", _REMARK.sub("", _INDENT.sub("", read)))
+    return _AFTER.sub(r"\1", _AROUND.sub(r"\1", _REMARK.sub("", _INDENT.sub("", read))))
 
 
 def style(*names: str) -> str:

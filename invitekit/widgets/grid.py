@@ -49,6 +49,7 @@ class Grid(Choosing):
     ) -> None:
         super().__init__(**traits)
         self._language, self._view, self._number, self._bare = language, View(), 0, False
+        self._heard: dict[str, int] = {}
         self._deep: tuple[int, int] | None = None
         self._store = Store(records, derive)
         self._found = Found(self._store)
@@ -78,7 +79,7 @@ class Grid(Choosing):
     def _does(self) -> dict[str, Does]:
         return {
             "hello": lambda _m: self._hello(),
-            "filter": lambda m: self._show(View(Filter.from_dict(m["filter"]), self._view.by, self._view.down)),
+            "filter": self._take_filter,
             "sort": lambda m: self.sort(m["by"], down=bool(m["down"])),
             "page": lambda m: self._ask_page(m["first"], m["count"]),
             "choose": self._take_choice,
@@ -114,6 +115,7 @@ class Grid(Choosing):
             "total": self._store.total,
             "ready": self._store.ready,
             "filter": self._view.choice.to_dict(),
+            "heard": self._heard,
             "chips": answers.chips(self._view.choice, self._language, bare=self._bare),
             "by": self._view.by,
             "down": self._view.down,
@@ -231,6 +233,11 @@ class Grid(Choosing):
             self._tell("details", bare=how["bare"], details=answers.details(con, int(key), self._store.names, **how))
 
         self._jobs.submit("details", work)
+
+    def _take_filter(self, message: dict[str, Any]) -> None:
+        """Filter as a view wants it, and note how many wishes of that view were heard: a later one is on its way."""
+        self._heard = {**self._heard, message.get("view", ""): message.get("n", 0)}
+        self._show(View(Filter.from_dict(message["filter"]), self._view.by, self._view.down))
 
     def _take_eye(self, message: dict[str, Any]) -> None:
         self._bare = bool(message["open"])

@@ -25,6 +25,13 @@ function keepFocus(box, draw) {
   draw();
   if (at >= 0) all()[Math.min(at, all().length - 1)]?.focus({ preventScroll: true });
 }
+/** Let a box hold what is listed. What is there already stays the same element: under the hand, and with its focus. */
+function keyed(box, list, key, draw) {
+  const there = new Map([...box.children].map((one) => [one.of, one]));
+  const drawn = list.map((item) => { const one = draw(item, there.get(key(item))); one.of = key(item); return one; });
+  for (const one of there.values()) if (!drawn.includes(one)) one.remove();
+  drawn.forEach((one, at) => box.children[at] === one || box.insertBefore(one, box.children[at] ?? null));
+}
 const fill = (text, values) => (text || "").replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
 class Screen {
@@ -47,7 +54,9 @@ class Screen {
     this.length = null;
     this.state = { columns: [], filter: {}, chips: [], order: [], ready: false };
     this.build(el);
-    this.take = (message) => this.receive(message);
+    this.refined = 0;
+    this.waiting = [];
+    this.take = (message) => (this.pressed ? this.waiting.push(message) : this.receive(message));
     model.on("msg:custom", this.take);
     this.seen = new ResizeObserver(() => this.draw());
     this.seen.observe(this.scroller);
@@ -103,9 +112,18 @@ class Screen {
     this.root = h("div", { className: "ik", role: "region", "aria-label": "invitekit", style: `height:${this.model.get("height")}px`, onkeydown: (e) => this.rootKey(e) },
       this.banner, this.extra, this.bar, this.chips, this.trend, this.main, this.live);
     el.append(this.root);
+    this.root.addEventListener("pointerdown", (e) => this.press(e));
     // A notebook takes keys for its own commands: none may leave.
     for (const kind of ["keydown", "keypress", "keyup"]) this.root.addEventListener(kind, (e) => e.stopPropagation());
   }
+
+  /** Draw nothing anew while a button is held down: a click on what has been drawn meanwhile would be lost. */
+  press(e) {
+    if (e.button || !e.target.closest("button, label, summary, .ik-bars")) return;
+    this.pressed = true;
+    for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, this.letGo, { once: true });
+  }
+  letGo = () => setTimeout(() => { this.pressed = false; this.waiting.splice(0).forEach((m) => this.receive(m)); });
 
   drawBar() {
     const s = this.state;
@@ -164,7 +182,7 @@ class Screen {
     this.state.filter = filter;
     if (change === null || "text" in change) this.search.value = filter.text ?? "";
     this.asking(true);
-    this.send({ do: "filter", filter });
+    this.send({ do: "filter", filter, view: this.id, n: ++this.refined });
   }
 
   typed() {
@@ -192,34 +210,53 @@ class Screen {
   drawFacets(list) {
     const held = document.activeElement?.dataset?.facet;
     this.facets.setAttribute("aria-label", this.words("filters"));
-    this.facets.replaceChildren(...list.filter((f) => f.values.length).map((f) => this.facet(f)));
+    keyed(this.facets, list.filter((f) => f.values.length), (f) => f.name, (f, made) => this.facet(f, made));
     if (held) this.facets.querySelector(`[data-facet="${CSS.escape(held)}"]`)?.focus();
   }
 
-  facet(f) {
-    const chosen = f.values.filter((v) => v[3]).map((v) => v[0]);
-    const most = Math.max(...f.values.map((v) => v[2]), 1);
-    const list = h("div", { className: "ik-values" });
-    const show = (part) => list.replaceChildren(...f.values.filter((v) => !part || (v[1] ?? this.words("empty")).toLowerCase().includes(part)).map((v) => {
-      const toggle = (e) => { const now = this.state.filter[f.name] ?? []; this.refine({ [f.name]: e.target.checked ? [...now, v[0]] : now.filter((one) => one !== v[0]) }); };
-      return h("label", { className: v[2] ? "ik-value" : "ik-value ik-none", style: `--part:${((100 * v[2]) / most).toFixed(1)}%` },
-        h("input", { type: "checkbox", checked: v[3], "data-facet": `${f.name}:${v[0]}`, onchange: toggle }),
-        h("span", { className: "ik-label", dir: "auto", title: v[1] ?? "" }, v[1] ?? this.words("empty")), h("span", { className: "ik-n" }, this.n(v[2])));
-    }));
-    show("");
-    const part = f.values.length > 8 ? h("input", { type: "search", className: "ik-part", "aria-label": `${this.words("filters")}: ${f.label}`, placeholder: "…", oninput: (e) => show(e.target.value.trim().toLowerCase()) }) : null;
-    const made = h("details", { className: "ik-facet", open: this.open.has(f.name) || chosen.length > 0 },
-      h("summary", {}, f.label, chosen.length ? h("span", { className: "ik-mark" }, String(chosen.length)) : null), part, list);
-    made.addEventListener("toggle", () => (made.open ? this.open.add(f.name) : this.open.delete(f.name)));
+  facet(f, made) {
+    if (!made) {
+      const mark = h("span", { className: "ik-mark", hidden: true }), list = h("div", { className: "ik-values" });
+      const part = h("input", { type: "search", className: "ik-part", "aria-label": `${this.words("filters")}: ${f.label}`, placeholder: "…", oninput: () => made.show() });
+      made = h("details", { className: "ik-facet", open: this.open.has(f.name), ontoggle: () => (made.open ? this.open.add(f.name) : this.open.delete(f.name)) }, h("summary", {}, f.label, mark), part, list);
+      Object.assign(made, { mark, list, word: part });
+    }
+    made.show = () => {
+      const chosen = this.state.filter[f.name] ?? [], part = made.word.value.trim().toLowerCase(), most = Math.max(...f.values.map((v) => v[2]), 1);
+      if (chosen.length && made.mark.hidden) made.open = true;
+      made.mark.textContent = chosen.length;
+      made.mark.hidden = !chosen.length;
+      made.word.hidden = f.values.length <= 8 && !part;
+      keyed(made.list, f.values.filter((v) => !part || (v[1] ?? this.words("empty")).toLowerCase().includes(part)), (v) => v[0], (v, label) => this.choiceOf(f.name, v, label, most));
+    };
+    made.show();
     return made;
   }
 
+  choiceOf(name, [value, text, n], label, most) {
+    const now = () => this.state.filter[name] ?? [], said = text ?? this.words("empty");
+    label ??= h("label", {},
+      h("input", { type: "checkbox", "data-facet": `${name}:${value}`, onchange: (e) => this.refine({ [name]: e.target.checked ? [...now(), value] : now().filter((one) => one !== value) }) }),
+      h("span", { className: "ik-label", dir: "auto", title: text ?? "" }), h("span", { className: "ik-n" }));
+    label.className = n ? "ik-value" : "ik-value ik-none";
+    label.style = `--part:${((100 * n) / most).toFixed(1)}%`;
+    label.firstChild.checked = now().includes(value);
+    label.children[1].textContent = said;
+    label.lastChild.textContent = this.n(n);
+    return label;
+  }
+
+  /** Take a date once its year is typed: 2026 is the year 2, 20 and 202 on the way there. */
+  dated(name, day) { if (!day || day > "1") this.refine({ [name]: day || undefined }); }
   drawTrend(days) {
-    this.days = days;
-    const from = this.state.filter.invited_from, to = this.state.filter.invited_to;
-    const field = (name, value) => h("input", { type: "date", value: value ?? "", "aria-label": this.words(name === "invited_from" ? "from" : "to"), onchange: (e) => this.refine({ [name]: e.target.value || undefined }) });
-    const dates = h("div", { className: "ik-dates" }, this.words("from"), field("invited_from", from), this.words("to"), field("invited_to", to));
-    this.trend.replaceChildren(days.length > 1 ? this.bars(days, from, to) : h("span"), dates);
+    const { invited_from: from, invited_to: to } = this.state.filter;
+    this.dates ??= h("div", { className: "ik-dates" }, ...["from", "to"].flatMap((end) => [this.words(end), h("input", { type: "date", "aria-label": this.words(end), onchange: (e) => this.dated(`invited_${end}`, e.target.value) })]));
+    const [first, last] = this.dates.children;
+    if (first !== document.activeElement) first.value = from ?? "";
+    if (last !== document.activeElement) last.value = to ?? "";
+    if (!this.dates.isConnected) this.trend.append(this.dates);
+    if (this.trend.children.length > 1) this.trend.firstChild.remove();
+    this.trend.prepend(days.length > 1 ? this.bars(days, from, to) : h("span"));
     this.trend.hidden = !days.length;
   }
 
@@ -565,7 +602,7 @@ class Screen {
   // ---- what the kernel says
 
   takeState(m, page) {
-    const { kind, v, ...rest } = m, anew = v !== this.v, fresh = anew || rest.ready !== this.state.ready;
+    const { kind, v, heard, ...rest } = m, anew = v !== this.v, fresh = anew || rest.ready !== this.state.ready;
     if (anew) {
       this.pages.clear();
       this.dropLines();
@@ -575,6 +612,7 @@ class Screen {
       if (this.v < 0) this.counts.matched = null;
     }
     if (fresh) this.length = this.counts.matched ?? 0;
+    if ((heard[this.id] ?? 0) < this.refined) delete rest.filter; // what was chosen since is still on its way
     this.v = v;
     this.banner.hidden = true;
     if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || (rest.bare !== this.state.bare && this.hide()) || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.dropLines(); }

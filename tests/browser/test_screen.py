@@ -278,7 +278,8 @@ MOUNT = """async (module) => {
 
 SAID: dict[str, Any] = {"v": 0, "bare": False}
 COLUMN = {"name": "account_name", "label": "Account name", "kind": "text", "shown": True}
-STATE = {"kind": "state", **SAID, "columns": [COLUMN], "order": ["account_name"], "filter": {}, "chips": []}
+SHOWN = {"columns": [COLUMN], "order": ["account_name"]}
+STATE = {"kind": "state", **SAID, **SHOWN, "filter": {}, "chips": [], "heard": {}}
 KEYS = {"first": 0, "keys": [7], "cells": {"account_name": ["acme"]}, "codes": {}, "picked": [0], "can": [1]}
 COUNTED = {"kind": "counts", "total": 1, "selected": 0, "hidden": 0, "facets": [], "days": []}
 ANSWERS = {"page": {"kind": "page", **SAID, **KEYS}, "counts": {**COUNTED, "v": 0, "matched": 1, "can": 1}}
@@ -340,6 +341,85 @@ def test_a_line_of_another_view_is_never_ticked_for_one_of_this(browser: Browser
         page.mouse.up()
         assert page.locator(".ik-line:not(.ik-wait)").count() == 1
         assert [one for one in page.evaluate("window.sent") if one["do"] == "choose"] == []
+
+
+def days(*counted: int) -> list[list[Any]]:
+    return [[f"2026-03-{day:02}", n, 0, 0] for day, n in enumerate(counted, start=1)]
+
+
+def choice(name: str, **counted: int) -> dict[str, Any]:
+    return {"name": name, "label": name, "values": [[value, value, n] for value, n in counted.items()], "full": False}
+
+
+def counted(**more: Any) -> dict[str, Any]:
+    return {**ANSWERS["counts"], **more}
+
+
+def wishes(page: Page) -> list[Any]:
+    return [one["filter"] for one in page.evaluate("window.sent") if one["do"] == "filter"]
+
+
+def middle(page: Page, what: str) -> tuple[float, float]:
+    box = page.locator(what).bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_what_is_drawn_anew_under_the_hand_still_takes_what_the_hand_does(browser: Browser) -> None:
+    first = counted(days=days(1, 2, 3), facets=[choice("status", expired=3)])
+    later = counted(days=days(3, 2, 1), facets=[choice("status", expired=2)], matched=6)
+    brushed = {"invited_from": "2026-03-02", "invited_to": "2026-03-03"}
+    for what, along, wish in ((".ik-bars", 300, brushed), (".ik-value input", 0, {"status": ["expired"]})):
+        with mounted(browser) as (page, tell):
+            tell(first)
+            at = middle(page, what)
+            page.mouse.move(*at)
+            page.mouse.down()
+            tell(later)
+            assert page.locator(".ik-value .ik-n").inner_text() == "3", "what is under the hand stays"
+            page.mouse.move(at[0] + along, at[1])
+            page.mouse.up()
+            expect(page.locator(".ik-value .ik-n")).to_have_text("2")
+            assert wishes(page) == [wish], what
+
+
+def test_choosing_faster_than_the_kernel_answers_loses_no_choice(browser: Browser) -> None:
+    with mounted(browser) as (page, tell):
+        tell(counted(facets=[choice("status", expired=3, failed=2, invited=1)]))
+        box = page.locator(".ik-value input")
+        box.nth(0).check()
+        box.nth(1).check()
+        view, heard = page.evaluate("window.sent.at(-1).view"), page.evaluate("window.sent.at(-1).n")
+        ready = {**STATE, "total": 1, "ready": True}
+        tell({**ready, "v": 1, "filter": {"status": ["expired"]}, "heard": {view: heard - 1}})
+        tell(counted(v=1, facets=[choice("status", failed=2, expired=3, invited=1)]))
+        assert box.evaluate_all("all => all.map((e) => e.checked)") == [True, True, False]
+        box.nth(2).check()
+        assert wishes(page)[-1] == {"status": ["expired", "failed", "invited"]}
+        tell({**ready, "v": 2, "filter": {}, "heard": {view: heard + 1}})
+        tell(counted(v=2, facets=[choice("status", failed=2, expired=3, invited=1)]))
+        assert page.locator(".ik-value input:checked").count() == 0, "another view took all off, after all of ours"
+
+
+def test_a_list_of_choices_stays_where_it_was_looked_at(browser: Browser) -> None:
+    many = [choice("country", **{f"land_{n:02}": 99 - n for n in range(60)})]
+    with mounted(browser) as (page, tell):
+        tell(counted(facets=many))
+        page.locator(".ik-facet summary").click()
+        page.locator(".ik-values").evaluate("e => { e.scrollTop = 900 }")
+        tell(counted(facets=many))
+        assert page.locator(".ik-values").evaluate("e => e.scrollTop") == 900
+        page.locator(".ik-part").press_sequentially("land_5")
+        tell(counted(facets=many))
+        page.keyboard.type("7")
+        assert page.locator(".ik-value").all_inner_texts() == ["land_57\n42"]
+
+        tell(counted(days=days(1, 2)))
+        page.locator(".ik-dates input").first.focus()
+        page.keyboard.type("03")
+        tell(counted(days=days(2, 1)))
+        page.keyboard.type("052026")
+        assert wishes(page) == [{"invited_from": "2026-03-05"}]
 
 
 BUSY = """(code) => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
