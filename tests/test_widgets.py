@@ -333,6 +333,27 @@ def test_a_range_is_chosen_in_the_order_shown(explorer: Heard, annotated: pl.Dat
     assert page["keys"][4:10] == order["key"].to_list()[4:10]
 
 
+def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, annotated: pl.DataFrame) -> None:
+    explorer.says(do="filter", filter={"status": ["expired"]}, view="one", n=3)
+    assert [one["kind"] for one in explorer.told] == ["page", "counts"]
+    brushed = {"status": ["expired"], "invited_from": "2026-02-01"}
+    told = explorer.says(do="filter", filter=brushed, view="one", n=4)
+    assert [one["kind"] for one in explorer.told] == ["counts", "page"]
+    assert told["counts"]["filter"] == told["page"]["state"]["filter"] == brushed
+    assert told["counts"]["heard"] == {"one": 4}
+    kept = where(annotated, Filter.from_dict(brushed))
+    assert (told["counts"]["matched"], told["counts"]["v"]) == (kept.height, told["page"]["v"])
+    told = explorer.says(do="filter", filter={"status": ["expired"]}, view="two", n=1)
+    assert told["page"]["state"]["heard"] == {"one": 4, "two": 1}
+    explorer.says(do="sort", by="account_name", down=False)
+    assert [one["kind"] for one in explorer.told] == ["page", "counts"], "another order is no brush"
+    explorer.says(do="filter", filter={**brushed, "text": "gmbh"})
+    assert [one["kind"] for one in explorer.told] == ["page", "counts"]
+    explorer.says(do="filter", filter={"text": "gmbh"})
+    explorer.says(do="filter", filter={"text": "gmbh", "invited_to": "2026-02-01"})
+    assert [one["kind"] for one in explorer.told] == ["page", "counts"], "a text's page comes first"
+
+
 def test_what_is_set_shows_and_what_is_clicked_can_be_read(explorer: Heard) -> None:
     widget = explorer.widget
     widget.value = {"status": ["expired"], "invited_from": "2026-02-01"}

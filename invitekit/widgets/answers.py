@@ -113,6 +113,16 @@ def picked(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int]
     return {"picked": [int(flags[key][0]) for key in keys], "can": [int(flags[key][1]) for key in keys]}
 
 
+def counted(
+    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, selection: Selection, can: str
+) -> dict[str, int]:
+    """Count a filter's rows, those of them that can be chosen, and what is chosen, seen or hidden."""
+    matched = counts.matched(con, found, choice)
+    may = matched if can == "true" else counts.choosable(con, found, choice, can)
+    total, hidden = counts.selected(con, selection, choice, can)
+    return {"matched": matched, "can": may, "selected": total, "hidden": hidden}
+
+
 def facets(
     con: duckdb.DuckDBPyConnection,
     found: Found,

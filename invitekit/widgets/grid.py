@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import duckdb
@@ -152,21 +153,22 @@ class Grid(Choosing):
             if view == self._view:
                 self._ask_page(0, _PAGE)  # whoever asked waits for an answer
                 return
+            brushed = _undated(view) == _undated(self._view) and view.choice.text is None
             self._view, self._number, self._deep = view, self._number + 1, None
         if not self._store.ready:
             self._tell_state()
-        self._ask_view(anew=True)
+        self._ask_view(anew=True, brushed=brushed)
         self.set_trait("value", view.choice.to_dict())
 
     def _set_value(self, change: dict[str, Any]) -> None:
         if change["new"] != self._view.choice.to_dict():
             self.filter = Filter.from_dict(change["new"])
 
-    def _ask_view(self, *, anew: bool = False) -> None:
+    def _ask_view(self, *, anew: bool = False, brushed: bool = False) -> None:
         """Answer a view: its first page, then what stands beside it, then its whole order.
 
         One after the other: side by side they would wait for each other. The page of a new view says the state too,
-        as each message takes its time to be drawn.
+        as each message takes its time to be drawn. Whoever brushes looks at the counts: there they come first.
         """
         self._jobs.drop("page")
         if not self._store.ready:
@@ -181,7 +183,8 @@ class Grid(Choosing):
             if deep:
                 self._ask_page(*deep)
 
-        self._jobs.submit("view", self._page(0, _PAGE, anew=anew), self._counts(), order)
+        page, counted = self._page(0, _PAGE, anew=anew), self._counts(ahead=brushed)
+        self._jobs.submit("view", *((counted, page) if brushed else (page, counted)), order)
 
     def _ask_page(self, first: int, count: int) -> None:
         """Answer with a page; one far down waits for the order, which is being made."""
@@ -209,21 +212,22 @@ class Grid(Choosing):
 
         return work
 
-    def _counts(self) -> Work:
+    def _counts(self, *, ahead: bool = False) -> Work:
+        """Answer with the counts; those that go ahead of their page carry the filter they are of."""
         view, number = self._view, self._number
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            if view.choice.text is None:  # a text's page came first, and its rows take longer to be found
+            if not ahead and view.choice.text is None:  # a text's page came first, and its rows take longer to be found
                 time.sleep(_AHEAD)
             self._found.look_up(con, view.choice)
-            matched = counts.matched(con, self._found, view.choice)
-            can = matched if self.can == "true" else counts.choosable(con, self._found, view.choice, self.can)
-            total, hidden = counts.selected(con, self._selection, view.choice, self.can)
-            told_counts = {"v": number, "matched": matched, "can": can, "total": self._store.total}
+            told_counts = answers.counted(con, self._found, view.choice, self._selection, self.can)
             how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
             choices = answers.facets(con, self._found, view.choice, self._store.names, **how)
             days = [[day.isoformat(), *numbers] for day, *numbers in counts.trend(con, self._found, view.choice)]
-            self._tell("counts", **told_counts, selected=total, hidden=hidden, facets=choices, days=days)
+            of = {"filter": view.choice.to_dict(), "heard": self._heard} if ahead else {}
+            self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, days=days, **of)
+            if ahead:
+                time.sleep(_AHEAD)
 
         return work
 
@@ -249,3 +253,7 @@ class Grid(Choosing):
         self._shown = [name for name in message["shown"] if name in known] or self._shown
         self._tell_state()
         self._ask_page(int(message.get("first", 0)), _PAGE)
+
+
+def _undated(view: View) -> View:
+    return replace(view, choice=view.choice.without("invited_from").without("invited_to"))

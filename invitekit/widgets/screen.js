@@ -160,8 +160,8 @@ class Screen {
     return [...this.state.views.map((view) => h("button", { className: "ik-item", onclick: () => this.send({ do: "open_view", name: view }) }, view)), h("div", { className: "ik-row2" }, name, save)];
   }
 
-  drawCount() {
-    const { matched, total } = this.counts;
+  drawCount(matched = this.counts.matched) {
+    const { total } = this.counts;
     const all = total === null || matched === null || matched === total;
     const text = !this.state.ready ? "" : all ? this.words("every", { total: this.n(total) }) : this.words("rows", { n: this.n(matched), total: this.n(total) });
     if (this.count && this.count.textContent !== text) { this.count.textContent = text; this.live.textContent = text; }
@@ -460,6 +460,7 @@ class Screen {
     }
     while (this.pages.size > KEPT) this.pages.delete(this.pages.keys().next().value);
     this.draw();
+    if (this.ahead?.v === m.v) this.takeCounts(this.ahead);
     this.root.dataset.page = m.v;
   }
 
@@ -601,8 +602,15 @@ class Screen {
 
   // ---- what the kernel says
 
+  /** Take the kernel's filter, unless what was chosen since is still on its way. */
+  takeFilter({ filter, heard }) { if ((heard[this.id] ?? 0) >= this.refined) this.state.filter = filter; }
+  takeCounts({ kind, v, facets, days, filter, heard, ...counts }) {
+    Object.assign(this.counts, counts);
+    this.length = this.ahead = null;
+    this.drawCount(); this.draw();
+  }
   takeState(m, page) {
-    const { kind, v, heard, ...rest } = m, anew = v !== this.v, fresh = anew || rest.ready !== this.state.ready;
+    const { kind, v, heard, filter, ...rest } = m, anew = v !== this.v, fresh = anew || rest.ready !== this.state.ready;
     if (anew) {
       this.pages.clear();
       this.dropLines();
@@ -612,7 +620,7 @@ class Screen {
       if (this.v < 0) this.counts.matched = null;
     }
     if (fresh) this.length = this.counts.matched ?? 0;
-    if ((heard[this.id] ?? 0) < this.refined) delete rest.filter; // what was chosen since is still on its way
+    this.takeFilter(m);
     this.v = v;
     this.banner.hidden = true;
     if (JSON.stringify(rest.order) !== JSON.stringify(this.state.order) || (rest.bare !== this.state.bare && this.hide()) || rest.ready !== this.state.ready) { this.stale = true; this.asked = null; this.dropLines(); }
@@ -626,7 +634,8 @@ class Screen {
 
   receive(m) {
     if (m.kind !== "error" && m.v < this.v) return; // overtaken
-    if (m.v > this.v && ["preview", "counts", "selection"].includes(m.kind)) return; // its state is still to come
+    if (m.kind === "selection" && this.ahead?.v === m.v) Object.assign(this.ahead, { selected: m.selected, hidden: m.hidden });
+    if (m.v > this.v && ["preview", "counts", "selection"].includes(m.kind) && !m.filter) return; // its state is still to come
     if ("bare" in m && m.kind !== "state" && m.bare !== !!this.state.bare) return; // asked for before the eye was clicked
     const does = {
       hello: () => { this.say = m.words; Object.assign(this.state, { hints: m.hints, language: m.language, mode: m.mode }); },
@@ -634,11 +643,10 @@ class Screen {
       preview: () => { this.pages.set(0, m); this.draw(); },
       page: () => { if (m.state) this.takeState({ v: m.v, ...m.state }, m); else this.takePage(m); },
       counts: () => {
-        const { kind, v, facets, days, ...counts } = m;
-        Object.assign(this.counts, counts);
-        this.length = null;
-        this.drawCount(); this.draw(); this.drawFacets(facets); this.drawTrend(days);
-        this.root.dataset.settled = v;
+        if (m.filter) { this.ahead = m; this.takeFilter(m); this.drawCount(m.matched); } // its page is still to come
+        else this.takeCounts(m);
+        this.drawFacets(m.facets); this.drawTrend(m.days);
+        this.root.dataset.settled = m.v;
       },
       selection: () => {
         Object.assign(this.counts, { selected: m.selected, hidden: m.hidden });

@@ -422,6 +422,30 @@ def test_a_list_of_choices_stays_where_it_was_looked_at(browser: Browser) -> Non
         assert wishes(page) == [{"invited_from": "2026-03-05"}]
 
 
+def test_counts_that_go_ahead_of_their_page_are_its_counts(browser: Browser) -> None:
+    more = {"total": 9, "facets": [choice("status", expired=4)], "days": days(4, 5)}
+    ready = {**STATE, "total": 9, "ready": True}
+    rows = {**KEYS, "keys": [7, 8], "cells": {"account_name": ["acme", "beta"]}, "picked": [0, 0], "can": [1, 1]}
+    brush = {"invited_from": "2026-03-02"}
+    with mounted(browser) as (page, tell):
+        words = {"rows": "{n} of {total}", "selected": "{n} chosen", "select_all": "all {n}", "clear": "none"}
+        tell({"kind": "hello", "v": 0, "words": words, "hints": {}, "language": "en", "mode": "explore"})
+        tell(ANSWERS["page"])
+        tell(counted(total=9))
+        ahead = counted(v=1, matched=2, can=2, filter=brush, heard={}, **more)
+        tell(ahead)
+        assert page.locator(".ik-count").inner_text() == "2 of 9"
+        assert page.locator(".ik-value .ik-n").inner_text() == "4"
+        assert float(str(page.locator(".ik-brush").get_attribute("width"))) == 300, "the second of two days"
+        assert page.locator(".ik-line .ik-text").all_inner_texts() == ["acme"], "rows stay until the others come"
+        tell({"kind": "selection", "v": 1, "selected": 1, "hidden": 0, "undo": True})
+        tell({"kind": "page", "v": 1, "bare": False, **rows, "state": {**ready, "v": 1, "filter": brush}})
+        assert page.locator(".ik-line .ik-text").all_inner_texts() == ["acme", "beta"]
+        assert page.locator(".ik-count").inner_text() == "2 of 9"
+        assert page.locator(".ik-choice strong").inner_text() == "1 chosen", "said between the counts and their page"
+        assert page.locator(".ik-choice button").all_inner_texts() == ["all 2", "none"]
+
+
 BUSY = """(code) => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   window.over = false;
   kernel.requestExecute({ code }).done.then(() => { window.over = true; }); }"""
