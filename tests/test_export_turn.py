@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -23,6 +24,7 @@ FRAME = pl.DataFrame({"account_name": [f"acct {n}" for n in range(30)], "status"
 SLOW = """
 import sys, time
 from pathlib import Path
+from typing import Any
 import polars as pl
 from invitekit import export
 
@@ -85,7 +87,7 @@ def test_what_a_killed_export_left_is_swept(place: tuple[Path, Path], monkeypatc
         process.wait()
         assert [name for name in left(target.parent) if name.endswith(".part")]
         assert [name for name in left(target.parent) if name.endswith(".lock")]
-        assert [name for name in left(aside) if name.startswith("invitekit-spill")]
+        assert [name for name in left(aside) if name.startswith("invitekit.")]
     monkeypatch.setattr("tempfile.tempdir", str(aside))
     ik.export(FRAME, target.with_name("other.csv"))
     ik.export(FRAME, target)
@@ -96,20 +98,50 @@ def test_what_a_killed_export_left_is_swept(place: tuple[Path, Path], monkeypatc
 def test_only_folders_that_a_dead_process_marked_are_swept(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    number, began = mark().strip(".").split("-")
+    number, began, among = mark().strip(".").split("-")
     names = {
-        f".a.csv.{ended.pid}-77.x.part": False,
-        f".a.csv.{number}-{int(began) + 1}.x.part": False,  # its number is another's now
+        f".a.csv.{ended.pid}-77-{among}.x.part": False,
+        f".a.csv.{number}-{int(began) + 1}-{among}.x.part": False,  # its number is another's now
+        f".a.csv.{ended.pid}-77-{among}1.x.part": True,  # of another container, which counts its own
         f".a.csv{mark()}x.part": True,
-        f".a.csv.{ended.pid}-77.x.other": True,
-        f"a.csv.{ended.pid}-77.x.part": True,
+        f".a.csv.{ended.pid}-77-{among}.x.other": True,
+        f"a.csv.{ended.pid}-77-{among}.x.part": True,
         ".a.csv.x.part": True,
     }
     for name in names:
         (tmp_path / name).mkdir()
-    (tmp_path / f".file.{ended.pid}-77.x.part").write_text("mine")
+    file = f".file.{ended.pid}-77-{among}.x.part"
+    (tmp_path / file).write_text("mine")
     sweep(tmp_path, ".", ".part")
-    assert set(left(tmp_path)) == {name for name, kept in names.items() if kept} | {f".file.{ended.pid}-77.x.part"}
+    assert set(left(tmp_path)) == {file, *(name for name, kept in names.items() if kept)}
+
+
+KERNEL = """import sys, time
+import polars as pl
+from invitekit.widgets.store import Store
+rows = Store(pl.DataFrame({"record_id": ["r1"], "account_name": ["acme"]}))
+rows.build(rows.cursor())
+print("stored", flush=True)
+time.sleep(600)"""
+
+
+def test_what_a_killed_kernel_stored_is_swept_and_a_living_ones_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    told: dict[str, Any] = {"stdout": subprocess.PIPE, "env": os.environ | {"TMPDIR": str(tmp_path)}}
+    with contextlib.ExitStack() as ends:
+        kernels = [ends.enter_context(subprocess.Popen([sys.executable, "-c", KERNEL], **told)) for _ in range(2)]
+        for kernel in kernels:
+            ends.callback(kernel.kill)
+            assert kernel.stdout is not None
+            assert kernel.stdout.readline() == b"stored\n"
+        kernels[0].kill()
+        kernels[0].wait()
+        assert len(list(tmp_path.glob("*/rows.duckdb"))) == 2, "nobody is left who would remove it"
+        ik.load(pl.DataFrame({"Account": ["acme"]}))
+        (kept,) = tmp_path.glob("*/rows.duckdb")
+        assert kept.parent.name.startswith(f"invitekit.{kernels[1].pid}-")
 
 
 @pytest.mark.parametrize("how", ["export", "write"])
@@ -194,6 +226,7 @@ def test_a_system_without_locks_is_told_so_in_one_line(tmp_path: Path) -> None:
 LET_GO = """
 import sys
 from pathlib import Path
+from typing import Any
 from invitekit.errors import OutputError
 from invitekit.export.turn import alone
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,6 +18,7 @@ from invitekit.export.belief import KINDS, check, row_of
 from invitekit.export.gates import Expected, prove
 from invitekit.export.reading_back import READERS
 from invitekit.export.release import Seen
+from invitekit.lives import private_folder
 from invitekit.privacy import FirstOf, Form, Range, Row, Token, Words
 from invitekit.privacy.policy import make_row
 
@@ -126,7 +126,7 @@ def verify(path: str | Path) -> Manifest:
     rows = tuple(row_of(name, told) for name, told in manifest.columns.items())
     seen = Seen(rows=manifest.rows, nulls=Counter(manifest.nulls))
     expected = Expected(rows, seen, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
-    with tempfile.TemporaryDirectory(prefix="invitekit-") as folder:
+    with private_folder() as folder:
         try:
             prove(path, expected, Path(folder))
         except LeakError as refused:

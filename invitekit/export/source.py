@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
@@ -17,13 +15,12 @@ import polars as pl
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
 from invitekit.export.reading_back import MEMORY_LIMIT, lock
 from invitekit.filters import Filter, where
-from invitekit.lives import mark, sweep
+from invitekit.lives import private_folder
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, run
 
 BATCH_ROWS = 122_880
 """Rows in one small frame: one row group of DuckDB."""
-_SPILL = "invitekit-spill"
 Answer = TypeVar("Answer")
 
 
@@ -154,11 +151,10 @@ def _count(relation: duckdb.DuckDBPyRelation) -> int:
 
 def connection() -> tuple[duckdb.DuckDBPyConnection, str]:
     """Open a connection that spills to a folder of its owner's alone: what is spilled is records in plain text."""
-    sweep(Path(tempfile.gettempdir()), _SPILL)
-    con, folder = duckdb.connect(), tempfile.mkdtemp(prefix=f"{_SPILL}{mark()}")
-    weakref.finalize(con, shutil.rmtree, folder, ignore_errors=True)
+    con, folder = duckdb.connect(), private_folder()
+    weakref.finalize(con, folder.cleanup)
     run(con, "set enable_progress_bar = false")
     run(con, f"set memory_limit = '{MEMORY_LIMIT}'")
-    run(con, f"set temp_directory = {lit(folder)}")
+    run(con, f"set temp_directory = {lit(folder.name)}")
     lock(con)
-    return con, folder
+    return con, folder.name

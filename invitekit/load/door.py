@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
-import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,6 +16,7 @@ import duckdb
 from invitekit import schema
 from invitekit.catalogue import Catalogue
 from invitekit.errors import InvitekitError, SchemaError
+from invitekit.lives import private_folder
 from invitekit.load import counts, settle, staging
 from invitekit.load.frames import as_arrow
 from invitekit.load.headers import check_choice, map_headers
@@ -110,20 +109,16 @@ def _require_identity(intake: Intake) -> None:
 
 def _connect(size: int) -> duckdb.DuckDBPyConnection:
     """Open a private database: in memory, or a file that only we can read and that goes with it."""
-    folder = tempfile.mkdtemp(prefix="invitekit-")
-    path = str(Path(folder) / "records.duckdb") if size > ON_DISK else ":memory:"
+    folder = private_folder()
+    path = str(Path(folder.name) / "records.duckdb") if size > ON_DISK else ":memory:"
     con = duckdb.connect(path)
-    run(con, f"set temp_directory = {lit(str(Path(folder) / 'spill'))}")
+    run(con, f"set temp_directory = {lit(str(Path(folder.name) / 'spill'))}")
     run(con, "set TimeZone = 'UTC'")
     run(con, "set enable_progress_bar = false")
     if size > ON_DISK:
         run(con, f"set memory_limit = '{MEMORY_LIMIT}'")
-    weakref.finalize(con, _remove, folder)
+    weakref.finalize(con, folder.cleanup)
     return con
-
-
-def _remove(folder: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from invitekit.errors import ArgumentError, OutputError
+from invitekit.lives import private_folder
 from invitekit.load.times import EARLIEST, LATEST
 from invitekit.sample.cells import COLUMNS, planted, query
 from invitekit.sample.story import BEFORE, Snapshot
@@ -156,7 +156,7 @@ def _refuse_existing(paths: list[Path], *, overwrite: bool) -> None:
 
 
 def _write(snapshot: Snapshot, path: Path, encoding: str, *, overwrite: bool) -> None:
-    with duckdb.connect() as con, tempfile.TemporaryDirectory(prefix="invitekit-") as spill:
+    with duckdb.connect() as con, private_folder() as spill:
         con.execute(f"set temp_directory = '{spill}'")
         con.execute("set enable_progress_bar = false")
         finish: Callable[[Path], None] = lambda part: _finish(part, snapshot, encoding)  # noqa: E731 - one line

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import shutil
-import tempfile
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +15,7 @@ import pyarrow as pa
 from invitekit.catalogue import read_catalogue
 from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, SEARCHED
+from invitekit.lives import PrivateFolder, private_folder
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, one, rows, run
 from invitekit.widgets.conditions import DATED, DAY, KEY, MIX, OURS, SEARCH, SET_APART
@@ -52,16 +51,16 @@ class Store:
     """
 
     def __init__(self, records: Any, derive: Derive | None = None) -> None:
-        folder = tempfile.mkdtemp(prefix="invitekit-")
+        folder = private_folder()
         self._schema = f"ik_screen_{next(_NUMBERS)}"
-        self._con, self._source, taken, self._given = _opened(records, folder)
+        self._con, self._source, taken, self._given = _opened(records, folder.name)
         self.close = weakref.finalize(self, _leave, self._con, self._schema, folder)
         self._derive = derive
         self.kinds: dict[str, str] = {} if derive else _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
         self.mixed = False
         self.causes: dict[str, list[str]] = {}
-        run(self._con, f"attach {lit(str(Path(folder) / 'rows.duckdb'))} as {self._schema}")
+        run(self._con, f"attach {lit(str(Path(folder.name) / 'rows.duckdb'))} as {self._schema}")
         run(self._con, f"attach ':memory:' as {self.aside}")
         if taken:
             self._store(derive(taken) if derive else taken, self._con)
@@ -204,12 +203,12 @@ def _opened(
     return con, f"select * from {_GIVEN}", None, given
 
 
-def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: str) -> None:
+def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: PrivateFolder) -> None:
     """Let go of a store's file, and remove it: a database that stays attached keeps its room on disk."""
     with contextlib.suppress(duckdb.Error):  # the connection may be closed, and its databases with it
         run(con, f"detach database if exists {schema}")
         run(con, f"detach database if exists {schema}_aside")
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.cleanup()
 
 
 def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:

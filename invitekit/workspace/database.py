@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from invitekit.errors import WorkspaceError
+from invitekit.lives import PrivateFolder, private_folder
 from invitekit.load.sql import lit, run
 from invitekit.workspace import exports, versions
 from invitekit.workspace.creation import create
@@ -111,15 +110,15 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> 
         )
 
 
-def _spill(con: duckdb.DuckDBPyConnection) -> str:
+def _spill(con: duckdb.DuckDBPyConnection) -> PrivateFolder:
     """Let what does not fit into memory go to a private folder, not beside the workspace."""
-    folder = tempfile.mkdtemp(prefix="invitekit-")
+    folder = private_folder()
     with contextlib.suppress(duckdb.Error):  # a relation of an earlier workspace may use its folder still
-        run(con, f"set temp_directory = {lit(folder)}")
+        run(con, f"set temp_directory = {lit(folder.name)}")
     return folder
 
 
-def _end(con: duckdb.DuckDBPyConnection, folder: str) -> None:
+def _end(con: duckdb.DuckDBPyConnection, folder: PrivateFolder) -> None:
     with private_files():
         con.close()
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.cleanup()
