@@ -8,8 +8,9 @@ from typing import Any
 
 import duckdb
 
+from invitekit import schema
 from invitekit.filters import COLUMNS, Filter
-from invitekit.load.sql import ident, one, rows
+from invitekit.load.sql import ident, lit, one, rows
 from invitekit.widgets.conditions import DATED, DAY, among, chosen, clauses, matching
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import cube
@@ -41,14 +42,23 @@ def facets(
         A pair a choice of ``names`` (as in ``Filter``): its name, and its values with their counts, the most frequent
         first, at most ``MOST`` of them; a chosen value is always among them.
     """
-    for name in names:
-        column = COLUMNS[name]
-        source, condition, n = _source(found, choice, {*clauses(choice), name} - {"text"}, but=(name,))
-        value = ident(column)
-        asked = f"select {value}, {n} from {source} where {condition} group by 1 order by 2 desc, 1 nulls last"
-        counted: Facet = [(each, int(count)) for each, count in rows(con, f"{asked} limit {MOST}")]
-        told = {each for each, _ in counted}
-        yield name, counted + [(each, 0) for each in getattr(choice, name) if each not in told]
+    counted: dict[str, Facet] = {name: [] for name in names}
+    # One question: small as these tables are, most of the time goes into understanding what is asked.
+    asked = " union all ".join(_values(found, choice, name) for name in names)
+    for name, value, n in rows(con, asked):
+        known = value if value is None or schema.BY_NAME[COLUMNS[name]].kind != "integer" else int(value)
+        counted[name].append((known, int(n)))
+    for name, values in counted.items():
+        told = {each for each, _ in values}
+        yield name, values + [(each, 0) for each in getattr(choice, name) if each not in told]
+
+
+def _values(found: Found, choice: Filter, name: str) -> str:
+    """The SQL of a choice's most frequent values as texts, and their counts."""
+    source, condition, n = _source(found, choice, {*clauses(choice), name} - {"text"}, but=(name,))
+    value = ident(COLUMNS[name])
+    best = f"group by {value} order by {n} desc, {value} nulls last limit {MOST}"
+    return f"(select {lit(name)}, cast({value} as varchar), {n} from {source} where {condition} {best})"
 
 
 def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[tuple[dt.date, int, int, int]]:

@@ -223,9 +223,12 @@ class Grid(Choosing):
             told_counts = answers.counted(con, self._found, view.choice, self._selection, self.can)
             how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
             choices = answers.facets(con, self._found, view.choice, self._store.names, **how)
-            days = [[day.isoformat(), *numbers] for day, *numbers in counts.trend(con, self._found, view.choice)]
-            of = {"filter": view.choice.to_dict(), "heard": self._heard} if ahead else {}
-            self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, days=days, **of)
+            if ahead:  # days are counted among what all but the dates leave: they stay as they are
+                more: dict[str, Any] = {"filter": view.choice.to_dict(), "heard": self._heard}
+            else:
+                found_days = counts.trend(con, self._found, view.choice)
+                more = {"days": [[day.isoformat(), *numbers] for day, *numbers in found_days]}
+            self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, **more)
             if ahead:
                 time.sleep(_AHEAD)
 

@@ -255,13 +255,17 @@ class Screen {
     if (first !== document.activeElement) first.value = from ?? "";
     if (last !== document.activeElement) last.value = to ?? "";
     if (!this.dates.isConnected) this.trend.append(this.dates);
-    if (this.trend.children.length > 1) this.trend.firstChild.remove();
-    this.trend.prepend(days.length > 1 ? this.bars(days, from, to) : h("span"));
-    this.trend.hidden = !days.length;
+    if (days) {
+      if (this.trend.children.length > 1) this.trend.firstChild.remove();
+      this.trend.prepend(days.length > 1 ? this.bars(days) : h("span"));
+      this.trend.hidden = !days.length;
+    }
+    // Counts that go ahead leave the days as they are; where none are known yet, all is asked for.
+    this.marked ? this.marked(from, to) : days ?? this.send({ do: "hello" });
   }
 
   /** Bars by day, or by as many days as a pixel or two hold; dragging over them chooses dates. */
-  bars(days, from, to) {
+  bars(days) {
     const W = 600, H = 46, first = Date.parse(days[0][0]), span = (Date.parse(days[days.length - 1][0]) - first) / 864e5 + 1;
     const step = Math.max(1, Math.ceil(span / 150)), bins = Array.from({ length: Math.ceil(span / step) }, () => [0, 0, 0]);
     for (const [day, all, failed, associated] of days) {
@@ -282,7 +286,7 @@ class Screen {
     const place = (iso) => (Date.parse(iso) - first) / 864e5 / span;
     const brush = h("svg:rect", { y: 0, height: H, class: "ik-brush", x: 0, width: 0 });
     const mark = (a, b) => { brush.setAttribute("x", Math.min(a, b) * W); brush.setAttribute("width", Math.abs(b - a) * W); };
-    if (from || to) mark(from ? Math.max(0, place(from)) : 0, to ? Math.min(1, place(to) + 1 / span) : 1);
+    this.marked = (from, to) => mark(from ? Math.max(0, place(from)) : 0, to ? Math.min(1, place(to) + 1 / span) : from ? 1 : 0);
     svg.append(brush);
     const at = (e) => { const box = svg.getBoundingClientRect(); return Math.min(Math.max((e.clientX - box.left) / box.width, 0), 0.99999); };
     svg.addEventListener("pointerdown", (e) => {

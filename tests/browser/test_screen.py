@@ -423,7 +423,7 @@ def test_a_list_of_choices_stays_where_it_was_looked_at(browser: Browser) -> Non
 
 
 def test_counts_that_go_ahead_of_their_page_are_its_counts(browser: Browser) -> None:
-    more = {"total": 9, "facets": [choice("status", expired=4)], "days": days(4, 5)}
+    more = {"total": 9, "facets": [choice("status", expired=4)], "days": None}
     ready = {**STATE, "total": 9, "ready": True}
     rows = {**KEYS, "keys": [7, 8], "cells": {"account_name": ["acme", "beta"]}, "picked": [0, 0], "can": [1, 1]}
     brush = {"invited_from": "2026-03-02"}
@@ -431,7 +431,7 @@ def test_counts_that_go_ahead_of_their_page_are_its_counts(browser: Browser) -> 
         words = {"rows": "{n} of {total}", "selected": "{n} chosen", "select_all": "all {n}", "clear": "none"}
         tell({"kind": "hello", "v": 0, "words": words, "hints": {}, "language": "en", "mode": "explore"})
         tell(ANSWERS["page"])
-        tell(counted(total=9))
+        tell(counted(total=9, days=days(4, 5)))
         ahead = counted(v=1, matched=2, can=2, filter=brush, heard={}, **more)
         tell(ahead)
         assert page.locator(".ik-count").inner_text() == "2 of 9"
