@@ -101,13 +101,15 @@ def raise_alone(error: InvitekitError) -> NoReturn:
 
 
 def translated(text: str, forms: Mapping[str, str]) -> str:
-    """Say in another language what went wrong; what is not among the forms stays as it is.
+    r"""Say in another language what went wrong; what is not among the forms stays as it is.
 
     Args:
-        text: What was said.
-        forms: Patterns of whole sentences, each with its form in the other language; ``(...)`` carries over.
+        text: What was said: a sentence, or a part of one.
+        forms: Patterns of whole texts, each with its form in the other language; what ``(...)`` holds is said there
+            by ``\1``, itself in the other language if it is among the forms.
     """
     for pattern, form in forms.items():
-        if found := re.fullmatch(pattern, text):
-            return found.expand(form)
+        if found := re.fullmatch(pattern, text, re.DOTALL):
+            said = {f"\\{number}": translated(part, forms) for number, part in enumerate(found.groups(""), start=1)}
+            return "".join(said.get(part, part) for part in re.split(r"(\\\d)", form))
     return text

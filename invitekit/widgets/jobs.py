@@ -118,5 +118,5 @@ def told(error: BaseException, language: str = "en") -> dict[str, Any]:
 
 @cache
 def _chinese() -> dict[str, str]:
-    found: dict[str, str] = tomllib.loads(files(__package__).joinpath("errors.toml").read_text("utf-8"))
-    return found
+    rooms: dict[str, dict[str, str]] = tomllib.loads(files(__package__).joinpath("errors.toml").read_text("utf-8"))
+    return {pattern: form for room in rooms.values() for pattern, form in room.items()}
