@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import re
 import subprocess
@@ -20,6 +21,7 @@ from invitekit.errors import translated
 from invitekit.load.intake import IDENTIFYING
 from invitekit.widgets import jobs, page
 from invitekit.widgets.picker import ADJUSTABLE
+from tests.conftest import DATA
 from tests.sentences import Raised, raised
 from tests.test_widgets import Heard
 
@@ -298,3 +300,50 @@ def test_what_a_part_holds_is_said_too_and_a_name_stays_a_name() -> None:
     assert translated("x.csv is so.", forms) == "如此：x.csv"
     assert translated(r"\2 is \1.", forms) == r"\1：\2"
     assert translated("not known", forms) == "not known"
+
+
+def test_batches_where_no_folder_can_be(memory: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    how: dict[str, Any] = {"workspace": memory, "folder": tmp_path / "file", "as_of": dt.date(2026, 3, 30)}
+    heard = Heard(ik.ResendPicker(ik.load(DATA).records, **how, language="zh"))
+    assert heard.widget.wait(60)
+    heard.says(do="choose", act="all")
+    digest = heard.says(do="confirm")["confirm"]["digest"]
+    told = heard.says(do="write", digest=digest)["error"]
+    assert told["problem"] == "无法将批次写入“file”：已有同名文件。"
+    assert told["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限。"
+    with ik.Workspace(memory) as kept:
+        assert kept.batches().aggregate("count(*)").fetchall() == [(0,)]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder in which nobody may write, not even root")
+def test_a_view_that_cannot_be_saved() -> None:
+    explorer = Heard(ik.Explorer(ik.load(FRAME).records, views="/proc/views.json", language="zh"))
+    assert explorer.widget.wait(60)
+    told = explorer.says(do="save_view", name="mine")["error"]
+    assert told["problem"].startswith("无法写入“views.json”：")
+    assert told["hint"] == "请检查磁盘空间和访问权限。"
+
+
+def test_a_tab_of_the_page_that_cannot_be_made_says_why(memory: Path, tmp_path: Path) -> None:
+    box: Any = page.page(None, str(memory), folder=str(tmp_path), language="zh")
+    tabs = _shown(box)
+    assert tabs.children[0].wait(60)
+    tabs.children[0].workspace.close()
+    tabs.selected_index = 1
+    said = _shown(tabs.children[1])
+    assert said.value.startswith("<p role='alert'><strong>无法显示（")
+    tabs.selected_index = 0
+    tabs.selected_index = 1
+    assert tabs.children[1].children[0] is said, "what was made once is not made anew"
+
+
+def _shown(box: Any) -> Any:
+    """Wait until a box shows something else than that it is being made."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        (found,) = box.children
+        if "role='status'" not in getattr(found, "value", ""):
+            return found
+        time.sleep(0.05)
+    raise AssertionError("nothing came")

@@ -90,18 +90,18 @@ def _tabs(
     chosen = ResendRules.from_toml(rules) if rules else ResendRules()
     picker = ResendPicker(records, chosen, memory, as_of=moment, folder=Path(folder) / "batches", language=language)
     beside: dict[str, Any] = {"as_of": moment, "language": language}
-    made: list[Callable[[], ipywidgets.Widget]] = [
-        lambda: picker,
-        lambda: Explorer(keep(annotate(records, as_of=moment, language=language)), language=language),
-        lambda: ExportPanel(records, memory, folder=folder, **beside),
-    ]
+    unseen: dict[int, Callable[[], ipywidgets.Widget]] = {
+        1: lambda: Explorer(keep(annotate(records, as_of=moment, language=language)), language=language),
+        2: lambda: ExportPanel(records, memory, folder=folder, **beside),
+    }
     titles = [said[name] for name in ("tab_pick", "tab_explore", "tab_export")]
-    tabs = ipywidgets.Tab([picker, *(ipywidgets.VBox() for _ in made[1:])], titles=titles)
+    tabs = ipywidgets.Tab([picker, *(ipywidgets.VBox() for _ in unseen)], titles=titles)
 
     def look(change: dict[str, Any]) -> None:
-        place = change["new"]
-        if place is not None and isinstance(tabs.children[place], ipywidgets.VBox):
-            tabs.children = tuple(made[at]() if at == place else one for at, one in enumerate(tabs.children))
+        make = unseen.pop(change["new"], None)
+        if make:
+            shown = _meanwhile(said["loading"], make, language)
+            tabs.children = tuple(shown if at == change["new"] else one for at, one in enumerate(tabs.children))
 
     tabs.observe(look, "selected_index")
     tabs.add_class("ik-page")

@@ -237,8 +237,7 @@ class ResendPicker(Grid):
     def _write_frozen(self, con: duckdb.DuckDBPyConnection, frozen: planning.Frozen) -> Written:
         """Write the batches; a workspace knows of them before anybody sees them, and forgets them if they fail."""
         plan = planning.narrowed(con, frozen)
-        target = self._folder / f"{dt.datetime.now().astimezone():%Y-%m-%d_%H%M%S}_{frozen.digest[:6]}"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target = planning.place(self._folder, frozen)
         noted = self._memory.note(plan, target.name)
         try:
             how: dict[str, Any] = {"rules": frozen.rules, "language": self._language, "batch_ids": noted}

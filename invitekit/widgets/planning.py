@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -138,6 +139,23 @@ def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyR
     con.register("ik_confirmed", frozen.customers)
     plan = con.sql(f"select * exclude ({', '.join(OURS)}) from records")
     return keep(only(plan, con.table("ik_confirmed"), frozen.rules))
+
+
+def place(folder: Path, frozen: Frozen) -> Path:
+    """Make the folder of all batches, if it is missing, and name this batch's own in it.
+
+    Raises:
+        OutputError: The folder cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or "the disk refused it").lower()
+        raise OutputError(
+            f"The batches cannot be written to '{folder.name}': {reason}.",
+            hint="nothing was left behind; check space and rights.",
+        ) from None
+    return folder / f"{dt.datetime.now().astimezone():%Y-%m-%d_%H%M%S}_{frozen.digest[:6]}"
 
 
 def as_confirmed(written: Written, frozen: Frozen) -> Written:

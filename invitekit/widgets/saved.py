@@ -10,7 +10,7 @@ from typing import Any
 
 import platformdirs
 
-from invitekit.errors import SourceError
+from invitekit.errors import OutputError, SourceError
 
 
 class SavedViews:
@@ -40,10 +40,22 @@ class SavedViews:
         return found
 
     def save(self, name: str, view: dict[str, Any]) -> None:
-        """Save a view under a name, in place of an older one; whole or not at all."""
+        """Save a view under a name, in place of an older one; whole or not at all.
+
+        Raises:
+            SourceError: What is saved already cannot be read.
+            OutputError: The file cannot be written.
+        """
         views = self.read() | {name: view}
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=".views.", dir=self.path.parent)  # for its owner only
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(views, file, ensure_ascii=False, indent=1)
-        Path(part).replace(self.path)
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".views.", dir=self.path.parent) as part:
+                written = Path(part) / "views.json"
+                written.touch(mode=0o600)
+                written.write_text(json.dumps(views, ensure_ascii=False, indent=1), "utf-8")
+                written.replace(self.path)
+        except OSError as error:
+            reason = (error.strerror or "the disk refused it").lower()
+            raise OutputError(
+                f"'{self.path.name}' cannot be written: {reason}.", hint="check space and rights."
+            ) from None
