@@ -545,6 +545,13 @@ def test_a_number_in_a_chip_is_hidden_until_the_eye_is_clicked(language: Languag
     assert "13800138000" in opened["words"]
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_days_in_chips_are_said(language: Language) -> None:
+    choice = Filter(invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 25))
+    told = [chip["words"] for chip in answers.chips(choice, language, bare=False)]
+    assert ["2026-02-01" in told[0], "2026-02-25" in told[1]] == [True, True]
+
+
 # ---- the picker
 
 

@@ -15,7 +15,7 @@ from invitekit.catalogue import Language
 from invitekit.filters import COLUMNS, Filter, restrictions
 from invitekit.load.sql import ident, rows
 from invitekit.widgets import cells, counts
-from invitekit.widgets.conditions import KEY, chosen
+from invitekit.widgets.conditions import DATED, KEY, chosen
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import Found, View, wide
@@ -30,6 +30,7 @@ FIRST = (
 """Columns that are shown at first, in their order."""
 BADGES = ("effective_status", "decision", "failure_code")
 """Columns that the screen shows as words and colour, and asks for whether or not they are shown."""
+_OPEN = ("text", "snapshot", *DATED)
 HISTORY = ("snapshot_at", "invited_at", "effective_status", "failure_code", "invitation_method", "source_file")
 
 
@@ -61,8 +62,8 @@ def chips(choice: Filter, language: Language, *, bare: bool) -> list[dict[str, s
     if language != "en":
         told = [_chip(choice, name, language) for name in names]
     return [
-        # What was typed is shown as it was typed; what came from a record is hidden as there.
-        {"name": name, "words": said if bare or name == "text" else cells.hidden(name, said)}
+        # What was typed is shown as it was typed, and a day is no number; what came from a record is hidden as there.
+        {"name": name, "words": said if bare or name in _OPEN else cells.hidden(name, said)}
         for name, said in zip(names, told, strict=True)
     ]
 
