@@ -86,12 +86,11 @@ def _measured(page: Any, tab: Any) -> tuple[dict[str, list[float]], list[float]]
         page.wait_for_timeout(PAUSE)
         v = version() + 1
         page.evaluate(script, argument)
-        paged = page.evaluate(WAIT, ["page", v])
-        if first:
-            found[first].append(paged)
-        settled = page.evaluate(WAIT, ["settled", v])
-        if all_:
-            found[all_].append(settled)
+        # Whatever comes first is waited for first: a brush is answered with the counts.
+        for what, name in (("page", first), ("settled", all_)) if first else (("settled", all_), ("page", first)):
+            took = page.evaluate(WAIT, [what, v])
+            if name:
+                found[name].append(took)
 
     labels, texts = ["Association failed", "Expired", "Associated"], ["gmbh", "acct_77", "云", "mgr.chen", "zzzz"]
     for round_ in range(ROUNDS):
