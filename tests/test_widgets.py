@@ -355,6 +355,20 @@ def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, annotated: pl
     assert [one["kind"] for one in explorer.told] == ["page", "counts"], "a text's page comes first"
 
 
+def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_told(
+    explorer: Heard, annotated: pl.DataFrame
+) -> None:
+    status = {"status": ["expired"]}
+    explorer.told.clear()
+    for filter_ in (status, {**status, "invited_from": "2026-02-01"}):
+        explorer.widget._handle_custom_msg({"do": "filter", "filter": filter_}, [])
+    assert explorer.widget.wait(60)
+    *_, days = [one["days"] for one in explorer.told if one["kind"] == "counts" and "days" in one]
+    assert sum(n for _, n, *_ in days) == _dated(annotated, Filter.from_dict(status))
+    told = explorer.says(do="filter", filter={**status, "invited_from": "2026-02-02"})
+    assert "days" not in told["counts"]
+
+
 def test_what_is_set_shows_and_what_is_clicked_can_be_read(explorer: Heard) -> None:
     widget = explorer.widget
     widget.value = {"status": ["expired"], "invited_from": "2026-02-01"}

@@ -51,6 +51,7 @@ class Grid(Choosing):
         super().__init__(**traits)
         self._language, self._view, self._number, self._bare = language, View(), 0, False
         self._heard: dict[str, int] = {}
+        self._dayed: View | None = None
         self._deep: tuple[int, int] | None = None
         self._store = Store(records, derive)
         self._found = Found(self._store)
@@ -144,7 +145,7 @@ class Grid(Choosing):
 
     def _drop_questions(self) -> None:
         """Stop all questions to the rows: others are about to take their place."""
-        self._deep = None
+        self._deep = self._dayed = None
         self._jobs.drop(*_ASKS)
 
     def _show(self, view: View) -> None:
@@ -223,12 +224,12 @@ class Grid(Choosing):
             told_counts = answers.counted(con, self._found, view.choice, self._selection, self.can)
             how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
             choices = answers.facets(con, self._found, view.choice, self._store.names, **how)
-            if ahead:  # days are counted among what all but the dates leave: they stay as they are
-                more: dict[str, Any] = {"filter": view.choice.to_dict(), "heard": self._heard}
-            else:
+            more: dict[str, Any] = {"filter": view.choice.to_dict(), "heard": self._heard} if ahead else {}
+            if not ahead or self._dayed != _undated(view):  # dates leave the days as they are, once these were told
                 found_days = counts.trend(con, self._found, view.choice)
-                more = {"days": [[day.isoformat(), *numbers] for day, *numbers in found_days]}
+                more["days"] = [[day.isoformat(), *numbers] for day, *numbers in found_days]
             self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, **more)
+            self._dayed = _undated(view)
             if ahead:
                 time.sleep(_AHEAD)
 
