@@ -139,7 +139,7 @@ def test_what_a_killed_kernel_stored_is_swept_and_a_living_ones_is_not(
         kernels[0].kill()
         kernels[0].wait()
         assert len(list(tmp_path.glob("*/rows.duckdb"))) == 2, "nobody is left who would remove it"
-        ik.load(pl.DataFrame({"Account": ["acme"]}))
+        ik.load(pl.DataFrame({"Account": ["acme"], "Status": ["Expired"]}))
         (kept,) = tmp_path.glob("*/rows.duckdb")
         assert kept.parent.name.startswith(f"invitekit.{kernels[1].pid}-")
 

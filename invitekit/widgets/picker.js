@@ -3,6 +3,7 @@
 class Picker extends Screen {
   build(el) {
     super.build(el);
+    this.waits = new Set();
     this.tabs = h("div", { className: "ik-tabs", role: "tablist", onkeydown: (e) => this.tabKey(e) });
     this.rules = h("div", { className: "ik-bar" });
     this.said = h("div", { className: "ik-said", hidden: true, role: "status" });
@@ -122,7 +123,13 @@ class Picker extends Screen {
     return [h("div", { className: "ik-row2 ik-done" }, on, note, h("button", { className: "ik-button", onclick: () => { this.busy("effect_wait"); this.send({ do: "mark", v: this.v, key: d.key, on: on.value, note: note.value, by: this.state.by }); } }, this.words("mark_done")))];
   }
 
+  send(message) {
+    this.waits.add({ try_rules: "effect", write: "written" }[message.do] ?? message.do);
+    super.send(message);
+  }
+  /** Show what this view has asked for; of another view's questions only what they change is seen here. */
   more(m) {
+    if (!this.waits.delete(m.kind)) return;
     const does = { effect: () => this.effect(m), confirm: () => this.confirm(m), written: () => this.written(m), outcomes: () => this.outcomes(m) };
     does[m.kind]?.();
   }

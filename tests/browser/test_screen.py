@@ -194,10 +194,29 @@ def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory
         files = sorted((memory.parent / "batches").glob("*/batch_*.csv"))
         assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 116
         dialog.get_by_role("button", name="Close").click()
-        page.get_by_role("button", name="batches not logged yet").click()
+        page.get_by_role("button", name="Batches not logged yet").click()
         dialog.get_by_role("button", name="Sent", exact=True).first.click()
-        expect(page.get_by_role("button", name="2 batches not logged yet")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("button", name="Batches not logged yet: 2")).to_be_visible(timeout=20_000)
         tab.until("p.workspace.resends().aggregate('count(*)').fetchall()[0][0] > 90", "True")
+
+
+def test_two_views_of_a_plan_ask_only_whoever_asked(lab: Lab, memory: Path) -> None:
+    with shown(lab, pick(memory), "p", height=1800) as (_, page):
+        one, two = page.locator(".ik").nth(0), page.locator(".ik").nth(1)
+        one.locator(".ik-line input").nth(0).click()
+        two.locator(".ik-line input").nth(1).click()
+        for view in (one, two):
+            expect(view.locator(".ik-choice strong")).to_have_text("2 selected")
+            expect(view.locator(".ik-line.ik-chosen")).to_have_count(2)
+        two.get_by_role("button", name="Make batches of 2").click()
+        expect(two.get_by_role("dialog")).to_contain_text("Invite 2 customers again")
+        assert page.locator("dialog[open]").count() == 1
+        two.get_by_role("dialog").get_by_role("button", name="Write 2 customers").click()
+        expect(two.get_by_role("dialog")).to_contain_text("2 customers are written", timeout=20_000)
+        for view in (one, two):  # both know of it
+            expect(view.locator(".ik-choice strong")).to_have_text("0 selected")
+            expect(view.locator(".ik-open")).to_have_text("Batches not logged yet: 1")
+        assert page.locator("dialog[open]").count() == 1
 
 
 def test_rules_show_their_effect_and_can_be_left_as_they_are(lab: Lab, memory: Path) -> None:
