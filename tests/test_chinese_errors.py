@@ -171,10 +171,8 @@ def said(error: BaseException, *names: str) -> list[str]:
 def alert(sources: list[str] | None = None, workspace: str | None = None) -> str:
     """Open the app's page, and give what it says in place of its tabs."""
     box: Any = page.page(sources, workspace, language="zh")
-    until = time.monotonic() + 20
-    while not (found := re.fullmatch("<p role='alert'>(.*)</p>", getattr(box.children[0], "value", ""))):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    found = re.fullmatch("<p role='alert'>(.*)</p>", _shown(box).value)
+    assert found
     told = html.unescape(re.sub("</?strong>", "", found[1]))
     assert not english(told, "w.duckdb", "s.csv", "Customer", "Email", "Serialization", "IO")
     return told

@@ -367,6 +367,8 @@ def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_tol
     assert sum(n for _, n, *_ in days) == _dated(annotated, Filter.from_dict(status))
     told = explorer.says(do="filter", filter={**status, "invited_from": "2026-02-02"})
     assert "days" not in told["counts"]
+    explorer.widget._handle_custom_msg({"do": "hello"}, [])  # another view, which knows none yet
+    assert "days" in explorer.says(do="filter", filter={**status, "invited_from": "2026-02-03"})["counts"]
 
 
 def test_what_is_set_shows_and_what_is_clicked_can_be_read(explorer: Heard) -> None:

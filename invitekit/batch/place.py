@@ -84,11 +84,16 @@ def private(target: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except (OSError, XlsxWriterException) as error:
-        reason = (getattr(error, "strerror", None) or "the disk refused it").lower()
-        raise OutputError(
-            f"The batches cannot be written to '{target.name}': {reason}.",
-            hint="nothing was left behind; check space and rights.",
-        ) from None
+        raise refused(target, error) from None
+
+
+def refused(target: Path, error: Exception) -> OutputError:
+    """Say that the disk took no batches, and why."""
+    reason = (getattr(error, "strerror", None) or "the disk refused it").lower()
+    return OutputError(
+        f"The batches cannot be written to '{target.name}': {reason}.",
+        hint="nothing was left behind; check space and rights.",
+    )
 
 
 def publish(folder: Path, target: Path, *, overwrite: bool) -> list[str]:

@@ -25,7 +25,7 @@ _PAGE = 100
 _DEEP = 10_000
 """From this row on a page is not looked for among all rows anew."""
 _AHEAD = 0.03
-"""Seconds that a page has to get to the screen before counting takes every core."""
+"""Seconds that what comes first has to get to the screen before the next question takes every core."""
 
 
 class Grid(Choosing):
@@ -103,6 +103,7 @@ class Grid(Choosing):
         hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in known.failures}
         hints |= self._store.causes
         said = answers.words(self._language)
+        self._dayed = None  # whoever says hello knows none yet
         self._tell("hello", words=said, hints=hints, language=self._language, mode=self.mode)
         self._tell_state()
         self._ask_view()
@@ -184,8 +185,10 @@ class Grid(Choosing):
             if deep:
                 self._ask_page(*deep)
 
-        page, counted = self._page(0, _PAGE, anew=anew), self._counts(ahead=brushed)
-        self._jobs.submit("view", *((counted, page) if brushed else (page, counted)), order)
+        # A text's rows take longer to be found than its page takes to get there.
+        between = () if view.choice.text else (lambda _con: time.sleep(_AHEAD),)
+        steps = (self._page(0, _PAGE, anew=anew), *between, self._counts(ahead=brushed))
+        self._jobs.submit("view", *(steps[::-1] if brushed else steps), order)
 
     def _ask_page(self, first: int, count: int) -> None:
         """Answer with a page; one far down waits for the order, which is being made."""
@@ -218,8 +221,6 @@ class Grid(Choosing):
         view, number = self._view, self._number
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            if not ahead and view.choice.text is None:  # a text's page came first, and its rows take longer to be found
-                time.sleep(_AHEAD)
             self._found.look_up(con, view.choice)
             told_counts = answers.counted(con, self._found, view.choice, self._selection, self.can)
             how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
@@ -228,10 +229,8 @@ class Grid(Choosing):
             if not ahead or self._dayed != _undated(view):  # dates leave the days as they are, once these were told
                 found_days = counts.trend(con, self._found, view.choice)
                 more["days"] = [[day.isoformat(), *numbers] for day, *numbers in found_days]
+                self._dayed = _undated(view)
             self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, **more)
-            self._dayed = _undated(view)
-            if ahead:
-                time.sleep(_AHEAD)
 
         return work
 

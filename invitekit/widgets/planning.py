@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from invitekit.annotate import annotate
 from invitekit.batch import Written
+from invitekit.batch.place import refused
 from invitekit.catalogue import Catalogue, Language
 from invitekit.errors import OutputError
 from invitekit.keep import keep
@@ -150,11 +151,7 @@ def place(folder: Path, frozen: Frozen) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        reason = (error.strerror or "the disk refused it").lower()
-        raise OutputError(
-            f"The batches cannot be written to '{folder.name}': {reason}.",
-            hint="nothing was left behind; check space and rights.",
-        ) from None
+        raise refused(folder, error) from None
     return folder / f"{dt.datetime.now().astimezone():%Y-%m-%d_%H%M%S}_{frozen.digest[:6]}"
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
 from invitekit.errors import OutputError, SourceError
+from invitekit.write import beside, publish
 
 
 class SavedViews:
@@ -49,11 +49,9 @@ class SavedViews:
         views = self.read() | {name: view}
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".views.", dir=self.path.parent) as part:
-                written = Path(part) / "views.json"
-                written.touch(mode=0o600)
-                written.write_text(json.dumps(views, ensure_ascii=False, indent=1), "utf-8")
-                written.replace(self.path)
+            with beside(self.path) as part:
+                part.write_text(json.dumps(views, ensure_ascii=False, indent=1), "utf-8")
+                publish(part, self.path, overwrite=True)
         except OSError as error:
             reason = (error.strerror or "the disk refused it").lower()
             raise OutputError(

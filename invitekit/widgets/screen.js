@@ -255,13 +255,12 @@ class Screen {
     if (first !== document.activeElement) first.value = from ?? "";
     if (last !== document.activeElement) last.value = to ?? "";
     if (!this.dates.isConnected) this.trend.append(this.dates);
-    if (days) {
+    if (days) { // counts that go ahead leave them as they are
       if (this.trend.children.length > 1) this.trend.firstChild.remove();
       this.trend.prepend(days.length > 1 ? this.bars(days) : h("span"));
       this.trend.hidden = !days.length;
     }
-    // Counts that go ahead leave the days as they are; where none are known yet, all is asked for.
-    this.marked ? this.marked(from, to) : days ?? this.send({ do: "hello" });
+    this.marked?.(from, to);
   }
 
   /** Bars by day, or by as many days as a pixel or two hold; dragging over them chooses dates. */
