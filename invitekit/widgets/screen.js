@@ -117,13 +117,14 @@ class Screen {
     for (const kind of ["keydown", "keypress", "keyup"]) this.root.addEventListener(kind, (e) => e.stopPropagation());
   }
 
-  /** Draw nothing anew while a button is held down: a click on what has been drawn meanwhile would be lost. */
+  /** Draw nothing anew while a button is held down: a click on what has been drawn meanwhile would be lost, or mean another. */
   press(e) {
-    if (e.button || !e.target.closest("button, label, summary, .ik-bars")) return;
+    if (e.button || !e.target.closest("button, label, summary, .ik-bars, .ik-line")) return;
+    clearTimeout(this.letting); // the second of two clicks
     this.pressed = true;
     for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, this.letGo, { once: true });
   }
-  letGo = () => setTimeout(() => { this.pressed = false; this.waiting.splice(0).forEach((m) => this.receive(m)); });
+  letGo = () => { this.letting = setTimeout(() => { this.pressed = false; this.waiting.splice(0).forEach((m) => this.receive(m)); }); };
 
   drawBar() {
     const s = this.state;
@@ -391,9 +392,8 @@ class Screen {
       const there = this.at(row), mark = there ? there.page : null;
       if (!el || el.page !== mark) {
         const made = this.row(row, there);
-        // A customer who stays where they were keeps their line: a press that began on it ends on it.
-        if (el && el.key === made.key) { while (el.children[1]) el.lastChild.remove(); el.append(...[...made.children].slice(1)); el.page = mark; }
-        else { el ? el.replaceWith(made) : this.layer.append(made); this.rows.set(row, (el = made)); }
+        el ? el.replaceWith(made) : this.layer.append(made);
+        this.rows.set(row, (el = made));
       }
       el.style.transform = `translateY(${row * ROW - this.top}px)`;
       this.flag(el, row, there);
@@ -410,7 +410,6 @@ class Screen {
   row(row, there) {
     const made = h("div", { className: there ? "ik-line" : "ik-line ik-wait", role: "row", "aria-rowindex": row + 2 });
     made.page = there ? there.page : null;
-    made.key = there?.page.keys[there.at];
     made.row = row;
     const cells = this.shownColumns().map((c, at) => this.cell(c, at + 1, row, there));
     const box = h("input", { type: "checkbox", tabIndex: -1, "aria-label": this.words("of_rows", { n: this.n(row + 1) }) });
@@ -521,7 +520,7 @@ class Screen {
     if (keys.length) this.choose({ act: on ? "add" : "remove", keys });
   }
   range(from, to, on) { this.choose({ act: "range", from, to, add: on }); }
-  /** Which row is meant; a line that became another customer's between press and release gets no click, and chooses nobody. */
+  /** Which row is meant. */
   rowOf(e) {
     const line = e.target.closest?.(".ik-line");
     if (line) return line.row;
