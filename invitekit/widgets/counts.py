@@ -23,14 +23,14 @@ Facet = list[tuple[Any, int]]
 
 def matched(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int:
     """Count the rows of a filter."""
-    source, condition, n = _source(found, choice, set(clauses(choice)))
-    return one(con, f"select {n} from {source} where {condition}")
+    table, condition, n = source(found, choice, set(clauses(choice)))
+    return one(con, f"select {n} from {table} where {condition}")
 
 
 def choosable(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, can: str) -> int:
     """Count the rows of a filter that can be chosen; ``can`` looks at small columns only."""
-    source, condition, n = _source(found, choice, set(clauses(choice)))
-    return one(con, f"select {n} from {source} where {condition} and ({can})")
+    table, condition, n = source(found, choice, set(clauses(choice)))
+    return one(con, f"select {n} from {table} where {condition} and ({can})")
 
 
 def facets(
@@ -55,17 +55,17 @@ def facets(
 
 def _values(found: Found, choice: Filter, name: str) -> str:
     """The SQL of a choice's most frequent values as texts, and their counts."""
-    source, condition, n = _source(found, choice, {*clauses(choice), name} - {"text"}, but=(name,))
+    table, condition, n = source(found, choice, {*clauses(choice), name} - {"text"}, but=(name,))
     value = ident(COLUMNS[name])
     best = f"group by {value} order by {n} desc, {value} nulls last limit {MOST}"
-    return f"(select {lit(name)}, cast({value} as varchar), {n} from {source} where {condition} {best})"
+    return f"(select {lit(name)}, cast({value} as varchar), {n} from {table} where {condition} {best})"
 
 
 def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[tuple[dt.date, int, int, int]]:
     """Count invitations, failures and associations by day, among the rows that all but the dates leave."""
-    source, condition, n = _source(found, choice, {*clauses(choice), *DATED}, but=DATED)
+    table, condition, n = source(found, choice, {*clauses(choice), *DATED}, but=DATED)
     by_status = [f"{n} filter (effective_status = '{code}')" for code in ("association_failed", "associated")]
-    dated = f"{source} where {condition} and {DAY} is not null"
+    dated = f"{table} where {condition} and {DAY} is not null"
     found_days = rows(con, f"select {DAY}, {n}, {', '.join(by_status)} from {dated} group by 1 order by 1")
     return [(day, int(n), int(failed or 0), int(associated or 0)) for day, n, failed, associated in found_days]
 
@@ -90,20 +90,27 @@ def selected(con: duckdb.DuckDBPyConnection, selection: Selection, choice: Filte
     return sum(total for total, _ in found), sum(hidden for _, hidden in found)
 
 
-def _held(con: duckdb.DuckDBPyConnection, source: str, n: str, condition: str, choice: Filter) -> tuple[int, int]:
+def _held(con: duckdb.DuckDBPyConnection, table: str, n: str, condition: str, choice: Filter) -> tuple[int, int]:
     """Count what a condition holds for, and how much of it a filter hides."""
     hidden = f"not coalesce({matching(choice)}, false)"
-    asked = f"select sum({n}), sum({n}) filter ({hidden}) from {source} where {condition}"
+    asked = f"select sum({n}), sum({n}) filter ({hidden}) from {table} where {condition}"
     ((total, out),) = rows(con, asked)
     return int(total or 0), int(out or 0)
 
 
-def _source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
-    """Give the table that answers with the least work, the condition on it, and the SQL of a number of rows."""
+def source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
+    """Give the table that answers with the least work, the condition on it, and the SQL of a number of rows.
+
+    Args:
+        found: What was found for the view.
+        choice: The filter.
+        names: What is looked at: the restrictions, and the choices that are counted by.
+        but: Restrictions that are left out.
+    """
     if choice.text is None and (counted := cube(names)):
         return counted, matching(choice, but=but), "sum(n)"
-    if choice.text is not None and not names & {*DATED} and (table := found.counted(choice)):
-        return table, matching(choice, but=(*but, "text")), "sum(n)"
-    source, _ = found.source(choice)
-    left = (*but, "text") if source != "records" else but
-    return source, matching(choice, but=left), "count(*)"
+    if choice.text is not None and not names & {*DATED} and (mixed := found.counted(choice)):
+        return mixed, matching(choice, but=(*but, "text")), "sum(n)"
+    table, _ = found.source(choice)
+    left = (*but, "text") if table != "records" else but
+    return table, matching(choice, but=left), "count(*)"

@@ -11,7 +11,7 @@ import traitlets
 
 from invitekit.catalogue import Language, read_catalogue
 from invitekit.filters import Filter
-from invitekit.widgets import answers, counts
+from invitekit.widgets import answers, brush, counts
 from invitekit.widgets.assets import script
 from invitekit.widgets.choosing import Choosing
 from invitekit.widgets.jobs import Work
@@ -19,7 +19,7 @@ from invitekit.widgets.screen import Does
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import Found, View
 
-_ASKS = ("view", "page", "details", "range", "selection")
+_ASKS = ("view", "page", "details", "range", "selection", "sums")
 """The lanes of questions to the rows."""
 _PAGE = 100
 _DEEP = 10_000
@@ -51,7 +51,7 @@ class Grid(Choosing):
         super().__init__(**traits)
         self._language, self._view, self._number, self._bare = language, View(), 0, False
         self._heard: dict[str, int] = {}
-        self._dayed: View | None = None
+        self._dayed: Filter | None = None
         self._deep: tuple[int, int] | None = None
         self._store = Store(records, derive)
         self._found = Found(self._store)
@@ -88,6 +88,7 @@ class Grid(Choosing):
             "eye": self._take_eye,
             "columns": self._take_columns,
             "details": lambda m: self._ask_details(m["key"]),
+            "sums": lambda _m: self._ask_sums(),
         }
 
     def _tell(self, kind: str, **content: Any) -> None:
@@ -172,7 +173,7 @@ class Grid(Choosing):
         One after the other: side by side they would wait for each other. The page of a new view says the state too,
         as each message takes its time to be drawn. Whoever brushes looks at the counts: there they come first.
         """
-        self._jobs.drop("page")
+        self._jobs.drop("page", "sums")
         if not self._store.ready:
             self._ask_page(0, _PAGE)
             return
@@ -223,16 +224,33 @@ class Grid(Choosing):
         def work(con: duckdb.DuckDBPyConnection) -> None:
             self._found.look_up(con, view.choice)
             told_counts = answers.counted(con, self._found, view.choice, self._selection, self.can)
-            how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
-            choices = answers.facets(con, self._found, view.choice, self._store.names, **how)
+            choices = self._facets(con, view)
             more: dict[str, Any] = {"filter": view.choice.to_dict(), "heard": self._heard} if ahead else {}
-            if not ahead or self._dayed != _undated(view):  # dates leave the days as they are, once these were told
-                found_days = counts.trend(con, self._found, view.choice)
-                more["days"] = [[day.isoformat(), *numbers] for day, *numbers in found_days]
-                self._dayed = _undated(view)
-            self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, **more)
+            undated = _undated(view).choice
+            if self._dayed != undated:  # dates and order leave the days as they are, once these were told
+                more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
+            with self._lock:
+                self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, **more)
+                if number == self._number:  # else a screen may drop them
+                    self._dayed = undated
 
         return work
+
+    def _facets(self, con: duckdb.DuckDBPyConnection, view: View) -> list[dict[str, Any]]:
+        how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
+        return answers.facets(con, self._found, view.choice, self._store.names, **how)
+
+    def _ask_sums(self) -> None:
+        """Hand out what a brush is answered with in the browser: asked for when somebody is about to brush."""
+        view, number = _undated(self._view), self._number
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            self._found.look_up(con, view.choice)
+            if found := brush.told(con, self._found, view.choice, self._facets(con, view)):
+                self.send({"kind": "sums", "v": number, **found[0]}, [found[1]])
+
+        if self._store.ready:
+            self._jobs.submit("sums", work)
 
     def _ask_details(self, key: int) -> None:
         def work(con: duckdb.DuckDBPyConnection) -> None:

@@ -56,7 +56,7 @@ class Screen {
     this.build(el);
     this.refined = 0;
     this.waiting = [];
-    this.take = (message) => (this.pressed ? this.waiting.push(message) : this.receive(message));
+    this.take = (message, sums) => (this.pressed && !sums?.length ? this.waiting.push(message) : this.receive(message, sums));
     model.on("msg:custom", this.take);
     this.seen = new ResizeObserver(() => this.draw());
     this.seen.observe(this.scroller);
@@ -289,18 +289,35 @@ class Screen {
     this.marked = (from, to) => mark(from ? Math.max(0, place(from)) : 0, to ? Math.min(1, place(to) + 1 / span) : from ? 1 : 0);
     svg.append(brush);
     const at = (e) => { const box = svg.getBoundingClientRect(); return Math.min(Math.max((e.clientX - box.left) / box.width, 0), 0.99999); };
+    svg.addEventListener("pointerenter", () => this.sums || this.send({ do: "sums" }));
     svg.addEventListener("pointerdown", (e) => {
-      const start = at(e);
+      const start = at(e), dates = (u) => { const [a, b] = [start, at(u)].sort((x, y) => x - y); return b - a < 0.004 ? [] : [day(a), day(b)]; };
       svg.setPointerCapture(e.pointerId);
-      const move = (m) => mark(start, at(m));
-      svg.addEventListener("pointermove", move);
-      svg.addEventListener("pointerup", (u) => {
-        svg.removeEventListener("pointermove", move);
-        const [a, b] = [start, at(u)].sort((x, y) => x - y);
-        this.refine(b - a < 0.004 ? { invited_from: undefined, invited_to: undefined } : { invited_from: day(a), invited_to: day(b) });
-      }, { once: true });
+      svg.onpointermove = (m) => { mark(start, at(m)); this.brushed(...dates(m)); };
+      svg.onpointerup = (u) => {
+        svg.onpointermove = svg.onpointerup = null;
+        const [from, to] = dates(u);
+        this.refine({ invited_from: from, invited_to: to });
+        this.brushed(from, to, true);
+      };
     });
     return h("figure", { className: "ik-figure" }, svg, h("figcaption", {}, h("span", {}, days[0][0]), h("span", { className: "ik-legend" }, ...["failed", "associated", "others"].map((kind) => h("span", { className: `ik-key ik-${kind}` }, this.words(kind)))), h("span", {}, days[days.length - 1][0])));
+  }
+
+  /** Show the counts of some days, added up here: the kernel's come later, and are the same. Nothing changes its place before the end. */
+  brushed(from, to, end) {
+    if (!this.sums) return;
+    const { days, up, facets, matched } = this.sums, before = (is) => days.filter(is).length - 1, lo = before((d) => d < from), hi = before((d) => d <= to);
+    let at = 0;
+    const n = (all) => { const here = at; at += days.length; return from ? up[here + hi] - up[here + lo] : all; };
+    const most = (a, b) => b[2] - a[2] || (a[0] === null) - (b[0] === null) || (a[0] < b[0] ? -1 : 1);
+    const live = (f) => {
+      const values = f.values.map(([value, text, all]) => [value, text, n(all)]), chosen = this.state.filter[f.name] ?? [];
+      return { ...f, values: end ? values.filter((v) => v[2] || chosen.includes(v[0])).sort(most) : values };
+    };
+    this.drawCount(n(matched));
+    const drawn = new Map(facets.map((f) => [f.name, live(f)]));
+    this.drawFacets(this.told.map((f) => drawn.get(f.name) ?? f));
   }
 
   // ---- columns
@@ -634,10 +651,10 @@ class Screen {
     page ? this.takePage(page) : this.draw();
   }
 
-  receive(m) {
+  receive(m, [sums] = []) {
     if (m.kind !== "error" && m.v < this.v) return; // overtaken
     if (m.kind === "selection" && this.ahead?.v === m.v) Object.assign(this.ahead, { selected: m.selected, hidden: m.hidden });
-    if (m.v > this.v && ["preview", "counts", "selection"].includes(m.kind) && !m.filter) return; // its state is still to come
+    if (m.v > this.v && ["preview", "counts", "selection", "sums"].includes(m.kind) && !m.filter) return; // its state is still to come
     if ("bare" in m && m.kind !== "state" && m.bare !== !!this.state.bare) return; // asked for before the eye was clicked
     const does = {
       hello: () => { this.say = m.words; Object.assign(this.state, { hints: m.hints, language: m.language, mode: m.mode }); },
@@ -647,7 +664,8 @@ class Screen {
       counts: () => {
         if (m.filter) { this.ahead = m; this.takeFilter(m); this.drawCount(m.matched); } // its page is still to come
         else this.takeCounts(m);
-        this.drawFacets(m.facets); this.drawTrend(m.days);
+        if (m.days && this.sums?.v !== m.v) this.sums = null;
+        this.drawFacets(this.told = m.facets); this.drawTrend(m.days);
         this.root.dataset.settled = m.v;
       },
       selection: () => {
@@ -657,6 +675,7 @@ class Screen {
         this.draw();
       },
       details: () => this.drawDetails(m.details),
+      sums: () => { this.root.dataset.sums = m.v; this.sums = { ...m, up: new Uint32Array(sums.buffer.slice(sums.byteOffset, sums.byteOffset + sums.byteLength)) }; },
       error: () => {
         this.asking(false);
         this.banner.replaceChildren(h("strong", {}, m.problem), ` ${m.hint} `, h("button", { className: "ik-button", onclick: () => { this.banner.hidden = true; this.v = -1; this.send({ do: "hello" }); } }, this.words("retry")));
