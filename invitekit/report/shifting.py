@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 
 Cell = Hashable
 Sum = tuple[Cell, tuple[Cell, ...]]
@@ -46,16 +46,39 @@ class Shifting:
         Returns:
             The counts that move and how far, or None where they cannot.
         """
-        from scipy.optimize import linprog  # noqa: PLC0415 - as above
-
         free = [costs[one] is not None for one in self._places]
         prices = [costs[one] or 0.0 for one in self._places]
         rises = [(0.0, _FAR if able else 0.0) for able in free]
         falls = [(0.0, most if able else 0.0) for most, able in zip(self._falls, free, strict=True)]
         place = self._places[cell]
         rises[place], falls[place] = (max(by, 0.0), max(by, 0.0)), (max(-by, 0.0), max(-by, 0.0))
-        found = linprog(prices + prices, A_eq=self._table, b_eq=self._nought, bounds=rises + falls, method="highs")
+        return self._cheapest(prices + prices, rises + falls)
+
+    def raised(self, weights: Mapping[Cell, float], free: Container[Cell], most: float) -> dict[Cell, float]:
+        """Give how far counts move where as many as can be rise at once, those of the greatest weight first.
+
+        Args:
+            weights: Which counts are to rise, and how much each unit of it is worth.
+            free: Which counts may move at all.
+            most: How far those with a weight may rise.
+
+        Returns:
+            The counts that move and how far; none, where none can.
+        """
+        prices = [weights.get(one, 0.0) for one in self._places]
+        able = [one in free for one in self._places]
+        rises = [
+            (0.0, (most if one in weights else _FAR) if may else 0.0)
+            for one, may in zip(self._places, able, strict=True)
+        ]
+        falls = [(0.0, fall if may else 0.0) for fall, may in zip(self._falls, able, strict=True)]
+        return self._cheapest([-price for price in prices] + prices, rises + falls) or {}
+
+    def _cheapest(self, prices: list[float], bounds: list[tuple[float, float]]) -> dict[Cell, float] | None:
+        from scipy.optimize import linprog  # noqa: PLC0415 - half a second, for those who report
+
+        found = linprog(prices, A_eq=self._table, b_eq=self._nought, bounds=bounds, method="highs")
         if found.x is None:
             return None
-        moved = found.x[: len(free)] - found.x[len(free) :]
+        moved = found.x[: len(self._places)] - found.x[len(self._places) :]
         return {one: round(float(moved[at]), 6) for one, at in self._places.items() if abs(moved[at]) > 1e-6}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,21 +110,50 @@ def _guarded(one: Ledger, cell: Cell) -> bool:
     return cell not in one.silent or one.counts[cell] < LEAST
 
 
+@dataclass(slots=True)
+class _Room:
+    """Between what each count may be, as far as it is known, relative to what it is."""
+
+    low: dict[Cell, float] = field(default_factory=dict)
+    high: dict[Cell, float] = field(default_factory=dict)
+
+    def enough(self, cell: Cell) -> bool:
+        """Say whether the least and the most that a count may be are ten apart."""
+        return self.high.get(cell, 0.0) - self.low.get(cell, 0.0) >= LEAST - _ROUGHLY
+
+    def widen(self, moved: dict[Cell, float]) -> None:
+        """Note that counts may as well be so far from what they are, all together."""
+        for cell, by in moved.items():
+            self.low[cell] = min(self.low.get(cell, 0.0), by)
+            self.high[cell] = max(self.high.get(cell, 0.0), by)
+
+
 def _make_room(one: Ledger, away: set[Cell], todo: list[Cell]) -> None:
     """Hide more, until the least and the most that each guarded count may be are ten apart."""
-    shifting = Shifting(one.counts, one.sums)
-    low, high = dict.fromkeys(one.counts, 0.0), dict.fromkeys(one.counts, 0.0)
+    shifting, room, grown = Shifting(one.counts, one.sums), _Room(), True
     todo.sort(key=str)
     while todo:
-        cell = todo.pop()
-        if high[cell] - low[cell] >= LEAST - _ROUGHLY:
+        if grown:
+            _raise_many(shifting, room, away, todo)
+        cell, grown = todo.pop(), False
+        if room.enough(cell):
             continue
         costs = {other: _cost(one, other, away) for other in one.counts}
         for moved in _moves(shifting, cell, min(one.counts[cell], LEAST), costs):
-            for other, by in moved.items():
-                low[other], high[other] = min(low[other], by), max(high[other], by)
-            todo += sorted(moved.keys() - away, key=str)
+            room.widen(moved)
+            more = sorted(moved.keys() - away, key=str)
+            grown |= bool(more)
+            todo += more
             away.update(moved)
+
+
+def _raise_many(shifting: Shifting, room: _Room, away: set[Cell], todo: list[Cell]) -> None:
+    """Move many at once as long as that helps, among what is hidden already: one by one, a thousand take minutes."""
+    chance = random.Random(0)  # noqa: S311 - which of them rise first does not matter
+    while wanted := [cell for cell in dict.fromkeys(todo) if not room.enough(cell)]:
+        room.widen(shifting.raised({cell: 1 + chance.random() for cell in wanted}, away, LEAST))
+        if not any(map(room.enough, wanted)):
+            return
 
 
 def _moves(shifting: Shifting, cell: Cell, most: int, costs: dict[Cell, float | None]) -> list[dict[Cell, float]]:
