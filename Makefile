@@ -42,7 +42,7 @@ app: setup ## open the sales-ops page on the made-up data; for your own: .venv/b
 	@$(BIN)/invitekit app data -w $(MEMORY) --as-of $(AS_OF)
 
 test: setup ## run every test; says so when Chromium, Java or pdftotext is missing
-	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: setup ## run the tests that need no browser, no Spark and no patience
 	@$(BIN)/pytest -n 2 -m "not browser and not spark and not slow" $(PYTEST_ARGS)

@@ -18,6 +18,7 @@ import duckdb
 import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 import invitekit as ik
 from invitekit import schema
@@ -70,6 +71,32 @@ PARTS = {
     "browser": Part("Chromium", find_chromium, "apt install chromium"),
     "spark": Part(f"Java {OLDEST_JAVA} or newer", find_java, "apt install default-jre-headless"),
 }
+
+
+LONG = ("browser", "test_export.py", "test_report.py", "spark", "test_sample.py", "test_workspace.py", "test_scrub.py",
+        "test_notebooks.py", "test_widgets.py", "test_load.py", "test_cli_memory.py")  # fmt: skip
+"""Groups of tests that take more than a minute, the longest first: begun last, one worker would wait for the other."""
+
+
+def group(nodeid: str) -> str:
+    """Give what a test is run with by one worker: one Spark and one JupyterLab serve all who need such a thing."""
+    path, _, name = nodeid.partition("::")
+    return "browser" if "browser/" in path else "spark" if "spark" in name else path.rsplit("/", 1)[-1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long groups first; each keeps its own order."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(group(item.nodeid), len(LONG)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Hand out whole groups, where whole scopes are asked for."""
+    if config.getoption("dist") != "loadscope":
+        return None
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = group
+    return scheduling
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -172,6 +199,8 @@ def _started_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[S
     settings: dict[str, bool | float | int | str | None] = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        "spark.sql.constraintPropagation.enabled": "false",  # nor do so few rows repay a better plan
+        "spark.sql.adaptive.enabled": "false",
         "spark.log.level": "ERROR",
         # Not UTC: whoever reads a time in the session's zone is found out.
         "spark.sql.session.timeZone": "Asia/Shanghai",

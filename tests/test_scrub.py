@@ -494,8 +494,8 @@ NAMED = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@given(st.lists(st.tuples(NAMED, NAMED | st.none(), NAMED), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(NAMED, NAMED | st.none(), NAMED), min_size=8, max_size=24))
+@settings(deadline=None, max_examples=75)
 def test_to_look_first_which_values_can_be_there_misses_none(rows: list[tuple[str, str | None, str]]) -> None:
     said, first, second = (pl.Series(column, dtype=pl.String) for column in zip(*rows, strict=True))
     found = scrub_remarks(said, [first, second], NOBODY).to_list()
