@@ -50,8 +50,7 @@ class Heard:
 
     def hear(self, content: dict[str, Any], buffers: Any = None) -> None:
         """Keep what is told, as the way to the browser leaves it."""
-        assert buffers is None
-        self.told.append(json.loads(json.dumps(content)))
+        self.told.append(json.loads(json.dumps(content)) | ({"buffers": buffers} if buffers else {}))
 
     def says(self, **message: Any) -> dict[str, dict[str, Any]]:
         """Send a message as a view does; gives the last answer of each kind."""
@@ -346,13 +345,28 @@ def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, annotated: pl
     assert (told["counts"]["matched"], told["counts"]["v"]) == (kept.height, told["page"]["v"])
     told = explorer.says(do="filter", filter={"status": ["expired"]}, view="two", n=1)
     assert told["page"]["state"]["heard"] == {"one": 4, "two": 1}
-    explorer.says(do="sort", by="account_name", down=False)
+    told = explorer.says(do="sort", by="account_name", down=False)
     assert [one["kind"] for one in explorer.told] == ["page", "counts"], "another order is no brush"
-    explorer.says(do="filter", filter={**brushed, "text": "gmbh"})
+    assert "days" not in told["counts"], "and leaves the days as they are"
+    told = explorer.says(do="filter", filter={**brushed, "text": "gmbh"})
     assert [one["kind"] for one in explorer.told] == ["page", "counts"]
+    assert "days" in told["counts"]
     explorer.says(do="filter", filter={"text": "gmbh"})
-    explorer.says(do="filter", filter={"text": "gmbh", "invited_to": "2026-02-01"})
+    told = explorer.says(do="filter", filter={"text": "gmbh", "invited_to": "2026-02-01"})
     assert [one["kind"] for one in explorer.told] == ["page", "counts"], "a text's page comes first"
+    assert "days" not in told["counts"]
+
+
+def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard, annotated: pl.DataFrame) -> None:
+    explorer.says(do="filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
+    told = explorer.says(do="sums")
+    assert told.keys() == {"sums"}
+    assert told["sums"]["v"] == explorer.widget._number
+    assert told["sums"]["matched"] == where(annotated, Filter(status="expired")).height
+    (sums,), places = told["sums"]["buffers"], 1 + sum(len(one["values"]) for one in told["sums"]["facets"])
+    assert len(sums) == 4 * places * len(told["sums"]["days"])
+    explorer.widget._store.total = None
+    assert explorer.says(do="sums") == {}, "nothing is counted yet"
 
 
 def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_told(

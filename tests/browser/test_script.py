@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -216,6 +217,7 @@ DRAG = """([from, to, kinds]) => { const svg = document.querySelector('.ik-bars'
   svg.setPointerCapture = () => {};  // there is no finger that could be followed
   for (const kind of kinds) svg.dispatchEvent(new PointerEvent(kind, { bubbles: true, pointerId: 1,
     clientY: box.top + 9, clientX: box.left + (kind === 'pointerdown' ? from : to) * box.width })); }"""
+ADDED = {"kind": "sums", "v": 0, "days": ["0001-01-01", "2026-03-01", "2026-03-02"], "matched": 3}
 SEEN = "() => [...document.querySelectorAll('.ik-facet, .ik-count')].map(e => e.textContent)"
 
 
@@ -254,3 +256,31 @@ def test_a_brush_shows_what_the_kernel_would_say_while_the_button_is_down(browse
                 counts = next(one for one in asked(page, **wish) if one["kind"] == "counts")
                 assert counts["matched"] < counts["total"]
                 assert page.evaluate(SEEN) == seen, "the kernel says the same"
+
+
+def test_sums_that_come_while_the_button_is_down_count_at_once_and_not_for_other_rows(browser: Browser) -> None:
+    facets = [choice("status", expired=3)]
+    message, sums = {**ADDED, "facets": facets}, list(struct.pack("=6I", 0, 1, 3, 0, 1, 3))
+    with mounted(browser) as (page, tell):
+        told = page.locator(".ik-value .ik-n")
+        tell(ANSWERS["page"])
+        tell(counted(days=days(1, 2), facets=facets))
+        x, y = middle(page, ".ik-bars")
+        page.mouse.move(x - 200, y)
+        page.mouse.down()
+        page.evaluate(SUMS, [message, sums])
+        page.mouse.move(x - 100, y)
+        assert told.all_inner_texts() == ["1"], "the first of two days"
+        page.mouse.move(x + 100, y)
+        assert told.all_inner_texts() == ["3"]
+        page.mouse.up()
+
+        tell({**STATE, "v": 1, "total": 1, "ready": True, "filter": {"method": ["link"]}})
+        tell(counted(v=1, days=days(1, 2), facets=[choice("status", expired=2)]))
+        page.evaluate(SUMS, [message, sums])  # of the rows before
+        page.evaluate(SUMS, [{**message, "v": 2}, sums])  # of rows that are still to come
+        page.mouse.move(x - 200, y)
+        page.mouse.down()
+        page.mouse.move(x - 100, y)
+        assert told.all_inner_texts() == ["2"], "its own sums are still to come"
+        page.mouse.up()
