@@ -25,6 +25,7 @@ from invitekit import schema
 from invitekit.cli import main
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
     from pyspark.sql import DataFrame, SparkSession
 
 # A library that takes a naive time for the machine's own would go unseen on a machine in UTC.
@@ -125,11 +126,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """The browser's path; a test that asks for it carries the marker ``browser``."""
-    path = find_chromium()
-    assert path, PARTS["browser"].absence
-    return path
+def browser() -> Iterator[Browser]:
+    """One Chromium for all of a process, which takes no second; a test that asks for it carries the marker."""
+    from tests.browser.lab import chromium  # noqa: PLC0415 - half a second, and it looks for Chromium here
+
+    with chromium() as one:
+        yield one
 
 
 @dataclass(frozen=True)

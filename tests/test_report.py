@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import polars as pl
@@ -34,6 +34,9 @@ from invitekit.report.page import words
 from invitekit.report.pdf import as_pdf
 from invitekit.report.summary import said, summarise
 from invitekit.report.suppression import LEAST, Ledger, fold
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
 AS_OF = dt.date(2026, 3, 30)
@@ -679,27 +682,23 @@ def test_a_workspace_tells_what_changed_too(run: Callable[..., Any], tmp_path: P
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_draws_every_figure_and_asks_for_nothing(
-    made: Page, tmp_path: Path, chromium: str, scheme: Any
+    made: Page, tmp_path: Path, browser: Browser, scheme: Any
 ) -> None:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - half a second, for this test
-
     path = tmp_path / "r.html"
     path.write_bytes(as_html(replace(made, summary=(*made.summary, "Rechnungsverantwortlichenbestätigung" * 3))))
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        tab = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
-        asked: list[str] = []
-        wrong: list[str] = []
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.on("console", lambda message: wrong.append(message.text))
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.goto(path.as_uri())
-        tab.set_viewport_size({"width": 390, "height": tab.evaluate("document.body.scrollHeight")})
-        count = sum(section.chart is not None for section in made.sections)
-        tab.wait_for_function("n => document.querySelectorAll('.chart .main-svg').length >= n", arg=count)
-        paper = tab.evaluate("getComputedStyle(document.querySelector('.chart .main-svg')).backgroundColor")
-        wide = tab.evaluate("document.documentElement.scrollWidth")
-        browser.close()
+    tab = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
+    asked: list[str] = []
+    wrong: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("console", lambda message: wrong.append(message.text))
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.goto(path.as_uri())
+    tab.set_viewport_size({"width": 390, "height": tab.evaluate("document.body.scrollHeight")})
+    count = sum(section.chart is not None for section in made.sections)
+    tab.wait_for_function("n => document.querySelectorAll('.chart .main-svg').length >= n", arg=count)
+    paper = tab.evaluate("getComputedStyle(document.querySelector('.chart .main-svg')).backgroundColor")
+    wide = tab.evaluate("document.documentElement.scrollWidth")
+    tab.close()
     assert asked == [path.as_uri()]
     assert wrong == []
     assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 25, 29)"}[scheme]

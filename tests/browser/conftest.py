@@ -1,4 +1,4 @@
-"""One JupyterLab and one Chromium for all tests of the screen."""
+"""One JupyterLab for all tests of the screen."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.lab import Lab, chromium, started
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
+from tests.browser.lab import Lab, started
 
 
 @pytest.fixture(scope="session")
