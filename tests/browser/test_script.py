@@ -109,6 +109,21 @@ def test_a_double_click_opens_the_details_though_rows_come_meanwhile(browser: Br
             assert [one["key"] for one in page.evaluate("window.sent") if one["do"] == "details"] == [7], at
 
 
+QUICK = """async (message) => { const line = document.querySelector('.ik-line .ik-text'), seen = [];
+  const wait = () => new Promise((go) => setTimeout(() => { seen.push(line.isConnected); go(); }, 20));
+  const button = (kind) => line.dispatchEvent(new PointerEvent(kind, { bubbles: true, button: 0 }));
+  button('pointerdown'); button('pointerup'); button('pointerdown');
+  window.receive(message); await wait();
+  button('pointerup'); await wait();
+  return seen; }"""
+
+
+def test_the_second_press_of_two_holds_what_comes_as_the_first_did(browser: Browser) -> None:
+    with mounted(browser) as (page, tell):
+        tell(ANSWERS["page"])
+        assert page.evaluate(QUICK, ANSWERS["page"]) == [True, False], "drawn anew once the button is up, not before"
+
+
 def days(*counted: int) -> list[list[Any]]:
     return [[f"2026-03-{day:02}", n, 0, 0] for day, n in enumerate(counted, start=1)]
 
