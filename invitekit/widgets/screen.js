@@ -294,8 +294,8 @@ class Screen {
       const start = at(e), dates = (u) => { const [a, b] = [start, at(u)].sort((x, y) => x - y); return b - a < 0.004 ? [] : [day(a), day(b)]; };
       svg.setPointerCapture(e.pointerId);
       svg.onpointermove = (m) => { mark(start, at(m)); this.brushed(...dates(m)); };
+      svg.onlostpointercapture = () => { svg.onpointermove = svg.onpointerup = null; };
       svg.onpointerup = (u) => {
-        svg.onpointermove = svg.onpointerup = null;
         const [from, to] = dates(u);
         this.refine({ invited_from: from, invited_to: to });
         this.brushed(from, to, true);

@@ -289,6 +289,8 @@ def test_sums_that_come_while_the_button_is_down_count_at_once_and_not_for_other
         page.mouse.move(x + 100, y)
         assert told.all_inner_texts() == ["3"]
         page.mouse.up()
+        page.mouse.move(x - 100, y)
+        assert told.all_inner_texts() == ["3"], "the button is up"
 
         tell({**STATE, "v": 1, "total": 1, "ready": True, "filter": {"method": ["link"]}})
         tell(counted(v=1, days=days(1, 2), facets=[choice("status", expired=2)]))
