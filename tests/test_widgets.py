@@ -357,6 +357,21 @@ def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, annotated: pl
     assert "days" not in told["counts"]
 
 
+def test_a_view_that_says_hello_while_counts_are_told_is_told_the_days(explorer: Heard) -> None:
+    explorer.says(do="filter", filter={"status": ["expired"]})
+    greeted: list[str] = []
+
+    def send(content: dict[str, Any], buffers: Any = None) -> None:
+        explorer.hear(content, buffers)
+        if content["kind"] == "counts" and not greeted:
+            greeted.append("hello")
+            explorer.widget._handle_custom_msg({"do": "hello"}, [])
+
+    explorer.widget.send = send
+    explorer.says(do="filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
+    assert ["days" in one for one in explorer.told if one["kind"] == "counts"] == [False, True]
+
+
 def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard, annotated: pl.DataFrame) -> None:
     explorer.says(do="filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
     told = explorer.says(do="sums")

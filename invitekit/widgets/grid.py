@@ -100,13 +100,13 @@ class Grid(Choosing):
         return f"{type(self).__name__}: {total}records."
 
     def _hello(self) -> None:
-        known = read_catalogue()
-        hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in known.failures}
+        hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in read_catalogue().failures}
         hints |= self._store.causes
-        said = answers.words(self._language)
-        self._dayed = None  # whoever says hello knows none yet
-        self._tell("hello", words=said, hints=hints, language=self._language, mode=self.mode)
-        self._tell_state()
+        said = {"words": answers.words(self._language), "hints": hints, "language": self._language, "mode": self.mode}
+        with self._lock:  # no counts are told in between: whoever says hello would drop them
+            self._dayed = None
+            self._tell("hello", **said)
+            self._tell_state()
         self._ask_view()
 
     def _state(self) -> dict[str, Any]:
@@ -231,7 +231,7 @@ class Grid(Choosing):
                 more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
             with self._lock:
                 self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, **more)
-                if number == self._number:  # else a screen may drop them
+                if "days" in more and number == self._number:  # else a screen may drop them
                     self._dayed = undated
 
         return work
