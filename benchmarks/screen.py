@@ -39,17 +39,18 @@ SORT = f"(name) => {{ {LOOK} click('.ik-sort', name); }}"
 JUMP = f"""(row) => {{ {LOOK} enter(all('.ik-jump')[0], row);
   const there = `.ik-line[aria-rowindex="${{row + 1}}"]:not(.ik-wait)`;
   return new Promise(done => look(() => all(there).length, done)); }}"""
-HOVER = f"""(v) => {{ {LOOK} window.t0 = performance.now();
+HOVER = f"""() => {{ {LOOK} const had = all('.ik')[0].dataset.sums; window.t0 = performance.now();
   all('.ik-bars')[0].dispatchEvent(new PointerEvent('pointerenter'));
-  return new Promise(done => look(() => Number(all('.ik')[0].dataset.sums ?? -1) >= v, done)); }}"""
+  return new Promise(done => look(() => all('.ik')[0].dataset.sums !== had, done)); }}"""
 DRAG = """([kind, part]) => { const svg = document.querySelector('.ik-bars'), box = svg.getBoundingClientRect();
   svg.setPointerCapture = () => {};  // there is no finger that could be followed
+  const said = () => document.querySelector('.ik-count').textContent, was = said();
   window.t0 = performance.now();
   svg.dispatchEvent(new PointerEvent(kind, { bubbles: true, pointerId: 1, clientX: box.left + part * box.width,
     clientY: box.top + 9 }));
   // The frame after the next begins when the next is painted.
   return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>
-    done(performance.now() - window.t0)))); }"""
+    done(kind !== 'pointermove' || said() !== was ? performance.now() - window.t0 : NaN)))); }"""
 CHOOSE = f"""(act) => {{ {LOOK} const said = () => all('.ik-choice strong')[0].textContent, was = said();
   click('.ik-choice button', act);
   return new Promise(done => look(() => said() !== was, done)); }}"""
@@ -107,9 +108,8 @@ def _measured(page: Any, tab: Any) -> tuple[dict[str, list[float]], list[float]]
         page.wait_for_timeout(PAUSE)
         found["select all matching"].append(page.evaluate(CHOOSE, "Select all"))
         page.evaluate(CHOOSE, "Choose none")
-        shown(CLICK, label, "filter to first page", "filter to all counts")
         page.wait_for_timeout(PAUSE)
-        found["hover to sums of all days"].append(page.evaluate(HOVER, version()))
+        found["hover to sums of all days"].append(page.evaluate(HOVER))
         start = 0.2 + round_ / 50
         page.evaluate(DRAG, ["pointerdown", start])
         for step in (0.1, 0.2, 0.3):
@@ -118,6 +118,7 @@ def _measured(page: Any, tab: Any) -> tuple[dict[str, list[float]], list[float]]
         shown(DRAG, ["pointerup", start + 0.3], None, "released to the kernel's counts")
         page.evaluate(DRAG, ["pointerdown", 0.5])
         shown(DRAG, ["pointerup", 0.5], None)  # a click alone takes it off
+        shown(CLICK, label, "filter to first page", "filter to all counts")
         shown(TYPE, texts[round_ % 5], "text to first page", "text to all counts")
         shown(TYPE, "", "text to first page", "text to all counts")
         by = ["Customer Full Name", "Account Name"][round_ % 2]

@@ -74,12 +74,12 @@ def test_any_days_are_one_subtraction(answers: Answers, choice: Filter, start: i
 def test_a_choice_of_more_values_than_are_listed_waits_for_the_kernel(answers: Answers) -> None:
     con, found = answers
     choices = [{"name": "status", "full": False, "values": [["expired", "", 1]]}, {"name": "tag", "full": True}]
-    told = brush.told(con, found, Filter(), choices)
-    assert told is not None
-    assert [one["name"] for one in told[0]["facets"]] == ["status"]
-    assert told[0]["matched"] == 2397
-    assert told[0]["days"][0] == "0001-01-01"
-    assert len(told[1]) == 4 * 2 * len(told[0]["days"])
+    told, (sums,) = brush.told(con, found, Filter(method="email"), choices)
+    assert [one["name"] for one in told["facets"]] == ["status"]
+    assert told["filter"] == {"method": ["email"]}
+    assert told["matched"] == counts.matched(con, found, Filter(method="email"))
+    assert told["days"][0] == "0001-01-01"
+    assert len(sums) == 4 * 2 * len(told["days"])
 
 
 def test_too_many_sums_are_not_sent(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,4 +88,5 @@ def test_too_many_sums_are_not_sent(answers: Answers, monkeypatch: pytest.Monkey
     monkeypatch.setattr(brush, "MOST", len(days))
     assert brush.sums(con, found, Filter(), {}) is not None
     assert brush.sums(con, found, Filter(), {"status": ["expired"]}) is None
-    assert brush.told(con, found, Filter(), [{"name": "status", "full": False, "values": [["expired", "", 1]]}]) is None
+    choices = [{"name": "status", "full": False, "values": [["expired", "", 1]]}]
+    assert brush.told(con, found, Filter(), choices) == ({"kind": "sums", "filter": {}}, [])

@@ -7,9 +7,9 @@ from importlib.resources import files
 
 _INDENT = re.compile(r"^\s+", re.MULTILINE)
 _AROUND = re.compile(r" (=>|===|!==|&&|\|\||\?\?|[-=?:+*/<>]) ")
-_AFTER = re.compile(r"([,;{]) (?!\$)|(?<=\)) (?=[\w{])|\b(if|for) (?=\()| (?=\})")
+_AFTER = re.compile(r"([,;{]|(?<=\w):) (?!\$)|(?<=\)) (?=[\w{])|\b(if|for) (?=\()| (?=\})")
 _REMARK = re.compile(r"^(?://|/\*\*).*\n| // .*", re.MULTILINE)
-_BREAK = re.compile(r"(?<=[;{,])\n")
+_BREAK = re.compile(r"(?<=[;{},])\n")
 
 
 def script(*names: str) -> str:

@@ -25,17 +25,18 @@ _BEFORE = "date '0001-01-01'"
 
 def told(
     con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, choices: list[dict[str, Any]]
-) -> tuple[dict[str, Any], bytes] | None:
-    """Give what a screen is told of an undated filter and its choices before they are brushed, and the sums.
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Give what a screen is told of an undated filter and its choices before they are brushed, and the sums, if any.
 
     A choice of more values than are listed is left out: others may be its most frequent ones on some days.
     """
+    content: dict[str, Any] = {"kind": "sums", "filter": choice.to_dict()}
     whole = [one for one in choices if not one["full"]]
     added = sums(con, found, choice, {one["name"]: [value for value, *_ in one["values"]] for one in whole})
     if added is None:
-        return None
+        return content, []
     days = [day.isoformat() for day in added[0]]
-    return {"days": days, "facets": whole, "matched": matched(con, found, choice)}, added[1]
+    return content | {"days": days, "facets": whole, "matched": matched(con, found, choice)}, [added[1]]
 
 
 def sums(
@@ -59,7 +60,7 @@ def sums(
     counted = " union all ".join(_by_day(found, choice, name) for name in ("", *values))
     asked = f"""
         with counted as materialized ({counted}), places(name, value, place) as (values {listed}),
-        days as (select distinct day from counted union all select {_BEFORE})
+        days as (select distinct day from counted union select {_BEFORE})
         select days.day, sum(coalesce(n, 0)) over (partition by place order by days.day)::uinteger as n
         from places cross join days left join counted
         on counted.name = places.name and counted.value is not distinct from places.value and counted.day = days.day

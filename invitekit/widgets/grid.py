@@ -96,8 +96,7 @@ class Grid(Choosing):
         super()._tell(kind, **{"v": self._number} | content)
 
     def _told(self) -> str:
-        total = "" if self._store.total is None else f"{self._store.total:,} "
-        return f"{type(self).__name__}: {total}records."
+        return f"{type(self).__name__}: {'' if self._store.total is None else f'{self._store.total:,} '}records."
 
     def _hello(self) -> None:
         hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in read_catalogue().failures}
@@ -173,7 +172,7 @@ class Grid(Choosing):
         One after the other: side by side they would wait for each other. The page of a new view says the state too,
         as each message takes its time to be drawn. Whoever brushes looks at the counts: there they come first.
         """
-        self._jobs.drop("page", "sums")
+        self._jobs.drop("page")
         if not self._store.ready:
             self._ask_page(0, _PAGE)
             return
@@ -231,8 +230,8 @@ class Grid(Choosing):
                 more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
             with self._lock:
                 self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, **more)
-                if "days" in more and number == self._number:  # else a screen may drop them
-                    self._dayed = undated
+                if "days" in more:  # where there is a newer view, a screen may have dropped them, or not
+                    self._dayed = undated if number == self._number else None
 
         return work
 
@@ -242,12 +241,13 @@ class Grid(Choosing):
 
     def _ask_sums(self) -> None:
         """Hand out what a brush is answered with in the browser: asked for when somebody is about to brush."""
-        view, number = _undated(self._view), self._number
+        view, found = _undated(self._view), self._found
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            self._found.look_up(con, view.choice)
-            if found := brush.told(con, self._found, view.choice, self._facets(con, view)):
-                self.send({"kind": "sums", "v": number, **found[0]}, [found[1]])
+            found.look_up(con, view.choice)
+            told, sums = brush.told(con, found, view.choice, self._facets(con, view))
+            if found is self._found:  # else they are of other rows
+                self.send(told, sums)
 
         if self._store.ready:
             self._jobs.submit("sums", work)

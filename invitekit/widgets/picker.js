@@ -133,9 +133,9 @@ class Picker extends Screen {
     const does = { effect: () => this.effect(m), confirm: () => this.confirm(m), written: () => this.written(m), outcomes: () => this.outcomes(m) };
     does[m.kind]?.();
   }
-  receive(m) {
+  receive(m, sums) {
     if (m.kind === "error" || m.kind === "hello") this.said.hidden = true;
-    super.receive(m);
+    super.receive(m, sums);
   }
 }
 

@@ -165,7 +165,8 @@ class Screen {
     const { total } = this.counts;
     const all = total === null || matched === null || matched === total;
     const text = !this.state.ready ? "" : all ? this.words("every", { total: this.n(total) }) : this.words("rows", { n: this.n(matched), total: this.n(total) });
-    if (this.count && this.count.textContent !== text) { this.count.textContent = text; this.live.textContent = text; }
+    this.count.textContent = text;
+    if (!this.pressed && this.saidCount !== text) this.saidCount = this.live.textContent = text; // not at each step of a hand
   }
 
   drawChips() {
@@ -289,27 +290,33 @@ class Screen {
     this.marked = (from, to) => mark(from ? Math.max(0, place(from)) : 0, to ? Math.min(1, place(to) + 1 / span) : from ? 1 : 0);
     svg.append(brush);
     const at = (e) => { const box = svg.getBoundingClientRect(); return Math.min(Math.max((e.clientX - box.left) / box.width, 0), 0.99999); };
-    svg.addEventListener("pointerenter", () => this.sums || this.send({ do: "sums" }));
+    const ask = () => this.summed() || this.send({ do: "sums" });
+    svg.addEventListener("pointerenter", ask);
     svg.addEventListener("pointerdown", (e) => {
       const start = at(e), dates = (u) => { const [a, b] = [start, at(u)].sort((x, y) => x - y); return b - a < 0.004 ? [] : [day(a), day(b)]; };
       svg.setPointerCapture(e.pointerId);
+      ask();
       svg.onpointermove = (m) => { mark(start, at(m)); this.brushed(...dates(m)); };
-      svg.onlostpointercapture = () => { svg.onpointermove = svg.onpointerup = null; };
-      svg.onpointerup = (u) => {
-        const [from, to] = dates(u);
-        this.refine({ invited_from: from, invited_to: to });
-        this.brushed(from, to, true);
+      svg.onpointerup = (u) => { const [from, to] = dates(u); this.refine({ invited_from: from, invited_to: to }); };
+      svg.onlostpointercapture = () => { // after a release, and where the pointer was taken away
+        svg.onpointermove = svg.onpointerup = svg.onlostpointercapture = null;
+        const { invited_from, invited_to } = this.state.filter;
+        this.marked(invited_from, invited_to);
+        this.brushed(invited_from, invited_to, true);
       };
     });
     return h("figure", { className: "ik-figure" }, svg, h("figcaption", {}, h("span", {}, days[0][0]), h("span", { className: "ik-legend" }, ...["failed", "associated", "others"].map((kind) => h("span", { className: `ik-key ik-${kind}` }, this.words(kind)))), h("span", {}, days[days.length - 1][0])));
   }
 
+  /** The sums of all days, if they are of what is filtered by now. */
+  summed() { const { invited_from, invited_to, ...rest } = this.state.filter; return this.sums?.of === JSON.stringify(rest) ? this.sums : null; }
   /** Show the counts of some days, added up here: the kernel's come later, and are the same. Nothing changes its place before the end. */
   brushed(from, to, end) {
-    if (!this.sums) return;
-    const { days, up, facets, matched } = this.sums, before = (is) => days.filter(is).length - 1, lo = before((d) => d < from), hi = before((d) => d <= to);
+    const { days, up, facets, matched } = this.summed() ?? {};
+    if (!days) return;
+    const before = (is) => days.filter(is).length - 1, lo = before((d) => d < (from ?? "1")), hi = before((d) => d <= (to ?? "~"));
     let at = 0;
-    const n = (all) => { const here = at; at += days.length; return from ? up[here + hi] - up[here + lo] : all; };
+    const n = (all) => { const here = at; at += days.length; return from || to ? up[here + hi] - up[here + lo] : all; };
     const most = (a, b) => b[2] - a[2] || (a[0] === null) - (b[0] === null) || (a[0] < b[0] ? -1 : 1);
     const live = (f) => {
       const values = f.values.map(([value, text, all]) => [value, text, n(all)]), chosen = this.state.filter[f.name] ?? [];
@@ -654,17 +661,16 @@ class Screen {
   receive(m, [sums] = []) {
     if (m.kind !== "error" && m.v < this.v) return; // overtaken
     if (m.kind === "selection" && this.ahead?.v === m.v) Object.assign(this.ahead, { selected: m.selected, hidden: m.hidden });
-    if (m.v > this.v && ["preview", "counts", "selection", "sums"].includes(m.kind) && !m.filter) return; // its state is still to come
+    if (m.v > this.v && ["preview", "counts", "selection"].includes(m.kind) && !m.filter) return; // its state is still to come
     if ("bare" in m && m.kind !== "state" && m.bare !== !!this.state.bare) return; // asked for before the eye was clicked
     const does = {
-      hello: () => { this.say = m.words; Object.assign(this.state, { hints: m.hints, language: m.language, mode: m.mode }); },
+      hello: () => { this.sums = null; this.say = m.words; Object.assign(this.state, { hints: m.hints, language: m.language, mode: m.mode }); },
       state: () => this.takeState(m),
       preview: () => { this.pages.set(0, m); this.draw(); },
       page: () => { if (m.state) this.takeState({ v: m.v, ...m.state }, m); else this.takePage(m); },
       counts: () => {
         if (m.filter) { this.ahead = m; this.takeFilter(m); this.drawCount(m.matched); } // its page is still to come
         else this.takeCounts(m);
-        if (m.days && this.sums?.v !== m.v) this.sums = null;
         this.drawFacets(this.told = m.facets); this.drawTrend(m.days);
         this.root.dataset.settled = m.v;
       },
@@ -675,7 +681,10 @@ class Screen {
         this.draw();
       },
       details: () => this.drawDetails(m.details),
-      sums: () => { this.root.dataset.sums = m.v; this.sums = { ...m, up: new Uint32Array(sums.buffer.slice(sums.byteOffset, sums.byteOffset + sums.byteLength)) }; },
+      sums: () => {
+        const of = (this.root.dataset.sums = JSON.stringify(m.filter));
+        this.sums = { ...m, of, up: sums && new Uint32Array(sums.buffer.slice(sums.byteOffset, sums.byteOffset + sums.byteLength)) };
+      },
       error: () => {
         this.asking(false);
         this.banner.replaceChildren(h("strong", {}, m.problem), ` ${m.hint} `, h("button", { className: "ik-button", onclick: () => { this.banner.hidden = true; this.v = -1; this.send({ do: "hello" }); } }, this.words("retry")));

@@ -39,16 +39,16 @@ ANSWERS = {"page": {"kind": "page", **SAID, **KEYS}, "counts": {**COUNTED, "v": 
 
 
 @contextmanager
-def mounted(browser: Browser) -> Iterator[tuple[Page, partial[Any]]]:
+def mounted(browser: Browser, run: str = "", mode: str = "explore", **more: Any) -> Iterator[tuple[Page, partial[Any]]]:
     """Run the real script in a page of its own, and give what plays the kernel's answers to it."""
     page = browser.new_page()
-    page.evaluate(MOUNT, script("screen.js", "explore.js"))
+    page.evaluate(MOUNT, run or script("screen.js", "explore.js"))
     page.add_style_tag(content=style("screen.css"))
     tell = partial(page.evaluate, "(message) => window.receive(message)")
-    tell({"kind": "hello", "v": 0, "words": {}, "hints": {}, "language": "en", "mode": "explore"})
-    tell({**STATE, "total": None, "ready": False})
+    tell({"kind": "hello", "v": 0, "words": {}, "hints": {}, "language": "en", "mode": mode})
+    tell({**STATE, **more, "total": None, "ready": False})
     tell({"kind": "preview", **SAID, **KEYS})
-    tell({**STATE, "total": 1, "ready": True})
+    tell({**STATE, **more, "total": 1, "ready": True})
     yield page, tell
     page.evaluate("window.leave()")
     page.close()
@@ -227,12 +227,13 @@ def test_counts_that_go_ahead_of_their_page_are_its_counts(browser: Browser) -> 
         assert page.locator(".ik-choice button").all_inner_texts() == ["all 2", "none"]
 
 
-SUMS = """([message, sums]) => window.receive(message, [new DataView(new Uint8Array([9, ...sums]).buffer, 1)])"""
+SUMS = """([message, sums]) => window.receive(message,
+  sums.length ? [new DataView(new Uint8Array([9, ...sums]).buffer, 1)] : [])"""
 DRAG = """([from, to, kinds]) => { const svg = document.querySelector('.ik-bars'), box = svg.getBoundingClientRect();
   svg.setPointerCapture = () => {};  // there is no finger that could be followed
   for (const kind of kinds) svg.dispatchEvent(new PointerEvent(kind, { bubbles: true, pointerId: 1,
     clientY: box.top + 9, clientX: box.left + (kind === 'pointerdown' ? from : to) * box.width })); }"""
-ADDED = {"kind": "sums", "v": 0, "days": ["0001-01-01", "2026-03-01", "2026-03-02"], "matched": 3}
+ADDED = {"kind": "sums", "filter": {}, "days": ["0001-01-01", "2026-03-01", "2026-03-02"], "matched": 3}
 SEEN = "() => [...document.querySelectorAll('.ik-facet, .ik-count')].map(e => e.textContent)"
 
 
@@ -264,12 +265,13 @@ def test_a_brush_shows_what_the_kernel_would_say_while_the_button_is_down(browse
                 start, end = (place / 100 for place in sorted(chance.sample(range(5, 95), 2)))
                 page.evaluate(DRAG, [start, end, ["pointerdown", "pointermove"]])
                 moving = page.evaluate(SEEN)
-                page.evaluate(DRAG, [start, end, ["pointerup"]])
+                page.evaluate(DRAG, [start, end, ["pointerup", "lostpointercapture"]])
                 seen, wish = page.evaluate(SEEN), page.evaluate("window.sent.at(-1)")
                 assert moving[0] == seen[0], "counted while the button is down"
                 assert wish["filter"].keys() - choice.keys() == {"invited_from", "invited_to"}
                 counts = next(one for one in asked(page, **wish) if one["kind"] == "counts")
                 assert counts["matched"] < counts["total"]
+                assert page.locator(".ik").get_attribute("data-settled") == str(counts["v"])
                 assert page.evaluate(SEEN) == seen, "the kernel says the same"
 
 
@@ -292,12 +294,47 @@ def test_sums_that_come_while_the_button_is_down_count_at_once_and_not_for_other
         page.mouse.move(x - 100, y)
         assert told.all_inner_texts() == ["3"], "the button is up"
 
-        tell({**STATE, "v": 1, "total": 1, "ready": True, "filter": {"method": ["link"]}})
-        tell(counted(v=1, days=days(1, 2), facets=[choice("status", expired=2)]))
+        # Rows of another filter: their page is there, their counts wait, as the button is down again.
+        heard = {one["view"]: one["n"] for one in page.evaluate("window.sent") if one["do"] == "filter"}
+        tell({**STATE, "v": 1, "total": 1, "ready": True, "filter": {"method": ["link"]}, "heard": heard})
         page.evaluate(SUMS, [message, sums])  # of the rows before
-        page.evaluate(SUMS, [{**message, "v": 2}, sums])  # of rows that are still to come
+        before = told.all_inner_texts()
         page.mouse.move(x - 200, y)
         page.mouse.down()
+        assert page.evaluate("window.sent.at(-1)") == {"do": "sums"}, "asked for again"
         page.mouse.move(x - 100, y)
-        assert told.all_inner_texts() == ["2"], "its own sums are still to come"
+        assert told.all_inner_texts() == before, "its own sums are still to come"
+        page.evaluate(SUMS, [{**message, "filter": {"method": ["link"]}}, sums])
+        page.mouse.move(x - 99, y)
+        assert told.all_inner_texts() == ["1"]
         page.mouse.up()
+
+
+def test_a_brush_that_is_taken_away_leaves_all_as_it_was(browser: Browser) -> None:
+    with mounted(browser) as (page, tell):
+        tell(ANSWERS["page"])
+        tell(counted(days=days(1, 2), facets=[choice("status", expired=3)]))
+        message = {**ADDED, "facets": [choice("status", expired=3)]}
+        page.evaluate(SUMS, [message, list(struct.pack("=6I", 0, 1, 3, 0, 1, 3))])
+        page.evaluate(DRAG, [0.1, 0.4, ["pointerdown", "pointermove"]])
+        assert page.locator(".ik-value .ik-n").inner_text() == "1"
+        page.evaluate(DRAG, [0.1, 0.4, ["pointercancel", "lostpointercapture"]])
+        assert page.locator(".ik-value .ik-n").inner_text() == "3"
+        assert page.locator(".ik-brush").get_attribute("width") == "0"
+        assert wishes(page) == []
+        tell({"kind": "hello", "v": 0, "words": {}, "hints": {}, "language": "en", "mode": "explore"})
+        page.evaluate(DRAG, [0.1, 0.4, ["pointerdown", "pointermove"]])
+        assert page.locator(".ik-value .ik-n").inner_text() == "3", "after a hello it may be of other rows"
+
+
+def test_sums_come_to_a_plan_as_well(browser: Browser) -> None:
+    plan = {"tabs": [], "rules": {}, "rules_said": [], "workspace": False, "unlogged": 0, "by": "anna"}
+    with mounted(browser, script("screen.js", "picker.js"), "plan", **plan) as (page, tell):
+        tell(ANSWERS["page"])
+        tell(counted(days=days(1, 2), facets=[choice("status", expired=3)]))
+        page.evaluate(SUMS, [{"kind": "sums", "filter": {}}, []])  # more than are sent
+        page.evaluate(DRAG, [0.1, 0.4, ["pointerdown", "pointermove"]])
+        message = {**ADDED, "facets": [choice("status", expired=3)]}
+        page.evaluate(SUMS, [message, list(struct.pack("=6I", 0, 1, 3, 0, 1, 3))])
+        page.evaluate(DRAG, [0.1, 0.4, ["pointermove"]])
+        assert page.locator(".ik-value .ik-n").text_content() == "1"
