@@ -290,7 +290,7 @@ class Screen {
     this.marked = (from, to) => mark(from ? Math.max(0, place(from)) : 0, to ? Math.min(1, place(to) + 1 / span) : from ? 1 : 0);
     svg.append(brush);
     const at = (e) => { const box = svg.getBoundingClientRect(); return Math.min(Math.max((e.clientX - box.left) / box.width, 0), 0.99999); };
-    const ask = () => this.summed() || this.send({ do: "sums" });
+    const ask = () => { const of = this.undated(); if (this.sums?.of !== of) { this.sums = { of }; this.send({ do: "sums" }); } };
     svg.addEventListener("pointerenter", ask);
     svg.addEventListener("pointerdown", (e) => {
       const start = at(e), dates = (u) => { const [a, b] = [start, at(u)].sort((x, y) => x - y); return b - a < 0.004 ? [] : [day(a), day(b)]; };
@@ -308,12 +308,12 @@ class Screen {
     return h("figure", { className: "ik-figure" }, svg, h("figcaption", {}, h("span", {}, days[0][0]), h("span", { className: "ik-legend" }, ...["failed", "associated", "others"].map((kind) => h("span", { className: `ik-key ik-${kind}` }, this.words(kind)))), h("span", {}, days[days.length - 1][0])));
   }
 
-  /** The sums of all days, if they are of what is filtered by now. */
-  summed() { const { invited_from, invited_to, ...rest } = this.state.filter; return this.sums?.of === JSON.stringify(rest) ? this.sums : null; }
+  /** Of which filter the sums of all days have to be by now. */
+  undated() { const { invited_from, invited_to, ...rest } = this.state.filter; return JSON.stringify(rest); }
   /** Show the counts of some days, added up here: the kernel's come later, and are the same. Nothing changes its place before the end. */
   brushed(from, to, end) {
-    const { days, up, facets, matched } = this.summed() ?? {};
-    if (!days) return;
+    const { of, days, up, facets, matched } = this.sums ?? {};
+    if (!days || of !== this.undated()) return;
     const before = (is) => days.filter(is).length - 1, lo = before((d) => d < (from ?? "1")), hi = before((d) => d <= (to ?? "~"));
     let at = 0;
     const n = (all) => { const here = at; at += days.length; return from || to ? up[here + hi] - up[here + lo] : all; };
