@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,11 +24,12 @@ from invitekit.batch import Written
 from invitekit.catalogue import Language
 from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, answers, cells, jobs, page, planning, screen
+from invitekit.widgets import Selection, answers, brush, cells, jobs, page, planning, screen
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.jobs import Jobs
 from invitekit.widgets.store import Store
+from invitekit.widgets.view import Found
 from tests.conftest import DATA
 
 DAY = dt.date(2026, 3, 30)
@@ -399,6 +401,17 @@ def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard,
     assert explorer.says(do="sums") == {}, "nothing is counted yet"
 
 
+def test_sums_of_rows_whose_place_others_took_are_not_told(explorer: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    added = brush.told
+
+    def told(*given: Any) -> Any:
+        explorer.widget._found = Found(explorer.widget._store)  # as where a plan is made anew meanwhile
+        return added(*given)
+
+    monkeypatch.setattr(brush, "told", told)
+    assert explorer.says(do="sums") == {}
+
+
 def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_told(
     explorer: Heard, annotated: pl.DataFrame
 ) -> None:
@@ -573,6 +586,16 @@ def test_the_grid_is_small_and_asks_no_network() -> None:
     for script in (str(ik.ResendPicker._esm), str(ik.ResendPicker._css)):
         assert not [one for one in ("http://", "https://", "import ", "innerHTML", "insertAdjacentHTML", "eval(")
                     if one in script.replace("http://www.w3.org/2000/svg", "")]  # fmt: skip
+
+
+def test_a_script_that_is_made_small_says_what_it_said() -> None:
+    folder, made = files("invitekit.widgets"), str(ik.ResendPicker._esm)
+    for name in ("screen.js", "picker.js"):
+        lines = folder.joinpath(name).read_text("utf-8").splitlines()
+        code = "\n".join(line for line in lines if not line.lstrip().startswith("/"))
+        for text in re.findall('"([^"\\n]*)"', code):
+            selectors = text.replace(", ", ",")  # a list of them means the same without spaces
+            assert f'"{text}"' in made or f'"{selectors}"' in made, f"{name}: {text}"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -77,15 +77,10 @@ def _text(value: Any) -> str:
     return "null" if value is None else lit(str(value))
 
 
-def _source(found: Found, choice: Filter, name: str) -> tuple[str, str, str]:
-    names = {*clauses(choice), *DATED, *([name] if name else [])} - {"text"}
-    table, condition, n = source(found, choice, names, but=(*DATED, name))
-    return table, f"{condition} and {DAY} is not null", n
-
-
 def _by_day(found: Found, choice: Filter, name: str) -> str:
     """The SQL of a choice's values as texts, by day, with their counts; without a name that of all rows."""
-    table, condition, n = _source(found, choice, name)
+    names = {*clauses(choice), *DATED, *([name] if name else [])} - {"text"}
+    table, condition, n = source(found, choice, names, but=(*DATED, name))
     value = f"cast({ident(COLUMNS[name])} as varchar)" if name else "null::varchar"
     by = f"select {lit(name)} as name, {value} as value, {DAY} as day, {n} as n"
-    return f"({by} from {table} where {condition} group by all)"
+    return f"({by} from {table} where {condition} and {DAY} is not null group by all)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import duckdb
@@ -96,16 +95,18 @@ class Grid(Choosing):
         super()._tell(kind, **{"v": self._number} | content)
 
     def _told(self) -> str:
-        return f"{type(self).__name__}: {'' if self._store.total is None else f'{self._store.total:,} '}records."
+        total = "" if self._store.total is None else f"{self._store.total:,} "
+        return f"{type(self).__name__}: {total}records."
 
     def _hello(self) -> None:
         hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in read_catalogue().failures}
         hints |= self._store.causes
         said = {"words": answers.words(self._language), "hints": hints, "language": self._language, "mode": self.mode}
+        state = self._state()
         with self._lock:  # no counts are told in between: whoever says hello would drop them
             self._dayed = None
             self._tell("hello", **said)
-            self._tell_state()
+            self._tell("state", **state)
         self._ask_view()
 
     def _state(self) -> dict[str, Any]:
@@ -155,7 +156,7 @@ class Grid(Choosing):
             if view == self._view:
                 self._ask_page(0, _PAGE)  # whoever asked waits for an answer
                 return
-            brushed = _undated(view) == _undated(self._view) and view.choice.text is None
+            brushed = view.undated() == self._view.undated() and view.choice.text is None
             self._view, self._number, self._deep = view, self._number + 1, None
         if not self._store.ready:
             self._tell_state()
@@ -225,7 +226,7 @@ class Grid(Choosing):
             told_counts = answers.counted(con, self._found, view.choice, self._selection, self.can)
             choices = self._facets(con, view)
             more: dict[str, Any] = {"filter": view.choice.to_dict(), "heard": self._heard} if ahead else {}
-            undated = _undated(view).choice
+            undated = view.undated().choice
             if self._dayed != undated:  # dates and order leave the days as they are, once these were told
                 more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
             with self._lock:
@@ -241,7 +242,7 @@ class Grid(Choosing):
 
     def _ask_sums(self) -> None:
         """Hand out what a brush is answered with in the browser: asked for when somebody is about to brush."""
-        view, found = _undated(self._view), self._found
+        view, found = self._view.undated(), self._found
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             found.look_up(con, view.choice)
@@ -274,7 +275,3 @@ class Grid(Choosing):
         self._shown = [name for name in message["shown"] if name in known] or self._shown
         self._tell_state()
         self._ask_page(int(message.get("first", 0)), _PAGE)
-
-
-def _undated(view: View) -> View:
-    return replace(view, choice=view.choice.without("invited_from").without("invited_to"))

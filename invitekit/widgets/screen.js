@@ -682,8 +682,8 @@ class Screen {
       },
       details: () => this.drawDetails(m.details),
       sums: () => {
-        const of = (this.root.dataset.sums = JSON.stringify(m.filter));
-        this.sums = { ...m, of, up: sums && new Uint32Array(sums.buffer.slice(sums.byteOffset, sums.byteOffset + sums.byteLength)) };
+        this.root.dataset.sums = +(this.root.dataset.sums ?? 0) + 1; // how often, and never of what
+        this.sums = { ...m, of: JSON.stringify(m.filter), up: sums && new Uint32Array(sums.buffer.slice(sums.byteOffset, sums.byteOffset + sums.byteLength)) };
       },
       error: () => {
         this.asking(false);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
@@ -39,6 +39,10 @@ class View:
     choice: Filter = field(default_factory=Filter)
     by: str | None = None
     down: bool = False
+
+    def undated(self) -> View:
+        """Give the view of all days."""
+        return replace(self, choice=self.choice.without("invited_from").without("invited_to"))
 
     def order(self) -> str:
         """Give the SQL of the order; the key makes it one order."""

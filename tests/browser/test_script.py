@@ -285,12 +285,14 @@ def test_sums_that_come_while_the_button_is_down_count_at_once_and_not_for_other
         x, y = middle(page, ".ik-bars")
         page.mouse.move(x - 200, y)
         page.mouse.down()
+        aloud = page.locator(".ik-live").inner_text()
         assert page.evaluate("window.sent.filter((m) => m.do === 'sums').length") == 1, "one question is enough"
         page.evaluate(SUMS, [message, sums])
         page.mouse.move(x - 100, y)
         assert told.all_inner_texts() == ["1"], "the first of two days"
         page.mouse.move(x + 100, y)
         assert told.all_inner_texts() == ["3"]
+        assert page.locator(".ik-live").inner_text() == aloud, "nobody is read each step of a hand"
         page.mouse.up()
         page.mouse.move(x - 100, y)
         assert told.all_inner_texts() == ["3"], "the button is up"
@@ -339,3 +341,4 @@ def test_sums_come_to_a_plan_as_well(browser: Browser) -> None:
         page.evaluate(SUMS, [message, list(struct.pack("=6I", 0, 1, 3, 0, 1, 3))])
         page.evaluate(DRAG, [0.1, 0.4, ["pointermove"]])
         assert page.locator(".ik-value .ik-n").text_content() == "1"
+        assert page.locator(".ik").get_attribute("data-sums") == "2", "how often, and nothing of the filter"
