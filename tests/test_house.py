@@ -88,10 +88,6 @@ LIBRARIES = {
 }
 """Which rooms may import which library; a library without a row has no room."""
 
-MEANINGLESS = frozenset({"base", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"})
-MODULE_LINES = 280
-FUNCTION_LINES = 40
-
 Rule = Callable[[Path], list[str]]
 
 
@@ -222,42 +218,6 @@ def _reached(start: str, edges: dict[str, set[str]]) -> set[str]:
     return seen
 
 
-def names_that_say_nothing(house: Path) -> list[str]:
-    return [
-        f"{file.as_posix()} is named after nothing"
-        for file, _ in modules(house)
-        if MEANINGLESS & {word for part in file.with_suffix("").parts for word in part.split("_")}
-    ]
-
-
-def modules_too_long(house: Path) -> list[str]:
-    return [
-        f"{file.as_posix()} has {lines} lines"
-        for file, _ in modules(house)
-        if (lines := len((house / file).read_text(encoding="utf-8").splitlines())) > MODULE_LINES
-    ]
-
-
-def functions_too_long(house: Path, most: int = FUNCTION_LINES) -> list[str]:
-    return [
-        f"{file.as_posix()}:{node.lineno} {node.name} has {lines} lines"
-        for file, tree in modules(house)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := _lines(node)) > most
-    ]
-
-
-def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Count a function's lines without its docstring, which may be as long as the reader needs."""
-    first = function.body[0]
-    documented = ast.get_docstring(function, clean=False) is not None
-    return _height(function) - (_height(first) if documented else 0)
-
-
-def _height(node: ast.stmt) -> int:
-    return (node.end_lineno or node.lineno) - node.lineno + 1
-
-
 def logic_at_the_front_door(house: Path) -> list[str]:
     tree = ast.parse((house / "__init__.py").read_text(encoding="utf-8"))
     return [f"__init__.py:{node.lineno} does more than name" for node in tree.body if not _only_names(node)]
@@ -296,18 +256,6 @@ def test_no_import_leads_back_to_where_it_stands() -> None:
     assert import_cycles(HOUSE) == []
 
 
-def test_no_module_has_a_name_that_says_nothing() -> None:
-    assert names_that_say_nothing(HOUSE) == []
-
-
-def test_no_module_is_longer_than_the_limit() -> None:
-    assert modules_too_long(HOUSE) == []
-
-
-def test_no_function_is_longer_than_40_lines() -> None:
-    assert functions_too_long(HOUSE) == []
-
-
 def test_the_front_door_only_names() -> None:
     assert logic_at_the_front_door(HOUSE) == []
 
@@ -326,7 +274,6 @@ def test_the_package_under_test_is_the_one_in_this_tree() -> None:
     assert Path(invitekit.__file__).parent == HOUSE
 
 
-LONG_FUNCTION = "def planted():\n    '''Say.'''\n" + "    x = 1\n" * 40
 PLANTED: tuple[tuple[Rule, str, str, str], ...] = (
     (rooms_outside_the_plan, "attic.py", "", "room attic is not in the plan"),
     (rooms_outside_the_plan, "attic/__init__.py", "", "room attic is not in the plan"),
@@ -391,10 +338,6 @@ PLANTED: tuple[tuple[Rule, str, str, str], ...] = (
         "invitekit.load.times imports invitekit.load.cells",
     ),
     (import_cycles, "load/times.py", "from . import load", "invitekit.load.times imports invitekit.load,"),
-    (names_that_say_nothing, "load/text_utils.py", "", "load/text_utils.py is named after nothing"),
-    (names_that_say_nothing, "common/__init__.py", "", "common/__init__.py is named after nothing"),
-    (modules_too_long, "load/planted.py", "x = 1\n" * 280, "load/planted.py has 281 lines"),
-    (functions_too_long, "load/planted.py", LONG_FUNCTION, "load/planted.py:2 planted has 41 lines"),
     (logic_at_the_front_door, "__init__.py", "def load(): ...", "does more than name"),
     (logic_at_the_front_door, "__init__.py", "VERSION = str(1)", "does more than name"),
     (logic_at_the_front_door, "__init__.py", "if TYPE_CHECKING:\n    x = 1", "does more than name"),
@@ -425,11 +368,6 @@ def test_a_package_may_import_inside_itself(tmp_path: Path) -> None:
     before = imports_that_do_not_go_down(copy)
     _append(copy / "load/planted.py", "from invitekit.load import times\nfrom .cells import x")
     assert imports_that_do_not_go_down(copy) == before
-
-
-def test_a_long_docstring_does_not_make_a_function_long(tmp_path: Path) -> None:
-    _append(tmp_path / "planted.py", "def planted():\n    '''Say.\n" + "\n" * 60 + "    '''\n    return 1\n")
-    assert functions_too_long(tmp_path) == []
 
 
 def _append(file: Path, text: str) -> None:
