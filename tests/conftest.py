@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -124,6 +125,32 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, seconds in report.user_properties:
             if name == "spark_start_seconds":
                 terminalreporter.write_line(f"Spark took {seconds:.1f} s to start.")
+
+
+@contextlib.contextmanager
+def served(folder: Path, *words: str, said: list[str] | None = None) -> Iterator[str]:
+    """Start the page in a folder as a person does, and give the address that it prints.
+
+    Args:
+        folder: Where the command is started.
+        words: What follows ``invitekit app``.
+        said: Receives the lines that are printed before the address.
+    """
+    command = [str(Path(sys.executable).with_name("invitekit")), "app", *words, "--no-browser", "--as-of", "2026-03-30"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        try:
+            assert server.stdout is not None
+            lines = [] if said is None else said
+            for line in server.stdout:
+                lines.append(line)
+                if found := re.search(r"http://127\.0\.0\.1:\d+/\?token=\w+", line):
+                    yield found[0]
+                    break
+            else:
+                raise AssertionError("".join(lines))
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
 
 
 @pytest.fixture(scope="session")

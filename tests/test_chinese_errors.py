@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import html
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,9 @@ import invitekit as ik
 from invitekit import schema
 from invitekit.errors import translated
 from invitekit.load.intake import IDENTIFYING
-from invitekit.widgets import jobs, page
+from invitekit.widgets import jobs
 from invitekit.widgets.picker import ADJUSTABLE
+from invitekit.widgets.session import Session
 from tests.conftest import DATA
 from tests.sentences import Raised, raised
 from tests.test_widgets import Heard
@@ -32,7 +31,6 @@ ELSEWHERE = {
     "load/messages.py": "no screen takes a second file",
     "widgets/__init__.py": "said before there is a screen",
     "widgets/export_records.py": "said in the cell that makes the panel",
-    "workspace/adding.py": "no screen adds files",
     "workspace/between.py": "no screen compares snapshots",
     "workspace/finding.py": "no screen asks for a customer's name",
 }
@@ -67,7 +65,9 @@ NO_SCREEN = {
     ("privacy/tokens.py", "A key has another length than 32 bytes."): TYPED,
     ("resend/plan.py", "language is 'x.csv'."): CHOSEN,
     ("widgets/export_panel.py", "language is 'x.csv'."): "said in the cell that makes the panel",
+    ("widgets/server.py", "Port x.csv cannot be used."): "said on the command line, before there is a page",
     ("widgets/picker.py", "There are no records."): "said in the cell that makes the picker",
+    ("workspace/adding.py", "A workspace takes files, not a x.csv."): TYPED,
     ("workspace/batches.py", "No batch is named."): "a screen names one",
     ("workspace/batches.py", "A batch is named twice; nothing was changed."): "a screen names one",
     ("workspace/batches.py", "Everybody of the batch would be left out; nothing was logged."): BY_CODE,
@@ -169,11 +169,10 @@ def said(error: BaseException, *names: str) -> list[str]:
 
 
 def alert(sources: list[str] | None = None, workspace: str | None = None) -> str:
-    """Open the app's page, and give what it says in place of its tabs."""
-    box: Any = page.page(sources, workspace, language="zh")
-    found = re.fullmatch("<p role='alert'>(.*)</p>", _shown(box).value)
-    assert found
-    told = html.unescape(re.sub("</?strong>", "", found[1]))
+    """Open files or a workspace on a Chinese page, and return what it says of the error."""
+    with pytest.raises(Exception) as opening:  # noqa: PT011 - of any kind, as the page takes it
+        Session(Path(), language="zh").open(sources or (), workspace)
+    told = " ".join(jobs.told(opening.value, "zh").values())
     assert not english(told, "w.duckdb", "s.csv", "Customer", "Email", "Serialization", "IO")
     return told
 
@@ -278,7 +277,7 @@ def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: P
          "“最多邀请次数”不能是 0。", "请填写 1 到 100,000 之间的整数。"),
         ({"do": "try_rules", "rules": given | {"batch_size": 101}},
          "“每批客户数”为 101，超过了门户上限 100。", "请改小一些。"),
-        ({"do": "log", "batch_id": "b", "by": " "}, "没有填写经办人。", "请填写经办人。"),
+        ({"do": "log", "batch_id": "b", "by": " ", "at": "2026-03-30"}, "没有填写经办人。", "请填写经办人。"),
         ({"do": "discard", "batch_id": "b"}, "此工作区没有写出过该编号的批次。", "目前还没有任何批次。"),
         ({"do": "mark", "v": picker._number, "key": 0, "on": "2026-03-30", "by": "me"},
          "1 条记录中有 1 条不在此工作区的任何文件中，或属于两位客户。",
@@ -321,27 +320,3 @@ def test_a_view_that_cannot_be_saved() -> None:
     told = explorer.says(do="save_view", name="mine")["error"]
     assert told["problem"].startswith("无法写入“views.json”：")
     assert told["hint"] == "请检查磁盘空间和访问权限。"
-
-
-def test_a_tab_of_the_page_that_cannot_be_made_says_why(memory: Path, tmp_path: Path) -> None:
-    box: Any = page.page(None, str(memory), folder=str(tmp_path), language="zh")
-    tabs = _shown(box)
-    assert tabs.children[0].wait(60)
-    tabs.children[0].workspace.close()
-    tabs.selected_index = 1
-    said = _shown(tabs.children[1])
-    assert said.value.startswith("<p role='alert'><strong>无法显示（")
-    tabs.selected_index = 0
-    tabs.selected_index = 1
-    assert tabs.children[1].children[0] is said, "what was made once is not made anew"
-
-
-def _shown(box: Any) -> Any:
-    """Wait until a box shows something else than that it is being made."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        (found,) = box.children
-        if "role='status'" not in getattr(found, "value", ""):
-            return found
-        time.sleep(0.05)
-    raise AssertionError("nothing came")

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import polars as pl
@@ -40,7 +40,7 @@ class Screen:
     """A panel, and everything that its screen was told."""
 
     def __init__(self, records: Any, *given: Any, **how: Any) -> None:
-        self.panel = ExportPanel(records, *given, **how)
+        self.panel = cast("Any", ExportPanel(records, *given, **how))
         self.told: list[dict[str, Any]] = []
         self.panel.send = self.told.append
 

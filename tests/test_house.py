@@ -36,7 +36,7 @@ FLOORS: dict[float, tuple[str, ...]] = {
     3.5: ("workspace", "batch", "export"),  # what is loaded is remembered; what is written is written by write
     4: ("sample", "report", "widgets"),  # a sample is written by write
     5: ("cli",),
-    6: ("names",),  # what the front door opens to, each room at its first use
+    6: ("names", "__main__"),  # what the front door opens to, each room at its first use
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 TO_COME: frozenset[str] = frozenset()
@@ -79,11 +79,11 @@ LIBRARIES = {
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
     "scipy": ("chances", "progress", "report"),
+    "tornado": ("widgets",),
     "tqdm": ("load", "export", "sample", "cli"),
     "traitlets": ("widgets",),
     "typer": ("cli",),
     "typst": ("report",),
-    "voila": (),  # started as a command of its own
     "xlsxwriter": ("write", "batch", "export"),
 }
 """Which rooms may import which library; a library without a row has no room."""

@@ -113,7 +113,7 @@ class Remembering(Reading):
                                                          if self.sources else ".")  # fmt: skip
             raise typer.BadParameter(problem, param_hint="SOURCES")
         if not self.sources:
-            self._refuse_ways_of_reading()
+            self.refuse_ways_of_reading()
         read = self.load() if self.sources else None
         summary = read.summary if read is not None else None
         if self.workspace is None:
@@ -125,7 +125,7 @@ class Remembering(Reading):
         with Workspace(self.workspace, read_only=not to_write, make=both) as workspace:
             yield Known(workspace.history() if read is None else read.records, summary, workspace)
 
-    def _refuse_ways_of_reading(self) -> None:
+    def refuse_ways_of_reading(self) -> None:
         """Refuse options that say how to read files where none are read: they would change nothing, unseen."""
         ways = [field.name for field in fields(Reading) if field.name not in ("sources", "catalogue")]
         given = [name for name in ways if getattr(self, name) != getattr(Reading, name)]

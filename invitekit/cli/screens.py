@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -13,42 +9,50 @@ from typing import Annotated
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli.reading import Remembering, reads
 from invitekit.errors import ArgumentError
 
-Port = Annotated[int | None, typer.Option("--port", help="Serve here; else on any free port from 8866 on.")]
+Port = Annotated[int | None, typer.Option("--port", help="Serve here; else on the first free port from 8866 on.")]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
 
 
+@reads
 def app(
-    sources: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs; none: the page asks.")] = None,
-    *,
-    workspace: Annotated[Path | None, typer.Option("--workspace", "-w", help="What remembers batches.")] = None,
+    reading: Remembering,
     rules: o.Rules = None,
     as_of: o.AsOf = None,
     language: o.Language = "en",
     port: Port = None,
     browser: Browser = True,
 ) -> None:
-    """Open the sales-ops page: pick whom to invite again, read why, write the batch.
+    """Open the sales-ops page: choose whom to invite again, see why, write the batch.
 
-    It is served to this machine alone, and to whoever has the address with its token.
+    With files and a workspace, the files are added to the workspace. Without either, the page offers
+    the files of this folder. It is served to this machine only, and only to the printed address.
     """
-    if find_spec("voila") is None:
-        raise ArgumentError("Voila is not installed.", hint="install invitekit[lab], or run 'make setup'.")
-    moment = o.parse_time(as_of, "--as-of")
-    asked = {
-        "sources": [str(Path(one).absolute()) for one in sources or []],
-        "workspace": str(workspace.absolute()) if workspace else None,
-        "rules": str(rules.absolute()) if rules else None,
-        "as_of": moment.isoformat() if moment else None,
-        "folder": str(Path.cwd()),
-        "language": o.parse_language(language),
-    }
-    beside = files("invitekit.widgets").joinpath("app")
-    notebook = beside.joinpath("invitekit.ipynb")
-    paths = os.pathsep.join(filter(None, [str(beside), os.environ.get("JUPYTER_PATH")]))
-    env = os.environ | {"INVITEKIT_PAGE": json.dumps(asked), "JUPYTER_PATH": paths}
-    words = [sys.executable, "-m", "voila", str(notebook), "--Voila.ip=127.0.0.1", "--template=invitekit", "--token"]
-    words += [f"--port={port}"] if port else []
-    words += [] if browser else ["--no-browser"]
-    os.execve(sys.executable, words, env)  # noqa: S606 - this very Python
+    if find_spec("tornado") is None or find_spec("anywidget") is None:
+        raise ArgumentError("The page needs more libraries.", hint="pip install 'invitekit[lab]'.")
+    from invitekit.cli import say
+    from invitekit.resend import ResendRules
+    from invitekit.widgets.server import serve
+    from invitekit.widgets.session import Session
+
+    moment, words = o.parse_time(as_of, "--as-of"), o.parse_language(language)
+    chosen = ResendRules.from_toml(rules) if rules else ResendRules()
+    session = Session(Path.cwd(), rules=chosen, as_of=moment, language=words, catalogue=reading.known)
+    if not reading.sources:
+        reading.refuse_ways_of_reading()
+    if reading.sources or reading.workspace:
+        with say.progress() as tick:
+            added = session.open(reading.sources or (), reading.workspace, progress=tick, **reading.how())
+        for sentence in added:
+            say.line(sentence)
+
+    def ready(address: str) -> None:
+        say.line(f"The page is open at {address}")
+        say.line("Keep this address private. Ctrl-C ends the page.")
+
+    try:
+        serve(session, port=port, browser=browser, ready=ready)
+    finally:
+        session.close()

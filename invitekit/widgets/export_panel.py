@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,11 +21,11 @@ from invitekit.export.out import DEFAULT, REMARKS
 from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks, standard
 from invitekit.widgets import export_answers as answers
 from invitekit.widgets import export_columns, export_words
+from invitekit.widgets.assets import joined
 from invitekit.widgets.export_records import count, lent, taken
 from invitekit.widgets.export_watch import CancelledError, Watch
 from invitekit.widgets.screen import Does, Screen
 
-_HERE = files(__package__)
 _FORM = ("level", "file", "purpose", "remarks")
 
 
@@ -61,8 +60,8 @@ class ExportPanel(Screen):
         (2, 'copy.csv')
     """
 
-    _esm = str(_HERE.joinpath("export_panel.js"))
-    _css = str(_HERE.joinpath("export_panel.css"))
+    _esm = joined("export_panel.js")
+    _css = joined("export_panel.css")
     level = traitlets.Enum(LEVELS, DEFAULT, help="How much may leave.")
     file = traitlets.Unicode("for_the_analyst.parquet", help="The file's name in the folder; its end is its format.")
     purpose = traitlets.Unicode("", help="What the export is for: a plain word, or nothing.")
@@ -113,6 +112,11 @@ class ExportPanel(Screen):
         except BaseException as error:
             self._fail(error)
             raise
+
+    def stop(self) -> None:
+        """Cancel an export that is running, and send nothing more."""
+        self._cancel()
+        super().stop()
 
     # Messages of the screen.
 

@@ -11,7 +11,7 @@ import traitlets
 from invitekit.catalogue import Language, read_catalogue
 from invitekit.filters import Filter
 from invitekit.widgets import answers, brush, counts
-from invitekit.widgets.assets import script
+from invitekit.widgets.assets import joined
 from invitekit.widgets.choosing import Choosing
 from invitekit.widgets.jobs import Work
 from invitekit.widgets.screen import Does
@@ -34,7 +34,7 @@ class Grid(Choosing):
     carries the number of the view it belongs to.
     """
 
-    _esm = script("screen.js", "explore.js")
+    _esm = joined("screen.js", "explore.js")
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
     mode: ClassVar[str] = "explore"
 

@@ -63,6 +63,13 @@ class Jobs:
             for lane in lanes:
                 self._overtake(lane)
 
+    def stop(self) -> None:
+        """Interrupt all work, wait for what cannot be interrupted, and take no more."""
+        with self._lock:
+            for lane in tuple(self._running):
+                self._overtake(lane)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all work is done, also what it handed in; say whether it is."""
         while True:

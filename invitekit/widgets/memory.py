@@ -63,10 +63,10 @@ class Memory:
         with self._turn:
             self._known().discard_batches(batch_ids)
 
-    def log(self, batch_id: str, by: str) -> None:
-        """Note that a batch was sent."""
+    def log(self, batch_id: str, by: str, *, at: dt.date) -> None:
+        """Record the day on which a batch was sent."""
         with self._turn:
-            self._known().log_batch(batch_id, by=by)
+            self._known().log_batch(batch_id, by=by, at=at)
             self.noted += 1
 
     def mark(self, record_id: str, *, on: dt.date, by: str, note: str | None, catalogue: Catalogue | None) -> None:

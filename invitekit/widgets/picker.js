@@ -106,11 +106,16 @@ class Picker extends Screen {
 
   // ---- what was done
 
+  /** A field for a date: the day that the plan is for; else today, where this browser is. */
+  dayField(label) {
+    const today = new Date(Date.now() - 6e4 * new Date().getTimezoneOffset()).toISOString().slice(0, 10);
+    return h("input", { type: "date", value: this.state.day ?? today, "aria-label": this.words(label) });
+  }
   unlogged() {
-    const by = h("input", { type: "text", value: this.state.by, "aria-label": this.words("by") });
-    const act = (does, id) => () => { this.dialog.close(); this.busy(does === "log" ? "effect_wait" : "writing"); this.send({ do: does, batch_id: id, by: by.value.trim() }); if (does === "discard") this.said.hidden = true; };
+    const by = h("input", { type: "text", value: this.state.user, "aria-label": this.words("by") }), at = this.dayField("sent_on");
+    const act = (does, id) => () => { this.dialog.close(); this.busy(does === "log" ? "effect_wait" : "writing"); this.send({ do: does, batch_id: id, by: by.value.trim(), at: at.value }); if (does === "discard") this.said.hidden = true; };
     const rows = this.state.unlogged.map(([id, number, n, at]) => h("tr", {}, h("td", {}, id), h("td", { className: "ik-number" }, this.n(n)), h("td", {}, at), h("td", {}, h("button", { className: "ik-button", onclick: act("log", id) }, this.words("log")), h("button", { className: "ik-link", onclick: act("discard", id) }, this.words("discard")))));
-    this.ask(this.words("unlogged", { n: rows.length }), [h("p", {}, this.words("unlogged_why")), h("label", { className: "ik-rule" }, this.words("by"), by), this.table([this.words("batch"), this.words("customers"), this.words("at"), ""], rows)], ["", null], this.words("close"));
+    this.ask(this.words("unlogged", { n: rows.length }), [h("p", {}, this.words("unlogged_why")), h("label", { className: "ik-rule" }, this.words("by"), by), h("label", { className: "ik-rule" }, this.words("sent_on"), at), this.table([this.words("batch"), this.words("customers"), this.words("at"), ""], rows)], ["", null], this.words("close"));
   }
   outcomes(m) {
     const rows = m.rows.map((row) => h("tr", {}, ...row.map((value, at) => h("td", { className: at > 2 ? "ik-number" : "" }, value ?? ""))));
@@ -119,8 +124,8 @@ class Picker extends Screen {
   detailActs(d) {
     const waits = ["customer_must_act", "contact_support"].includes(d.codes?.reason_code);
     if (!waits || !this.state.workspace) return [];
-    const on = h("input", { type: "date", value: new Date(Date.now() - 6e4 * new Date().getTimezoneOffset()).toISOString().slice(0, 10), "aria-label": this.words("done_on") }), note = h("input", { type: "text", placeholder: this.words("note"), "aria-label": this.words("note") });
-    return [h("div", { className: "ik-row2 ik-done" }, on, note, h("button", { className: "ik-button", onclick: () => { this.busy("effect_wait"); this.send({ do: "mark", v: this.v, key: d.key, on: on.value, note: note.value, by: this.state.by }); } }, this.words("mark_done")))];
+    const on = this.dayField("done_on"), note = h("input", { type: "text", placeholder: this.words("note"), "aria-label": this.words("note") });
+    return [h("div", { className: "ik-row2 ik-done" }, on, note, h("button", { className: "ik-button", onclick: () => { this.busy("effect_wait"); this.send({ do: "mark", v: this.v, key: d.key, on: on.value, note: note.value, by: this.state.user }); } }, this.words("mark_done")))];
   }
 
   send(message) {

@@ -20,7 +20,7 @@ from invitekit.moments import as_utc
 from invitekit.resend import ResendRules
 from invitekit.vocabularies import RESENDS
 from invitekit.widgets import answers, cells, planning
-from invitekit.widgets.assets import script
+from invitekit.widgets.assets import joined
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.memory import OUTCOMES, Memory
 from invitekit.widgets.screen import Does
@@ -63,7 +63,7 @@ class ResendPicker(Grid):
         (True, 1)
     """
 
-    _esm = script("screen.js", "picker.js")
+    _esm = joined("screen.js", "picker.js")
     mode: ClassVar[str] = "pick"
     can: ClassVar[str] = planning.CAN
 
@@ -140,8 +140,14 @@ class ResendPicker(Grid):
         if self._store.ready:
             with self._store.cursor() as con:
                 with_rows = {"tabs": planning.tabs(con, self._language)}
-        memory = {"workspace": self.workspace is not None, "by": getpass.getuser(), "unlogged": self._memory.unlogged()}
+        # No name of the grid's own state: "by" is the column that it is sorted by.
+        memory = {"workspace": self.workspace is not None, "user": getpass.getuser(), "day": self._day(),
+                  "unlogged": self._memory.unlogged()}  # fmt: skip
         return found | with_rows | memory | {"rules": given, "rules_said": self._rules.words(self._language)}
+
+    def _day(self) -> str | None:
+        """The day that the plan is for; None is today, where the browser is."""
+        return f"{self._moment:%Y-%m-%d}" if self._as_of is not None else None
 
     # Rules: the effect first.
 
@@ -250,7 +256,7 @@ class ResendPicker(Grid):
     # What was done.
 
     def _log(self, message: dict[str, Any]) -> None:
-        self._memory.log(message["batch_id"], message["by"])
+        self._memory.log(message["batch_id"], message["by"], at=_date(message["at"]))
         self._plan_again()
 
     def _discard(self, message: dict[str, Any]) -> None:
@@ -263,7 +269,7 @@ class ResendPicker(Grid):
             raise ArgumentError("The plan has changed since this customer was opened.", hint="open it again.")
         with self._store.cursor() as con:
             held = rows(con, f"select record_id from records where ik_key = {int(message['key'])}")
-        on, note = dt.date.fromisoformat(message["on"]), message.get("note") or None
+        on, note = _date(message["on"]), message.get("note") or None
         self._memory.mark(held[0][0], on=on, by=message["by"], note=note, catalogue=self._catalogue)
         self._plan_again()
 
@@ -273,3 +279,15 @@ class ResendPicker(Grid):
             shown = cells.shown("failure_code", cause, language=self._language)
             told.append([batch_id, cells.shown("sent_at", sent_at), shown, *counted])
         self._tell("outcomes", names=list(OUTCOMES), rows=told)
+
+
+def _date(text: str) -> dt.date:
+    """Read a date of the screen.
+
+    Raises:
+        ArgumentError: It is none, such as when the field was emptied.
+    """
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentError("The date is missing.", hint="choose the day on which it was done.") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anywidget
@@ -12,10 +12,12 @@ import duckdb
 import traitlets
 
 from invitekit.catalogue import Language
-from invitekit.widgets.assets import style
+from invitekit.widgets.assets import joined
 from invitekit.widgets.jobs import Jobs, told
 
 Does = Callable[[dict[str, Any]], None]
+Listener = Callable[[dict[str, Any], Sequence[bytes]], None]
+"""Receives a message and its binary parts; called on any thread."""
 
 
 class Screen(anywidget.AnyWidget):
@@ -25,11 +27,12 @@ class Screen(anywidget.AnyWidget):
     widgets' state holds none of it.
     """
 
-    _css = style("screen.css")
+    _css = joined("screen.css")
     _language: Language = "en"
     height = traitlets.Int(560, help="In pixels.").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
+        self._listeners: list[Listener] = []
         super().__init__(**traits)
         self._lock = threading.RLock()
         self._jobs = Jobs(self._connect, self._fail)
@@ -38,6 +41,26 @@ class Screen(anywidget.AnyWidget):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until everything that was asked for has been answered, and say whether it is."""
         return self._jobs.wait(timeout)
+
+    def listen(self, listener: Listener) -> None:
+        """Pass every message to a function too: a page has no kernel that would deliver it."""
+        self._listeners.append(listener)
+
+    def receive(self, message: dict[str, Any]) -> None:
+        """Answer a message of a view, as if the kernel had delivered it."""
+        self._take(self, message, None)
+
+    def send(self, content: dict[str, Any], buffers: Sequence[bytes] | None = None) -> None:
+        """Send a message to every view, in a notebook and on a page."""
+        super().send(content, buffers)
+        for listener in self._listeners:
+            listener(content, buffers or ())
+
+    def stop(self) -> None:
+        """End what is being answered, and send nothing more."""
+        self._listeners.clear()
+        self._jobs.stop()
+        self.close()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         """Open a connection for one question."""

@@ -1,98 +1,173 @@
-"""The page of one command in a real browser: served to whoever has its token, with no code and no other host."""
+"""The page in a real browser: what is open and selected survives a reload, a second tab, and a lost connection."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.conftest import DATA
+import invitekit as ik
+from tests.conftest import DATA, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-PROGRAM = str(Path(sys.executable).with_name("invitekit"))
-
-
-@contextmanager
-def served(folder: Path, *words: str) -> Iterator[str]:
-    """Start the command in a folder, and give the address that it prints."""
-    command = [PROGRAM, "app", *words, "--no-browser", "--as-of", "2026-03-30"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
-        try:
-            assert server.stdout is not None
-            said = ""
-            for line in server.stdout:
-                said += line
-                if found := re.search(r"http://127\.0\.0\.1:\d+/\?token=\w+", line):
-                    yield found[0]
-                    break
-            else:
-                raise AssertionError(said)
-        finally:
-            server.terminate()
-            server.communicate(timeout=30)
+FIRST = min(DATA.glob("*.csv"))
 
 
 @contextmanager
 def opened(browser: Browser, address: str) -> Iterator[tuple[Page, list[str]]]:
-    """Open an address in Chromium; gives the page, and every request that went elsewhere."""
-    outside: list[str] = []
+    """Open an address in Chromium; gives the page, and every request or message that should not be."""
+    wrong: list[str] = []
     base = address.partition("/?")[0]
     own = (base, base.replace("http", "ws"), "data:", "blob:")
     context = browser.new_context(viewport={"width": 1400, "height": 850})
+    context.on("request", lambda r: None if r.url.startswith(own) else wrong.append(r.url))
+    context.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
     page = context.new_page()
     page.set_default_timeout(60_000)
-    page.on("request", lambda r: None if r.url.startswith(own) else outside.append(r.url))
+    page.on("pageerror", lambda e: wrong.append(str(e)))
     page.goto(address)
-    yield page, outside
+    yield page, wrong
     context.close()
 
 
 @pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a page that was given nothing to open."""
-    with served(tmp_path_factory.mktemp("app")) as address:
-        yield address
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page on the sample, with a workspace that it was added to."""
+    with served(tmp_path_factory.mktemp("app"), str(DATA), "-w", "memory.duckdb") as one:
+        yield one
 
 
-def test_files_become_a_page_to_pick_from_and_to_explore(browser: Browser, tmp_path: Path) -> None:
-    with served(tmp_path, str(DATA)) as address, opened(browser, address) as (page, outside):
-        page.locator(".ik-line .ik-badge").first.wait_for()
-        expect(page.get_by_role("tab", name="Invite again")).to_contain_text("118")
+def _rows(page: Page, tab: str) -> None:
+    page.locator(f"#screen-{tab} .ik-line .ik-badge").first.wait_for()
+
+
+def _selected(page: Page, tab: str, count: int) -> None:
+    expect(page.locator(f"#screen-{tab} .ik-choice strong")).to_have_text(f"{count:,} selected")
+
+
+def test_files_become_a_page_to_pick_from_to_explore_and_to_export(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path, str(DATA)) as address, opened(browser, address) as (page, wrong):
+        _rows(page, "pick")
+        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("118")
         expect(page.locator(".ik-warn", has_text="nothing is remembered")).to_be_visible()
+        expect(page.locator("#header")).to_contain_text("4 files")
+        expect(page.locator("#header")).to_contain_text("3 rows rejected")
         page.get_by_role("tab", name="Explore").click()
         expect(page.locator(".ik-count", has_text=re.compile("^2,397 records$"))).to_be_visible()
-        page.get_by_role("tab", name="Export without people").click()
+        page.get_by_role("tab", name="Anonymised export").click()
         expect(page.get_by_role("radio")).not_to_have_count(0)
-        assert page.locator(".jp-CodeMirrorEditor, .cm-editor, pre").count() == 0, "no code on the page"
-        assert outside == []
+        page.go_back()
+        _rows(page, "explore")
+        assert wrong == []
 
 
-def test_without_anything_the_page_asks_what_to_open_and_names_a_bad_file(browser: Browser, tmp_path: Path) -> None:
+def test_without_anything_the_page_asks_what_to_open_and_a_bad_file_leads_back(
+    browser: Browser, tmp_path: Path
+) -> None:
     (tmp_path / "empty.csv").write_text("")
-    with served(tmp_path) as address, opened(browser, address) as (page, _):
+    (tmp_path / "good.csv").write_bytes(FIRST.read_bytes())
+    with served(tmp_path) as address, opened(browser, address) as (page, wrong):
         page.get_by_role("listbox").select_option("empty.csv")
         page.get_by_role("button", name="Open").click()
-        expect(page.locator("strong", has_text="empty.csv")).to_be_visible()
+        expect(page.locator("#problem strong", has_text="empty.csv")).to_be_visible()
+        page.get_by_role("listbox").select_option("good.csv")
+        page.get_by_role("button", name="Open").click()
+        _rows(page, "pick")
+        page.get_by_role("button", name="Open other files").click()
+        expect(page.get_by_role("listbox")).to_be_visible()
+        assert wrong == []
 
 
-@pytest.mark.parametrize("path", ["", "api/kernels", "voila/files/invitekit.ipynb"])
-def test_a_token_is_needed(asking: str, path: str) -> None:
-    found = _answer(asking.partition("?")[0] + path)
-    assert "/login" in found or found in {"403", "404"}
+def test_a_filter_and_a_selection_survive_reload_close_and_a_second_tab(browser: Browser, address: str) -> None:
+    with opened(browser, address) as (page, wrong):
+        page.get_by_role("tab", name="Explore").click()
+        _rows(page, "explore")
+        page.locator("#screen-explore .ik-facets label", has_text="Expired").click()
+        chip = page.locator("#screen-explore .ik-chip")
+        expect(chip).to_contain_text("Expired")
+        page.locator("#screen-explore .ik-line .ik-check input").nth(1).click()
+        _selected(page, "explore", 1)
+        page.reload()
+        _rows(page, "explore")
+        expect(chip).to_contain_text("Expired")
+        _selected(page, "explore", 1)
+        other = page.context.new_page()
+        other.goto(page.url)
+        _rows(other, "explore")
+        _selected(other, "explore", 1)
+        other.locator("#screen-explore .ik-line .ik-check input").nth(2).click()
+        _selected(page, "explore", 2)
+        other.close()
+        page.locator("#screen-explore .ik-line .ik-check input").nth(3).click()
+        _selected(page, "explore", 3)
+        assert wrong == []
+    with opened(browser, address) as (page, _):
+        page.get_by_role("tab", name="Explore").click()
+        _selected(page, "explore", 3)
+        expect(page.locator("#screen-explore .ik-chip")).to_contain_text("Expired")
 
 
-def _answer(address: str) -> str:
-    """Give where an address leads without the token, or how it is refused."""
-    try:
-        with urllib.request.urlopen(address, timeout=30) as answer:
-            return str(answer.url)
-    except urllib.error.HTTPError as refused:
-        return str(refused.code)
+def test_a_lost_connection_is_told_and_made_again(browser: Browser, address: str) -> None:
+    with opened(browser, address) as (page, _):
+        _rows(page, "pick")
+        page.locator("#screen-pick .ik-line .ik-check input").first.click()
+        _selected(page, "pick", 1)
+        _connection(page.context, on=False)
+        page.evaluate("window.invitekit.socket.close()")
+        expect(page.locator("#problem")).to_contain_text("connection to invitekit was lost")
+        _connection(page.context, on=True)
+        expect(page.locator("#problem")).to_be_hidden()
+        _rows(page, "pick")
+        _selected(page, "pick", 1)
+
+
+def _connection(context: BrowserContext, *, on: bool) -> None:
+    context.set_offline(not on)
+
+
+def test_a_sorted_column_of_the_plan_keeps_its_direction(browser: Browser, address: str) -> None:
+    with opened(browser, address) as (page, _):
+        _rows(page, "pick")
+        header = page.locator("#screen-pick [role=columnheader]", has_text="Account Name")
+        for expected in ("ascending", "descending", "none", "ascending"):
+            header.locator("button").click()
+            expect(header).to_have_attribute("aria-sort", expected)
+        page.reload()
+        expect(header).to_have_attribute("aria-sort", "ascending")
+
+
+def test_a_batch_is_marked_as_sent_on_the_day_of_the_plan(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, wrong):
+        _rows(page, "pick")
+        page.locator("#screen-pick .ik-line .ik-check input").first.click()
+        page.get_by_role("button", name=re.compile("Make batches of 1")).click()
+        page.get_by_role("button", name=re.compile("^Write 1 ")).click()
+        page.get_by_role("dialog").get_by_role("button", name="Close").click()
+        page.get_by_role("button", name=re.compile("Batches not logged")).click()
+        expect(page.get_by_label("Sent on").last).to_have_value("2026-03-30")
+        page.get_by_role("button", name="Sent", exact=True).click()
+        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("117")
+        assert wrong == []
+    with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
+        assert workspace.resends().aggregate("count(*), any_value(sent_at::date)::varchar").fetchall() == [
+            (1, "2026-03-30")
+        ]
+
+
+def test_a_customer_who_has_acted_is_marked_on_the_day_of_the_plan(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, _):
+        _rows(page, "pick")
+        page.locator(".ik-tabs").get_by_role("tab", name="Wait for the customer").click()
+        expect(page.locator("#screen-pick .ik-count")).to_have_text("136 of 2,397 records")
+        page.locator("#screen-pick .ik-line", has_text="Ask the customer to submit a service ticket").first.dblclick()
+        expect(page.get_by_label("Done on")).to_have_value("2026-03-30")
+        page.get_by_role("button", name="Mark done").click()
+        expect(page.locator(".ik-said")).to_be_hidden()
+    with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
+        assert workspace.marks().aggregate("count(*), any_value(done_at::date)::varchar").fetchall() == [
+            (1, "2026-03-30")
+        ]

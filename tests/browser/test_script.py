@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import invitekit as ik
-from invitekit.widgets.assets import script, style
+from invitekit.widgets.assets import joined
 from tests.conftest import DATA
 
 pytestmark = pytest.mark.browser
@@ -42,8 +42,8 @@ ANSWERS = {"page": {"kind": "page", **SAID, **KEYS}, "counts": {**COUNTED, "v": 
 def mounted(browser: Browser, run: str = "", mode: str = "explore", **more: Any) -> Iterator[tuple[Page, partial[Any]]]:
     """Run the real script in a page of its own, and give what plays the kernel's answers to it."""
     page = browser.new_page()
-    page.evaluate(MOUNT, run or script("screen.js", "explore.js"))
-    page.add_style_tag(content=style("screen.css"))
+    page.evaluate(MOUNT, run or joined("screen.js", "explore.js"))
+    page.add_style_tag(content=joined("screen.css"))
     tell = partial(page.evaluate, "(message) => window.receive(message)")
     tell({"kind": "hello", "v": 0, "words": {}, "hints": {}, "language": "en", "mode": mode})
     tell({**STATE, **more, "total": None, "ready": False})
@@ -239,7 +239,8 @@ SEEN = "() => [...document.querySelectorAll('.ik-facet, .ik-count')].map(e => e.
 
 def test_a_brush_shows_what_the_kernel_would_say_while_the_button_is_down(browser: Browser) -> None:
     annotated = ik.annotate(ik.load(str(DATA)).records, as_of=dt.date(2026, 3, 30))
-    explorer, told, chance = ik.Explorer(annotated), list[Any](), random.Random(7)
+    told, chance = list[Any](), random.Random(7)
+    explorer: Any = ik.Explorer(annotated)
     assert explorer.wait(60)
     explorer.send = lambda content, buffers=None: told.append([content, list(buffers[0]) if buffers else None])
 
@@ -331,8 +332,8 @@ def test_a_brush_that_is_taken_away_leaves_all_as_it_was(browser: Browser) -> No
 
 
 def test_sums_come_to_a_plan_as_well(browser: Browser) -> None:
-    plan = {"tabs": [], "rules": {}, "rules_said": [], "workspace": False, "unlogged": 0, "by": "anna"}
-    with mounted(browser, script("screen.js", "picker.js"), "plan", **plan) as (page, tell):
+    plan = {"tabs": [], "rules": {}, "rules_said": [], "workspace": False, "unlogged": 0, "user": "anna"}
+    with mounted(browser, joined("screen.js", "picker.js"), "plan", **plan) as (page, tell):
         tell(ANSWERS["page"])
         tell(counted(days=days(1, 2), facets=[choice("status", expired=3)]))
         page.evaluate(SUMS, [{"kind": "sums", "filter": {}}, []])  # more than are sent

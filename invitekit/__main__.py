@@ -1,0 +1,5 @@
+"""``python -m invitekit``: the command line."""
+
+from invitekit.cli import main
+
+main()

@@ -1,0 +1,226 @@
+"""The server of the page: this machine only, one secret address, one socket for each browser tab."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import secrets
+import socket
+import webbrowser
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import tornado.httpserver
+import tornado.web
+import tornado.websocket
+
+from invitekit.errors import ArgumentError
+from invitekit.widgets.assets import joined
+from invitekit.widgets.explorer import Explorer
+from invitekit.widgets.export_panel import ExportPanel
+from invitekit.widgets.picker import ResendPicker
+from invitekit.widgets.session import PAGE, Session
+
+HOST = "127.0.0.1"
+FIRST_PORT, PORTS = 8866, 50
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_ENTER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>invitekit</title>
+<link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url=/"></html>"""
+"""Leads on to the page. A redirect would not do: after one, browsers withhold a cookie that is same-site only."""
+_REFUSED = "Open the address that 'invitekit app' printed: it holds the token of this page.\n"
+_LARGEST = 10 * 2**20
+"""Bytes of one message of a browser."""
+
+
+class _Server:
+    """The page's files, its token, and the sockets that are open."""
+
+    def __init__(self, session: Session, port: int) -> None:
+        self.session, self.port = session, port
+        self.token, self.cookie = secrets.token_hex(24), secrets.token_hex(24)
+        self.sockets: set[_Socket] = set()
+        # One at a time: what one browser tab asks is answered in the order in which it was asked.
+        self.answers = ThreadPoolExecutor(1, thread_name_prefix="invitekit-page")
+        self._loop = asyncio.get_running_loop()
+        session.listen(self._send)
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self.port}/?token={self.token}"
+
+    @property
+    def hosts(self) -> set[str]:
+        """What a browser calls this server; any other name is an attack by name resolution."""
+        return {f"{HOST}:{self.port}", f"localhost:{self.port}"}
+
+    def knows(self, cookie: str | None) -> bool:
+        return cookie is not None and hmac.compare_digest(cookie.encode(), self.cookie.encode())
+
+    def _send(self, name: str, message: dict[str, Any], buffers: Sequence[bytes]) -> None:
+        text = json.dumps({"from": name, "message": message, "buffers": len(buffers)})
+        parts: list[str | bytes] = [text, *map(bytes, buffers)]
+        self._loop.call_soon_threadsafe(self._deliver, parts)
+
+    def _deliver(self, parts: list[str | bytes]) -> None:
+        for one in tuple(self.sockets):
+            one.deliver(parts)
+
+
+class _Guarded(tornado.web.RequestHandler):
+    """Answers only to who opened the address with the token, and to no other host name."""
+
+    def initialize(self, server: _Server) -> None:
+        self.server = server
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        for name, value in _HEADERS.items():
+            self.set_header(name, value)
+
+    def prepare(self) -> None:
+        if self.request.host not in self.server.hosts or not self._known():
+            self._refuse()
+
+    def _known(self) -> bool:
+        return self.server.knows(self.get_cookie(_cookie(self.server)))
+
+    def _refuse(self) -> None:
+        self.set_status(403)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(_REFUSED)
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{status_code}\n")
+
+
+def _cookie(server: _Server) -> str:
+    """Name the cookie after the port: browsers share cookies among all ports of a host."""
+    return f"invitekit-{server.port}"
+
+
+class _Root(_Guarded):
+    """The page; with the token, the way to it."""
+
+    def _known(self) -> bool:
+        token = self.get_query_argument("token", None)
+        return super()._known() if token is None else hmac.compare_digest(token.encode(), self.server.token.encode())
+
+    def get(self) -> None:
+        if self.get_query_argument("token", None) is None:
+            self.finish(joined("page.html"))
+            return
+        self.set_cookie(_cookie(self.server), self.server.cookie, expires_days=None, httponly=True, samesite="Strict")
+        self.finish(_ENTER)
+
+
+class _Asset(_Guarded):
+    """A script or a style sheet of the page."""
+
+    def get(self, name: str) -> None:
+        content = _assets().get(name)
+        if content is None:
+            raise tornado.web.HTTPError(404)
+        kind = "text/javascript" if name.endswith(".js") else "text/css"
+        self.set_header("Content-Type", f"{kind}; charset=utf-8")
+        self.finish(content)
+
+
+def _assets() -> dict[str, str]:
+    screens: dict[str, Any] = {"pick": ResendPicker, "explore": Explorer, "export": ExportPanel}
+    found = {name: joined(name) for name in ("page.js", "page.css", "screen.css", "export_panel.css")}
+    return found | {f"{tab}.js": str(screen._esm) for tab, screen in screens.items()}  # noqa: SLF001 - anywidget's name
+
+
+class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
+    """What one browser tab says and hears."""
+
+    def check_origin(self, origin: str) -> bool:
+        return origin.removeprefix("http://") in self.server.hosts
+
+    def open(self, *_args: str, **_kwargs: str) -> None:
+        self.set_nodelay(True)
+        self.server.sockets.add(self)
+        self._ask(PAGE, {"type": "hello"})
+
+    def on_message(self, text: str | bytes) -> None:
+        try:
+            said = json.loads(text)
+            to, message = str(said["to"]), dict(said["message"])
+        except (ValueError, KeyError, TypeError):
+            self.close(1003, "not a message of this page")
+            return
+        self._ask(to, message)
+
+    def on_close(self) -> None:
+        self.server.sockets.discard(self)
+
+    def _ask(self, to: str, message: dict[str, Any]) -> None:
+        self.server.answers.submit(self.server.session.receive, to, message)
+
+    def deliver(self, parts: Sequence[str | bytes]) -> None:
+        """Send a message and its binary parts, one after the other."""
+        for part in parts:
+            if self.ws_connection is not None and not self.ws_connection.is_closing():
+                self.write_message(part, binary=isinstance(part, bytes))
+
+
+def serve(
+    session: Session, *, port: int | None = None, browser: bool = True, ready: Callable[[str], None] = print
+) -> None:
+    """Serve the page to this machine until the process is told to stop.
+
+    Args:
+        session: What it shows.
+        port: Serve here; else on the first free port from 8866 on.
+        browser: Open the page in the user's browser.
+        ready: Receives the address, which holds the token, once the page can be opened.
+
+    Raises:
+        ArgumentError: The port is taken.
+    """
+    asyncio.run(_serve(session, port, browser=browser, ready=ready))
+
+
+async def _serve(session: Session, port: int | None, *, browser: bool, ready: Callable[[str], None]) -> None:
+    bound = _bound(port)
+    server = _Server(session, bound.getsockname()[1])
+    given = {"server": server}
+    app = tornado.web.Application(
+        [("/", _Root, given), ("/socket", _Socket, given), (r"/([a-z_]+\.(?:js|css))", _Asset, given)],
+        log_function=lambda _handler: None,  # addresses hold the token
+        websocket_max_message_size=_LARGEST,
+        websocket_ping_interval=30,
+        compress_response=True,
+    )
+    tornado.httpserver.HTTPServer(app).add_sockets([bound])
+    ready(server.address)
+    if browser:
+        webbrowser.open(server.address)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        server.answers.shutdown(wait=False, cancel_futures=True)
+
+
+def _bound(port: int | None) -> socket.socket:
+    for wanted in [port] if port else [*range(FIRST_PORT, FIRST_PORT + PORTS), 0]:
+        with contextlib.suppress(OSError):
+            found = socket.create_server((HOST, wanted))
+            found.setblocking(False)  # noqa: FBT003 - as the library has it
+            return found
+    raise ArgumentError(f"Port {port} cannot be used.", hint="name another with --port, or leave it out.")
