@@ -58,12 +58,12 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 def test_files_that_are_opened_with_a_workspace_are_added_to_it_once(session: Session, tmp_path: Path) -> None:
     memory = tmp_path / "memory.duckdb"
-    assert "already there" not in "".join(session.open([str(FIRST)], memory))
-    told = session.open([str(FIRST), str(SECOND)], memory)
-    assert ["already there" in sentence for sentence in told] == [True, False]
+    assert [one.already_there for one in session.open([str(FIRST)], memory)] == [False]
+    assert [one.already_there for one in session.open([str(FIRST), str(SECOND)], memory)] == [True, False]
     tab = Tab(session)
     session.receive("page", {"type": "hello"})
     state = tab.until("page", "state")
+    assert state["added"] == [[FIRST.name, True], [SECOND.name, False]]
     assert (state["files"], state["workspace"], state["as_of"]) == (
         [FIRST.name, SECOND.name], "memory.duckdb", "2026-03-30",
     )  # fmt: skip

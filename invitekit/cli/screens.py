@@ -45,8 +45,8 @@ def app(
     if reading.sources or reading.workspace:
         with say.progress() as tick:
             added = session.open(reading.sources or (), reading.workspace, progress=tick, **reading.how())
-        for sentence in added:
-            say.line(sentence)
+        for file in added:
+            say.line(str(file))
 
     def ready(address: str) -> None:
         say.line(f"The page is open at {address}")

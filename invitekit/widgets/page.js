@@ -100,8 +100,10 @@ class Page {
       ...(open ? [h("button", { type: "button", onclick: () => this.send("page", { type: "choose" }) }, this.words("open_other"))] : []));
   }
   notice() {
-    const { added, run } = this.state, close = h("button", { type: "button", onclick: () => { this.dismissed = run; this.notice(); } }, this.words("close"));
-    at("notice").replaceChildren(...(added?.length && this.dismissed !== run ? [h("ul", {}, added.map((one) => h("li", {}, one))), close] : []));
+    const { added = [], run } = this.state, known = added.filter(([, there]) => there), fresh = added.filter(([, there]) => !there);
+    const close = h("button", { type: "button", onclick: () => { this.dismissed = run; this.notice(); } }, this.words("close"));
+    const line = (word, files) => files.length ? h("p", { title: files.map(([name]) => name).join("\n") }, this.words(word, { n: this.n(files.length) })) : null;
+    at("notice").replaceChildren(...(added.length && this.dismissed !== run ? [h("div", {}, line("files_added", fresh), line("files_known", known)), close] : []));
   }
   problem(said) {
     at("problem").hidden = !said;

@@ -21,7 +21,7 @@ from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.jobs import told
 from invitekit.widgets.picker import ResendPicker
 from invitekit.widgets.screen import Screen
-from invitekit.workspace import Workspace
+from invitekit.workspace import Added, Workspace
 
 PAGE = "page"
 """The name that messages about the page itself carry; all others carry the name of a tab."""
@@ -77,7 +77,7 @@ class Session:
         *,
         progress: Progress | None = None,
         **options: Any,
-    ) -> list[str]:
+    ) -> tuple[Added, ...]:
         """Open files, a workspace, or both: then the files are added to the workspace.
 
         Args:
@@ -87,16 +87,16 @@ class Session:
             options: Passed on to ``load``.
 
         Returns:
-            One sentence for each file that was added to the workspace, or was in it already.
+            What became of each file that was to be added to the workspace; empty without one.
 
         Raises:
             InvitekitError: As ``load`` or ``Workspace`` raise it; what was open before stays open.
         """
-        paths, added, records, rejected = list(sources), [], None, 0
+        paths, added = list(sources), tuple[Added, ...]()
         opened = Workspace(workspace, make=bool(paths)) if workspace else None
         try:
             if opened is not None:
-                added = [str(one) for one in opened.add(paths, progress=progress, **options)] if paths else []
+                added = opened.add(paths, progress=progress, **options) if paths else ()
                 records, counts = opened.history(), opened.counts()
                 count, rejected = counts["records"], counts["rejects"]
                 names = [row[0] for row in opened.files().select("source_file").fetchall()]
@@ -116,7 +116,7 @@ class Session:
                 "files": names,
                 "records": count,
                 "rejected": rejected,
-                "added": added,
+                "added": [[one.name, one.already_there] for one in added],
                 "workspace": opened.path.name if opened is not None else None,
                 "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
             }
