@@ -1,0 +1,179 @@
+"""The resolved table: which customer and which invitation each record belongs to, and which record is the latest.
+
+Every other part reads these columns; none sorts records by time again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, TypeVar, cast
+
+import narwhals.stable.v2 as nw
+
+from invitekit.customers import ALONE, NEEDED, identify, require
+
+Frame = TypeVar("Frame")
+
+COLUMNS = (
+    "customer_id", "invitation_id", "is_latest_of_invitation", "is_latest_of_customer", "attempt_no",
+    "previous_outcome", "first_seen_at", "last_seen_at", "in_newest_snapshot",
+)  # fmt: skip
+NOT_INVITED = ("pre_registered", "pending_review", "not_pre_registered")
+"""Statuses of a customer whom no invitation was sent to yet."""
+_NEEDED = (*NEEDED, "status", "invited_at", "snapshot_at", "effective_status", "failure_code")
+_NEVER = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here
+"""Stands for an unknown time where records are sorted: the oldest of all."""
+_ALWAYS = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - as above
+_GROUP, _AT, _SEEN, _SORT = "_ik_group", "_ik_at", "_ik_seen", "_ik_sort"
+_PLACE = ("source_file", "source_row")
+
+
+def resolve(records: Frame) -> Frame:
+    """Add which customer and which invitation each record belongs to, over the whole history at once.
+
+    An invitation is told by its customer and the time at which it was sent: the same one in another
+    weekly file is another record of it, whatever ID that file gives it. A time that is a day only is
+    the invitation of that day. A record without a time belongs to the invitation that its customer
+    had by then; a customer who is not invited yet, to the invitation that followed in a later
+    snapshot, else to none so far. A record whose keys are all masked is followed nowhere: it counts
+    in the newest snapshot only.
+
+    Args:
+        records: What ``annotate`` gives, of any engine: all snapshots together.
+
+    Returns:
+        The same rows on the same engine, with ``customer_id`` (text; null where no key tells whose
+        record it is), ``invitation_id`` (text), ``is_latest_of_invitation`` and
+        ``is_latest_of_customer`` (true for exactly one record of each, by snapshot, then file and
+        row), ``attempt_no`` (1 for the customer's first invitation; 0 where none was sent),
+        ``previous_outcome`` (what became of the customer's invitation before this one: a failure code
+        or an effective status), ``first_seen_at`` and ``last_seen_at`` (snapshots of the invitation,
+        UTC), ``in_newest_snapshot`` (whether the invitation is in the newest snapshot).
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+    """
+    frame: Any = nw.from_native(cast("Any", records))
+    require(frame.collect_schema().names(), _NEEDED)
+    given = [name for name in frame.collect_schema().names() if name not in COLUMNS]
+    frame = nw.from_native(identify(frame.select(*given).to_native()))
+    alone = nw.col("customer_id").str.starts_with(ALONE)
+    frame = frame.with_columns(
+        nw.col("customer_id").alias(_GROUP),
+        nw.when(~alone).then(nw.col("customer_id")).alias("customer_id"),
+        nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN),
+    )
+    frame = _with_invitations(frame)
+    frame = _with_latest(frame)
+    frame = _with_attempts(frame)
+    return cast("Frame", frame.select(*given, *COLUMNS).to_native())
+
+
+def latest(records: Frame) -> Frame:
+    """Return each invitation once, by its newest state.
+
+    Args:
+        records: What ``annotate`` or ``resolve`` give, of any engine: all snapshots together.
+
+    Returns:
+        Those rows on the same engine, with the columns of ``resolve``.
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+    """
+    frame: Any = nw.from_native(resolved(records))
+    return cast("Frame", frame.filter(nw.col("is_latest_of_invitation")).to_native())
+
+
+def resolved(records: Frame) -> Frame:
+    """Resolve records that are not resolved yet."""
+    frame: Any = nw.from_native(cast("Any", records))
+    missing = set(COLUMNS) - set(frame.collect_schema().names())
+    return resolve(records) if missing else records
+
+
+def _with_invitations(frame: Any) -> Any:
+    """Add the time of each record's invitation (null where none was sent), and the invitation's ID."""
+    frame = _with_exact_times(frame)
+    first_seen = nw.col(_SEEN).min().over(_GROUP, "_ik_own")
+    frame = frame.with_columns(
+        _ik_undated=nw.when(nw.col("_ik_own").is_null()).then(nw.lit(1)).otherwise(nw.lit(0)),
+        _ik_earlier=nw.col("_ik_own").fill_null(_NEVER),
+        _ik_debut=nw.when(nw.col(_SEEN) == first_seen).then(nw.col("_ik_own")).otherwise(None).fill_null(_ALWAYS),
+    )
+    # In a snapshot, records with a time stand before those without: these look back to them, and on to later snapshots.
+    order = [_SEEN, "_ik_undated"]
+    frame = frame.with_columns(
+        _ik_back=nw.col("_ik_earlier").cum_max().over(_GROUP, order_by=order),
+        _ik_ahead=nw.col("_ik_debut").cum_min(reverse=True).over(_GROUP, order_by=order),
+    )
+    back = nw.when(nw.col("_ik_back") > _NEVER).then(nw.col("_ik_back"))
+    ahead = nw.when(nw.col("_ik_ahead") < _ALWAYS).then(nw.col("_ik_ahead"))
+    waiting = nw.col("status").is_in(list(NOT_INVITED))
+    looked_up = nw.when(waiting).then(ahead).otherwise(nw.coalesce(back, ahead))
+    frame = frame.with_columns(nw.coalesce(nw.col("_ik_own"), looked_up).alias(_AT))
+    time = nw.col(_AT).dt.to_string("%Y-%m-%dT%H:%M:%S").fill_null("-")
+    return frame.with_columns(invitation_id=nw.concat_str([nw.col(_GROUP), nw.lit("@"), time]))
+
+
+def _with_exact_times(frame: Any) -> Any:
+    """Add ``_ik_own``: ``invited_at``, or the exact time that another record of the customer gives for that day."""
+    day = (nw.col("invited_at").dt.minute() % 15 == 0) & (nw.col("invited_at").dt.second() == 0)
+    frame = frame.with_columns(_ik_is_day=day.fill_null(value=False))
+    times = frame.filter(~nw.col("_ik_is_day")).select(_GROUP, _ik_exact="invited_at")
+    days = frame.filter(nw.col("_ik_is_day")).select(_GROUP, "invited_at")
+    pairs = days.join(times, on=_GROUP).filter(
+        (nw.col("_ik_exact") >= nw.col("invited_at")) & (nw.col("_ik_exact") < nw.col("invited_at").dt.offset_by("1d"))
+    )
+    exact = pairs.group_by(_GROUP, "invited_at").agg(nw.col("_ik_exact").max())
+    frame = frame.join(exact, on=[_GROUP, "invited_at"], how="left")
+    return frame.with_columns(_ik_own=nw.coalesce("_ik_exact", "invited_at")).drop("_ik_exact", "_ik_is_day")
+
+
+def _with_latest(frame: Any) -> Any:
+    """Add which record is the latest of its invitation and of its customer, and the snapshots of the invitation."""
+    newest = frame.select(nw.col("snapshot_at").max().alias("newest")).lazy().collect("pyarrow")["newest"].to_list()[0]
+    frame = frame.with_columns(
+        _ik_one=nw.lit(1),
+        _ik_stage=nw.when(nw.col(_AT).is_null()).then(nw.lit(2)).otherwise(1 - nw.col("_ik_undated")),
+        _ik_last=nw.coalesce(_AT, nw.col("_ik_own").max().over(_GROUP)).fill_null(_NEVER),
+        first_seen_at=nw.col("snapshot_at").min().over("invitation_id"),
+        last_seen_at=nw.col("snapshot_at").max().over("invitation_id"),
+    )
+    # In one snapshot, who waits for a next invitation has the earlier ones behind.
+    of_customer = ["_ik_last", _SEEN, "_ik_stage", *_PLACE]
+    frame = frame.with_columns(
+        _ik_of_invitation=nw.col("_ik_one").cum_sum(reverse=True).over("invitation_id", order_by=of_customer[1:]),
+        _ik_of_customer=nw.col("_ik_one").cum_sum(reverse=True).over(_GROUP, order_by=of_customer),
+    )
+    in_newest = (
+        nw.lit(value=True) if newest is None else (nw.col("last_seen_at") == nw.lit(newest)).fill_null(value=False)
+    )
+    # A masked record is followed nowhere: in older snapshots it may be any of the later ones.
+    counts = ~nw.col("customer_id").is_null() | in_newest
+    return frame.with_columns(
+        in_newest_snapshot=in_newest,
+        is_latest_of_invitation=(nw.col("_ik_of_invitation") == 1) & counts,
+        is_latest_of_customer=(nw.col("_ik_of_customer") == 1) & counts,
+    )
+
+
+def _with_attempts(frame: Any) -> Any:
+    """Add which invitation of its customer a record's is, and what had become of the one before."""
+    sent = ~nw.col(_AT).is_null()
+    frame = frame.with_columns(
+        nw.col(_AT).fill_null(_NEVER).alias(_SORT),
+        _ik_new=nw.when(sent & (nw.col("_ik_of_invitation") == 1)).then(nw.lit(1)).otherwise(nw.lit(0)),
+    )
+    # Among the records of an invitation, the latest stands first: it is counted before the others.
+    frame = frame.with_columns(_ik_later=0 - nw.col("_ik_new"))
+    counted = nw.col("_ik_new").cum_sum().over(_GROUP, order_by=[_SORT, "_ik_later", *_PLACE])
+    frame = frame.with_columns(attempt_no=nw.when(sent).then(counted).otherwise(nw.lit(0)).cast(nw.Int64))
+    failed = nw.col("effective_status") == "association_failed"
+    outcome = (
+        nw.when(failed).then(nw.coalesce("failure_code", "effective_status")).otherwise(nw.col("effective_status"))
+    )
+    before = frame.filter(nw.col("_ik_new") == 1).select(
+        _GROUP, attempt_no=nw.col("attempt_no") + 1, previous_outcome=outcome
+    )
+    return frame.join(before, on=[_GROUP, "attempt_no"], how="left")

@@ -1,0 +1,223 @@
+"""Which customer and invitation a record belongs to, and which one is the latest: one answer for every part.
+
+The comments say where the parts used to answer differently (plan, progress, success rates, comparison), and why this
+answer is right.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import invitekit as ik
+from invitekit import schema
+from invitekit.errors import SchemaError
+from invitekit.model.resolve import COLUMNS, latest, resolve
+from tests.conftest import DATA, Engine
+
+WEEKS = [dt.datetime(2026, 3, day) for day in (2, 9, 16, 23)]
+AS_OF = WEEKS[-1]
+
+
+def at(day: int, hour: int = 8, minute: int = 3, second: int = 7, month: int = 3) -> dt.datetime:
+    return dt.datetime(2026, month, day, hour, minute, second)
+
+
+def record(week: int, status: str, invited_at: dt.datetime | None = None, **values: Any) -> dict[str, Any]:
+    """One annotated record of a weekly file; a customer with the account ``acme`` unless told otherwise."""
+    account = values.pop("account_name", "acme")
+    failed = status == "association_failed"
+    return {
+        "record_id": f"r{week:031d}0" if account is None else f"k{hash((account, invited_at)) & (16**32 - 1):032x}",
+        "account_name": account,
+        "status": status,
+        "effective_status": status,
+        "failure_code": "link_expired" if failed else None,
+        "invited_at": invited_at,
+        "snapshot_at": WEEKS[week],
+        "source_file": f"week_{week}.csv",
+        **values,
+    }
+
+
+def frame(*records: dict[str, Any]) -> pl.DataFrame:
+    """Records as ``annotate`` gives them, numbered by their rows."""
+    names = [column.name for column in (*schema.RECORD, *schema.ANNOTATED)]
+    rows = [{"source_row": row, **one} for row, one in enumerate(records, start=2)]
+    kinds = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
+    types = {name: kinds.get(schema.BY_NAME[name].kind, pl.String) for name in names}
+    return pl.DataFrame([{name: one.get(name) for name in names} for one in rows], schema=types)
+
+
+def answers(engine: Engine, records: pl.DataFrame, *names: str) -> list[Any]:
+    """What ``resolve`` says in some columns, in the order of the records."""
+    found = engine.to_polars(resolve(engine(records))).sort("source_row").select(*names)
+    return found.to_series().to_list() if len(names) == 1 else found.rows()
+
+
+def test_the_same_invitation_in_every_weekly_file_is_one_and_the_newest_record_speaks(engine: Engine) -> None:
+    sent = at(1)
+    records = frame(record(0, "invited", sent), record(1, "invited", sent), record(2, "association_failed", sent))
+    assert answers(engine, records, "is_latest_of_invitation") == [False, False, True]
+    assert answers(engine, records, "is_latest_of_customer") == [False, False, True]
+    assert len(set(answers(engine, records, "invitation_id"))) == 1
+    assert answers(engine, records, "attempt_no") == [1, 1, 1]
+    assert set(answers(engine, records, "first_seen_at", "last_seen_at")) == {(WEEKS[0], WEEKS[2])}
+
+
+def test_an_invitation_sent_again_is_another_one_even_under_the_same_id(engine: Engine) -> None:
+    # Progress counted by the file's ID and saw one invitation; plan and success rates counted times and saw two.
+    # The portal may keep a record's ID when it sends again: an attempt is told by its time.
+    records = frame(
+        record(0, "association_failed", at(1), record_id="INV-7"), record(1, "invited", at(5), record_id="INV-7")
+    )
+    assert answers(engine, records, "attempt_no") == [1, 2]
+    assert answers(engine, records, "is_latest_of_invitation") == [True, True]
+    assert answers(engine, records, "previous_outcome") == [None, "link_expired"]
+
+
+def test_an_invitation_under_another_id_in_each_file_is_one(engine: Engine) -> None:
+    # Progress counted it once a file, as many exports number their rows; the plan saw one attempt.
+    records = frame(record(0, "invited", at(1), record_id="1"), record(1, "invited", at(1), record_id="2"))
+    assert answers(engine, records, "is_latest_of_invitation") == [False, True]
+    assert answers(engine, records, "attempt_no") == [1, 1]
+
+
+def test_the_invitation_sent_last_speaks_for_a_customer_and_not_the_one_listed_last(engine: Engine) -> None:
+    records = frame(
+        record(0, "association_failed", at(1)), record(1, "invited", at(5)), record(1, "association_failed", at(1))
+    )
+    assert answers(engine, records, "is_latest_of_customer") == [False, True, False]
+    assert answers(engine, records, "is_latest_of_invitation") == [False, True, True]
+
+
+def test_an_older_association_does_not_speak_for_a_newer_snapshot_of_its_invitation(engine: Engine) -> None:
+    # Success rates took any associated record first; everybody else the newest one. The newest state counts.
+    records = frame(record(0, "associated", at(1)), record(1, "association_failed", at(1)))
+    assert answers(engine, records, "is_latest_of_invitation") == [False, True]
+
+
+def test_a_day_without_an_hour_is_the_invitation_of_that_day(engine: Engine) -> None:
+    # The plan knew; progress and success rates counted two invitations.
+    day = dt.datetime(2026, 3, 5)
+    records = frame(record(0, "invited", day), record(1, "invited", at(5, hour=14)), record(2, "invited", day))
+    assert len(set(answers(engine, records, "invitation_id"))) == 1
+    assert answers(engine, records, "attempt_no") == [1, 1, 1]
+    other_day = frame(record(0, "invited", day), record(1, "invited", at(6)))
+    assert answers(engine, other_day, "attempt_no") == [1, 2]
+
+
+def test_a_pre_registration_is_the_start_of_the_invitation_that_follows(engine: Engine) -> None:
+    # Progress left all older rows without a time out; a customer who was never invited vanished with them.
+    records = frame(record(0, "pre_registered"), record(1, "invited", at(5)), record(2, "expired", at(5)))
+    assert answers(engine, records, "is_latest_of_invitation") == [False, False, True]
+    assert set(answers(engine, records, "first_seen_at")) == {WEEKS[0]}
+    never_invited = frame(record(0, "pre_registered"), record(1, "pre_registered"))
+    assert answers(engine, never_invited, "is_latest_of_invitation") == [False, True]
+    assert answers(engine, never_invited, "attempt_no") == [0, 0]
+
+
+def test_a_pre_registration_after_a_failure_is_no_part_of_the_failed_invitation(engine: Engine) -> None:
+    failed = record(0, "association_failed", at(1))
+    records = frame(failed, failed | {"snapshot_at": WEEKS[1]}, record(1, "pre_registered"))
+    assert answers(engine, records, "is_latest_of_invitation") == [False, True, True]
+    assert answers(engine, records, "is_latest_of_customer") == [False, False, True]
+    later = frame(failed, record(1, "pre_registered"), record(2, "invited", at(12)))
+    assert answers(engine, later, "attempt_no") == [1, 2, 2]
+
+
+def test_a_record_without_a_time_belongs_to_the_invitation_known_by_then(engine: Engine) -> None:
+    records = frame(record(0, "invited", at(1)), record(1, "association_failed"), record(2, "invited", at(12)))
+    assert answers(engine, records, "attempt_no") == [1, 1, 2]
+    assert answers(engine, records, "previous_outcome") == [None, None, "link_expired"]
+
+
+def test_a_masked_record_is_followed_nowhere_and_counts_in_the_newest_snapshot_only(engine: Engine) -> None:
+    masked = [
+        record(week, "invited", at(1), account_name=None, email="a***@x.example", customer_full_name="T***m")
+        for week in (0, 1, 1)
+    ]
+    for number, one in enumerate(masked):
+        one["record_id"] = f"r{number:032x}"
+    records = frame(*masked)
+    assert answers(engine, records, "customer_id") == [None, None, None]
+    assert len(set(answers(engine, records, "invitation_id"))) == 3
+    assert answers(engine, records, "is_latest_of_invitation") == [False, True, True]
+    assert answers(engine, records, "is_latest_of_customer") == [False, True, True]
+
+
+def test_a_masked_record_with_an_id_of_its_file_is_followed_by_it(engine: Engine) -> None:
+    masked = {"account_name": None, "record_id": "INV-9", "email": "a***@x.example"}
+    records = frame(record(0, "invited", at(1), **masked), record(1, "associated", at(1), **masked))
+    assert answers(engine, records, "is_latest_of_invitation") == [False, True]
+
+
+def test_who_is_in_the_newest_snapshot_is_told_by_invitation(engine: Engine) -> None:
+    records = frame(
+        record(0, "invited", at(1)), record(1, "invited", at(1)), record(0, "invited", at(1), account_name="beta")
+    )
+    assert answers(engine, records, "in_newest_snapshot") == [True, True, False]
+    assert answers(engine, records, "is_latest_of_customer") == [False, True, True], "who vanished still has a state"
+
+
+def test_records_of_no_snapshot_are_older_than_those_of_any(engine: Engine) -> None:
+    records = frame(record(0, "associated", at(1)) | {"snapshot_at": None}, record(0, "invited", at(1)))
+    assert answers(engine, records, "is_latest_of_invitation") == [False, True]
+    alone = frame(record(0, "associated", at(1)) | {"snapshot_at": None})
+    assert answers(engine, alone, "is_latest_of_invitation", "in_newest_snapshot") == [(True, True)]
+
+
+def test_no_records_are_resolved_to_none(engine: Engine) -> None:
+    assert engine.to_polars(resolve(engine(frame()))).height == 0
+
+
+def test_records_that_were_not_annotated_are_refused() -> None:
+    with pytest.raises(SchemaError, match="effective_status"):
+        resolve(ik.load(pl.DataFrame({"Account": ["acme"], "Status": ["Invited"]})).records)
+
+
+def test_each_invitation_of_the_sample_is_counted_once_whatever_the_number_of_its_files(engine: Engine) -> None:
+    annotated = ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF).pl()
+    found = engine.to_polars(latest(engine(annotated)))
+    assert (found.height, found["invitation_id"].n_unique(), found["customer_id"].n_unique()) == (705, 705, 569)
+    assert found.filter("is_latest_of_customer").height == 569
+
+
+STATUSES = ("invited", "expired", "associated", "association_failed", "pre_registered")
+HISTORIES = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.sampled_from(STATUSES),
+        st.none() | st.integers(1, 4),
+        st.sampled_from(["acme", "beta", None]),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(HISTORIES)
+def test_in_any_history_each_invitation_and_customer_has_one_latest_record(history: list[Any]) -> None:
+    records = frame(
+        *(
+            record(week, status, at(day) if day else None, account_name=account)
+            | ({} if account else {"record_id": None})
+            for week, status, day, account in history
+        )
+    )
+    found = resolve(records)
+    known = found.filter(pl.col("customer_id").is_not_null())
+    for group, flag in (("invitation_id", "is_latest_of_invitation"), ("customer_id", "is_latest_of_customer")):
+        assert known.group_by(group).agg(pl.col(flag).sum())[flag].to_list() == [1] * known[group].n_unique()
+    assert known.filter("is_latest_of_customer")["is_latest_of_invitation"].all()
+    times = known.filter(pl.col("attempt_no") > 0).group_by("customer_id").agg(pl.col("attempt_no").unique().sort())
+    assert all(list(numbers) == list(range(1, len(numbers) + 1)) for numbers in times["attempt_no"])
+    assert found.columns[-len(COLUMNS) :] == list(COLUMNS)
+    assert found.height == records.height
+    shuffled = resolve(records.sample(fraction=1, shuffle=True, seed=7)).sort("source_row")
+    assert shuffled.equals(found.sort("source_row")), "the order of the rows means nothing"
