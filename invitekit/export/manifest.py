@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from invitekit import schema
+from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ChangedError, LeakError, PolicyError, SourceError, raise_alone
 from invitekit.export.belief import KINDS, check, row_of
 from invitekit.export.gates import Expected, prove
 from invitekit.export.reading_back import READERS
 from invitekit.export.release import Seen
-from invitekit.lives import private_folder
 from invitekit.privacy import FirstOf, Form, Range, Row, Token, Words
 from invitekit.privacy.policy import make_row
 
@@ -126,7 +126,7 @@ def verify(path: str | Path) -> Manifest:
     rows = tuple(row_of(name, told) for name, told in manifest.columns.items())
     seen = Seen(rows=manifest.rows, nulls=Counter(manifest.nulls))
     expected = Expected(rows, seen, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
-    with private_folder() as folder:
+    with scratch_dir() as folder:
         try:
             prove(path, expected, Path(folder))
         except LeakError as refused:

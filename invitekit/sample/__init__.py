@@ -10,12 +10,12 @@ from pathlib import Path
 
 import duckdb
 
+from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, OutputError
-from invitekit.lives import private_folder
+from invitekit.io.table_writers import write_table
 from invitekit.load.times import EARLIEST, LATEST
 from invitekit.sample.cells import COLUMNS, planted, query
 from invitekit.sample.story import BEFORE, Snapshot
-from invitekit.write import write
 
 FORMATS = {"csv": 0.005, "xlsx": 0.005, "parquet": 0.0}
 """Each format with its usual share of untidy rows."""
@@ -156,11 +156,11 @@ def _refuse_existing(paths: list[Path], *, overwrite: bool) -> None:
 
 
 def _write(snapshot: Snapshot, path: Path, encoding: str, *, overwrite: bool) -> None:
-    with duckdb.connect() as con, private_folder() as spill:
+    with duckdb.connect() as con, scratch_dir() as spill:
         con.execute(f"set temp_directory = '{spill}'")
         con.execute("set enable_progress_bar = false")
         finish: Callable[[Path], None] = lambda part: _finish(part, snapshot, encoding)  # noqa: E731 - one line
-        write(con.sql(query(snapshot)), path, overwrite=overwrite, spreadsheet_safe=False, finish=finish)
+        write_table(con.sql(query(snapshot)), path, overwrite=overwrite, spreadsheet_safe=False, finish=finish)
 
 
 def _finish(part: Path, snapshot: Snapshot, encoding: str) -> None:

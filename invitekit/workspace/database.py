@@ -10,8 +10,9 @@ from pathlib import Path
 
 import duckdb
 
+from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import WorkspaceError
-from invitekit.lives import PrivateFolder, private_folder
+from invitekit.io.atomic_write import make_private
 from invitekit.load.sql import lit, run
 from invitekit.workspace import exports, versions
 from invitekit.workspace.creation import create
@@ -98,8 +99,8 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> 
     version = versions.found_version(con, name)  # first: a file that is no workspace stays as it is
     if not read_only:
         for file in (path, Path(f"{path}.wal")):
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                file.chmod(0o600)
+            with contextlib.suppress(FileNotFoundError):
+                make_private(file)
         with transaction(con):
             versions.migrate(con, version)
             exports.note_interrupted(con)
@@ -110,15 +111,15 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> 
         )
 
 
-def _spill(con: duckdb.DuckDBPyConnection) -> PrivateFolder:
+def _spill(con: duckdb.DuckDBPyConnection) -> ScratchDir:
     """Let what does not fit into memory go to a private folder, not beside the workspace."""
-    folder = private_folder()
+    folder = scratch_dir()
     with contextlib.suppress(duckdb.Error):  # a relation of an earlier workspace may use its folder still
         run(con, f"set temp_directory = {lit(folder.name)}")
     return folder
 
 
-def _end(con: duckdb.DuckDBPyConnection, folder: PrivateFolder) -> None:
+def _end(con: duckdb.DuckDBPyConnection, folder: ScratchDir) -> None:
     with private_files():
         con.close()
     folder.cleanup()
