@@ -61,6 +61,7 @@ NO_SCREEN = {
     ("load/headers.py", "Your choice of columns names 'x.csv', which is no column."): BY_CODE,
     ("load/headers.py", "Your choice of columns maps x.csv to 'x.csv', which no file has. Found: x.csv."): BY_CODE,
     ("load/times.py", "'x.csv' is no time zone."): BY_CODE,
+    ("load/times.py", "This machine has no time zone database: only UTC is known."): BY_CODE,
     ("moments.py", "as_of is a x.csv."): TYPED,
     ("privacy/policy.py", "level is 'x.csv'."): CHOSEN,
     ("privacy/tokens.py", "A key has another length than 32 bytes."): TYPED,

@@ -160,6 +160,7 @@ def _write(path: Path, key: Key, *, over: bool = False) -> None:
     try:
         with private_dir(path.parent, path.name) as folder:
             part = folder / path.name
+            part.touch(0o600)  # private before it holds the key, also where its mode cannot be changed
             part.write_text(key.text() + "\n", "ascii")
             if over:
                 publish(part, path, overwrite=True)

@@ -19,6 +19,7 @@ from invitekit.export.belief import KINDS, check, row_of
 from invitekit.export.gates import Expected, prove
 from invitekit.export.reading_back import READERS
 from invitekit.export.release import Seen
+from invitekit.io.atomic_write import os_reason
 from invitekit.privacy import FirstOf, Form, Range, Row, Token, Words
 from invitekit.privacy.policy import make_row
 
@@ -119,8 +120,8 @@ def verify(path: str | Path) -> Manifest:
     try:
         found = digest(path)
     except OSError as error:
-        reason = (error.strerror or "it cannot be opened").lower()
-        raise SourceError(f"'{path.name}' cannot be read: {reason}.", hint="check its path and mode.") from None
+        problem = f"'{path.name}' cannot be read: {os_reason(error)}."
+        raise SourceError(problem, hint="check its path and mode.") from None
     if found != manifest.sha256:
         raise ChangedError("file", "sha256", 1)
     rows = tuple(row_of(name, told) for name, told in manifest.columns.items())

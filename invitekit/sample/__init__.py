@@ -12,6 +12,7 @@ import duckdb
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, OutputError
+from invitekit.io.atomic_write import os_reason
 from invitekit.io.table_writers import write_table
 from invitekit.load.times import EARLIEST, LATEST
 from invitekit.sample.cells import COLUMNS, planted, query
@@ -113,8 +114,8 @@ def _make(place: Path) -> Path:
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = (error.strerror or "").lower()
-        raise OutputError(f"The folder '{place.name}' cannot be made: {reason}.", hint="name another.") from None
+        problem = f"The folder '{place.name}' cannot be made: {os_reason(error)}."
+        raise OutputError(problem, hint="name another.") from None
     return place
 
 
@@ -168,7 +169,7 @@ def _finish(part: Path, snapshot: Snapshot, encoding: str) -> None:
     if part.suffix != ".csv":
         return
     if snapshot.unreadable:
-        with part.open("a", encoding="utf-8") as file:
+        with part.open("a", encoding="utf-8", newline="") as file:
             file.write(",".join(["Ragged Example", *["ragged"] * len(COLUMNS)]) + "\n")
     if encoding != "utf-8":
         other = part.with_suffix(".other")

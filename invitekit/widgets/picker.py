@@ -140,7 +140,7 @@ class ResendPicker(Grid):
         if self._store.ready:
             with self._store.cursor() as con:
                 with_rows = {"tabs": planning.tabs(con, self._language)}
-        memory = {"workspace": self.workspace is not None, "by": getpass.getuser(), "unlogged": self._memory.unlogged()}
+        memory = {"workspace": self.workspace is not None, "by": _user_name(), "unlogged": self._memory.unlogged()}
         return found | with_rows | memory | {"rules": given, "rules_said": self._rules.words(self._language)}
 
     # Rules: the effect first.
@@ -273,3 +273,11 @@ class ResendPicker(Grid):
             shown = cells.shown("failure_code", cause, language=self._language)
             told.append([batch_id, cells.shown("sent_at", sent_at), shown, *counted])
         self._tell("outcomes", names=list(OUTCOMES), rows=told)
+
+
+def _user_name() -> str:
+    """Return the name that the system knows the user by; empty where it knows none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return ""

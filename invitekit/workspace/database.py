@@ -49,7 +49,7 @@ def share(given: str | os.PathLike[str], *, read_only: bool, make: bool = True) 
     """
     path = resolve(given)
     with ONE_AT_A_TIME:
-        shared = _OPEN.get(str(path))
+        shared = _OPEN.get(str(path)) or _open_under_another_name(path)
         if shared is not None:
             return _reused(shared, read_only=read_only)
         check_path(path, make=make and not read_only)
@@ -68,6 +68,12 @@ def _reused(shared: Shared, *, read_only: bool) -> Shared:
             f"'{name}' was moved or replaced while this process had it open.", hint="close that workspace first."
         )
     return shared
+
+
+def _open_under_another_name(path: Path) -> Shared | None:
+    """Return what is open of the same file, such as in another letter case: the system's lock does not notice it."""
+    place = _place(path) if path.is_file() else None
+    return next((shared for shared in _OPEN.values() if shared.place == place), None)
 
 
 def _place(path: Path) -> tuple[int, int]:
