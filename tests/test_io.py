@@ -80,6 +80,16 @@ def test_a_written_file_is_no_error_because_its_folder_cannot_be_synced(
     assert (target.read_text(), len(list(tmp_path.iterdir()))) == ("whole", 1)
 
 
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_a_file_is_written_where_modes_cannot_be_changed_and_files_cannot_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "chmod", _raises(OSError(number, "no modes")))
+    monkeypatch.setattr(os, "fsync", _raises(OSError(errno.EINVAL, "no syncing")))
+    target = atomic_write.write_file(tmp_path / "a.txt", lambda part: part.write_text("whole"), overwrite=False)
+    assert target.read_text() == "whole"
+
+
 def test_a_file_that_the_disk_did_not_take_is_an_error_said_in_english(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +135,7 @@ def test_a_start_time_does_not_move_with_the_clock(monkeypatch: pytest.MonkeyPat
 
 
 def _raises(error: BaseException) -> Callable[..., None]:
-    def call(*_given: object) -> None:
+    def call(*_given: object, **_how: object) -> None:
         raise error
 
     return call

@@ -22,7 +22,7 @@ from invitekit import Workspace
 from invitekit.cli import say
 from invitekit.load.source import _names
 from invitekit.widgets import picker
-from invitekit.workspace.refusals import not_opened
+from invitekit.workspace.open_errors import not_opened
 
 HOME = Path("Jörg Müller 王") / "My Documents"
 COMMANDS = """

@@ -16,7 +16,7 @@ from invitekit.io.atomic_write import make_private
 from invitekit.load.sql import lit, run
 from invitekit.workspace import exports, versions
 from invitekit.workspace.creation import create
-from invitekit.workspace.refusals import check_path, not_opened, resolve
+from invitekit.workspace.open_errors import check_path, not_opened, resolve
 from invitekit.workspace.transactions import ONE_AT_A_TIME, private_files, transaction
 
 _QUIET: dict[str, str | bool | int | float | list[str]] = {
