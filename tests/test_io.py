@@ -80,6 +80,26 @@ def test_a_written_file_is_no_error_because_its_folder_cannot_be_synced(
     assert (target.read_text(), len(list(tmp_path.iterdir()))) == ("whole", 1)
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_file_gets_its_name_though_a_scanner_looks_at_it_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, overwrite: bool
+) -> None:
+    name, looks = "replace" if overwrite else "rename", [1, 2]
+    rename = getattr(os, name)
+
+    def looked_at(*paths: Path) -> None:
+        if looks:
+            looks.pop()
+            raise PermissionError(errno.EACCES, "used by another program")
+        rename(*paths)
+
+    monkeypatch.setattr(atomic_write, "POSIX_MODES", False)
+    monkeypatch.setattr(os, "link", _raises(PermissionError()))
+    monkeypatch.setattr(os, name, looked_at)
+    target = atomic_write.write_file(tmp_path / "a.txt", lambda part: part.write_text("whole"), overwrite=overwrite)
+    assert target.read_text() == "whole"
+
+
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
 def test_a_file_is_written_where_modes_cannot_be_changed_and_files_cannot_be_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

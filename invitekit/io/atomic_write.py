@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -156,7 +157,7 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
     """
     if overwrite:
         _finish(part)
-        part.replace(target)
+        _rename(part.replace, target)
         sync_folder(target.parent)
         return
     try:
@@ -177,7 +178,7 @@ def publish_new(part: Path, target: Path) -> None:
     except (OSError, NotImplementedError):  # the name is taken, or the disk has no hard links
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-        part.rename(target)  # Windows refuses a name that is taken here too
+        _rename(part.rename, target)  # Windows refuses a name that is taken here too
     else:
         part.unlink()
     sync_folder(target.parent)
@@ -202,7 +203,7 @@ def publish_folder(folder: Path, target: Path, *, replaced: Sequence[Path] = ())
         _finish(folder / name)
     if not target.exists():
         sync_folder(folder)
-        folder.rename(target)
+        _rename(folder.rename, target)
         sync_folder(target.parent)
         return names
     with contextlib.ExitStack() as undo:
@@ -218,8 +219,20 @@ def publish_folder(folder: Path, target: Path, *, replaced: Sequence[Path] = ())
 
 
 def _move(path: Path, to: Path, undo: contextlib.ExitStack) -> None:
-    path.rename(to)
-    undo.callback(to.rename, path)
+    _rename(path.rename, to)
+    undo.callback(_rename, to.rename, path)
+
+
+def _rename(rename: Callable[[Path], object], to: Path) -> None:
+    """Rename, on Windows up to a second later: a virus scanner or an indexer looks at each new file for a moment."""
+    for _ in range(0 if POSIX_MODES else 10):
+        try:
+            rename(to)
+        except PermissionError:
+            time.sleep(0.1)
+        else:
+            return
+    rename(to)
 
 
 def _finish(part: Path) -> None:
