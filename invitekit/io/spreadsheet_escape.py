@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import polars as pl
+if TYPE_CHECKING:
+    import polars as pl
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A cell that starts so is run by a spreadsheet (OWASP); Excel reads full-width signs as plain ones."""
@@ -36,6 +38,8 @@ def unescape(cell: str) -> str:
 
 def escape_frame(frame: pl.DataFrame) -> pl.DataFrame:
     """Escape every text of a frame, as ``escape`` does."""
+    import polars as pl  # noqa: PLC0415 - who only loads needs this module, and no Polars
+
     text = pl.col(pl.String)
     prefix = pl.when(text.str.contains(_NEEDS_PREFIX)).then(pl.lit(PREFIX)).otherwise(pl.lit(""))
     return frame.with_columns((prefix + text).name.keep())
