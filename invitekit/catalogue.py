@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from invitekit.errors import CatalogueError
+from invitekit.io.atomic_write import os_reason
 from invitekit.vocabularies import RESEND_RULES, UNKNOWN, WHO_ACTS
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _file_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        reason = os_reason(error) if isinstance(error, OSError) else "it is not UTF-8 text"
         problem = f"{path.name} cannot be read: {reason}."
         raise CatalogueError(problem, hint="Give the path of a TOML file saved as UTF-8.") from error
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 # A library that takes a naive time for the machine's own would go unseen on a machine in UTC.
 os.environ["TZ"] = "Asia/Shanghai"
-time.tzset()
+if hasattr(time, "tzset"):  # not on Windows
+    time.tzset()
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_JAVA = 17
@@ -76,7 +77,7 @@ PARTS = {
 
 
 LONG = ("browser", "test_export.py", "test_report.py", "spark", "test_sample.py", "test_workspace.py", "test_scrub.py",
-        "test_notebooks.py", "test_widgets.py", "test_load.py", "test_cli_memory.py")  # fmt: skip
+        "test_notebooks.py", "test_platforms.py", "test_widgets.py", "test_load.py", "test_cli_memory.py")  # fmt: skip
 """Groups of tests that take more than a minute, the longest first: begun last, one worker would wait for the other."""
 
 

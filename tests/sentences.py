@@ -28,9 +28,9 @@ CODES = ("ENOSPC", "EACCES", "EPERM", "EROFS", "ENAMETOOLONG", "EISDIR", "ENOENT
 REASONS = [os.strerror(getattr(errno, code)) for code in CODES]
 SAMPLES = {
     "error.strerror": REASONS,
+    "os.strerror(number)": REASONS,
     "getattr(error, 'strerror', None)": REASONS,
-    "reason.lower()": [*map(str.lower, REASONS), "it is no name of a file"],
-    "ascii(path.name[:_SHOWN_NAME])": [f"'{NAME}'"],
+    "ascii(path.name[:SHOWN_NAME])": [f"'{NAME}'"],
     "field.name": [field.name for field in fields(ResendRules)],
     "value": ["None", "0"],
     "is_what": sorted({*source._SIGNATURES.values()} - {"ole"}),

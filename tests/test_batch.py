@@ -23,10 +23,10 @@ import pytest
 
 import invitekit as ik
 from invitekit import schema
-from invitekit.batch import Written, columns, letters, lists, place, proof, sheets, write_batches
+from invitekit.batch import Written, columns, letters, lists, output_folder, proof, sheets, write_batches
 from invitekit.catalogue import Catalogue, read_catalogue
 from invitekit.errors import ArgumentError, OutputError, SchemaError
-from invitekit.formulas import FORMULA_STARTS
+from invitekit.io.spreadsheet_escape import FORMULA_STARTS
 from invitekit.resend import ResendRules, count_decisions, plan_resends
 from invitekit.resend.words import read_reasons
 from invitekit.vocabularies import RESENDS
@@ -40,7 +40,7 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 DAY = dt.date(2026, 3, 30)
 LONG_AGO = dt.datetime(2026, 2, 1, 9, 0)
 MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().failures}
-PAGE = place.PAGE
+PAGE = output_folder.PAGE
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\n=1+1", "＝1+1", "＋1", "－1", "＠SUM(A1)")
 TEXTS = ("account_name", "customer_full_name", "customer_name", "email", "custom_tag", "account_manager", "country")
 
@@ -754,7 +754,7 @@ def test_a_crash_while_files_are_named_never_mixes_two_runs(tmp_path: Path, step
     arguments = [sys.executable, "-c", CRASH, str(Path(__file__).parent), str(step), str(tmp_path)]
     ended = subprocess.run(arguments, check=False, capture_output=True, text=True)
     assert ended.returncode == 9, ended.stderr
-    there = [path for path in tmp_path.iterdir() if place.OURS.fullmatch(path.name)]
+    there = [path for path in tmp_path.iterdir() if output_folder.OURS.fullmatch(path.name)]
     runs = {name for path in there if path.suffix == ".csv" for name in csv(path)["Account Name"]}
     assert runs in ({"old", "overdue_payment"}, {"overdue_payment"}, {"a0000"}, set(), {"old"})
     assert (tmp_path / PAGE).exists() is (runs == {"old", "overdue_payment"} and step == 1)

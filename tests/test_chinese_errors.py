@@ -25,7 +25,7 @@ from tests.sentences import Raised, raised
 from tests.test_widgets import Heard
 
 ROOMS = ("annotate.py", "batch", "customers.py", "export", "filters.py", "load", "moments.py", "privacy", "resend",
-         "widgets", "workspace", "write.py")  # fmt: skip
+         "widgets", "workspace", "io")  # fmt: skip
 ELSEWHERE = {
     "load/frames.py": "no screen is given a source that is no file",
     "load/messages.py": "no screen takes a second file",
@@ -54,12 +54,12 @@ NO_SCREEN = {
     ("export/out.py", "remarks is 'x.csv'."): CHOSEN,
     ("export/out.py", "level is 'x.csv', the policy's is 'x.csv'."): CHOSEN,
     ("export/source.py", "A Loaded is no frame."): TYPED,
-    ("export/turn.py", "This system has no locks that an export could hold."): "said before there is a screen",
     ("load/encoding.py", "'x.csv' is no text encoding."): BY_CODE,
     ("load/headers.py", "Your choice of columns maps x.csv and x.csv to 'x.csv'."): BY_CODE,
     ("load/headers.py", "Your choice of columns names 'x.csv', which is no column."): BY_CODE,
     ("load/headers.py", "Your choice of columns maps x.csv to 'x.csv', which no file has. Found: x.csv."): BY_CODE,
     ("load/times.py", "'x.csv' is no time zone."): BY_CODE,
+    ("load/times.py", "This machine has no time zone database: only UTC is known."): BY_CODE,
     ("moments.py", "as_of is a x.csv."): TYPED,
     ("privacy/policy.py", "level is 'x.csv'."): CHOSEN,
     ("privacy/tokens.py", "A key has another length than 32 bytes."): TYPED,
@@ -91,7 +91,7 @@ KEPT = (
     "record_id", "customer_id",
     *(rf"\b{word}\b" for word in ("column", "fewest", "how", "into", "keep", "range", "values")),
     *(rf"\b{word}\b" for word in ("7z", "gzip", "parquet", "pdf", "sqlite", "zip")),
-    "CSV", "DuckDB", "Excel", "GB18030", "JSON", "Parquet", "TOML", "UTC", r"UTF-\d+", "XLSX", "invitekit",
+    "CSV", "DuckDB", "Excel", "GB18030", "JSON", "Parquet", "TOML", "UTC", r"UTF-\d+", "Windows", "XLSX", "invitekit",
 )  # fmt: skip
 """What a Chinese sentence may keep: names of programs, formats and files, and what is written in a policy file."""
 
@@ -308,7 +308,7 @@ def test_batches_where_no_folder_can_be(memory: Path, tmp_path: Path) -> None:
     digest = heard.says(do="confirm")["confirm"]["digest"]
     told = heard.says(do="write", digest=digest)["error"]
     assert told["problem"] == "无法将批次写入“file”：已有同名文件。"
-    assert told["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限。"
+    assert told["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限，并在其他程序中关闭它。"
     with ik.Workspace(memory) as kept:
         assert kept.batches().aggregate("count(*)").fetchall() == [(0,)]
 
@@ -319,4 +319,4 @@ def test_a_view_that_cannot_be_saved() -> None:
     assert explorer.widget.wait(60)
     told = explorer.says(do="save_view", name="mine")["error"]
     assert told["problem"].startswith("无法写入“views.json”：")
-    assert told["hint"] == "请检查磁盘空间和访问权限。"
+    assert told["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限，并在其他程序中关闭它。"

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import invitekit as ik
-from invitekit import schema, write
+from invitekit import schema
 from invitekit.errors import (
     ArgumentError,
     InvitekitError,
@@ -53,7 +53,8 @@ from invitekit.export import (
 from invitekit.export.manifest import digest, path_of
 from invitekit.export.sinks import SINKS
 from invitekit.export.source import open_source
-from invitekit.formulas import FORMULA_STARTS
+from invitekit.io import atomic_write
+from invitekit.io.spreadsheet_escape import FORMULA_STARTS
 from invitekit.privacy import ACTIONS, LEVELS, FirstOf, Key, Level, Range, Row, Words, standard
 from invitekit.privacy.actions import DERIVED, GENERAL
 from invitekit.privacy.policy import TABLE
@@ -423,8 +424,8 @@ def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, mon
     assert refused.value.gate == "metadata"
 
 
-def test_a_cell_that_was_not_disarmed_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "_disarmed", lambda frame: frame)
+def test_a_cell_that_was_not_escaped_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "escape_frame", lambda frame: frame)
     with pytest.raises(LeakError) as refused:
         ik.export(annotated().with_columns(custom_tag=pl.lit("=1+1")), tmp_path / "out.csv")
     assert (refused.value.column, refused.value.gate, refused.value.count) == ("custom_tag", "formulas", 200)
@@ -681,7 +682,7 @@ def test_what_stops_before_its_manifest_stands_leaves_the_earlier_export_or_none
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]
 ) -> None:
     target = tmp_path / "out.csv"
-    true = write.publish
+    true = atomic_write.publish
 
     def stop(part: Path, to: Path, *, overwrite: bool) -> None:
         if (to == target) == (step == "file"):
@@ -703,7 +704,7 @@ def test_what_stops_before_its_manifest_stands_leaves_the_earlier_export_or_none
 
 
 def test_a_file_that_appears_meanwhile_is_not_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    true = write.publish
+    true = atomic_write.publish
 
     def appear(part: Path, to: Path, *, overwrite: bool) -> None:
         to.write_text("mine")

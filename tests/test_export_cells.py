@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 import invitekit as ik
-from invitekit import write
 from invitekit.errors import OutputError, SchemaError
 from invitekit.export import sinks, verify
 from invitekit.export.words import LONGEST
+from invitekit.io import table_writers
 from invitekit.privacy import Level
 
 
@@ -103,19 +103,19 @@ def test_a_text_is_in_excel_whole_or_there_is_no_file(tmp_path: Path, text: str,
         with pytest.raises(OutputError, match=r"longer than an Excel cell holds.*\.parquet or \.csv"):
             ik.export(frame, tmp_path / "out.xlsx", remarks="scrub")
         with pytest.raises(OutputError, match=r"A remarks is longer than an Excel cell holds"):
-            write.write(frame, tmp_path / "out.xlsx")
+            table_writers.write_table(frame, tmp_path / "out.xlsx")
         assert sorted(tmp_path.iterdir()) == before
         return
     done = ik.export(frame, tmp_path / "out.xlsx", remarks="scrub")
     assert set(pl.read_excel(done.path)["remarks"]) == {text, "paid"}
-    write.write(frame, tmp_path / "own.xlsx")
+    table_writers.write_table(frame, tmp_path / "own.xlsx")
     assert set(pl.read_excel(tmp_path / "own.xlsx")["remarks"]) == {text, "paid"}
 
 
 @pytest.fixture
 def short_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
     """An Excel whose sheets hold twenty rows: a million take a minute."""
-    for room in (sinks, write):
+    for room in (sinks, table_writers):
         monkeypatch.setattr(room, "XLSX_ROWS", 20)
 
 
@@ -126,7 +126,7 @@ def test_more_rows_than_a_sheet_holds_are_refused_and_say_where_they_fit(tmp_pat
     with pytest.raises(OutputError, match=r"More than 20 rows do not fit .*\.parquet or \.csv"):
         ik.export(one_more, tmp_path / "out.xlsx")
     with pytest.raises(OutputError, match=r"21 rows do not fit .*\(20\).*\.parquet or \.csv"):
-        write.write(one_more, tmp_path / "out.xlsx")
+        table_writers.write_table(one_more, tmp_path / "out.xlsx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full.xlsx", "full.xlsx.manifest.json"]
     assert ik.export(one_more, tmp_path / "out.csv").rows == 21
 

@@ -24,17 +24,18 @@ HOUSE = Path(__file__).resolve().parent.parent / "invitekit"
 
 FLOORS: dict[float, tuple[str, ...]] = {
     0: ("errors",),
-    0.2: ("formulas", "lives"),  # loaded, written, proved: each side of the guard before a cell is in this one room
+    0.1: ("engine",),
+    0.2: ("io",),  # read, written and checked: escaping a cell and undoing that are in this one room
     0.4: ("vocabularies",),
     0.5: ("schema", "keep"),  # under its two neighbours: both are written in its columns and vocabularies
     1: ("catalogue", "constants", "filters", "moments"),
     1.5: ("customers",),
-    2: ("annotate", "chances", "scrub"),
+    2: ("annotate", "chances", "scrub", "model"),
     2.5: ("resend", "progress"),  # one ranks by chances, the other tells them
     2.6: ("privacy",),  # knows every word that the rooms below may say: only those leave
-    3: ("load", "write", "charts"),
-    3.5: ("workspace", "batch", "export"),  # what is loaded is remembered; what is written is written by write
-    4: ("sample", "report", "widgets"),  # a sample is written by write
+    3: ("load", "charts"),
+    3.5: ("workspace", "batch", "export"),  # a workspace remembers what was loaded
+    4: ("sample", "report", "widgets"),
     5: ("cli",),
     6: ("names", "__main__"),  # what the front door opens to, each room at its first use
 }
@@ -46,6 +47,7 @@ NARWHALS = (
     "keep",
     "moments",
     "constants",
+    "model",
     "filters",
     "customers",
     "annotate",
@@ -63,8 +65,9 @@ LIBRARIES = {
     "anywidget": ("widgets",),
     "babel": ("privacy",),
     "cryptography": ("privacy",),
-    "duckdb": ("keep", "load", "write", "workspace", "export", "sample", "widgets"),
+    "duckdb": ("io", "keep", "load", "workspace", "export", "sample", "widgets"),
     "fastexcel": ("load", "export"),
+    "filelock": ("io",),
     "ipywidgets": ("widgets",),
     "jinja2": ("report",),
     "jupyterlab": (),  # started as a command of its own
@@ -73,8 +76,9 @@ LIBRARIES = {
     "pandas": (),  # a guest: its frames are taken, it is never asked for
     "platformdirs": ("export", "widgets"),
     "plotly": ("charts",),
-    "polars": ("load", "batch", "privacy", "scrub", "export", "sample", "report", "widgets"),
+    "polars": ("io", "load", "batch", "privacy", "scrub", "export", "sample", "report", "widgets"),
     "polars-hash": ("privacy",),
+    "psutil": ("engine",),
     "pyarrow": ("load", "export", "widgets"),
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
@@ -83,8 +87,9 @@ LIBRARIES = {
     "tqdm": ("load", "export", "sample", "cli"),
     "traitlets": ("widgets",),
     "typer": ("cli",),
+    "tzdata": (),  # Python reads it where the system has no zone database
     "typst": ("report",),
-    "xlsxwriter": ("write", "batch", "export"),
+    "xlsxwriter": ("io", "batch", "export"),
 }
 """Which rooms may import which library; a library without a row has no room."""
 
@@ -317,7 +322,7 @@ PLANTED: tuple[tuple[Rule, str, str, str], ...] = (
         "imports by text",
     ),
     (imports_that_no_plan_can_see, "errors.py", "__import__('x')", "imports by text"),
-    (libraries_out_of_their_rooms, "annotate.py", "import duckdb", "imports duckdb, which lives in keep"),
+    (libraries_out_of_their_rooms, "annotate.py", "import duckdb", "imports duckdb, which lives in io"),
     (
         libraries_out_of_their_rooms,
         "load/times.py",

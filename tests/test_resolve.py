@@ -50,7 +50,7 @@ def frame(*records: dict[str, Any]) -> pl.DataFrame:
     names = [column.name for column in (*schema.RECORD, *schema.ANNOTATED)]
     rows = [{"source_row": row, **one} for row, one in enumerate(records, start=2)]
     kinds = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
-    types = {name: kinds.get(schema.BY_NAME[name].kind, pl.String) for name in names}
+    types: Any = {name: kinds.get(schema.BY_NAME[name].kind, pl.String) for name in names}
     return pl.DataFrame([{name: one.get(name) for name in names} for one in rows], schema=types)
 
 

@@ -1696,7 +1696,7 @@ def test_a_process_number_that_was_given_anew_is_not_taken_for_the_old_one(
 ) -> None:
     path = tmp_path / "memory.duckdb"
     with monkeypatch.context() as earlier, Workspace(path) as ws:
-        earlier.setattr(export_history, "_life", lambda _pid: "an earlier life")
+        earlier.setattr(export_history, "process_start_time", lambda _pid: "1")
         ws.start_export(level="shared")
     with Workspace(path) as ws:
         assert ws.exports().pl()["status"].to_list() == ["interrupted"]

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from invitekit.batch import lists, place, proof, readme, sheets
+from invitekit.batch import lists, output_folder, proof, readme, sheets
 from invitekit.batch.columns import Language
 from invitekit.batch.lists import List
 from invitekit.errors import ArgumentError
+from invitekit.io.atomic_write import publish_folder
 from invitekit.moments import as_utc
 from invitekit.resend import ResendRules, count_decisions
 
@@ -88,19 +89,20 @@ def write_batches(
         {'batch_01_resend_now.csv': 1}
     """
     _check(language, formats)
-    target = place.check(Path(directory), overwrite=overwrite)
+    target = output_folder.check(Path(directory), overwrite=overwrite)
     moment, rules, kinds = as_utc(as_of), rules or ResendRules(), tuple(dict.fromkeys(formats))
     found = count_decisions(plan)
     made = lists.make(plan, language)
-    with place.private(target) as folder:
+    with output_folder.private_set(target) as folder:
         for one in made:
             for kind in kinds:
                 sheets.WRITERS[kind](one, folder / one.file(kind), moment)
         proof.prove(made, folder, kinds, rules, found.candidates)
         known = dict(batch_ids or {})
         page = readme.text(found, rules, made, kinds, moment=moment, language=language, batch_ids=known)
-        (folder / place.PAGE).write_text(page, encoding="utf-8-sig")
-        names = place.publish(folder, target, overwrite=overwrite)
+        (folder / output_folder.PAGE).write_text(page, encoding="utf-8-sig")
+        replaced = output_folder.earlier_files(target, overwrite=overwrite)
+        names = publish_folder(folder, target, replaced=replaced)
     return _written(target, names, made, kinds, known)
 
 

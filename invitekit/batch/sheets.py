@@ -13,8 +13,8 @@ import xlsxwriter
 
 from invitekit.batch.lists import List
 from invitekit.errors import OutputError
-from invitekit.formulas import GUARD, GUARDED
-from invitekit.write import XLSX_ROWS
+from invitekit.io.spreadsheet_escape import escape_frame
+from invitekit.io.table_writers import TOO_LONG, XLSX_ROWS
 
 _LOOKS: dict[Any, dict[str, Any]] = {
     pl.String: {"num_format": "@", "text_wrap": True, "align": "left"},
@@ -22,7 +22,6 @@ _LOOKS: dict[Any, dict[str, Any]] = {
     pl.Int64: {"align": "center"},
 }
 TIME = "%Y-%m-%d %H:%M:%S"
-_TOO_LONG = -2
 _LINE, _LETTER_LINES = 15, 5
 _HIGHEST = 409
 """Points that an Excel row may be high."""
@@ -32,9 +31,7 @@ _SMALL = 5_000
 
 def write_csv(one: List, path: Path, _moment: dt.datetime) -> None:
     """Write UTF-8 with a byte order mark, every text quoted, and none that a spreadsheet would run."""
-    text = pl.col(pl.String)
-    mark = pl.when(text.str.contains(GUARDED)).then(pl.lit(GUARD)).otherwise(pl.lit(""))
-    safe = one.rows.with_columns((mark + text).name.keep())
+    safe = escape_frame(one.rows)
     with path.open("wb") as file:
         safe.rename(dict(zip(safe.columns, one.headers, strict=True))).write_csv(
             file, include_bom=True, line_terminator="\r\n", datetime_format=TIME, quote_style="non_numeric"
@@ -96,7 +93,7 @@ def _fill(sheet: Any, one: List) -> None:
         if lines > usual:
             sheet.set_row(number, min(_LINE * lines, _HIGHEST))
         for place, cell in enumerate(cells):
-            if cell is not None and write[place](number, place, cell) == _TOO_LONG:
+            if cell is not None and write[place](number, place, cell) == TOO_LONG:
                 raise OutputError(
                     f"A {one.rows.columns[place]} in '{one.name}' is longer than an Excel cell holds.",
                     hint="write formats=['csv'].",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -53,6 +54,7 @@ def main() -> None:
     """
     with _signals_raised() as caught:
         try:
+            _print_any_text()
             app()
         except (_Stopped, Exception) as error:
             # DuckDB makes an error of its own of what a signal raises.
@@ -87,6 +89,12 @@ def _signals_raised() -> Iterator[list[int]]:
         # Once stopped, cleaning up at exit is not to be cut short either.
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if caught else handler)
+
+
+def _print_any_text() -> None:
+    """Replace characters that the output's encoding does not have, as in a pipe on Windows, rather than fail."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _explain(error: BaseException) -> None:

@@ -29,12 +29,12 @@ def check(
     With -o, the refused rows are written with file, row, column and reason. They hold personal data.
     """
     from invitekit.cli import say
-    from invitekit.write import write
+    from invitekit.io.table_writers import write_table
 
     reading.check_output(output, overwrite=overwrite)
     loaded = reading.load()
     if output is not None:
-        write(loaded.rejects, output, overwrite=overwrite)
+        write_table(loaded.rejects, output, overwrite=overwrite)
     if as_json:
         say.json_line(say.summary_json(loaded.summary) | say.output_json(output))
     else:
@@ -60,15 +60,15 @@ def annotate(
     """
     from invitekit.annotate import annotate as annotate_records
     from invitekit.cli import say
+    from invitekit.io.table_writers import write_table
     from invitekit.progress import tally
-    from invitekit.write import write
 
     moment, words = o.parse_time(as_of, "--as-of"), o.parse_language(language)
     reading.check_output(output, overwrite=overwrite)
     loaded = reading.load()
     annotated = annotate_records(loaded.records, as_of=moment, catalogue=reading.known, language=words)
     if output is not None:
-        write(annotated, output, overwrite=overwrite)
+        write_table(annotated, output, overwrite=overwrite)
     found = tally(annotated)
     if as_json:
         say.json_line(say.summary_json(loaded.summary) | asdict(found) | say.output_json(output))

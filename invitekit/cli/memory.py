@@ -164,17 +164,18 @@ def outcomes(
     """Say what became of each batch, cause by cause, beside those who were not invited again."""
     from invitekit.catalogue import read_catalogue
     from invitekit.cli import recall, say
+    from invitekit.io.atomic_write import check_target
+    from invitekit.io.table_writers import WRITERS, write_table
     from invitekit.workspace import Workspace
-    from invitekit.write import check_target, write
 
     if output is not None:
-        check_target(output, overwrite=overwrite, sources=[workspace])
+        check_target(output, extensions=WRITERS, overwrite=overwrite, sources=[workspace])
     known = read_catalogue(*(catalogue or []))
     with Workspace(workspace, read_only=True) as memory:
         found = memory.outcomes(catalogue=known)
         rows = recall.fetched(found)
         if output is not None:
-            write(found, output, overwrite=overwrite)
+            write_table(found, output, overwrite=overwrite)
         if as_json:
             return say.json_line(remembered(memory) | {"outcomes": rows} | say.output_json(output))
     recall.outcomes(rows, known)
@@ -199,8 +200,8 @@ def compare(
     a change; they name customers.
     """
     from invitekit.cli import recall, say
+    from invitekit.io.table_writers import write_table
     from invitekit.workspace import compare_snapshots
-    from invitekit.write import write
 
     words = o.parse_language(language)
     days = o.parse_day(before, "--before"), o.parse_day(after, "--after")
@@ -210,7 +211,7 @@ def compare(
         memory = known.workspace
         found = memory.compare(*days, **how) if memory else compare_snapshots(known.records, *days, **how)
         if output is not None:
-            write(found.changes, output, overwrite=overwrite)
+            write_table(found.changes, output, overwrite=overwrite)
         if as_json:
             return say.json_line(known.told() | recall.comparison_json(found) | say.output_json(output))
         known.say()

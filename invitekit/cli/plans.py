@@ -32,12 +32,12 @@ def plan(
     batches for the person who clicks in the portal: they name customers. A workspace remembers them.
     """
     from invitekit.annotate import annotate
-    from invitekit.batch.place import check as check_folder
+    from invitekit.batch.output_folder import check as check_folder
     from invitekit.cli import say
+    from invitekit.io.table_writers import write_table
     from invitekit.keep import keep
     from invitekit.moments import as_utc
     from invitekit.resend import ResendRules, count_decisions, plan_resends
-    from invitekit.write import write
 
     moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
     chosen = ResendRules.from_toml(rules) if rules else ResendRules()
@@ -51,7 +51,7 @@ def plan(
         how: dict[str, Any] = {"as_of": moment, "language": words}
         planned = keep(plan_resends(keep(annotated), chosen, **how, **known.memory()))
         if output is not None:
-            write(planned, output, overwrite=overwrite)
+            write_table(planned, output, overwrite=overwrite)
         how |= {"rules": chosen, "overwrite": overwrite}
         batches = _write_batches(known, planned, batch_dir, how) if batch_dir else None
         found = count_decisions(planned)

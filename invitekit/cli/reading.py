@@ -69,7 +69,7 @@ class Reading:
         *,
         overwrite: bool,
         inputs: Iterable[Path | None] = (),
-        kinds: Collection[str] | None = None,
+        extensions: Collection[str] | None = None,
     ) -> list[Path]:
         """Give every file that is read; refuse an output that cannot be written, or that is one of them.
 
@@ -77,16 +77,17 @@ class Reading:
             output: Where to write, if anywhere.
             overwrite: Whether a file of that name may be replaced.
             inputs: Files that the command reads besides the sources, messages and catalogues.
-            kinds: Extensions that the output may have; else those of records.
+            extensions: Those that the output may have; else those of records.
         """
+        from invitekit.io.atomic_write import check_target
+        from invitekit.io.table_writers import WRITERS
         from invitekit.load.source import find_sources
-        from invitekit.write import check_target
 
         if output is None:
             return []
         others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
         read = [*(source.path for source in (find_sources(self.sources) if self.sources else [])), *others]
-        check_target(output, overwrite=overwrite, sources=read, kinds=kinds)
+        check_target(output, extensions=extensions or WRITERS, overwrite=overwrite, sources=read)
         return read
 
 

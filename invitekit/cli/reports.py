@@ -44,7 +44,7 @@ def report(
     span = next((one for one in PERIODS if one == period), None)
     if span is None:
         raise typer.BadParameter(f"'{period}' is none of {', '.join(PERIODS)}.", param_hint="--period")
-    reading.check_output(output, overwrite=overwrite, kinds=KINDS)
+    reading.check_output(output, overwrite=overwrite, extensions=KINDS)
     with reading.opened() as known:
         annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
         found = progress(annotated, as_of=moment, period=span, by=TRENDS, catalogue=reading.known, language=words)

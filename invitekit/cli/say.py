@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import shlex
 import sys
 from collections import Counter
@@ -22,6 +24,7 @@ from invitekit.batch import Written
 from invitekit.catalogue import Catalogue, Language
 from invitekit.errors import many
 from invitekit.export import GATES, Exported
+from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
 from invitekit.progress import Tally
@@ -31,6 +34,7 @@ from invitekit.resend.words import read_reasons
 # A pipe has no width: there, tables keep their lines whole.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MOST = 12
+_READERS = "only you can" if POSIX_MODES else "whoever can open the folder can"
 _NUMBERS = ("Rows", "Records", "Rejects", "Share", "No offset", "Unreadable", "Customers", "Resent", "Associated",
             "Failed again", "Open", "Not seen", "Not resent", "Associated all the same", "Failed", "Of", "Rate",
             "95 % interval", "By chance")  # fmt: skip
@@ -45,8 +49,9 @@ def line(text: str) -> None:
 
 
 def json_line(found: dict[str, Any]) -> None:
-    """Print one JSON object."""
-    sys.stdout.write(json.dumps(found, ensure_ascii=False, default=str) + "\n")
+    """Print one JSON object; where the output's encoding is not Unicode, in ASCII, so that nothing is lost."""
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(found, ensure_ascii=not unicode, default=str) + "\n")
 
 
 @contextlib.contextmanager
@@ -154,7 +159,7 @@ def output_json(output: Path | None) -> dict[str, Any]:
 def written(output: Path | None, what: str) -> None:
     """Say where a result was written, if it was."""
     if output is not None:
-        line(f"{what} are in {output}. They hold personal data; only you can read the file.")
+        line(f"{what} are in {output}. They hold personal data; {_READERS} read the file.")
 
 
 def tables(found: Tally, known: Catalogue, language: Language) -> None:
@@ -209,7 +214,8 @@ def decisions(found: Decisions, rules: ResendRules, language: Language) -> None:
 def personal(folder: Path | None) -> None:
     """Say before all else that files name customers, if they were written."""
     if folder is not None:
-        line(f"PERSONAL DATA: the files in {folder} name customers. Only you can read them; delete them after use.")
+        who = _READERS.capitalize()
+        line(f"PERSONAL DATA: the files in {folder} name customers. {who} read them; delete them after use.")
 
 
 def batches(written: Written | None, workspace: Path | None) -> None:
@@ -222,9 +228,16 @@ def batches(written: Written | None, workspace: Path | None) -> None:
         table.add_row(name, f"{rows:,}")
     _OUT.print(table)
     line(f"In {written.paths[0].parent}; read {written.paths[0].name} first.")
-    file = shlex.quote(str(workspace))
+    file = shell_quoted(str(workspace))
     for number, batch_id in written.batch_ids.items():
         line(f"When batch {number} is sent: invitekit workspace log {batch_id} --by YOUR_NAME -w {file}")
+
+
+def shell_quoted(text: str, *, windows: bool = os.name == "nt") -> str:
+    """Quote a path so that it can be pasted into a shell: on Windows into cmd and PowerShell alike."""
+    if not windows:
+        return shlex.quote(text)
+    return text if re.fullmatch(r"[\w\\/:.-]+", text) else f'"{text}"'
 
 
 def exported(done: Exported) -> None:

@@ -41,9 +41,9 @@ def trend(
     """
     from invitekit.annotate import annotate
     from invitekit.cli import say
+    from invitekit.io.table_writers import write_table
     from invitekit.moments import as_utc
     from invitekit.progress import failure_trend, unfollowed
-    from invitekit.write import write
 
     moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
     reading.check_output(output, overwrite=overwrite)
@@ -54,7 +54,7 @@ def trend(
         rows: list[dict[str, Any]] = found.to_dicts()
         lost = unfollowed(annotated)
         if output is not None:
-            write(found, output, overwrite=overwrite)
+            write_table(found, output, overwrite=overwrite)
         if as_json:
             told = {"as_of": moment, "by": by, "period": period, "unfollowed": lost, "trend": rows}
             return say.json_line(known.told() | told | say.output_json(output))

@@ -20,7 +20,7 @@ from invitekit.errors import LeakError
 from invitekit.export.anonymity import Unique, report
 from invitekit.export.reading_back import Written, read_back
 from invitekit.export.release import Seen
-from invitekit.formulas import runs
+from invitekit.io.spreadsheet_escape import is_formula
 from invitekit.load.sql import ident, lit
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
 
@@ -190,9 +190,9 @@ def _formula_gate(written: Written, expected: Expected) -> None:
     names = [name for name, row in texts if not isinstance(row.form, Range)]
     if not names:
         return
-    counts = written.texts.aggregate(", ".join(f"count(*) filter ({runs(ident(name))})" for name in names)).fetchall()[
-        0
-    ]
+    counts = written.texts.aggregate(
+        ", ".join(f"count(*) filter ({is_formula(ident(name))})" for name in names)
+    ).fetchall()[0]
     for name, count in zip(names, counts, strict=True):
         if count:
             raise LeakError(name, "formulas", count)

@@ -11,8 +11,8 @@ import keyring.errors
 import platformdirs
 
 from invitekit.errors import ArgumentError, OutputError, SourceError
+from invitekit.io.atomic_write import POSIX_MODES, os_reason, private_dir, publish, publish_new
 from invitekit.privacy import Key
-from invitekit.write import beside, publish, sync_folder
 
 VARIABLE = "INVITEKIT_KEY"
 """The environment variable that may hold a key: 64 hexadecimal digits."""
@@ -148,28 +148,27 @@ def _read(path: Path) -> Key:
     try:
         mode, text = path.stat().st_mode, path.read_text("ascii")
     except (OSError, UnicodeDecodeError) as error:
-        reason = (getattr(error, "strerror", None) or "it is no text").lower()
+        reason = os_reason(error) if isinstance(error, OSError) else "it is no text"
         raise SourceError(f"The key file '{path.name}' cannot be read: {reason}.", hint="check its path.") from None
-    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+    if POSIX_MODES and stat.S_IMODE(mode) & 0o077:
         raise ArgumentError(f"The key file '{path.name}' can be read by others.", hint="say chmod 600, or rotate it.")
     return Key.from_text(text)
 
 
 def _write(path: Path, key: Key, *, over: bool = False) -> None:
-    """Write a key whole or not at all, to a file that is nobody else's from its first moment."""
+    """Write a key file whole or not at all; from its first moment only its owner can read it."""
     try:
-        with beside(path) as part:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
-                out.write(key.text() + "\n")
-                out.flush()
-                os.fsync(out.fileno())
+        with private_dir(path.parent, path.name) as folder:
+            part = folder / path.name
+            part.touch(0o600)  # private before it holds the key, also where its mode cannot be changed
+            part.write_text(key.text() + "\n", "ascii")
             if over:
                 publish(part, path, overwrite=True)
             else:
-                os.link(part, path)  # never over another, not even one that appears this very moment
-                sync_folder(path.parent)
+                publish_new(part, path)  # never over another key, not even one that appears this very moment
     except FileExistsError:
         raise OutputError(f"'{path.name}' exists already.", hint="name another, or say 'key rotate'.") from None
     except OSError as error:
-        reason = (error.strerror or "the disk refused it").lower()
-        raise OutputError(f"The key file '{path.name}' cannot be written: {reason}.", hint="name another.") from None
+        raise OutputError(
+            f"The key file '{path.name}' cannot be written: {os_reason(error)}.", hint="name another."
+        ) from None

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from invitekit import schema
+from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ChangedError, LeakError, PolicyError, SourceError, raise_alone
 from invitekit.export.belief import KINDS, check, row_of
 from invitekit.export.gates import Expected, prove
 from invitekit.export.reading_back import READERS
 from invitekit.export.release import Seen
-from invitekit.lives import private_folder
+from invitekit.io.atomic_write import os_reason
 from invitekit.privacy import FirstOf, Form, Range, Row, Token, Words
 from invitekit.privacy.policy import make_row
 
@@ -119,14 +120,14 @@ def verify(path: str | Path) -> Manifest:
     try:
         found = digest(path)
     except OSError as error:
-        reason = (error.strerror or "it cannot be opened").lower()
-        raise SourceError(f"'{path.name}' cannot be read: {reason}.", hint="check its path and mode.") from None
+        problem = f"'{path.name}' cannot be read: {os_reason(error)}."
+        raise SourceError(problem, hint="check its path and mode.") from None
     if found != manifest.sha256:
         raise ChangedError("file", "sha256", 1)
     rows = tuple(row_of(name, told) for name, told in manifest.columns.items())
     seen = Seen(rows=manifest.rows, nulls=Counter(manifest.nulls))
     expected = Expected(rows, seen, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
-    with private_folder() as folder:
+    with scratch_dir() as folder:
         try:
             prove(path, expected, Path(folder))
         except LeakError as refused:

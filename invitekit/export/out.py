@@ -11,11 +11,12 @@ from typing import Any, get_args
 from invitekit.errors import ArgumentError
 from invitekit.export.anonymity import Language
 from invitekit.export.keys import find_key
+from invitekit.export.sinks import SINKS
 from invitekit.export.source import open_source
 from invitekit.export.steps import Exported, Job, Progress, refuse_old_page, run
 from invitekit.filters import Filter
+from invitekit.io.atomic_write import check_target
 from invitekit.privacy import Key, Level, Policy, Secrets, read_policy, scrubbed_remarks, standard
-from invitekit.write import check_target
 
 REMARKS = ("drop", "scrub")
 DEFAULT: Level = "pseudonymised"
@@ -87,7 +88,7 @@ def export(
     """
     _check(language, remarks, purpose)
     read = tuple(sources)
-    target = check_target(path, overwrite=overwrite, sources=read)
+    target = check_target(path, extensions=SINKS, overwrite=overwrite, sources=read)
     refuse_old_page(target, overwrite=overwrite, sources=read)
     chosen = _policy(policy, level)
     secrets = Secrets(find_key(key), purpose)

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.errors import LeakError, raise_alone
-from invitekit.formulas import armed, safe_headers
+from invitekit.io.spreadsheet_escape import escape_headers, unescape
 from invitekit.load.sql import ident, lit, lit_path
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row
 
@@ -91,7 +91,7 @@ def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, 
 def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
     wanted, cell = sql_type(row.form), ident(found)
     if wanted == "VARCHAR":
-        cell = armed(cell) if disarm else cell
+        cell = unescape(cell) if disarm else cell
     elif str(kind) == "VARCHAR" and wanted == "DATE":
         # Excel's dates have a clock: one that shows midnight.
         at = f"try_cast({cell} as timestamp)"
@@ -120,7 +120,7 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *,
 def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
     names = [row.into for row in rows]
     with path.open(encoding="utf-8-sig", newline="") as file:
-        expect(next(csv.reader(file), []), safe_headers(names) if safe else names)
+        expect(next(csv.reader(file), []), escape_headers(names) if safe else names)
     # Nothing is detected: what is not written as it had to be is an error, not another reading.
     columns = ", ".join(f"{lit(name)}: 'VARCHAR'" for name in names)
     form = (
@@ -133,7 +133,7 @@ def _xlsx(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, sa
     del safe
     sheet = fastexcel.read_excel(path).load_sheet(0, dtypes="string")
     table = sheet.to_arrow()
-    expect(table.schema.names, safe_headers([row.into for row in rows]))
+    expect(table.schema.names, escape_headers([row.into for row in rows]))
     return con.from_arrow(table)
 
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import xlsxwriter
 
 from invitekit.errors import OutputError
-from invitekit.formulas import GUARD, GUARDED, safe_headers
-from invitekit.write import TOO_LONG, XLSX_ROWS
+from invitekit.io.spreadsheet_escape import escape_frame, escape_headers
+from invitekit.io.table_writers import TOO_LONG, XLSX_ROWS
 
 _REPEATS = 0.5
 _WIDTH = 18
@@ -45,20 +45,14 @@ def write_csv(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None
     """Write UTF-8 CSV; ``safe`` for spreadsheets: a byte order mark, and no cell that would run as a formula."""
     with part.open("wb") as file:
         for number, frame in enumerate(frames):
-            names = safe_headers(frame.columns) if safe else frame.columns
-            shown = (_disarmed(frame) if safe else frame).rename(dict(zip(frame.columns, names, strict=True)))
+            names = escape_headers(frame.columns) if safe else frame.columns
+            shown = (escape_frame(frame) if safe else frame).rename(dict(zip(frame.columns, names, strict=True)))
             shown.write_csv(
                 file,
                 include_bom=safe and number == 0,
                 include_header=number == 0,
                 line_terminator="\r\n" if safe else "\n",
             )
-
-
-def _disarmed(frame: pl.DataFrame) -> pl.DataFrame:
-    text = pl.col(pl.String)
-    mark = pl.when(text.str.contains(GUARDED)).then(pl.lit(GUARD)).otherwise(pl.lit(""))
-    return frame.with_columns((mark + text).name.keep())
 
 
 def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None:
@@ -78,7 +72,7 @@ def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> Non
         for frame in frames:
             if number == 0:
                 sheet.set_column(0, frame.width - 1, _WIDTH)
-                for place, name in enumerate(safe_headers(frame.columns)):
+                for place, name in enumerate(escape_headers(frame.columns)):
                     sheet.write_string(0, place, name, bold)
             if number + frame.height > XLSX_ROWS:
                 raise OutputError(

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import duckdb
 import polars as pl
 
+from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
 from invitekit.export.reading_back import MEMORY_LIMIT, lock
 from invitekit.filters import Filter, where
-from invitekit.lives import private_folder
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, run
 
@@ -151,7 +151,7 @@ def _count(relation: duckdb.DuckDBPyRelation) -> int:
 
 def connection() -> tuple[duckdb.DuckDBPyConnection, str]:
     """Open a connection that spills to a folder of its owner's alone: what is spilled is records in plain text."""
-    con, folder = duckdb.connect(), private_folder()
+    con, folder = duckdb.connect(), scratch_dir()
     weakref.finalize(con, folder.cleanup)
     run(con, "set enable_progress_bar = false")
     run(con, f"set memory_limit = '{MEMORY_LIMIT}'")

@@ -26,11 +26,11 @@ from invitekit.export.remarks import Scrubber
 from invitekit.export.signature import signed
 from invitekit.export.sinks import SINKS
 from invitekit.export.source import Source
-from invitekit.export.turn import alone
 from invitekit.export.whose import WHO, with_who
 from invitekit.export.words import choose_words
+from invitekit.io.atomic_write import not_written, private_dir, publish
+from invitekit.io.lock import exclusive_lock
 from invitekit.privacy import Policy, Row, Secrets
-from invitekit.write import beside, publish
 
 Progress = Callable[[str, int, int], None]
 
@@ -118,21 +118,20 @@ def run(job: Job) -> Exported:
         SchemaError: A column holds something else than its row of the policy is for.
     """
     try:
-        with alone(job.target), beside(job.target) as part:
+        with exclusive_lock(job.target), private_dir(job.target.parent, job.target.name) as folder:
+            part = folder / job.target.name
             expected = _write(job, part)
             job.tick("proving", expected.seen.rows, expected.seen.rows)
-            proof = prove(part, expected, part.parent)
+            proof = prove(part, expected, folder)
             manifest = signed(_manifest(job, expected, proof, digest(part)), job.secrets.key)
             _publish(job, part, manifest)
             return _exported(job, manifest, proof)
     except (OSError, pa.ArrowException, XlsxWriterException) as error:
-        reason = (getattr(error, "strerror", None) or "the disk refused it").lower()
+        refused = not_written(job.target, error)
     finally:
         job.source.close()
-    # Raised outside of the handler: an error of Arrow may hold a cell, and would travel with ours.
-    raise OutputError(
-        f"'{job.target.name}' cannot be written: {reason}.", hint="nothing was left behind; check space and rights."
-    )
+    # Raised outside of the handler: an error of Arrow may quote a cell, and would be chained to ours.
+    raise refused
 
 
 def _write(job: Job, part: Path) -> Expected:

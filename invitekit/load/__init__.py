@@ -100,8 +100,9 @@ def load(
         >>> loaded.records.pl()["status"].to_list()
         ['associated']
     """
+    times.time_zone(time_zone)  # raises, if there is no such zone
     plan = Reading(
-        zone=times.time_zone(time_zone).key,
+        zone=time_zone,
         day_first=day_first,
         snapshot_at=_as_time(snapshot_at),
         messages=messages,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from invitekit import schema
-from invitekit.formulas import armed
+from invitekit.io.spreadsheet_escape import unescape
 from invitekit.load.sql import lit
 from invitekit.load.text import WHITE
 from invitekit.load.times import EARLIEST, LATEST, OFFSET
@@ -32,7 +32,7 @@ def macros(white: frozenset[str]) -> list[str]:
     """
     # Not "x in (...)" nor list_contains: DuckDB makes a join of a long list, and the rows lose their order.
     nulls = f"regexp_full_match({{}}, {lit('|'.join(map(re.escape, NULL_LIKE)))})"
-    unquoted = f"case when starts_with(x,'''') then {armed('x')} else x end"
+    unquoted = f"case when starts_with(x,'''') then {unescape('x')} else x end"
     every = "||".join(map(_sign, WHITE))
     # Comparing with a range is the cheapest look at a first letter; ik_trim then decides.
     first = " or ".join(f"(x >= {_sign(c)} and x < {_sign(chr(ord(c) + 1))})" for c in _FIRSTS)

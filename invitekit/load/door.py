@@ -15,8 +15,8 @@ import duckdb
 
 from invitekit import schema
 from invitekit.catalogue import Catalogue
+from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import InvitekitError, SchemaError
-from invitekit.lives import private_folder
 from invitekit.load import counts, settle, staging
 from invitekit.load.frames import as_arrow
 from invitekit.load.headers import check_choice, map_headers
@@ -109,7 +109,7 @@ def _require_identity(intake: Intake) -> None:
 
 def _connect(size: int) -> duckdb.DuckDBPyConnection:
     """Open a private database: in memory, or a file that only we can read and that goes with it."""
-    folder = private_folder()
+    folder = scratch_dir()
     path = str(Path(folder.name) / "records.duckdb") if size > ON_DISK else ":memory:"
     con = duckdb.connect(path)
     run(con, f"set temp_directory = {lit(str(Path(folder.name) / 'spill'))}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from invitekit import schema
 from invitekit.errors import SchemaError
-from invitekit.formulas import armed_header
+from invitekit.io.spreadsheet_escape import unescape_header
 
 IN_FILE = " (in file)"
 _INTERNAL = "_ik_"
@@ -129,7 +129,7 @@ def _extras(found: Sequence[str], canonical: Mapping[int, str], *, own_file: boo
     for position, header in enumerate(found):
         if position in canonical:
             continue
-        base = armed_header(header.replace("\0", "").strip()) or f"column {position + 1}"
+        base = unescape_header(header.replace("\0", "").strip()) or f"column {position + 1}"
         folded = base.casefold()
         if (folded in taken and folded in schema.BY_NAME) or folded.startswith(_INTERNAL) or folded in _DUCKDBS:
             base += IN_FILE

@@ -8,11 +8,13 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from invitekit.errors import SourceError
+from invitekit.io.atomic_write import os_reason
 from invitekit.load.encoding import checked, looks_like_utf16
 
 FORMATS = {
@@ -40,6 +42,7 @@ _SIGNATURES = {
     b"SQLite format 3": "sqlite",
     b"7z\xbc\xaf": "7z",
 }
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 _GLOB = re.compile(r"[*?\[]")
 _DATE = re.compile(
     r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?=\D|$|\d{4}(?:\D|$)|\d{6}(?:\D|$))"
@@ -114,7 +117,7 @@ def _expand(path: Path) -> list[Path]:
         matched = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
         found = [p for p in matched if p.is_file() and not _is_hidden(p)]
         if not found:
-            raise SourceError(f"The pattern '{path}' matches no file.", hint="check it with ls, or name a folder.")
+            raise SourceError(f"The pattern '{path}' matches no file.", hint="check its spelling, or name a folder.")
         return found
     return [path]
 
@@ -134,13 +137,13 @@ def _is_ours(path: Path) -> bool:
     return path.suffix.lower() in FORMATS and not _is_hidden(path) and not path.name.endswith(_NOT_OURS)
 
 
-def _names(paths: list[Path]) -> dict[Path, str]:
+def _names(paths: Sequence[AnyPath]) -> dict[AnyPath, str]:
     """Name each file by its own name; files of one name are told apart by their folder."""
     depth = 1
     while len({path.parts[-depth:] for path in paths}) < len(paths):
         depth += 1
     own = Counter(path.name for path in paths)
-    return {path: path.name if own[path.name] == 1 else "/".join(path.parts[-depth:]) for path in paths}
+    return {path: path.name if own[path.name] == 1 else type(path)(*path.parts[-depth:]).as_posix() for path in paths}
 
 
 def _format_of(path: Path, encoding: str | None) -> str:
@@ -180,8 +183,8 @@ def _head(path: Path, size: int = 65536) -> bytes:
     except FileNotFoundError:
         raise SourceError(f"'{path.name}' does not exist.", hint="check the path and its spelling.") from None
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise SourceError(f"'{path.name}' cannot be opened: {reason}.", hint="check its permissions.") from None
+        problem = f"'{path.name}' cannot be opened: {os_reason(error)}."
+        raise SourceError(problem, hint="check its permissions.") from None
     if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
         raise SourceError(f"'{path.name}' is empty.", hint="export it again from the portal.")
     return head

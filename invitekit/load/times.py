@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from invitekit.errors import ArgumentError
 
@@ -103,15 +103,21 @@ class Evidence:
         return self.order is None and self.either > 0
 
 
-def time_zone(name: str) -> ZoneInfo:
-    """Give the time zone of that IANA name.
+def time_zone(name: str) -> dt.tzinfo:
+    """Return the time zone of an IANA name; UTC needs no zone database.
 
     Raises:
-        ArgumentError: There is no such zone.
+        ArgumentError: There is no such zone, or no zone database on this machine.
     """
+    if name == "UTC":
+        return dt.UTC
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
+        if not available_timezones():
+            raise ArgumentError(
+                "This machine has no time zone database: only UTC is known.", hint="install one: pip install tzdata."
+            ) from None
         raise ArgumentError(
             f"'{name}' is no time zone.", hint="use an IANA name such as UTC, Asia/Shanghai or Europe/Berlin."
         ) from None
@@ -135,7 +141,7 @@ def weigh(texts: Iterable[tuple[str, int]]) -> Evidence:
     return Evidence(day, month, either)
 
 
-def read_time(text: str, order: Order, zone: ZoneInfo, epoch: dt.datetime | None = None) -> ReadTime | None:
+def read_time(text: str, order: Order, zone: dt.tzinfo, epoch: dt.datetime | None = None) -> ReadTime | None:
     """Read one cell, or give None when it is no time.
 
     Args:
@@ -152,7 +158,7 @@ def read_time(text: str, order: Order, zone: ZoneInfo, epoch: dt.datetime | None
     return read if read is None or epoch is None else replace(read, value=_to_second(read.value))
 
 
-def _read_written(plain: str, order: Order, zone: ZoneInfo) -> ReadTime | None:
+def _read_written(plain: str, order: Order, zone: dt.tzinfo) -> ReadTime | None:
     if found := _YEAR_FIRST.fullmatch(plain):
         year, mark, month, day, *rest = found.groups()
         return _assemble((year, month, day), rest, f"2025{mark}11{mark}28", zone)
@@ -173,7 +179,7 @@ def _plain(text: str) -> str:
     return " ".join(folded.translate(_INVISIBLE).split()).rstrip(":").rstrip()
 
 
-def _assemble(date: tuple[str, str, str], rest: list[str | None], form: str, zone: ZoneInfo) -> ReadTime | None:
+def _assemble(date: tuple[str, str, str], rest: list[str | None], form: str, zone: dt.tzinfo) -> ReadTime | None:
     hour, minute, second, fraction, half, utc, sign, offset_hours, offset_minutes = rest
     micro = int((fraction or "0")[:6].ljust(6, "0"))
     clock = _hour(int(hour or 0), half)
@@ -213,12 +219,12 @@ def _to_second(value: dt.datetime) -> dt.datetime:
     return (value + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
 
 
-def _from_serial(serial: float, zone: ZoneInfo, epoch: dt.datetime) -> ReadTime | None:
+def _from_serial(serial: float, zone: dt.tzinfo, epoch: dt.datetime) -> ReadTime | None:
     rounded = _to_second(epoch + dt.timedelta(days=serial))
     return _in_range(_to_utc(rounded, zone), "Excel serial 45989.4", has_offset=False)
 
 
-def _to_utc(value: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+def _to_utc(value: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
     # Of an hour that comes twice, the later one: what DuckDB takes, too.
     return value.replace(tzinfo=zone, fold=1).astimezone(dt.UTC).replace(tzinfo=None)
 

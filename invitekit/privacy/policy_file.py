@@ -11,6 +11,7 @@ from typing import Any
 
 from invitekit import schema
 from invitekit.errors import PolicyError
+from invitekit.io.atomic_write import os_reason
 from invitekit.privacy.forms import OTHER, Form, Range, Words
 from invitekit.privacy.policy import FEWEST, LEVELS, Level, Policy, make_row, shown, standard
 from invitekit.privacy.strictness import STRICT
@@ -74,8 +75,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        reason = (error.strerror or "it cannot be opened").lower()
-        raise PolicyError(f"{path.name} cannot be read: {reason}.", hint="check its path and mode.") from None
+        problem = f"{path.name} cannot be read: {os_reason(error)}."
+        raise PolicyError(problem, hint="check its path and mode.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise PolicyError(f"{path.name} is no TOML.", hint='write rows such as [[column]], name = "Deal".') from None
     strange = sorted(set(data) - set(_TOP))

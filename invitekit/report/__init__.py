@@ -13,6 +13,8 @@ from typing import Any
 from invitekit.catalogue import Catalogue, Language, read_catalogue
 from invitekit.charts import Look
 from invitekit.filters import Filter
+from invitekit.io.atomic_write import check_target
+from invitekit.io.table_writers import write_bytes
 from invitekit.load import Summary
 from invitekit.progress import Progress, progress
 from invitekit.progress.cube import Period
@@ -26,7 +28,6 @@ from invitekit.report.sections import sections
 from invitekit.report.summary import summarise
 from invitekit.report.suppression import LEAST
 from invitekit.workspace import Comparison
-from invitekit.write import check_target, write_bytes
 
 __all__ = ["KINDS", "TRENDS", "Page", "page", "report", "safe", "write_page"]
 
@@ -72,7 +73,7 @@ def report(
         SchemaError: A column that is needed is missing.
         ArgumentError: ``period`` or ``as_of`` means nothing.
     """
-    check_target(path, overwrite=overwrite, kinds=KINDS)
+    check_target(path, extensions=KINDS, overwrite=overwrite)
     known = catalogue or read_catalogue()
     found = progress(records, as_of=as_of, period=period, by=TRENDS, catalogue=known, language=language)
     look = Look(choice or Filter(), language, catalogue=known)
@@ -86,8 +87,8 @@ def write_page(made: Page, path: str | os.PathLike[str], *, overwrite: bool = Fa
     Raises:
         OutputError: The name, the folder or the disk does not allow it.
     """
-    target = check_target(path, overwrite=overwrite, kinds=KINDS)
-    return write_bytes(KINDS[target.suffix.lower()](made), target, kinds=KINDS, overwrite=overwrite)
+    target = check_target(path, extensions=KINDS, overwrite=overwrite)
+    return write_bytes(KINDS[target.suffix.lower()](made), target, extensions=KINDS, overwrite=overwrite)
 
 
 def page(found: Progress, look: Look, *, summary: Summary | None = None, change: Comparison | None = None) -> Page:

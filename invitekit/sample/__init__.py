@@ -10,12 +10,13 @@ from pathlib import Path
 
 import duckdb
 
+from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, OutputError
-from invitekit.lives import private_folder
+from invitekit.io.atomic_write import os_reason
+from invitekit.io.table_writers import write_table
 from invitekit.load.times import EARLIEST, LATEST
 from invitekit.sample.cells import COLUMNS, planted, query
 from invitekit.sample.story import BEFORE, Snapshot
-from invitekit.write import write
 
 FORMATS = {"csv": 0.005, "xlsx": 0.005, "parquet": 0.0}
 """Each format with its usual share of untidy rows."""
@@ -113,8 +114,8 @@ def _make(place: Path) -> Path:
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = (error.strerror or "").lower()
-        raise OutputError(f"The folder '{place.name}' cannot be made: {reason}.", hint="name another.") from None
+        problem = f"The folder '{place.name}' cannot be made: {os_reason(error)}."
+        raise OutputError(problem, hint="name another.") from None
     return place
 
 
@@ -156,11 +157,11 @@ def _refuse_existing(paths: list[Path], *, overwrite: bool) -> None:
 
 
 def _write(snapshot: Snapshot, path: Path, encoding: str, *, overwrite: bool) -> None:
-    with duckdb.connect() as con, private_folder() as spill:
+    with duckdb.connect() as con, scratch_dir() as spill:
         con.execute(f"set temp_directory = '{spill}'")
         con.execute("set enable_progress_bar = false")
         finish: Callable[[Path], None] = lambda part: _finish(part, snapshot, encoding)  # noqa: E731 - one line
-        write(con.sql(query(snapshot)), path, overwrite=overwrite, spreadsheet_safe=False, finish=finish)
+        write_table(con.sql(query(snapshot)), path, overwrite=overwrite, spreadsheet_safe=False, finish=finish)
 
 
 def _finish(part: Path, snapshot: Snapshot, encoding: str) -> None:
@@ -168,7 +169,7 @@ def _finish(part: Path, snapshot: Snapshot, encoding: str) -> None:
     if part.suffix != ".csv":
         return
     if snapshot.unreadable:
-        with part.open("a", encoding="utf-8") as file:
+        with part.open("a", encoding="utf-8", newline="") as file:
             file.write(",".join(["Ragged Example", *["ragged"] * len(COLUMNS)]) + "\n")
     if encoding != "utf-8":
         other = part.with_suffix(".other")

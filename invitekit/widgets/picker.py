@@ -141,7 +141,7 @@ class ResendPicker(Grid):
             with self._store.cursor() as con:
                 with_rows = {"tabs": planning.tabs(con, self._language)}
         # No name of the grid's own state: "by" is the column that it is sorted by.
-        memory = {"workspace": self.workspace is not None, "user": getpass.getuser(), "day": self._day(),
+        memory = {"workspace": self.workspace is not None, "user": _user_name(), "day": self._day(),
                   "unlogged": self._memory.unlogged()}  # fmt: skip
         return found | with_rows | memory | {"rules": given, "rules_said": self._rules.words(self._language)}
 
@@ -291,3 +291,11 @@ def _date(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise ArgumentError("The date is missing.", hint="choose the day on which it was done.") from None
+
+
+def _user_name() -> str:
+    """Return the name that the system knows the user by; empty where it knows none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return ""

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from invitekit.annotate import annotate
 from invitekit.batch import Written
-from invitekit.batch.place import refused
+from invitekit.batch.output_folder import not_written
 from invitekit.catalogue import Catalogue, Language
 from invitekit.errors import OutputError
 from invitekit.keep import keep
@@ -151,7 +151,7 @@ def place(folder: Path, frozen: Frozen) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise refused(folder, error) from None
+        raise not_written(folder, error) from None
     return folder / f"{dt.datetime.now().astimezone():%Y-%m-%d_%H%M%S}_{frozen.digest[:6]}"
 
 

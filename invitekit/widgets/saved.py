@@ -9,8 +9,8 @@ from typing import Any
 
 import platformdirs
 
-from invitekit.errors import OutputError, SourceError
-from invitekit.write import beside, publish
+from invitekit.errors import SourceError
+from invitekit.io.atomic_write import not_written, write_file
 
 
 class SavedViews:
@@ -49,11 +49,7 @@ class SavedViews:
         views = self.read() | {name: view}
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with beside(self.path) as part:
-                part.write_text(json.dumps(views, ensure_ascii=False, indent=1), "utf-8")
-                publish(part, self.path, overwrite=True)
         except OSError as error:
-            reason = (error.strerror or "the disk refused it").lower()
-            raise OutputError(
-                f"'{self.path.name}' cannot be written: {reason}.", hint="check space and rights."
-            ) from None
+            raise not_written(self.path, error) from None
+        text = json.dumps(views, ensure_ascii=False, indent=1)
+        write_file(self.path, lambda part: part.write_text(text, "utf-8"), overwrite=True)

@@ -13,9 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from invitekit.catalogue import read_catalogue
+from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, SEARCHED
-from invitekit.lives import PrivateFolder, private_folder
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, one, rows, run
 from invitekit.widgets.conditions import DATED, DAY, KEY, MIX, OURS, SEARCH, SET_APART
@@ -51,7 +51,7 @@ class Store:
     """
 
     def __init__(self, records: Any, derive: Derive | None = None) -> None:
-        folder = private_folder()
+        folder = scratch_dir()
         self._schema = f"ik_screen_{next(_NUMBERS)}"
         self._con, self._source, taken, self._given = _opened(records, folder.name)
         self.close = weakref.finalize(self, _leave, self._con, self._schema, folder)
@@ -203,7 +203,7 @@ def _opened(
     return con, f"select * from {_GIVEN}", None, given
 
 
-def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: PrivateFolder) -> None:
+def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: ScratchDir) -> None:
     """Let go of a store's file, and remove it: a database that stays attached keeps its room on disk."""
     with contextlib.suppress(duckdb.Error):  # the connection may be closed, and its databases with it
         run(con, f"detach database if exists {schema}")

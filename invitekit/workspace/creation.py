@@ -1,51 +1,34 @@
-"""A new workspace: whole and private, or not there."""
+"""Create a workspace file, whole and private or not at all."""
 
 from __future__ import annotations
 
-import errno
-import shutil
-import tempfile
+import contextlib
 from pathlib import Path
 
 import duckdb
 
 from invitekit.errors import WorkspaceError
+from invitekit.io.atomic_write import os_reason, private_dir, publish_new
 from invitekit.load.sql import run
 from invitekit.workspace.transactions import private_files, transaction
 from invitekit.workspace.versions import migrate
 
-_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
-
 
 def create(path: Path) -> None:
-    """Make a workspace beside its place, then give it its name: no moment shows half of it.
+    """Create a workspace in a private folder beside its path, then give it its name: it is never seen half made.
 
     Raises:
         WorkspaceError: The folder or the disk does not allow it.
     """
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
-        try:
+        with private_dir(path.parent, path.name) as folder:
             part = folder / path.name
             with private_files(), duckdb.connect(str(part)) as con:
                 with transaction(con):
                     migrate(con, 0)
-                run(con, "checkpoint")  # what stands in the log only would stay behind with the folder
-            part.chmod(0o600)
-            _publish(part, path)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+                run(con, "checkpoint")  # what is only in the log would stay behind with the folder
+            with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
+                publish_new(part, path)
     except (OSError, duckdb.Error) as error:
-        reason = (getattr(error, "strerror", None) or "the disk refused it").lower()
-        raise WorkspaceError(f"'{path.name}' cannot be made: {reason}.", hint="check space and rights.") from None
-
-
-def _publish(part: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(part)
-    except FileExistsError:
-        return  # another process was first: its file is as good
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        part.rename(path)
+        problem = f"'{path.name}' cannot be made: {os_reason(error)}."
+        raise WorkspaceError(problem, hint="check space and rights.") from None

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import duckdb
 
+from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import WorkspaceError
-from invitekit.lives import PrivateFolder, private_folder
+from invitekit.io.atomic_write import make_private
 from invitekit.load.sql import lit, run
 from invitekit.workspace import exports, versions
 from invitekit.workspace.creation import create
-from invitekit.workspace.refusals import check_path, not_opened, resolve
+from invitekit.workspace.open_errors import check_path, not_opened, resolve
 from invitekit.workspace.transactions import ONE_AT_A_TIME, private_files, transaction
 
 _QUIET: dict[str, str | bool | int | float | list[str]] = {
@@ -48,7 +49,7 @@ def share(given: str | os.PathLike[str], *, read_only: bool, make: bool = True) 
     """
     path = resolve(given)
     with ONE_AT_A_TIME:
-        shared = _OPEN.get(str(path))
+        shared = _OPEN.get(str(path)) or _open_under_another_name(path)
         if shared is not None:
             return _reused(shared, read_only=read_only)
         check_path(path, make=make and not read_only)
@@ -67,6 +68,12 @@ def _reused(shared: Shared, *, read_only: bool) -> Shared:
             f"'{name}' was moved or replaced while this process had it open.", hint="close that workspace first."
         )
     return shared
+
+
+def _open_under_another_name(path: Path) -> Shared | None:
+    """Return what is open of the same file, such as in another letter case: the system's lock does not notice it."""
+    place = _place(path) if path.is_file() else None
+    return next((shared for shared in _OPEN.values() if shared.place == place), None)
 
 
 def _place(path: Path) -> tuple[int, int]:
@@ -98,8 +105,8 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> 
     version = versions.found_version(con, name)  # first: a file that is no workspace stays as it is
     if not read_only:
         for file in (path, Path(f"{path}.wal")):
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                file.chmod(0o600)
+            with contextlib.suppress(FileNotFoundError):
+                make_private(file)
         with transaction(con):
             versions.migrate(con, version)
             exports.note_interrupted(con)
@@ -110,15 +117,15 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> 
         )
 
 
-def _spill(con: duckdb.DuckDBPyConnection) -> PrivateFolder:
+def _spill(con: duckdb.DuckDBPyConnection) -> ScratchDir:
     """Let what does not fit into memory go to a private folder, not beside the workspace."""
-    folder = private_folder()
+    folder = scratch_dir()
     with contextlib.suppress(duckdb.Error):  # a relation of an earlier workspace may use its folder still
         run(con, f"set temp_directory = {lit(folder.name)}")
     return folder
 
 
-def _end(con: duckdb.DuckDBPyConnection, folder: PrivateFolder) -> None:
+def _end(con: duckdb.DuckDBPyConnection, folder: ScratchDir) -> None:
     with private_files():
         con.close()
     folder.cleanup()

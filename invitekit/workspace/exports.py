@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from pathlib import Path
 from typing import Literal
 
 import duckdb
 
+from invitekit.engine.scratch_dirs import is_alive, process_start_time
 from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.load.sql import one, rows, run
 from invitekit.workspace.claims import moment
@@ -27,15 +27,16 @@ def start(
     key_id: str | None,
     at: dt.datetime | None,
 ) -> int:
-    """Note that an export runs; the caller holds the transaction."""
+    """Record that an export runs; the caller holds the transaction."""
     if not level:
         raise ArgumentError("An export has no level.", hint="say which, such as level='shared'.")
     number = one(con, "select max(export_id) from exports") + 1
+    pid = os.getpid()
     run(
         con,
         "insert into exports (export_id, started_at, status, level, key_id, purpose, file_name, pid, process) "
         "values (?, ?, 'running', ?, ?, ?, ?, ?, ?)",
-        [number, moment(at, "at"), level, key_id, purpose, file_name, os.getpid(), _life(os.getpid())],
+        [number, moment(at, "at"), level, key_id, purpose, file_name, pid, process_start_time(pid) or ""],
     )
     return number
 
@@ -63,23 +64,8 @@ def finish(
 
 
 def note_interrupted(con: duckdb.DuckDBPyConnection) -> None:
-    """Note which running exports have no process any more; the caller holds the transaction."""
+    """Record which running exports have no process any more; the caller holds the transaction."""
     running = rows(con, "select export_id, pid, process from exports where status = 'running'")
     for number, pid, process in running:
-        if _life(pid) != process:
+        if not is_alive(pid, process):
             run(con, "update exports set status = 'interrupted' where export_id = ?", [number])
-
-
-def _life(pid: int) -> str | None:
-    """Tell one life of a process number from the next by when it began, where the system says so; None is dead."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass  # alive, and somebody else's
-    try:
-        # The name in brackets may hold anything; the 20th field behind it is the start.
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    except OSError:
-        return "alive"

@@ -1,4 +1,4 @@
-"""Write all of it or nothing, into files that only their owner can read."""
+"""Transactions: write everything or nothing, into files that only their owner can read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import duckdb
 
 from invitekit.errors import WorkspaceError
+from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.load.sql import run
 
 ONE_AT_A_TIME = threading.RLock()
@@ -18,13 +19,14 @@ ONE_AT_A_TIME = threading.RLock()
 
 @contextlib.contextmanager
 def private_files() -> Iterator[None]:
-    """Let files that appear meanwhile be readable by their owner only: DuckDB makes its log at any write."""
+    """Let files that DuckDB creates meanwhile, such as its log, be readable by their owner only."""
     with ONE_AT_A_TIME:
-        before = os.umask(0o077)
+        before = os.umask(0o077) if POSIX_MODES else 0
         try:
             yield
         finally:
-            os.umask(before)
+            if POSIX_MODES:
+                os.umask(before)
 
 
 @contextlib.contextmanager

@@ -13,12 +13,13 @@ import polars as pl
 import pytest
 
 import invitekit as ik
+from invitekit.engine.scratch_dirs import owner_tag, remove_abandoned
 from invitekit.errors import OutputError
 from invitekit.export import verify
 from invitekit.export.manifest import path_of
-from invitekit.export.turn import alone
-from invitekit.lives import mark, sweep
-from invitekit.write import publish, write
+from invitekit.io.atomic_write import publish
+from invitekit.io.lock import exclusive_lock
+from invitekit.io.table_writers import write_table
 
 FRAME = pl.DataFrame({"account_name": [f"acct {n}" for n in range(30)], "status": ["expired"] * 30})
 SLOW = """
@@ -80,7 +81,7 @@ def test_the_second_export_of_a_target_is_refused_and_the_first_comes_to_its_end
     assert left(target.parent) == ["other.csv", "other.csv.manifest.json", "out.csv", "out.csv.manifest.json"]
 
 
-def test_what_a_killed_export_left_is_swept(place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_killed_export_left_is_removed(place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     target, aside = place
     with at_work(target, aside) as (process, _):
         process.kill()
@@ -95,15 +96,15 @@ def test_what_a_killed_export_left_is_swept(place: tuple[Path, Path], monkeypatc
     assert left(aside) == ["began", "on"]
 
 
-def test_only_folders_that_a_dead_process_marked_are_swept(tmp_path: Path) -> None:
+def test_only_folders_tagged_by_a_dead_process_are_removed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    number, began, among = mark().strip(".").split("-")
+    number, began, among = owner_tag().strip(".").split("-")
     names = {
         f".a.csv.{ended.pid}-77-{among}.x.part": False,
         f".a.csv.{number}-{int(began) + 1}-{among}.x.part": False,  # its number is another's now
         f".a.csv.{ended.pid}-77-{among}1.x.part": True,  # of another container, which counts its own
-        f".a.csv{mark()}x.part": True,
+        f".a.csv{owner_tag()}x.part": True,
         f".a.csv.{ended.pid}-77-{among}.x.other": True,
         f"a.csv.{ended.pid}-77-{among}.x.part": True,
         ".a.csv.x.part": True,
@@ -112,7 +113,7 @@ def test_only_folders_that_a_dead_process_marked_are_swept(tmp_path: Path) -> No
         (tmp_path / name).mkdir()
     file = f".file.{ended.pid}-77-{among}.x.part"
     (tmp_path / file).write_text("mine")
-    sweep(tmp_path, ".", ".part")
+    remove_abandoned(tmp_path, ".", ".part")
     assert set(left(tmp_path)) == {file, *(name for name, kept in names.items() if kept)}
 
 
@@ -125,7 +126,7 @@ print("stored", flush=True)
 time.sleep(600)"""
 
 
-def test_what_a_killed_kernel_stored_is_swept_and_a_living_ones_is_not(
+def test_what_a_killed_kernel_stored_is_removed_and_a_living_ones_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -148,7 +149,7 @@ def test_what_a_killed_kernel_stored_is_swept_and_a_living_ones_is_not(
 def test_a_link_to_nowhere_is_a_name_that_is_taken(tmp_path: Path, how: str) -> None:
     target = tmp_path / "out.csv"
     target.symlink_to(tmp_path / "nowhere")
-    make = ik.export if how == "export" else write
+    make = ik.export if how == "export" else write_table
     with pytest.raises(OutputError, match="exists already"):
         make(FRAME, target)
     assert left(tmp_path) == ["out.csv"]
@@ -200,27 +201,13 @@ def test_a_name_that_appears_while_an_export_is_proved_is_not_taken(
 
 def test_a_lock_that_a_dead_process_left_holds_nobody_up(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
-    code = "import os, sys; from pathlib import Path; from invitekit.export.turn import alone"
-    code += "; held = alone(Path(sys.argv[1])); held.__enter__(); os._exit(9)"
+    code = "import os, sys; from pathlib import Path; from invitekit.io.lock import exclusive_lock"
+    code += "; held = exclusive_lock(Path(sys.argv[1])); held.__enter__(); os._exit(9)"
     assert subprocess.run([sys.executable, "-c", code, str(target)], check=False).returncode == 9
     assert [name.endswith(".lock") for name in left(tmp_path)] == [True]
-    with alone(target), pytest.raises(OutputError, match="is running"), alone(target):
+    with exclusive_lock(target), pytest.raises(OutputError, match="is running"), exclusive_lock(target):
         pytest.fail("two at once")
     assert left(tmp_path) == []
-
-
-NO_LOCKS = "import sys; sys.modules['fcntl'] = None; from invitekit.cli import main; main()"
-
-
-def test_a_system_without_locks_is_told_so_in_one_line(tmp_path: Path) -> None:
-    records = tmp_path / "records.csv"
-    records.write_text("Account,Status\nacme,Invited\n", encoding="utf-8")
-    command = [sys.executable, "-c", NO_LOCKS, "export", str(records), "-o", str(tmp_path / "out.parquet")]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr
-    assert "no locks" in ended.stderr
-    assert "WSL" in ended.stderr
-    assert left(tmp_path) == ["records.csv"]
 
 
 LET_GO = """
@@ -228,7 +215,7 @@ import sys
 from pathlib import Path
 from typing import Any
 from invitekit.errors import OutputError
-from invitekit.export.turn import alone
+from invitekit.io.lock import exclusive_lock
 
 def let_go(event, _arguments):
     global times
@@ -241,10 +228,10 @@ def let_go(event, _arguments):
 
 target, times = Path(sys.argv[1]), 2
 sys.addaudithook(let_go)
-with alone(target):
+with exclusive_lock(target):
     print(times)
     try:
-        with alone(target):
+        with exclusive_lock(target):
             print("twice")
     except OutputError:
         print("once")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 import duckdb
 
 from invitekit.errors import ArgumentError, InvitekitError, WorkspaceError
+from invitekit.io.atomic_write import SHOWN_NAME, name_problem
 from invitekit.load.source import FORMATS
 from invitekit.workspace.claims import are_texts
 
-_SHOWN_NAME = 40
-_LOCKED = "Could not set lock"
+_LOCKED = ("Could not set lock", "used by another process", "already open in")
+"""What DuckDB says of a file that another process holds: the first on Linux and macOS, the others on Windows."""
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 _OTHER = ("is no DuckDB database, so no workspace", "name another file.")
 _SIGNS = {
@@ -35,7 +35,7 @@ def resolve(given: str | os.PathLike[str]) -> Path:
     """
     name = os.fspath(given)
     if "\0" in name or not are_texts([name]):
-        raise _impossible(Path(name), "it is no name of a file")
+        raise _impossible(Path(name), "it is not a valid name")
     return Path(os.path.realpath(name))
 
 
@@ -68,24 +68,21 @@ def check_path(path: Path, *, make: bool) -> None:
 
 
 def _refuse_impossible(path: Path) -> None:
-    """Refuse a name that no file can have here, or that cannot be looked at."""
-    try:
-        for file in (path, Path(f"{path}.wal")):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                file.stat()
-    except (OSError, ValueError) as error:
-        raise _impossible(path, getattr(error, "strerror", None) or "it is no name of a file") from None
+    """Reject a name that no file can have here, or that cannot be looked up."""
+    for file in (path, Path(f"{path}.wal")):
+        if problem := name_problem(file):
+            raise _impossible(path, problem)
 
 
 def _impossible(path: Path, reason: str) -> WorkspaceError:
-    shown = ascii(path.name[:_SHOWN_NAME])
-    return WorkspaceError(f"{shown} cannot be opened: {reason.lower()}.", hint="check the path and its rights.")
+    shown = ascii(path.name[:SHOWN_NAME])
+    return WorkspaceError(f"{shown} cannot be opened: {reason}.", hint="check the path and its rights.")
 
 
 def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceError:
     """Say why DuckDB did not open a file."""
     said = str(error)
-    if _LOCKED in said:
+    if any(sign in said for sign in _LOCKED):
         return _held(name, _HOLDER.search(said), read_only=read_only)
     for sign, (problem, hint) in _SIGNS.items():
         if sign in said:

@@ -10,11 +10,11 @@ import pytest
 
 import invitekit as ik
 from invitekit.export import sinks
-from invitekit.formulas import armed, armed_header, disarmed, safe_headers
-from invitekit.write import write
+from invitekit.io.spreadsheet_escape import escape, escape_frame, escape_headers, unescape, unescape_header
+from invitekit.io.table_writers import write_table
 
 SIGNS = "=+-@\t\r\n＝＋－＠"
-# OWASP's signs, what Excel makes of wide ones, and texts that begin as a disarmed cell does.
+# OWASP's signs, what Excel makes of wide ones, and texts that look escaped already.
 CELLS = [f"{before}{sign}1+1" for sign in SIGNS for before in ("", "'", "''")] + ["'", "'x", "''", "x=1", "＝"]
 KEPT = [cell for cell in CELLS if cell.strip() == cell and not cell.lstrip("'").startswith(("\t", "\r", "\n"))]
 """Cells that the loader does not trim."""
@@ -31,7 +31,7 @@ TABLE = pl.DataFrame(
 
 
 def through_write(path: Path) -> None:
-    write(TABLE, path)
+    write_table(TABLE, path)
 
 
 def through_export(path: Path) -> None:
@@ -46,20 +46,20 @@ def test_no_cell_runs_and_each_is_read_back_to_the_letter(tmp_path: Path, make: 
     assert [found for found, cell in zip(back, CELLS, strict=True) if cell in KEPT] == KEPT
 
 
-def test_engines_disarm_alike_and_take_it_back() -> None:
+def test_engines_escape_alike_and_undo_it() -> None:
     con = duckdb.connect()
     con.execute("set enable_progress_bar = false").fetchall()
     cells = con.from_arrow(pl.DataFrame({"x": CELLS}).with_row_index("n").to_arrow())
-    safe = cells.project(f"n, {disarmed('x')} as x")
-    rows = safe.project(f"n, x, {armed('x')} as back").order("n").fetchall()
+    safe = cells.project(f"n, {escape('x')} as x")
+    rows = safe.project(f"n, x, {unescape('x')} as back").order("n").fetchall()
     assert [back for _, _, back in rows] == CELLS
-    shown = sinks._disarmed(pl.DataFrame({"x": CELLS}))["x"].to_list()
+    shown = escape_frame(pl.DataFrame({"x": CELLS}))["x"].to_list()
     assert [x for _, x, _ in rows] == shown
 
 
-def test_headers_are_disarmed_and_read_back_and_stay_different() -> None:
+def test_headers_are_escaped_and_read_back_and_stay_different() -> None:
     names = ["=tier", "'=tier", "''=tier", "＝x", "'x", "plain"]
-    safe = safe_headers(names)
+    safe = escape_headers(names)
     assert not [name for name in safe if name.startswith(tuple(SIGNS))]
-    assert len({name.casefold() for name in safe_headers(["=A", "=a"])}) == 2
-    assert [armed_header(name) for name in safe] == names
+    assert len({name.casefold() for name in escape_headers(["=A", "=a"])}) == 2
+    assert [unescape_header(name) for name in safe] == names

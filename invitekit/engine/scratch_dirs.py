@@ -1,0 +1,83 @@
+"""Temporary folders tagged with their owner's PID; folders of dead processes are removed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+_TAG = re.compile(r"\.(?P<pid>[0-9]+)-(?P<start>[0-9]*)-(?P<namespace>[0-9]*)\.[^.]*$")
+_PREFIX = "invitekit"
+ScratchDir = tempfile.TemporaryDirectory[str]
+
+
+def owner_tag() -> str:
+    """Return a tag for folder names that identifies this process: ``.pid-start-namespace.``."""
+    return f".{os.getpid()}-{process_start_time(os.getpid()) or ''}-{_pid_namespace()}."
+
+
+def scratch_dir() -> ScratchDir:
+    """Create a private folder for data that does not fit into memory: records in plain text.
+
+    Folders that killed processes left, such as a notebook's kernel, are removed first.
+    """
+    remove_abandoned(Path(tempfile.gettempdir()), _PREFIX)
+    return ScratchDir(prefix=f"{_PREFIX}{owner_tag()}", ignore_cleanup_errors=True)
+
+
+def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> None:
+    """Remove the subfolders that a dead process of this machine tagged as its own.
+
+    Args:
+        folder: Where to look.
+        prefix: How their names begin.
+        suffix: How their names end, after the tag and the random part.
+    """
+    for path in folder.iterdir():
+        tag = _TAG.search(path.name.removesuffix(suffix))
+        ours = path.name.startswith(prefix) and path.name.endswith(suffix)
+        if not (ours and tag and tag["namespace"] == _pid_namespace() and path.is_dir()):
+            continue
+        if not is_alive(int(tag["pid"]), tag["start"]):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def is_alive(pid: int, start_time: str) -> bool:
+    """Return whether a process still runs; in doubt it does.
+
+    Args:
+        pid: Its number, which a later process may have now.
+        start_time: Its ``process_start_time``; empty if that was not known.
+    """
+    current = process_start_time(pid)
+    return current is not None and (current == start_time or not (current and start_time))
+
+
+def process_start_time(pid: int) -> str | None:
+    """Return when a process started, in hundredths of a second, or None if there is no such process.
+
+    The text is empty where the system does not tell. It never changes while the process runs: psutil adds
+    the boot time on Linux, which moves with the clock, so it is taken off again.
+    """
+    try:
+        created = psutil.Process(pid).create_time()
+        return str(round(100 * (created - psutil.boot_time() if psutil.LINUX else created)))
+    except psutil.NoSuchProcess:
+        # Without /proc, as in a hardened container, a process does not even see itself: nothing is known of others.
+        return "" if pid == os.getpid() or process_start_time(os.getpid()) == "" else None
+    except (psutil.AccessDenied, OSError):
+        return ""
+
+
+@cache
+def _pid_namespace() -> str:
+    """Return which PID namespace this process is in: containers number their own processes and may share a folder."""
+    try:
+        return "".join(filter(str.isdigit, str(Path("/proc/self/ns/pid").readlink())))
+    except OSError:
+        return ""

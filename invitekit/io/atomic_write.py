@@ -1,0 +1,265 @@
+"""Write a file or a folder whole or not at all: fill a private folder beside the target, sync it, then rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from invitekit.engine.scratch_dirs import owner_tag, remove_abandoned
+from invitekit.errors import OutputError
+
+POSIX_MODES = os.name == "posix"
+"""Whether a file has a mode for its owner; on Windows it inherits the rights of its folder."""
+PART = ".part"
+"""How the name of a private folder beside a target ends."""
+SHOWN_NAME = 40
+"""Characters of a name that its private folder and messages show."""
+NOT_WRITTEN_HINT = "nothing was left behind; check space and rights, and close it in other programs."
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+_NO_MODES = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+_NOT_ON_WINDOWS = re.compile(
+    r'[<>:"/\\|?*\x00-\x1f]|[. ]$|^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)', re.IGNORECASE
+)
+
+
+def os_reason(error: BaseException) -> str:
+    """Return why the system refused something, in English: Windows' own texts are in its user's language."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if number else "the disk refused it"
+
+
+def name_problem(path: Path) -> str | None:
+    """Return why there can be no file of this name here, or None: too long, say, or reserved by Windows."""
+    if not POSIX_MODES and not windows_allows(path.name):
+        return "Windows does not allow this name"
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return os_reason(error)
+    except ValueError:
+        return "it is not a valid name"
+    return None
+
+
+def windows_allows(name: str) -> bool:
+    """Return whether Windows allows a file name: no device (CON), no colon, no dot or space at its end."""
+    return _NOT_ON_WINDOWS.search(name) is None
+
+
+def check_target(
+    path: str | os.PathLike[str],
+    *,
+    extensions: Collection[str],
+    overwrite: bool,
+    sources: Iterable[Path] = (),
+) -> Path:
+    """Check that a file can be written, before any work is done for it.
+
+    Args:
+        path: The target.
+        extensions: Those that it may have.
+        overwrite: Whether a file of that name may be replaced.
+        sources: Files that are read; none of them is ever overwritten.
+
+    Raises:
+        OutputError: Unknown extension, missing folder, an existing file, no right to write, or a source.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in extensions:
+        raise OutputError(
+            f"'{target.name}' has no extension that can be written here.", hint=f"use one of {' '.join(extensions)}."
+        )
+    if problem := name_problem(target):
+        shown = target.name if len(target.name) <= SHOWN_NAME else f"{target.name[:SHOWN_NAME]}..."
+        raise OutputError(f"'{shown}' cannot be written: {problem}.", hint="name another file.")
+    if any(_is_same(target, source) for source in sources):
+        raise OutputError(f"'{target.name}' is a source of this very run.", hint="name another file.")
+    if not target.parent.is_dir():
+        raise OutputError(f"The folder of '{target.name}' does not exist.", hint="create it first.")
+    if target.is_dir():
+        raise OutputError(f"'{target.name}' is a folder.", hint="name a file in it.")
+    if os.path.lexists(target) and not overwrite:
+        raise OutputError(f"'{target.name}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(f"The folder of '{target.name}' cannot be written to.", hint="check its permissions.")
+    return target
+
+
+def _is_same(target: Path, source: Path) -> bool:
+    try:
+        return target.samefile(source)
+    except (OSError, ValueError):
+        return False  # one of them does not exist; reading it will report that
+
+
+def write_file(target: Path, fill: Callable[[Path], object], *, overwrite: bool) -> Path:
+    """Write a file whole or not at all, readable by its owner only.
+
+    Args:
+        target: The file.
+        fill: Called with the path of a private file, which it writes.
+        overwrite: Replace a file of that name.
+
+    Returns:
+        The target.
+
+    Raises:
+        OutputError: The disk does not allow it, or a file of that name appeared meanwhile.
+    """
+    try:
+        with private_dir(target.parent, target.name) as folder:
+            part = folder / target.name
+            fill(part)
+            publish(part, target, overwrite=overwrite)
+    except OSError as error:
+        raise not_written(target, error) from None
+    return target
+
+
+def not_written(target: Path, error: BaseException) -> OutputError:
+    """Return the error for a file that the system did not let us write."""
+    return OutputError(f"'{target.name}' cannot be written: {os_reason(error)}.", hint=NOT_WRITTEN_HINT)
+
+
+@contextlib.contextmanager
+def private_dir(parent: Path, name: str) -> Iterator[Path]:
+    """Create a private folder in the target's folder, so on the same disk; it is removed afterwards.
+
+    Folders that dead processes left there are removed first.
+
+    Args:
+        parent: The target's folder.
+        name: The target's name, which the private folder's begins with.
+    """
+    remove_abandoned(parent, ".", PART)
+    # Cut, for a name may be as long as names can be already.
+    folder = tempfile.mkdtemp(prefix=f".{name[:SHOWN_NAME]}{owner_tag()}", suffix=PART, dir=parent)
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(part: Path, target: Path, *, overwrite: bool) -> None:
+    """Make a finished file private, sync it and give it its name; sync the folder if the system can.
+
+    Raises:
+        OutputError: A file of that name appeared meanwhile.
+    """
+    if overwrite:
+        _finish(part)
+        _rename(part.replace, target)
+        sync_folder(target.parent)
+        return
+    try:
+        publish_new(part, target)
+    except FileExistsError:
+        raise OutputError(f"'{target.name}' appeared meanwhile.", hint="say --overwrite, or name another.") from None
+
+
+def publish_new(part: Path, target: Path) -> None:
+    """Publish a finished file under a name that nothing has, not even since this moment.
+
+    Raises:
+        FileExistsError: Something has that name.
+    """
+    _finish(part)
+    try:
+        os.link(part, target)
+    except (OSError, NotImplementedError):  # the name is taken, or the disk has no hard links
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        _rename(part.rename, target)  # Windows refuses a name that is taken here too
+    else:
+        part.unlink()
+    sync_folder(target.parent)
+
+
+def publish_folder(folder: Path, target: Path, *, replaced: Sequence[Path] = ()) -> list[str]:
+    """Give all files of a private folder their names in the target folder, or none of them.
+
+    A target that does not exist gets its name with everything in it. In one that exists, an error restores what
+    was there. A crash between two names leaves files of one run only, without the first file: it gets its name last.
+
+    Args:
+        folder: The private folder.
+        target: The folder to be filled.
+        replaced: Files of an earlier run in the target, which go.
+
+    Returns:
+        The names, sorted.
+    """
+    names = sorted(path.name for path in folder.iterdir())
+    for name in names:
+        _finish(folder / name)
+    if not target.exists():
+        sync_folder(folder)
+        _rename(folder.rename, target)
+        sync_folder(target.parent)
+        return names
+    with contextlib.ExitStack() as undo:
+        aside = folder / "earlier"
+        aside.mkdir()
+        for old in replaced:
+            _move(old, aside / old.name, undo)
+        for name in reversed(names):
+            _move(folder / name, target / name, undo)
+        sync_folder(target)
+        undo.pop_all()
+    return names
+
+
+def _move(path: Path, to: Path, undo: contextlib.ExitStack) -> None:
+    _rename(path.rename, to)
+    undo.callback(_rename, to.rename, path)
+
+
+def _rename(rename: Callable[[Path], object], to: Path) -> None:
+    """Rename, on Windows up to a second later: a virus scanner or an indexer looks at each new file for a moment."""
+    for _ in range(0 if POSIX_MODES else 10):
+        try:
+            rename(to)
+        except PermissionError:
+            time.sleep(0.1)
+        else:
+            return
+    rename(to)
+
+
+def _finish(part: Path) -> None:
+    make_private(part)
+    with part.open("r+b") as file:  # Windows syncs only what is open for writing
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in _NO_SYNC:
+                raise
+
+
+def make_private(file: Path) -> None:
+    """Let only the owner read a file, where files have modes: not on Windows, nor on some shared folders."""
+    if POSIX_MODES:
+        try:
+            file.chmod(0o600)
+        except OSError as error:
+            if error.errno not in _NO_MODES:
+                raise
+
+
+def sync_folder(path: Path) -> None:
+    """Sync a folder if the system can, so that names in it survive a crash: Windows and some shares cannot."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,39 @@
+"""One export per target at a time: an exclusive file lock beside the target."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from invitekit.errors import OutputError
+
+_WAIT = 0.2
+"""Seconds; time enough for a lock file that its owner is just removing."""
+
+
+@contextlib.contextmanager
+def exclusive_lock(target: Path) -> Iterator[None]:
+    """Hold the lock of a target: a file beside it, removed afterwards. The system releases a dead process's lock.
+
+    Raises:
+        OutputError: Another export of that target is running.
+    """
+    path = target.with_name(f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.lock")
+    lock = FileLock(path, timeout=_WAIT, poll_interval=_WAIT / 10, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OutputError(
+            f"Another export of '{target.name}' is running.", hint="wait until it has ended, or name another file."
+        ) from None
+    try:
+        yield
+    finally:
+        # While it is held, so that nobody's lock is removed. Windows does not allow that; there filelock does it.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        lock.release()

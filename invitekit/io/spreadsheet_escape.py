@@ -1,0 +1,68 @@
+"""Escape cells that a spreadsheet would run as formulas (CSV injection), and undo that exactly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""A cell that starts so is run by a spreadsheet (OWASP); Excel reads full-width signs as plain ones."""
+PREFIX = "'"
+"""Put before an escaped cell. A cell that looks escaped already gets another one, so that unescaping is exact."""
+_SIGNS = "".join(f"\\x{{{ord(sign):x}}}" for sign in FORMULA_STARTS)
+_NEEDS_PREFIX = f"^{PREFIX}*[{_SIGNS}]"
+_ESCAPED = f"^{PREFIX}({PREFIX}*[{_SIGNS}])"
+_ESCAPED_HEADER = re.compile(f"^{PREFIX}(?={PREFIX}*[{''.join(map(re.escape, FORMULA_STARTS))}])")
+
+
+def is_formula(cell: str) -> str:
+    """Return the SQL condition that a spreadsheet would run a cell."""
+    return f"{cell}[1] in ({', '.join(f'chr({ord(sign)})' for sign in FORMULA_STARTS)})"
+
+
+def escape(cell: str) -> str:
+    """Return the SQL of a cell that no spreadsheet runs."""
+    # The first character, which is cheap to look at, decides most cells.
+    needed = f"{is_formula(cell)} or ({cell}[1] = '''' and regexp_matches({cell}, '{_quoted(_NEEDS_PREFIX)}'))"
+    return f"case when {needed} then '''' || {cell} else {cell} end"
+
+
+def unescape(cell: str) -> str:
+    """Return the SQL of a cell as it was before ``escape``."""
+    return f"regexp_replace({cell}, '{_quoted(_ESCAPED)}', '\\1')"
+
+
+def escape_frame(frame: pl.DataFrame) -> pl.DataFrame:
+    """Escape every text of a frame, as ``escape`` does."""
+    import polars as pl  # noqa: PLC0415 - who only loads needs this module, and no Polars
+
+    text = pl.col(pl.String)
+    prefix = pl.when(text.str.contains(_NEEDS_PREFIX)).then(pl.lit(PREFIX)).otherwise(pl.lit(""))
+    return frame.with_columns((prefix + text).name.keep())
+
+
+def escape_headers(names: Iterable[str]) -> list[str]:
+    """Return headers of which a spreadsheet runs none, all of them different."""
+    headers = list(names)
+    needs_prefix = [name.lstrip(PREFIX).startswith(FORMULA_STARTS) for name in headers]
+    taken = {name.casefold() for name, escaped in zip(headers, needs_prefix, strict=True) if not escaped}
+    for position in (position for position, escaped in enumerate(needs_prefix) if escaped):
+        safe = f"{PREFIX}{headers[position]}"
+        while safe.casefold() in taken:
+            safe = f"{PREFIX}{safe}"
+        taken.add(safe.casefold())
+        headers[position] = safe
+    return headers
+
+
+def unescape_header(header: str) -> str:
+    """Return a header as it was before ``escape_headers``."""
+    return _ESCAPED_HEADER.sub("", header)
+
+
+def _quoted(pattern: str) -> str:
+    return pattern.replace("'", "''")

@@ -1,0 +1,149 @@
+"""Write a table to a CSV, XLSX or Parquet file, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import xlsxwriter
+
+from invitekit.errors import OutputError
+from invitekit.io.atomic_write import check_target, not_written, write_file
+from invitekit.io.spreadsheet_escape import escape, escape_headers
+
+XLSX_ROWS = 1_048_575
+"""Rows that an Excel sheet holds below its header."""
+_SHOWN_WIDTH = 60
+TOO_LONG = -2
+"""What xlsxwriter returns for a text that is longer than an Excel cell holds."""
+
+
+def write_table(
+    records: Any,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    spreadsheet_safe: bool = True,
+    finish: Callable[[Path], None] | None = None,
+) -> Path:
+    """Write a table to a file by its extension, whole or not at all, readable by its owner only.
+
+    Args:
+        records: A DuckDB relation of plain columns, or a small table in memory (Polars, pandas, Arrow).
+        path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
+        overwrite: Replace a file of that name.
+        spreadsheet_safe: In CSV, prefix a text that a spreadsheet would run as a formula with an
+            apostrophe, which ``load`` removes again. Headers are escaped in CSV and XLSX.
+        finish: Called with the finished file before it gets its name.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OutputError: The name, the folder or the disk does not allow it.
+    """
+    target = check_target(path, extensions=WRITERS, overwrite=overwrite)
+    with contextlib.ExitStack() as stack:
+        if not isinstance(records, duckdb.DuckDBPyRelation):
+            records = stack.enter_context(duckdb.connect()).from_arrow(records)
+
+        def fill(part: Path) -> None:
+            extension = target.suffix.lower()
+            WRITERS[extension](_escaped(records) if extension == ".csv" and spreadsheet_safe else records, part)
+            if finish is not None:
+                finish(part)
+
+        try:
+            return write_file(target, fill, overwrite=overwrite)
+        except duckdb.IOException as error:
+            raise not_written(target, error) from None
+
+
+def write_bytes(content: bytes, path: str | os.PathLike[str], *, extensions: Collection[str], overwrite: bool) -> Path:
+    """Write a finished file whole or not at all, readable by its owner only.
+
+    Args:
+        content: The file.
+        path: Ends in one of ``extensions``.
+        extensions: Those that this content may have.
+        overwrite: Replace a file of that name.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OutputError: The name, the folder or the disk does not allow it.
+    """
+    target = check_target(path, extensions=extensions, overwrite=overwrite)
+    return write_file(target, lambda part: part.write_bytes(content), overwrite=overwrite)
+
+
+def _write_parquet(records: duckdb.DuckDBPyRelation, part: Path) -> None:
+    records.to_parquet(str(part), compression="zstd", use_tmp_file=False)
+
+
+def _write_csv(records: duckdb.DuckDBPyRelation, part: Path) -> None:
+    records.to_csv(str(part), header=True, use_tmp_file=False)
+
+
+def _escaped(records: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Escape every text that a spreadsheet would run as a formula, headers included."""
+    names = escape_headers(records.columns)
+    columns = []
+    for name, header, kind in zip(records.columns, names, records.types, strict=True):
+        cell = escape(_quoted(name)) if str(kind) == "VARCHAR" else _quoted(name)
+        columns.append(f"{cell} as {_quoted(header)}")
+    return records.project(", ".join(columns))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
+    count = records.aggregate("count(*)").fetchall()[0][0]
+    if count > XLSX_ROWS:
+        raise OutputError(
+            f"{count:,} rows do not fit into one Excel sheet ({XLSX_ROWS:,}).",
+            hint="write .parquet or .csv, or filter.",
+        )
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "default_date_format": "yyyy-mm-dd hh:mm:ss",
+        "tmpdir": str(part.parent),
+    }
+    # Read before the rows: DuckDB answers no other query while rows are fetched.
+    names = list(records.columns)
+    with xlsxwriter.Workbook(str(part), options) as book:
+        sheet = book.add_worksheet("records")
+        sheet.freeze_panes(1, 0)
+        for position, name in enumerate(names):
+            sheet.set_column(position, position, min(max(len(name) + 2, 12), _SHOWN_WIDTH))
+        # A cell is marked as text, but headers are copied to other programs, which may run them.
+        sheet.write_row(0, 0, escape_headers(names), book.add_format({"bold": True}))
+        for number, cells in enumerate(_rows(records), start=1):
+            for position, cell in enumerate(cells):
+                if cell is not None and sheet.write(number, position, cell) == TOO_LONG:
+                    raise OutputError(
+                        f"A {names[position]} is longer than an Excel cell holds (32,767 characters).",
+                        hint="write .parquet or .csv.",
+                    )
+
+
+def _rows(records: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
+    for batch in records.to_arrow_reader(20_000):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+WRITERS: dict[str, Callable[[duckdb.DuckDBPyRelation, Path], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".xlsx": _write_xlsx,
+}

@@ -1,0 +1,302 @@
+"""Windows, macOS and shared folders, played on this machine: one fact at a time, in a process of its own.
+
+Each fact is code that runs before the package is imported. Then the real command line runs all commands, one after
+the other, in a folder whose path holds blanks and letters beyond ASCII.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PureWindowsPath
+
+import duckdb
+import pytest
+
+from invitekit import Workspace
+from invitekit.cli import say
+from invitekit.load.source import _names
+from invitekit.widgets import picker
+from invitekit.workspace.open_errors import not_opened
+
+HOME = Path("Jörg Müller 王") / "My Documents"
+COMMANDS = """
+check data -o rejected.csv
+annotate data -o annotated.xlsx --language zh
+workspace add data -w memory.duckdb
+workspace show -w memory.duckdb
+plan -w memory.duckdb --as-of 2026-03-30 --batch-dir batches
+report -w memory.duckdb --as-of 2026-03-30 -o report.md --language zh
+key new --key-file key
+key rotate --key-file key
+export -w memory.duckdb --as-of 2026-03-30 -o export.csv --key-file key
+verify export.csv --key-file key
+"""
+AGAIN = """
+annotate data -o annotated.xlsx --overwrite
+plan -w memory.duckdb --as-of 2026-03-30 --batch-dir batches --overwrite
+export -w memory.duckdb --as-of 2026-03-30 -o export.csv --key-file key --overwrite
+verify export.csv --key-file key
+"""
+OTHER_FORMATS = """
+annotate data -o annotated.parquet
+report data --as-of 2026-03-30 -o report.html
+report data --as-of 2026-03-30 -o report.pdf
+export data --as-of 2026-03-30 -o export.parquet
+export data --as-of 2026-03-30 -o export.xlsx --level masked
+verify export.parquet
+verify export.xlsx
+"""
+WRITTEN = {"annotated.xlsx", "batches", "data", "export.csv", "export.csv.manifest.json", "key", "memory.duckdb",
+           "rejected.csv", "report.md"}  # fmt: skip
+
+DRIVER = """
+import contextlib, json, sys, time
+from invitekit.cli import main
+
+ended = {}
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["invitekit", *command.split()]
+    sys.stderr.write(f"{command}:\\n")
+    try:
+        main()
+    except SystemExit as end:
+        ended[command] = end.code
+    sys.stdout.flush()
+with open("ended.json", "w", encoding="ascii") as file:
+    json.dump(ended, file)
+"""
+
+REFUSE = """
+import errno, os, shutil, stat, sys
+
+shutil._use_fd_functions = False  # as on Windows: folders are not opened
+
+def refuse(number):
+    raise OSError(number, os.strerror(number))
+
+def refuses(number):
+    return lambda *_given, **_how: refuse(number)
+
+def replace(module, name, check):
+    true = getattr(module, name)
+    def checked(*given, **how):
+        check(*given, **how)
+        return true(*given, **how)
+    setattr(module, name, checked)
+"""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What another system does otherwise: code that plays it, and variables of the environment."""
+
+    code: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+NO_PROC = "there is no proc"
+OPEN_HERE = "what is open here cannot be renamed or removed"
+TAKEN = "a name that is taken is not renamed over"
+NO_LINKS = "there are no hard links"
+RENAMES = (OPEN_HERE, TAKEN, NO_LINKS)
+"""Facts with which files are written a second time too."""
+FACTS = {
+    "there is no fcntl": Fact("sys.modules['fcntl'] = None"),
+    "there is no zone database": Fact("sys.modules['tzdata'] = None", {"PYTHONTZPATH": ""}),
+    "a folder cannot be opened": Fact(
+        "replace(os, 'open', lambda path, *_, **__: os.path.isdir(path) and refuse(errno.EACCES))"
+    ),
+    "a folder cannot be synced": Fact(
+        "replace(os, 'fsync', lambda file: stat.S_ISDIR(os.fstat(file).st_mode) and refuse(errno.EINVAL))"
+    ),
+    "only what is open for writing can be synced": Fact(
+        "import fcntl\n"
+        "def readable(file):\n"
+        "    if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:\n"
+        "        refuse(errno.EBADF)\n"
+        "replace(os, 'fsync', readable)"
+    ),
+    "a signal of zero ends the process": Fact("os.kill = refuses(errno.EINVAL)"),
+    "a process cannot be replaced by another, and there is no hang-up": Fact(
+        "import signal\n"
+        "del signal.SIGHUP\n"
+        "for name in dir(os):\n"
+        "    if name.startswith('exec'):\n"
+        "        setattr(os, name, refuses(errno.EPERM))"
+    ),
+    NO_PROC: Fact(
+        "import builtins, io\n"
+        "def proc(path, *_, **__):\n"
+        "    if isinstance(path, (str, bytes, os.PathLike)) and os.fsdecode(path).startswith('/proc'):\n"
+        "        refuse(errno.ENOENT)\n"
+        "for module, names in ((os, ('open', 'stat', 'lstat', 'readlink', 'listdir')), (io, ['open'])):\n"
+        "    for name in names:\n"
+        "        replace(module, name, proc)\n"
+        "builtins.open = io.open"
+    ),
+    NO_LINKS: Fact("os.link = refuses(errno.EPERM)"),
+    TAKEN: Fact("replace(os, 'rename', lambda _from, to, **_: os.path.lexists(to) and refuse(errno.EEXIST))"),
+    OPEN_HERE: Fact(
+        "def opened():\n"
+        "    for number in os.listdir('/proc/self/fd'):\n"
+        "        try:\n"
+        "            yield os.readlink(f'/proc/self/fd/{number}')\n"
+        "        except OSError:\n"
+        "            continue\n"
+        "    with open('/proc/self/maps', 'rb') as maps:\n"
+        "        yield from (line.split(None, 5)[5].decode().strip() for line in maps if line.count(b'/'))\n"
+        "def shut(*paths, dir_fd=None, **_):\n"
+        "    for path in map(os.path.realpath, paths):\n"
+        "        if any(one == path or one.startswith(path + '/') for one in opened()):\n"
+        "            refuse(errno.EACCES)\n"
+        "for name in ('rename', 'replace', 'unlink', 'remove', 'rmdir'):\n"
+        "    replace(os, name, shut)"
+    ),
+    "a pipe takes the letters of Windows' western code page only": Fact(environment={"PYTHONIOENCODING": "cp1252"}),
+    "changing a mode changes nothing": Fact(
+        "os.chmod = os.fchmod = lambda *_given, **_how: None\nos.umask = lambda _mask: 0o022"
+    ),
+    "files have no modes": Fact(
+        "import invitekit.io.atomic_write\n"
+        "invitekit.io.atomic_write.POSIX_MODES = False\n"
+        "os.chmod = os.umask = refuses(errno.ENOTSUP)"
+    ),
+}
+
+
+HEADER = "Account,Email,Mobile,Status,Failure Cause,Invitation Time,Invitation Method,Custom Tag"
+STATES = ("Expired,", "Failed,The customer has overdue payments.")
+RECORDS = "\n".join(
+    [HEADER]
+    + [
+        f"acct_{n},a{n}@shop.example,+65 8000 {n:04},{STATES[n % 2]},2026-01-{n % 27 + 1:02},Email,王≤"
+        for n in range(40)
+    ]
+    + ["a,ragged,row\n"]
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child process ended: the exit code of each command, what was said, and what was left."""
+
+    codes: dict[str, int | None]
+    out: str
+    err: str
+    left: set[str]
+    scratch: list[str]
+
+    @property
+    def locks(self) -> set[str]:
+        """Lock files: where nothing open can be removed filelock removes them, but on Windows only."""
+        return {name for name in self.left if name.endswith(".lock")}
+
+
+@cache
+def left_behind() -> str:
+    """Return the name of a folder that a process left which is dead now."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    namespace = "".join(filter(str.isdigit, str(Path("/proc/self/ns/pid").readlink())))
+    return f"invitekit.{ended.pid}-77-{namespace}.x"
+
+
+def play(folder: Path, fact: Fact, commands: list[str]) -> Ended:
+    """Run commands in a child process where a fact holds."""
+    place, scratch = folder / HOME, folder / "Lokale Daten ü"
+    (place / "data").mkdir(parents=True)
+    (scratch / left_behind()).mkdir(parents=True)
+    for day in ("2026-03-23", "2026-03-30"):
+        (place / "data" / f"history {day}.csv").write_text(RECORDS, encoding="utf-8")
+    named = {"HOME": str(folder / HOME.parts[0]), "USER": HOME.parts[0], "TMPDIR": str(scratch)}
+    quiet = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "POLARS_MAX_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", REFUSE + fact.code + DRIVER, json.dumps(commands)],
+        cwd=place, env=os.environ | named | quiet | fact.environment, capture_output=True, check=False,
+    )  # fmt: skip
+    out, err = ended.stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace")
+    told = place / "ended.json"
+    codes = json.loads(told.read_text("ascii")) if told.exists() else {}
+    told.unlink(missing_ok=True)
+    return Ended(codes, out, err, {path.name for path in place.iterdir()}, [path.name for path in scratch.iterdir()])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FACTS)
+def test_every_command_runs_where(name: str, tmp_path: Path) -> None:
+    commands = (COMMANDS + AGAIN.lstrip() * (name in RENAMES)).strip().splitlines()
+    ended = play(tmp_path, FACTS[name], commands)
+    assert ended.codes == dict.fromkeys(commands, 0), ended.err
+    assert {path for path in ended.left if not path.startswith("key.")} - ended.locks == WRITTEN
+    assert ended.scratch == [left_behind()] * (name == NO_PROC), (
+        "where nothing is known of processes, nothing is removed"
+    )
+
+
+@pytest.mark.slow
+def test_every_format_is_written_and_read_back_where_nothing_open_can_be_renamed(tmp_path: Path) -> None:
+    commands = OTHER_FORMATS.strip().splitlines()
+    ended = play(tmp_path, FACTS[OPEN_HERE], commands)
+    assert ended.codes == dict.fromkeys(commands, 0), ended.err
+    files = {command.split(" -o ")[1].split()[0] for command in commands if " -o " in command}
+    manifests = {f"{file}.manifest.json" for file in files if file.startswith("export")}
+    assert ended.left - ended.locks == files | manifests | {"data"}
+    assert ended.scratch == []
+
+
+def test_without_a_zone_database_only_utc_is_known_and_the_error_says_what_to_install(tmp_path: Path) -> None:
+    ended = play(tmp_path, FACTS["there is no zone database"], ["check data --time-zone Europe/Berlin"])
+    assert set(ended.codes.values()) == {1}
+    assert ended.err.endswith("only UTC is known. Hint: install one: pip install tzdata.\n")
+
+
+def test_json_in_a_pipe_of_another_encoding_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("Account,Status,状态备注\na,王≤,x\n", encoding="utf-8")
+    command = [sys.executable, "-c", "from invitekit.cli import main; main()", "check", "r.csv", "--json"]
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert json.loads(ended.stdout.decode("cp1252"))["files"][0]["extras"] == ["状态备注"]
+
+
+def test_files_of_one_name_are_told_apart_by_drive_and_folder_with_slashes() -> None:
+    paths = [
+        PureWindowsPath(path) for path in (r"C:\Users\Jörg Müller\x.csv", r"D:\Users\Jörg Müller\x.csv", r"C:\y.csv")
+    ]
+    assert list(_names(paths).values()) == ["C:/Users/Jörg Müller/x.csv", "D:/Users/Jörg Müller/x.csv", "y.csv"]
+
+
+def test_a_path_in_a_command_to_be_copied_fits_the_shell_of_its_system() -> None:
+    path = r"C:\Users\Jörg Müller\memory & co.duckdb"
+    assert say.shell_quoted(path, windows=True) == f'"{path}"'
+    assert say.shell_quoted(r"C:\memory.duckdb", windows=True) == r"C:\memory.duckdb"
+    assert say.shell_quoted("my memory.duckdb", windows=False) == "'my memory.duckdb'"
+
+
+def test_a_workspace_that_another_process_holds_on_windows_is_said_to_be_open() -> None:
+    said = (
+        'IO Error: Cannot open file "c:\\memory.duckdb": The process cannot access the file because it is being used '
+        "by another process.\n\nFile is already open in \nC:\\Python\\python.exe (PID 1234)"
+    )
+    error = not_opened("memory.duckdb", duckdb.IOException(said), read_only=False)
+    assert error.problem == "'memory.duckdb' is open in process 1234."
+
+
+def test_a_workspace_that_is_open_under_another_name_is_shared(tmp_path: Path) -> None:
+    Workspace(tmp_path / "memory.duckdb").close()
+    os.link(tmp_path / "memory.duckdb", tmp_path / "MEMORY.duckdb")  # as where letter case does not count
+    with Workspace(tmp_path / "memory.duckdb") as first, Workspace(tmp_path / "MEMORY.duckdb") as second:
+        assert first._shared is second._shared
+
+
+def test_a_user_whom_the_system_does_not_name_has_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> str:
+        raise KeyError
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    assert picker._user_name() == ""
