@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ key new --key-file key
 key rotate --key-file key
 export -w memory.duckdb --as-of 2026-03-30 -o export.csv --key-file key
 verify export.csv --key-file key
+app data -w memory.duckdb --as-of 2026-03-30
 """
 AGAIN = """
 annotate data -o annotated.xlsx --overwrite
@@ -56,10 +58,19 @@ WRITTEN = {"annotated.xlsx", "batches", "data", "export.csv", "export.csv.manife
            "rejected.csv", "report.md"}  # fmt: skip
 
 DRIVER = """
-import contextlib, json, sys, time
+import json, signal, sys, threading, urllib.request, webbrowser
 from invitekit.cli import main
 
 ended = {}
+
+def look(address):
+    \'\'\'Open the page and its script as a browser does, then end it as Ctrl-C does.\'\'\'
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    for path in (address, address.partition("?")[0], address.partition("?")[0] + "pick.js"):
+        ended[f"page {len(ended)}"] = browser.open(path, timeout=60).status
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+webbrowser.open = lambda address: threading.Thread(target=look, args=[address]).start()
 for command in json.loads(sys.argv[1]):
     sys.argv = ["invitekit", *command.split()]
     sys.stderr.write(f"{command}:\\n")
@@ -232,7 +243,10 @@ def play(folder: Path, fact: Fact, commands: list[str]) -> Ended:
 def test_every_command_runs_where(name: str, tmp_path: Path) -> None:
     commands = (COMMANDS + AGAIN.lstrip() * (name in RENAMES)).strip().splitlines()
     ended = play(tmp_path, FACTS[name], commands)
-    assert ended.codes == dict.fromkeys(commands, 0), ended.err
+    page = [code for command, code in ended.codes.items() if command.startswith("page")]
+    by_ctrl_c = {command: 128 + signal.SIGINT for command in commands if command.startswith("app")}
+    assert page == [200, 200, 200], ended.err
+    assert {name: ended.codes[name] for name in commands} == dict.fromkeys(commands, 0) | by_ctrl_c, ended.err
     assert {path for path in ended.left if not path.startswith("key.")} - ended.locks == WRITTEN
     assert ended.scratch == [left_behind()] * (name == NO_PROC), (
         "where nothing is known of processes, nothing is removed"
