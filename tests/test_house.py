@@ -26,7 +26,7 @@ FLOORS: dict[float, tuple[str, ...]] = {
     0: ("errors",),
     0.2: ("formulas", "lives"),  # loaded, written, proved: each side of the guard before a cell is in this one room
     0.4: ("vocabularies",),
-    0.5: ("schema", "keep"),  # under its two neighbours: both are written in its columns and vocabularies
+    0.5: ("schema", "keep", "frames"),  # under its two neighbours: both are written in its columns and vocabularies
     1: ("catalogue", "constants", "filters", "moments"),
     1.5: ("customers",),
     2: ("annotate", "chances", "scrub"),
