@@ -15,23 +15,30 @@ import typer
 from invitekit.cli import options as o
 from invitekit.errors import ArgumentError
 
-Port = Annotated[int | None, typer.Option("--port", help="Serve here; else on any free port from 8866 on.")]
+Port = Annotated[
+    int | None, typer.Option("--port", metavar="PORT", help="Serve here; else on any free port from 8866 on.")
+]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
 
 
 def app(
-    sources: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs; none: the page asks.")] = None,
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCES", help="Files, folders or globs; none: the page asks.")
+    ] = None,
     *,
-    workspace: Annotated[Path | None, typer.Option("--workspace", "-w", help="What remembers batches.")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", "-w", metavar="FILE", help="What remembers batches.")
+    ] = None,
     rules: o.Rules = None,
     as_of: o.AsOf = None,
     language: o.Language = "en",
     port: Port = None,
     browser: Browser = True,
 ) -> None:
-    """Open the sales-ops page: pick whom to invite again, read why, write the batch.
+    """Open the sales-ops page in the browser.
 
-    It is served to this machine alone, and to whoever has the address with its token.
+    Pick whom to invite again, read why, and write the batch. It is served to this machine alone, and to
+    whoever has the address with its token.
     """
     if find_spec("voila") is None:
         raise ArgumentError("Voila is not installed.", hint="install invitekit[lab], or run 'make setup'.")
@@ -42,7 +49,7 @@ def app(
         "rules": str(rules.absolute()) if rules else None,
         "as_of": moment.isoformat() if moment else None,
         "folder": str(Path.cwd()),
-        "language": o.parse_language(language),
+        "language": language,
     }
     beside = files("invitekit.widgets").joinpath("app")
     notebook = beside.joinpath("invitekit.ipynb")

@@ -241,8 +241,7 @@ class ResendPicker(Grid):
         target = planning.place(self._folder, frozen)
         noted = self._memory.note(plan, target.name)
         try:
-            how: dict[str, Any] = {"rules": frozen.rules, "language": self._language, "batch_ids": noted}
-            return planning.as_confirmed(write_batches(plan, target, as_of=self._moment, **how), frozen)
+            return planning.as_confirmed(write_batches(plan, target, language=self._language, batch_ids=noted), frozen)
         except BaseException:
             if noted:
                 self._memory.forget(list(noted.values()))

@@ -11,8 +11,8 @@ import duckdb
 
 from invitekit.errors import WorkspaceError
 from invitekit.load.sql import run
+from invitekit.workspace.migrations import migrate
 from invitekit.workspace.transactions import private_files, transaction
-from invitekit.workspace.versions import migrate
 
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 

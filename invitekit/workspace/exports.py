@@ -11,7 +11,7 @@ import duckdb
 
 from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.load.sql import one, rows, run
-from invitekit.workspace.claims import moment
+from invitekit.workspace.validation import past_datetime
 
 End = Literal["completed", "failed"]
 ENDS = ("completed", "failed")
@@ -35,7 +35,7 @@ def start(
         con,
         "insert into exports (export_id, started_at, status, level, key_id, purpose, file_name, pid, process) "
         "values (?, ?, 'running', ?, ?, ?, ?, ?, ?)",
-        [number, moment(at, "at"), level, key_id, purpose, file_name, os.getpid(), _life(os.getpid())],
+        [number, past_datetime(at, "at"), level, key_id, purpose, file_name, os.getpid(), _life(os.getpid())],
     )
     return number
 
@@ -56,7 +56,7 @@ def finish(
         con,
         "update exports set status = ?, finished_at = ?, rows = ?, sha256 = ? where export_id = ? "
         "and status = 'running'",
-        [status, moment(at, "at"), rows, sha256, number],
+        [status, past_datetime(at, "at"), rows, sha256, number],
     )
     if not ended:
         raise WorkspaceError(f"No export {number} is running.", hint="look at exports(): it may have been interrupted.")

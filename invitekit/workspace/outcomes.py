@@ -9,7 +9,7 @@ from invitekit.catalogue import Catalogue
 from invitekit.customers import ALONE
 from invitekit.keep import keep
 from invitekit.load.sql import lit
-from invitekit.workspace.identities import identified, owned
+from invitekit.workspace.identity import assign_customer, with_customer_ids
 
 APART_DAYS = 30
 """A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
@@ -20,7 +20,7 @@ SLACK = "interval 1 day"
 def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duckdb.DuckDBPyRelation:
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
     # Each status is asked for at its own moment below.
-    with identified(con, catalogue) as story:
+    with with_customer_ids(con, catalogue) as story:
         return keep(con.sql(_query(story)))
 
 
@@ -41,7 +41,7 @@ def _cause(row: str, at: str) -> str:
 def _query(story: str) -> str:
     resends = "(select batch_id, sent_at, cause as logged_cause, record_id, customer_id from resends)"
     steps = {
-        "owned": owned(resends, story),
+        "owned": assign_customer(resends, story),
         "logged": _logged(),
         "states": _states(story),
         "resent": _resent(),

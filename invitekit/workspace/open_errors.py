@@ -11,7 +11,7 @@ import duckdb
 
 from invitekit.errors import ArgumentError, InvitekitError, WorkspaceError
 from invitekit.load.source import FORMATS
-from invitekit.workspace.claims import are_texts
+from invitekit.workspace.validation import are_texts
 
 _SHOWN_NAME = 40
 _LOCKED = "Could not set lock"
