@@ -33,7 +33,7 @@ ELSEWHERE = {
     "widgets/__init__.py": "said before there is a screen",
     "widgets/export_records.py": "said in the cell that makes the panel",
     "workspace/import_files.py": "no screen adds files",
-    "workspace/between.py": "no screen compares snapshots",
+    "workspace/comparison.py": "no screen compares snapshots",
     "workspace/lookup.py": "no screen asks for a customer's name",
 }
 """Files whose errors reach no screen, and why."""

@@ -926,8 +926,8 @@ def test_what_cannot_be_told_apart_is_counted_and_not_matched(case: str) -> None
     rows = UNMATCHED[case]
     sides = [annotated(MONDAY, *rows[0]), annotated(NEXT, *(rows[1] or [ACME]))]
     found = compare(sides[0], sides[1] if rows[1] else sides[1].clear())
-    assert (found.before.alone, found.before.unclear) == rows[2]
-    assert (found.after.alone, found.after.unclear) == rows[3]
+    assert (found.before.unidentified, found.before.conflicting) == rows[2]
+    assert (found.after.unidentified, found.after.conflicting) == rows[3]
     assert sum(found.counts[name] for name in CHANGES) == 0
 
 
@@ -943,7 +943,7 @@ def test_every_engine_says_the_same_of_all_cases_together(engine: Engine) -> Non
     found, expected = compare(engine(before), engine(after)), compare(before, after)
     assert (found.counts, found.before, found.after) == (expected.counts, expected.before, expected.after)
     assert found.counts["became_associated"] == sum(name == "became_associated" for *_, name in CASES.values())
-    assert (found.before.alone, found.before.unclear) == (3, 3)
+    assert (found.before.unidentified, found.before.conflicting) == (3, 3)
     order = ["change", "customer_id"]
     assert engine.to_polars(found.changes).sort(order).equals(expected.changes.sort(order))
     assert {len(engine.to_polars(getattr(found, name))) - found.counts[name] for name in CHANGES} == {0}
@@ -953,7 +953,7 @@ def test_masked_rows_of_one_file_name_and_row_are_not_the_same_customer() -> Non
     found = compare(
         annotated(MONDAY, MASKED), annotated(NEXT, MASKED).with_columns(source_file=pl.lit(f"{MONDAY}.csv"))
     )
-    assert (found.before.alone, found.after.alone, found.counts["same"]) == (1, 1, 0)
+    assert (found.before.unidentified, found.after.unidentified, found.counts["same"]) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -961,8 +961,8 @@ def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp
     workspace.add(write_sample(tmp_path / "files", rows=800, masked=masked, dirty=0.02).paths)
     found = workspace.compare(MONDAY, NEXT)
     both = sum(found.counts[name] for name in ("same", "became_associated", "newly_failed", "cause_changed"))
-    assert found.before.customers == both + found.counts["vanished"] + found.before.unclear
-    assert found.after.customers == both + found.counts["appeared"] + found.after.unclear
+    assert found.before.customers == both + found.counts["vanished"] + found.before.conflicting
+    assert found.after.customers == both + found.counts["appeared"] + found.after.conflicting
     per_day = dict(fetch(workspace._con, "select snapshot_at::date, count(*) from records group by all"))
     assert (found.before.rows, found.after.rows) == (per_day[MONDAY], per_day[NEXT])
     assert found.counts["became_associated"] > 0

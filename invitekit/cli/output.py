@@ -345,15 +345,20 @@ def comparison(result: Comparison) -> None:
     for side, words in ((result.before, "earlier"), (result.after, "later")):
         if side.unmatched:
             line(
-                f"Not matched in the {words} snapshot: {side.alone:,} records without a customer (masked, no ID), "
-                f"{side.unclear:,} customers with contradicting records."
+                f"Not matched in the {words} snapshot: {side.unidentified:,} records without a customer (masked), "
+                f"{side.conflicting:,} customers with contradicting records."
             )
 
 
 def comparison_json(result: Comparison) -> dict[str, Any]:
     """Return a comparison as plain JSON values."""
     sides = {
-        name: {"rows": side.rows, "customers": side.customers, "alone": side.alone, "unclear": side.unclear}
+        name: {
+            "rows": side.rows,
+            "customers": side.customers,
+            "unidentified": side.unidentified,
+            "conflicting": side.conflicting,
+        }
         for name, side in (("before", result.before), ("after", result.after))
     }
     return {"counts": result.counts, **sides, "before_at": result.before_at, "after_at": result.after_at}

@@ -30,9 +30,7 @@ from invitekit.workspace import (
     resends,
     resolutions,
 )
-from invitekit.workspace.between import compare_snapshots, moments_of
-from invitekit.workspace.comparing import compare
-from invitekit.workspace.comparison import CHANGES, Comparison, Side
+from invitekit.workspace.comparison import CHANGES, Comparison, Side, compare, compare_snapshots, moments_of
 from invitekit.workspace.database import Shared, share
 from invitekit.workspace.import_files import Added
 from invitekit.workspace.migrations import SCHEMA_VERSION
