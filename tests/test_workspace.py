@@ -410,11 +410,11 @@ def test_a_file_that_was_replaced_while_it_is_open_is_not_written_unseen(tmp_pat
 
 WRITES = {
     "add": lambda ws: ws.add(ws.path.parent),
-    "log_resend": lambda ws: ws.mark_sent(pl.DataFrame(), by="anna"),
-    "note_batches": lambda ws: ws.record_batches(batch(ws)),
-    "log_batch": lambda ws: ws.mark_batch_sent("b1", by="anna"),
+    "mark_sent": lambda ws: ws.mark_sent(pl.DataFrame(), by="anna"),
+    "record_batches": lambda ws: ws.record_batches(batch(ws)),
+    "mark_batch_sent": lambda ws: ws.mark_batch_sent("b1", by="anna"),
     "discard_batches": lambda ws: ws.discard_batches(["b1"]),
-    "mark_done": lambda ws: ws.mark_resolved("k1", on=MONDAY, by="anna"),
+    "mark_resolved": lambda ws: ws.mark_resolved("k1", on=MONDAY, by="anna"),
     "unmark": lambda ws: ws.unmark(1, by="anna"),
     "start_export": lambda ws: ws.start_export(level="shared"),
     "finish_export": lambda ws: ws.finish_export(1),
@@ -1318,7 +1318,7 @@ def test_batches_of_a_plan_are_kept_apart(filled: Workspace) -> None:
     assert filled.resends().pl()["account_name"].to_list() == ["beta"]
 
 
-def test_a_text_to_leave_out_is_one_name_and_not_its_letters(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_text_to_exclude_is_one_name_and_not_its_letters(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, *(row(f"a{i}", ID=str(i)) for i in (1, 2, 12))))
     noted = workspace.record_batches(batch(workspace))
     assert workspace.mark_batch_sent(noted[1], by="anna", exclude="12") == 2
@@ -1336,7 +1336,7 @@ def test_who_was_not_invited_after_all_is_left_out(filled: Workspace, name: str)
 
 
 @pytest.mark.parametrize("names", [[SECRET], ["acme", SECRET], ["acme", "beta", ""]])
-def test_a_name_to_leave_out_that_leads_to_nobody_stops_it_all(filled: Workspace, names: list[str]) -> None:
+def test_a_name_to_exclude_that_leads_to_nobody_stops_it_all(filled: Workspace, names: list[str]) -> None:
     noted = filled.record_batches(batch(filled))
     with pytest.raises(ArgumentError, match=f"number {len(names)} leads to no single one") as caught:
         filled.mark_batch_sent(noted[1], by="anna", exclude=names)
