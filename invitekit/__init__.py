@@ -1,47 +1,80 @@
 """Why did the invitation fail, and whom to invite again: records of invited customers, explained."""
 
-import sys
-from typing import TYPE_CHECKING
+import importlib as _importlib
+import sys as _sys
+import types as _types
+import typing as _typing
 
-from invitekit.names import Package
+if _typing.TYPE_CHECKING:
+    from invitekit.annotate import annotate as annotate
+    from invitekit.batch import write_batches as write_batches
+    from invitekit.catalogue import read_catalogue as read_catalogue
+    from invitekit.errors import InvitekitError as InvitekitError
+    from invitekit.errors import LeakError as LeakError
+    from invitekit.export import export as export
+    from invitekit.filters import Filter as Filter
+    from invitekit.filters import where as where
+    from invitekit.load import Loaded as Loaded
+    from invitekit.load import load as load
+    from invitekit.progress import failure_trend as failure_trend
+    from invitekit.progress import progress as progress
+    from invitekit.report import report as report
+    from invitekit.resend import ResendRules as ResendRules
+    from invitekit.resend import plan_resends as plan_resends
+    from invitekit.sample import write_sample as write_sample
+    from invitekit.widgets import Explorer as Explorer
+    from invitekit.widgets import ExportPanel as ExportPanel
+    from invitekit.widgets import ResendPicker as ResendPicker
+    from invitekit.workspace import Workspace as Workspace
+    from invitekit.workspace import compare as compare
 
-if TYPE_CHECKING:
-    from invitekit.annotate import annotate
-    from invitekit.batch import write_batches
-    from invitekit.catalogue import read_catalogue
-    from invitekit.errors import InvitekitError, LeakError
-    from invitekit.export import export
-    from invitekit.filters import Filter, where
-    from invitekit.load import Loaded, load
-    from invitekit.progress import failure_trend, progress
-    from invitekit.report import report
-    from invitekit.resend import ResendRules, plan_resends
-    from invitekit.sample import write_sample
-    from invitekit.widgets import Explorer, ExportPanel, ResendPicker
-    from invitekit.workspace import Workspace, compare
+    __version__: str
+else:
 
-__all__ = [
-    "Explorer",
-    "ExportPanel",
-    "Filter",
-    "InvitekitError",
-    "LeakError",
-    "Loaded",
-    "ResendPicker",
-    "ResendRules",
-    "Workspace",
-    "annotate",
-    "compare",
-    "export",
-    "failure_trend",
-    "load",
-    "plan_resends",
-    "progress",
-    "read_catalogue",
-    "report",
-    "where",
-    "write_batches",
-    "write_sample",
-]
+    def __getattr__(name):  # noqa: ANN001, ANN202 - a type checker that saw it would allow any name
+        if name == "__version__":
+            return _importlib.import_module("importlib.metadata").version("invitekit")
+        if name not in _MODULES:
+            raise AttributeError(f"module 'invitekit' has no attribute '{name}'")
+        return getattr(_importlib.import_module(f"invitekit.{_MODULES[name]}"), name)
 
-sys.modules[__name__].__class__ = Package
+
+_MODULES = {
+    "Explorer": "widgets",
+    "ExportPanel": "widgets",
+    "Filter": "filters",
+    "InvitekitError": "errors",
+    "LeakError": "errors",
+    "Loaded": "load",
+    "ResendPicker": "widgets",
+    "ResendRules": "resend",
+    "Workspace": "workspace",
+    "annotate": "annotate",
+    "compare": "workspace",
+    "export": "export",
+    "failure_trend": "progress",
+    "load": "load",
+    "plan_resends": "resend",
+    "progress": "progress",
+    "read_catalogue": "catalogue",
+    "report": "report",
+    "where": "filters",
+    "write_batches": "batch",
+    "write_sample": "sample",
+}
+"""The module of each public name: imported at the name's first use, so "import invitekit" stays quick."""
+__all__ = [*_MODULES]  # noqa: PLE0604 - the table's names
+
+
+def __dir__() -> list[str]:
+    return [*_MODULES, "__version__"]
+
+
+class _Package(_types.ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        """Ignore that Python binds an imported sub-package ``invitekit.export`` over the function ``ik.export``."""
+        if name not in _MODULES or not isinstance(value, _types.ModuleType):
+            super().__setattr__(name, value)
+
+
+_sys.modules[__name__].__class__ = _Package

@@ -1,5 +1,6 @@
-"""``python -m invitekit``: the command line."""
+"""Run the command line: ``python -m invitekit``."""
 
 from invitekit.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, overload
 
 import narwhals.stable.v2 as nw
 
 from invitekit import schema
 from invitekit.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, Catalogue, Failure, read_catalogue
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.frames import HasRecords, as_frame
 from invitekit.moments import as_utc, days_between, literal, without_zone
 
 Frame = TypeVar("Frame")
@@ -33,13 +34,29 @@ _TYPES: dict[schema.Kind, Any] = {
 }
 
 
+@overload
+def annotate(
+    records: HasRecords,
+    *,
+    as_of: dt.datetime | dt.date | None = None,
+    catalogue: Catalogue | None = None,
+    language: Language = "en",
+) -> Any: ...
+@overload
 def annotate(
     records: Frame,
     *,
     as_of: dt.datetime | dt.date | None = None,
     catalogue: Catalogue | None = None,
     language: Language = "en",
-) -> Frame:
+) -> Frame: ...
+def annotate(
+    records: Any,
+    *,
+    as_of: dt.datetime | dt.date | None = None,
+    catalogue: Catalogue | None = None,
+    language: Language = "en",
+) -> Any:
     """Add to each record its failure's cause and advice, its effective status and its ages.
 
     Each distinct message is classified once and joined; nothing is guessed. A failed record
@@ -47,8 +64,8 @@ def annotate(
     no catalogue ``unknown``. A message on a record that became associated is history and is not classified.
 
     Args:
-        records: A frame of any engine (Polars, DuckDB relation, PySpark, ...) with the columns of
-            ``schema.RECORD`` as ``load`` gives them. Times without a zone are UTC; times with one
+        records: What ``load`` returned, or a frame of any engine (Polars, DuckDB relation, PySpark, ...)
+            with the columns of ``schema.RECORD``. Times without a zone are UTC; times with one
             become UTC without an offset, whatever zone the engine's session is in.
         as_of: The moment that ages and expiry are measured at; a date means its midnight UTC,
             a time without an offset is UTC. Now, when it is left out.
@@ -56,10 +73,11 @@ def annotate(
         language: Of ``cause``, ``advice`` and ``suggested_operation``: ``en`` or ``zh``.
 
     Returns:
-        A frame of the same engine, the same rows (in order on Polars; DuckDB and Spark promise none,
-        sort by ``source_file, source_row`` where it matters), with ``failure_code, cause, advice,
-        suggested_operation, who_acts, resend_rule, effective_status, age_days,
-        days_to_associate``. ``age_days`` counts whole days from the invitation to ``as_of``.
+        A frame of the same engine (DuckDB for what ``load`` returned), the same rows (in order on
+        Polars; DuckDB and Spark promise none, sort by ``source_file, source_row`` where it matters),
+        with ``failure_code, cause, advice, suggested_operation, who_acts, resend_rule,
+        effective_status, age_days, days_to_associate``. ``age_days`` counts whole days from the
+        invitation to ``as_of``.
 
     Raises:
         SchemaError: A column that is needed is missing, stands twice or holds something else.
@@ -70,13 +88,13 @@ def annotate(
         >>> from invitekit import load
         >>> rows = pl.DataFrame({"Account": ["a1"], "Status": ["Association failed"],
         ...                      "Failure Cause": ["The invitation link has expired."]})
-        >>> annotate(load(rows).records).pl()["resend_rule"].to_list()
+        >>> annotate(load(rows)).pl()["resend_rule"].to_list()
         ['now']
     """
     if language not in ("en", "zh"):
         raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
     moment = as_utc(as_of)
-    frame = _frame(records)
+    frame = _frame(as_frame(records))
     _require(frame.collect_schema().names())
     frame = _typed(frame.drop([c.name for c in schema.ANNOTATED], strict=False))
     frame = _with_failures(frame, catalogue or read_catalogue(), language)
@@ -86,7 +104,7 @@ def annotate(
         age_days=days_between(nw.col("invited_at"), literal(moment), engine),
         days_to_associate=days_between(nw.col("invited_at"), nw.col("associated_at"), engine),
     )
-    return cast("Frame", annotated.to_native())
+    return annotated.to_native()
 
 
 def _frame(records: Any) -> Any:
@@ -95,9 +113,9 @@ def _frame(records: Any) -> Any:
     except nw.exceptions.DuplicateError:
         raise SchemaError("Two columns of the records have one name.", hint="rename or drop one of them.") from None
     except TypeError:
-        kind = type(records).__name__
-        hint = "pass its records: annotate(loaded.records)." if kind == "Loaded" else "pass load(...).records."
-        raise ArgumentError(f"Records of type {kind} cannot be annotated: it is no frame.", hint=hint) from None
+        raise ArgumentError(
+            f"Records of type {type(records).__name__} cannot be annotated: it is no frame.", hint="pass load(...)."
+        ) from None
 
 
 def _require(names: list[str]) -> None:

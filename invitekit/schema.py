@@ -146,6 +146,8 @@ COLUMNS = (
     Column("chance_low", "number", "Chance, Low", "成功率下限", "attribute", stage="plan"),
     Column("chance_high", "number", "Chance, High", "成功率上限", "attribute", stage="plan"),
     Column("chance_from", "text", "Chance From", "成功率依据", "attribute", stage="plan"),
+    Column("planned_at", "time", "Planned At", "计划时间", "technical", stage="plan"),
+    Column("plan_rules", "text", "Plan Rules", "计划规则", "technical", stage="plan"),
 )
 # fmt: on
 

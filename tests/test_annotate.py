@@ -246,9 +246,6 @@ def test_a_column_of_something_else_is_named_and_not_shown() -> None:
 def test_what_is_no_frame_is_refused() -> None:
     with pytest.raises(ArgumentError, match=r"type str .*Hint: pass load"):
         ik.annotate("data.csv")
-    loaded = ik.load(pl.DataFrame({"Account": ["a"], "Status": ["Invited"]}))
-    with pytest.raises(ArgumentError, match=r"type Loaded .*Hint: pass its records: annotate\(loaded.records\)"):
-        ik.annotate(loaded)
 
 
 def test_two_columns_of_one_name_are_refused() -> None:
@@ -310,7 +307,7 @@ def test_a_timestamp_of_spark_is_the_same_in_a_session_of_any_zone(spark: Any, z
 
 def test_a_language_that_is_none_is_refused() -> None:
     with pytest.raises(ArgumentError, match="'de'"):
-        ik.annotate(records(record()), language="de")  # type: ignore[arg-type]  # the mistake is the test
+        ik.annotate(records(record()), language="de")  # type: ignore[call-overload]  # the mistake is the test
 
 
 def test_a_moment_is_utc_whatever_it_is_given_as() -> None:
@@ -320,3 +317,19 @@ def test_a_moment_is_utc_whatever_it_is_given_as() -> None:
     with pytest.raises(ArgumentError, match="years 1 to 9999"):
         as_utc(dt.datetime(1, 1, 1, tzinfo=east))
     assert abs(as_utc(None) - dt.datetime.now(dt.UTC).replace(tzinfo=None)) < dt.timedelta(minutes=1)
+
+
+def test_annotate_and_the_screens_take_what_load_returned(tmp_path: Path) -> None:
+    loaded = ik.load(pl.DataFrame({"Account": ["a1", "a2"], "Status": ["Expired", "Associated"]}))
+    day = dt.date(2026, 3, 30)
+    assert ik.annotate(loaded, as_of=day).pl().equals(ik.annotate(loaded.records, as_of=day).pl())
+    assert ik.Explorer(loaded).count == 2
+    picker = ik.ResendPicker(loaded, ik.ResendRules(cool_down_days=0), as_of=day, folder=tmp_path)
+    assert (picker.wait(60), picker.count) == (True, 1)
+    ik.ExportPanel(loaded, folder=tmp_path, file="records.parquet").run()
+    assert pl.read_parquet(tmp_path / "records.parquet").height == 2
+
+
+def test_a_frame_with_a_column_called_records_stays_a_frame() -> None:
+    with pytest.raises(SchemaError, match="Records lack"):
+        ik.annotate(pl.DataFrame({"records": [1], "status": ["invited"]}))

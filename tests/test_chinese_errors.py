@@ -31,14 +31,15 @@ ELSEWHERE = {
     "load/messages.py": "no screen takes a second file",
     "widgets/__init__.py": "said before there is a screen",
     "widgets/export_records.py": "said in the cell that makes the panel",
-    "workspace/between.py": "no screen compares snapshots",
-    "workspace/finding.py": "no screen asks for a customer's name",
+    "workspace/comparison.py": "no screen compares snapshots",
+    "workspace/lookup.py": "no screen asks for a customer's name",
 }
 """Files whose errors reach no screen, and why."""
 CHOSEN = "the screen chooses it itself"
 TYPED = "a wrong type of an argument, in a cell"
 KEYS = "the commands of keys alone"
 BY_CODE = "an argument that no screen hands on"
+OWN_PLAN = "a screen writes the plan that it made"
 NO_SCREEN = {
     ("annotate.py", "language is 'x.csv'."): CHOSEN,
     ("annotate.py", "Records of type x.csv cannot be annotated: it is no frame."): TYPED,
@@ -64,24 +65,32 @@ NO_SCREEN = {
     ("privacy/policy.py", "level is 'x.csv'."): CHOSEN,
     ("privacy/tokens.py", "A key has another length than 32 bytes."): TYPED,
     ("resend/plan.py", "language is 'x.csv'."): CHOSEN,
+    ("resend/rules.py", "plan_rules holds no rules."): OWN_PLAN,
+    ("resend/settings.py", "The plan mixes 7 plans: their rules or dates differ."): OWN_PLAN,
+    ("resend/settings.py", "rules are not those that the plan was made with."): OWN_PLAN,
+    ("resend/settings.py", "as_of is x.csv, but the plan was made for x.csv UTC."): OWN_PLAN,
+    ("resend/settings.py", "planned_at or plan_rules of the plan cannot be read."): OWN_PLAN,
     ("widgets/export_panel.py", "language is 'x.csv'."): "said in the cell that makes the panel",
     ("widgets/server.py", "Port x.csv cannot be used."): "said on the command line, before there is a page",
     ("widgets/picker.py", "There are no records."): "said in the cell that makes the picker",
-    ("workspace/adding.py", "A workspace takes files, not a x.csv."): TYPED,
+    ("workspace/import_files.py", "A workspace takes files, not a x.csv."): TYPED,
     ("workspace/batches.py", "No batch is named."): "a screen names one",
     ("workspace/batches.py", "A batch is named twice; nothing was changed."): "a screen names one",
-    ("workspace/batches.py", "Everybody of the batch would be left out; nothing was logged."): BY_CODE,
-    ("workspace/batches.py", "Of 7 customers to leave out, number x.csv, x.csv leads to no single one."): BY_CODE,
-    ("workspace/claims.py", "x.csv is a x.csv."): TYPED,
+    ("workspace/batches.py", "Every customer of the batch would be excluded; nothing was marked."): BY_CODE,
+    ("workspace/batches.py", "Of 7 customers to exclude, number x.csv, x.csv leads to no single one."): BY_CODE,
+    ("workspace/validation.py", "x.csv is a x.csv."): TYPED,
     ("workspace/exports.py", "An export has no level."): CHOSEN,
     ("workspace/exports.py", "'x.csv' is no end of an export."): CHOSEN,
-    ("workspace/marks.py", "on is missing."): "a screen always sends a day",
-    ("workspace/marks.py", "record_ids is empty."): "a screen marks one record",
-    ("workspace/marks.py", "record_ids holds no texts."): TYPED,
-    ("workspace/marks.py", "mark_ids is empty."): "no screen takes a mark back",
-    ("workspace/marks.py", "7 of 7 marks do not stand: unknown, or taken back already."): "no screen takes a mark back",
+    ("workspace/resolutions.py", "on is missing."): "a screen always sends a day",
+    ("workspace/resolutions.py", "record_ids is empty."): "a screen marks one record",
+    ("workspace/resolutions.py", "record_ids holds no texts."): TYPED,
+    ("workspace/resolutions.py", "mark_ids is empty."): "no screen takes a mark back",
+    (
+        "workspace/resolutions.py",
+        "7 of 7 marks are unknown, or were taken back already.",
+    ): "no screen takes a mark back",
     ("workspace/resends.py", "A batch of type x.csv cannot be read."): TYPED,
-    ("workspace/resends.py", "7 customers of the batch were logged as sent to on that day, in x.csv."): BY_CODE,
+    ("workspace/resends.py", "7 customers of the batch were invited on that day already, in x.csv."): BY_CODE,
 }
 """Sentences that reach no screen, by their file, and why."""
 KEPT = (

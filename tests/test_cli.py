@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from invitekit import schema
-from invitekit.cli.reading import Reading
+from invitekit.cli.source_options import SourceOptions
 from invitekit.errors import OutputError
 
 if TYPE_CHECKING:
@@ -200,11 +200,11 @@ def test_no_other_input_is_written_over_either(
 def test_what_a_command_reads_besides_is_never_written_over(export: Path, tmp_path: Path) -> None:
     rules = tmp_path / "rules.csv"
     rules.write_text("batch_size = 1\n")
-    reading = Reading([str(export)])
-    reading.check_output(rules, overwrite=True)
+    options = SourceOptions([str(export)])
+    options.check_output(rules, overwrite=True)
     with pytest.raises(OutputError, match="is a source of this very run"):
-        reading.check_output(rules, overwrite=True, inputs=[None, rules])
-    reading.check_output(rules, overwrite=True, inputs=[tmp_path / "missing.toml"])
+        options.check_output(rules, overwrite=True, inputs=[None, rules])
+    options.check_output(rules, overwrite=True, inputs=[tmp_path / "missing.toml"])
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
@@ -275,7 +275,6 @@ BAD = {
     "catalogue that is no TOML": ["annotate", "good.csv", "--catalogue", "empty.csv"],
     "rules that are no TOML": ["plan", "good.csv", "--rules", "good.csv"],
     "rules that mean nothing": ["plan", "good.csv", "--rules", "rules.toml"],
-    "sample of an unknown format": ["sample", "-o", "samples", "--format", "doc"],
     "sample of more weeks than there are": ["sample", "-o", "samples", "--weeks", "200000"],
     "sample of a day that no loader takes": ["sample", "-o", "samples", "--as-of", "1998-01-01"],
     "output of a name that is too long": ["annotate", "good.csv", "-o", "n" * 300 + ".csv"],
@@ -327,6 +326,7 @@ WRONG = {
         "--column",
         "custom_tag=state",
     ],
+    "unknown format of a sample": ["sample", "-o", "samples", "--format", "doc"],
     "unknown language": ["annotate", "x.csv", "--language", "de"],
     "unknown language of a plan": ["plan", "x.csv", "--language", "de"],
 }
@@ -383,7 +383,7 @@ def test_plan_says_what_was_decided_and_why(run: Callable[..., Run], export: Pat
     said = run("plan", export, "--as-of", "2026-03-30").stdout
     assert "The invitation has expired." in said
     assert "2 of 3 customers to invite again, in 1 batch." in said
-    assert "too little history" in said
+    assert "too few earlier resends" in said
 
 
 def test_plan_takes_rules_and_says_them(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
@@ -487,7 +487,7 @@ def test_export_prints_one_json_object(run: Callable[..., Run], export: Path) ->
         ([], 2, "-o FILE"),
         (["--history"], 2, "--workspace"),
         (["-o", "{export}", "--overwrite"], 1, "is a source"),
-        (["-o", "out.csv", "--level", "anonymous"], 1, "masked, pseudonymised, aggregated"),
+        (["-o", "out.csv", "--level", "anonymous"], 2, "'masked', 'pseudonymised', 'aggregated'"),
         (["-o", "out.csv", "--policy", "nowhere.toml"], 1, "nowhere.toml"),
         (["-o", "out.csv", "--key-file", "nowhere"], 1, "nowhere"),
     ],

@@ -77,10 +77,10 @@ def written(run: Run, memory: Path, folder: Path, day: str = "2026-03-20") -> st
 def test_files_are_added_once_and_counted(run: Run, memory: Path, exports: Path) -> None:
     again = asked(run, "workspace", "add", exports, "-w", memory)
     assert (again["rows_read"], again["rejects"], again["workspace"]["files"]) == (4, 1, 1)
-    assert [file["already_there"] for file in again["added"]] == [True]
-    assert "already there: skipped" in run("workspace", "add", exports, "-w", memory).stdout
+    assert [file["already_stored"] for file in again["added"]] == [True]
+    assert "already stored: skipped" in run("workspace", "add", exports, "-w", memory).stdout
     anew = asked(run, "workspace", "add", exports, "-w", memory, "--replace")
-    assert [file["already_there"] for file in anew["added"]] == [False]
+    assert [file["already_stored"] for file in anew["added"]] == [False]
     assert stat.S_IMODE(memory.stat().st_mode) == 0o600
 
 
@@ -88,15 +88,15 @@ def test_a_batch_goes_from_the_plan_to_the_log_to_its_outcome(run: Run, memory: 
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
     batch_id = written(run, memory, exports.parent / "out")
     page = (exports.parent / "out" / "00_read_me_first.txt").read_text("utf-8-sig")
-    assert f"invitekit workspace log {batch_id}" in page
+    assert f"invitekit workspace mark-sent {batch_id}" in page
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}, "written is not sent"
-    assert "Batches written and not logged as sent: 1." in run("plan", "-w", memory).stdout
-    assert "not logged as sent" not in run("trend", "-w", memory).stdout
+    assert "Batches written and not marked as sent: 1." in run("plan", "-w", memory).stdout
+    assert "not marked as sent" not in run("trend", "-w", memory).stdout
 
-    logged = run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20 10:00", "-w", memory)
-    assert logged.stdout == f"Logged batch {batch_id}: 2 customers invited again.\n"
+    logged = run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20 10:00", "-w", memory)
+    assert logged.stdout == f"Batch {batch_id} marked as sent: 2 customers invited again.\n"
     assert decisions(run, memory, "2026-03-22") == {"wait_for_cooldown": 2, "wait_for_customer": 1}
-    assert "not logged as sent" not in run("plan", "-w", memory).stdout
+    assert "not marked as sent" not in run("plan", "-w", memory).stdout
     assert "2 on 2026-03-20 by anna" in run("workspace", "show", "-w", memory).stdout
 
     (exports / "history_2026-03-23.csv").write_text(HEADER + SECOND, encoding="utf-8")
@@ -111,8 +111,8 @@ def test_a_batch_goes_from_the_plan_to_the_log_to_its_outcome(run: Run, memory: 
 def test_who_was_left_out_stays_a_candidate(run: Run, memory: Path, tmp_path: Path) -> None:
     batch_id = written(run, memory, tmp_path / "out")
     at = ("--at", "2026-03-20 10:00")
-    logged = asked(run, "workspace", "log", batch_id, "--by", "anna", *at, "--leave-out", "Ann", "-w", memory)
-    assert logged["logged"] == {batch_id: 1}
+    logged = asked(run, "workspace", "mark-sent", batch_id, "--by", "anna", *at, "--exclude", "Ann", "-w", memory)
+    assert logged["sent"] == {batch_id: 1}
     assert decisions(run, memory, "2026-03-22") == {
         "resend_now": 1, "wait_for_cooldown": 1, "wait_for_customer": 1,
     }  # fmt: skip
@@ -120,9 +120,9 @@ def test_who_was_left_out_stays_a_candidate(run: Run, memory: Path, tmp_path: Pa
 
 def test_what_a_customer_did_is_marked_and_taken_back(run: Run, memory: Path) -> None:
     words = ("--by", "anna", "--on", "2026-03-18", "--note", "paid", "-w", memory)
-    assert asked(run, "workspace", "done", "cem@example.com", *words)["marks"] == [1]
+    assert asked(run, "workspace", "mark-resolved", "cem@example.com", *words)["marks"] == [1]
     assert decisions(run, memory) == {"resend_now": 3}
-    assert "Taken back: 1." in run("workspace", "undo", "1", "1", "--by", "bob", "-w", memory).stdout
+    assert "Taken back: 1." in run("workspace", "unmark", "1", "1", "--by", "bob", "-w", memory).stdout
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
 
 
@@ -145,7 +145,7 @@ def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, me
 
 def test_outcomes_are_written_as_counts(run: Run, memory: Path, tmp_path: Path) -> None:
     batch_id = written(run, memory, tmp_path / "out")
-    run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
+    run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
     target = tmp_path / "outcomes.parquet"
     assert run("workspace", "outcomes", "-w", memory, "-o", target).returncode == 0
     assert pl.read_parquet(target)["resent"].to_list() == [2]
@@ -212,69 +212,71 @@ def test_a_day_that_has_begun_in_the_east_is_logged_as_now(run: Run, memory: Pat
     """Nobody can have sent tomorrow, but in the east it is tomorrow already."""
     batch_id = written(run, memory, tmp_path / "out")
     today = dt.datetime.now(dt.timezone(dt.timedelta(hours=14))).date()
-    assert run("workspace", "log", batch_id, "--by", "anna", "--at", str(today), "-w", memory).returncode == 0
+    assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", str(today), "-w", memory).returncode == 0
 
 
 def test_a_day_of_sending_means_its_end(run: Run, memory: Path, tmp_path: Path) -> None:
     batch_id = written(run, memory, tmp_path / "out")
-    assert run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory).returncode == 0
+    assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory).returncode == 0
     assert "resend_now" not in decisions(run, memory, "2026-03-27 00:01")
     assert decisions(run, memory, "2026-03-28")["resend_now"] == 2
 
 
 def test_a_mark_keeps_which_failure_was_settled(run: Run, memory: Path) -> None:
     words = ("--by", "anna", "--on", "2026-03-18", "-w", memory)
-    assert run("workspace", "done", "cem", *words).returncode == 0
+    assert run("workspace", "mark-resolved", "cem", *words).returncode == 0
     with Workspace(memory, read_only=True) as ws:
-        assert ws.done().fetchall()[0][2:] == ("account:cem", "overdue_payment")
+        assert ws.resolutions().fetchall()[0][2:] == ("account:cem", "overdue_payment")
 
 
 def test_customers_of_two_batches_are_logged_once(run: Run, memory: Path, tmp_path: Path) -> None:
     one = written(run, memory, tmp_path / "out")
     words = ("-w", memory, "--batch-dir", tmp_path / "two", "--as-of", "2026-03-20")
-    assert run("workspace", "log", one, "--by", "anna", "--at", "2026-03-20", "-w", memory).returncode == 0
     with Workspace(memory) as ws:
-        later = ws.note_batches(ws.resends(), at=dt.date(2026, 3, 21))[1]
-    refused = run("workspace", "log", later, "--by", "anna", "-w", memory)
-    assert (refused.returncode, f"logged as sent to since it was written, in {one}" in refused.stderr) == (1, True)
-    assert run("workspace", "log", later, "--by", "anna", "--again", "-w", memory).returncode == 0
+        plan = ws.plan(as_of=dt.date(2026, 3, 20)).pl()
+    assert run("workspace", "mark-sent", one, "--by", "anna", "--at", "2026-03-20", "-w", memory).returncode == 0
+    with Workspace(memory) as ws:
+        later = ws.record_batches(plan, at=dt.date(2026, 3, 21))[1]
+    refused = run("workspace", "mark-sent", later, "--by", "anna", "-w", memory)
+    assert (refused.returncode, f"invited again since it was written, in {one}" in refused.stderr) == (1, True)
+    assert run("workspace", "mark-sent", later, "--by", "anna", "--force", "-w", memory).returncode == 0
     assert run("plan", *words).returncode == 0
 
 
 def test_batches_are_logged_all_or_none_and_discarded(run: Run, memory: Path, tmp_path: Path) -> None:
     batch_id = written(run, memory, tmp_path / "out")
     for wrong in ([batch_id, "b9"], [batch_id, batch_id]):
-        assert run("workspace", "log", *wrong, "--by", "anna", "-w", memory).returncode == 1
+        assert run("workspace", "mark-sent", *wrong, "--by", "anna", "-w", memory).returncode == 1
     assert "not yet" in run("workspace", "show", "-w", memory).stdout
     assert run("workspace", "discard", batch_id, "-w", memory).stdout == f"Discarded: {batch_id}.\n"
     assert asked(run, "workspace", "show", "-w", memory)["batches"] == []
-    assert "not logged as sent" not in run("plan", "-w", memory).stdout
+    assert "not marked as sent" not in run("plan", "-w", memory).stdout
 
 
+RESOLVED = ["--by", "a", "--on", "2026-03-18", "-w", "memory.duckdb"]
 REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "neither sources nor a workspace": (["plan"], 2, "Name sources or a --workspace."),
     "a way of reading what is not read": (
         ["plan", "-w", "memory.duckdb", "--time-zone", "Asia/Shanghai", "--messages", "nothere.csv"], 2,
-        "--time-zone, --messages: a --workspace was read already",
+        "--time-zone, --messages: has no effect with --workspace",
     ),
     "a day first in what is not read": (["compare", "-w", "memory.duckdb", "--month-first"], 2, "--day-first/--month"),
     "a customer in bytes that are no text": (
-        ["workspace", "done", os.fsdecode(b"M\xfc"), "--by", "a", "--on", "2026-03-18", "-w", "memory.duckdb"], 1,
-        "number 1 leads",
+        ["workspace", "mark-resolved", os.fsdecode(b"M\xfc"), *RESOLVED], 1, "number 1 leads",
     ),
     "both": (["plan", "exports", "-w", "memory.duckdb"], 2, "not both"),
     "a workspace that is not there": (["plan", "-w", "other.duckdb"], 1, "'other.duckdb' does not exist"),
-    "a log in one that is not there": (["workspace", "log", "b", "--by", "a", "-w", "o.duckdb"], 1, "does not exist"),
-    "an unknown batch": (["workspace", "log", "b9", "--by", "a", "-w", "memory.duckdb"], 1, "No batch of that ID"),
-    "nobody's log": (["workspace", "log", "b9", "-w", "memory.duckdb"], 2, "--by"),
+    "a batch in one that is not there": (["workspace", "mark-sent", "b", "--by", "a", "-w", "o"], 1, "does not exist"),
+    "an unknown batch": (["workspace", "mark-sent", "b", "--by", "a", "-w", "memory.duckdb"], 1, "No batch of that ID"),
+    "nobody's log": (["workspace", "mark-sent", "b9", "-w", "memory.duckdb"], 2, "--by"),
     "several batches with some left out": (
-        ["workspace", "log", "a", "b", "--by", "a", "--leave-out", "x", "-w", "memory.duckdb"], 2, "one batch at a",
+        ["workspace", "mark-sent", "a", "b", "--by", "a", "--exclude", "x", "-w", "memory.duckdb"], 2, "one batch at a",
     ),
     "an unknown customer": (
-        ["workspace", "done", "Secret", "--by", "a", "--on", "2026-03-18", "-w", "memory.duckdb"], 1, "number 1 leads",
+        ["workspace", "mark-resolved", "Secret", *RESOLVED], 1, "number 1 leads",
     ),
-    "no day": (["workspace", "done", "ann", "--by", "a", "--on", "soon", "-w", "memory.duckdb"], 2, "is no date"),
-    "a mark that is none": (["workspace", "undo", "9", "--by", "a", "-w", "memory.duckdb"], 1, "do not stand"),
+    "no day": (["workspace", "mark-resolved", "ann", "--by", "a", "--on", "soon"], 2, "is not a date"),
+    "a mark that is none": (["workspace", "unmark", "9", "--by", "a", "-w", "memory.duckdb"], 1, "are unknown, or"),
     "a file of no snapshot": (
         ["compare", "undated.csv", "exports"], 1, "2 of 5 records belong to no snapshot: nothing says when",
     ),
@@ -301,10 +303,10 @@ def test_a_refusal_is_one_line_that_names_nobody(run: Run, exports: Path, case: 
 
 
 def test_what_is_shown_names_no_customer(run: Run, memory: Path, tmp_path: Path) -> None:
-    assert "No batch was written" in run("workspace", "show", "-w", memory).stdout
-    assert "No batch was logged" in run("workspace", "outcomes", "-w", memory).stdout
+    assert "No batches yet" in run("workspace", "show", "-w", memory).stdout
+    assert "No batch was marked as sent" in run("workspace", "outcomes", "-w", memory).stdout
     batch_id = written(run, memory, tmp_path / "out")
-    run("workspace", "log", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
+    run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory)
     for words in (["workspace", "show"], ["workspace", "outcomes"], ["plan"]):
         for more in ([], ["--json"]):
             said = run(*words, "-w", memory, *more).stdout

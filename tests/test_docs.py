@@ -37,8 +37,10 @@ def test_every_public_name_stands_in_the_readme(name: str) -> None:
     assert f"`ik.{name}" in README
 
 
-def test_the_readmes_python_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_the_readmes_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It reads data/, and writes a workspace and batches beside it: not into the repository."""
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
     blocks = [block.split("```")[0] for block in README.split("```python\n")[1:]]
     assert blocks
     names: dict[str, object] = {}

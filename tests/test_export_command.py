@@ -74,7 +74,7 @@ def test_a_csv_for_programs_has_no_mark_and_no_apostrophes(run: Command, source:
     policy = ["--policy", source.with_name("policy.csv")]
     people, programs = source.with_name("people.csv"), source.with_name("programs.csv")
     assert run("export", source, "-o", people, *policy).returncode == 0
-    assert run("export", source, "-o", programs, *policy, "--machine").returncode == 0
+    assert run("export", source, "-o", programs, *policy, "--raw-csv").returncode == 0
     assert people.read_bytes().startswith(MARK + b"record_id,")
     assert programs.read_bytes().startswith(b"record_id,")
     assert (b"\r\n" in people.read_bytes(), b"\r\n" in programs.read_bytes()) == (True, False)

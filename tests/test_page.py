@@ -58,8 +58,8 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 def test_files_that_are_opened_with_a_workspace_are_added_to_it_once(session: Session, tmp_path: Path) -> None:
     memory = tmp_path / "memory.duckdb"
-    assert [one.already_there for one in session.open([str(FIRST)], memory)] == [False]
-    assert [one.already_there for one in session.open([str(FIRST), str(SECOND)], memory)] == [True, False]
+    assert [one.already_stored for one in session.open([str(FIRST)], memory)] == [False]
+    assert [one.already_stored for one in session.open([str(FIRST), str(SECOND)], memory)] == [True, False]
     tab = Tab(session)
     session.receive("page", {"type": "hello"})
     state = tab.until("page", "state")
@@ -232,7 +232,7 @@ def test_the_command_says_which_files_it_added_to_the_workspace(tmp_path: Path) 
         pass
     said: list[str] = []
     with served(tmp_path, *words, said=said) as _:
-        assert len(re.findall("already there: skipped", "".join(said))) == 2
+        assert len(re.findall("already stored: skipped", "".join(said))) == 2
 
 
 def test_a_taken_port_is_refused_in_one_line(page: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import duckdb
 import pytest
 
 from invitekit import Workspace
-from invitekit.cli import say
+from invitekit.cli import output
 from invitekit.load.source import _names
 from invitekit.widgets import picker
 from invitekit.workspace.open_errors import not_opened
@@ -287,9 +287,9 @@ def test_files_of_one_name_are_told_apart_by_drive_and_folder_with_slashes() -> 
 
 def test_a_path_in_a_command_to_be_copied_fits_the_shell_of_its_system() -> None:
     path = r"C:\Users\Jörg Müller\memory & co.duckdb"
-    assert say.shell_quoted(path, windows=True) == f'"{path}"'
-    assert say.shell_quoted(r"C:\memory.duckdb", windows=True) == r"C:\memory.duckdb"
-    assert say.shell_quoted("my memory.duckdb", windows=False) == "'my memory.duckdb'"
+    assert output.shell_quoted(path, windows=True) == f'"{path}"'
+    assert output.shell_quoted(r"C:\memory.duckdb", windows=True) == r"C:\memory.duckdb"
+    assert output.shell_quoted("my memory.duckdb", windows=False) == "'my memory.duckdb'"
 
 
 def test_a_workspace_that_another_process_holds_on_windows_is_said_to_be_open() -> None:

@@ -620,7 +620,7 @@ def test_the_command_marks_small_counts_open_weeks_and_signals(run: Callable[...
     assert len(busy) == 1
     assert "above" in busy[0]
     assert "open, small" in said
-    assert "earlier rows that cannot be followed" in said
+    assert "earlier rows that cannot be tracked" in said
 
 
 def test_a_trend_of_many_periods_fits_a_terminal_and_says_what_it_leaves_out(
@@ -650,4 +650,4 @@ def test_a_trend_of_nothing_says_so(run: Callable[..., Run], tmp_path: Path) -> 
 def test_a_wrong_choice_is_wrong_usage(run: Callable[..., Run], wrong: tuple[str, str]) -> None:
     said = run("trend", DATA, *wrong)
     assert said.returncode == 2
-    assert "is none of" in said.stderr
+    assert "is not one of" in said.stderr

@@ -658,7 +658,7 @@ def test_the_command_writes_a_report_and_says_its_sentences(
     assert all(sentence in done.stdout.replace("\n", " ") for sentence in made.summary)
     line = json.loads(run("report", ROOT / "data", "--as-of", "2026-03-30", "-o", tmp_path / "r.md", "--json").stdout)
     assert (line["rows_read"], line["records"], line["rejects"]) == (2400, 2397, 3)
-    assert line["said"] == list(made.summary)
+    assert line["summary"] == list(made.summary)
     assert "What changed since the snapshot before" in (tmp_path / "r.md").read_text("utf-8")
 
 

@@ -244,7 +244,7 @@ def sent(*pairs: tuple[str, dt.datetime]) -> pl.DataFrame:
 
 
 def done(*pairs: tuple[str, dt.datetime]) -> pl.DataFrame:
-    return sent(*pairs).rename({"sent_at": "done_at"})
+    return sent(*pairs).rename({"sent_at": "resolved_at"})
 
 
 WAITING = record(invited=days(30), failure="overdue_payment", record_id="k1")
@@ -260,22 +260,22 @@ WAITING = record(invited=days(30), failure="overdue_payment", record_id="k1")
     ],
 )
 def test_a_failure_waits_until_the_customers_action_is_recorded(at: dt.datetime, decision: str) -> None:
-    assert plan(WAITING, done=done(("k1", at)))["decision"].to_list() == [decision]
+    assert plan(WAITING, resolved=done(("k1", at)))["decision"].to_list() == [decision]
 
 
 def test_a_mark_ends_with_the_next_invitation() -> None:
     again = record(invited=days(10), failure="overdue_payment", record_id="k2")
-    made = plan(WAITING, again, done=done(("k1", days(20))))
+    made = plan(WAITING, again, resolved=done(("k1", days(20))))
     assert made["reason_code"].to_list() == ["superseded", "customer_must_act"]
 
 
 def test_a_mark_lifts_no_block() -> None:
     blocked = record(invited=days(30), failure="customer_is_partner", record_id="k1")
-    assert plan(blocked, done=done(("k1", days(1))))["decision"].to_list() == ["blocked"]
+    assert plan(blocked, resolved=done(("k1", days(1))))["decision"].to_list() == ["blocked"]
 
 
 def test_a_mark_opens_the_way_from_its_own_day() -> None:
-    assert plan(WAITING, done=done(("k1", days(3))))["retry_at"].to_list() == [days(3)]
+    assert plan(WAITING, resolved=done(("k1", days(3))))["retry_at"].to_list() == [days(3)]
 
 
 def test_a_logged_resend_counts_before_any_snapshot_shows_it() -> None:
@@ -302,12 +302,12 @@ def test_a_logged_resend_that_a_snapshot_shows_counts_once() -> None:
     ],
 )
 def test_a_mark_of_the_invitations_own_day_counts(on: dt.datetime, decision: str) -> None:
-    assert plan(WAITING, done=done(("k1", on)))["decision"].to_list() == [decision]
+    assert plan(WAITING, resolved=done(("k1", on)))["decision"].to_list() == [decision]
 
 
 def test_a_mark_that_is_not_yet_hides_none_that_is() -> None:
     both = done(("k1", days(3)), ("k1", TODAY + SECOND))
-    assert plan(WAITING, done=both)["decision"].to_list() == ["resend_now"]
+    assert plan(WAITING, resolved=both)["decision"].to_list() == ["resend_now"]
 
 
 def test_a_mark_counts_for_its_own_failure_only(engine: Engine) -> None:
@@ -317,7 +317,7 @@ def test_a_mark_counts_for_its_own_failure_only(engine: Engine) -> None:
     marks = done(*((name, days(9)) for name in codes)).with_columns(
         customer_id="account:" + pl.col("record_id"), failure_code=pl.Series(list(codes.values()), dtype=pl.String)
     )
-    made = plan_resends(engine(ik.annotate(frame(*rows), as_of=TODAY)), as_of=TODAY, done=engine(marks))
+    made = plan_resends(engine(ik.annotate(frame(*rows), as_of=TODAY)), as_of=TODAY, resolved=engine(marks))
     found = dict(engine.to_polars(made).select("record_id", "decision").rows())
     assert found == {"a": "resend_now", "b": "wait_for_customer", "c": "resend_now"}
 
@@ -363,7 +363,7 @@ def test_logged_events_mean_the_same_on_every_engine(engine: Engine) -> None:
     records = [WAITING, record("b", status="expired", invited=days(30), record_id="k2")]
     annotated = ik.annotate(frame(*records), as_of=TODAY)
     made = plan_resends(
-        engine(annotated), as_of=TODAY, sent=engine(sent(("k2", days(2)))), done=engine(done(("k1", days(9))))
+        engine(annotated), as_of=TODAY, sent=engine(sent(("k2", days(2)))), resolved=engine(done(("k1", days(9))))
     )
     found = dict(engine.to_polars(made).select("record_id", "decision").rows())
     assert found == {"k1": "resend_now", "k2": "wait_for_cooldown"}

@@ -39,12 +39,12 @@ from invitekit.workspace import (
     CHANGES,
     SCHEMA_VERSION,
     Workspace,
-    adding,
-    claims,
     compare,
     creation,
+    import_files,
+    migrations,
     resends,
-    versions,
+    validation,
 )  # fmt: skip
 from invitekit.workspace import exports as export_history
 
@@ -119,11 +119,11 @@ def test_the_file_and_its_log_are_readable_by_their_owner_only(tmp_path: Path) -
     file = snapshot(tmp_path, MONDAY, row("acme"))
     with Workspace(tmp_path / "memory.duckdb") as ws:
         ws.add(file)
-        ws.mark_done(ws.records().fetchall()[0][0], on=MONDAY, by="anna")
+        ws.mark_resolved(ws.records().fetchall()[0][0], on=MONDAY, by="anna")
         assert modes(tmp_path) == {"memory.duckdb": "0o600", "memory.duckdb.wal": "0o600"}
         ws._con.execute("checkpoint").fetchall()
         ws.outcomes().fetchall()
-        ws.log_resend(batch(ws), by="anna")
+        ws.mark_sent(batch(ws), by="anna")
         assert modes(tmp_path) == {"memory.duckdb": "0o600", "memory.duckdb.wal": "0o600"}
     assert modes(tmp_path) == {"memory.duckdb": "0o600"}
     assert os.umask(0o022) == 0o022
@@ -136,7 +136,7 @@ def test_the_file_is_private_from_its_first_byte(tmp_path: Path, monkeypatch: py
     def look(con: duckdb.DuckDBPyConnection, _version: int) -> None:
         files = [Path(one[0]) for one in fetch(con, "select path from duckdb_databases() where path is not null")]
         seen.extend(stat.S_IMODE(path.stat().st_mode) for file in files for path in (file, file.parent))
-        versions.migrate(con, _version)
+        migrations.migrate(con, _version)
 
     monkeypatch.setattr(creation, "migrate", look)
     Workspace(tmp_path / "memory.duckdb").close()
@@ -170,7 +170,7 @@ def test_a_creation_whose_log_cannot_be_merged_leaves_nothing_behind(
 def test_a_new_file_is_whole_without_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def and_never_at_its_end(con: duckdb.DuckDBPyConnection, version: int) -> None:
         con.execute("pragma disable_checkpoint_on_shutdown")
-        versions.migrate(con, version)
+        migrations.migrate(con, version)
 
     monkeypatch.setattr(creation, "migrate", and_never_at_its_end)
     Workspace(tmp_path / "memory.duckdb").close()
@@ -206,11 +206,11 @@ def test_a_file_that_others_could_read_is_made_private_again(tmp_path: Path) -> 
 def test_it_prints_counts_and_no_person(workspace: Workspace, tmp_path: Path) -> None:
     file = write(tmp_path / "h_2026-03-30.csv", row(SECRET, email="anna@secret.example"), row(None))
     workspace.add(file)
-    workspace.log_resend(batch(workspace), by="boris", note="a note")
+    workspace.mark_sent(batch(workspace), by="boris", note="a note")
     said = repr(workspace)
     assert said == (
         "Workspace 'memory.duckdb': 1 file, 2 rows read = 1 records + 1 rejects; "
-        "1 batch logged (1 resend), 0 marks, 0 exports"
+        "1 batch sent (1 resend), 0 marks, 0 exports"
     )
     assert all(text not in said + workspace._repr_html_() for text in (SECRET, "anna@", "boris", "a note"))
     assert "2 rows read" in workspace._repr_html_()
@@ -354,8 +354,8 @@ def test_two_workspaces_of_one_process_share_the_file(tmp_path: Path) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme"))
     (tmp_path / "link.duckdb").symlink_to(path)
     one, two = Workspace(path), Workspace(tmp_path / "link.duckdb")
-    assert not one.add(file)[0].already_there
-    assert two.add(file)[0].already_there
+    assert not one.add(file)[0].already_stored
+    assert two.add(file)[0].already_stored
     one.close()
     assert len(two.history()) == 1
     assert "is open in process" in elsewhere(path, "print('opened')")
@@ -410,11 +410,11 @@ def test_a_file_that_was_replaced_while_it_is_open_is_not_written_unseen(tmp_pat
 
 WRITES = {
     "add": lambda ws: ws.add(ws.path.parent),
-    "log_resend": lambda ws: ws.log_resend(pl.DataFrame(), by="anna"),
-    "note_batches": lambda ws: ws.note_batches(batch(ws)),
-    "log_batch": lambda ws: ws.log_batch("b1", by="anna"),
+    "mark_sent": lambda ws: ws.mark_sent(pl.DataFrame(), by="anna"),
+    "record_batches": lambda ws: ws.record_batches(batch(ws)),
+    "mark_batch_sent": lambda ws: ws.mark_batch_sent("b1", by="anna"),
     "discard_batches": lambda ws: ws.discard_batches(["b1"]),
-    "mark_done": lambda ws: ws.mark_done("k1", on=MONDAY, by="anna"),
+    "mark_resolved": lambda ws: ws.mark_resolved("k1", on=MONDAY, by="anna"),
     "unmark": lambda ws: ws.unmark(1, by="anna"),
     "start_export": lambda ws: ws.start_export(level="shared"),
     "finish_export": lambda ws: ws.finish_export(1),
@@ -437,60 +437,36 @@ def test_everything_can_be_read_in_read_only_mode(tmp_path: Path) -> None:
     path, files = tmp_path / "memory.duckdb", write_sample(tmp_path / "files", rows=120).paths
     with Workspace(path) as ws:
         ws.add(files)
-        ws.log_resend(batch(ws), by="anna", at=MONDAY)
+        ws.mark_sent(batch(ws), by="anna", at=MONDAY)
     with Workspace(path, read_only=True) as ws:
         assert len(ws.outcomes().fetchall()) > 0
         assert ws.compare(MONDAY, NEXT).before.customers > 0
-        relations = (ws.files, ws.snapshots, ws.history, ws.records, ws.rejects, ws.resends, ws.sent, ws.marks, ws.done,
-                     ws.batches)  # fmt: skip
+        relations = (ws.files, ws.snapshots, ws.history, ws.records, ws.rejects, ws.resends, ws.sent_events, ws.marks,
+                     ws.resolutions, ws.batches, ws.unsent_customers, ws.plan)  # fmt: skip
         assert all(isinstance(relation().fetchall(), list) for relation in relations)
 
 
-# ---- versions -----------------------------------------------------------------------------------
-
-VERSION_1 = """
-create table meta (name varchar not null, value varchar not null);
-insert into meta values ('kind', 'invitekit workspace'), ('schema_version', '1');
-create table files (
-    file_id integer not null, sha256 varchar not null, source_file varchar not null,
-    snapshot_at timestamp not null, rows_read bigint not null, records bigint not null,
-    rejects bigint not null, added_at timestamp not null, check (rows_read = records + rejects));
-create table records (
-    file_id integer not null, record_id varchar not null, customer_full_name varchar,
-    customer_name varchar, account_name varchar, email varchar, mobile varchar, country varchar,
-    account_manager varchar, custom_tag varchar, remarks varchar, invitation_method varchar,
-    association_type varchar, status varchar, failure_message varchar, invited_at timestamp,
-    expires_at timestamp, associated_at timestamp, snapshot_at timestamp not null,
-    source_file varchar not null, source_row bigint not null, unrecognised varchar, extra varchar);
-create table rejects (
-    file_id integer not null, source_file varchar not null, source_row bigint, "column" varchar,
-    reason varchar, content varchar);
-create table resends (
-    batch_id varchar not null, sent_at timestamp not null, sent_by varchar not null, note varchar,
-    record_id varchar not null, customer_id varchar not null, batch bigint, decision varchar not null,
-    cause varchar, failure_code varchar, invitation_method varchar, account_name varchar, email varchar);
-create table marks (
-    mark_id integer not null, record_id varchar not null, done_at timestamp not null,
-    marked_at timestamp not null, marked_by varchar not null, note varchar,
-    undone_at timestamp, undone_by varchar);
-insert into files values (1, 'abc', 'old_2025-01-06.csv', '2025-01-06', 2, 1, 1, '2025-01-07 08:00:00');
-insert into records (file_id, record_id, account_name, status, snapshot_at, source_file, source_row)
-    values (1, 'k1', 'acme', 'invited', '2025-01-06', 'old_2025-01-06.csv', 2);
-insert into rejects values (1, 'old_2025-01-06.csv', 3, null, 'names nobody', '{}');
-insert into resends (batch_id, sent_at, sent_by, record_id, customer_id, decision)
-    values ('b1', '2025-01-08', 'anna', 'k1', 'account:acme', 'resend_now');
-insert into marks (mark_id, record_id, done_at, marked_at, marked_by)
-    values (1, 'k1', '2025-01-08', '2025-01-08', 'anna');
-"""
-"""What version 1 wrote, letter for letter: it never changes again."""
+# ---- migrations ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
+    """A file of version 1 with a snapshot in it."""
     path = tmp_path / "memory.duckdb"
-    with duckdb.connect(str(path)) as con:
-        con.execute(VERSION_1)
+    with Workspace(path) as ws:
+        ws.add(snapshot(tmp_path, MONDAY, row("acme")))
     return path
+
+
+@pytest.fixture
+def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Add a version to those that the code knows."""
+
+    def add(*statements: str) -> None:
+        monkeypatch.setattr(migrations, "VERSIONS", (*migrations.VERSIONS, (SCHEMA_VERSION + 1, statements)))
+        monkeypatch.setattr(migrations, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+
+    return add
 
 
 def version_of(path: Path) -> str:
@@ -498,47 +474,30 @@ def version_of(path: Path) -> str:
         return str(con.execute("select value from meta where name = 'schema_version'").fetchall()[0][0])
 
 
-def test_an_older_file_is_brought_up_to_date_and_keeps_what_it_held(old: Path) -> None:
+def test_an_older_file_is_migrated_and_keeps_its_rows(old: Path, next_version: Callable[..., None]) -> None:
+    next_version("create table later (a int)", "insert into later values (7)")
     with Workspace(old) as ws:
-        assert "1 file, 2 rows read = 1 records + 1 rejects; 1 batch logged (1 resend), 1 mark, 0 exports" in repr(ws)
-        assert ws.start_export(level="shared") == 1
-        assert ws.batches().fetchall() == []
-        assert ws.add(snapshot(old.parent, NEXT, row("acme", "Associated")))[0].records == 1
-        assert ws.compare(dt.date(2025, 1, 6), NEXT).counts["became_associated"] == 1
-        assert ws.outcomes().pl()["associated"].to_list() == [1]
-    assert version_of(old) == str(SCHEMA_VERSION)
-
-
-def test_a_mark_of_an_older_file_stands_and_says_no_more_than_it_did(old: Path) -> None:
+        assert "1 file, 1 rows read = 1 records + 0 rejects" in repr(ws)
+        assert fetch(ws._con, "from later") == [(7,)]
+    assert version_of(old) == "2"
     with Workspace(old) as ws:
-        assert ws.done().fetchall() == [("k1", dt.datetime(2025, 1, 8), None, None)]
-        assert ws.marks().pl().columns[-2:] == ["customer_id", "failure_code"]
+        assert fetch(ws._con, "from later") == [(7,)], "a version is applied once"
 
 
-def test_a_migration_that_fails_leaves_the_old_file_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = (*versions.VERSIONS, (SCHEMA_VERSION + 1, ("create table half (a int)", "insert into nowhere values (1)")))
-    monkeypatch.setattr(versions, "VERSIONS", broken)
+def test_a_migration_that_fails_leaves_the_old_file_as_it_was(old: Path, next_version: Callable[..., None]) -> None:
+    next_version("create table half (a int)", "insert into nowhere values (1)")
     with pytest.raises(WorkspaceError, match="nothing was changed"):
         Workspace(old)
     assert version_of(old) == "1"
     with duckdb.connect(str(old), read_only=True) as con:
-        assert con.execute(
-            "select count(*) from duckdb_tables() where table_name in ('half', 'exports')"
-        ).fetchall() == [(0,)]
+        assert con.execute("select count(*) from duckdb_tables() where table_name = 'half'").fetchall() == [(0,)]
 
 
-def test_an_older_file_is_not_changed_for_reading(old: Path) -> None:
+def test_an_older_file_is_not_changed_for_reading(old: Path, next_version: Callable[..., None]) -> None:
+    next_version("create table later (a int)")
     with pytest.raises(WorkspaceError, match=r"older invitekit \(tables of version 1\).*open it once for writing"):
         Workspace(old, read_only=True)
     assert version_of(old) == "1"
-
-
-def test_a_new_file_has_the_tables_that_an_old_one_gets(old: Path, tmp_path: Path) -> None:
-    query = (
-        "select table_name, column_name, data_type, is_nullable from duckdb_columns() where not internal order by all"
-    )
-    with Workspace(old) as ws, Workspace(tmp_path / "new.duckdb") as new:
-        assert fetch(ws._con, query) == fetch(new._con, query)
 
 
 def test_every_column_of_a_record_has_its_place(workspace: Workspace) -> None:
@@ -577,34 +536,34 @@ def test_a_known_content_is_skipped_under_any_name(workspace: Workspace, tmp_pat
     file = snapshot(tmp_path, MONDAY, row("acme"), row(None))
     first = workspace.add(file)[0]
     again = workspace.add(shutil.copy(file, tmp_path / f"copy_{MONDAY}.csv"))[0]
-    assert (first.already_there, again.already_there) == (False, True)
+    assert (first.already_stored, again.already_stored) == (False, True)
     assert (again.name, again.snapshot_at, again.sha256) == (first.name, first.snapshot_at, first.sha256)
     assert (again.rows_read, again.records, again.rejects) == (2, 1, 1)
-    assert "already there" in str(again)
+    assert "already stored" in str(again)
     assert len(workspace.files()) == 1
 
 
 def test_a_known_content_of_another_day_is_a_snapshot_of_its_own(workspace: Workspace, tmp_path: Path) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme"))
     copy = Path(shutil.copy(file, tmp_path / f"history_{NEXT}.csv"))
-    assert [one.already_there for _ in range(2) for one in workspace.add([file, copy])] == [False, False, True, True]
+    assert [one.already_stored for _ in range(2) for one in workspace.add([file, copy])] == [False, False, True, True]
     assert workspace.compare().counts["same"] == 1
     workspace.add(copy, replace=True)
-    assert [one.already_there for one in workspace.add(file, snapshot_at=NEXT)] == [True]
+    assert [one.already_stored for one in workspace.add(file, snapshot_at=NEXT)] == [True]
     assert workspace.files().pl()["source_file"].to_list() == [file.name, copy.name]
 
 
 def test_a_wrong_date_is_put_right_by_reading_the_file_anew(workspace: Workspace, tmp_path: Path) -> None:
     file = write(tmp_path / "history.csv", row("acme"))
     workspace.add(file, snapshot_at=MONDAY)
-    assert workspace.add(file)[0].already_there, "nothing says another date"
+    assert workspace.add(file)[0].already_stored, "nothing says another date"
     workspace.add(file, snapshot_at=NEXT, replace=True)
     assert workspace.files().pl()["snapshot_at"].to_list() == [dt.datetime(2026, 3, 30)]
 
 
 def test_a_date_that_a_column_says_makes_no_second_snapshot(workspace: Workspace, tmp_path: Path) -> None:
     file = snapshot(tmp_path, NEXT, row("acme", **{"Snapshot Time": "2026-03-23"}))
-    assert [workspace.add(file)[0].already_there for _ in range(2)] == [False, True]
+    assert [workspace.add(file)[0].already_stored for _ in range(2)] == [False, True]
 
 
 def test_a_corrected_file_speaks_and_takes_the_others_place_when_it_is_said(
@@ -613,13 +572,18 @@ def test_a_corrected_file_speaks_and_takes_the_others_place_when_it_is_said(
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", "Expired"), row("beta")))
     file = snapshot(tmp_path, MONDAY, row("acme", failure="link_used"), row("beta"))
     added = workspace.add(file)[0]
-    assert added.namesakes == 1
-    assert "add it again with --correct" in str(added)
+    assert added.same_name_files == 1
+    assert "add it again with --supersede" in str(added)
     assert workspace.records().filter("account_name = 'acme'").pl()["status"].to_list() == ["association_failed"]
-    again = workspace.add(file, correct=True)[0]
-    assert (again.already_there, again.namesakes, len(workspace.files()), len(workspace.history())) == (True, 0, 1, 2)
-    third = workspace.add(snapshot(tmp_path, MONDAY, row("acme", "Associated")), correct=True)[0]
-    assert (third.already_there, third.namesakes, len(workspace.history())) == (False, 0, 1)
+    again = workspace.add(file, supersede=True)[0]
+    assert (again.already_stored, again.same_name_files, len(workspace.files()), len(workspace.history())) == (
+        True,
+        0,
+        1,
+        2,
+    )
+    third = workspace.add(snapshot(tmp_path, MONDAY, row("acme", "Associated")), supersede=True)[0]
+    assert (third.already_stored, third.same_name_files, len(workspace.history())) == (False, 0, 1)
 
 
 def test_files_of_one_name_that_are_added_together_do_not_correct_each_other(
@@ -628,21 +592,23 @@ def test_files_of_one_name_that_are_added_together_do_not_correct_each_other(
     for region in ("north", "south"):
         (tmp_path / region).mkdir()
         snapshot(tmp_path / region, MONDAY, row(region))
-    added = workspace.add([tmp_path / "north", tmp_path / "south"], correct=True, replace=True)
-    assert [one.namesakes for one in added] == [0, 1]
+    added = workspace.add([tmp_path / "north", tmp_path / "south"], supersede=True, replace=True)
+    assert [one.same_name_files for one in added] == [0, 1]
     assert len(workspace.files()) == 2
 
 
 def test_what_was_logged_is_not_lost_by_reading_anew_and_said_where_it_is(workspace: Workspace, tmp_path: Path) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme", invited="2026-03-01 10:00:00"), row("beta"))
     workspace.add(file)
-    workspace.log_resend(batch(workspace), by="anna", at=MONDAY)
-    workspace.mark_done(customers="acme", on=MONDAY, by="anna")
-    assert workspace.add(file, replace=True, time_zone="Asia/Shanghai")[0].lost == 0
-    assert len(workspace.records().pl().join(workspace.sent().pl(), on="record_id")) == 1, "acme has another ID now"
-    corrected = workspace.add(snapshot(tmp_path, MONDAY, row("beta")), correct=True)[0]
-    assert corrected.lost == 2
-    assert "2 logged resends and marks belong to no record" in str(corrected)
+    workspace.mark_sent(batch(workspace), by="anna", at=MONDAY)
+    workspace.mark_resolved(customers="acme", on=MONDAY, by="anna")
+    assert workspace.add(file, replace=True, time_zone="Asia/Shanghai")[0].orphaned_events == 0
+    assert len(workspace.records().pl().join(workspace.sent_events().pl(), on="record_id")) == 1, (
+        "acme has another ID now"
+    )
+    corrected = workspace.add(snapshot(tmp_path, MONDAY, row("beta")), supersede=True)[0]
+    assert corrected.orphaned_events == 2
+    assert "2 resends and marks belong to no record" in str(corrected)
 
 
 def test_a_file_that_another_workspace_added_meanwhile_is_stored_once(
@@ -652,12 +618,12 @@ def test_a_file_that_another_workspace_added_meanwhile_is_stored_once(
     with Workspace(tmp_path / "memory.duckdb") as one, Workspace(tmp_path / "memory.duckdb") as two:
 
         def slow(*given: Any, **how: Any) -> Any:
-            monkeypatch.setattr(adding, "load", ik.load)
+            monkeypatch.setattr(import_files, "load", ik.load)
             two.add(file)
             return ik.load(*given, **how)
 
-        monkeypatch.setattr(adding, "load", slow)
-        assert one.add(file)[0].already_there
+        monkeypatch.setattr(import_files, "load", slow)
+        assert one.add(file)[0].already_stored
         assert len(one.files()) == 1
 
 
@@ -665,8 +631,8 @@ def test_one_content_twice_in_one_call_is_stored_once(workspace: Workspace, tmp_
     folder = tmp_path / "files"
     folder.mkdir()
     shutil.copy(snapshot(folder, MONDAY, row("acme")), folder / f"again_{MONDAY}.csv")
-    assert [one.already_there for one in workspace.add(folder)] == [False, True]
-    assert [one.already_there for one in workspace.add(folder, replace=True)] == [False, True]
+    assert [one.already_stored for one in workspace.add(folder)] == [False, True]
+    assert [one.already_stored for one in workspace.add(folder, replace=True)] == [False, True]
     assert len(workspace.files()) == 1
 
 
@@ -674,7 +640,7 @@ def test_a_known_file_is_read_anew_when_it_is_said(workspace: Workspace, tmp_pat
     file = snapshot(tmp_path, MONDAY, row("acme", invited="2026-03-01 10:00:00"), row(None))
     workspace.add(file)
     again = workspace.add(file, replace=True, time_zone="Asia/Shanghai")[0]
-    assert not again.already_there
+    assert not again.already_stored
     assert workspace.history().pl()["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 2, 0)]
     assert (len(workspace.files()), len(workspace.rejects())) == (1, 1)
 
@@ -801,16 +767,16 @@ def _in_their_order(told: Callable[[list[int], set[int]], list[Any]]) -> list[An
 def test_a_file_that_is_refused_leaves_those_before_it(workspace: Workspace, tmp_path: Path) -> None:
     good = snapshot(tmp_path, MONDAY, row("acme"))
     bad = write(tmp_path / "undated.csv", row("beta"))
-    with pytest.raises(SchemaError, match=rf"Stored before it, and left so: {good.name}\.$"):
+    with pytest.raises(SchemaError, match=rf"Files before it stay stored: {good.name}\.$"):
         workspace.add([good, bad])
     assert workspace.files().pl()["source_file"].to_list() == [good.name]
-    assert [one.already_there for one in workspace.add([good, bad], snapshot_at=MONDAY)] == [True, False]
+    assert [one.already_stored for one in workspace.add([good, bad], snapshot_at=MONDAY)] == [True, False]
 
 
 def test_a_file_is_stored_whole_or_not_at_all(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = adding._stream
+    stream = import_files._stream
 
     def broken(con: Any, table: str, *more: Any) -> int:
         if table == "rejects":
@@ -818,21 +784,21 @@ def test_a_file_is_stored_whole_or_not_at_all(
         return stream(con, table, *more)
 
     file = snapshot(tmp_path, MONDAY, row("acme"), row(None))
-    monkeypatch.setattr(adding, "_stream", broken)
+    monkeypatch.setattr(import_files, "_stream", broken)
     with pytest.raises(WorkspaceError, match=r"could not be written \(Conversion\).*nothing was changed") as caught:
         workspace.add(file)
     assert SECRET not in str(caught.value)
     assert "0 files, 0 rows read" in repr(workspace)
     assert len(workspace.history()) == 0
-    monkeypatch.setattr(adding, "_stream", stream)
+    monkeypatch.setattr(import_files, "_stream", stream)
     assert workspace.add(file)[0].rows_read == 2
 
 
 def test_rows_that_get_lost_on_the_way_are_noticed(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    as_stored = adding._as_stored
-    monkeypatch.setattr(adding, "_as_stored", lambda *given: as_stored(*given).limit(1))
+    as_stored = import_files._as_stored
+    monkeypatch.setattr(import_files, "_as_stored", lambda *given: as_stored(*given).limit(1))
     with pytest.raises(WorkspaceError, match=r"2 rows read would be 1 records and 0 rejects.*please report"):
         workspace.add(snapshot(tmp_path, MONDAY, row("acme"), row("beta")))
     assert len(workspace.history()) == 0
@@ -848,7 +814,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
         file.write_text(file.read_text() + "beta,,Invited,,,,\n")
         return loaded
 
-    monkeypatch.setattr(adding, "load", slow)
+    monkeypatch.setattr(import_files, "load", slow)
     with pytest.raises(SourceError, match="changed while it was read"):
         workspace.add(file)
     assert len(workspace.files()) == 0
@@ -960,8 +926,8 @@ def test_what_cannot_be_told_apart_is_counted_and_not_matched(case: str) -> None
     rows = UNMATCHED[case]
     sides = [annotated(MONDAY, *rows[0]), annotated(NEXT, *(rows[1] or [ACME]))]
     found = compare(sides[0], sides[1] if rows[1] else sides[1].clear())
-    assert (found.before.alone, found.before.unclear) == rows[2]
-    assert (found.after.alone, found.after.unclear) == rows[3]
+    assert (found.before.unidentified, found.before.conflicting) == rows[2]
+    assert (found.after.unidentified, found.after.conflicting) == rows[3]
     assert sum(found.counts[name] for name in CHANGES) == 0
 
 
@@ -977,7 +943,7 @@ def test_every_engine_says_the_same_of_all_cases_together(engine: Engine) -> Non
     found, expected = compare(engine(before), engine(after)), compare(before, after)
     assert (found.counts, found.before, found.after) == (expected.counts, expected.before, expected.after)
     assert found.counts["became_associated"] == sum(name == "became_associated" for *_, name in CASES.values())
-    assert (found.before.alone, found.before.unclear) == (3, 3)
+    assert (found.before.unidentified, found.before.conflicting) == (3, 3)
     order = ["change", "customer_id"]
     assert engine.to_polars(found.changes).sort(order).equals(expected.changes.sort(order))
     assert {len(engine.to_polars(getattr(found, name))) - found.counts[name] for name in CHANGES} == {0}
@@ -987,7 +953,7 @@ def test_masked_rows_of_one_file_name_and_row_are_not_the_same_customer() -> Non
     found = compare(
         annotated(MONDAY, MASKED), annotated(NEXT, MASKED).with_columns(source_file=pl.lit(f"{MONDAY}.csv"))
     )
-    assert (found.before.alone, found.after.alone, found.counts["same"]) == (1, 1, 0)
+    assert (found.before.unidentified, found.after.unidentified, found.counts["same"]) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -995,8 +961,8 @@ def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp
     workspace.add(write_sample(tmp_path / "files", rows=800, masked=masked, dirty=0.02).paths)
     found = workspace.compare(MONDAY, NEXT)
     both = sum(found.counts[name] for name in ("same", "became_associated", "newly_failed", "cause_changed"))
-    assert found.before.customers == both + found.counts["vanished"] + found.before.unclear
-    assert found.after.customers == both + found.counts["appeared"] + found.after.unclear
+    assert found.before.customers == both + found.counts["vanished"] + found.before.conflicting
+    assert found.after.customers == both + found.counts["appeared"] + found.after.conflicting
     per_day = dict(fetch(workspace._con, "select snapshot_at::date, count(*) from records group by all"))
     assert (found.before.rows, found.after.rows) == (per_day[MONDAY], per_day[NEXT])
     assert found.counts["became_associated"] > 0
@@ -1095,6 +1061,7 @@ def batch(ws: Workspace, *accounts: str, number: int = 1) -> pl.DataFrame:
     made: pl.DataFrame = rows.select(
         "record_id", "account_name", "email", "invitation_method", decision=pl.lit("resend_now"), batch=pl.lit(number),
         customer_id=pl.concat_str(pl.lit("account:"), "account_name"), failure_code=pl.lit(None, pl.String),
+        planned_at=pl.lit(dt.datetime(2026, 3, 30)), plan_rules=pl.lit(ik.ResendRules().to_json()),
     ).unique("customer_id")  # fmt: skip
     return made
 
@@ -1113,50 +1080,51 @@ def test_a_resend_is_one_row_a_customer_with_who_and_when(filled: Workspace, kin
         given = {"polars": frame, "arrow": frame.to_arrow(), "duckdb": con.from_arrow(frame.to_arrow())}[kind]
         east = dt.timezone(dt.timedelta(hours=8))
         at = dt.datetime(2026, 3, 24, 16, 30, 12, 345678, tzinfo=east)
-        assert filled.log_resend(given, by=" anna ", at=at, batch_id="b1", note="by hand") == "b1"
+        assert filled.mark_sent(given, by=" anna ", at=at, batch_id="b1", note="by hand") == "b1"
     found = filled.resends().pl().sort("account_name")
     assert found["account_name"].to_list() == ["acme", "beta"]
     assert found["email"].to_list() == ["a@b.c", None]
     shared = found.select("batch_id", "batch", "sent_at", "sent_by", "note", "decision", "failure_code").unique().rows()
     assert shared == [("b1", 1, dt.datetime(2026, 3, 24, 8, 30, 12), "anna", "by hand", "resend_now", "link_used")]
-    assert filled.sent().columns == ["record_id", "sent_at", "customer_id"]
+    assert filled.sent_events().columns == ["record_id", "sent_at", "customer_id"]
 
 
 def test_a_relation_of_the_workspace_itself_can_be_logged(filled: Workspace) -> None:
     plan = plan_resends(ik.annotate(filled.history(), as_of=NEXT), as_of=NEXT)
-    filled.log_resend(plan.filter("decision = 'resend_now'"), by="anna")
+    filled.mark_sent(plan.filter("decision = 'resend_now'"), by="anna")
     found = filled.resends().pl().row(0, named=True)
     assert (found["account_name"], found["cause"], found["failure_code"]) == ("acme", "link_used", "link_used")
 
 
 def test_a_resend_without_a_time_was_now(filled: Workspace) -> None:
     before = dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
-    filled.log_resend(batch(filled, "acme"), by="anna")
-    sent_at = filled.sent().fetchall()[0][1]
+    filled.mark_sent(batch(filled, "acme"), by="anna")
+    sent_at = filled.sent_events().fetchall()[0][1]
     assert before <= sent_at <= before + dt.timedelta(seconds=30)
 
 
 def test_one_batch_is_not_logged_twice(filled: Workspace) -> None:
     chosen = batch(filled)
-    filled.log_resend(chosen, by="anna", batch_id="b1", at=MONDAY)
+    filled.mark_sent(chosen, by="anna", batch_id="b1", at=MONDAY)
     with pytest.raises(
-        ArgumentError, match=r"Batch 'b1' was logged already: 3 customers at 2026-03-23 23:59:59.*another batch_id"
+        ArgumentError,
+        match=r"Batch 'b1' was marked as sent already: 3 customers at 2026-03-23 23:59:59.*another batch_id",
     ):
-        filled.log_resend(chosen.head(1), by="anna", batch_id="b1")
+        filled.mark_sent(chosen.head(1), by="anna", batch_id="b1")
     assert len(filled.resends()) == 3
 
 
 def test_the_same_customers_are_not_logged_twice_on_a_day_by_mistake(filled: Workspace) -> None:
-    first = filled.log_resend(batch(filled), by="anna", at=dt.datetime(2026, 3, 24, 9))
+    first = filled.mark_sent(batch(filled), by="anna", at=dt.datetime(2026, 3, 24, 9))
     assert first.startswith("2026-03-24-")
-    with pytest.raises(ArgumentError, match=r"logged already.*invited twice on that day"):
-        filled.log_resend(batch(filled).reverse(), by="anna", at=dt.datetime(2026, 3, 24, 18))
-    assert filled.log_resend(batch(filled), by="anna", at=dt.datetime(2026, 3, 25)) != first
+    with pytest.raises(ArgumentError, match=r"marked as sent already.*invited twice on that day"):
+        filled.mark_sent(batch(filled).reverse(), by="anna", at=dt.datetime(2026, 3, 24, 18))
+    assert filled.mark_sent(batch(filled), by="anna", at=dt.datetime(2026, 3, 25)) != first
     few = batch(filled, "acme")
-    with pytest.raises(ArgumentError, match=rf"^1 customer of the batch was logged .* on that day, in {first}\."):
-        filled.log_resend(few, by="anna", at=dt.datetime(2026, 3, 24))
+    with pytest.raises(ArgumentError, match=rf"^1 customer of the batch was invited on that day already, in {first}\."):
+        filled.mark_sent(few, by="anna", at=dt.datetime(2026, 3, 24))
     assert len(filled.resends()) == 6, "nothing of it is logged"
-    assert filled.log_resend(few, by="anna", at=dt.datetime(2026, 3, 24), again=True) != first
+    assert filled.mark_sent(few, by="anna", at=dt.datetime(2026, 3, 24), force=True) != first
 
 
 BATCHES: dict[str, tuple[Callable[[pl.DataFrame], Any], type[Exception], str]] = {
@@ -1177,7 +1145,7 @@ BATCHES: dict[str, tuple[Callable[[pl.DataFrame], Any], type[Exception], str]] =
 def test_a_batch_that_cannot_have_been_sent_is_refused_whole(filled: Workspace, case: str) -> None:
     spoil, kind, said = BATCHES[case]
     with pytest.raises(kind, match=said) as caught:
-        filled.log_resend(spoil(batch(filled)), by="anna")
+        filled.mark_sent(spoil(batch(filled)), by="anna")
     assert "acme" not in str(caught.value)
     assert SECRET not in str(caught.value)
     assert len(filled.resends()) == 0
@@ -1187,7 +1155,7 @@ def test_a_batch_that_cannot_have_been_sent_is_refused_whole(filled: Workspace, 
                                    {"at": "2026-03-30"}])  # fmt: skip
 def test_a_claim_without_a_name_or_from_the_future_is_refused(filled: Workspace, wrong: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError):
-        filled.log_resend(batch(filled), **({"by": "anna"} | wrong))
+        filled.mark_sent(batch(filled), **({"by": "anna"} | wrong))
     assert len(filled.resends()) == 0
 
 
@@ -1198,13 +1166,13 @@ def test_what_was_sent_and_done_changes_the_plan(workspace: Workspace, tmp_path:
 
     def decisions() -> dict[str, str]:
         records = ik.annotate(workspace.history(), as_of=NEXT)
-        plan = plan_resends(records, as_of=NEXT, sent=workspace.sent(), done=workspace.done()).pl()
+        plan = plan_resends(records, as_of=NEXT, sent=workspace.sent_events(), resolved=workspace.resolutions()).pl()
         return dict(plan.select("account_name", "decision").iter_rows())
 
     assert decisions() == {"acme": "resend_now", "beta": "wait_for_customer"}
-    workspace.log_resend(batch(workspace, "acme"), by="anna", at=dt.datetime(2026, 3, 29))
+    workspace.mark_sent(batch(workspace, "acme"), by="anna", at=dt.datetime(2026, 3, 29))
     record_id = workspace.records().filter("account_name = 'beta'").fetchall()[0][0]
-    marks = workspace.mark_done(record_id, on=dt.date(2026, 3, 20), by="anna", note="paid")
+    marks = workspace.mark_resolved(record_id, on=dt.date(2026, 3, 20), by="anna", note="paid")
     assert decisions() == {"acme": "wait_for_cooldown", "beta": "resend_now"}
     workspace.unmark(marks, by="boris")
     assert decisions()["beta"] == "wait_for_customer"
@@ -1217,56 +1185,106 @@ def planned(ws: Workspace) -> Any:
     return plan_resends(ik.annotate(ws.history(), as_of=NEXT), as_of=NEXT)
 
 
+def test_a_batch_sent_yesterday_is_not_proposed_again(filled: Workspace) -> None:
+    before = filled.plan(as_of=NEXT).pl()
+    assert before.filter(decision="resend_now")["account_name"].to_list() == ["acme"]
+    (batch_id,) = filled.record_batches(before).values()
+    filled.mark_batch_sent(batch_id, by="anna", at=NEXT)
+    after = filled.plan(as_of=dt.date(2026, 3, 31)).pl()
+    assert after.filter(account_name="acme")["decision"].to_list() == ["wait_for_cooldown"]
+    assert after["batch"].null_count() == after.height
+
+
+def test_a_plan_counts_what_was_resolved(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", failure="overdue_payment", invited="2026-03-10")))
+    assert workspace.plan(as_of=NEXT).pl()["decision"].to_list() == ["wait_for_customer"]
+    workspace.mark_resolved(customers="acme", on=MONDAY, by="anna")
+    assert workspace.plan(as_of=NEXT).pl()["decision"].to_list() == ["resend_now"]
+
+
+def test_a_plan_takes_rules_language_and_catalogue(filled: Workspace, tmp_path: Path) -> None:
+    rules = ik.ResendRules(cool_down_days=60)
+    plan = filled.plan(rules, NEXT, "zh").pl().filter(account_name="acme")
+    assert plan["decision"].to_list() == ["wait_for_cooldown"]
+    assert plan.select("planned_at", "plan_rules").row(0) == (dt.datetime(2026, 3, 30), rules.to_json())
+    assert not plan["reason"][0].isascii()
+    own = tmp_path / "mine.toml"
+    own.write_text(
+        '[[failure]]\ncode = "link_gone"\nmessage_en = "It went."\ncause_en = "Gone"\nadvice_en = "Resend."\n'
+        'who_acts = "partner"\nresend_rule = "now"\n',
+        encoding="utf-8",
+    )
+    gone = row("delta", "Association failed", invited="2026-03-10") | {"Failure Cause": "It went."}
+    filled.add(snapshot(tmp_path, NEXT, gone))
+    found = filled.plan(as_of=NEXT, catalogue=read_catalogue(own)).pl().filter(account_name="delta")
+    assert found["failure_code"].to_list() == ["link_gone"]
+
+
+def test_two_plans_in_one_frame_are_not_recorded(filled: Workspace) -> None:
+    one, two = (filled.plan(as_of=day).pl() for day in (NEXT, dt.date(2026, 3, 31)))
+    with pytest.raises(ArgumentError, match="The plan mixes 2 plans: their rules or dates differ"):
+        filled.record_batches(pl.concat([one, two]))
+    with pytest.raises(SchemaError, match="The batch lacks plan_rules"):
+        filled.record_batches(one.drop("plan_rules"))
+    assert filled.batches().fetchall() == []
+
+
+def test_a_recorded_batch_tells_the_day_that_it_was_planned_for(filled: Workspace) -> None:
+    filled.record_batches(filled.plan(as_of=MONDAY))
+    filled.record_batches(filled.plan(as_of=NEXT))
+    assert filled.batches().pl()["planned_at"].unique().to_list() == [dt.datetime(2026, 3, 30)]
+
+
 def test_a_batch_that_was_written_is_logged_by_its_id(filled: Workspace) -> None:
-    noted = filled.note_batches(planned(filled), folder="out")
+    noted = filled.record_batches(planned(filled), folder="out")
     (number, batch_id), *more = noted.items()
     assert (number, more, len(filled.resends())) == (1, [], 0)
     before = filled.batches().pl().row(0, named=True)
     assert (before["batch_id"], before["folder"], before["customers"], before["sent"]) == (batch_id, "out", 1, None)
-    assert filled.log_batch(batch_id, by="anna", at=MONDAY, note="by hand") == 1
+    assert filled.mark_batch_sent(batch_id, by="anna", at=MONDAY, note="by hand") == 1
     after = filled.batches().pl().row(0, named=True)
     assert (after["sent"], after["sent_by"], after["sent_at"]) == (1, "anna", dt.datetime(2026, 3, 23, 23, 59, 59))
     sent = filled.resends().pl().row(0, named=True)
     assert (sent["account_name"], sent["cause"], sent["note"]) == ("acme", "link_used", "by hand")
     for again in (False, True):
-        with pytest.raises(ArgumentError, match="was logged already"):
-            filled.log_batch(batch_id, by="anna", again=again)
+        with pytest.raises(ArgumentError, match="was marked as sent already"):
+            filled.mark_batch_sent(batch_id, by="anna", force=again)
 
 
 def test_customers_of_two_batches_are_not_logged_twice_unless_it_is_said(filled: Workspace) -> None:
-    one, two = (filled.note_batches(batch(filled), at=day)[1] for day in (MONDAY, NEXT))
-    filled.log_batch(one, by="anna", at=MONDAY)  # before the other was written, but logged since
-    with pytest.raises(ArgumentError, match=rf"3 customers of batch '{two}' .* in {one}\..*--again \(again=True\)"):
-        filled.log_batch(two, by="anna", at=NEXT)
+    one, two = (filled.record_batches(batch(filled), at=day)[1] for day in (MONDAY, NEXT))
+    filled.mark_batch_sent(one, by="anna", at=MONDAY)  # before the other was written, but logged since
+    with pytest.raises(ArgumentError, match=rf"3 customers of batch '{two}' .* in {one}\..*--force \(force=True\)"):
+        filled.mark_batch_sent(two, by="anna", at=NEXT)
     assert len(filled.resends()) == 3
-    assert filled.log_batch(two, by="anna", at=NEXT, again=True) == 3
+    assert filled.mark_batch_sent(two, by="anna", at=NEXT, force=True) == 3
 
 
 def test_a_resend_that_the_plan_could_know_of_stands_in_no_batchs_way(
     filled: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr(claims, "now", lambda: dt.datetime(2026, 3, 23, 9))
-        earlier.setattr(resends, "now", claims.now)
-        filled.log_resend(batch(filled), by="anna", at=MONDAY, batch_id="b1")
-    noted = filled.note_batches(batch(filled), at=NEXT)
-    assert filled.log_batch(noted[1], by="anna", at=NEXT) == 3
+        earlier.setattr(validation, "now", lambda: dt.datetime(2026, 3, 23, 9))
+        earlier.setattr(resends, "now", validation.now)
+        filled.mark_sent(batch(filled), by="anna", at=MONDAY, batch_id="b1")
+    noted = filled.record_batches(batch(filled), at=NEXT)
+    assert filled.mark_batch_sent(noted[1], by="anna", at=NEXT) == 3
 
 
 def test_batches_are_logged_all_or_none(filled: Workspace) -> None:
-    noted = filled.note_batches(pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)]))
-    filled.log_batch(noted[2], by="anna", at=MONDAY)
+    noted = filled.record_batches(pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)]))
+    filled.mark_batch_sent(noted[2], by="anna", at=MONDAY)
     for wrong in ([noted[1], noted[2]], [noted[1], "b9"], [noted[1], noted[1]], []):
         with pytest.raises(ArgumentError):
-            filled.log_batches(wrong, by="anna")
+            filled.mark_batches_sent(wrong, by="anna")
     assert filled.resends().pl()["account_name"].to_list() == ["beta"]
-    assert filled.log_batches([noted[1]], by="anna") == {noted[1]: 1}
+    assert filled.mark_batches_sent([noted[1]], by="anna") == {noted[1]: 1}
 
 
 def test_a_batch_that_was_never_sent_is_discarded_and_one_that_was_is_not(filled: Workspace) -> None:
-    noted = filled.note_batches(pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)]))
-    filled.log_batch(noted[2], by="anna", at=MONDAY)
-    with pytest.raises(ArgumentError, match=r"1 of 2 batches were logged as sent.*nothing was discarded"):
+    noted = filled.record_batches(pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)]))
+    filled.mark_batch_sent(noted[2], by="anna", at=MONDAY)
+    with pytest.raises(ArgumentError, match=r"1 of 2 batches were marked as sent.*nothing was discarded"):
         filled.discard_batches([noted[1], noted[2]])
     with pytest.raises(ArgumentError, match="No batch of that ID"):
         filled.discard_batches([noted[1], "b9"])
@@ -1277,33 +1295,33 @@ def test_a_batch_that_was_never_sent_is_discarded_and_one_that_was_is_not(filled
 
 def test_a_name_that_means_two_rows_of_a_batch_leaves_nobody_out(filled: Workspace, tmp_path: Path) -> None:
     filled.add(snapshot(tmp_path, NEXT, row("b@x.com"), row("b", email="b@x.com")))
-    noted = filled.note_batches(batch(filled, "b@x.com", "b", "beta"))
+    noted = filled.record_batches(batch(filled, "b@x.com", "b", "beta"))
     with pytest.raises(ArgumentError, match="number 1 leads to no single one"):
-        filled.log_batch(noted[1], by="anna", leave_out=["b@x.com"])
+        filled.mark_batch_sent(noted[1], by="anna", exclude=["b@x.com"])
     assert len(filled.resends()) == 0
 
 
 def test_the_same_batch_of_a_day_is_kept_once(filled: Workspace) -> None:
-    assert filled.note_batches(planned(filled), folder="a") == filled.note_batches(planned(filled), folder="b")
+    assert filled.record_batches(planned(filled), folder="a") == filled.record_batches(planned(filled), folder="b")
     assert filled.batches().pl()["folder"].to_list() == ["b"]
 
 
 def test_a_plan_without_candidates_has_no_batches(filled: Workspace) -> None:
-    assert filled.note_batches(planned(filled).filter("decision = 'blocked'")) == {}
+    assert filled.record_batches(planned(filled).filter("decision = 'blocked'")) == {}
 
 
 def test_batches_of_a_plan_are_kept_apart(filled: Workspace) -> None:
     both = pl.concat([batch(filled, "acme"), batch(filled, "beta", number=2)])
-    noted = filled.note_batches(both)
+    noted = filled.record_batches(both)
     assert len(set(noted.values())) == 2
-    filled.log_batch(noted[2], by="anna", at=MONDAY)
+    filled.mark_batch_sent(noted[2], by="anna", at=MONDAY)
     assert filled.resends().pl()["account_name"].to_list() == ["beta"]
 
 
-def test_a_text_to_leave_out_is_one_name_and_not_its_letters(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_text_to_exclude_is_one_name_and_not_its_letters(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, *(row(f"a{i}", ID=str(i)) for i in (1, 2, 12))))
-    noted = workspace.note_batches(batch(workspace))
-    assert workspace.log_batch(noted[1], by="anna", leave_out="12") == 2
+    noted = workspace.record_batches(batch(workspace))
+    assert workspace.mark_batch_sent(noted[1], by="anna", exclude="12") == 2
     assert sorted(workspace.resends().pl()["record_id"]) == ["1", "2"]
 
 
@@ -1312,40 +1330,40 @@ def test_who_was_not_invited_after_all_is_left_out(filled: Workspace, name: str)
     rows = batch(filled)
     if name == "record":
         name = rows.filter(account_name="acme")["record_id"][0]
-    noted = filled.note_batches(rows)
-    assert filled.log_batch(noted[1], by="anna", at=MONDAY, leave_out=[name]) == 2
+    noted = filled.record_batches(rows)
+    assert filled.mark_batch_sent(noted[1], by="anna", at=MONDAY, exclude=[name]) == 2
     assert "acme" not in filled.resends().pl()["account_name"].to_list()
 
 
 @pytest.mark.parametrize("names", [[SECRET], ["acme", SECRET], ["acme", "beta", ""]])
-def test_a_name_to_leave_out_that_leads_to_nobody_stops_it_all(filled: Workspace, names: list[str]) -> None:
-    noted = filled.note_batches(batch(filled))
+def test_a_name_to_exclude_that_leads_to_nobody_stops_it_all(filled: Workspace, names: list[str]) -> None:
+    noted = filled.record_batches(batch(filled))
     with pytest.raises(ArgumentError, match=f"number {len(names)} leads to no single one") as caught:
-        filled.log_batch(noted[1], by="anna", leave_out=names)
+        filled.mark_batch_sent(noted[1], by="anna", exclude=names)
     assert SECRET not in str(caught.value)
     assert len(filled.resends()) == 0
 
 
 def test_a_batch_of_which_nobody_is_left_is_not_logged(filled: Workspace) -> None:
-    noted = filled.note_batches(batch(filled, "acme"))
-    with pytest.raises(ArgumentError, match="Everybody of the batch would be left out"):
-        filled.log_batch(noted[1], by="anna", leave_out=["acme"])
+    noted = filled.record_batches(batch(filled, "acme"))
+    with pytest.raises(ArgumentError, match="Every customer of the batch would be excluded"):
+        filled.mark_batch_sent(noted[1], by="anna", exclude=["acme"])
     assert len(filled.resends()) == 0
 
 
 def test_an_unknown_batch_is_answered_with_those_that_are(filled: Workspace) -> None:
     with pytest.raises(ArgumentError, match=r"No batch of that ID was written.*none yet"):
-        filled.log_batch("b9", by="anna")
-    noted = filled.note_batches(batch(filled))
+        filled.mark_batch_sent("b9", by="anna")
+    noted = filled.record_batches(batch(filled))
     for wrong in (SECRET, os.fsdecode(b"\xff")):
         with pytest.raises(ArgumentError, match=f"known: {noted[1]}") as caught:
-            filled.log_batch(wrong, by="anna")
+            filled.mark_batch_sent(wrong, by="anna")
         assert wrong not in str(caught.value)
 
 
 def test_a_batch_that_repeats_a_customer_is_not_kept(filled: Workspace) -> None:
     with pytest.raises(ArgumentError, match="repeat a customer"):
-        filled.note_batches(pl.concat([batch(filled), batch(filled, "acme", number=2)]))
+        filled.record_batches(pl.concat([batch(filled), batch(filled, "acme", number=2)]))
     assert len(filled.batches()) == 0
 
 
@@ -1381,7 +1399,7 @@ def test_bytes_that_are_no_text_name_nobody(filled: Workspace) -> None:
         filled.find(wrong)
     for by, note in ((wrong, None), ("anna", wrong)):
         with pytest.raises(ArgumentError, match="write it in UTF-8"):
-            filled.mark_done(ids(filled)[0], on=MONDAY, by=by, note=note)
+            filled.mark_resolved(ids(filled)[0], on=MONDAY, by=by, note=note)
 
 
 def test_a_name_of_nobody_of_several_or_masked_finds_nobody(workspace: Workspace, tmp_path: Path) -> None:
@@ -1403,26 +1421,26 @@ def ids(ws: Workspace) -> list[str]:
 
 def test_marks_say_who_and_when_and_are_taken_back_without_being_lost(filled: Workspace) -> None:
     known = ids(filled)
-    assert filled.mark_done([*known[:2], known[0]], on=MONDAY, by="anna", note="paid") == (1, 2)
-    assert filled.mark_done(known[2], on=dt.datetime(2026, 3, 24, 9, 30), by="boris") == (3,)
+    assert filled.mark_resolved([*known[:2], known[0]], on=MONDAY, by="anna", note="paid") == (1, 2)
+    assert filled.mark_resolved(known[2], on=dt.datetime(2026, 3, 24, 9, 30), by="boris") == (3,)
     filled.unmark(2, by="carla")
     found = filled.marks().pl()
-    columns = ["mark_id", "record_id", "done_at", "marked_at", "marked_by", "note", "undone_at", "undone_by",
+    columns = ["mark_id", "record_id", "resolved_at", "marked_at", "marked_by", "note", "unmarked_at", "unmarked_by",
                "customer_id", "failure_code"]  # fmt: skip
     assert found.columns == columns
     assert found["record_id"].to_list() == known
     assert found["marked_by"].to_list() == ["anna", "anna", "boris"]
-    assert found["undone_by"].to_list() == [None, "carla", None]
-    assert sorted(filled.done().select("record_id, done_at").fetchall()) == sorted(
+    assert found["unmarked_by"].to_list() == [None, "carla", None]
+    assert sorted(filled.resolutions().select("record_id, resolved_at").fetchall()) == sorted(
         [(known[0], dt.datetime(2026, 3, 23)), (known[2], dt.datetime(2026, 3, 24, 9, 30))]
     )
-    assert filled.done().columns == ["record_id", "done_at", "customer_id", "failure_code"]
+    assert filled.resolutions().columns == ["record_id", "resolved_at", "customer_id", "failure_code"]
 
 
 def test_a_mark_keeps_whose_it_is_and_which_failure_was_settled(filled: Workspace) -> None:
-    filled.mark_done(customers=["acme", "A@b.c"], on=MONDAY, by="anna")
-    filled.mark_done(filled.find("beta"), on=MONDAY, by="anna")
-    found = filled.done().pl().sort("customer_id").select("customer_id", "failure_code").rows()
+    filled.mark_resolved(customers=["acme", "A@b.c"], on=MONDAY, by="anna")
+    filled.mark_resolved(filled.find("beta"), on=MONDAY, by="anna")
+    found = filled.resolutions().pl().sort("customer_id").select("customer_id", "failure_code").rows()
     assert found == [("account:acme", "link_used"), ("account:beta", None)]
 
 
@@ -1438,21 +1456,21 @@ def test_a_mark_goes_to_the_customer_that_was_named_although_another_has_its_num
 ) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="1"), row("beta", ID="2")))
     workspace.add(snapshot(tmp_path, NEXT, row("beta", ID="1")))
-    workspace.mark_done(customers="acme", on=MONDAY, by="anna")
-    workspace.mark_done("1", on=MONDAY, by="anna")
+    workspace.mark_resolved(customers="acme", on=MONDAY, by="anna")
+    workspace.mark_resolved("1", on=MONDAY, by="anna")
     assert workspace.marks().pl()["customer_id"].to_list() == ["account:acme", "account:beta"]
 
 
 def test_a_record_id_of_two_customers_of_the_newest_file_marks_nobody(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="1"), row("beta", ID="1")))
     with pytest.raises(ArgumentError, match="1 of 1 record IDs are in no file of this workspace, or of two"):
-        workspace.mark_done("1", on=MONDAY, by="anna")
+        workspace.mark_resolved("1", on=MONDAY, by="anna")
     assert len(workspace.marks()) == 0
 
 
 def test_an_unknown_record_is_counted_not_named(filled: Workspace) -> None:
     with pytest.raises(ArgumentError, match=r"2 of 3 record IDs are in no file") as caught:
-        filled.mark_done([ids(filled)[0], SECRET, "other"], on=MONDAY, by="anna")
+        filled.mark_resolved([ids(filled)[0], SECRET, "other"], on=MONDAY, by="anna")
     assert SECRET not in str(caught.value)
     assert len(filled.marks()) == 0
 
@@ -1471,7 +1489,7 @@ def test_an_unknown_record_is_counted_not_named(filled: Workspace) -> None:
 def test_a_mark_that_means_nothing_is_refused(filled: Workspace, wrong: dict[str, Any], said: str) -> None:
     right: dict[str, Any] = {"record_ids": ids(filled), "on": MONDAY, "by": "anna"}
     with pytest.raises(ArgumentError, match=said):
-        filled.mark_done(**(right | wrong))
+        filled.mark_resolved(**(right | wrong))
     assert len(filled.marks()) == 0
 
 
@@ -1479,26 +1497,26 @@ def test_a_moment_in_the_future_is_none_but_a_day_that_has_begun_somewhere_is_no
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     evening = dt.datetime(2026, 3, 30, 20, 0)
-    monkeypatch.setattr(claims, "now", lambda: evening)
-    assert claims.moment(dt.date(2026, 3, 30), "on") == dt.datetime(2026, 3, 30)
-    assert claims.moment(dt.date(2026, 3, 31), "on") == evening
-    assert claims.moment(evening, "on") == evening
-    assert claims.moment(dt.date(2026, 3, 29), "at", end=True) == dt.datetime(2026, 3, 29, 23, 59, 59)
-    assert claims.moment(dt.date(2026, 3, 30), "at", end=True) == evening
-    assert claims.moment(dt.date(2026, 3, 31), "at", end=True) == evening
-    assert claims.moment(dt.datetime(2026, 3, 29), "at", end=True) == dt.datetime(2026, 3, 29)
+    monkeypatch.setattr(validation, "now", lambda: evening)
+    assert validation.past_datetime(dt.date(2026, 3, 30), "on") == dt.datetime(2026, 3, 30)
+    assert validation.past_datetime(dt.date(2026, 3, 31), "on") == evening
+    assert validation.past_datetime(evening, "on") == evening
+    assert validation.past_datetime(dt.date(2026, 3, 29), "at", end=True) == dt.datetime(2026, 3, 29, 23, 59, 59)
+    assert validation.past_datetime(dt.date(2026, 3, 30), "at", end=True) == evening
+    assert validation.past_datetime(dt.date(2026, 3, 31), "at", end=True) == evening
+    assert validation.past_datetime(dt.datetime(2026, 3, 29), "at", end=True) == dt.datetime(2026, 3, 29)
     for later in (dt.date(2026, 4, 1), evening + dt.timedelta(seconds=1)):
         with pytest.raises(ArgumentError, match="in the future"):
-            claims.moment(later, "on")
+            validation.past_datetime(later, "on")
 
 
 @pytest.mark.parametrize("wrong", [[2], [1, 2], [], ["1"]])
 def test_marks_are_taken_back_all_or_none(filled: Workspace, wrong: list[Any]) -> None:
-    filled.mark_done(ids(filled)[0], on=MONDAY, by="anna")
+    filled.mark_resolved(ids(filled)[0], on=MONDAY, by="anna")
     with pytest.raises(ArgumentError):
         filled.unmark(wrong, by="anna")
     filled.unmark([1], by="anna")
-    with pytest.raises(ArgumentError, match="1 of 1 marks do not stand"):
+    with pytest.raises(ArgumentError, match="1 of 1 marks are unknown"):
         filled.unmark([1], by="anna")
 
 
@@ -1537,7 +1555,7 @@ LATER: dict[str, tuple[list[dict[str, Any]], str]] = {
 def test_what_became_of_a_resend_is_one_of_six(workspace: Workspace, tmp_path: Path, case: str) -> None:
     later, outcome = LATER[case]
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("other")))
-    workspace.log_resend(batch(workspace, "acme"), by="anna", at=SENT, batch_id="b1")
+    workspace.mark_sent(batch(workspace, "acme"), by="anna", at=SENT, batch_id="b1")
     workspace.add(snapshot(tmp_path, NEXT, row("other"), *(row("acme", **one) for one in later)))
     found = workspace.outcomes().pl().row(0, named=True)
     kinds = ("associated", "already_associated", "failed_again", "expired", "open", "not_seen")
@@ -1550,8 +1568,8 @@ def test_those_not_resent_stand_beside_those_who_were(workspace: Workspace, tmp_
     accounts = ("sent", "other batch", "by another way", "waited", "waited too", "other cause", "fine")
     causes = {"other cause": {"failure": "prepaid_partner"}, "fine": {"status": "Associated"}}
     workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **causes.get(name, FAILED)) for name in accounts)))
-    workspace.log_resend(batch(workspace, "sent"), by="anna", at=SENT, batch_id="b1")
-    workspace.log_resend(batch(workspace, "other batch"), by="anna", at=SENT + dt.timedelta(days=1), batch_id="b2")
+    workspace.mark_sent(batch(workspace, "sent"), by="anna", at=SENT, batch_id="b1")
+    workspace.mark_sent(batch(workspace, "other batch"), by="anna", at=SENT + dt.timedelta(days=1), batch_id="b2")
     later = {name: {"status": "Associated"} for name in accounts if name != "waited too"}
     later["by another way"] = {"status": "Associated", "invited": FRESH.replace("09:", "10:")}
     later["waited too"] = FAILED
@@ -1566,8 +1584,8 @@ def test_a_resend_within_thirty_days_is_no_absence_of_one(
     workspace: Workspace, tmp_path: Path, apart: int, others: int
 ) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
-    workspace.log_resend(batch(workspace, "acme"), by="anna", at=SENT, batch_id="b1")
-    workspace.log_resend(batch(workspace, "beta"), by="anna", at=SENT + dt.timedelta(days=apart), batch_id="b2")
+    workspace.mark_sent(batch(workspace, "acme"), by="anna", at=SENT, batch_id="b1")
+    workspace.mark_sent(batch(workspace, "beta"), by="anna", at=SENT + dt.timedelta(days=apart), batch_id="b2")
     workspace.add(snapshot(tmp_path, dt.date(2026, 6, 1), row("acme", **FAILED), row("beta", "Associated")))
     found = {one["batch_id"]: one for one in workspace.outcomes().pl().iter_rows(named=True)}
     assert found["b1"]["not_resent"] == others
@@ -1577,9 +1595,9 @@ def test_a_resend_within_thirty_days_is_no_absence_of_one(
 
 def test_what_happens_after_the_next_resend_belongs_to_that_one(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED)))
-    workspace.log_resend(batch(workspace), by="anna", at=SENT, batch_id="b1")
+    workspace.mark_sent(batch(workspace), by="anna", at=SENT, batch_id="b1")
     workspace.add(snapshot(tmp_path, NEXT, row("acme", failure="prepaid_partner", invited=FRESH)))
-    workspace.log_resend(batch(workspace), by="anna", at=dt.datetime(2026, 3, 31), batch_id="b2")
+    workspace.mark_sent(batch(workspace), by="anna", at=dt.datetime(2026, 3, 31), batch_id="b2")
     workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), row("acme", "Associated", associated="2026-04-02")))
     found = workspace.outcomes().pl().select("batch_id", "cause", "failed_again", "associated").rows()
     assert found == [("b1", "link_used", 1, 0), ("b2", "prepaid_partner", 0, 1)]
@@ -1591,7 +1609,7 @@ def test_a_resend_is_followed_by_its_account_although_its_record_is_in_no_file(
     plan = {"record_id": "k9", "customer_id": "account:acme", "account_name": "Acme", "batch": 1,
             "decision": "resend_now", "effective_status": "expired", "failure_code": "link_used"}  # fmt: skip
     stranger = pl.DataFrame([plan])
-    workspace.log_resend(stranger, by="anna", at=SENT)
+    workspace.mark_sent(stranger, by="anna", at=SENT)
     workspace.add(snapshot(tmp_path, NEXT, row("acme", "Associated")))
     found = workspace.outcomes().pl().row(0, named=True)
     assert (found["cause"], found["resent"], found["associated"]) == ("expired", 1, 1)
@@ -1599,9 +1617,9 @@ def test_a_resend_is_followed_by_its_account_although_its_record_is_in_no_file(
 
 def test_a_resend_is_not_followed_by_an_id_that_another_customer_has_now(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="1"), row("beta", ID="2")))
-    workspace.log_resend(batch(workspace, "acme"), by="anna", at=SENT)
+    workspace.mark_sent(batch(workspace, "acme"), by="anna", at=SENT)
     workspace.add(snapshot(tmp_path, NEXT, row("beta", ID="1"), row("acme", "Associated", ID="2")))
-    workspace.log_resend(batch(workspace, "beta"), by="anna", at=SENT, batch_id="b2")
+    workspace.mark_sent(batch(workspace, "beta"), by="anna", at=SENT, batch_id="b2")
     found = workspace.outcomes().pl().sort("associated").select("resent", "associated", "open").rows()
     assert found == [(1, 0, 1), (1, 1, 0)]
 
@@ -1609,7 +1627,7 @@ def test_a_resend_is_not_followed_by_an_id_that_another_customer_has_now(workspa
 def test_an_id_of_two_customers_leads_a_resend_of_a_third_to_neither(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="1")))
     gone = batch(workspace).with_columns(customer_id=pl.lit("account:gone"))
-    workspace.log_resend(gone, by="anna", at=SENT)
+    workspace.mark_sent(gone, by="anna", at=SENT)
     workspace.add(snapshot(tmp_path, NEXT, row("acme", "Associated", ID="9"), row("beta", "Associated", ID="1")))
     assert workspace.outcomes().pl().select("resent", "associated").rows() == [(1, 0)]
 
@@ -1620,7 +1638,7 @@ def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_p
     masked = (
         workspace.records().pl().select("record_id", customer_id="record_id", batch=1, decision=pl.lit("resend_now"))
     )
-    workspace.log_resend(masked, by="anna", at=SENT)
+    workspace.mark_sent(masked, by="anna", at=SENT)
     workspace.add(snapshot(tmp_path, NEXT, row(None, "Associated", **mask)))
     assert workspace.outcomes().pl().select("cause", "resent", "associated", "not_seen").rows() == [
         ("unknown", 1, 0, 1)
@@ -1631,7 +1649,7 @@ def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_p
 def test_a_status_at_a_moment_follows_the_rule_of_annotate(workspace: Workspace, tmp_path: Path, past: int) -> None:
     invited = SENT - EMAIL_LIFE - dt.timedelta(seconds=past)
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", method="Email", invited=str(invited))))
-    workspace.log_resend(batch(workspace), by="anna", at=SENT)
+    workspace.mark_sent(batch(workspace), by="anna", at=SENT)
     as_annotated = ik.annotate(workspace.history(), as_of=SENT).pl()["effective_status"].to_list()
     assert workspace.outcomes().pl()["cause"].to_list() == as_annotated
 
@@ -1641,8 +1659,8 @@ def test_outcomes_of_a_sample_add_up(workspace: Workspace, tmp_path: Path) -> No
     assert workspace.outcomes().fetchall() == []
     for day in (dt.datetime(2026, 3, 16, 9), dt.datetime(2026, 3, 23, 9)):
         history = ik.annotate(workspace.history().filter(f"snapshot_at < '{day}'"), as_of=day)
-        plan = plan_resends(history, as_of=day, sent=workspace.sent())
-        workspace.log_resend(plan.filter("rank % 2 = 1"), by="anna", at=day)
+        plan = plan_resends(history, as_of=day, sent=workspace.sent_events())
+        workspace.mark_sent(plan.filter("rank % 2 = 1"), by="anna", at=day)
     # The sample knows nothing of these resends: its next week is made up here.
     resent = workspace.resends().pl()["account_name"].drop_nulls().unique()
     answered = [row(name, "Associated", associated="2026-03-25 09:00:00") for name in resent]
@@ -1723,7 +1741,7 @@ def work(folder: Path, life: int, said: Connection) -> None:
                 said.send(("file", added.sha256))
                 chosen = ws.history().filter(f"source_file = '{name}_{MONDAY}.csv'").pl()
                 resent = chosen.select("record_id", customer_id="record_id", batch=1, decision=pl.lit("resend_now"))
-                said.send(("batch", ws.log_resend(resent, by="anna", batch_id=name)))
+                said.send(("batch", ws.mark_sent(resent, by="anna", batch_id=name)))
 
 
 def killed(folder: Path, life: int, seconds: float) -> set[tuple[str, str]]:

@@ -14,8 +14,7 @@ from invitekit.batch.columns import Language
 from invitekit.batch.lists import List
 from invitekit.errors import ArgumentError
 from invitekit.io.atomic_write import publish_folder
-from invitekit.moments import as_utc
-from invitekit.resend import ResendRules, count_decisions
+from invitekit.resend import ResendRules, agreed_settings, count_decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def write_batches(
     plan: Any,
     directory: str | os.PathLike[str],
     *,
-    as_of: dt.datetime | dt.date,
+    as_of: dt.datetime | dt.date | None = None,
     rules: ResendRules | None = None,
     language: Language = "en",
     formats: Sequence[str] = ("csv", "xlsx"),
@@ -60,19 +59,20 @@ def write_batches(
     Args:
         plan: What ``plan_resends`` gives, of any engine. It is looked at twice: a lazy one is computed twice.
         directory: Made for its owner only if it is missing; what else is in it stays as it is.
-        as_of: The moment that the plan was made for; a date means its midnight UTC.
-        rules: Those that the plan was made with; else ``ResendRules()``.
+        as_of: The time that the plan was made for. The plan holds it: leave it out, or give the same.
+        rules: The rules that the plan was made with. The plan holds them too.
         language: Of headers, values and the page to read first: ``en`` or ``zh``. Reasons and next steps
             have the plan's language; reminders and tickets always have both.
         formats: ``csv``, ``xlsx`` or both.
         overwrite: Replace the files of an earlier run, those that this one does not have included.
-        batch_ids: What ``Workspace.note_batches`` gave: the page says by which ID each batch is logged.
+        batch_ids: What ``Workspace.record_batches`` returned: the page says by which ID each batch is marked as sent.
 
     Returns:
         ``Written(paths, customers, batches, worklists, rows, batch_ids)``.
 
     Raises:
-        ArgumentError: A language, format or plan that means nothing.
+        ArgumentError: A language, format or plan that means nothing, several plans in one frame, or ``as_of``
+            or ``rules`` that differ from the plan's.
         SchemaError: The plan lacks a column.
         OutputError: The folder or the disk does not allow it, an earlier run's files are in the way, or
             what was written is not what had to be. Nothing is left behind.
@@ -85,21 +85,22 @@ def write_batches(
         >>> day = dt.date(2026, 3, 30)
         >>> plan = plan_resends(annotate(load(rows).records, as_of=day), as_of=day)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_batches(plan, folder, as_of=day, formats=["csv"]).rows
+        ...     write_batches(plan, folder, formats=["csv"]).rows
         {'batch_01_resend_now.csv': 1}
     """
     _check(language, formats)
     target = output_folder.check(Path(directory), overwrite=overwrite)
-    moment, rules, kinds = as_utc(as_of), rules or ResendRules(), tuple(dict.fromkeys(formats))
-    found = count_decisions(plan)
+    kinds = tuple(dict.fromkeys(formats))
+    summary = count_decisions(plan)
+    settings = agreed_settings(summary.settings, rules, as_of)
     made = lists.make(plan, language)
     with output_folder.private_set(target) as folder:
         for one in made:
             for kind in kinds:
-                sheets.WRITERS[kind](one, folder / one.file(kind), moment)
-        proof.prove(made, folder, kinds, rules, found.candidates)
+                sheets.WRITERS[kind](one, folder / one.file(kind), settings.as_of)
+        proof.prove(made, folder, kinds, settings.rules, summary.candidates)
         known = dict(batch_ids or {})
-        page = readme.text(found, rules, made, kinds, moment=moment, language=language, batch_ids=known)
+        page = readme.text(summary, settings, made, kinds, language=language, batch_ids=known)
         (folder / output_folder.PAGE).write_text(page, encoding="utf-8-sig")
         replaced = output_folder.earlier_files(target, overwrite=overwrite)
         names = publish_folder(folder, target, replaced=replaced)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,29 +9,27 @@ from typing import Any
 from invitekit.batch.columns import Language
 from invitekit.batch.letters import words
 from invitekit.batch.lists import List
-from invitekit.resend import Decisions, ResendRules
+from invitekit.resend import PlanSettings, PlanSummary, ResendRules
 from invitekit.resend.words import read_reasons
 from invitekit.vocabularies import DECISIONS
 
 
 def text(
-    found: Decisions,
-    rules: ResendRules,
+    found: PlanSummary,
+    settings: PlanSettings,
     made: Sequence[List],
     kinds: Sequence[str],
     *,
-    moment: dt.datetime,
     language: Language,
     batch_ids: Mapping[int, str] | None = None,
 ) -> str:
-    """Give the page. It holds numbers and our own words, and no customer.
+    """Return the text of the page. It holds numbers and our own words, and no customer.
 
     Args:
-        found: What the plan decided.
-        rules: Those that it was made with.
+        found: The counts of the plan.
+        settings: The rules and the time that it was made for.
         made: The lists that were written.
         kinds: In which formats.
-        moment: What the plan was made for, UTC.
         language: Of the page.
         batch_ids: By which ID a workspace knows each batch.
     """
@@ -40,7 +37,7 @@ def text(
     batches = [one for one in made if one.batch is not None]
     parts = [
         told["whose"],
-        _today(told, found, rules, moment, len(batches)),
+        _today(told, found, settings, len(batches)),
         told["steps"] if found.candidates else told["none"],
     ]
     if batch_ids:
@@ -48,13 +45,14 @@ def text(
                                                        for n, i in batch_ids.items())]))  # fmt: skip
     parts += [told["reseller"]] * any(one.name.endswith("resend_as_reseller") for one in batches)
     parts += ["\n".join(_files(told, made, kinds)), told["notes"]]
-    parts += ["\n".join(_decisions(told, found, rules, language)), told["delete"]]
+    parts += ["\n".join(_decisions(told, found, settings.rules, language)), told["delete"]]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _today(told: dict[str, Any], found: Decisions, rules: ResendRules, moment: dt.datetime, batches: int) -> str:
+def _today(told: dict[str, Any], found: PlanSummary, settings: PlanSettings, batches: int) -> str:
+    rules = settings.rules
     numbers = {
-        "moment": f"{moment:%Y-%m-%d %H:%M}",
+        "moment": f"{settings.as_of:%Y-%m-%d %H:%M}",
         "customers": f"{found.candidates:,}",
         "batches": f"{batches:,}",
         "rules": _rules(told, rules),
@@ -86,7 +84,7 @@ def _files(told: dict[str, Any], made: Sequence[List], kinds: Sequence[str]) -> 
         yield f"  {one.name} ({endings}): {one.rows.height:,}{told['is']}{what}"
 
 
-def _decisions(told: dict[str, Any], found: Decisions, rules: ResendRules, language: Language) -> Iterator[str]:
+def _decisions(told: dict[str, Any], found: PlanSummary, rules: ResendRules, language: Language) -> Iterator[str]:
     """Say every decision with its records, and under it why."""
     reasons = read_reasons()
     yield told["decided"]

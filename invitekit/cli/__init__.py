@@ -1,4 +1,4 @@
-"""The same verbs on the command line, each where it is made."""
+"""The command line: its commands, errors as one line, and signals."""
 
 from __future__ import annotations
 
@@ -8,49 +8,64 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.metadata import version as installed_version
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from invitekit.cli import commands, exports, memory, plans, reports, screens, trends
+from invitekit.cli import commands, exports, plans, reports, screens, trends, workspace
+from invitekit.cli.help import Command, new_app
 from invitekit.errors import InvitekitError
 
-app = typer.Typer(
-    name="invitekit",
-    help="Why did the invitation fail, and whom to invite again.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("check")(commands.check)
-app.command("annotate")(commands.annotate)
-app.command("plan")(plans.plan)
-app.command("trend")(trends.trend)
-app.command("report")(reports.report)
-app.command("compare")(memory.compare)
-app.add_typer(memory.app, name="workspace")
-app.command("export")(exports.export)
-app.command("verify")(exports.verify)
+app = new_app("Why did the invitation fail, and whom to invite again.")
+_COMMANDS: dict[str, Callable[..., object]] = {
+    "check": commands.check,
+    "annotate": commands.annotate,
+    "plan": plans.plan,
+    "trend": trends.trend,
+    "report": reports.report,
+    "compare": workspace.compare,
+    "export": exports.export,
+    "verify": exports.verify,
+    "sample": commands.sample,
+    "lab": commands.lab,
+    "app": screens.app,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, cls=Command)(_command)
+app.add_typer(workspace.app, name="workspace")
 app.add_typer(exports.key, name="key")
-app.command("sample")(commands.sample)
-app.command("lab")(commands.lab)
-app.command("app")(screens.app)
 
 _TRACEBACK = "INVITEKIT_TRACEBACK"
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class _Stopped(BaseException):
-    """A signal asked us to end: whatever is under way cleans up behind itself."""
+    """A signal asked the process to end: running work cleans up after itself."""
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the option's value
+    if wanted:
+        sys.stdout.write(f"invitekit {installed_version('invitekit')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Why did the invitation fail, and whom to invite again."""
 
 
 def main() -> None:
-    """Run the command line: exit 0 done, 1 refused or failed with one line on stderr, 2 wrong usage.
+    """Run the command line. Exit codes: 0 success, 1 error with one line on stderr, 2 wrong usage.
 
-    A signal that asks us to end (Ctrl-C, SIGTERM, SIGHUP) is 128 and its number.
+    A signal that asks the process to end (Ctrl-C, SIGTERM, SIGHUP) exits with 128 plus its number.
     """
     with _signals_raised() as caught:
         try:
@@ -67,7 +82,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _signals_raised() -> Iterator[list[int]]:
-    """Make an exception of the first signal that asks us to end, and list it; later ones change nothing.
+    """Raise an exception for the first signal that asks the process to end, and list all signals.
 
     Signals that are ignored, as under nohup, stay ignored.
     """
@@ -98,7 +113,7 @@ def _print_any_text() -> None:
 
 
 def _explain(error: BaseException) -> None:
-    """Say in one line what went wrong, and exit; only return when its traceback is asked for."""
+    """Print the error as one line and exit; return only if a traceback was asked for."""
     if isinstance(error, InvitekitError):
         _fail(str(error))
     if isinstance(error, BrokenPipeError):

@@ -1,4 +1,4 @@
-"""The commands: each reads its options, calls one function, and says what came of it."""
+"""The commands check, annotate, sample and lab: each reads its options, calls one function, prints the result."""
 
 from __future__ import annotations
 
@@ -12,113 +12,112 @@ from typing import Annotated
 import typer
 
 from invitekit.cli import options as o
-from invitekit.cli.reading import Reading, reads
+from invitekit.cli.source_options import SourceOptions, with_source_options
 from invitekit.errors import ArgumentError
 
 
-@reads
+@with_source_options
 def check(
-    reading: Reading,
+    source: SourceOptions,
     output: o.Output = None,
     overwrite: o.Overwrite = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any row was refused.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if any row was rejected.")] = False,
     as_json: o.Json = False,
 ) -> None:
-    """Say what was understood of new files: headers, dates, refused rows, unknown words, masks.
+    """Check new files and print what was understood.
 
-    With -o, the refused rows are written with file, row, column and reason. They hold personal data.
+    Prints headers, date formats, rejected rows, unknown values and masked columns. With -o, writes the
+    rejected rows with file, row, column and reason. They hold personal data.
     """
-    from invitekit.cli import say
+    from invitekit.cli import output as out
     from invitekit.io.table_writers import write_table
 
-    reading.check_output(output, overwrite=overwrite)
-    loaded = reading.load()
+    source.check_output(output, overwrite=overwrite)
+    loaded = source.load()
     if output is not None:
         write_table(loaded.rejects, output, overwrite=overwrite)
     if as_json:
-        say.json_line(say.summary_json(loaded.summary) | say.output_json(output))
+        out.json_line(out.summary_json(loaded.summary) | out.output_json(output))
     else:
-        say.summary(loaded.summary)
-        say.written(output, "The refused rows")
+        out.summary(loaded.summary)
+        out.written(output, "The rejected rows")
     if strict and loaded.summary.rejects:
         raise typer.Exit(1)
 
 
-@reads
+@with_source_options
 def annotate(
-    reading: Reading,
+    source: SourceOptions,
     output: o.Output = None,
     overwrite: o.Overwrite = False,
     as_of: o.AsOf = None,
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:
-    """Add cause, advice, who acts, effective status and ages to every record.
+    """Add cause, advice and effective status to every record.
 
-    Prints the records by status and the failures by cause; with -o, writes all annotated
+    Prints the records by status and the failures by cause. With -o, writes all annotated
     records, personal data included, to a file that only you can read.
     """
     from invitekit.annotate import annotate as annotate_records
-    from invitekit.cli import say
+    from invitekit.cli import output as out
     from invitekit.io.table_writers import write_table
     from invitekit.progress import tally
 
-    moment, words = o.parse_time(as_of, "--as-of"), o.parse_language(language)
-    reading.check_output(output, overwrite=overwrite)
-    loaded = reading.load()
-    annotated = annotate_records(loaded.records, as_of=moment, catalogue=reading.known, language=words)
+    moment = o.parse_time(as_of, "--as-of")
+    source.check_output(output, overwrite=overwrite)
+    loaded = source.load()
+    annotated = annotate_records(loaded, as_of=moment, catalogue=source.failures, language=language)
     if output is not None:
         write_table(annotated, output, overwrite=overwrite)
-    found = tally(annotated)
+    counts = tally(annotated)
     if as_json:
-        say.json_line(say.summary_json(loaded.summary) | asdict(found) | say.output_json(output))
+        out.json_line(out.summary_json(loaded.summary) | asdict(counts) | out.output_json(output))
         return
-    say.headline(loaded.summary)
-    say.tables(found, reading.known, words)
-    say.snapshots(loaded.summary)
-    say.written(output, "The annotated records")
+    out.headline(loaded.summary)
+    out.tables(counts, source.failures, language)
+    out.snapshots(loaded.summary)
+    out.written(output, "The annotated records")
 
 
 def sample(
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write into.")],
-    rows: Annotated[int, typer.Option("--rows", help="Rows over all files.")] = 2000,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same files.")] = 1,
-    format: Annotated[str, typer.Option("--format", help="csv, xlsx or parquet.")] = "csv",  # noqa: A002 - the option's name
-    weeks: Annotated[int, typer.Option("--weeks", help="Weekly snapshots, one a file.")] = 4,
-    language: Annotated[str, typer.Option("--language", help="Of headers and words: en or zh.")] = "en",
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write to.")],
+    rows: Annotated[int, typer.Option("--rows", metavar="N", help="Rows in all files together.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same files.")] = 1,
+    format: Annotated[o.FormatName, typer.Option("--format", help="File format.")] = "csv",  # noqa: A002 - the option's name
+    weeks: Annotated[int, typer.Option("--weeks", metavar="N", help="Weekly snapshots, one a file.")] = 4,
+    language: Annotated[o.LanguageCode, typer.Option("--language", help="Language of headers and values.")] = "en",
     masked: Annotated[
         bool, typer.Option("--masked", help="Mask names, mobiles and emails as the portal does.")
     ] = False,
     dirty: Annotated[
-        float | None, typer.Option("--dirty", metavar="SHARE", help="Untidy rows, 0 to 1; else as is usual.")
+        float | None, typer.Option("--dirty", metavar="SHARE", help="Share of untidy rows, 0 to 1. Default: as usual.")
     ] = None,
-    encoding: Annotated[
-        str, typer.Option("--encoding", help="Of CSV: utf-8, utf-8-sig, utf-16 or gb18030.")
-    ] = "utf-8",
+    encoding: Annotated[o.SampleEncoding, typer.Option("--encoding", help="Encoding of CSV files.")] = "utf-8",
     as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="DATE", help="The last snapshot's day; else 2026-03-30.")
+        str | None, typer.Option("--as-of", metavar="DATE", help="Date of the last snapshot. Default: 2026-03-30.")
     ] = None,
     overwrite: o.Overwrite = False,
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
-    """Write believable synthetic snapshots: no customer in them exists."""
-    from invitekit.cli import say
+    """Write synthetic snapshots for trying things out."""
+    from invitekit.cli import output as out
     from invitekit.sample import AS_OF, write_sample
 
     last = o.parse_time(as_of, "--as-of")
-    with say.progress(" rows") as tick:
+    with out.progress(" rows") as tick:
         written = write_sample(
             output, rows=rows, seed=seed, format=format, weeks=weeks, masked=masked, dirty=dirty, overwrite=overwrite,
-            language=o.parse_language(language), encoding=encoding, as_of=last.date() if last else AS_OF, progress=tick,
+            language=language, encoding=encoding, as_of=last.date() if last else AS_OF, progress=tick,
         )  # fmt: skip
     names = [str(path) for path in written.paths]
     if as_json:
         rows, refused = written.rows, written.unreadable_rows
-        say.json_line({"rows_read": rows, "records": rows - refused, "rejects": refused, "files": names})
+        out.json_line({"rows_read": rows, "records": rows - refused, "rejects": refused, "files": names})
         return
-    say.line(f"{written.rows:,} synthetic rows, {written.unreadable_rows} of them unreadable on purpose:")
+    out.line(f"{written.rows:,} synthetic rows, {written.unreadable_rows} of them unreadable on purpose:")
     for name in names:
-        say.line(f"  {name}")
+        out.line(f"  {name}")
 
 
 def lab(folder: o.Notebooks = Path("notebooks")) -> None:

@@ -1,139 +1,148 @@
-"""The commands of the way out: export, verify, and the keys that tokens are made with."""
+"""The commands of anonymised exports: export, verify, and the keys of the tokens."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from invitekit.cli import options as o
-from invitekit.cli.reading import Remembering, reads, remembered
+from invitekit.cli.help import Command, new_app
+from invitekit.cli.source_options import SourcesOrWorkspace, with_source_options, workspace_json
 
 if TYPE_CHECKING:
     from invitekit.export import Exported
-    from invitekit.privacy import Level
 
-key = typer.Typer(help="Keys for tokens: the same key gives the same customer the same token.", no_args_is_help=True)
+key = new_app("Manage the key of the tokens in exports.")
 
 
-@reads
+@with_source_options
 def export(
-    reading: Remembering,
+    source: SourcesOrWorkspace,
     output: o.Output = None,
     level: o.Level = None,
     policy: o.Policy = None,
     purpose: o.Purpose = None,
     key_file: o.KeyFile = None,
     remarks: o.Remarks = "drop",
-    machine: o.Machine = False,
+    raw_csv: o.RawCsv = False,
     history: o.History = False,
     overwrite: o.Overwrite = False,
     as_of: o.AsOf = None,
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:
-    """Write annotated records for analysts, without what tells who somebody is, and prove it first.
+    """Write records without personal data, for analysts.
 
-    Names, addresses and numbers become tokens, times become months; a column that the policy does
-    not name stops the export. The file is read back by another engine and checked before it gets
-    its name; FILE.manifest.json comes last.
+    Names, addresses and numbers become tokens, times become months. A column that the policy does
+    not name stops the export. The file is read back and checked by another engine before it gets
+    its name; FILE.manifest.json is written last.
     """
     from invitekit.annotate import annotate
-    from invitekit.cli import say
+    from invitekit.cli import output as out
     from invitekit.export import export as export_records
     from invitekit.moments import as_utc
 
     if history:
-        return _show_history(reading.workspace, as_json=as_json)
+        return _show_history(source.workspace, as_json=as_json)
     if output is None:
-        raise typer.BadParameter("Say where to write: -o FILE.", param_hint="--output")
-    moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
-    read = reading.check_output(output, overwrite=overwrite, inputs=[policy, key_file, reading.workspace])
-    with reading.opened(to_write=True, both=True) as known:
-        annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
-        with say.progress(" rows") as tick:
-            done = export_records(
-                annotated, output, level=cast("Level | None", level), policy=policy, key=key_file, purpose=purpose,
-                remarks=remarks, language=words, overwrite=overwrite, spreadsheet_safe=not machine,
-                workspace=known.workspace, progress=tick, sources=read,
+        raise typer.BadParameter("Name the file to write: -o FILE.", param_hint="--output")
+    moment = as_utc(o.parse_time(as_of, "--as-of"))
+    read = source.check_output(output, overwrite=overwrite, inputs=[policy, key_file, source.workspace])
+    with source.opened(to_write=True, both=True) as inputs:
+        annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
+        with out.progress(" rows") as tick:
+            exported = export_records(
+                annotated, output, level=level, policy=policy, key=key_file, purpose=purpose,
+                remarks=remarks, language=language, overwrite=overwrite, spreadsheet_safe=not raw_csv,
+                workspace=inputs.workspace, progress=tick, sources=read,
             )  # fmt: skip
         if as_json:
-            return say.json_line(known.told() | _json(done))
-        known.say()
-    return say.exported(done)
+            return out.json_line(inputs.json() | _json(exported))
+        inputs.print_summary()
+    return out.exported(exported)
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(help="An exported file; its manifest stands beside it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An exported file with its manifest beside it.")],
     key_file: o.KeyFile = None,
     as_json: o.Json = False,
 ) -> None:
-    """Check that an exported file is still the one that was proved: its bytes, every gate again, and its signature."""
-    from invitekit.cli import say
+    """Check an exported file against its manifest."""
+    from invitekit.cli import output as out
     from invitekit.export import find_key, signer
     from invitekit.export import verify as verify_file
 
     manifest = verify_file(file)
     words = signer(manifest, find_key(key_file))
     if as_json:
-        say.json_line(
+        out.json_line(
             {"rows_read": manifest.rows, "records": manifest.rows, "rejects": 0, "file": manifest.file}
             | {"sha256": manifest.sha256, "level": manifest.level, "gates": list(manifest.gates), "signature": words}
         )
         return
-    say.line(f"{manifest.file} is the file that was exported on {manifest.created_at}: {manifest.rows:,} rows.")
-    say.line(words)
-    say.line(f"Level {manifest.level}; every gate that needs no records passed again.")
+    out.line(f"{manifest.file} is the file that was exported on {manifest.created_at}: {manifest.rows:,} rows.")
+    out.line(words)
+    out.line(f"Level {manifest.level}; every gate that needs no records passed again.")
 
 
-@key.command("new")
+@key.command("new", cls=Command)
 def new(key_file: o.KeyFile = None) -> None:
-    """Make a key and keep it: in the keyring, else in a file that only you can read."""
-    from invitekit.cli import say
+    """Create a key and store it.
+
+    It is stored in the keyring, else in a file that only you can read.
+    """
+    from invitekit.cli import output as out
     from invitekit.export import new_key, overruled
 
     instead = overruled(key_file)
     made, where = new_key(key_file)
-    say.line(f"Key {made.id} is kept in {where}. Whoever has it can tell whose a token is: give it to nobody.")
+    out.line(f"Key {made.id} is stored in {where}. With it, tokens can be traced to customers: do not share it.")
     if instead:
-        say.line(f"{instead}.")
+        out.line(f"{instead}.")
 
 
-@key.command("show-id")
+@key.command("show-id", cls=Command)
 def show_id(key_file: o.KeyFile = None) -> None:
-    """Print the ID of the key that is kept; manifests name it. It gives nothing of the key away."""
-    from invitekit.cli import say
+    """Print the ID of the stored key.
+
+    Manifests name it; it does not reveal the key.
+    """
+    from invitekit.cli import output as out
     from invitekit.export import kept_key
 
-    say.line(str(kept_key(key_file).id))
+    out.line(str(kept_key(key_file).id))
 
 
-@key.command("rotate")
+@key.command("rotate", cls=Command)
 def rotate(key_file: o.KeyFile = None) -> None:
-    """Replace the key that is kept; the old one stays beside it, under its ID."""
-    from invitekit.cli import say
+    """Replace the stored key.
+
+    The old key is kept under its ID.
+    """
+    from invitekit.cli import output as out
     from invitekit.export import rotate_key
 
     old, made, where = rotate_key(key_file)
-    say.line(f"Key {made.id} replaces {old.id} in {where}. Tokens of the two do not join; the old one is kept beside.")
+    out.line(f"Key {made.id} replaces {old.id} in {where}. Tokens of the two do not join; the old one is kept beside.")
 
 
 def _show_history(path: Path | None, *, as_json: bool) -> None:
-    from invitekit.cli import recall, say
+    from invitekit.cli import output as out
     from invitekit.workspace import Workspace
 
     if path is None:
-        raise typer.BadParameter("Say whose: --workspace FILE.", param_hint="--history")
-    with Workspace(path, read_only=True) as memory:
-        rows = recall.fetched(memory.exports())
+        raise typer.BadParameter("Name the workspace: --workspace FILE.", param_hint="--history")
+    with Workspace(path, read_only=True) as workspace:
+        rows = out.fetch(workspace.exports())
         if as_json:
-            return say.json_line(remembered(memory) | {"exports": rows})
-    return say.history(rows)
+            return out.json_line(workspace_json(workspace) | {"exports": rows})
+    return out.history(rows)
 
 
 def _json(done: Exported) -> dict[str, Any]:
-    """Give what was exported as plain JSON values."""
+    """Return what was exported as plain JSON values."""
     return {
         "output": str(done.path),
         "manifest": str(done.manifest),

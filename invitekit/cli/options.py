@@ -1,104 +1,125 @@
-"""Options that several commands share, each once."""
+"""Options that several commands share, each defined once."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import typer
 
-Sources = Annotated[list[str], typer.Argument(help="Files, folders or globs.", show_default=False)]
+LanguageCode = Literal["en", "zh"]
+LevelName = Literal["masked", "pseudonymised", "aggregated"]
+PeriodName = Literal["day", "week", "month"]
+GroupName = Literal[
+    "cause", "who_acts", "invitation_method", "association_type", "account_manager", "custom_tag", "country"
+]
+RemarksName = Literal["drop", "scrub"]
+FormatName = Literal["csv", "xlsx", "parquet"]
+SampleEncoding = Literal["utf-8", "utf-8-sig", "utf-16", "gb18030"]
+"""Choices are listed here and not imported, because their modules load slowly: "--help" stays quick."""
+
+Sources = Annotated[list[str], typer.Argument(metavar="SOURCES", help="Files, folders or globs.", show_default=False)]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="Write here; .parquet, .csv or .xlsx.", show_default=False),
+    typer.Option("-o", "--output", metavar="FILE", help="Write the result to this .parquet, .csv or .xlsx file."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="DATE", help="Measure ages and expiry at this UTC date or time; else now."),
+    typer.Option("--as-of", metavar="DATE", help="Compute ages and expiry at this UTC date or time. Default: now."),
 ]
 Columns = Annotated[
     list[str] | None,
-    typer.Option("--column", metavar="NAME=HEADER", help="Say which header holds a column: status=State. Repeatable."),
+    typer.Option("--column", metavar="NAME=HEADER", help="Read a column from this header: status=State. Repeatable."),
 ]
 Snapshot = Annotated[
     str | None,
-    typer.Option("--snapshot", metavar="DATE", help="When the sources were exported; else the file name says."),
+    typer.Option("--snapshot", metavar="DATE", help="When the files were exported. Default: the date in their names."),
 ]
-Zone = Annotated[str, typer.Option("--time-zone", help="Where times without an offset were written.")]
+Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Time zone of times that have no UTC offset.")]
 DayFirst = Annotated[
     bool | None,
-    typer.Option("--day-first/--month-first", help="What 03/04/2025 means; else each column's cells decide."),
+    typer.Option("--day-first/--month-first", help="How to read 03/04/2025. Default: detected for each column."),
 ]
 Encoding = Annotated[
-    str | None, typer.Option("--encoding", help="Of text files, when it is none of UTF-8, UTF-16, GB18030.")
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", help="Encoding of text files. Default: detected (UTF-8, UTF-16, GB18030)."
+    ),
 ]
 Messages = Annotated[
     Path | None,
-    typer.Option("--messages", help="A second file that adds failure messages by a key.", show_default=False),
+    typer.Option("--messages", metavar="FILE", help="A second file with failure messages, matched by a key column."),
 ]
-MessagesKey = Annotated[str | None, typer.Option("--messages-key", help="The column to match --messages on.")]
+MessagesKey = Annotated[
+    str | None, typer.Option("--messages-key", metavar="COLUMN", help="The column to match --messages on.")
+]
 Catalogues = Annotated[
-    list[Path] | None, typer.Option("--catalogue", help="A TOML file with failures of your own. Repeatable.")
+    list[Path] | None,
+    typer.Option("--catalogue", metavar="FILE", help="A TOML file with failure messages of your own. Repeatable."),
 ]
-Language = Annotated[
-    str, typer.Option("--language", help="Of cause and advice, and of an export's words on who is alike: en or zh.")
-]
-
+Language = Annotated[LanguageCode, typer.Option("--language", help="Language of causes, advice and reasons.")]
 Rules = Annotated[
-    Path | None, typer.Option("--rules", help="A TOML file with resend rules of your own.", show_default=False)
+    Path | None, typer.Option("--rules", metavar="FILE", help="A TOML file with resend rules of your own.")
 ]
+Period = Annotated[PeriodName, typer.Option("--period", help="Length of a period.")]
 
-Level = Annotated[str | None, typer.Option("--level", help="masked, pseudonymised or aggregated; else pseudonymised.")]
+Level = Annotated[LevelName | None, typer.Option("--level", help="How much leaves. Default: pseudonymised.")]
 Policy = Annotated[
-    Path | None,
-    typer.Option("--policy", help="A TOML file that says what happens to extra columns.", show_default=False),
+    Path | None, typer.Option("--policy", metavar="FILE", help="A TOML file with actions for extra columns.")
 ]
-Purpose = Annotated[str | None, typer.Option("--purpose", help="What it is for; tokens of two purposes do not join.")]
+Purpose = Annotated[
+    str | None,
+    typer.Option("--purpose", metavar="WORD", help="What the export is for. Tokens of two purposes do not join."),
+]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", help="A file with the key; else INVITEKIT_KEY or the keyring.", show_default=False),
+    typer.Option("--key-file", metavar="FILE", help="A file with the key. Default: INVITEKIT_KEY, else the keyring."),
 ]
-Remarks = Annotated[str, typer.Option("--remarks", help="drop, or scrub: take out what is recognised, best effort.")]
-Machine = Annotated[bool, typer.Option("--machine", help="CSV for programs: no apostrophes, no byte order mark.")]
-History = Annotated[bool, typer.Option("--history", help="Show earlier exports of the workspace, and write nothing.")]
+Remarks = Annotated[
+    RemarksName,
+    typer.Option("--remarks", help="Drop remarks, or remove recognised personal data from them (best effort)."),
+]
+RawCsv = Annotated[bool, typer.Option("--raw-csv", help="Write CSV without spreadsheet escaping and byte order mark.")]
+History = Annotated[bool, typer.Option("--history", help="List earlier exports of the workspace, and write nothing.")]
 
 BatchDir = Annotated[
     Path | None,
-    typer.Option("--batch-dir", metavar="DIR", help="Write batches and work-lists there; they name customers."),
+    typer.Option(
+        "--batch-dir", metavar="DIR", help="Write batches and work lists to this folder; they name customers."
+    ),
 ]
 
 MaybeSources = Annotated[
-    list[str] | None, typer.Argument(help="Files, folders or globs; or leave them out and name a --workspace.")
+    list[str] | None, typer.Argument(metavar="SOURCES", help="Files, folders or globs. Or use --workspace.")
 ]
 WorkspaceFile = Annotated[
-    Path | None,
-    typer.Option("-w", "--workspace", metavar="FILE", help="Take the records that this workspace remembers.",
-                 show_default=False),
-]  # fmt: skip
-Memory = Annotated[Path, typer.Option("-w", "--workspace", metavar="FILE", help="The workspace's file.")]
-MEMORY = Path("invitekit.duckdb")
+    Path | None, typer.Option("-w", "--workspace", metavar="FILE", help="Use the records stored in this workspace.")
+]
+Workspace = Annotated[Path, typer.Option("-w", "--workspace", metavar="FILE", help="The workspace file.")]
+WORKSPACE = Path("invitekit.duckdb")
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who did it.", show_default=False)]
-Note = Annotated[str | None, typer.Option("--note", help="What else to remember.")]
+Note = Annotated[str | None, typer.Option("--note", metavar="NOTE", help="A remark to store.")]
+BatchIds = Annotated[list[str], typer.Argument(metavar="BATCH_ID", help="Batch IDs, as printed by 'plan --batch-dir'.")]
 
-Notebooks = Annotated[Path, typer.Argument(help="The folder with notebooks.")]
+Notebooks = Annotated[Path, typer.Argument(metavar="DIR", help="The folder with notebooks.")]
 
 
 def parse_time(text: str | None, option: str) -> dt.datetime | None:
     """Read an option's date or time; without an offset it is UTC.
 
     Raises:
-        typer.BadParameter: It is no ISO date, or one that no clock shows in UTC.
+        typer.BadParameter: It is not an ISO date, or is outside of the years 1 to 9999 in UTC.
     """
     if text is None:
         return None
     try:
         at = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"'{text}' is no date; write it as 2026-03-30.", param_hint=option) from None
+        raise typer.BadParameter(f"'{text}' is not a date; write it as 2026-03-30.", param_hint=option) from None
     try:
         return at.astimezone(dt.UTC).replace(tzinfo=None) if at.tzinfo else at
     except OverflowError:
@@ -106,7 +127,7 @@ def parse_time(text: str | None, option: str) -> dt.datetime | None:
 
 
 def parse_day(text: str | None, option: str) -> dt.datetime | dt.date | None:
-    """Read an option's day, or its exact time; a day stays one, whatever the hour.
+    """Read an option's date, or its exact time; a date stays a date.
 
     Raises:
         typer.BadParameter: As for ``parse_time``.
@@ -115,22 +136,11 @@ def parse_day(text: str | None, option: str) -> dt.datetime | dt.date | None:
     return at.date() if at is not None and len(str(text).strip()) == len("2026-03-30") else at
 
 
-def parse_language(text: str) -> Literal["en", "zh"]:
-    """Read the option's language.
-
-    Raises:
-        typer.BadParameter: It is none of ours.
-    """
-    if text not in ("en", "zh"):
-        raise typer.BadParameter(f"'{text}' is no language here; use en or zh.", param_hint="--language")
-    return cast("Literal['en', 'zh']", text)
-
-
 def parse_columns(pairs: list[str] | None) -> Mapping[str, str]:
     """Read ``NAME=HEADER`` pairs.
 
     Raises:
-        typer.BadParameter: A pair has no equals sign, a column or a header stands twice.
+        typer.BadParameter: A pair has no equals sign, or a column or header is named twice.
     """
     chosen: dict[str, str] = {}
     for pair in pairs or []:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invitekit.cli import options as o
-from invitekit.cli.reading import Known, Remembering, reads
+from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_source_options
 
 if TYPE_CHECKING:
     from invitekit.batch import Written
-    from invitekit.resend import Decisions, ResendRules
+    from invitekit.catalogue import Catalogue
+    from invitekit.resend import PlanSummary, ResendRules
 
 
-@reads
+@with_source_options
 def plan(
-    reading: Remembering,
+    source: SourcesOrWorkspace,
     output: o.Output = None,
     overwrite: o.Overwrite = False,
     as_of: o.AsOf = None,
@@ -24,72 +26,78 @@ def plan(
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:
-    """Decide for every record whether to invite its customer again, and say why.
+    """Decide whom to invite again, and why.
 
-    Give the whole history: all weekly files together, or the workspace that remembers them; then
-    what was resent and settled since counts too. Prints the records by decision and reason; with
-    -o, writes every record with its decision, personal data included. With --batch-dir, writes the
-    batches for the person who clicks in the portal: they name customers. A workspace remembers them.
+    Every record gets one decision. Give the whole history: all weekly files together, or the workspace
+    that stores them, which also knows what was sent and resolved. Prints the records by decision and
+    reason. With -o, writes every record with its decision, personal data included. With --batch-dir,
+    writes the batches for the person who clicks in the portal: they name customers. A workspace stores
+    each batch under an ID.
     """
-    from invitekit.annotate import annotate
     from invitekit.batch.output_folder import check as check_folder
-    from invitekit.cli import say
+    from invitekit.cli import output as out
     from invitekit.io.table_writers import write_table
-    from invitekit.keep import keep
     from invitekit.moments import as_utc
-    from invitekit.resend import ResendRules, count_decisions, plan_resends
+    from invitekit.resend import ResendRules, count_decisions
 
-    moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
+    moment = as_utc(o.parse_time(as_of, "--as-of"))
     chosen = ResendRules.from_toml(rules) if rules else ResendRules()
-    reading.check_output(output, overwrite=overwrite, inputs=[rules])
+    source.check_output(output, overwrite=overwrite, inputs=[rules])
     if batch_dir is not None:
         check_folder(batch_dir, overwrite=overwrite)
-    with reading.opened(to_write=batch_dir is not None) as known:
+    with source.opened(to_write=batch_dir is not None) as inputs:
         if not as_json:
-            _begin(known, batch_dir)
-        annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
-        how: dict[str, Any] = {"as_of": moment, "language": words}
-        planned = keep(plan_resends(keep(annotated), chosen, **how, **known.memory()))
+            _print_inputs(inputs, batch_dir)
+        planned = _plan(inputs, chosen, moment, language, source.failures)
         if output is not None:
             write_table(planned, output, overwrite=overwrite)
-        how |= {"rules": chosen, "overwrite": overwrite}
-        batches = _write_batches(known, planned, batch_dir, how) if batch_dir else None
-        found = count_decisions(planned)
+        how: dict[str, Any] = {"language": language, "overwrite": overwrite}
+        batches = _write_batches(inputs, planned, batch_dir, how) if batch_dir else None
+        summary = count_decisions(planned)
         if as_json:
-            files = say.output_json(output) | (_files(batches) if batches else {})
-            return say.json_line(known.told() | _json(found, chosen) | files)
-    say.decisions(found, chosen, words)
-    say.batches(batches, reading.workspace)
-    return say.written(output, "The decisions")
+            files = out.output_json(output) | (_files(batches) if batches else {})
+            return out.json_line(inputs.json() | _json(summary, chosen) | files)
+    out.decisions(summary, chosen, language)
+    out.batches(batches, source.workspace)
+    return out.written(output, "The decisions")
 
 
-def _begin(known: Known, batch_dir: Path | None) -> None:
-    """Say first what will hold personal data, what was read, and that batches may have been sent unlogged."""
-    from invitekit.cli import say
+def _print_inputs(inputs: Inputs, batch_dir: Path | None) -> None:
+    """Print a personal data warning, what was read, and how many batches were not marked as sent."""
+    from invitekit.cli import output as out
 
-    say.personal(batch_dir)
-    known.say()
-    if unlogged := known.unlogged():
-        say.line(f"  - Batches written and not logged as sent: {unlogged:,}. If they were sent, log them first.")
+    out.personal(batch_dir)
+    inputs.print_summary()
+    if unsent := inputs.unsent_batches():
+        out.line(f"  - Batches written and not marked as sent: {unsent:,}. If they were sent, mark them first.")
 
 
-def _write_batches(known: Known, planned: Any, folder: Path, how: dict[str, Any]) -> Written:
-    """Write the batches; what a workspace remembers of them comes first, so that none is out there unknown.
+def _plan(inputs: Inputs, rules: ResendRules, as_of: dt.datetime, language: o.LanguageCode, failures: Catalogue) -> Any:
+    """Plan for the workspace, with what was sent and resolved, or for the loaded files alone."""
+    from invitekit.annotate import annotate
+    from invitekit.keep import keep
+    from invitekit.resend import plan_resends
 
-    If they cannot be written, it forgets them again.
-    """
+    if inputs.workspace is not None:
+        return inputs.workspace.plan(rules, as_of, language, failures)
+    annotated = keep(annotate(inputs.records, as_of=as_of, catalogue=failures, language=language))
+    return keep(plan_resends(annotated, rules, as_of=as_of, language=language))
+
+
+def _write_batches(inputs: Inputs, planned: Any, folder: Path, how: dict[str, Any]) -> Written:
+    """Write the batches; a workspace records them first, and discards them if they cannot be written."""
     from invitekit.batch import write_batches
 
-    if known.workspace is None:
+    if inputs.workspace is None:
         return write_batches(planned, folder, **how)
-    before = {row[0] for row in known.workspace.batches().select("batch_id").fetchall()}
-    noted = known.workspace.note_batches(planned, folder=folder.name)
+    before = {row[0] for row in inputs.workspace.batches().select("batch_id").fetchall()}
+    recorded = inputs.workspace.record_batches(planned, folder=folder.name)
     try:
-        return write_batches(planned, folder, batch_ids=noted, **how)
+        return write_batches(planned, folder, batch_ids=recorded, **how)
     except BaseException:
-        new = [batch_id for batch_id in noted.values() if batch_id not in before]
+        new = [batch_id for batch_id in recorded.values() if batch_id not in before]
         if new:
-            known.workspace.discard_batches(new)
+            inputs.workspace.discard_batches(new)
         raise
 
 
@@ -97,16 +105,16 @@ def _files(batches: Written) -> dict[str, Any]:
     return {"batch_files": batches.rows, "batch_ids": batches.batch_ids}
 
 
-def _json(found: Decisions, rules: ResendRules) -> dict[str, Any]:
-    reasons = [{"decision": d, "reason_code": r, "records": n} for (d, r), n in found.by_reason.items()]
+def _json(summary: PlanSummary, rules: ResendRules) -> dict[str, Any]:
+    reasons = [{"decision": d, "reason_code": r, "records": n} for (d, r), n in summary.by_reason.items()]
     return {
-        "decisions": found.by_decision,
+        "decisions": summary.by_decision,
         "reasons": reasons,
-        "customers": found.customers,
-        "candidates": found.candidates,
-        "batches": found.batches,
-        "open_customers": found.open_customers,
+        "customers": summary.customers,
+        "candidates": summary.candidates,
+        "batches": summary.batches,
+        "open_customers": summary.open_customers,
         "portal_cap": rules.portal_cap,
-        "with_history": found.with_history,
+        "with_history": summary.with_history,
         "rules": str(rules),
     }

@@ -1,4 +1,4 @@
-"""The command that writes a report: one file that may be handed on."""
+"""The command that writes a report: one file that may be shared."""
 
 from __future__ import annotations
 
@@ -8,64 +8,61 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from invitekit.cli import options as o
-from invitekit.cli.reading import Known, Remembering, reads
+from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_source_options
 
 if TYPE_CHECKING:
     from invitekit.workspace import Comparison
 
 
-@reads
+@with_source_options
 def report(
-    reading: Remembering,
+    source: SourcesOrWorkspace,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="Write here; .html, .pdf or .md.", show_default=False),
+        typer.Option("-o", "--output", metavar="FILE", help="Write the report to this .html, .pdf or .md file."),
     ],
     overwrite: o.Overwrite = False,
-    period: Annotated[str, typer.Option("--period", help="Of the trends: day, week or month.")] = "week",
+    period: o.Period = "week",
     as_of: o.AsOf = None,
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
-    """Write a report that may be handed on: words first, then figures and tables, in one file.
+    """Write a report that may be shared.
 
-    It needs no network and names nobody: only counts, none below ten; account managers and tags
-    are numbers. Give the whole history: all weekly files together, or the workspace that remembers
-    them. Prints the words.
+    One offline file with a summary, figures and tables. It names no customer and holds no count below
+    ten; account managers and tags are numbered. Give the whole history: all weekly files together, or
+    the workspace that stores them. Prints the summary.
     """
     from invitekit.annotate import annotate
     from invitekit.charts import Look
-    from invitekit.cli import say
+    from invitekit.cli import output as out
     from invitekit.moments import as_utc
-    from invitekit.progress import PERIODS, progress
+    from invitekit.progress import progress
     from invitekit.report import KINDS, TRENDS, page, write_page
 
-    moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
-    span = next((one for one in PERIODS if one == period), None)
-    if span is None:
-        raise typer.BadParameter(f"'{period}' is none of {', '.join(PERIODS)}.", param_hint="--period")
-    reading.check_output(output, overwrite=overwrite, extensions=KINDS)
-    with reading.opened() as known:
-        annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
-        found = progress(annotated, as_of=moment, period=span, by=TRENDS, catalogue=reading.known, language=words)
-        look, change = Look(language=words, catalogue=reading.known), _change(known)
-        made = page(found, look, summary=known.summary, change=change)
-        write_page(made, output, overwrite=overwrite)
+    moment, failures = as_utc(o.parse_time(as_of, "--as-of")), source.failures
+    source.check_output(output, overwrite=overwrite, extensions=KINDS)
+    with source.opened() as inputs:
+        annotated = annotate(inputs.records, as_of=moment, catalogue=failures, language=language)
+        metrics = progress(annotated, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language)
+        look, change = Look(language=language, catalogue=failures), _change(inputs)
+        content = page(metrics, look, summary=inputs.summary, change=change)
+        write_page(content, output, overwrite=overwrite)
         if as_json:
-            return say.json_line(known.told() | {"said": list(made.summary)} | say.output_json(output))
-        known.say()
-    for sentence in made.summary:
-        say.line(sentence)
-    return say.line(f"The report is in {output}. It holds counts only, and may be handed on.")
+            return out.json_line(inputs.json() | {"summary": list(content.summary)} | out.output_json(output))
+        inputs.print_summary()
+    for sentence in content.summary:
+        out.line(sentence)
+    return out.line(f"The report is in {output}. It holds counts only, and may be shared.")
 
 
-def _change(known: Known) -> Comparison | None:
+def _change(inputs: Inputs) -> Comparison | None:
     """Compare the two newest snapshots, where there are two."""
-    days = known.records.aggregate("count(distinct snapshot_at::date)").fetchall()[0][0]
+    days = inputs.records.aggregate("count(distinct snapshot_at::date)").fetchall()[0][0]
     if days < 2:
         return None
-    if known.workspace is not None:
-        return known.workspace.compare()
+    if inputs.workspace is not None:
+        return inputs.workspace.compare()
     from invitekit.workspace import compare_snapshots
 
-    return compare_snapshots(known.records)
+    return compare_snapshots(inputs.records)

@@ -82,7 +82,7 @@ def open_source(records: Any, choice: Filter | None) -> Source:
         SchemaError: The filter looks at a column that is not there, or the records cannot be computed.
     """
     if type(records).__name__ == "Loaded":
-        raise ArgumentError("A Loaded is no frame.", hint="pass its records, annotated: annotate(loaded.records).")
+        raise ArgumentError("A Loaded is no frame.", hint="pass its records, annotated: annotate(loaded).")
     return computed(lambda: _opened(records, choice))
 
 

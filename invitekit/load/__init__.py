@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from invitekit.catalogue import Catalogue, read_catalogue
+from invitekit.frames import HasRecords
 from invitekit.load import times
 from invitekit.load.door import Reading, as_paths, open_all, read
 from invitekit.load.messages import MessageFinding
@@ -32,7 +33,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(HasRecords):
     """What came in: three values.
 
     Attributes:

@@ -72,6 +72,8 @@ TABLE = (
     ("chance_low",          "keep",               "keep",               "drop"),
     ("chance_high",         "keep",               "keep",               "drop"),
     ("chance_from",         "drop",               "drop",               "drop"),
+    ("planned_at",          "drop",               "drop",               "drop"),
+    ("plan_rules",          "drop",               "drop",               "drop"),
 )
 # fmt: on
 """Why times leave with pseudonyms as two months and a band only: more of them tell the day.

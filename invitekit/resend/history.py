@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 from invitekit.chances import cause
 from invitekit.customers import ALONE, address, has_odd
 from invitekit.keep import kept
-from invitekit.resend.events import is_day, owned, with_sent
+from invitekit.resend.logged_events import assign_customer, is_day, with_sent
 
 _NEVER = "0"
 _WIDE = 10**12
@@ -89,7 +89,7 @@ def logged(frame: Any, sent: Any | None) -> Any | None:
     Returns:
         ``customer_id, sent_at``, or None where nobody has any.
     """
-    mine = None if sent is None else kept(owned(frame, sent, "sent_at"))
+    mine = None if sent is None else kept(assign_customer(frame, sent, "sent_at"))
     return mine if mine is not None and _any(mine) else None
 
 

@@ -10,8 +10,8 @@ import narwhals.stable.v2 as nw
 from invitekit import constants, customers, schema
 from invitekit.chances import Chances, count_resends
 from invitekit.errors import ArgumentError
-from invitekit.moments import as_utc
-from invitekit.resend import events, history, ranking, reasons, words
+from invitekit.moments import as_utc, literal
+from invitekit.resend import history, logged_events, ranking, reasons, words
 from invitekit.resend.rules import ResendRules
 from invitekit.vocabularies import RESENDS
 
@@ -29,7 +29,7 @@ def plan_resends(
     *,
     as_of: dt.datetime | dt.date | None = None,
     sent: Frame | None = None,
-    done: Frame | None = None,
+    resolved: Frame | None = None,
     chances: Chances | None = None,
     language: Language = "en",
 ) -> Frame:
@@ -45,8 +45,8 @@ def plan_resends(
         as_of: The moment to plan for; a date means its midnight UTC. Now, when it is left out.
         sent: Resends that were logged, on the same engine: ``record_id, sent_at`` (UTC), and
             ``customer_id`` where it is known: it says whose they are whatever the IDs of a later file.
-        done: What a customer or customer service settled, on the same engine: ``record_id,
-            done_at`` (UTC), and where they are known ``customer_id`` and ``failure_code``. It counts
+        resolved: What a customer or customer service resolved, on the same engine: ``record_id,
+            resolved_at`` (UTC), and where they are known ``customer_id`` and ``failure_code``. It counts
             for that failure, if it is not older than the day of the customer's last invitation.
         chances: What resends led to; else counted in these records.
         language: Of ``reason`` and ``next_step``: ``en`` or ``zh``.
@@ -57,7 +57,9 @@ def plan_resends(
         next_step``; ``retry_at`` (UTC: from when a resend is allowed, null where no date brings
         it); ``attempts`` (invitations so far, logged ones included); and for those to invite again
         ``rank`` and ``batch`` (from 1), ``chance, chance_low, chance_high`` (0 to 1, 90 % interval)
-        and ``chance_from`` (the group they come from; ``none`` without enough history).
+        and ``chance_from`` (the group they come from; ``none`` without enough history); and on every
+        row ``planned_at`` (``as_of``, to the second) and ``plan_rules`` (the rules as JSON): a plan
+        that is filtered or stored still tells how it was made.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -70,18 +72,19 @@ def plan_resends(
     customers.require(base.collect_schema().names(), NEEDED)
     frame = base.drop(_OURS, strict=False)
     frame = nw.from_native(customers.identify(frame.to_native()))
-    noted = [None if e is None else nw.from_native(cast("Any", e)) for e in (sent, done)]
+    noted = [None if e is None else nw.from_native(cast("Any", e)) for e in (sent, resolved)]
     if chances is None:
         chances = count_resends(frame.to_native())
     frame = _reasoned(frame, rules, moment, *noted)
     ranked = ranking.ranked(frame.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE))), chances, rules, moment)
     planned = frame.join(ranked, on="customer_id", how="left")
     planned = _decided(planned, _words(base, rules, language))
+    planned = planned.with_columns(planned_at=literal(moment), plan_rules=nw.lit(rules.to_json()))
     given = [name for name in base.collect_schema().names() if name not in _OURS]
     return cast("Frame", planned.select(*given, *_OURS).to_native())
 
 
-def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, done: Any | None) -> Any:
+def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, resolved: Any | None) -> Any:
     """Add each record's reason, with the limits of the rules, and when a resend is allowed."""
     newest = frame.select(nw.col("snapshot_at").max().alias("_ik_last_snapshot")).lazy().collect("pyarrow")
     last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
@@ -89,7 +92,7 @@ def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | N
     sent = history.logged(frame, sent)
     frame = history.with_addresses(frame, sent, reasons.resting(rules, moment))
     frame = history.with_history(frame, sent)
-    frame = events.with_done(frame, done, moment)
+    frame = logged_events.with_resolutions(frame, resolved, moment)
     frame = frame.with_columns(
         _ik_alone=history.alone(),
         _ik_ends_at=reasons.ends_at(rules),

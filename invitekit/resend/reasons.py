@@ -12,7 +12,7 @@ from invitekit.resend import history
 from invitekit.resend.rules import ResendRules
 from invitekit.vocabularies import METHODS
 
-CANDIDATE = ("as_reseller", "marked_done", "failed", "expired", "not_invited_yet", "pre_registered")
+CANDIDATE = ("as_reseller", "marked_resolved", "failed", "expired", "not_invited_yet", "pre_registered")
 """Reasons that make a record a candidate, before attempts and pauses are looked at."""
 _BY_RULE = {
     "never": "blocked",
@@ -69,11 +69,11 @@ def _by_status(rules: ResendRules, as_of: Any) -> Any:
 
 
 def _by_failure() -> Any:
-    rule, done = nw.col("resend_rule"), nw.col("_ik_done_by")
-    marked = ~done.is_null() & (nw.col("_ik_last_at").is_null() | (done >= nw.col("_ik_last_at")))
-    can_be_settled = [name for name, code in _BY_RULE.items() if code in _SETTLED_BY_MARK]
+    rule, resolved = nw.col("resend_rule"), nw.col("_ik_resolved_by")
+    marked = ~resolved.is_null() & (nw.col("_ik_last_at").is_null() | (resolved >= nw.col("_ik_last_at")))
+    can_be_resolved = [name for name, code in _BY_RULE.items() if code in _SETTLED_BY_MARK]
     rows = [
-        (rule.is_in(can_be_settled) & marked, nw.lit("marked_done")),
+        (rule.is_in(can_be_resolved) & marked, nw.lit("marked_resolved")),
         *((rule == name, nw.lit(code)) for name, code in _BY_RULE.items()),
         (nw.col("failure_code") == "not_given", nw.lit("no_message")),
     ]
@@ -95,7 +95,7 @@ def retry_at(rules: ResendRules) -> Any:
     code = nw.col("reason_code")
     # A mark, and an expiry by date, may come after the pause; no other condition has a date of its own.
     own = first_of(
-        [(code == "marked_done", nw.col("_ik_done_at")), (code == "expired", nw.col("_ik_ends_at"))],
+        [(code == "marked_resolved", nw.col("_ik_resolved_at")), (code == "expired", nw.col("_ik_ends_at"))],
         nw.lit(None, nw.Datetime("us")),
     )
     later = nw.when(own > rested).then(own).otherwise(nw.coalesce(rested, own))

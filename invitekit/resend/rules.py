@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,6 +85,22 @@ class ResendRules:
         if strange:
             raise ArgumentError(f"'{path.name}' sets {', '.join(strange)}.", hint=f"use {', '.join(names)}.")
         return cls(**given)
+
+    def to_json(self) -> str:
+        """Write the rules as one line of JSON: the column ``plan_rules`` of a plan."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ResendRules:
+        """Read rules from what ``to_json`` wrote.
+
+        Raises:
+            ArgumentError: The text holds no rules.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            raise ArgumentError("plan_rules holds no rules.", hint="pass what plan_resends(...) gives.") from None
 
     @property
     def cool_down(self) -> dt.timedelta:

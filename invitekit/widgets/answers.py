@@ -14,6 +14,7 @@ from invitekit import schema
 from invitekit.catalogue import Language
 from invitekit.filters import COLUMNS, Filter, restrictions
 from invitekit.load.sql import ident, rows
+from invitekit.resend.settings import COLUMNS as SETTINGS
 from invitekit.widgets import cells, counts
 from invitekit.widgets.conditions import DATED, KEY, chosen
 from invitekit.widgets.selection import Selection
@@ -158,7 +159,7 @@ def facets(
 def details(
     con: duckdb.DuckDBPyConnection, key: int, names: list[str], *, language: Language, bare: bool
 ) -> dict[str, Any] | None:
-    """Give all fields of a record, and every record of its customer, the newest first."""
+    """Give all fields of a record but the plan's settings, and every record of its customer, the newest first."""
     row = wide(con, [key], names).get(key)
     if row is None:
         return None
@@ -167,7 +168,7 @@ def details(
     fields = [
         {"name": name, "label": schema.label(name, language), "text": cells.shown(name, value, **how)}
         for name, value in told.items()
-        if value is not None
+        if value is not None and name not in SETTINGS
     ]
     codes = {name: told[name] for name in (*BADGES, "reason_code") if name in told}
     return {"key": key, "fields": fields, "codes": codes, "history": _history(con, told, names, how)}

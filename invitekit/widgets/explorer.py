@@ -15,6 +15,7 @@ from invitekit.annotate import annotate
 from invitekit.catalogue import Language
 from invitekit.errors import ArgumentError, SourceError
 from invitekit.filters import Filter, where
+from invitekit.frames import as_frame
 from invitekit.widgets.conditions import KEY, OURS, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
@@ -27,8 +28,8 @@ class Explorer(Grid):
     """Explore records: what is clicked is a ``Filter``, and what is set shows on the screen.
 
     Args:
-        records: A frame of any engine: what ``annotate`` or ``plan_resends`` give; records that lack a cause are
-            annotated first.
+        records: A frame of any engine: what ``annotate`` or ``plan_resends`` give, or what ``load`` returned; records
+            that lack a cause are annotated first.
         value: The filter as plain values, as ``to_code`` prints it.
         as_of: The moment that statuses are asked for, where records are annotated first; now, if it is left out.
         language: Of labels and words: ``en`` or ``zh``.
@@ -42,7 +43,7 @@ class Explorer(Grid):
         >>> import polars as pl
         >>> from invitekit import load
         >>> rows = pl.DataFrame({"Account": ["Acme", "Beta"], "Status": ["Invited", "Expired"]})
-        >>> screen = Explorer(load(rows).records, value={"status": ["expired"]})
+        >>> screen = Explorer(load(rows), value={"status": ["expired"]})
         >>> screen.count, screen.df["account_name"].to_list()
         (1, ['Beta'])
     """
@@ -58,7 +59,8 @@ class Explorer(Grid):
         views: str | os.PathLike[str] | None = None,
         **traits: Any,
     ) -> None:
-        frame: Any = nw.from_native(cast("Any", records))
+        records = as_frame(records)
+        frame: Any = nw.from_native(records)
         if "effective_status" not in frame.collect_schema().names():
             records = annotate(records, as_of=as_of, language=language)
         self._records, self._saved = records, SavedViews(views)

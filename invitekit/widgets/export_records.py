@@ -14,12 +14,12 @@ from invitekit.annotate import annotate
 from invitekit.catalogue import Language
 from invitekit.errors import ArgumentError
 from invitekit.export.source import open_source
+from invitekit.frames import as_frame
 
 
 def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language) -> tuple[Any, list[str]]:
     """Give the records with causes and effective statuses, and their columns."""
-    if type(records).__name__ == "Loaded":
-        raise ArgumentError("A Loaded is no frame.", hint="pass its records: ik.ExportPanel(loaded.records).")
+    records = as_frame(records)
     try:
         names = nw.from_native(records).collect_schema().names()
     except TypeError:

@@ -30,11 +30,14 @@ class Memory:
         self.noted = 0
 
     def for_plan(self) -> dict[str, pa.Table]:
-        """Give ``sent`` and ``done`` as ``plan_resends`` takes them."""
+        """Give ``sent`` and ``resolved`` as ``plan_resends`` takes them."""
         if self._workspace is None:
             return {}
         with self._turn:
-            return {"sent": self._workspace.sent().to_arrow_table(), "done": self._workspace.done().to_arrow_table()}
+            return {
+                "sent": self._workspace.sent_events().to_arrow_table(),
+                "resolved": self._workspace.resolutions().to_arrow_table(),
+            }
 
     def unlogged(self) -> list[list[Any]]:
         """Give each batch that was written and not logged: its ID, number, customers, and when it was written."""
@@ -49,14 +52,14 @@ class Memory:
         if self._workspace is None:
             return None
         with self._turn:
-            return self._workspace.waiting().to_arrow_table()
+            return self._workspace.unsent_customers().to_arrow_table()
 
     def note(self, plan: Any, folder: str) -> dict[int, str]:
         """Note the batches of a plan, and give their IDs by number."""
         if self._workspace is None:
             return {}
         with self._turn:
-            return self._workspace.note_batches(plan.to_arrow_table(), folder=folder)
+            return self._workspace.record_batches(plan.to_arrow_table(), folder=folder)
 
     def forget(self, batch_ids: list[str]) -> None:
         """Forget batches that were not sent."""
@@ -66,13 +69,13 @@ class Memory:
     def log(self, batch_id: str, by: str, *, at: dt.date) -> None:
         """Record the day on which a batch was sent."""
         with self._turn:
-            self._known().log_batch(batch_id, by=by, at=at)
+            self._known().mark_batch_sent(batch_id, by=by, at=at)
             self.noted += 1
 
     def mark(self, record_id: str, *, on: dt.date, by: str, note: str | None, catalogue: Catalogue | None) -> None:
         """Note that a customer, or customer service, has done what a record waits for."""
         with self._turn:
-            self._known().mark_done([record_id], on=on, by=by, note=note, catalogue=catalogue)
+            self._known().mark_resolved([record_id], on=on, by=by, note=note, catalogue=catalogue)
             self.noted += 1
 
     def outcomes(self, catalogue: Catalogue | None) -> list[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from invitekit.batch import Written, write_batches
 from invitekit.catalogue import Catalogue, Language
 from invitekit.errors import ArgumentError
 from invitekit.filters import Filter
+from invitekit.frames import as_frame
 from invitekit.load.sql import rows
 from invitekit.moments import as_utc
 from invitekit.resend import ResendRules
@@ -58,7 +59,7 @@ class ResendPicker(Grid):
         >>> import polars as pl
         >>> from invitekit import load
         >>> rows = pl.DataFrame({"Account": ["acme", "beta"], "Status": ["Expired", "Associated"]})
-        >>> picker = ResendPicker(load(rows).records, ResendRules(cool_down_days=0), as_of=dt.date(2026, 3, 30))
+        >>> picker = ResendPicker(load(rows), ResendRules(cool_down_days=0), as_of=dt.date(2026, 3, 30))
         >>> picker.wait(), picker.count
         (True, 1)
     """
@@ -82,7 +83,7 @@ class ResendPicker(Grid):
         if records is None and workspace is None:
             raise ArgumentError("There are no records.", hint="pass records, or a workspace that has some.")
         self.workspace = workspace if workspace is None or isinstance(workspace, Workspace) else Workspace(workspace)
-        self._records, self._rules, self._as_of = records, rules or ResendRules(), as_of
+        self._records, self._rules, self._as_of = as_frame(records), rules or ResendRules(), as_of
         self._moment = as_utc(as_of)
         self._memory = Memory(self.workspace)
         self._planning: Store | None = None
@@ -246,8 +247,7 @@ class ResendPicker(Grid):
         target = planning.place(self._folder, frozen)
         noted = self._memory.note(plan, target.name)
         try:
-            how: dict[str, Any] = {"rules": frozen.rules, "language": self._language, "batch_ids": noted}
-            return planning.as_confirmed(write_batches(plan, target, as_of=self._moment, **how), frozen)
+            return planning.as_confirmed(write_batches(plan, target, language=self._language, batch_ids=noted), frozen)
         except BaseException:
             if noted:
                 self._memory.forget(list(noted.values()))

@@ -63,7 +63,7 @@ def planner(
     Args:
         rules: When a customer may be invited again.
         moment: What the plan is for.
-        memory: What a workspace knows besides: ``sent`` and ``done``, as ``plan_resends`` takes them.
+        memory: What a workspace knows besides: ``sent`` and ``resolved``, as ``plan_resends`` takes them.
         catalogue: The failures known; else the built-in ones.
         language: Of causes, reasons and next steps.
     """

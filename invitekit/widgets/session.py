@@ -116,7 +116,7 @@ class Session:
                 "files": names,
                 "records": count,
                 "rejected": rejected,
-                "added": [[one.name, one.already_there] for one in added],
+                "added": [[one.name, one.already_stored] for one in added],
                 "workspace": opened.path.name if opened is not None else None,
                 "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
             }

@@ -1,42 +1,60 @@
-"""One file that remembers: snapshots, resends, marks and exports, and what became of them."""
+"""The workspace: one file that stores snapshots, batches, resends, marks and exports."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import html
 import os
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
 
 import duckdb
 
-from invitekit.annotate import Language
+from invitekit.annotate import Language, annotate
 from invitekit.catalogue import Catalogue
-from invitekit.workspace import adding, exports, marks, outcomes, relations
-from invitekit.workspace.adding import Added
-from invitekit.workspace.between import compare_snapshots, moments_of
-from invitekit.workspace.comparing import compare
-from invitekit.workspace.comparison import CHANGES, Comparison, Side
-from invitekit.workspace.sending import Sending
-from invitekit.workspace.versions import SCHEMA_VERSION
+from invitekit.errors import WorkspaceError, many
+from invitekit.keep import keep
+from invitekit.load.sql import run
+from invitekit.moments import as_utc
+from invitekit.resend import ResendRules, plan_resends
+from invitekit.workspace import (
+    batches,
+    exports,
+    identity,
+    import_files,
+    lookup,
+    outcomes,
+    queries,
+    resends,
+    resolutions,
+)
+from invitekit.workspace.comparison import CHANGES, Comparison, Side, compare, compare_snapshots, moments_of
+from invitekit.workspace.database import Shared, share
+from invitekit.workspace.import_files import Added
+from invitekit.workspace.migrations import SCHEMA_VERSION
+from invitekit.workspace.transactions import private_files, transaction
 
 __all__ = ["CHANGES", "SCHEMA_VERSION", "Added", "Comparison", "Side", "Workspace", "compare", "compare_snapshots"]
 
 
-class Workspace(Sending):
-    r"""The toolkit's memory: one DuckDB file, readable by its owner only, made if it is missing.
+class Workspace:
+    r"""A private DuckDB file that stores snapshots, batches, resends, marks and exports.
 
-    One process at a time writes it; several may read it together, each with ``read_only=True``.
-    What it gives are DuckDB relations on its own connection, computed when they are looked at; they
-    hold personal data, and end with ``close()``. Times are UTC without an offset. Every write is one
-    transaction: a crash leaves what was committed.
+    The file is created if it is missing, and only its owner can read it. One process at a time may
+    write it; several may read it together, each with ``read_only=True``. Queries return DuckDB
+    relations on the workspace's own connection: they are computed when you look at them, hold
+    personal data, and end with ``close()``. Times are UTC without an offset. Every write is one
+    transaction, so a crash leaves what was committed.
 
     Args:
-        path: The file. Do not open it yourself meanwhile: that could give up its lock.
-        read_only: Write nothing; the file has to be there.
-        make: Make the file if it is missing.
+        path: The file. Do not open it yourself meanwhile: that could release its lock.
+        read_only: Open for reading only; the file has to exist.
+        make: Create the file if it is missing.
 
     Raises:
-        WorkspaceError: Another process holds the file, it is no workspace, damaged or too new.
+        WorkspaceError: Another process has the file open, or it is not a workspace, damaged, or too new.
 
     Example:
         >>> import tempfile
@@ -47,8 +65,73 @@ class Workspace(Sending):
         >>> with Workspace(folder / "invitekit.duckdb") as workspace:
         ...     print(*workspace.add(file), *workspace.add(file), sep="\n")
         history_2026-03-30.csv: 1 rows read = 1 records + 0 rejects, snapshot of 2026-03-30.
-        history_2026-03-30.csv: 1 rows read = 1 records + 0 rejects, snapshot of 2026-03-30, already there: skipped.
+        history_2026-03-30.csv: 1 rows read = 1 records + 0 rejects, snapshot of 2026-03-30, already stored: skipped.
     """
+
+    def __init__(
+        self, path: str | os.PathLike[str] = "invitekit.duckdb", *, read_only: bool = False, make: bool = True
+    ) -> None:
+        self._shared: Shared | None = share(path, read_only=read_only, make=make)
+        self._cursor = self._shared.con.cursor()
+        run(self._cursor, "set TimeZone = 'UTC'")
+        run(self._cursor, "set enable_progress_bar = false")
+        self.path = self._shared.path
+        self.read_only = read_only
+
+    # Open and close.
+
+    def close(self) -> None:
+        """Close the file and release it for others; relations of this workspace stop working."""
+        if self._shared is not None:
+            with private_files():
+                self._cursor.close()
+                self._shared = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _con(self) -> duckdb.DuckDBPyConnection:
+        if self._shared is None:
+            raise WorkspaceError(f"'{self.path.name}' is closed.", hint="open it again: Workspace(...).")
+        return self._cursor
+
+    def _to_write(self) -> duckdb.DuckDBPyConnection:
+        """Return the connection, if it may write."""
+        con = self._con
+        if self.read_only:
+            raise WorkspaceError(
+                f"'{self.path.name}' is open for reading only; nothing was written.",
+                hint="close it, and open it for writing.",
+            )
+        return con
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        con = self._to_write()
+        with transaction(con):
+            yield con
+
+    def __repr__(self) -> str:
+        if self._shared is None:
+            return f"Workspace '{self.path.name}' (closed)"
+        n = self.counts()
+        mode = " (read-only)" if self.read_only else ""
+        rows = f"{n['rows_read']:,} rows read = {n['records']:,} records + {n['rejects']:,} rejects"
+        sent = f"{many(n['batches'], 'batch', 'batches')} sent ({many(n['resends'], 'resend')})"
+        rest = f"{many(n['marks'], 'mark')}, {many(n['exports'], 'export')}"
+        return f"Workspace '{self.path.name}'{mode}: {many(n['files'], 'file')}, {rows}; {sent}, {rest}"
+
+    def _repr_html_(self) -> str:
+        first, _, rest = repr(self).partition(": ")
+        return f"<p><b>{html.escape(first)}</b><br>{html.escape(rest)}</p>"
+
+    # Snapshots.
 
     def add(
         self,
@@ -57,30 +140,63 @@ class Workspace(Sending):
         snapshot_at: dt.datetime | dt.date | None = None,
         progress: Callable[[str, int, int], None] | None = None,
         replace: bool = False,
-        correct: bool = False,
+        supersede: bool = False,
         **how: Any,
     ) -> tuple[Added, ...]:
-        """Store files, each in one transaction; a content that is known for its date is skipped, whatever its name.
+        """Store files, each in one transaction; content that is stored already for its date is skipped.
 
         Args:
             sources: Paths, folders or globs.
-            snapshot_at: When they were exported; else a column of theirs, else the date in the file's name.
+            snapshot_at: When the files were exported; else a column or the date in the file's name tells.
             progress: Called before each file with its name, the bytes read so far and in all.
-            replace: Read a known file anew, such as with other settings.
-            correct: Let these files take the place of others of the same name and snapshot date.
+            replace: Read files that are stored already again, such as with other settings.
+            supersede: Replace stored files of the same name and snapshot date by these.
             how: Passed on to ``load``: ``columns, time_zone, day_first, encoding, messages,
                 messages_key, catalogue``.
 
         Returns:
-            One ``Added`` a file. When a file is refused, those before it are stored: add all again.
+            One ``Added`` a file. When a file is rejected, those before it stay stored: add all again.
 
         Raises:
-            SchemaError: Nothing says when a file was exported; or what ``load`` raises.
+            SchemaError: Nothing tells when a file was exported; or what ``load`` raises.
         """
         con = self._to_write()
-        found = adding.find(sources, self.path, how.get("messages"))
-        tell = progress or (lambda _name, _done, _total: None)
-        return adding.add(con, found, how | {"snapshot_at": snapshot_at}, tell, replace=replace, correct=correct)
+        files = import_files.find(sources, self.path, how.get("messages"))
+        report = progress or (lambda _name, _done, _total: None)
+        options = how | {"snapshot_at": snapshot_at}
+        return import_files.add(con, files, options, report, replace=replace, supersede=supersede)
+
+    def counts(self) -> dict[str, int]:
+        """Count ``files, rows_read, records, rejects, batches`` (sent ones), ``resends, marks, exports``."""
+        return queries.counts(self._con)
+
+    def files(self) -> duckdb.DuckDBPyRelation:
+        """One row a file: ``source_file, snapshot_at, rows_read, records, rejects, added_at, sha256``."""
+        return self._con.sql(queries.FILES)
+
+    def snapshots(self) -> duckdb.DuckDBPyRelation:
+        """One row a snapshot date and file: ``snapshot_at, source_file, records, added_at, sha256``."""
+        return self._con.sql(queries.SNAPSHOTS)
+
+    def history(self) -> duckdb.DuckDBPyRelation:
+        """Every stored row, with the columns of ``schema.RECORD``; ``plan`` plans with all of it."""
+        return self._con.sql(queries.HISTORY)
+
+    def records(self) -> duckdb.DuckDBPyRelation:
+        """The newest state of each invitation: one row a customer and ``record_id``, from its newest snapshot."""
+        return identity.newest_states(self._con)
+
+    def rejects(self) -> duckdb.DuckDBPyRelation:
+        """Every rejected row: ``source_file, source_row, column, reason, content``."""
+        return self._con.sql(queries.REJECTS)
+
+    def find(self, names: str | Iterable[str]) -> tuple[str, ...]:
+        """Return the newest ``record_id`` of each customer named by account, email address or record ID.
+
+        Raises:
+            ArgumentError: A name matches no customer, or several.
+        """
+        return tuple(match.record_id for match in lookup.find_customers(self._con, names))
 
     def compare(
         self,
@@ -90,9 +206,7 @@ class Workspace(Sending):
         catalogue: Catalogue | None = None,
         language: Language = "en",
     ) -> Comparison:
-        """Say what happened between two snapshots, customer by customer; see ``compare``.
-
-        Each is annotated as of its own moment.
+        """Compare two snapshots, customer by customer; see ``compare``. Each is annotated as of its own time.
 
         Args:
             before: The earlier one's date (all snapshots of that day together) or exact time; else the
@@ -106,11 +220,166 @@ class Workspace(Sending):
         """
         con = self._con
         return compare_snapshots(
-            con.sql(relations.HISTORY), before, after, moments=moments_of(con, relations.SNAPSHOTS),
+            con.sql(queries.HISTORY), before, after, moments=moments_of(con, queries.SNAPSHOTS),
             catalogue=catalogue, language=language,
         )  # fmt: skip
 
-    def mark_done(
+    # Plan and batches.
+
+    def plan(
+        self,
+        rules: ResendRules | None = None,
+        as_of: dt.datetime | dt.date | None = None,
+        language: Language = "en",
+        catalogue: Catalogue | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """Plan resends for the stored history, counting what was marked as sent and as resolved.
+
+        Args:
+            rules: When a customer may be invited again; else ``ResendRules()``.
+            as_of: The time to plan for; a date means its midnight UTC. Now, when it is left out.
+            language: Of causes, reasons and next steps: ``en`` or ``zh``.
+            catalogue: The failure messages known; else the built-in ones.
+
+        Returns:
+            What ``plan_resends`` returns: every stored row with one decision.
+        """
+        moment = as_utc(as_of)
+        annotated = keep(annotate(self.history(), as_of=moment, catalogue=catalogue, language=language))
+        return keep(
+            plan_resends(
+                annotated, rules, as_of=moment, language=language, sent=self.sent_events(), resolved=self.resolutions()
+            )
+        )
+
+    def record_batches(
+        self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None
+    ) -> dict[int, str]:
+        """Store the batches of a plan as they are written, so that each can be marked as sent by its ID.
+
+        Args:
+            plan: What ``plan`` or ``plan_resends`` returns, of any engine; the customers to invite again are stored.
+            folder: Where the batches are written to.
+            at: When; now, if it is left out.
+
+        Returns:
+            Each batch's ID by its number: the day, and a digest of its customers.
+
+        Raises:
+            ArgumentError: A customer is in it twice, two plans are mixed, or the time is in the future.
+        """
+        return batches.record(self._to_write(), plan, folder=folder, at=at)
+
+    def batches(self) -> duckdb.DuckDBPyRelation:
+        """Every recorded batch, one row each: what was sent of it, and what is still to do.
+
+        ``batch_id, batch, written_at, folder, decision, customers, planned_at``, and where it was marked as
+        sent ``sent_at, sent_by, sent`` (customers).
+        """
+        return self._con.sql(queries.BATCHES)
+
+    def unsent_customers(self) -> duckdb.DuckDBPyRelation:
+        """``customer_id`` of the customers in batches that were neither marked as sent nor discarded."""
+        return self._con.sql(queries.UNSENT_CUSTOMERS)
+
+    def discard_batches(self, batch_ids: Sequence[str]) -> None:
+        """Delete batches that were recorded and never sent, all or none.
+
+        Raises:
+            ArgumentError: One is unknown, or was marked as sent.
+        """
+        batches.discard(self._to_write(), batch_ids)
+
+    # What was sent.
+
+    def mark_batch_sent(
+        self,
+        batch_id: str,
+        *,
+        by: str,
+        at: dt.datetime | dt.date | None = None,
+        note: str | None = None,
+        exclude: str | Iterable[str] = (),
+        force: bool = False,
+    ) -> int:
+        """Mark a recorded batch as sent, and return to how many customers.
+
+        Args:
+            batch_id: Its ID, as ``record_batches`` returned it.
+            by: Who sent it.
+            at: When; now, if it is left out. A date means its end.
+            note: A remark to store.
+            exclude: Customers who were not invited again after all: account names, email
+                addresses or record IDs.
+            force: Mark it although some of its customers were marked as sent since it was recorded.
+
+        Raises:
+            ArgumentError: The batch is unknown or was marked already, a customer was invited again since
+                it was recorded, or one to exclude is not in it; then nothing is marked.
+        """
+        return self.mark_batches_sent([batch_id], by=by, at=at, note=note, exclude=exclude, force=force)[batch_id]
+
+    def mark_batches_sent(
+        self,
+        batch_ids: Sequence[str],
+        *,
+        by: str,
+        at: dt.datetime | dt.date | None = None,
+        note: str | None = None,
+        exclude: str | Iterable[str] = (),
+        force: bool = False,
+    ) -> dict[str, int]:
+        """Mark several batches as sent, all or none; see ``mark_batch_sent``."""
+        con = self._to_write()
+        return batches.mark_sent(con, batch_ids, by=by, at=at, note=note, exclude=exclude, force=force)
+
+    def mark_sent(
+        self,
+        batch: Any,
+        *,
+        by: str,
+        at: dt.datetime | dt.date | None = None,
+        batch_id: str | None = None,
+        note: str | None = None,
+        force: bool = False,
+    ) -> str:
+        """Mark the customers of a frame as invited again: one row each, all or none.
+
+        Args:
+            batch: A frame of any engine, rows of a plan: ``record_id, customer_id, batch, decision``
+                (``resend_now`` or ``resend_as_reseller``), each customer once; of its other columns
+                ``effective_status, failure_code, invitation_method, account_name, email`` are stored.
+            by: Who sent it.
+            at: When; now, if it is left out. A date means its end.
+            batch_id: Its ID; else the day and a digest of its customers, so that the same customers
+                are not marked twice on a day by mistake.
+            note: A remark to store.
+            force: Mark them although some were marked as sent on that day.
+
+        Returns:
+            The batch ID.
+
+        Raises:
+            ArgumentError: The batch, or a customer of it on that day, was marked already; it is empty,
+                repeats a customer, or has rows that were not to be resent.
+        """
+        return resends.mark_sent(self._to_write(), batch, by=by, at=at, batch_id=batch_id, note=note, force=force)
+
+    def resends(self) -> duckdb.DuckDBPyRelation:
+        """Every resend that was marked as sent, one row a customer.
+
+        ``batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause,
+        failure_code, invitation_method, account_name, email``.
+        """
+        return self._con.sql(queries.RESENDS)
+
+    def sent_events(self) -> duckdb.DuckDBPyRelation:
+        """``record_id, sent_at, customer_id`` of every resend, for ``plan_resends(sent=...)``."""
+        return self._con.sql(queries.SENT_EVENTS)
+
+    # What was resolved.
+
+    def mark_resolved(
         self,
         record_ids: str | Iterable[str] = (),
         *,
@@ -120,24 +389,24 @@ class Workspace(Sending):
         customers: str | Iterable[str] = (),
         catalogue: Catalogue | None = None,
     ) -> tuple[int, ...]:
-        """Note that what a customer or customer service had to do is done; gives the marks' IDs.
+        """Mark that a customer or customer service did what was needed, and return the marks' IDs.
 
-        A mark is the customer's, and settles the failure that its record has now: another failure
-        later is not settled by it.
+        A mark belongs to the customer, and resolves the failure that its newest record has now. A
+        later failure is not resolved by it.
 
         Args:
-            record_ids: Whose; where files use an ID again, it means the customer of the newest one.
-            on: When it was done.
-            by: Who says so.
-            note: What else to remember.
-            customers: Whose, by account name, email address or record ID; see ``find``.
+            record_ids: The records; where files reuse an ID, it means the customer of the newest one.
+            on: When it was resolved.
+            by: Who reports it.
+            note: A remark to store.
+            customers: The customers, by account name, email address or record ID; see ``find``.
             catalogue: The failure messages known; else the built-in ones.
 
         Raises:
-            ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID or name leads to no one customer.
+            ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID or name does not match one customer.
         """
         con = self._to_write()
-        return marks.mark(con, record_ids, customers, on=on, by=by, note=note, catalogue=catalogue)
+        return resolutions.mark(con, record_ids, customers, on=on, by=by, note=note, catalogue=catalogue)
 
     def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> None:
         """Take marks back; they stay in ``marks()`` with who took them back and when.
@@ -145,22 +414,36 @@ class Workspace(Sending):
         Raises:
             ArgumentError: One is unknown or was taken back already; then none is taken back.
         """
-        marks.unmark(self._to_write(), mark_ids, by=by)
+        resolutions.unmark(self._to_write(), mark_ids, by=by)
+
+    def marks(self) -> duckdb.DuckDBPyRelation:
+        """Every mark, those taken back included.
+
+        ``mark_id, record_id, resolved_at, marked_at, marked_by, note, unmarked_at, unmarked_by, customer_id,
+        failure_code`` (the failure that was resolved).
+        """
+        return self._con.sql(queries.MARKS)
+
+    def resolutions(self) -> duckdb.DuckDBPyRelation:
+        """``record_id, resolved_at, customer_id, failure_code`` of valid marks, for ``plan_resends(resolved=...)``."""
+        return self._con.sql(queries.RESOLUTIONS)
 
     def outcomes(self, *, catalogue: Catalogue | None = None) -> duckdb.DuckDBPyRelation:
-        """Say what became of each batch, by cause, beside those not invited again.
+        """Count the results of each batch by cause, beside customers who were not invited again.
 
         Counted for each customer from the resend until its next one, in the snapshots after it.
 
         Returns:
             One row a batch and cause: ``batch_id, sent_at, cause`` (failure code, else effective
-            status, when it was logged); ``resent`` = ``associated`` (dated since the day before
+            status, when it was sent); ``resent`` = ``associated`` (dated since the day before
             the resend, or undated and not associated before) + ``already_associated`` + ``failed_again`` +
             ``expired`` + ``open`` + ``not_seen`` (no snapshot shows anything new);
             ``not_resent``, ``not_resent_associated``: customers whose newest record then had
             the same cause and was failed or expired, without a resend within 30 days before or after.
         """
         return outcomes.outcomes(self._con, catalogue)
+
+    # Exports.
 
     def start_export(
         self,
@@ -171,7 +454,7 @@ class Workspace(Sending):
         key_id: str | None = None,
         at: dt.datetime | None = None,
     ) -> int:
-        """Note that an export began in this process; gives its ID."""
+        """Record that an export began in this process, and return its ID."""
         with self._writing() as con:
             return exports.start(con, level=level, purpose=purpose, file_name=file_name, key_id=key_id, at=at)
 
@@ -184,10 +467,17 @@ class Workspace(Sending):
         sha256: str | None = None,
         at: dt.datetime | None = None,
     ) -> None:
-        """Note how an export ended.
+        """Record how an export ended.
 
         Raises:
             WorkspaceError: No such export is running.
         """
         with self._writing() as con:
             exports.finish(con, export_id, status, rows=rows, sha256=sha256, at=at)
+
+    def exports(self) -> duckdb.DuckDBPyRelation:
+        """Every export: ``id, started_at, finished_at, status, level, rows, sha256, key_id, purpose, file_name``.
+
+        ``status`` is ``running``, ``completed``, ``failed``, or ``interrupted``: its process died.
+        """
+        return self._con.sql(queries.EXPORTS)

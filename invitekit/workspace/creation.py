@@ -10,8 +10,8 @@ import duckdb
 from invitekit.errors import WorkspaceError
 from invitekit.io.atomic_write import os_reason, private_dir, publish_new
 from invitekit.load.sql import run
+from invitekit.workspace.migrations import migrate
 from invitekit.workspace.transactions import private_files, transaction
-from invitekit.workspace.versions import migrate
 
 
 def create(path: Path) -> None:

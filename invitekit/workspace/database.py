@@ -14,7 +14,7 @@ from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import WorkspaceError
 from invitekit.io.atomic_write import make_private
 from invitekit.load.sql import lit, run
-from invitekit.workspace import exports, versions
+from invitekit.workspace import exports, migrations
 from invitekit.workspace.creation import create
 from invitekit.workspace.open_errors import check_path, not_opened, resolve
 from invitekit.workspace.transactions import ONE_AT_A_TIME, private_files, transaction
@@ -102,15 +102,15 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
     """Make the file private, bring its tables to this version, and note which exports did not live to their end."""
     name = path.name
-    version = versions.found_version(con, name)  # first: a file that is no workspace stays as it is
+    version = migrations.found_version(con, name)  # first: a file that is no workspace stays as it is
     if not read_only:
         for file in (path, Path(f"{path}.wal")):
             with contextlib.suppress(FileNotFoundError):
                 make_private(file)
         with transaction(con):
-            versions.migrate(con, version)
+            migrations.migrate(con, version)
             exports.note_interrupted(con)
-    elif version < versions.SCHEMA_VERSION:
+    elif version < migrations.SCHEMA_VERSION:
         raise WorkspaceError(
             f"'{name}' was written by an older invitekit (tables of version {version}).",
             hint="open it once for writing, such as by adding files: that brings it up to date.",

@@ -11,7 +11,7 @@ import duckdb
 from invitekit.engine.scratch_dirs import is_alive, process_start_time
 from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.load.sql import one, rows, run
-from invitekit.workspace.claims import moment
+from invitekit.workspace.validation import past_datetime
 
 End = Literal["completed", "failed"]
 ENDS = ("completed", "failed")
@@ -36,7 +36,7 @@ def start(
         con,
         "insert into exports (export_id, started_at, status, level, key_id, purpose, file_name, pid, process) "
         "values (?, ?, 'running', ?, ?, ?, ?, ?, ?)",
-        [number, moment(at, "at"), level, key_id, purpose, file_name, pid, process_start_time(pid) or ""],
+        [number, past_datetime(at, "at"), level, key_id, purpose, file_name, pid, process_start_time(pid) or ""],
     )
     return number
 
@@ -57,7 +57,7 @@ def finish(
         con,
         "update exports set status = ?, finished_at = ?, rows = ?, sha256 = ? where export_id = ? "
         "and status = 'running'",
-        [status, moment(at, "at"), rows, sha256, number],
+        [status, past_datetime(at, "at"), rows, sha256, number],
     )
     if not ended:
         raise WorkspaceError(f"No export {number} is running.", hint="look at exports(): it may have been interrupted.")

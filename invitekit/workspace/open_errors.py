@@ -1,4 +1,4 @@
-"""Why a file cannot be opened as a workspace, in our own words."""
+"""Errors of opening a workspace file; DuckDB's own messages may quote data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import duckdb
 from invitekit.errors import ArgumentError, InvitekitError, WorkspaceError
 from invitekit.io.atomic_write import SHOWN_NAME, name_problem
 from invitekit.load.source import FORMATS
-from invitekit.workspace.claims import are_texts
+from invitekit.workspace.validation import are_texts
 
 _LOCKED = ("Could not set lock", "used by another process", "already open in")
 """What DuckDB says of a file that another process holds: the first on Linux and macOS, the others on Windows."""
@@ -24,33 +24,33 @@ _SIGNS = {
     "not a valid DuckDB": _OTHER,
     "Extension": _OTHER,
 }
-"""What DuckDB's message holds, and what we say instead."""
+"""Parts of DuckDB's messages, and the problem and hint of our error."""
 
 
 def resolve(given: str | os.PathLike[str]) -> Path:
-    """Give the one path of a file, whatever links lead to it.
+    """Return the real path of a file, with links resolved.
 
     Raises:
-        WorkspaceError: No file can have that name.
+        WorkspaceError: The name is not a valid file name.
     """
     name = os.fspath(given)
     if "\0" in name or not are_texts([name]):
-        raise _impossible(Path(name), "it is not a valid name")
+        raise _invalid_path(Path(name), "it is not a valid name")
     return Path(os.path.realpath(name))
 
 
 def check_path(path: Path, *, make: bool) -> None:
-    """Refuse a path that can hold no workspace, before anything is opened or made.
+    """Check that a path can hold a workspace, before anything is opened or created.
 
     Args:
         path: The file.
         make: Whether it may be missing.
 
     Raises:
-        InvitekitError: It is a source's name or a folder, or what it needs is missing.
+        InvitekitError: It has a source file's extension, is a folder, or does not exist.
     """
     name, log = path.name, Path(f"{path}.wal")
-    _refuse_impossible(path)
+    _check_accessible(path)
     there = path.exists()
     rules: list[tuple[bool, type[InvitekitError], str, str]] = [
         (path.suffix.lower() in FORMATS, ArgumentError, f"'{name}' has the name of a source file.",
@@ -67,31 +67,31 @@ def check_path(path: Path, *, make: bool) -> None:
             raise kind(problem, hint=hint)
 
 
-def _refuse_impossible(path: Path) -> None:
+def _check_accessible(path: Path) -> None:
     """Reject a name that no file can have here, or that cannot be looked up."""
     for file in (path, Path(f"{path}.wal")):
         if problem := name_problem(file):
-            raise _impossible(path, problem)
+            raise _invalid_path(path, problem)
 
 
-def _impossible(path: Path, reason: str) -> WorkspaceError:
+def _invalid_path(path: Path, reason: str) -> WorkspaceError:
     shown = ascii(path.name[:SHOWN_NAME])
     return WorkspaceError(f"{shown} cannot be opened: {reason}.", hint="check the path and its rights.")
 
 
 def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceError:
-    """Say why DuckDB did not open a file."""
-    said = str(error)
-    if any(sign in said for sign in _LOCKED):
-        return _held(name, _HOLDER.search(said), read_only=read_only)
+    """Build the error for a file that DuckDB did not open."""
+    message = str(error)
+    if any(sign in message for sign in _LOCKED):
+        return _locked(name, _HOLDER.search(message), read_only=read_only)
     for sign, (problem, hint) in _SIGNS.items():
-        if sign in said:
+        if sign in message:
             return WorkspaceError(f"'{name}' {problem}.", hint=hint)
     kind = type(error).__name__.removesuffix("Exception")
     return WorkspaceError(f"'{name}' is damaged: DuckDB cannot open it ({kind}).", hint="restore it from a copy.")
 
 
-def _held(name: str, holder: re.Match[str] | None, *, read_only: bool) -> WorkspaceError:
+def _locked(name: str, holder: re.Match[str] | None, *, read_only: bool) -> WorkspaceError:
     who = f"process {holder[1]}" if holder else "another process"
     close = "close it there (in a notebook: close the workspace, or end its kernel)"
     if read_only:

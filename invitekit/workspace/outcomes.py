@@ -1,4 +1,4 @@
-"""What became of each batch, beside those of the same cause who were not invited again."""
+"""The results of each batch, beside customers of the same cause who were not invited again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from invitekit.catalogue import Catalogue
 from invitekit.customers import ALONE
 from invitekit.keep import keep
 from invitekit.load.sql import lit
-from invitekit.workspace.identities import identified, owned
+from invitekit.workspace.identity import assign_customer, with_customer_ids
 
 APART_DAYS = 30
 """A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
@@ -20,12 +20,12 @@ SLACK = "interval 1 day"
 def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duckdb.DuckDBPyRelation:
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
     # Each status is asked for at its own moment below.
-    with identified(con, catalogue) as story:
+    with with_customer_ids(con, catalogue) as story:
         return keep(con.sql(_query(story)))
 
 
 def _effective(row: str, at: str) -> str:
-    """The SQL of a row's status at a moment, by the rule of ``annotate``."""
+    """Build the SQL of a row's effective status at a time, by the rule of ``annotate``."""
     life = f"interval {int(EMAIL_LIFE.total_seconds())} second"
     ends = f"coalesce({row}.expires_at, {row}.invited_at + {life})"
     over = f"{row}.status = 'invited' and {row}.invitation_method = 'email' and {ends} <= {at}"
@@ -33,7 +33,7 @@ def _effective(row: str, at: str) -> str:
 
 
 def _cause(row: str, at: str) -> str:
-    """The SQL of what stands in the way at a moment: the failure, else the status."""
+    """Build the SQL of the cause at a time: the failure, else the status."""
     failed = f"{row}.status = 'association_failed' and {row}.failure_code is not null"
     return f"case when {failed} then {row}.failure_code else {_effective(row, at)} end"
 
@@ -41,7 +41,7 @@ def _cause(row: str, at: str) -> str:
 def _query(story: str) -> str:
     resends = "(select batch_id, sent_at, cause as logged_cause, record_id, customer_id from resends)"
     steps = {
-        "owned": owned(resends, story),
+        "assigned": assign_customer(resends, story),
         "logged": _logged(),
         "states": _states(story),
         "resent": _resent(),
@@ -57,17 +57,17 @@ def _query(story: str) -> str:
 
 
 def _logged() -> str:
-    """Each resend, with the next one of its customer: what happens later belongs to that one."""
+    """Select each resend with the next one of its customer: later results belong to that one."""
     return (
-        "select l.*, (select min(x.sent_at) from owned x "
-        "where x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until from owned l"
+        "select l.*, (select min(x.sent_at) from assigned x "
+        "where x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until from assigned l"
     )
 
 
 def _states(story: str) -> str:
-    """What each snapshot says of a customer, and until when that was the newest news.
+    """Select each customer's state in each snapshot, and until when it was the newest.
 
-    Its newest invitation speaks, but an association by any of them does before.
+    The newest invitation counts, unless any invitation led to an association.
     """
     group = "partition by customer_id, snapshot_at"
     newest = f"row_number() over ({group} order by invited_at desc nulls last, source_file desc, source_row desc) = 1"
@@ -82,7 +82,7 @@ def _states(story: str) -> str:
 
 
 def _resent() -> str:
-    """Each resend with its cause: as it was logged, else as the snapshots told it then."""
+    """Select each resend with its cause: as stored with the resend, else by the snapshot of that time."""
     return (
         "select l.batch_id, l.sent_at, l.until, l.customer_id, l.record_id, true as was_resent, "
         f"{_cause('s', 'l.sent_at')} as before, "
@@ -93,7 +93,7 @@ def _resent() -> str:
 
 
 def _others(story: str) -> str:
-    """Customers who stood where a batch's customers stood, and were not invited again around then."""
+    """Select customers in the same state as a batch's customers who were not invited again around then."""
     near = f"between b.sent_at - interval {APART_DAYS} day and b.sent_at + interval {APART_DAYS} day"
     after = f"x.invited_at > b.sent_at and x.invited_at <= b.sent_at + interval {APART_DAYS} day"
     mine = "x.customer_id = s.customer_id"
@@ -111,7 +111,7 @@ def _others(story: str) -> str:
 
 
 def _later() -> str:
-    """Every news of those customers until their next resend, with what it is worth."""
+    """Select every later state of those customers until their next resend."""
     fresh = f"(s.invited_at is null or s.invited_at >= k.sent_at - {SLACK})"
     changed = f"{_cause('s', 'k.ends_at')} is distinct from k.before"
     return (
@@ -124,7 +124,7 @@ def _later() -> str:
 
 
 def _ended() -> str:
-    """What became of each customer: an association settles it, else the newest news does."""
+    """Select each customer's result: associated at any time, else the newest state."""
     return (
         "select k.batch_id, k.sent_at, k.cause, k.was_resent, case "
         "when bool_or(l.since) then 'associated' "

@@ -1,4 +1,4 @@
-"""What was resent: one row a customer, with who did it and when."""
+"""Customers that were invited again: one row each, with who sent it and when."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ import narwhals.stable.v2 as nw
 from invitekit.errors import ArgumentError, SchemaError, many
 from invitekit.load.sql import rows, run
 from invitekit.vocabularies import RESENDS
-from invitekit.workspace.claims import moment, now, text, who
 from invitekit.workspace.transactions import transaction
+from invitekit.workspace.validation import now, past_datetime, require_name, require_text
 
 NEEDED = ("record_id", "customer_id", "batch", "decision")
 KEPT = ("failure_code", "invitation_method", "account_name", "email")
-"""Columns that are kept where a batch has them: they follow the customer, and the cause."""
+"""Columns that are stored where a batch has them: they follow the customer, and the cause."""
 DIGEST = 8
-"""Letters of a digest that stand in an ID."""
+"""Letters of the digest in a batch ID."""
 OF_CUSTOMERS = "md5(string_agg(customer_id, chr(10) order by customer_id))"
 """The SQL of a digest of a batch's customers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """Who says that a batch was sent, and when it was."""
+class Sending:
+    """Who sent a batch, and when."""
 
     by: str
     sent_at: dt.datetime
     note: str | None
 
 
-def log(
+def mark_sent(
     con: duckdb.DuckDBPyConnection,
     batch: Any,
     *,
@@ -43,29 +43,30 @@ def log(
     at: dt.datetime | dt.date | None,
     batch_id: str | None,
     note: str | None,
-    again: bool = False,
+    force: bool = False,
 ) -> str:
-    """Write a batch into the log, whole or not at all, and give its ID."""
-    claim = claimed(by, at, note)
+    """Store the customers of a frame as sent to, all or none, and return the batch ID."""
+    sending = checked(by, at, note)
     table = as_table(batch)
     with registered(con, table), transaction(con):
         digest = check(con)
-        chosen = f"{claim.sent_at:%Y-%m-%d}-{digest[:DIGEST]}" if batch_id is None else str(text(batch_id, "batch_id"))
-        _refuse_logged(con, chosen, given=batch_id is not None)
-        if not again:
-            _refuse_twice_a_day(con, claim.sent_at)
-        insert(con, table.column_names, chosen, claim)
-    return chosen
+        day = f"{sending.sent_at:%Y-%m-%d}"
+        new_id = f"{day}-{digest[:DIGEST]}" if batch_id is None else str(require_text(batch_id, "batch_id"))
+        _require_unmarked(con, new_id, named=batch_id is not None)
+        if not force:
+            _require_once_a_day(con, sending.sent_at)
+        insert(con, table.column_names, new_id, sending)
+    return new_id
 
 
-def claimed(by: str, at: dt.datetime | dt.date | None, note: str | None) -> Claim:
-    """Give who sent and when; a day means its end, so that no pause ends before its time."""
-    return Claim(who(by), moment(at, "at", end=True), text(note, "note"))
+def checked(by: str, at: dt.datetime | dt.date | None, note: str | None) -> Sending:
+    """Check who sent a batch and when; a day means its end, so that no cool-down ends too early."""
+    return Sending(require_name(by), past_datetime(at, "at", end=True), require_text(note, "note"))
 
 
 @contextlib.contextmanager
 def registered(con: duckdb.DuckDBPyConnection, table: Any) -> Iterator[None]:
-    """Let a batch be asked about as ``ik_batch`` for a while."""
+    """Make a batch available to SQL as ``ik_batch``."""
     con.register("ik_batch", table)
     try:
         yield
@@ -73,18 +74,18 @@ def registered(con: duckdb.DuckDBPyConnection, table: Any) -> Iterator[None]:
         con.unregister("ik_batch")
 
 
-def insert(con: duckdb.DuckDBPyConnection, names: list[str], batch_id: str, claim: Claim) -> None:
-    """Write ``ik_batch`` into the log; the caller holds the transaction.
+def insert(con: duckdb.DuckDBPyConnection, names: list[str], batch_id: str, sending: Sending) -> None:
+    """Store ``ik_batch`` as sent; the caller holds the transaction.
 
     Raises:
-        ArgumentError: A batch of that ID was logged already.
+        ArgumentError: A batch of that ID was marked already.
     """
-    _refuse_logged(con, batch_id)
-    run(con, _insert(names), [batch_id, claim.sent_at, claim.by, claim.note, now()])
+    _require_unmarked(con, batch_id)
+    run(con, _insert(names), [batch_id, sending.sent_at, sending.by, sending.note, now()])
 
 
-def as_table(batch: Any) -> Any:
-    """Give what is needed of a batch as an Arrow table."""
+def as_table(batch: Any, *more: str) -> Any:
+    """Return the needed columns of a batch, and some more, as an Arrow table."""
     try:
         frame: Any = nw.from_native(batch)
     except TypeError:
@@ -92,17 +93,21 @@ def as_table(batch: Any) -> Any:
             f"A batch of type {type(batch).__name__} cannot be read.", hint="give a frame: rows of plan_resends(...)."
         ) from None
     names = frame.collect_schema().names()
-    missing = [name for name in NEEDED if name not in names]
+    missing = [name for name in (*NEEDED, *more) if name not in names]
     if missing:
         raise SchemaError(f"The batch lacks {', '.join(missing)}.", hint="pass rows of what plan_resends(...) gives.")
-    wanted = [name for name in (*NEEDED, "effective_status", *KEPT) if name in names]
+    wanted = [name for name in (*NEEDED, *more, "effective_status", *KEPT) if name in names]
     return frame.select(*wanted).lazy().collect("pyarrow").to_native()
 
 
 def check(con: duckdb.DuckDBPyConnection) -> str:
-    """Refuse a batch that cannot be what was sent; give the digest of its customers."""
+    """Check that ``ik_batch`` can have been sent, and return the digest of its customers.
+
+    Raises:
+        ArgumentError: It is empty, repeats a customer, or has rows that were not to be resent.
+    """
     decisions = ", ".join(f"'{decision}'" for decision in RESENDS)
-    total, nobody, distinct, other, digest = rows(
+    total, unidentified, distinct, other, digest = rows(
         con,
         "select count(*), count(*) filter (record_id is null or customer_id is null), count(distinct customer_id), "
         f"count(*) filter (decision is null or decision not in ({decisions})), "
@@ -110,12 +115,12 @@ def check(con: duckdb.DuckDBPyConnection) -> str:
     )[0]
     rules: list[tuple[bool, str, str]] = [
         (total == 0, "The batch has no rows.", "pass the customers who were invited again."),
-        (nobody > 0, f"{nobody:,} of {total:,} rows of the batch have no record_id or customer_id.",
+        (unidentified > 0, f"{unidentified:,} of {total:,} rows of the batch have no record_id or customer_id.",
          "pass rows of what plan_resends(...) gives."),
         (other > 0, f"{other:,} of {total:,} rows of the batch were not to be resent.",
          f"filter the plan first: decision is {' or '.join(RESENDS)}, and the batch that was sent."),
         (distinct < total, f"{total - distinct:,} of {total:,} rows of the batch repeat a customer.",
-         "log each customer once."),
+         "mark each customer once."),
     ]  # fmt: skip
     for wrong, problem, hint in rules:
         if wrong:
@@ -123,35 +128,37 @@ def check(con: duckdb.DuckDBPyConnection) -> str:
     return str(digest)
 
 
-def _refuse_twice_a_day(con: duckdb.DuckDBPyConnection, sent_at: dt.datetime) -> None:
-    """Refuse customers whom another batch of that day has: nobody is invited twice a day on purpose."""
-    found, others = con.execute(
+def _require_once_a_day(con: duckdb.DuckDBPyConnection, sent_at: dt.datetime) -> None:
+    """Check that no other batch of that day has one of these customers."""
+    customers, others = con.execute(
         "select count(distinct customer_id), string_agg(distinct r.batch_id, ', ' order by r.batch_id) "
         "from ik_batch join resends r using (customer_id) where r.sent_at::date = ?::date",
         [sent_at],
     ).fetchall()[0]
-    if found:
+    if customers:
         raise ArgumentError(
-            f"{many(found, 'customer')} of the batch {'was' if found == 1 else 'were'} logged as sent to on that day, "
-            f"in {others}.",
-            hint="nothing was logged; leave them out, or say that they were invited once more: again=True.",
+            f"{many(customers, 'customer')} of the batch {'was' if customers == 1 else 'were'} invited on that day "
+            f"already, in {others}.",
+            hint="nothing was marked; exclude them, or say that they were invited once more: force=True.",
         )
 
 
-def _refuse_logged(con: duckdb.DuckDBPyConnection, batch_id: str, *, given: bool = True) -> None:
+def _require_unmarked(con: duckdb.DuckDBPyConnection, batch_id: str, *, named: bool = True) -> None:
     if not batch_id.strip():
         raise ArgumentError("batch_id is empty.", hint="name the batch, or leave it out.")
-    found = con.execute("select count(*), min(sent_at) from resends where batch_id = ?", [batch_id]).fetchall()[0]
-    if found[0]:
-        again = "another batch_id" if given else "a batch_id, if the same customers were invited twice on that day"
+    customers, at = con.execute("select count(*), min(sent_at) from resends where batch_id = ?", [batch_id]).fetchall()[
+        0
+    ]
+    if customers:
+        other = "another batch_id" if named else "a batch_id, if the same customers were invited twice on that day"
         raise ArgumentError(
-            f"Batch '{batch_id}' was logged already: {many(found[0], 'customer')} at {found[1]} UTC.",
-            hint=f"nothing was logged now; give {again}.",
+            f"Batch '{batch_id}' was marked as sent already: {many(customers, 'customer')} at {at} UTC.",
+            hint=f"nothing was marked now; give {other}.",
         )
 
 
 def _insert(names: list[str]) -> str:
-    """The SQL that writes the batch; its cause is what stood in the plan: the failure, else the status."""
+    """Build the SQL that stores the batch; its cause is the plan's: the failure, else the status."""
     kept = {name: name if name in names else "null" for name in KEPT}
     cause = kept["failure_code"]
     if "effective_status" in names:
@@ -159,6 +166,6 @@ def _insert(names: list[str]) -> str:
         cause = f"case when {failed} then {cause} else effective_status end"
     columns = ", ".join([*NEEDED, "cause", *kept])
     return (
-        f"insert into resends (batch_id, sent_at, sent_by, note, logged_at, {columns}) "
+        f"insert into resends (batch_id, sent_at, sent_by, note, marked_at, {columns}) "
         f"select ?, ?, ?, ?, ?, {', '.join(NEEDED)}, {cause}, {', '.join(kept.values())} from ik_batch"
     )

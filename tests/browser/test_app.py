@@ -147,7 +147,7 @@ def test_a_batch_is_marked_as_sent_on_the_day_of_the_plan(browser: Browser, tmp_
         page.get_by_role("button", name=re.compile("Make batches of 1")).click()
         page.get_by_role("button", name=re.compile("^Write 1 ")).click()
         page.get_by_role("dialog").get_by_role("button", name="Close").click()
-        page.get_by_role("button", name=re.compile("Batches not logged")).click()
+        page.get_by_role("button", name=re.compile("Batches not marked as sent")).click()
         expect(page.get_by_label("Sent on").last).to_have_value("2026-03-30")
         page.get_by_role("button", name="Sent", exact=True).click()
         expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("117")

@@ -196,9 +196,9 @@ def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory
         files = sorted((memory.parent / "batches").glob("*/batch_*.csv"))
         assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 116
         dialog.get_by_role("button", name="Close").click()
-        page.get_by_role("button", name="Batches not logged yet").click()
+        page.get_by_role("button", name="Batches not marked as sent").click()
         dialog.get_by_role("button", name="Sent", exact=True).first.click()
-        expect(page.get_by_role("button", name="Batches not logged yet: 2")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("button", name="Batches not marked as sent: 2")).to_be_visible(timeout=20_000)
         tab.until("p.workspace.resends().aggregate('count(*)').fetchall()[0][0] > 90", "True")
 
 
@@ -217,7 +217,7 @@ def test_two_views_of_a_plan_ask_only_whoever_asked(lab: Lab, memory: Path) -> N
         expect(two.get_by_role("dialog")).to_contain_text("2 customers are written", timeout=20_000)
         for view in (one, two):  # both know of it
             expect(view.locator(".ik-choice strong")).to_have_text("0 selected")
-            expect(view.locator(".ik-open")).to_have_text("Batches not logged yet: 1")
+            expect(view.locator(".ik-open")).to_have_text("Batches not marked as sent: 1")
         assert page.locator("dialog[open]").count() == 1
 
 

@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,19 +28,29 @@ from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
 from invitekit.progress import Tally
-from invitekit.resend import Decisions, ResendRules
+from invitekit.resend import PlanSummary, ResendRules
 from invitekit.resend.words import read_reasons
+from invitekit.workspace import CHANGES, Comparison
 
-# A pipe has no width: there, tables keep their lines whole.
+# A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MOST = 12
 _READERS = "only you can" if POSIX_MODES else "whoever can open the folder can"
 _NUMBERS = ("Rows", "Records", "Rejects", "Share", "No offset", "Unreadable", "Customers", "Resent", "Associated",
             "Failed again", "Open", "Not seen", "Not resent", "Associated all the same", "Failed", "Of", "Rate",
             "95 % interval", "By chance")  # fmt: skip
-"""Headers of numbers: they stand to the right."""
+"""Headers of number columns: aligned to the right."""
 _NAMES = ("Source", "Time column", "Column", "Snapshot", "Batch", "Written", "Day from", "Week from", "Month from")
-"""Headers of what is not broken into lines."""
+"""Headers of columns that are not wrapped."""
+_CHANGES = {
+    "became_associated": "Became associated",
+    "newly_failed": "Newly failed",
+    "cause_changed": "Failed for another cause",
+    "vanished": "Vanished",
+    "appeared": "Appeared",
+    "same": "None of these",
+}
+Rows = Sequence[dict[str, Any]]
 
 
 def line(text: str) -> None:
@@ -56,7 +66,7 @@ def json_line(found: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def progress(unit: str = "B") -> Iterator[Callable[[str, int, int], None]]:
-    """Show what is done, in bytes or another unit, on stderr when that is a terminal."""
+    """Show a progress bar on stderr, in bytes or another unit, when that is a terminal."""
     with tqdm(disable=None, unit=unit, unit_scale=True, leave=False, file=sys.stderr) as bar:
 
         def tick(name: str, done: int, total: int) -> None:
@@ -69,14 +79,14 @@ def progress(unit: str = "B") -> Iterator[Callable[[str, int, int], None]]:
 
 
 def headline(found: Summary) -> None:
-    """Print what was read, and how much of it was refused."""
+    """Print how many rows were read and rejected, and remarks."""
     line(str(found).splitlines()[0])
     for remark in found.remarks():
         line(f"  - {remark}")
 
 
 def snapshots(found: Summary) -> None:
-    """Say that several snapshots were counted together, if they were."""
+    """Print a note where several snapshots were counted together."""
     days = {file.snapshot_at for file in found.files}
     if len(days) > 1:
         line(
@@ -86,7 +96,7 @@ def snapshots(found: Summary) -> None:
 
 
 def summary(found: Summary) -> None:
-    """Print all that was understood of the sources."""
+    """Print files, headers and date formats of the sources."""
     headline(found)
     files = new_table("Source", "Read as", "Rows", "Records", "Rejects", "Snapshot")
     for f in found.files:
@@ -131,7 +141,7 @@ def _print_dates(found: Summary) -> None:
 
 
 def summary_json(found: Summary) -> dict[str, Any]:
-    """Give the summary as plain JSON values, free texts without addresses and numbers."""
+    """Return the summary as plain JSON values, free texts without addresses and numbers."""
     return {
         "rows_read": found.rows_read,
         "records": found.records,
@@ -152,12 +162,12 @@ def summary_json(found: Summary) -> dict[str, Any]:
 
 
 def output_json(output: Path | None) -> dict[str, Any]:
-    """Give where a result was written."""
+    """Return where a result was written, as plain JSON values."""
     return {} if output is None else {"output": str(output)}
 
 
 def written(output: Path | None, what: str) -> None:
-    """Say where a result was written, if it was."""
+    """Print where a result was written, if it was."""
     if output is not None:
         line(f"{what} are in {output}. They hold personal data; {_READERS} read the file.")
 
@@ -188,38 +198,38 @@ def _causes(by_cause: dict[str, int], known: Catalogue, language: Language) -> T
     return table
 
 
-def decisions(found: Decisions, rules: ResendRules, language: Language) -> None:
-    """Print records by decision and reason, and what the plan was made with."""
+def decisions(summary: PlanSummary, rules: ResendRules, language: Language) -> None:
+    """Print records by decision and reason, and the rules of the plan."""
     labels = {value.code: value.label(language) for value in vocabularies.DECISIONS}
     reasons = read_reasons()
     table = new_table("Decision", "Why", "Records")
     last = None
-    for (decision, code), n in found.by_reason.items():
+    for (decision, code), n in summary.by_reason.items():
         why = reasons[code].summary(rules, language)
         table.add_row(labels[decision] if decision != last else "", why, f"{n:,}")
         last = decision
     _OUT.print(table)
     line(rules.words(language))
-    batches = many(found.batches, "batch", "batches")
-    line(f"{found.candidates:,} of {many(found.customers, 'customer')} to invite again, in {batches}.")
-    line(f"Pending review or pre-registered: {found.open_customers:,}; the portal allows {rules.portal_cap}.")
-    if found.candidates:
+    batches = many(summary.batches, "batch", "batches")
+    line(f"{summary.candidates:,} of {many(summary.customers, 'customer')} to invite again, in {batches}.")
+    line(f"Pending review or pre-registered: {summary.open_customers:,}; the portal allows {rules.portal_cap}.")
+    if summary.candidates:
         line(
-            "Ranked by what resends after the same cause led to."
-            if found.with_history
-            else "Ranked by who has been allowed for longest: there is too little history of resends to go by."
+            "Ranked by the success rate of earlier resends after the same cause."
+            if summary.with_history
+            else "Ranked by how long a resend has been allowed: there are too few earlier resends for success rates."
         )
 
 
 def personal(folder: Path | None) -> None:
-    """Say before all else that files name customers, if they were written."""
+    """Print first that files with personal data are written, if they are."""
     if folder is not None:
         who = _READERS.capitalize()
         line(f"PERSONAL DATA: the files in {folder} name customers. {who} read them; delete them after use.")
 
 
 def batches(written: Written | None, workspace: Path | None) -> None:
-    """Print which files were written for the person who clicks in the portal, if they were, and how to log them."""
+    """Print which batch files were written, if any, and how to mark them as sent."""
     if written is None:
         return
     table = new_table("File", "Rows")
@@ -230,7 +240,7 @@ def batches(written: Written | None, workspace: Path | None) -> None:
     line(f"In {written.paths[0].parent}; read {written.paths[0].name} first.")
     file = shell_quoted(str(workspace))
     for number, batch_id in written.batch_ids.items():
-        line(f"When batch {number} is sent: invitekit workspace log {batch_id} --by YOUR_NAME -w {file}")
+        line(f"When batch {number} is sent: invitekit workspace mark-sent {batch_id} --by YOUR_NAME -w {file}")
 
 
 def shell_quoted(text: str, *, windows: bool = os.name == "nt") -> str:
@@ -241,7 +251,7 @@ def shell_quoted(text: str, *, windows: bool = os.name == "nt") -> str:
 
 
 def exported(done: Exported) -> None:
-    """Print what was exported, how it was proved, and how far its records can be told apart."""
+    """Print what was exported, which checks it passed, and how far its records can be told apart."""
     line(f"{done.rows:,} rows, {done.level}, in {done.path}; its manifest is {done.manifest.name}.")
     if done.emptied:
         told = ", ".join(f"{name} {count:,}" for name, count in done.emptied.items())
@@ -257,7 +267,7 @@ def exported(done: Exported) -> None:
 
 
 def history(rows: Iterable[dict[str, Any]]) -> None:
-    """Print earlier exports, as the workspace remembers them."""
+    """Print earlier exports of a workspace."""
     table = new_table("Export", "Started", "Status", "Level", "Rows", "Purpose", "File")
     for row in rows:
         rows_written = "" if row["rows"] is None else f"{row['rows']:,}"
@@ -273,10 +283,95 @@ def show(table: Table) -> None:
 
 
 def new_table(*headers: str) -> Table:
-    """Make a table to print: numbers to the right, names whole."""
+    """Create a table to print: numbers aligned to the right, names not wrapped."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for header in headers:
         numeric = header in _NUMBERS
         whole = numeric or header in _NAMES
         table.add_column(header, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
     return table
+
+
+def fetch(relation: Any) -> list[dict[str, Any]]:
+    """Return the rows of a small relation."""
+    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+
+def workspace_files(rows: Rows) -> None:
+    """Print the files that a workspace stores."""
+    table = new_table("Source", "Snapshot", "Rows", "Records", "Rejects")
+    for row in rows:
+        counts = [f"{row[name]:,}" for name in ("rows_read", "records", "rejects")]
+        table.add_row(row["source_file"], f"{row['snapshot_at']:%Y-%m-%d}", *counts)
+    if rows:
+        show(table)
+
+
+def workspace_batches(rows: Rows) -> None:
+    """Print the batches that were written, and which of them are still to be sent."""
+    if not rows:
+        return line("No batches yet. Write some: invitekit plan --workspace FILE --batch-dir DIR.")
+    table = new_table("Batch", "Written", "Customers", "Sent")
+    for row in rows:
+        sent = f"{row['sent']:,} on {row['sent_at']:%Y-%m-%d} by {row['sent_by']}" if row["sent"] else "not yet"
+        table.add_row(row["batch_id"], f"{row['written_at']:%Y-%m-%d}", f"{row['customers']:,}", sent)
+    return show(table)
+
+
+def outcomes(rows: Rows, known: Catalogue) -> None:
+    """Print the results of each batch."""
+    if not rows:
+        return line("No batch was marked as sent yet: invitekit workspace mark-sent BATCH_ID --by YOUR_NAME.")
+    statuses = {value.code: value.en for value in vocabularies.STATUSES}
+    table = new_table(
+        "Batch", "Cause when it was sent", "Resent", "Associated", "Failed again", "Open", "Not seen",
+        "Not resent", "Associated all the same",
+    )  # fmt: skip
+    for row in rows:
+        failure = known.by_code(row["cause"])
+        cause = failure.cause("en") if failure else statuses.get(row["cause"], row["cause"])
+        not_yet = row["open"] + row["expired"]
+        table.add_row(
+            row["batch_id"], cause, f"{row['resent']:,}", _share(row["associated"], row["resent"]),
+            f"{row['failed_again']:,}", f"{not_yet:,}", f"{row['not_seen'] + row['already_associated']:,}",
+            f"{row['not_resent']:,}", _share(row["not_resent_associated"], row["not_resent"]),
+        )  # fmt: skip
+    show(table)
+    return line(
+        "Not resent: customers in the same state when the batch was sent who were not invited again within 30 days. "
+        "They were not chosen at random: the difference is a hint, not proof."
+    )
+
+
+def _share(part: int, of: int) -> str:
+    return f"{part:,} ({part / of:.0%})" if of else f"{part:,}"
+
+
+def comparison(result: Comparison) -> None:
+    """Print the counts of a comparison."""
+    if result.before_at and result.after_at:
+        line(f"From {result.before_at:%Y-%m-%d} to {result.after_at:%Y-%m-%d}:")
+    table = new_table("Change", "Customers")
+    for name in (*CHANGES, "same"):
+        table.add_row(_CHANGES[name], f"{result.counts[name]:,}")
+    show(table)
+    for side, words in ((result.before, "earlier"), (result.after, "later")):
+        if side.unmatched:
+            line(
+                f"Not matched in the {words} snapshot: {side.unidentified:,} records without a customer (masked), "
+                f"{side.conflicting:,} customers with contradicting records."
+            )
+
+
+def comparison_json(result: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain JSON values."""
+    sides = {
+        name: {
+            "rows": side.rows,
+            "customers": side.customers,
+            "unidentified": side.unidentified,
+            "conflicting": side.conflicting,
+        }
+        for name, side in (("before", result.before), ("after", result.after))
+    }
+    return {"counts": result.counts, **sides, "before_at": result.before_at, "after_at": result.after_at}

@@ -1,4 +1,4 @@
-"""What a customer, or customer service, is known to have settled; a mark taken back stays as history."""
+"""Marks: failures that a customer, or customer service, resolved. A mark that is taken back stays in the history."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import duckdb
 from invitekit.catalogue import Catalogue
 from invitekit.errors import ArgumentError
 from invitekit.load.sql import one, run
-from invitekit.workspace.claims import moment, now, text, who
-from invitekit.workspace.finding import Found, by_record, find, listed
+from invitekit.workspace.lookup import Match, as_list, find_customers, find_records
 from invitekit.workspace.transactions import transaction
+from invitekit.workspace.validation import now, past_datetime, require_name, require_text
 
 
 def mark(
@@ -25,41 +25,41 @@ def mark(
     note: str | None,
     catalogue: Catalogue | None = None,
 ) -> tuple[int, ...]:
-    """Mark records as done, all or none, and give the marks' IDs in the order of the records."""
+    """Mark records as resolved, all or none, and return the marks' IDs in the order of the records."""
     if on is None:
-        raise ArgumentError("on is missing.", hint="say on which day it was done.")
-    name, done_at, said = who(by), moment(on, "on"), text(note, "note")
-    found = _found(con, listed(record_ids), listed(customers), catalogue)
+        raise ArgumentError("on is missing.", hint="give the day on which it was resolved.")
+    name, resolved_at, remark = require_name(by), past_datetime(on, "on"), require_text(note, "note")
+    matches = _matches(con, as_list(record_ids), as_list(customers), catalogue)
     with transaction(con):
         first = one(con, "select max(mark_id) from marks") + 1
-        for number, row in enumerate(found, start=first):
+        for number, match in enumerate(matches, start=first):
             run(
                 con,
                 "insert into marks "
-                "(mark_id, record_id, customer_id, failure_code, done_at, marked_at, marked_by, note) "
+                "(mark_id, record_id, customer_id, failure_code, resolved_at, marked_at, marked_by, note) "
                 "values (?, ?, ?, ?, ?, ?, ?, ?)",
-                [number, *row, done_at, now(), name, said],
+                [number, *match, resolved_at, now(), name, remark],
             )
-    return tuple(range(first, first + len(found)))
+    return tuple(range(first, first + len(matches)))
 
 
-def _found(
+def _matches(
     con: duckdb.DuckDBPyConnection, record_ids: list[str], customers: list[str], catalogue: Catalogue | None
-) -> list[Found]:
-    """Give whose records they are, each once."""
+) -> list[Match]:
+    """Find the customers that are named, each once."""
     if not record_ids and not customers:
         raise ArgumentError("record_ids is empty.", hint="give record IDs, or customers by name.")
     if not all(isinstance(each, str) for each in (*record_ids, *customers)):
         raise ArgumentError("record_ids holds no texts.", hint="give record IDs.")
-    records = by_record(con, record_ids, catalogue) if record_ids else ()
+    records = find_records(con, record_ids, catalogue) if record_ids else ()
     unknown = records.count(None)
     if unknown:
         raise ArgumentError(
             f"{unknown:,} of {len(record_ids):,} record IDs are in no file of this workspace, or of two customers.",
             hint="nothing was marked; take them from the records, or name the customers.",
         )
-    named = find(con, customers, catalogue) if customers else ()
-    return list(dict.fromkeys(row for row in (*records, *named) if row is not None))
+    named = find_customers(con, customers, catalogue) if customers else ()
+    return list(dict.fromkeys(match for match in (*records, *named) if match is not None))
 
 
 def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by: str) -> None:
@@ -69,13 +69,13 @@ def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by:
         raise ArgumentError(
             "mark_ids holds no numbers." if ids else "mark_ids is empty.", hint="give the numbers of marks."
         )
-    name = who(by)
+    name = require_name(by)
     with transaction(con):
         numbers = ", ".join(str(each) for each in ids)
-        standing = one(con, f"select count(*) from marks where mark_id in ({numbers}) and undone_at is null")
-        if standing < len(ids):
+        valid = one(con, f"select count(*) from marks where mark_id in ({numbers}) and unmarked_at is null")
+        if valid < len(ids):
             raise ArgumentError(
-                f"{len(ids) - standing:,} of {len(ids):,} marks do not stand: unknown, or taken back already.",
-                hint="nothing was changed; name marks that stand.",
+                f"{len(ids) - valid:,} of {len(ids):,} marks are unknown, or were taken back already.",
+                hint="nothing was changed; name valid marks.",
             )
-        run(con, f"update marks set undone_at = ?, undone_by = ? where mark_id in ({numbers})", [now(), name])
+        run(con, f"update marks set unmarked_at = ?, unmarked_by = ? where mark_id in ({numbers})", [now(), name])

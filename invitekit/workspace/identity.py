@@ -1,4 +1,4 @@
-"""Whose each stored row is: customers are told apart over all that is stored, never by an ID of a file alone."""
+"""Which customer each stored row and event belongs to, told over all that is stored."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from invitekit.catalogue import Catalogue
 from invitekit.customers import identify
 from invitekit.keep import keep
 from invitekit.load.sql import ident, one
-from invitekit.workspace.relations import RECORD, ROWS, drop
+from invitekit.workspace.queries import RECORD, ROWS, drop
 
 _NEWEST = "snapshot_at desc, source_file desc, file_id desc, source_row desc"
-"""Of two files of one name and snapshot, the one that was added last speaks."""
+"""Of two files of one name and snapshot, the one that was added last counts."""
 
 
 def newest_states(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-    """Give each invitation's newest row; two customers that share an ID of their files stay two."""
+    """Return each invitation's newest row; two customers that share a record ID stay two."""
     ranked = identify(con.sql(ROWS)).project(
         f"*, row_number() over (partition by customer_id, record_id order by {_NEWEST}) as ik_newest"
     )
@@ -27,8 +27,8 @@ def newest_states(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
 
 
 @contextlib.contextmanager
-def identified(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> Iterator[str]:
-    """Give the name of a table of all stored rows with ``customer_id`` and ``failure_code``; it is gone afterwards."""
+def with_customer_ids(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> Iterator[str]:
+    """Provide a temporary table of all stored rows with ``customer_id`` and ``failure_code``, by its name."""
     table = keep(identify(annotate(con.sql(ROWS), as_of=None, catalogue=catalogue)))
     try:
         yield ident(table.alias)
@@ -36,15 +36,15 @@ def identified(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = Non
         drop(con, table)
 
 
-def owned(events: str, known: str) -> str:
-    """The SQL of events with the customer whose they are, or null.
+def assign_customer(events: str, known: str) -> str:
+    """Build the SQL of events with the customer that each belongs to, or null.
 
-    That is the customer that they were noted for; only where no stored row is that customer's, it is
-    the one that has the event's record, if it is one only.
+    An event belongs to the customer that it was stored for. Only where no stored row is of that
+    customer any more, it belongs to the one customer that has the event's record.
 
     Args:
         events: A table with ``record_id, customer_id``.
-        known: What ``identified`` gave.
+        known: What ``with_customer_ids`` provides.
     """
     owners = (
         f"select record_id, any_value(customer_id) as owner from {known} group by record_id "
@@ -57,11 +57,11 @@ def owned(events: str, known: str) -> str:
     )
 
 
-def count_lost(con: duckdb.DuckDBPyConnection) -> int:
-    """Count logged resends and standing marks that belong to no stored row, so that no plan knows of them."""
+def count_orphans(con: duckdb.DuckDBPyConnection) -> int:
+    """Count resends and valid marks that belong to no stored row, so that no plan counts them."""
     events = (
         "(select record_id, customer_id from resends union all "
-        "select record_id, customer_id from marks where undone_at is null)"
+        "select record_id, customer_id from marks where unmarked_at is null)"
     )
-    with identified(con) as known:
-        return one(con, f"select count(*) from ({owned(events, known)}) where customer_id is null")
+    with with_customer_ids(con) as known:
+        return one(con, f"select count(*) from ({assign_customer(events, known)}) where customer_id is null")

@@ -1,4 +1,4 @@
-"""What a person claims to have done: who says it, and when it was."""
+"""Check what a person reports: who did it, when, and with which remark."""
 
 from __future__ import annotations
 
@@ -10,60 +10,60 @@ from invitekit.moments import as_utc
 
 _DAY = dt.timedelta(days=1, seconds=-1)
 _AHEAD = dt.timedelta(hours=14)
-"""How far the clocks that are furthest ahead are before UTC: today may be a day that UTC has not reached."""
+"""The largest offset ahead of UTC: somewhere, today may be a day that UTC has not reached."""
 
 
 def are_texts(names: Iterable[object]) -> bool:
-    """Say whether all of them are texts; bytes of another encoding on a command line are none."""
+    """Check that all are valid texts; undecodable bytes of a command line are not."""
     return all(isinstance(name, str) and name.encode(errors="ignore").decode() == name for name in names)
 
 
-def who(by: object) -> str:
-    """Give a name as it is kept.
+def require_name(by: object) -> str:
+    """Return a person's name without white space around it.
 
     Raises:
-        ArgumentError: There is none.
+        ArgumentError: It is empty.
     """
     if not isinstance(by, str) or not by.strip():
         raise ArgumentError("by names nobody.", hint="say who did it.")
-    return str(text(by, "by")).strip()
+    return str(require_text(by, "by")).strip()
 
 
-def text(given: str | None, name: str) -> str | None:
-    """Give a text as it is kept.
+def require_text(value: str | None, name: str) -> str | None:
+    """Return a text as it is.
 
     Raises:
-        ArgumentError: It holds what no text can, such as bytes of another encoding.
+        ArgumentError: It is not valid text, such as bytes of another encoding.
     """
-    if given is not None and not are_texts([given]):
+    if value is not None and not are_texts([value]):
         raise ArgumentError(f"{name} is no text, or holds bytes that are none.", hint="write it in UTF-8.")
-    return given
+    return value
 
 
 def now() -> dt.datetime:
-    """Give this second in UTC, without an offset: the one clock of the room, for what is done now."""
+    """Return the current second in UTC, without an offset."""
     return as_utc(None).replace(microsecond=0)
 
 
-def moment(at: dt.datetime | dt.date | None, name: str, *, end: bool = False) -> dt.datetime:
-    """Give a moment of the past in UTC, to the second; None is now, a date its midnight UTC.
+def past_datetime(at: dt.datetime | dt.date | None, name: str, *, end: bool = False) -> dt.datetime:
+    """Return a time of the past in UTC, to the second; None is now, a date its midnight UTC.
 
     A date that has begun somewhere, but not yet in UTC, is now.
 
     Args:
-        at: The moment.
-        name: What the message calls it.
+        at: The time.
+        name: How the error message calls it.
         end: A date means its last second instead, or now, if that is still to come.
 
     Raises:
-        ArgumentError: It is no moment, or in the future.
+        ArgumentError: It is not a time, or in the future.
     """
     if not isinstance(at, dt.date | None):
         raise ArgumentError(f"{name} is a {type(at).__name__}.", hint="give a date or a datetime.")
-    present, given = now(), as_utc(at).replace(microsecond=0)
+    present, moment = now(), as_utc(at).replace(microsecond=0)
     latest = present if isinstance(at, dt.datetime) else present + _AHEAD
-    if given > latest:
+    if moment > latest:
         raise ArgumentError(f"{name} is in the future.", hint="give the moment when it was done (UTC).")
     if end and not isinstance(at, dt.datetime | None):
-        given += _DAY
-    return min(given, present)
+        moment += _DAY
+    return min(moment, present)

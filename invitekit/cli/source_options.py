@@ -1,4 +1,4 @@
-"""How commands read their sources: the same argument and options for each, said once."""
+"""The source argument and the reading options that many commands share."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Sources, and how to read them, as the command line gives them."""
+class SourceOptions:
+    """Sources and reading options, as given on the command line."""
 
     sources: o.Sources
     column: o.Columns = None
@@ -35,14 +35,14 @@ class Reading:
     catalogue: o.Catalogues = None
 
     @functools.cached_property
-    def known(self) -> Catalogue:
-        """The failures that are known, the user's own included."""
+    def failures(self) -> Catalogue:
+        """The known failure messages, the user's own included."""
         from invitekit.catalogue import read_catalogue
 
         return read_catalogue(*(self.catalogue or []))
 
-    def how(self) -> dict[str, Any]:
-        """Give the options as ``load`` takes them."""
+    def load_arguments(self) -> dict[str, Any]:
+        """Return the options as ``load`` takes them."""
         return {
             "columns": o.parse_columns(self.column),
             "snapshot_at": o.parse_time(self.snapshot, "--snapshot"),
@@ -51,16 +51,16 @@ class Reading:
             "encoding": self.encoding,
             "messages": self.messages,
             "messages_key": self.messages_key,
-            "catalogue": self.known,
+            "catalogue": self.failures,
         }
 
     def load(self) -> Loaded:
         """Load the sources, with progress on a terminal."""
-        how = self.how()
-        from invitekit.cli import say
+        how = self.load_arguments()
+        from invitekit.cli import output
         from invitekit.load import load
 
-        with say.progress() as tick:
+        with output.progress() as tick:
             return load(self.sources, progress=tick, **how)
 
     def check_output(
@@ -71,7 +71,7 @@ class Reading:
         inputs: Iterable[Path | None] = (),
         extensions: Collection[str] | None = None,
     ) -> list[Path]:
-        """Give every file that is read; refuse an output that cannot be written, or that is one of them.
+        """Check that the output can be written and is not an input, and return every file that is read.
 
         Args:
             output: Where to write, if anywhere.
@@ -92,98 +92,94 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Remembering(Reading):
-    """Sources, or else a workspace that remembers what was read before, and what was done since."""
+class SourcesOrWorkspace(SourceOptions):
+    """Sources, or a workspace that stores records, resends and marks."""
 
-    sources: o.MaybeSources = None  # type: ignore[assignment]  # a workspace stands in
+    sources: o.MaybeSources = None  # type: ignore[assignment]  # a workspace may replace them
     workspace: o.WorkspaceFile = None
 
     @contextlib.contextmanager
-    def opened(self, *, to_write: bool = False, both: bool = False) -> Iterator[Known]:
-        """Give the records and what is known besides; a workspace stays open meanwhile.
+    def opened(self, *, to_write: bool = False, both: bool = False) -> Iterator[Inputs]:
+        """Load the sources or open the workspace, which stays open inside the block.
 
         Args:
-            to_write: Whether the workspace is to be written.
-            both: Whether sources may be read although a workspace is named: it only remembers, then.
+            to_write: Open the workspace for writing.
+            both: Allow sources together with a workspace, which then only records the export.
 
         Raises:
-            typer.BadParameter: Both are named where that means nothing, or neither is.
+            typer.BadParameter: Both are named where only one is allowed, or neither is.
         """
         if bool(self.sources) == bool(self.workspace) and not (both and self.sources):
             problem = "Name sources or a --workspace" + (", not both: add files with 'invitekit workspace add'."
                                                          if self.sources else ".")  # fmt: skip
             raise typer.BadParameter(problem, param_hint="SOURCES")
         if not self.sources:
-            self.refuse_ways_of_reading()
-        read = self.load() if self.sources else None
-        summary = read.summary if read is not None else None
+            self.reject_reading_options()
+        loaded = self.load() if self.sources else None
+        summary = loaded.summary if loaded is not None else None
         if self.workspace is None:
-            yield Known(read.records if read is not None else None, summary)
+            yield Inputs(loaded.records if loaded is not None else None, summary)
             return
         from invitekit.workspace import Workspace
 
-        # A misspelt name is not to make a new one, but who only notes something down may begin with it.
+        # A misspelt name must not create a new file, unless the workspace only records the export.
         with Workspace(self.workspace, read_only=not to_write, make=both) as workspace:
-            yield Known(workspace.history() if read is None else read.records, summary, workspace)
+            yield Inputs(workspace.history() if loaded is None else loaded.records, summary, workspace)
 
-    def refuse_ways_of_reading(self) -> None:
-        """Refuse options that say how to read files where none are read: they would change nothing, unseen."""
-        ways = [field.name for field in fields(Reading) if field.name not in ("sources", "catalogue")]
-        given = [name for name in ways if getattr(self, name) != getattr(Reading, name)]
-        if given:
+    def reject_reading_options(self) -> None:
+        """Reject options for reading files where no file is read: they would have no effect."""
+        names = [field.name for field in fields(SourceOptions) if field.name not in ("sources", "catalogue")]
+        unused = [name for name in names if getattr(self, name) != getattr(SourceOptions, name)]
+        if unused:
             options = {"day_first": "--day-first/--month-first"}
-            told = ", ".join(options.get(name, f"--{name.replace('_', '-')}") for name in given)
-            problem = f"{told}: a --workspace was read already. Say it when files are added: 'invitekit workspace add'."
+            listed = ", ".join(options.get(name, f"--{name.replace('_', '-')}") for name in unused)
+            problem = f"{listed}: has no effect with --workspace. Use it when you add files: 'invitekit workspace add'."
             raise typer.BadParameter(problem, param_hint="--workspace")
 
 
 @dataclass(frozen=True)
-class Known:
-    """Records, and the summary of what was read now or the workspace that remembers them."""
+class Inputs:
+    """The records of a command, with the summary of the loaded files or the workspace that stores them."""
 
     records: Any
     summary: Summary | None = None
     workspace: Workspace | None = None
 
-    def told(self) -> dict[str, Any]:
-        """Give the counts as plain JSON values."""
-        from invitekit.cli import say
+    def json(self) -> dict[str, Any]:
+        """Return the counts as plain JSON values."""
+        from invitekit.cli import output
 
         if self.summary is not None:
-            return say.summary_json(self.summary)
-        return remembered(self.workspace) if self.workspace else {}
+            return output.summary_json(self.summary)
+        return workspace_json(self.workspace) if self.workspace else {}
 
-    def say(self) -> None:
-        """Print what was read, or what is remembered."""
-        from invitekit.cli import say
+    def print_summary(self) -> None:
+        """Print what was loaded, or what the workspace holds."""
+        from invitekit.cli import output
 
         if self.summary is not None:
-            say.headline(self.summary)
+            output.headline(self.summary)
         elif self.workspace is not None:
-            say.line(repr(self.workspace))
+            output.line(repr(self.workspace))
 
-    def unlogged(self) -> int:
-        """Count the batches that were written and neither logged as sent nor discarded."""
+    def unsent_batches(self) -> int:
+        """Count the batches that were neither marked as sent nor discarded."""
         return 0 if self.workspace is None else len(self.workspace.batches().filter("sent is null"))
 
-    def memory(self) -> dict[str, Any]:
-        """What ``plan_resends`` takes of a workspace: resends that were logged, and what was settled."""
-        return {} if self.workspace is None else {"sent": self.workspace.sent(), "done": self.workspace.done()}
+
+def workspace_json(workspace: Workspace) -> dict[str, Any]:
+    """Return the counts of a workspace as plain JSON values."""
+    counts = workspace.counts()
+    shared = {name: counts.pop(name) for name in ("rows_read", "records", "rejects")}
+    return {**shared, "workspace": {"file": str(workspace.path), **counts}}
 
 
-def remembered(workspace: Workspace) -> dict[str, Any]:
-    """Give what a workspace holds as plain JSON values: the counts that every command gives, and its own."""
-    found = workspace.counts()
-    shared = {name: found.pop(name) for name in ("rows_read", "records", "rejects")}
-    return {**shared, "workspace": {"file": str(workspace.path), **found}}
-
-
-def reads(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that takes a ``Reading`` of some kind first the argument and options that make one."""
+def with_source_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the argument and options of ``SourceOptions``, the command's first parameter, to its signature."""
     own = list(inspect.signature(command, eval_str=True).parameters.values())
-    kind: type[Reading] = own[0].annotation
+    kind: type[SourceOptions] = own[0].annotation
     hints = get_type_hints(kind, include_extras=True)
-    mine = [
+    parameters = [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
@@ -192,13 +188,13 @@ def reads(command: Callable[..., None]) -> Callable[..., None]:
         )
         for field in fields(kind)
     ]
-    sources, options = mine[0], mine[1:]
-    given = [sources, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own[1:]), *options]
+    sources, options = parameters[0], parameters[1:]
+    signature = [sources, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own[1:]), *options]
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
         command(kind(**{field.name: values.pop(field.name) for field in fields(kind)}), **values)
 
-    run.__signature__ = inspect.Signature(given)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in given}
+    run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in signature}
     return run

@@ -1,4 +1,4 @@
-"""Files into the workspace: each is loaded on its own, and stored whole or not at all."""
+"""Import files into the workspace: each is loaded on its own, and stored whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,39 +15,38 @@ from typing import Any
 import duckdb
 
 from invitekit import schema
-from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError, WorkspaceError
+from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError, WorkspaceError, many
 from invitekit.load import FileSummary, Loaded, load
 from invitekit.load.source import Source, find_sources
 from invitekit.load.sql import ident, lit, one, run
 from invitekit.moments import as_utc
-from invitekit.workspace.claims import now
-from invitekit.workspace.identities import count_lost
-from invitekit.workspace.relations import RECORD
+from invitekit.workspace.identity import count_orphans
+from invitekit.workspace.queries import RECORD
 from invitekit.workspace.transactions import transaction
+from invitekit.workspace.validation import now
 
 _REJECT = ("source_file", "source_row", "column", "reason", "content")
 _KNOWN = (
     "select file_id, source_file, sha256, snapshot_at, rows_read, records, rejects, true from files where sha256 = ? "
     "order by file_id"
 )
-_SAME = "sha256 = ? and (snapshot_at = ? or source_file = ?)"
-_NAMESAKES = "source_file = ? and snapshot_at = ? and sha256 <> ?"
+_SAME_NAME = "source_file = ? and snapshot_at = ? and sha256 <> ?"
 _NAMED = 5
 _ROWS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of one file; ``rows_read`` is ``records + rejects``, always.
+    """The result of adding one file; ``rows_read`` is always ``records + rejects``.
 
     Attributes:
-        name: The file's name; for a known one, the name under which it was added first.
-        sha256: Of its bytes: what it is known by.
+        name: The file's name; for a file that was stored already, the name under which it was added first.
+        sha256: The digest of its bytes, which identifies it.
         snapshot_at: When it was exported (UTC); the newest, if its rows have several dates.
         rows_read, records, rejects: What is stored of it.
-        already_there: Whether it was known, and so left as it is.
-        namesakes: Other files of its name and snapshot that are stored: it may be a corrected one of theirs.
-        lost: Logged resends and marks whose record went when others were replaced, and whose customer is in no file.
+        already_stored: Whether it was stored before, and skipped now.
+        same_name_files: Other stored files of its name and snapshot: it may be a corrected version of them.
+        orphaned_events: Resends and marks whose customer is in no file any more, since files were replaced.
     """
 
     name: str
@@ -56,30 +55,32 @@ class Added:
     rows_read: int
     records: int
     rejects: int
-    already_there: bool
-    namesakes: int = 0
-    lost: int = 0
+    already_stored: bool
+    same_name_files: int = 0
+    orphaned_events: int = 0
 
     def __str__(self) -> str:
         counts = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
-        there = ", already there: skipped" if self.already_there else ""
-        said = [f"{self.name}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{there}."]
-        if self.namesakes:
-            said.append(
-                f"{self.namesakes:,} other of that name and date stored, which says otherwise: "
-                "if this one corrects it, add it again with --correct (correct=True)."
+        skipped = ", already stored: skipped" if self.already_stored else ""
+        sentences = [f"{self.name}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{skipped}."]
+        if self.same_name_files:
+            sentences.append(
+                f"{many(self.same_name_files, 'other file')} of that name and date with other content stored: "
+                "if this one corrects it, add it again with --supersede (supersede=True)."
             )
-        if self.lost:
-            said.append(f"{self.lost:,} logged resends and marks belong to no record any more: no plan counts them.")
-        return " ".join(said)
+        if self.orphaned_events:
+            sentences.append(
+                f"{self.orphaned_events:,} resends and marks belong to no record any more: no plan counts them."
+            )
+        return " ".join(sentences)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
-    """What goes when a file is added; what this call has stored (from file ``first``) stays."""
+class ReplacePolicy:
+    """Which stored files are deleted when a file is added; files that this call stored (from ``first`` on) stay."""
 
     replace: bool
-    correct: bool
+    supersede: bool
     first: int
 
 
@@ -87,7 +88,7 @@ def find(sources: Any, workspace: Path, messages: Any = None) -> list[Source]:
     """List the files to add.
 
     Raises:
-        ArgumentError: They are no files, or the workspace is one of them: to open it would give up its lock.
+        ArgumentError: They are not files, or the workspace is one of them: opening it would release its lock.
         SourceError: A file is missing, empty, binary or of an unknown type.
     """
     given = [sources] if isinstance(sources, str | os.PathLike) else sources
@@ -115,16 +116,16 @@ def add(
     progress: Callable[[str, int, int], None],
     *,
     replace: bool,
-    correct: bool,
+    supersede: bool,
 ) -> tuple[Added, ...]:
     """Add files one by one, each in a transaction of its own."""
     sizes = [source.size for source in sources]
-    rule = _Rule(replace, correct, _next(con))
+    policy = ReplacePolicy(replace, supersede, _next(con))
     added: list[Added] = []
     for number, source in enumerate(sources):
         progress(source.path.name, sum(sizes[:number]), sum(sizes))
         try:
-            added.append(_add(con, source, how, rule))
+            added.append(_add(con, source, how, policy))
         except InvitekitError as error:
             if not added:
                 raise
@@ -135,59 +136,62 @@ def add(
 def _stored_before(added: Sequence[Added]) -> str:
     names = ", ".join(one.name for one in added[:_NAMED])
     more = f" and {len(added) - _NAMED:,} more" if len(added) > _NAMED else ""
-    return f"Stored before it, and left so: {names}{more}."
+    return f"Files before it stay stored: {names}{more}."
 
 
-def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any], rule: _Rule) -> Added:
+def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any], policy: ReplacePolicy) -> Added:
     seen, sha256 = _state(source.path), _digest(source.path)
     given = how.get("snapshot_at")
     asked = as_utc(given) if given is not None else source.snapshot_at
-    known = _known(con, sha256, asked, rule)
+    known = _known(con, sha256, asked, policy)
     if known is not None:
-        return _corrected(con, known, source.path.name, rule)
+        return _superseded(con, known, source.path.name, policy)
     loaded = load(source.path, **how)
     file = loaded.summary.files[0]
     snapshot_at = _snapshot(loaded, file)
     if _state(source.path) != seen:
         raise SourceError(f"'{file.name}' was changed while it was read.", hint="add it again when it is finished.")
-    added = Added(file.name, sha256, snapshot_at, file.rows_read, file.records, file.rejects, already_there=False)
+    added = Added(file.name, sha256, snapshot_at, file.rows_read, file.records, file.rejects, already_stored=False)
     with transaction(con):
         # Asked again: another workspace of this process may have been quicker, or a column says the date.
-        known = _known(con, sha256, snapshot_at, rule)
+        known = _known(con, sha256, snapshot_at, policy)
         if known is None:
-            number, before = _next(con), _lost(con, rule)
-            if rule.replace:
-                _forget(
-                    con, rule, "sha256 = ? and (snapshot_at = ? or source_file = ?)", sha256, snapshot_at, file.name
-                )
-            if rule.correct:
-                _forget(con, rule, _NAMESAKES, *_place(added))
+            number, before = _next(con), _orphaned_events(con, policy)
+            if policy.replace:
+                same = "sha256 = ? and (snapshot_at = ? or source_file = ?)"
+                _delete(con, policy, same, sha256, snapshot_at, file.name)
+            if policy.supersede:
+                _delete(con, policy, _SAME_NAME, *_name_key(added))
             _store(con, number, loaded, added)
-            return dataclasses.replace(added, namesakes=_namesakes(con, added), lost=max(_lost(con, rule) - before, 0))
-    return _corrected(con, known, file.name, rule)
+            return dataclasses.replace(
+                added,
+                same_name_files=_same_name_files(con, added),
+                orphaned_events=max(_orphaned_events(con, policy) - before, 0),
+            )
+    return _superseded(con, known, file.name, policy)
 
 
-def _corrected(con: duckdb.DuckDBPyConnection, known: Added, name: str, rule: _Rule) -> Added:
-    """Give a known file; what it is said to correct goes."""
-    lost = 0
-    if rule.correct and name == known.name:
+def _superseded(con: duckdb.DuckDBPyConnection, known: Added, name: str, policy: ReplacePolicy) -> Added:
+    """Return a file that is stored already, after deleting the files that it supersedes."""
+    orphaned = 0
+    if policy.supersede and name == known.name:
         with transaction(con):
-            before = _lost(con, rule)
-            _forget(con, rule, _NAMESAKES, *_place(known))
-            lost = max(_lost(con, rule) - before, 0)
-    return dataclasses.replace(known, namesakes=_namesakes(con, known), lost=lost)
+            before = _orphaned_events(con, policy)
+            _delete(con, policy, _SAME_NAME, *_name_key(known))
+            orphaned = max(_orphaned_events(con, policy) - before, 0)
+    return dataclasses.replace(known, same_name_files=_same_name_files(con, known), orphaned_events=orphaned)
 
 
-def _place(file: Added) -> tuple[str, dt.datetime, str]:
+def _name_key(file: Added) -> tuple[str, dt.datetime, str]:
     return file.name, file.snapshot_at, file.sha256
 
 
-def _namesakes(con: duckdb.DuckDBPyConnection, file: Added) -> int:
-    return int(con.execute(f"select count(*) from files where {_NAMESAKES}", [*_place(file)]).fetchall()[0][0])
+def _same_name_files(con: duckdb.DuckDBPyConnection, file: Added) -> int:
+    return int(con.execute(f"select count(*) from files where {_SAME_NAME}", [*_name_key(file)]).fetchall()[0][0])
 
 
-def _lost(con: duckdb.DuckDBPyConnection, rule: _Rule) -> int:
-    return count_lost(con) if rule.replace or rule.correct else 0
+def _orphaned_events(con: duckdb.DuckDBPyConnection, policy: ReplacePolicy) -> int:
+    return count_orphans(con) if policy.replace or policy.supersede else 0
 
 
 def _next(con: duckdb.DuckDBPyConnection) -> int:
@@ -204,17 +208,17 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _known(con: duckdb.DuckDBPyConnection, sha256: str, at: dt.datetime | None, rule: _Rule) -> Added | None:
-    """Give the file of a content and snapshot date, if it is stored and is not to be read anew."""
+def _known(con: duckdb.DuckDBPyConnection, sha256: str, at: dt.datetime | None, policy: ReplacePolicy) -> Added | None:
+    """Return the stored file of a content and snapshot date, unless it is to be read again."""
     for number, *file in con.execute(_KNOWN, [sha256]).fetchall():
         known = Added(*file)
-        if at in (None, known.snapshot_at) and not (rule.replace and number < rule.first):
+        if at in (None, known.snapshot_at) and not (policy.replace and number < policy.first):
             return known
     return None
 
 
 def _snapshot(loaded: Loaded, file: FileSummary) -> dt.datetime:
-    """Give the newest snapshot date of a file; every row of it needs one."""
+    """Return the newest snapshot date of a file; every row of it needs one."""
     dated = loaded.records.aggregate("max(snapshot_at), count(*) - count(snapshot_at)").fetchall()[0]
     newest, undated = dated[0] or file.snapshot_at, dated[1]
     if newest is None or undated:
@@ -227,9 +231,9 @@ def _snapshot(loaded: Loaded, file: FileSummary) -> dt.datetime:
     return newest
 
 
-def _forget(con: duckdb.DuckDBPyConnection, rule: _Rule, which: str, *values: Any) -> None:
-    found = con.execute(f"select file_id from files where file_id < ? and {which}", [rule.first, *values]).fetchall()
-    for (number,) in found:
+def _delete(con: duckdb.DuckDBPyConnection, policy: ReplacePolicy, which: str, *values: Any) -> None:
+    files = con.execute(f"select file_id from files where file_id < ? and {which}", [policy.first, *values]).fetchall()
+    for (number,) in files:
         for table in ("records", "rejects", "files"):
             run(con, f"delete from {table} where file_id = {int(number)}")
 
@@ -252,10 +256,10 @@ def _store(con: duckdb.DuckDBPyConnection, number: int, loaded: Loaded, file: Ad
 
 
 def _as_stored(records: duckdb.DuckDBPyRelation, sha256: str) -> duckdb.DuckDBPyRelation:
-    """Choose what is stored: the schema's columns, and the file's own ones in one JSON text.
+    """Select what is stored: the schema's columns, and the file's extra columns as one JSON text.
 
-    An ID that the loader made from a row's place means nothing in another file, and files of one
-    name have the same places: such an ID is made anew from the file's content.
+    A record ID that the loader derived from file name and row means nothing in another file of that
+    name: it is derived again from the file's content.
     """
     own = f"'r' || md5({lit(sha256)} || '|' || source_row)"
     named = {name: name for name in RECORD}

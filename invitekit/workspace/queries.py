@@ -1,4 +1,4 @@
-"""What a workspace holds, as relations on its connection: computed when they are looked at."""
+"""The queries behind a workspace's relations, and its counts."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ select batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision
     invitation_method, account_name, email
 from resends order by sent_at, batch_id, batch, record_id"""
 BATCHES = """
-select b.batch_id, b.batch, b.written_at, b.folder, b.decision, b.customers, s.sent_at, s.sent_by, s.sent
+select b.batch_id, b.batch, b.written_at, b.folder, b.decision, b.customers, b.planned_at, s.sent_at, s.sent_by, s.sent
 from (select batch_id, min(batch) as batch, min(written_at) as written_at, min(folder) as folder,
-    min(decision) as decision, count(*) as customers from batches group by batch_id) b
+    min(decision) as decision, count(*) as customers, min(planned_at) as planned_at from batches group by batch_id) b
 left join (select batch_id, min(sent_at) as sent_at, min(sent_by) as sent_by, count(*) as sent
     from resends group by batch_id) s using (batch_id)
 order by b.written_at, b.batch, b.batch_id"""
-WAITING = "select distinct customer_id from batches where batch_id not in (select batch_id from resends)"
-SENT = "select record_id, sent_at, customer_id from resends"
+UNSENT_CUSTOMERS = "select distinct customer_id from batches where batch_id not in (select batch_id from resends)"
+SENT_EVENTS = "select record_id, sent_at, customer_id from resends"
 MARKS = """
-select mark_id, record_id, done_at, marked_at, marked_by, note, undone_at, undone_by, customer_id, failure_code
+select mark_id, record_id, resolved_at, marked_at, marked_by, note, unmarked_at, unmarked_by, customer_id, failure_code
 from marks order by mark_id"""
-DONE = "select distinct record_id, done_at, customer_id, failure_code from marks where undone_at is null"
+RESOLUTIONS = "select distinct record_id, resolved_at, customer_id, failure_code from marks where unmarked_at is null"
 EXPORTS = f"select {exports.COLUMNS} from exports order by export_id"
 COUNTS = """
 select (select count(*) from files), (select coalesce(sum(rows_read), 0)::bigint from files),
     (select count(*) from records), (select count(*) from rejects),
     (select count(distinct batch_id) from resends), (select count(*) from resends),
-    (select count(*) from marks where undone_at is null), (select count(*) from exports)"""
+    (select count(*) from marks where unmarked_at is null), (select count(*) from exports)"""
 COUNTED = ("files", "rows_read", "records", "rejects", "batches", "resends", "marks", "exports")
 
 
@@ -53,6 +53,6 @@ def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return dict(zip(COUNTED, rows(con, COUNTS)[0], strict=True))
 
 
-def drop(con: duckdb.DuckDBPyConnection, kept: duckdb.DuckDBPyRelation) -> None:
-    """Give up what was kept."""
-    run(con, f"drop table {ident(kept.alias)}")
+def drop(con: duckdb.DuckDBPyConnection, table: duckdb.DuckDBPyRelation) -> None:
+    """Drop a temporary table."""
+    run(con, f"drop table {ident(table.alias)}")

@@ -1,0 +1,42 @@
+"""How the command line shows help: ``-h`` everywhere, and no Python types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+
+class Command(TyperCommand):
+    """A command whose help names its arguments without their Python types, such as ``<list[str]>``."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and the options, each with its help text."""
+        rows: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                is_argument = param.param_type_name == "argument"
+                name = record[0].partition(" <")[0] if is_argument else record[0]
+                rows["Arguments" if is_argument else "Options"].append((name, record[1]))
+        for title, records in rows.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def new_app(text: str, **how: Any) -> typer.Typer:
+    """Create a group of commands.
+
+    Args:
+        text: What the group is for.
+        how: Passed on to ``typer.Typer``.
+    """
+    return typer.Typer(
+        help=text,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **how,
+    )

@@ -1,0 +1,248 @@
+"""The commands of the workspace: add files, mark batches as sent and failures as resolved, and ask for results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from invitekit.cli import options as o
+from invitekit.cli.help import Command, new_app
+from invitekit.cli.source_options import SourceOptions, SourcesOrWorkspace, with_source_options, workspace_json
+from invitekit.errors import many
+
+if TYPE_CHECKING:
+    from invitekit.workspace import Workspace
+
+app = new_app("Store snapshots, batches and results in one file.")
+
+
+@app.command(cls=Command)
+@with_source_options
+def add(
+    source: SourceOptions,
+    workspace: o.Workspace = o.WORKSPACE,
+    replace: Annotated[bool, typer.Option("--replace", help="Read files that are stored already again.")] = False,
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="Replace stored files of the same name and date by these.")
+    ] = False,
+    as_json: o.Json = False,
+) -> None:
+    """Store files as snapshots.
+
+    Files that are stored already are skipped.
+    """
+    from invitekit.cli import output as out
+    from invitekit.workspace import Workspace
+
+    how = source.load_arguments()
+    with Workspace(workspace) as opened:
+        with out.progress() as tick:
+            added = opened.add(source.sources, progress=tick, replace=replace, supersede=supersede, **how)
+        if as_json:
+            files = [{name: getattr(file, name) for name in file.__slots__} for file in added]
+            return out.json_line(workspace_json(opened) | {"added": files})
+        for file in added:
+            out.line(str(file))
+        return out.line(repr(opened))
+
+
+@app.command("mark-sent", cls=Command)
+def mark_sent(
+    batch_ids: o.BatchIds,
+    by: o.By,
+    workspace: o.Workspace = o.WORKSPACE,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="When they were sent (UTC); a date means its end. Default: now."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="CUSTOMER", help="A customer who was left out: account, email or record ID."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Mark them although some customers were invited since they were written.")
+    ] = False,
+    note: o.Note = None,
+    as_json: o.Json = False,
+) -> None:
+    """Mark batches as sent, all or none.
+
+    The cool-down and the attempts of their customers count from then.
+    """
+    from invitekit.cli import output as out
+
+    if exclude and len(batch_ids) > 1:
+        raise typer.BadParameter("Name one batch at a time with --exclude.", param_hint="BATCH_ID")
+    when = o.parse_day(at, "--at")
+    with _existing(workspace) as opened:
+        sent = opened.mark_batches_sent(batch_ids, by=by, at=when, note=note, exclude=exclude or (), force=force)
+        if as_json:
+            return out.json_line(workspace_json(opened) | {"sent": sent})
+    for batch_id, customers in sent.items():
+        out.line(f"Batch {batch_id} marked as sent: {many(customers, 'customer')} invited again.")
+    return None
+
+
+@app.command(cls=Command)
+def discard(batch_ids: o.BatchIds, workspace: o.Workspace = o.WORKSPACE, as_json: o.Json = False) -> None:
+    """Delete batches that will not be sent."""
+    from invitekit.cli import output as out
+
+    with _existing(workspace) as opened:
+        opened.discard_batches(batch_ids)
+        if as_json:
+            return out.json_line(workspace_json(opened) | {"discarded": batch_ids})
+    return out.line(f"Discarded: {', '.join(batch_ids)}.")
+
+
+@app.command("mark-resolved", cls=Command)
+def mark_resolved(
+    customers: Annotated[
+        list[str], typer.Argument(metavar="CUSTOMER", help="Customers, by account name, email address or record ID.")
+    ],
+    by: o.By,
+    on: Annotated[str, typer.Option("--on", metavar="DATE", help="When it was resolved (UTC).", show_default=False)],
+    workspace: o.Workspace = o.WORKSPACE,
+    note: o.Note = None,
+    catalogue: o.Catalogues = None,
+    as_json: o.Json = False,
+) -> None:
+    """Mark failures of customers as resolved.
+
+    The customers may then be invited again. The mark counts for the failure of the customer's newest
+    record. A later failure is not resolved by it.
+    """
+    from invitekit.catalogue import read_catalogue
+    from invitekit.cli import output as out
+
+    known = read_catalogue(*(catalogue or []))
+    day = o.parse_day(on, "--on")
+    if day is None:  # --on is required
+        raise typer.BadParameter("Name the day.", param_hint="--on")
+    with _existing(workspace) as opened:
+        marks = opened.mark_resolved(customers=customers, on=day, by=by, note=note, catalogue=known)
+        if as_json:
+            return out.json_line(workspace_json(opened) | {"marks": list(marks)})
+    numbers = ", ".join(map(str, marks))
+    return out.line(f"Marked as resolved, by number: {numbers}. To take one back: invitekit workspace unmark.")
+
+
+@app.command(cls=Command)
+def unmark(
+    marks: Annotated[
+        list[int], typer.Argument(metavar="MARK", help="Numbers of marks, as printed by 'mark-resolved'.")
+    ],
+    by: o.By,
+    workspace: o.Workspace = o.WORKSPACE,
+    as_json: o.Json = False,
+) -> None:
+    """Take back marks of resolved failures.
+
+    They stay in the history.
+    """
+    from invitekit.cli import output as out
+
+    with _existing(workspace) as opened:
+        opened.unmark(marks, by=by)
+        if as_json:
+            return out.json_line(workspace_json(opened) | {"unmarked": marks})
+    return out.line(f"Taken back: {', '.join(map(str, dict.fromkeys(marks)))}.")
+
+
+@app.command(cls=Command)
+def show(workspace: o.Workspace = o.WORKSPACE, as_json: o.Json = False) -> None:
+    """List the stored files and batches.
+
+    No customer is named.
+    """
+    from invitekit.cli import output as out
+    from invitekit.workspace import Workspace
+
+    with Workspace(workspace, read_only=True) as opened:
+        files, batches = out.fetch(opened.files()), out.fetch(opened.batches())
+        if as_json:
+            return out.json_line(workspace_json(opened) | {"files": files, "batches": batches})
+        out.line(repr(opened))
+        out.workspace_files(files)
+        return out.workspace_batches(batches)
+
+
+@app.command(cls=Command)
+def outcomes(
+    workspace: o.Workspace = o.WORKSPACE,
+    output: o.Output = None,
+    overwrite: o.Overwrite = False,
+    catalogue: o.Catalogues = None,
+    as_json: o.Json = False,
+) -> None:
+    """Show the results of each batch by cause.
+
+    Beside them stand the results of customers who were not invited again.
+    """
+    from invitekit.catalogue import read_catalogue
+    from invitekit.cli import output as out
+    from invitekit.io.atomic_write import check_target
+    from invitekit.io.table_writers import WRITERS, write_table
+    from invitekit.workspace import Workspace
+
+    if output is not None:
+        check_target(output, extensions=WRITERS, overwrite=overwrite, sources=[workspace])
+    known = read_catalogue(*(catalogue or []))
+    with Workspace(workspace, read_only=True) as opened:
+        results = opened.outcomes(catalogue=known)
+        rows = out.fetch(results)
+        if output is not None:
+            write_table(results, output, overwrite=overwrite)
+        if as_json:
+            return out.json_line(workspace_json(opened) | {"outcomes": rows} | out.output_json(output))
+    out.outcomes(rows, known)
+    return out.line(f"The table is in {output}; it holds counts only.") if output else None
+
+
+@with_source_options
+def compare(
+    source: SourcesOrWorkspace,
+    before: Annotated[
+        str | None,
+        typer.Option("--before", metavar="DATE", help="The earlier snapshot. Default: the one before --after."),
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="DATE", help="The later snapshot. Default: the newest.")
+    ] = None,
+    output: o.Output = None,
+    overwrite: o.Overwrite = False,
+    language: o.Language = "en",
+    as_json: o.Json = False,
+) -> None:
+    """Compare two snapshots, customer by customer.
+
+    Counts customers who associated, newly failed, failed for another cause, vanished or appeared.
+    Compares the newest snapshot with the one before it, unless others are named. With -o, writes one
+    row a change; these rows name customers.
+    """
+    from invitekit.cli import output as out
+    from invitekit.io.table_writers import write_table
+    from invitekit.workspace import compare_snapshots
+
+    days = o.parse_day(before, "--before"), o.parse_day(after, "--after")
+    source.check_output(output, overwrite=overwrite)
+    how: dict[str, Any] = {"catalogue": source.failures, "language": language}
+    with source.opened() as inputs:
+        opened = inputs.workspace
+        comparison = opened.compare(*days, **how) if opened else compare_snapshots(inputs.records, *days, **how)
+        if output is not None:
+            write_table(comparison.changes, output, overwrite=overwrite)
+        if as_json:
+            return out.json_line(inputs.json() | out.comparison_json(comparison) | out.output_json(output))
+        inputs.print_summary()
+        out.comparison(comparison)
+    return out.written(output, "The changes")
+
+
+def _existing(path: Path) -> Workspace:
+    """Open a workspace that exists; a misspelt name is an error."""
+    from invitekit.workspace import Workspace
+
+    return Workspace(path, make=False)

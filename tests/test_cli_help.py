@@ -1,0 +1,142 @@
+"""Help of the command line: every command explains itself in plain words, and shows its choices."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+import typer
+from typer.main import get_command
+
+from invitekit import cli, sample
+from invitekit.cli import options
+from invitekit.cli.help import Command
+from invitekit.privacy import policy
+from invitekit.progress import BY, PERIODS
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+
+Words = tuple[str, ...]
+
+
+def walk(command: Any, words: Words = ()) -> Iterator[tuple[Words, Any]]:
+    """Give every command and sub-command with the words that call it."""
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from walk(inner, (*words, name))
+
+
+COMMANDS = dict(walk(get_command(cli.app)))
+CHOICES: dict[str, Any] = {
+    "--language": ("en", "zh"),
+    "--level": policy.LEVELS,
+    "--period": PERIODS,
+    "--by": BY,
+    "--remarks": ("drop", "scrub"),
+    "--format": tuple(sample.FORMATS),
+    "--encoding": sample.ENCODINGS,
+}
+RAW = re.compile(r"<[^|>]+>|\b(TEXT|PATH|INTEGER|FLOAT|FILENAME|INTEGER RANGE|BOOLEAN)\b|list\[")
+"""Types of Python or of the parser: nobody knows what to type for them."""
+
+
+def type_words(shown: str) -> list[str]:
+    return [found[0] for found in RAW.finditer(shown)]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "invitekit")
+def test_every_command_explains_itself(words: Words, run: Callable[..., Run]) -> None:
+    short, long = run(*words, "-h"), run(*words, "--help")
+    assert (short.returncode, short.stdout) == (0, long.stdout)
+    assert "-h, --help" in short.stdout
+    text = COMMANDS[words].help
+    assert text
+    assert text.splitlines()[0].endswith("."), "the first line of help is a sentence"
+    assert type_words(short.stdout) == []
+    assert not re.search(r"^  \S+  .*\.\.\.$", short.stdout, re.MULTILINE), (
+        "a summary in a list of commands is not cut off"
+    )
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "invitekit")
+def test_every_option_and_argument_has_a_help_text(words: Words) -> None:
+    for param in COMMANDS[words].params:
+        assert param.help, param.name
+        assert param.help.endswith("."), param.help
+
+
+def closed(words: Words) -> Iterator[tuple[str, Any]]:
+    """Give the options with closed choices of a command."""
+    for param in COMMANDS[words].params:
+        for option in param.opts:
+            # A workspace command takes a person's name with --by; files may have any encoding.
+            free = (option == "--by" and words[0] == "workspace") or (option == "--encoding" and words != ("sample",))
+            if option in CHOICES and not free:
+                yield option, CHOICES[option]
+
+
+CLOSED = [(words, option, choices) for words in COMMANDS for option, choices in closed(words)]
+
+
+@pytest.mark.parametrize(("words", "option", "choices"), CLOSED, ids=lambda value: str(value)[:40])
+def test_closed_choices_are_shown_and_anything_else_is_wrong_usage(
+    words: Words, option: str, choices: Any, run: Callable[..., Run]
+) -> None:
+    assert "|".join(choices) in "".join(run(*words, "-h").stdout.split())
+    refused = run(*words, option, "nothing", "x.csv")
+    assert refused.returncode == 2
+    assert option in refused.stderr
+    assert "'nothing'" in refused.stderr
+
+
+def test_the_choices_of_the_options_are_those_of_the_functions() -> None:
+    assert {(words, option) for words, option, _ in CLOSED} >= {
+        (("trend",), "--by"), (("trend",), "--period"), (("report",), "--period"), (("export",), "--level"),
+        (("export",), "--remarks"), (("sample",), "--format"), (("sample",), "--encoding"), (("plan",), "--language"),
+    }  # fmt: skip
+    assert get_args(options.LevelName) == policy.LEVELS
+    assert get_args(options.PeriodName) == PERIODS
+    assert get_args(options.GroupName) == BY
+    assert get_args(options.FormatName) == tuple(sample.FORMATS)
+    assert get_args(options.SampleEncoding) == sample.ENCODINGS
+
+
+def test_type_words_and_cut_off_summaries_are_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the checks above look for, on a command that has it all."""
+    bad = typer.Typer(rich_markup_mode=None)
+
+    @bad.command(cls=Command)
+    def act(rows: int = 1) -> None:
+        """Act."""
+
+    with pytest.raises(SystemExit):
+        bad(["--help"], prog_name="bad")
+    assert type_words(capsys.readouterr().out) in (["<int>"], ["INTEGER"])
+
+
+def test_the_version_is_printed(run: Callable[..., Run]) -> None:
+    found = run("--version")
+    assert (found.returncode, found.stdout) == (0, f"invitekit {version('invitekit')}\n")
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("invitekit tr", "trend"), ("invitekit trend --period mo", "month"),
+                                                ("invitekit workspace mark-s", "mark-sent")])  # fmt: skip
+def test_the_shell_completes_commands_and_choices(typed: str, offered: str) -> None:
+    asked = {"_INVITEKIT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    run_main = "import sys; sys.argv = ['invitekit']; from invitekit.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", run_main], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == [offered], done.stderr
+
+
+def test_only_the_first_page_of_help_tells_of_shell_completion(run: Callable[..., Run]) -> None:
+    pages = {words: run(*words, "-h").stdout for words in COMMANDS}
+    assert [words for words, page in pages.items() if "completion" in page] == [()]

@@ -1,0 +1,98 @@
+"""The public names: offered by the tab key, loaded at first use, and never hidden by a module of the same name."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+import invitekit as ik
+
+PUBLIC = {
+    "Explorer", "ExportPanel", "Filter", "InvitekitError", "LeakError", "Loaded", "ResendPicker", "ResendRules",
+    "Workspace", "annotate", "compare", "export", "failure_trend", "load", "plan_resends", "progress",
+    "read_catalogue", "report", "where", "write_batches", "write_sample",
+}  # fmt: skip
+
+
+def python(code: str) -> str:
+    """Run code in a new Python process and return what it prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def completions(client: Any, code: str) -> set[str]:
+    client.complete(code, len(code))
+    return set(client.get_shell_msg(timeout=60)["content"]["matches"])
+
+
+@pytest.mark.filterwarnings("ignore")  # jupyter_client warns of a socket that it closes itself
+def test_the_tab_key_in_a_kernel_offers_every_public_name_and_no_other() -> None:
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        client.execute_interactive("import invitekit as ik")
+        assert completions(client, "ik.") == PUBLIC
+        assert completions(client, "ik.pl") == {"plan_resends"}
+        # The modules are imported by now; a module named like a function must not take its place.
+        client.execute_interactive("import invitekit.export, invitekit.report; ik.load, ik.errors")
+        assert completions(client, "ik.") == PUBLIC
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def test_type_checkers_see_the_same_names_from_the_same_modules() -> None:
+    tree = ast.parse(Path(ik.__file__).read_text("utf-8"))
+    typed = {
+        alias.asname: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    assert typed == {name: f"invitekit.{module}" for name, module in ik._MODULES.items()}
+
+
+def test_every_public_name_is_listed_and_can_be_loaded() -> None:
+    assert set(ik.__all__) == PUBLIC
+    assert {*dir(ik)} == PUBLIC | {"__version__"}
+    for name in PUBLIC:
+        assert getattr(ik, name).__name__ == name
+
+
+@pytest.mark.parametrize("module", ["annotate", "export", "load", "progress", "report"])
+def test_a_function_is_not_replaced_by_the_module_of_its_name(module: str) -> None:
+    """Before and after its first use: ``import invitekit.export`` binds the module to the package."""
+    assert python(f"import invitekit.{module}, invitekit as ik; print(callable(ik.{module}))") == "True"
+    assert python(f"import invitekit as ik; ik.{module}; import invitekit.{module}; print(callable(ik.{module}))") == (
+        "True"
+    )
+    assert python(f"from invitekit.widgets import Grid; from invitekit import {module}; print(callable({module}))") == (
+        "True"
+    )
+
+
+def test_importing_the_package_loads_no_engine() -> None:
+    heavy = "{'polars', 'duckdb', 'narwhals', 'pyarrow', 'typer', 'ipywidgets', 'importlib.metadata'}"
+    code = f"import sys; before = {{*sys.modules}}; import invitekit; print({heavy} & {{*sys.modules}} - before)"
+    assert python(code) == "set()"
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'invitekit' has no attribute 'plan'"):
+        _ = ik.plan  # type: ignore[attr-defined]
+
+
+def test_the_version_is_the_one_of_the_installed_package() -> None:
+    assert ik.__version__ == version("invitekit")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "invitekit", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"invitekit {version('invitekit')}\n"
