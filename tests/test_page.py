@@ -6,8 +6,10 @@ import contextlib
 import datetime as dt
 import http.client
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -241,3 +243,29 @@ def test_a_taken_port_is_refused_in_one_line(page: str, tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert f"Port {port}" in ended.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there can a test send the signal of Ctrl-C to one process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_page_ends_by_a_signal_also_in_the_middle_of_a_request(tmp_path: Path, number: int) -> None:
+    command = [sys.executable, "-c", ENDED_IN_A_REQUEST, str(int(number))]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.endswith("The page is closed.\n")
+
+
+ENDED_IN_A_REQUEST = """
+import signal, sys, threading, urllib.request, webbrowser
+from invitekit.cli import main
+from invitekit.widgets import server
+
+def signalled(self):
+    signal.raise_signal(int(number))
+    self.finish("answered")
+
+number = sys.argv.pop()
+server._Root.get = signalled
+webbrowser.open = lambda address: threading.Thread(target=lambda: urllib.request.urlopen(address)).start()
+sys.argv = ["invitekit", "app"]
+main()
+"""

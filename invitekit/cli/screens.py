@@ -59,3 +59,4 @@ def app(
         serve(session, port=port, browser=browser, ready=ready)
     finally:
         session.close()
+    out.line("The page is closed.")

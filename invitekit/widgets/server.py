@@ -7,9 +7,10 @@ import contextlib
 import hmac
 import json
 import secrets
+import signal
 import socket
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -212,9 +213,30 @@ async def _serve(session: Session, port: int | None, *, browser: bool, ready: Ca
     if browser:
         webbrowser.open(server.address)
     try:
-        await asyncio.Event().wait()
+        with _signalled() as stopped:
+            await stopped.wait()
     finally:
         server.answers.shutdown(wait=False, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _signalled() -> Iterator[asyncio.Event]:
+    """Set an event at the first signal that asks the process to end.
+
+    An exception raised by a signal handler would end one request only, and be swallowed there.
+    """
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # What is ignored, as under nohup, stays ignored.
+    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(stopped.set))
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _bound(port: int | None) -> socket.socket:
