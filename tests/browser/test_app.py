@@ -168,6 +168,6 @@ def test_a_customer_who_has_acted_is_marked_on_the_day_of_the_plan(browser: Brow
         page.get_by_role("button", name="Mark done").click()
         expect(page.locator(".ik-said")).to_be_hidden()
     with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
-        assert workspace.marks().aggregate("count(*), any_value(done_at::date)::varchar").fetchall() == [
+        assert workspace.marks().aggregate("count(*), any_value(resolved_at::date)::varchar").fetchall() == [
             (1, "2026-03-30")
         ]
