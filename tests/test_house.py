@@ -26,7 +26,7 @@ FLOORS: dict[float, tuple[str, ...]] = {
     0: ("errors",),
     0.2: ("formulas", "lives"),  # loaded, written, proved: each side of the guard before a cell is in this one room
     0.4: ("vocabularies",),
-    0.5: ("schema", "keep"),  # under its two neighbours: both are written in its columns and vocabularies
+    0.5: ("schema", "engine"),  # under its two neighbours: both are written in its columns and vocabularies
     1: ("catalogue", "constants", "filters", "moments"),
     1.5: ("customers",),
     2: ("annotate", "chances", "scrub"),
@@ -43,7 +43,7 @@ TO_COME: frozenset[str] = frozenset()
 """Rooms of the plan that need not stand yet: strike each one out when it is built."""
 
 NARWHALS = (
-    "keep",
+    "engine",
     "moments",
     "constants",
     "filters",
@@ -63,7 +63,7 @@ LIBRARIES = {
     "anywidget": ("widgets",),
     "babel": ("privacy",),
     "cryptography": ("privacy",),
-    "duckdb": ("keep", "load", "write", "workspace", "export", "sample", "widgets"),
+    "duckdb": ("engine", "load", "write", "workspace", "export", "sample", "widgets"),
     "fastexcel": ("load", "export"),
     "ipywidgets": ("widgets",),
     "jinja2": ("report",),
@@ -317,7 +317,7 @@ PLANTED: tuple[tuple[Rule, str, str, str], ...] = (
         "imports by text",
     ),
     (imports_that_no_plan_can_see, "errors.py", "__import__('x')", "imports by text"),
-    (libraries_out_of_their_rooms, "annotate.py", "import duckdb", "imports duckdb, which lives in keep"),
+    (libraries_out_of_their_rooms, "annotate.py", "import duckdb", "imports duckdb, which lives in engine"),
     (
         libraries_out_of_their_rooms,
         "load/times.py",

@@ -34,7 +34,7 @@ def plan(
     from invitekit.annotate import annotate
     from invitekit.batch.place import check as check_folder
     from invitekit.cli import say
-    from invitekit.keep import keep
+    from invitekit.engine.materialize import materialize
     from invitekit.moments import as_utc
     from invitekit.resend import ResendRules, count_decisions, plan_resends
     from invitekit.write import write
@@ -49,7 +49,7 @@ def plan(
             _begin(known, batch_dir)
         annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
         how: dict[str, Any] = {"as_of": moment, "language": words}
-        planned = keep(plan_resends(keep(annotated), chosen, **how, **known.memory()))
+        planned = materialize(plan_resends(materialize(annotated), chosen, **how, **known.memory()))
         if output is not None:
             write(planned, output, overwrite=overwrite)
         how |= {"rules": chosen, "overwrite": overwrite}

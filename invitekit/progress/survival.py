@@ -9,7 +9,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.customers import require
-from invitekit.keep import meanwhile
+from invitekit.engine.materialize import temp_tables
 from invitekit.moments import days_between
 from invitekit.progress import cube as cubes
 from invitekit.progress.cube import EMPTY, By
@@ -60,7 +60,7 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
     frame: Any = nw.from_native(records)
     needed = (*NEEDED, *([by] if by else []))
     require(frame.collect_schema().names(), needed)
-    with meanwhile():
+    with temp_tables():
         invitations = nw.from_native(newest(frame.select(*needed).to_native()))
         return survival(durations(invitations, by), by)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.keep import kept
+from invitekit.engine.materialize import materialize
 from invitekit.moments import literal
 
 _LATE = "-3d"
@@ -25,7 +25,7 @@ def with_sent(customers: Any, frame: Any, mine: Any) -> Any:
         mine: What ``owned`` gives: ``customer_id, sent_at``.
     """
     logged = mine.group_by("customer_id").agg(_ik_sent=nw.len(), _ik_sent_at=nw.col("sent_at").max())
-    shown = kept(_shown(frame, mine))
+    shown = materialize(_shown(frame, mine))
     joined = customers.join(logged, on="customer_id", how="left").join(shown, on="customer_id", how="left")
     unseen = (nw.col("_ik_sent").fill_null(0) - nw.col("_ik_shown").fill_null(0)).cast(nw.Int64)
     return joined.with_columns(
@@ -65,7 +65,7 @@ def with_done(frame: Any, done: Any | None, moment: dt.datetime) -> Any:
         )
     if "failure_code" not in done.collect_schema().names():
         done = done.with_columns(failure_code=nw.lit(None, nw.String))
-    marks = kept(owned(frame, done.filter(nw.col("done_at") <= literal(moment)), "done_at", "failure_code"))
+    marks = materialize(owned(frame, done.filter(nw.col("done_at") <= literal(moment)), "done_at", "failure_code"))
     ends = nw.when(is_day("done_at")).then(nw.col("done_at").dt.offset_by("1d").dt.offset_by("-1s"))
     marks = marks.with_columns(_ik_by=nw.coalesce(ends, nw.col("done_at")))
     last = {"at": nw.col("done_at").max(), "by": nw.col("_ik_by").max()}

@@ -15,7 +15,7 @@ import ipywidgets
 
 from invitekit.annotate import annotate
 from invitekit.catalogue import Language
-from invitekit.keep import keep
+from invitekit.engine.materialize import materialize
 from invitekit.load import load
 from invitekit.resend import ResendRules
 from invitekit.widgets.answers import words
@@ -91,7 +91,7 @@ def _tabs(
     picker = ResendPicker(records, chosen, memory, as_of=moment, folder=Path(folder) / "batches", language=language)
     beside: dict[str, Any] = {"as_of": moment, "language": language}
     unseen: dict[int, Callable[[], ipywidgets.Widget]] = {
-        1: lambda: Explorer(keep(annotate(records, as_of=moment, language=language)), language=language),
+        1: lambda: Explorer(materialize(annotate(records, as_of=moment, language=language)), language=language),
         2: lambda: ExportPanel(records, memory, folder=folder, **beside),
     }
     titles = [said[name] for name in ("tab_pick", "tab_explore", "tab_export")]

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit import schema
 from invitekit.customers import ALONE, identify, require
-from invitekit.keep import keep, meanwhile
+from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.resend.reasons import first_of
 from invitekit.workspace.comparison import CHANGES, SAME, Comparison, Side
 
@@ -50,14 +50,14 @@ def compare(before: Frame, after: Frame) -> Comparison:
         SchemaError: A column that is needed is missing.
     """
     both = nw.concat([_side(before, 0), _side(after, 1)])
-    with meanwhile() as stay:
+    with temp_tables() as persist:
         known: Any = nw.from_native(identify(both.to_native()))
         # What happened is found in a few columns; names and states are looked up where something did.
-        story: Any = nw.from_native(keep(_happened(_spoken(known.select(*_SPEAKING))).to_native()))
+        story: Any = materialize(_happened(_spoken(known.select(*_SPEAKING))))
         found = story.lazy().group_by("change").agg(nw.len().alias("n"), *(nw.col(name).sum() for name in _COUNTED))
         by_change = {row["change"]: row for row in found.collect("pyarrow").rows(named=True)}
         moved = story.filter(nw.col("change").is_in(list(CHANGES))).select("customer_id", "change")
-        changes = stay(keep(_told(_spoken(known.join(moved, on="customer_id"))).to_native()))
+        changes = persist(materialize(_told(_spoken(known.join(moved, on="customer_id"))).to_native()))
     counts = {name: int(by_change[name]["n"]) if name in by_change else 0 for name in (*CHANGES, SAME)}
     return Comparison(counts, _sum_up(by_change, "before"), _sum_up(by_change, "after"), changes)
 
