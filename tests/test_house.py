@@ -27,7 +27,7 @@ FLOORS: dict[float, tuple[str, ...]] = {
     0.2: ("formulas", "lives"),  # loaded, written, proved: each side of the guard before a cell is in this one room
     0.4: ("vocabularies",),
     0.5: ("schema", "engine"),  # under its two neighbours: both are written in its columns and vocabularies
-    1: ("catalogue", "constants", "filters", "moments"),
+    1: ("catalogue", "constants", "distributions", "filters", "moments"),
     1.5: ("customers",),
     2: ("annotate", "chances", "scrub"),
     2.5: ("resend", "progress"),  # one ranks by chances, the other tells them
@@ -61,9 +61,7 @@ NARWHALS = (
 )
 LIBRARIES = {
     "anywidget": ("widgets",),
-    "babel": ("privacy",),
-    "cryptography": ("privacy",),
-    "duckdb": ("engine", "load", "write", "workspace", "export", "sample", "widgets"),
+    "duckdb": ("engine", "privacy", "load", "write", "workspace", "export", "sample", "widgets"),
     "fastexcel": ("load", "export"),
     "ipywidgets": ("widgets",),
     "jinja2": ("report",),
@@ -74,12 +72,10 @@ LIBRARIES = {
     "platformdirs": ("export", "widgets"),
     "plotly": ("charts",),
     "polars": ("load", "batch", "privacy", "scrub", "export", "sample", "report", "widgets"),
-    "polars-hash": ("privacy",),
     "pyarrow": ("load", "export", "widgets"),
     "pyspark": (),  # the user brings it, and its frames
     "rich": ("cli",),
-    "scipy": ("chances", "progress", "report"),
-    "tqdm": ("load", "export", "sample", "cli"),
+    "scipy": ("report",),
     "traitlets": ("widgets",),
     "typer": ("cli",),
     "typst": ("report",),

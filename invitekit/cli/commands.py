@@ -106,7 +106,7 @@ def sample(
     from invitekit.sample import AS_OF, write_sample
 
     last = o.parse_time(as_of, "--as-of")
-    with say.progress(" rows") as tick:
+    with say.progress("rows") as tick:
         written = write_sample(
             output, rows=rows, seed=seed, format=format, weeks=weeks, masked=masked, dirty=dirty, overwrite=overwrite,
             language=o.parse_language(language), encoding=encoding, as_of=last.date() if last else AS_OF, progress=tick,

@@ -52,7 +52,7 @@ def export(
     read = reading.check_output(output, overwrite=overwrite, inputs=[policy, key_file, reading.workspace])
     with reading.opened(to_write=True, both=True) as known:
         annotated = annotate(known.records, as_of=moment, catalogue=reading.known, language=words)
-        with say.progress(" rows") as tick:
+        with say.progress("rows") as tick:
             done = export_records(
                 annotated, output, level=cast("Level | None", level), policy=policy, key=key_file, purpose=purpose,
                 remarks=remarks, language=words, overwrite=overwrite, spreadsheet_safe=not machine,

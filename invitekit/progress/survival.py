@@ -14,7 +14,7 @@ from invitekit.moments import days_between
 from invitekit.progress import cube as cubes
 from invitekit.progress.cube import EMPTY, By
 from invitekit.progress.funnel import NOT_INVITED, OPEN, SETTLED, small_table
-from invitekit.progress.intervals import COVERAGE, SMALL
+from invitekit.progress.intervals import NORMAL_QUANTILE, SMALL
 from invitekit.progress.newest import NEEDED as PLACE
 from invitekit.progress.newest import newest
 
@@ -148,7 +148,5 @@ def _interval(waiting: float, variance: float) -> tuple[float, float] | tuple[No
     """Give the interval of the share associated, by the log of the log of the share waiting."""
     if not 0 < waiting < 1:
         return None, None
-    from scipy.special import ndtri  # noqa: PLC0415 - as in intervals
-
-    theta = float(ndtri((1 + COVERAGE) / 2)) * math.sqrt(variance) / math.log(waiting)
+    theta = NORMAL_QUANTILE * math.sqrt(variance) / math.log(waiting)
     return 1 - waiting ** math.exp(theta), 1 - waiting ** math.exp(-theta)
