@@ -35,7 +35,7 @@ demo: setup ## check, annotate, remember, plan, show the trend, report and expor
 	@echo "            export.parquet and its manifest, the same records with tokens, months and bands in place of people."
 
 lab: setup ## open the notebooks in JupyterLab
-	@$(BIN)/invitekit lab
+	@$(BIN)/invitekit lab .
 
 app: setup ## open the sales-ops page on the made-up data; for your own: .venv/bin/invitekit app FILES -w WORKSPACE
 	@mkdir -p out

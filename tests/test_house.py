@@ -24,7 +24,12 @@ HOUSE = Path(__file__).resolve().parent.parent / "invitekit"
 
 FLOORS: dict[float, tuple[str, ...]] = {
     0: ("errors",),
-    0.2: ("formulas", "lives"),  # loaded, written, proved: each side of the guard before a cell is in this one room
+    0.2: (
+        "examples",
+        "extras",
+        "formulas",
+        "lives",
+    ),  # loaded, written, proved: each side of the guard before a cell is in this one room
     0.4: ("vocabularies",),
     0.5: ("schema", "engine"),  # under its two neighbours: both are written in its columns and vocabularies
     1: ("catalogue", "constants", "distributions", "filters", "moments"),
@@ -77,6 +82,7 @@ LIBRARIES = {
     "rich": ("cli",),
     "scipy": ("report",),
     "traitlets": ("widgets",),
+    "tornado": (),  # as voila
     "typer": ("cli",),
     "typst": ("report",),
     "voila": (),  # started as a command of its own

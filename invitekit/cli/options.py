@@ -84,7 +84,9 @@ MEMORY = Path("invitekit.duckdb")
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who did it.", show_default=False)]
 Note = Annotated[str | None, typer.Option("--note", help="What else to remember.")]
 
-Notebooks = Annotated[Path, typer.Argument(help="The folder with notebooks.")]
+Notebooks = Annotated[Path, typer.Argument(help="Where the notebooks are, or are copied to.")]
+Port = Annotated[int | None, typer.Option("--port", help="The port of the server; else a free one.")]
+Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
 
 
 def parse_time(text: str | None, option: str) -> dt.datetime | None:

@@ -34,11 +34,10 @@ def report(
     them. Prints the words.
     """
     from invitekit.annotate import annotate
-    from invitekit.charts import Look
     from invitekit.cli import say
     from invitekit.moments import as_utc
     from invitekit.progress import PERIODS, progress
-    from invitekit.report import KINDS, TRENDS, page, write_page
+    from invitekit.report import KINDS, TRENDS, Look, page, write_page
 
     moment, words = as_utc(o.parse_time(as_of, "--as-of")), o.parse_language(language)
     span = next((one for one in PERIODS if one == period), None)

@@ -15,9 +15,6 @@ import typer
 from invitekit.cli import options as o
 from invitekit.errors import ArgumentError
 
-Port = Annotated[int | None, typer.Option("--port", help="Serve here; else on any free port from 8866 on.")]
-Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
-
 
 def app(
     sources: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs; none: the page asks.")] = None,
@@ -26,8 +23,8 @@ def app(
     rules: o.Rules = None,
     as_of: o.AsOf = None,
     language: o.Language = "en",
-    port: Port = None,
-    browser: Browser = True,
+    port: o.Port = None,
+    browser: o.Browser = True,
 ) -> None:
     """Open the sales-ops page: pick whom to invite again, read why, write the batch.
 
