@@ -202,6 +202,7 @@ def test_lab_opens_the_notebooks_in_a_folder_with_a_blank_and_a_signal_ends_it(t
 
 def test_lab_passes_the_exit_code_of_jupyterlab_on(tmp_path: Path) -> None:
     (tmp_path / "jupyterlab").mkdir()
+    (tmp_path / "jupyterlab" / "__init__.py").touch()
     (tmp_path / "jupyterlab" / "__main__.py").write_text("raise SystemExit(7)")  # "python -m" looks here first
     assert subprocess.run([COMMAND, "lab", "n"], cwd=tmp_path, capture_output=True, check=False).returncode == 7
 

@@ -53,9 +53,12 @@ def json_line(found: dict[str, Any]) -> None:
 @contextlib.contextmanager
 def progress(unit: Literal["bytes", "rows"] = "bytes") -> Iterator[Callable[[str, int, int], None]]:
     """Show a progress bar on stderr when that is a terminal; the block gets the callback that moves it."""
+    if not sys.stderr.isatty():
+        yield lambda _name, _done, _total: None
+        return
     amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), amount, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def tick(name: str, done: int, total: int) -> None:
