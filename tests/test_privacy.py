@@ -219,7 +219,7 @@ def plainly(text: str) -> str:
     return unicodedata.normalize("NFKC", seen).strip().lower()
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=12))
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=12))  # Polars' Unicode is newer
 @settings(deadline=None)
 def test_the_normal_form_is_nfkc_without_unseen_signs_stripped_and_lower(text: str) -> None:
     normal, plain = normalise(pl.Series("v", [text])).item(), plainly(text)
