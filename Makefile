@@ -6,15 +6,19 @@ BIN := .venv/bin
 AS_OF := 2026-03-30
 MEMORY := out/invitekit.duckdb
 PYTEST_ARGS ?=
+UNIT_TESTS ?= --ignore tests/browser tests
+# uv does not read pip's settings: hand on the mirror that pip was told to use.
+WITH_MIRROR = mirror=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \
+	if [ -n "$$mirror" ]; then export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$mirror}"; fi;
 
 export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab app test test-fast check bench lock clean
+.PHONY: help setup demo lab app test test-fast test-oldest test-core check bench lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## make .venv with everything in it, from requirements.lock
 
@@ -35,7 +39,7 @@ demo: setup ## check, annotate, remember, plan, show the trend, report and expor
 	@echo "            export.parquet and its manifest, the same records with tokens, months and bands in place of people."
 
 lab: setup ## open the notebooks in JupyterLab
-	@$(BIN)/invitekit lab
+	@$(BIN)/invitekit lab .
 
 app: setup ## open the sales-ops page on the made-up data; for your own: .venv/bin/invitekit app FILES -w WORKSPACE
 	@mkdir -p out
@@ -46,6 +50,24 @@ test: setup ## run every test; says so when Chromium, Java or pdftotext is missi
 
 test-fast: setup ## run the tests that need no browser, no Spark and no patience
 	@$(BIN)/pytest -n 2 -m "not browser and not spark and not slow" $(PYTEST_ARGS)
+
+test-oldest: setup ## run the tests without browser, Spark and patience on the oldest libraries allowed, then on those of August 2026
+	@$(MAKE) --no-print-directory .unit-tests ENV=.venv-oldest LIBRARIES="--resolution lowest-direct"
+	@$(MAKE) --no-print-directory .unit-tests ENV=.venv-2026-08 LIBRARIES="--constraints constraints/2026-08.txt"
+
+# Warnings of old libraries about older ones are no errors here.
+.PHONY: .unit-tests
+.unit-tests:
+	@.uv/bin/uv venv --quiet --clear --python .uv/bin/python $(ENV)
+	@$(WITH_MIRROR) .uv/bin/uv pip install --quiet --python $(ENV)/bin/python $(LIBRARIES) --editable '.[keyring,lab]' --group unit
+	@$(ENV)/bin/pytest -n 2 -q -o filterwarnings=default -m "not browser and not spark and not slow" $(UNIT_TESTS) $(PYTEST_ARGS)
+
+test-core: setup ## install the wheel without extras into .venv-core, run the core's commands there, and show its size
+	@.uv/bin/uv venv --quiet --clear --python .uv/bin/python .venv-core
+	@rm -rf build/core && $(BIN)/python -m hatchling build -t wheel -d build/core >/dev/null
+	@$(WITH_MIRROR) .uv/bin/uv pip install --quiet --python .venv-core/bin/python build/core/*.whl
+	@INVITEKIT_CORE=$(CURDIR)/.venv-core $(BIN)/pytest -q tests/test_core_install.py
+	@du -sm .venv-core/lib/python3*/site-packages
 
 check: setup ## ruff, its formatter and mypy
 	@$(BIN)/ruff check --quiet
@@ -60,7 +82,7 @@ lock: setup ## renew requirements.lock; add UPGRADE=1 for the newest of everythi
 		--all-extras --group dev $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.lock
 
 clean: ## remove environments, caches and builds; never data/ or out/
-	@rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf .venv .venv-* .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is newer than what it was made from, so a second "make setup" has nothing to do.
@@ -77,12 +99,10 @@ clean: ## remove environments, caches and builds; never data/ or out/
 	@touch $@
 	@echo "Ready: $(BIN)/invitekit"
 
-# uv does not read pip's settings: hand on the mirror that pip was told to use.
 .PHONY: .with-uv .with-pip
 .with-uv:
 	@$(BIN)/python -c '' 2>/dev/null || .uv/bin/uv venv --quiet --clear --python .uv/bin/python .venv
-	@mirror=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \
-		if [ -n "$$mirror" ]; then export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$mirror}"; fi; \
+	@$(WITH_MIRROR) \
 		.uv/bin/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@.uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 

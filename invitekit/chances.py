@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.customers import require
+from invitekit.distributions import beta_quantile
 from invitekit.moments import days_between
 
 Frame = TypeVar("Frame")
@@ -172,9 +173,7 @@ def _followed(invitations: Any) -> Any:
 
 
 def _posterior(basis: Basis, counts: tuple[int, int], prior: float, *, weight: float) -> Chance:
-    from scipy.stats import beta  # noqa: PLC0415 - half a second, for those who rank
-
     resends, associated = counts
     a, b = prior * weight + associated, (1 - prior) * weight + resends - associated
     tail = (1 - COVERAGE) / 2
-    return Chance(a / (a + b), float(beta.ppf(tail, a, b)), float(beta.ppf(1 - tail, a, b)), basis, resends, associated)
+    return Chance(a / (a + b), beta_quantile(tail, a, b), beta_quantile(1 - tail, a, b), basis, resends, associated)

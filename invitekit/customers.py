@@ -7,8 +7,8 @@ from typing import Any, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit import schema
+from invitekit.engine.materialize import materialize
 from invitekit.errors import SchemaError
-from invitekit.keep import keep, kept
 
 Frame = TypeVar("Frame")
 
@@ -65,7 +65,7 @@ def identify(records: Frame) -> Frame:
         keys = {_EMAIL: address(), _PERSON: _person(), _NAME: key("customer_full_name")}
         frame = _linked(frame.with_columns(**keys))
         named = frame.with_columns(customer_id=nw.coalesce(*ids, *_other_ids(), nw.lit(ALONE)))
-        return cast("Frame", keep(named.drop(_KEYS).to_native()))
+        return cast("Frame", materialize(named.drop(_KEYS).to_native()))
     return cast("Frame", frame.with_columns(customer_id=ids[0]).drop(_ACCOUNT).to_native())
 
 
@@ -143,10 +143,10 @@ def _linked(frame: Any) -> Any:
     frame = frame.with_columns(**{read: nw.col(name).fill_null("") for name, read in as_read.items()}).drop(_KEYS)
     seen = frame.group_by(*as_read.values()).agg().select(*as_read.values())
     links = seen.with_columns(**{name: nw.when(nw.col(read) != "").then(read) for name, read in as_read.items()})
-    links = kept(links)
+    links = materialize(links)
     for by, to in ((_PERSON, _EMAIL), (_EMAIL, _ACCOUNT), (_PERSON, _ACCOUNT)):
         links = _led(links, by, to)
-    links = kept(_parted(links))
+    links = materialize(_parted(links))
     return frame.join(links, on=list(as_read.values()), how="left").drop(*as_read.values())
 
 

@@ -29,7 +29,6 @@ ROOMS = ("annotate.py", "batch", "customers.py", "export", "filters.py", "load",
 ELSEWHERE = {
     "load/frames.py": "no screen is given a source that is no file",
     "load/messages.py": "no screen takes a second file",
-    "widgets/__init__.py": "said before there is a screen",
     "widgets/export_records.py": "said in the cell that makes the panel",
     "workspace/comparison.py": "no screen compares snapshots",
     "workspace/lookup.py": "no screen asks for a customer's name",

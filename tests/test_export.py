@@ -783,7 +783,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
 KILLED_ROWS = 3_000
 ZYGOTE = """
 import os, sys
-import babel.dates, babel.numbers, pandas, polars as pl
+import pandas, polars as pl
 from invitekit.export import export
 for line in sys.stdin:
     if not (pid := os.fork()):

@@ -528,8 +528,10 @@ def test_a_packed_source_lives_on_disk_from_fewer_bytes(tmp_path: Path, monkeypa
     found = []
     for least in (1, 9):
         monkeypatch.setattr(door, "ON_DISK", (tmp_path / "few.parquet").stat().st_size * least)
-        found += ik.load(tmp_path / "few.parquet").records._con.execute(limit).fetchall()
-    assert found == [(1,), (0,)]
+        databases = ik.load(tmp_path / "few.parquet").records.query("records", limit)
+        assert databases is not None
+        found.append(databases.fetchall()[0][0])
+    assert found == [1, 0]
 
 
 # ---- what was once got wrong ----------------------------------------------------------------------

@@ -18,8 +18,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 import invitekit as ik
 from invitekit import schema
+from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.keep import keep
 from invitekit.progress import BY, EMPTY, OTHER, newest, progress, tally, time_to_association, unfollowed
 from invitekit.progress import funnel as funnels
 from invitekit.progress.funnel import FUNNEL
@@ -79,7 +79,7 @@ MIXED = (
 
 @pytest.fixture(scope="module")
 def sample() -> Any:
-    return keep(ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF))
+    return materialize(ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF))
 
 
 # One row an invitation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import json
 import re
 import subprocess
@@ -509,6 +510,19 @@ def test_a_store_that_is_gone_leaves_no_database_and_no_folder(annotated: pl.Dat
     store.close()
     assert con.execute(names).fetchall() == []
     assert not Path(path).parent.exists()
+
+
+def test_a_relation_whose_connection_cannot_be_found_is_copied(
+    annotated: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gc, "get_referents", lambda _relation: [])
+    with duckdb.connect() as con:
+        con.register("given", annotated)
+        store = Store(con.sql("from given"))
+    with store.cursor() as cursor:  # the user's connection is closed, and not needed
+        assert store.preview(cursor, 1)[0] == annotated.row(0)
+        store.build(cursor)
+    assert store.total == len(annotated)
 
 
 def test_a_column_that_is_named_as_one_of_the_screens_own_is_refused(annotated: pl.DataFrame) -> None:

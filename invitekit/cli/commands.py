@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,9 @@ import typer
 
 from invitekit.cli import options as o
 from invitekit.cli.source_options import SourceOptions, with_source_options
-from invitekit.errors import ArgumentError
+from invitekit.errors import many
+from invitekit.examples import copy_examples
+from invitekit.extras import require_extra
 
 
 @with_source_options
@@ -105,7 +107,7 @@ def sample(
     from invitekit.sample import AS_OF, write_sample
 
     last = o.parse_time(as_of, "--as-of")
-    with out.progress(" rows") as tick:
+    with out.progress("rows") as tick:
         written = write_sample(
             output, rows=rows, seed=seed, format=format, weeks=weeks, masked=masked, dirty=dirty, overwrite=overwrite,
             language=language, encoding=encoding, as_of=last.date() if last else AS_OF, progress=tick,
@@ -120,18 +122,37 @@ def sample(
         out.line(f"  {name}")
 
 
-def lab(folder: o.Notebooks = Path("notebooks")) -> None:
-    """Open the notebooks in JupyterLab."""
-    _open_lab(folder, "/lab")
+def lab(folder: o.Notebooks = Path("invitekit-notebooks"), *, port: o.Port = None, browser: o.Browser = True) -> None:
+    """Copy the notebooks and made-up data into a folder, and open them in JupyterLab.
 
+    A file that is there already stays as it is.
+    """
+    from invitekit.cli import output as out
 
-def _open_lab(folder: Path, url: str) -> None:
-    beside = Path(sys.executable).with_name("jupyter-lab")
-    program = str(beside) if beside.exists() else shutil.which("jupyter-lab")
-    if program is None:
-        raise ArgumentError("JupyterLab is not installed.", hint="install invitekit[lab], or run 'make setup'.")
-    if not folder.is_dir():
-        raise ArgumentError(f"There is no folder '{folder}'.", hint="name the folder with the notebooks.")
+    require_extra("lab", "The notebooks need", "jupyterlab", "anywidget", "plotly")
+    copied = copy_examples(folder)
+    if copied.written:
+        out.line(f"Copied {many(len(copied.written), 'file')} to {folder}.")
+    if copied.changed:
+        out.line(f"Kept your own version of {', '.join(copied.changed)}.")
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    words = [program, *as_root, f"--ServerApp.root_dir={folder.resolve()}", f"--LabApp.default_url={url}"]
-    os.execv(program, words)  # noqa: S606 - a program found beside us
+    words = [sys.executable, "-m", "jupyterlab", *as_root, "--ServerApp.answer_yes=True"]
+    words += [f"--ServerApp.root_dir={folder.resolve()}", "--LabApp.default_url=/lab/tree/notebooks"]
+    words += [f"--port={port}"] if port else []
+    words += [] if browser else ["--no-browser"]
+    with subprocess.Popen(words) as server:  # noqa: S603 - this very Python
+        try:
+            code = server.wait()
+        finally:
+            _stop(server)
+    raise typer.Exit(code)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End a server that still runs because a signal ended our waiting: on Windows, Ctrl-C has reached it already."""
+    if os.name != "nt":
+        server.terminate()
+    try:
+        server.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        server.kill()

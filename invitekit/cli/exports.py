@@ -52,7 +52,7 @@ def export(
     read = source.check_output(output, overwrite=overwrite, inputs=[policy, key_file, source.workspace])
     with source.opened(to_write=True, both=True) as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
-        with out.progress(" rows") as tick:
+        with out.progress("rows") as tick:
             exported = export_records(
                 annotated, output, level=level, policy=policy, key=key_file, purpose=purpose,
                 remarks=remarks, language=language, overwrite=overwrite, spreadsheet_safe=not raw_csv,

@@ -105,7 +105,9 @@ By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who did it.", sho
 Note = Annotated[str | None, typer.Option("--note", metavar="NOTE", help="A remark to store.")]
 BatchIds = Annotated[list[str], typer.Argument(metavar="BATCH_ID", help="Batch IDs, as printed by 'plan --batch-dir'.")]
 
-Notebooks = Annotated[Path, typer.Argument(metavar="DIR", help="The folder with notebooks.")]
+Notebooks = Annotated[Path, typer.Argument(metavar="DIR", help="Where the notebooks are, or are copied to.")]
+Port = Annotated[int | None, typer.Option("--port", metavar="PORT", help="The server's port. Default: a free one.")]
+Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
 
 
 def parse_time(text: str | None, option: str) -> dt.datetime | None:

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from tqdm import tqdm
 
 from invitekit import schema, vocabularies
 from invitekit.batch import Written
@@ -34,6 +34,7 @@ from invitekit.workspace import CHANGES, Comparison
 
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
+_ERR = Console(stderr=True)
 _MOST = 12
 _READERS = "only you can" if POSIX_MODES else "whoever can open the folder can"
 _NUMBERS = ("Rows", "Records", "Rejects", "Share", "No offset", "Unreadable", "Customers", "Resent", "Associated",
@@ -65,15 +66,18 @@ def json_line(found: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def progress(unit: str = "B") -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar on stderr, in bytes or another unit, when that is a terminal."""
-    with tqdm(disable=None, unit=unit, unit_scale=True, leave=False, file=sys.stderr) as bar:
+def progress(unit: Literal["bytes", "rows"] = "bytes") -> Iterator[Callable[[str, int, int], None]]:
+    """Show a progress bar on stderr when that is a terminal; the block gets the callback that moves it."""
+    if not sys.stderr.isatty():
+        yield lambda _name, _done, _total: None
+        return
+    amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), amount, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
 
         def tick(name: str, done: int, total: int) -> None:
-            bar.total = total
-            bar.set_description(name[:40], refresh=False)
-            bar.update(done - bar.n)
-            bar.refresh()
+            bar.update(task, description=name[:40], completed=done, total=total)
 
         yield tick
 

@@ -75,13 +75,13 @@ def _print_inputs(inputs: Inputs, batch_dir: Path | None) -> None:
 def _plan(inputs: Inputs, rules: ResendRules, as_of: dt.datetime, language: o.LanguageCode, failures: Catalogue) -> Any:
     """Plan for the workspace, with what was sent and resolved, or for the loaded files alone."""
     from invitekit.annotate import annotate
-    from invitekit.keep import keep
+    from invitekit.engine.materialize import materialize
     from invitekit.resend import plan_resends
 
     if inputs.workspace is not None:
         return inputs.workspace.plan(rules, as_of, language, failures)
-    annotated = keep(annotate(inputs.records, as_of=as_of, catalogue=failures, language=language))
-    return keep(plan_resends(annotated, rules, as_of=as_of, language=language))
+    annotated = materialize(annotate(inputs.records, as_of=as_of, catalogue=failures, language=language))
+    return materialize(plan_resends(annotated, rules, as_of=as_of, language=language))
 
 
 def _write_batches(inputs: Inputs, planned: Any, folder: Path, how: dict[str, Any]) -> Written:

@@ -34,11 +34,10 @@ def report(
     the workspace that stores them. Prints the summary.
     """
     from invitekit.annotate import annotate
-    from invitekit.charts import Look
     from invitekit.cli import output as out
     from invitekit.moments import as_utc
     from invitekit.progress import progress
-    from invitekit.report import KINDS, TRENDS, page, write_page
+    from invitekit.report import KINDS, TRENDS, Look, page, write_page
 
     moment, failures = as_utc(o.parse_time(as_of, "--as-of")), source.failures
     source.check_output(output, overwrite=overwrite, extensions=KINDS)

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from invitekit.cli import options as o
 from invitekit.cli.source_options import SourcesOrWorkspace, with_source_options
-from invitekit.errors import ArgumentError
-
-Port = Annotated[
-    int | None, typer.Option("--port", metavar="PORT", help="Serve here; else on any free port from 8866 on.")
-]
-Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
+from invitekit.extras import require_extra
 
 
 @with_source_options
@@ -24,8 +15,8 @@ def app(
     rules: o.Rules = None,
     as_of: o.AsOf = None,
     language: o.Language = "en",
-    port: Port = None,
-    browser: Browser = True,
+    port: o.Port = None,
+    browser: o.Browser = True,
 ) -> None:
     """Open the sales-ops page in the browser.
 
@@ -33,8 +24,7 @@ def app(
     added to the workspace. Without either, the page offers the files of this folder. It is served to
     this machine only, and only to the printed address.
     """
-    if find_spec("tornado") is None or find_spec("anywidget") is None:
-        raise ArgumentError("The page needs more libraries.", hint="pip install 'invitekit[lab]'.")
+    require_extra("lab", "The page needs", "tornado", "anywidget")
     from invitekit.cli import output as out
     from invitekit.resend import ResendRules
     from invitekit.widgets.server import serve

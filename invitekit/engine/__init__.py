@@ -1,1 +1,1 @@
-"""What every room needs of the machine: temporary folders and their owners."""
+"""What one engine needs and no other room should know: each trick under its own name."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import keyring
-import keyring.errors
 import platformdirs
 
 from invitekit.errors import ArgumentError, OutputError, SourceError
@@ -18,6 +18,10 @@ VARIABLE = "INVITEKIT_KEY"
 """The environment variable that may hold a key: 64 hexadecimal digits."""
 SERVICE, NAME = "invitekit", "export key"
 _KEYRING = "the system's keyring"
+
+
+class _KeyringError(Exception):
+    """The keyring is locked, this machine has none, or the library for it is not installed."""
 
 
 def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
@@ -100,9 +104,9 @@ def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, st
 
 def _rotated(old: Key, key: Key) -> str:
     try:
-        keyring.set_password(SERVICE, f"{NAME} {old.id}", old.text())
-        keyring.set_password(SERVICE, NAME, key.text())
-    except keyring.errors.KeyringError:
+        _ask_keyring(lambda keyring: keyring.set_password(SERVICE, f"{NAME} {old.id}", old.text()))
+        _ask_keyring(lambda keyring: keyring.set_password(SERVICE, NAME, key.text()))
+    except _KeyringError:
         raise OutputError("The keyring does not take the new key.", hint="unlock it, and rotate again.") from None
     return _KEYRING
 
@@ -126,16 +130,34 @@ def _kept(given: Key | str | os.PathLike[str] | None) -> Key | None:
 def _stored() -> str | None:
     """Ask the keyring; a machine without one holds no key."""
     try:
-        return keyring.get_password(SERVICE, NAME)
-    except keyring.errors.KeyringError:
+        stored: str | None = _ask_keyring(lambda keyring: keyring.get_password(SERVICE, NAME))
+    except _KeyringError:
         return None
+    return stored
+
+
+def _ask_keyring(ask: Callable[[Any], Any]) -> Any:
+    """Read or write the system's keyring.
+
+    Raises:
+        _KeyringError: It cannot be used.
+    """
+    try:
+        import keyring  # noqa: PLC0415 - part of an extra
+        from keyring.errors import KeyringError  # noqa: PLC0415 - as above
+    except ModuleNotFoundError:
+        raise _KeyringError from None
+    try:
+        return ask(keyring)
+    except KeyringError:
+        raise _KeyringError from None
 
 
 def _keep(key: Key, file: str | os.PathLike[str] | None) -> str:
     if file is None:
         try:
-            keyring.set_password(SERVICE, NAME, key.text())
-        except keyring.errors.KeyringError:
+            _ask_keyring(lambda keyring: keyring.set_password(SERVICE, NAME, key.text()))
+        except _KeyringError:
             file = default_file()
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         else:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from functools import cache
+from importlib.resources import files
 
 import polars as pl
-from babel import Locale
 
 from invitekit import schema
 from invitekit.privacy.forms import OTHER
@@ -46,13 +47,12 @@ _PUBLIC = {
 
 @cache
 def _countries() -> dict[str, str]:
-    english: dict[str, str] = dict(Locale("en").territories)
-    chinese: dict[str, str] = dict(Locale("zh").territories)
-    codes = [code for code in english if len(code) == 2 and code.isalpha() and code not in ("ZZ", "EU", "EZ", "UN")]
+    """Return the English name of each country by every name that it is known by, the ISO code included."""
+    table = tomllib.loads(files("invitekit.privacy").joinpath("countries.toml").read_text(encoding="utf-8"))
     known: dict[str, str] = {}
-    for code in codes:
-        for text in (code, english[code], chinese.get(code, code), *_SHORT_NAMES.get(code, ())):
-            known.setdefault(schema.header_key(text), english[code])
+    for code, (english, chinese) in table.items():
+        for text in (code, english, chinese, *_SHORT_NAMES.get(code, ())):
+            known.setdefault(schema.header_key(text), english)
     return known
 
 

@@ -8,13 +8,12 @@ import secrets
 from collections.abc import Callable
 from typing import NoReturn
 
+import duckdb
 import polars as pl
-import polars_hash
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from invitekit import schema
 from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.privacy.keyed_hash import hkdf_sha256, hmac_sha256
 
 BITS = 128
 _KEY_BYTES = 32
@@ -105,8 +104,7 @@ class Key:
         return self._derived(b"".join(len(part).to_bytes(4, "big") + part for part in parts))
 
     def _derived(self, info: bytes) -> Secret:
-        made = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(bytes.fromhex(self.text()))
-        return Secret(made.hex())
+        return Secret(hkdf_sha256(bytes.fromhex(self.text()), info).hex())
 
     def __repr__(self) -> str:
         return f"Key({self.id or 'thrown away after use'})"
@@ -125,11 +123,9 @@ def tokens(values: pl.Series, subkey: Secret, prefix: str, *, mobile: bool = Fal
 
 
 def _tokens(values: pl.Series, subkey: Secret, prefix: str) -> pl.Series:
-    digits = BITS // 4
-    hashed = polars_hash.col(values.name).chash.hmac_sha256(key=subkey.text())
-    # Raised outside of the handler: an error of Polars holds the values and the key, and would travel with ours.
-    with contextlib.suppress(pl.exceptions.PolarsError):
-        return values.to_frame().select((pl.lit(prefix) + hashed.str.slice(0, digits)).alias(values.name)).to_series()
+    # Raised outside of the handler: an error of an engine may quote the values, and would travel with ours.
+    with contextlib.suppress(duckdb.Error, pl.exceptions.PolarsError):
+        return prefix + hmac_sha256(values, subkey.text().encode()).str.slice(0, BITS // 4)
     raise InvitekitError("Tokens cannot be made.", hint="this is a defect of invitekit; please report it.")
 
 

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from invitekit.distributions import binomial_quantile
+
 COVERAGE = 0.95
 """Of the interval around a rate."""
+NORMAL_QUANTILE = statistics.NormalDist().inv_cdf((1 + COVERAGE) / 2)
+"""How many standard deviations such an interval reaches to either side."""
 SMALL = 10
 """A rate of fewer cases, or of fewer in all, is marked as small [assumed]."""
 TAIL = 0.00135
@@ -36,9 +40,7 @@ def wilson(n: int, of: int) -> tuple[float, float] | tuple[None, None]:
     """Give the Wilson interval of a rate at 95 %, or nulls where there is nothing to take a rate of."""
     if of == 0:
         return None, None
-    from scipy.special import ndtri  # noqa: PLC0415 - a tenth of a second, for those who count
-
-    z = float(ndtri((1 + COVERAGE) / 2))
+    z = NORMAL_QUANTILE
     rate, weight = n / of, z * z / of
     middle = (rate + weight / 2) / (1 + weight)
     half = z / (1 + weight) * math.sqrt(rate * (1 - rate) / of + weight / (4 * of))
@@ -66,14 +68,12 @@ def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
     sizes = [size for size in of if size]
     if len(sizes) < ENOUGH_PERIODS:
         return None
-    from scipy.stats import binom  # noqa: PLC0415 - half a second, for those who ask
-
     centre = sum(n) / sum(of)
     wider = _spread(n, of, centre)
     shares = []
     for quantile in (TAIL, 1 - TAIL):
-        counts = binom.ppf(quantile, of, centre)
-        limits = [float(k) / size if size else math.nan for k, size in zip(counts, of, strict=True)]
+        counts = [binomial_quantile(quantile, size, centre) for size in of]
+        limits = [k / size if size else math.nan for k, size in zip(counts, of, strict=True)]
         shares.append(tuple(min(max(centre + wider * (limit - centre), 0.0), 1.0) for limit in limits))
     return Limits(centre, *shares)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.customers import OWN_ID, require
-from invitekit.keep import keep, meanwhile
+from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.moments import literal
 
 Frame = TypeVar("Frame")
@@ -48,12 +48,12 @@ def newest(records: Frame) -> Frame:
         frame = frame.filter(~_outdated(last))
     seen = frame.group_by("record_id").agg(_ik_rows=nw.len(), _ik_last=nw.col("snapshot_at").max())
     several = seen.filter(nw.col("_ik_rows") > 1).select("record_id", "_ik_last")
-    with meanwhile() as stay:
-        often: Any = nw.from_native(keep(several.to_native()))
+    with temp_tables() as persist:
+        often: Any = materialize(several)
         # One snapshot names each invitation once, and is taken as it is.
         if not often.select(n=nw.len()).lazy().collect("pyarrow")["n"].to_list()[0]:
             return cast("Frame", frame.to_native())
-        return stay(keep(cast("Frame", _spoken(frame, often).to_native())))
+        return persist(materialize(cast("Frame", _spoken(frame, often).to_native())))
 
 
 def unfollowed(records: Any) -> int:

@@ -9,12 +9,12 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.customers import require
-from invitekit.keep import meanwhile
+from invitekit.engine.materialize import temp_tables
 from invitekit.moments import days_between
 from invitekit.progress import cube as cubes
 from invitekit.progress.cube import EMPTY, By
 from invitekit.progress.funnel import NOT_INVITED, OPEN, SETTLED, small_table
-from invitekit.progress.intervals import COVERAGE, SMALL
+from invitekit.progress.intervals import NORMAL_QUANTILE, SMALL
 from invitekit.progress.newest import NEEDED as PLACE
 from invitekit.progress.newest import newest
 
@@ -60,7 +60,7 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
     frame: Any = nw.from_native(records)
     needed = (*NEEDED, *([by] if by else []))
     require(frame.collect_schema().names(), needed)
-    with meanwhile():
+    with temp_tables():
         invitations = nw.from_native(newest(frame.select(*needed).to_native()))
         return survival(durations(invitations, by), by)
 
@@ -148,7 +148,5 @@ def _interval(waiting: float, variance: float) -> tuple[float, float] | tuple[No
     """Give the interval of the share associated, by the log of the log of the share waiting."""
     if not 0 < waiting < 1:
         return None, None
-    from scipy.special import ndtri  # noqa: PLC0415 - as in intervals
-
-    theta = float(ndtri((1 + COVERAGE) / 2)) * math.sqrt(variance) / math.log(waiting)
+    theta = NORMAL_QUANTILE * math.sqrt(variance) / math.log(waiting)
     return 1 - waiting ** math.exp(theta), 1 - waiting ** math.exp(-theta)

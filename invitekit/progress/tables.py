@@ -11,7 +11,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit import customers
 from invitekit.catalogue import Catalogue, read_catalogue
-from invitekit.keep import meanwhile
+from invitekit.engine.materialize import temp_tables
 from invitekit.moments import as_utc
 from invitekit.progress import cube as cubes
 from invitekit.progress.causes import Language, pareto, repeats
@@ -106,7 +106,7 @@ def progress(
     customers.require(frame.collect_schema().names(), _NEEDED)
     states = _snapshots(frame)
     lost = unfollowed(records) if states["snapshot_at"].n_unique() > 1 else 0
-    with meanwhile():
+    with temp_tables():
         invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native()))
         counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
         again = repeats(invitations.to_native(), known, language)

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.annotate import EMAIL_LIFE
 from invitekit.customers import require
-from invitekit.keep import meanwhile
+from invitekit.engine.materialize import temp_tables
 from invitekit.moments import as_utc
 from invitekit.progress import cube as cubes
 from invitekit.progress.cube import FAILED, OF_FAILURES, OTHER, By, Period
@@ -70,7 +70,7 @@ def failure_trend(
     moment = as_utc(as_of)
     frame: Any = nw.from_native(records)
     require(frame.collect_schema().names(), _NEEDED)
-    with meanwhile():
+    with temp_tables():
         invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native()))
         return trend(cubes.cube(invitations, [by] if by else [], period), by, period, moment)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from invitekit.extras import require_extra
+
+require_extra("report", "The report needs", "jinja2", "plotly", "scipy", "typst")
+
 import datetime as dt
 import os
 from collections.abc import Callable
@@ -29,7 +33,7 @@ from invitekit.report.summary import summarise
 from invitekit.report.suppression import LEAST
 from invitekit.workspace import Comparison
 
-__all__ = ["KINDS", "TRENDS", "Page", "page", "report", "safe", "write_page"]
+__all__ = ["KINDS", "TRENDS", "Look", "Page", "page", "report", "safe", "write_page"]
 
 KINDS: dict[str, Callable[[Page], bytes]] = {".html": as_html, ".pdf": as_pdf, ".md": as_markdown}
 """How a report is written, by the extension of its file."""

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.chances import cause
 from invitekit.customers import ALONE, address, has_odd
-from invitekit.keep import kept
+from invitekit.engine.materialize import materialize
 from invitekit.resend.logged_events import assign_customer, is_day, with_sent
 
 _NEVER = "0"
@@ -34,10 +34,10 @@ def with_times(frame: Any) -> Any:
     found = frame.select(**{f"_ik_{name}": each for name, each in asked.items()}).lazy().collect("pyarrow")
     none, days, times = (found[f"_ik_{name}"].to_list()[0] for name in asked)
     frame = frame.with_columns(_ik_at=at, _ik_known_at=nw.lit(None, nw.Datetime("us")))
-    if days and times and _any(exact := kept(_exact(frame))):
+    if days and times and _any(exact := materialize(_exact(frame))):
         frame = frame.join(exact, on=["customer_id", "invited_at"], how="left")
         frame = frame.with_columns(_ik_at=nw.coalesce("_ik_exact", "_ik_at")).drop("_ik_exact")
-    if none and _any(known := kept(_known(frame))):
+    if none and _any(known := materialize(_known(frame))):
         frame = frame.drop("_ik_known_at").join(known, on="customer_id", how="left")
         frame = frame.with_columns(_ik_known_at=nw.when(nw.col("_ik_at").is_null()).then(nw.col("_ik_known_at")))
     return frame
@@ -89,7 +89,7 @@ def logged(frame: Any, sent: Any | None) -> Any | None:
     Returns:
         ``customer_id, sent_at``, or None where nobody has any.
     """
-    mine = None if sent is None else kept(assign_customer(frame, sent, "sent_at"))
+    mine = None if sent is None else materialize(assign_customer(frame, sent, "sent_at"))
     return mine if mine is not None and _any(mine) else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.keep import kept
+from invitekit.engine.materialize import materialize
 from invitekit.moments import literal
 
 _LATE = "-3d"
@@ -25,7 +25,7 @@ def with_sent(customers: Any, frame: Any, sent: Any) -> Any:
         sent: What ``assign_customer`` returns: ``customer_id, sent_at``.
     """
     logged = sent.group_by("customer_id").agg(_ik_sent=nw.len(), _ik_sent_at=nw.col("sent_at").max())
-    shown = kept(_shown(frame, sent))
+    shown = materialize(_shown(frame, sent))
     joined = customers.join(logged, on="customer_id", how="left").join(shown, on="customer_id", how="left")
     unseen = (nw.col("_ik_sent").fill_null(0) - nw.col("_ik_shown").fill_null(0)).cast(nw.Int64)
     return joined.with_columns(
@@ -66,7 +66,7 @@ def with_resolutions(frame: Any, resolved: Any | None, moment: dt.datetime) -> A
     if "failure_code" not in resolved.collect_schema().names():
         resolved = resolved.with_columns(failure_code=nw.lit(None, nw.String))
     past = resolved.filter(nw.col("resolved_at") <= literal(moment))
-    marks = kept(assign_customer(frame, past, "resolved_at", "failure_code"))
+    marks = materialize(assign_customer(frame, past, "resolved_at", "failure_code"))
     ends = nw.when(is_day("resolved_at")).then(nw.col("resolved_at").dt.offset_by("1d").dt.offset_by("-1s"))
     marks = marks.with_columns(_ik_by=nw.coalesce(ends, nw.col("resolved_at")))
     last = {"at": nw.col("resolved_at").max(), "by": nw.col("_ik_by").max()}

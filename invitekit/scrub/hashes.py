@@ -23,7 +23,7 @@ class Hashes:
         power = min(max((len(self._sorted) * _BITS).bit_length(), _LEAST), _MOST)
         self._mask = (1 << power) - 1
         empty = pl.repeat(value=False, n=1 << power, dtype=pl.Boolean, eager=True)
-        self._bits = empty.scatter(self._places(self._sorted), values=True)
+        self._bits = empty.scatter(self._places(self._sorted).unique().sort(), values=True)  # Polars 1.36 needs that
 
     def hold(self, hashes: pl.Series) -> pl.Series:
         """Say of each hash whether it is in; a null is not."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from invitekit.extras import require_extra
 
-from invitekit.errors import ArgumentError
-
-if find_spec("anywidget") is None:
-    raise ArgumentError("anywidget is not installed, and the screens need it.", hint="install invitekit[lab].")
+require_extra("lab", "The screens need", "anywidget", "ipywidgets")
 
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel

@@ -76,7 +76,7 @@ def size_of(path: Path) -> str | None:
 
 def history(workspace: Any, folder: Path, language: str) -> list[dict[str, Any]]:
     """Give the workspace's exports for the screen, the newest first; a file is looked for in the panel's folder."""
-    found = apart(workspace.exports())
+    found, _ = apart(workspace.exports())
     rows = [dict(zip(found.columns, row, strict=True)) for row in found.order("id desc").limit(MOST).fetchall()]
     told, taken = [], set[str]()
     for row in rows:

@@ -12,6 +12,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.annotate import annotate
 from invitekit.catalogue import Language
+from invitekit.engine.duckdb import connection_of
 from invitekit.errors import ArgumentError
 from invitekit.export.source import open_source
 from invitekit.frames import as_frame
@@ -33,15 +34,17 @@ def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language)
     return made, nw.from_native(made).collect_schema().names()
 
 
-def apart(records: Any) -> Any:
-    """Give a relation on a connection of its own, so that a cell may use the other meanwhile; else what was given.
+def apart(records: Any) -> tuple[Any, duckdb.DuckDBPyConnection | None]:
+    """Return a relation on a connection of its own, and that connection, so that a cell may use the other one.
 
-    A relation that hangs on something which only its own connection sees stays where it is.
+    A relation that reads a temporary table and a frame of another engine are returned as they are.
     """
-    if isinstance(records, duckdb.DuckDBPyRelation):
+    owner = connection_of(records) if isinstance(records, duckdb.DuckDBPyRelation) else None
+    if owner is not None:
+        own = owner.cursor()
         with contextlib.suppress(duckdb.Error):
-            return records._con.cursor().sql(records.sql_query())  # noqa: SLF001 - told nowhere else
-    return records
+            return own.sql(records.sql_query()), own
+    return records, owner
 
 
 @contextlib.contextmanager
@@ -55,15 +58,16 @@ def lent(records: Any, stoppable: Callable[[Callable[[], None]], None]) -> Itera
     Raises:
         SchemaError: They cannot be computed.
     """
-    own = apart(records)
-    if isinstance(own, duckdb.DuckDBPyRelation):  # they are counted when they are opened: that may take long
-        stoppable(own._con.interrupt)  # noqa: SLF001 - told nowhere else
+    own, con = apart(records)
+    if con is not None:  # the records are counted when they are opened: that may take long
+        stoppable(con.interrupt)
     with contextlib.closing(open_source(own, None)) as source:
-        stoppable(source.relation._con.interrupt)  # noqa: SLF001 - as above
+        if source.con is not None:
+            stoppable(source.con.interrupt)
         yield source.relation
 
 
 def count(records: Any) -> int:
     """Count records of any engine."""
-    frame: Any = nw.from_native(apart(records)).lazy()
+    frame: Any = nw.from_native(apart(records)[0]).lazy()
     return int(frame.select(nw.len().alias("n")).collect().item(0, "n"))

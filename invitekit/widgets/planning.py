@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,15 @@ from invitekit.annotate import annotate
 from invitekit.batch import Written
 from invitekit.batch.output_folder import not_written
 from invitekit.catalogue import Catalogue, Language
+from invitekit.engine.materialize import materialize
 from invitekit.errors import OutputError
-from invitekit.keep import keep
 from invitekit.load.sql import ident, rows
 from invitekit.resend import ResendRules, only, plan_resends
 from invitekit.vocabularies import DECISIONS, RESENDS
 from invitekit.widgets import cells
 from invitekit.widgets.conditions import KEY, OURS, chosen
 from invitekit.widgets.selection import Selection
+from invitekit.widgets.store import Derive
 
 CAN = f"decision in ({', '.join(repr(decision) for decision in RESENDS)})"
 """The SQL condition of a record that may be invited again."""
@@ -57,8 +57,8 @@ def planner(
     memory: dict[str, pa.Table],
     catalogue: Catalogue | None,
     language: Language,
-) -> Callable[[duckdb.DuckDBPyRelation], duckdb.DuckDBPyRelation]:
-    """Give what makes a plan of records, on the connection that they are read by.
+) -> Derive:
+    """Return the function that plans records on the connection that reads them.
 
     Args:
         rules: When a customer may be invited again.
@@ -68,14 +68,13 @@ def planner(
         language: Of causes, reasons and next steps.
     """
 
-    def plan(records: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-        con = records._con  # noqa: SLF001 - a relation tells its connection nowhere else
+    def plan(records: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         known: dict[str, Any] = {}
         for name, table in memory.items():
             con.register(f"ik_{name}", table)
             known[name] = con.table(f"ik_{name}")
-        annotated = keep(annotate(records, as_of=moment, catalogue=catalogue, language=language))
-        planned: duckdb.DuckDBPyRelation = keep(
+        annotated = materialize(annotate(records, as_of=moment, catalogue=catalogue, language=language))
+        planned: duckdb.DuckDBPyRelation = materialize(
             plan_resends(annotated, rules, as_of=moment, language=language, **known)
         )
         return planned
@@ -139,7 +138,7 @@ def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyR
     """Give the plan of a store with only those who were confirmed to invite again."""
     con.register("ik_confirmed", frozen.customers)
     plan = con.sql(f"select * exclude ({', '.join(OURS)}) from records")
-    return keep(only(plan, con.table("ik_confirmed"), frozen.rules))
+    return materialize(only(plan, con.table("ik_confirmed"), frozen.rules))
 
 
 def place(folder: Path, frozen: Frozen) -> Path:

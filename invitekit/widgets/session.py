@@ -11,8 +11,8 @@ from typing import Any
 
 from invitekit.annotate import annotate
 from invitekit.catalogue import Catalogue, Language
+from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError
-from invitekit.keep import keep
 from invitekit.load import load
 from invitekit.resend import ResendRules
 from invitekit.widgets.answers import words
@@ -197,7 +197,7 @@ class Session:
         # A connection of its own: DuckDB refuses two calls at a time on one.
         own = self._another_workspace()
         records = own.history() if own is not None else self._records
-        annotated = keep(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
+        annotated = materialize(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
         if tab == "explore":
             return Explorer(annotated, language=language)
         return ExportPanel(annotated, own, folder=self._folder, as_of=moment, language=language)

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from invitekit.catalogue import read_catalogue
+from invitekit.engine.duckdb import connection_of
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import ArgumentError
 from invitekit.filters import COLUMNS, SEARCHED
@@ -24,7 +25,8 @@ SMALL = ("effective_status", "invitation_method", "association_type", "failure_c
 """Columns of few values: their counts by day answer every choice among them without a look at the rows."""
 ALSO = ("account_manager", "custom_tag", "country", "snapshot_at", "batch")
 """Columns of more values that a filter looks at: counted beside the small ones, each for itself, by day and without."""
-Derive = Callable[[duckdb.DuckDBPyRelation], duckdb.DuckDBPyRelation]
+Derive = Callable[[duckdb.DuckDBPyRelation, duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]
+"""Makes of the records, on the connection that reads them, what a screen stores."""
 CUBE, MIXES = "cube", "mixes"
 _COUNTS = 1_000_000
 """So many counts are read in a moment."""
@@ -38,8 +40,8 @@ class Store:
     """The rows of a screen: numbered in the order in which they came, with what is searched in one column.
 
     They lie in a file in a private folder, which goes with the store: ten million rows in memory would
-    take ten times the room. A relation is read on a cursor of its own connection, so a cell may use that
-    meanwhile; where it hangs on something that only its own connection sees, it is read at once.
+    take ten times the room. A relation is read on a cursor of its connection, so a cell may use the connection at
+    the same time; where it reads a temporary table, which no cursor sees, it is read at once.
 
     Args:
         records: A frame of any engine.
@@ -53,7 +55,7 @@ class Store:
     def __init__(self, records: Any, derive: Derive | None = None) -> None:
         folder = scratch_dir()
         self._schema = f"ik_screen_{next(_NUMBERS)}"
-        self._con, self._source, taken, self._given = _opened(records, folder.name)
+        self._con, self._source, owner, self._given = _opened(records, folder.name)
         self.close = weakref.finalize(self, _leave, self._con, self._schema, folder)
         self._derive = derive
         self.kinds: dict[str, str] = {} if derive else _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
@@ -62,8 +64,8 @@ class Store:
         self.causes: dict[str, list[str]] = {}
         run(self._con, f"attach {lit(str(Path(folder.name) / 'rows.duckdb'))} as {self._schema}")
         run(self._con, f"attach ':memory:' as {self.aside}")
-        if taken:
-            self._store(derive(taken) if derive else taken, self._con)
+        if owner is not None:
+            self._store(derive(records, owner) if derive else records, self._con)
 
     @property
     def aside(self) -> str:
@@ -98,7 +100,7 @@ class Store:
         """Store the rows, and count them; can be interrupted and done again."""
         if not self.ready:
             given = con.sql(self._source)
-            self._store(self._derive(given) if self._derive else given, con)
+            self._store(self._derive(given, con) if self._derive else given, con)
 
     def preview(self, con: duckdb.DuckDBPyConnection, first: int) -> list[tuple[Any, ...]]:
         """Give the first rows as the source has them, while all are being stored."""
@@ -182,25 +184,36 @@ def cube(names: set[str]) -> str | None:
 
 def _opened(
     records: Any, folder: str
-) -> tuple[duckdb.DuckDBPyConnection, str, duckdb.DuckDBPyRelation | None, pa.Table | None]:
-    """Give a connection of our own, the SQL of the records on it, and what it needs beside itself.
+) -> tuple[duckdb.DuckDBPyConnection, str, duckdb.DuckDBPyConnection | None, pa.Table | None]:
+    """Open a connection of our own, and return it with the SQL of the records on it and what it needs besides.
 
-    That is the relation where it must be read now, or the rows of any other frame, without a copy.
+    That is the connection of a relation that only its own connection can read, or the rows of any other frame,
+    without a copy.
     """
     if isinstance(records, duckdb.DuckDBPyRelation):
-        own = records._con.cursor()  # noqa: SLF001 - a relation tells its connection nowhere else
+        owner = connection_of(records)
+        if owner is None:
+            copy = str(Path(folder) / "source.parquet")
+            records.to_parquet(copy)
+            return _connect(folder), f"select * from read_parquet({lit(copy)})", None, None
+        own = owner.cursor()
         with contextlib.suppress(duckdb.Error):
             query = records.sql_query()
             own.sql(f"select * from ({query}) limit 0")
             return own, query, None, None
-        return own, _typed(records), records, None
-    con = duckdb.connect(config={"temp_directory": folder})
-    run(con, "set enable_progress_bar = false")
-    run(con, "set TimeZone = 'UTC'")
+        return own, _typed(records), owner, None
+    con = _connect(folder)
     found = as_arrow(records)
     given = found if isinstance(found, pa.Table) else found.read_all()
     con.register(_GIVEN, given)
     return con, f"select * from {_GIVEN}", None, given
+
+
+def _connect(folder: str) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config={"temp_directory": folder})
+    run(con, "set enable_progress_bar = false")
+    run(con, "set TimeZone = 'UTC'")
+    return con
 
 
 def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: ScratchDir) -> None:

@@ -14,8 +14,8 @@ import duckdb
 
 from invitekit.annotate import Language, annotate
 from invitekit.catalogue import Catalogue
+from invitekit.engine.materialize import materialize
 from invitekit.errors import WorkspaceError, many
-from invitekit.keep import keep
 from invitekit.load.sql import run
 from invitekit.moments import as_utc
 from invitekit.resend import ResendRules, plan_resends
@@ -245,8 +245,8 @@ class Workspace:
             What ``plan_resends`` returns: every stored row with one decision.
         """
         moment = as_utc(as_of)
-        annotated = keep(annotate(self.history(), as_of=moment, catalogue=catalogue, language=language))
-        return keep(
+        annotated = materialize(annotate(self.history(), as_of=moment, catalogue=catalogue, language=language))
+        return materialize(
             plan_resends(
                 annotated, rules, as_of=moment, language=language, sent=self.sent_events(), resolved=self.resolutions()
             )

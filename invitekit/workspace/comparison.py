@@ -14,8 +14,8 @@ from invitekit import schema
 from invitekit.annotate import Language, annotate
 from invitekit.catalogue import Catalogue
 from invitekit.customers import ALONE, identify, require
+from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.keep import keep, meanwhile
 from invitekit.load.sql import rows
 from invitekit.moments import as_utc
 from invitekit.resend.reasons import first_of
@@ -144,14 +144,14 @@ def compare(before: Frame, after: Frame) -> Comparison:
         SchemaError: A column that is needed is missing.
     """
     both = nw.concat([_side(before, 0), _side(after, 1)])
-    with meanwhile() as stay:
+    with temp_tables() as persist:
         known: Any = nw.from_native(identify(both.to_native()))
         # Changes are computed in a few columns; names and states are looked up only for customers with one.
-        story: Any = nw.from_native(keep(_changes(_newest_records(known.select(*_STATE_COLUMNS))).to_native()))
+        story: Any = nw.from_native(materialize(_changes(_newest_records(known.select(*_STATE_COLUMNS))).to_native()))
         found = story.lazy().group_by("change").agg(nw.len().alias("n"), *(nw.col(name).sum() for name in _COUNTED))
         by_change = {row["change"]: row for row in found.collect("pyarrow").rows(named=True)}
         moved = story.filter(nw.col("change").is_in(list(CHANGES))).select("customer_id", "change")
-        changes = stay(keep(_listed(_newest_records(known.join(moved, on="customer_id"))).to_native()))
+        changes = persist(materialize(_listed(_newest_records(known.join(moved, on="customer_id"))).to_native()))
     counts = {name: int(by_change[name]["n"]) if name in by_change else 0 for name in (*CHANGES, SAME)}
     return Comparison(counts, _side_counts(by_change, "before"), _side_counts(by_change, "after"), changes)
 

@@ -10,7 +10,7 @@ import duckdb
 from invitekit.annotate import annotate
 from invitekit.catalogue import Catalogue
 from invitekit.customers import identify
-from invitekit.keep import keep
+from invitekit.engine.materialize import materialize
 from invitekit.load.sql import ident, one
 from invitekit.workspace.queries import RECORD, ROWS, drop
 
@@ -29,7 +29,7 @@ def newest_states(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
 @contextlib.contextmanager
 def with_customer_ids(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> Iterator[str]:
     """Provide a temporary table of all stored rows with ``customer_id`` and ``failure_code``, by its name."""
-    table = keep(identify(annotate(con.sql(ROWS), as_of=None, catalogue=catalogue)))
+    table = materialize(identify(annotate(con.sql(ROWS), as_of=None, catalogue=catalogue)))
     try:
         yield ident(table.alias)
     finally:

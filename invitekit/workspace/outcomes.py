@@ -7,7 +7,7 @@ import duckdb
 from invitekit.annotate import EMAIL_LIFE
 from invitekit.catalogue import Catalogue
 from invitekit.customers import ALONE
-from invitekit.keep import keep
+from invitekit.engine.materialize import materialize
 from invitekit.load.sql import lit
 from invitekit.workspace.identity import assign_customer, with_customer_ids
 
@@ -21,7 +21,7 @@ def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duc
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
     # Each status is asked for at its own moment below.
     with with_customer_ids(con, catalogue) as story:
-        return keep(con.sql(_query(story)))
+        return materialize(con.sql(_query(story)))
 
 
 def _effective(row: str, at: str) -> str:

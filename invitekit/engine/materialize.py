@@ -1,0 +1,86 @@
+"""Materialize a lazy frame: compute it once and keep its rows where its records are."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, TypeVar, cast
+
+import duckdb
+import narwhals.stable.v2 as nw
+
+Frame = TypeVar("Frame")
+
+_NUMBERS = itertools.count(1)
+_Tables = dict[str, duckdb.DuckDBPyRelation]
+_TEMP_TABLES: ContextVar[_Tables | None] = ContextVar("_TEMP_TABLES", default=None)
+"""The tables made since the innermost ``temp_tables`` began: by name, a relation of the same connection."""
+
+
+def materialize(records: Frame) -> Frame:
+    """Compute a lazy frame once and return its rows as a frame of the same engine; an eager frame stays as it is.
+
+    A lazy frame is computed anew for each query, and for each side of a join with itself. In DuckDB the rows
+    go to a temporary table of the relation's own connection: it ends with the connection, spills to its folder,
+    and is allowed in a file that is open for reading only.
+
+    Args:
+        records: A native frame of any engine, or a Narwhals frame.
+    """
+    if isinstance(records, nw.DataFrame | nw.LazyFrame):
+        return cast("Frame", nw.from_native(materialize(records.to_native())))
+    if isinstance(records, duckdb.DuckDBPyRelation):
+        return cast("Frame", _as_table(records))
+    frame: Any = nw.from_native(cast("Any", records), pass_through=True)
+    if not isinstance(frame, nw.LazyFrame):
+        return records
+    if frame.implementation.is_spark_like():
+        return cast("Frame", frame.to_native().localCheckpoint())
+    return cast("Frame", frame.collect().lazy().to_native()) if frame.implementation.is_polars() else records
+
+
+@contextlib.contextmanager
+def temp_tables() -> Iterator[Callable[[Frame], Frame]]:
+    """Drop every table materialized inside the block when it ends; without a block, a table lives with its connection.
+
+    The block gets a function ``persist``: a frame that is passed through it outlives the block.
+
+    Example:
+        >>> with duckdb.connect() as con, temp_tables() as persist:
+        ...     first, second = (materialize(con.sql(f"select {n} as n")) for n in (1, 2))
+        ...     _ = persist(second)
+        ...     len(con.sql("from duckdb_tables()"))
+        2
+    """
+    tables: _Tables = {}
+    outer = _TEMP_TABLES.get()
+    token = _TEMP_TABLES.set(tables)
+
+    def persist(records: Frame) -> Frame:
+        if isinstance(records, duckdb.DuckDBPyRelation):
+            base = tables.pop(records.alias, None)
+            if base is not None and outer is not None:
+                outer[records.alias] = base
+        return records
+
+    try:
+        yield persist
+    finally:
+        _TEMP_TABLES.reset(token)
+        for name, base in tables.items():
+            # A connection that was closed, or whose transaction failed, took its tables with it.
+            with contextlib.suppress(duckdb.Error):
+                base.query("ik_base", f"drop table if exists {name}")
+
+
+def _as_table(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Store a relation as a temporary table; all statements run through relations, which know their connection."""
+    name = f"ik_table_{next(_NUMBERS)}"
+    # What "create" answers is a small relation of the same connection: it does not carry the query behind the rows.
+    base = cast("duckdb.DuckDBPyRelation", relation.query("ik_base", f"create temp table {name} as from ik_base"))
+    tables = _TEMP_TABLES.get()
+    if tables is not None:
+        tables[name] = base
+    return cast("duckdb.DuckDBPyRelation", base.query("ik_base", f"from {name}")).set_alias(name)

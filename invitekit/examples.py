@@ -1,0 +1,62 @@
+"""The notebooks and the made-up data that they read: part of the wheel, copied to where a user works on them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from invitekit.errors import OutputError
+
+_PACKAGED = "example_files"
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What ``copy_examples`` did with each file, by its path inside the folder.
+
+    Attributes:
+        written: The files that were missing.
+        changed: Files that were there with another content, and stay as they are.
+    """
+
+    written: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def copy_examples(folder: Path) -> Copied:
+    """Copy the notebooks and their data into a folder; a file that is there already is never replaced.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    written, changed = [], []
+    try:
+        for name, content in _contents().items():
+            target = folder / name
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+                written.append(name)
+            elif target.read_bytes() != content:
+                changed.append(name)
+    except OSError as error:
+        reason = (error.strerror or "the disk refused it").lower()
+        raise OutputError(
+            f"The notebooks cannot be copied to '{folder.name}': {reason}.", hint="name another folder."
+        ) from None
+    return Copied(tuple(written), tuple(changed))
+
+
+def _contents() -> dict[str, bytes]:
+    """Return each file by its path: from the installed package, or from the repository of an editable install."""
+    package = Path(str(files("invitekit")))
+    packaged = package / _PACKAGED
+    if packaged.is_dir():
+        found = sorted(path for path in packaged.rglob("*") if path.is_file())
+        return {path.relative_to(packaged).as_posix(): path.read_bytes() for path in found}
+    project = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    start = f"invitekit/{_PACKAGED}/"
+    return {target.removeprefix(start): (package.parent / source).read_bytes() for source, target in included.items()}

@@ -1,0 +1,36 @@
+"""Quantiles equal those of SciPy."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from invitekit.distributions import beta_cdf, beta_quantile, binomial_quantile
+
+SHARES = st.sampled_from([0.00135, 0.025, 0.5, 0.975, 0.99865])
+
+
+@given(SHARES, st.floats(0.05, 1e5), st.floats(0.05, 1e5))
+@example(0.025, 20.0, 1e6)
+@example(0.975, 0.3, 0.3)
+@settings(deadline=None, max_examples=300)
+def test_beta_quantiles_equal_those_of_scipy(share: float, a: float, b: float) -> None:
+    assert beta_quantile(share, a, b) == pytest.approx(float(stats.beta.ppf(share, a, b)), rel=1e-7, abs=1e-12)
+
+
+@given(st.floats(0, 1), st.floats(0.05, 1e4), st.floats(0.05, 1e4))
+@settings(deadline=None, max_examples=300)
+def test_beta_shares_equal_those_of_scipy(x: float, a: float, b: float) -> None:
+    assert beta_cdf(x, a, b) == pytest.approx(float(stats.beta.cdf(x, a, b)), rel=1e-8, abs=1e-12)
+
+
+# Not the half: where the count below has it to the last digit, SciPy rounds to either side.
+@given(SHARES.filter(lambda share: share != 0.5), st.integers(0, 200_000), st.floats(0, 1))
+@example(0.00135, 10, 0.0)
+@example(0.99865, 10, 1.0)
+@example(0.00135, 0, 0.5)
+@settings(deadline=None, max_examples=300)
+def test_binomial_quantiles_equal_those_of_scipy(share: float, n: int, rate: float) -> None:
+    assert binomial_quantile(share, n, rate) == int(stats.binom.ppf(share, n, rate))

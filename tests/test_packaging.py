@@ -1,0 +1,224 @@
+"""What travels in the wheel, what a missing extra says, and what "invitekit lab" does with the notebooks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from invitekit.errors import OutputError
+from invitekit.examples import copy_examples
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = str(Path(sys.executable).with_name("invitekit"))
+PARTS = ("invitekit", "notebooks", "data", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", ".gitignore")
+NO_SOURCES = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+
+
+def build(source: Path, target: Path, *kinds: str) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(target), *kinds]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    """A wheel built through an sdist, from a copy of the repository that holds a partner's files too."""
+    folder = tmp_path_factory.mktemp("wheel")
+    copy = folder / "copy"
+    copy.mkdir()
+    for part in PARTS:
+        origin = ROOT / part
+        if origin.is_dir():
+            shutil.copytree(origin, copy / part, ignore=NO_SOURCES)
+        else:
+            shutil.copy(origin, copy / part)
+    (copy / "data" / "partner.csv").write_text("Account Name,Status\nacme,Invited\n")
+    (copy / "notebooks" / "mine.ipynb").write_text("{}")
+    build(copy, folder, "-t", "sdist")
+    (archive,) = folder.glob("*.tar.gz")
+    shutil.unpack_archive(archive, folder / "sdist", filter="data")
+    (unpacked,) = (folder / "sdist").iterdir()
+    build(unpacked, folder, "-t", "wheel")
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as opened:
+        yield opened
+
+
+def test_every_file_of_the_package_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    present = [name for name in tracked("invitekit") if (ROOT / name).exists()]
+    assert len(present) > 100
+    assert set(present) - set(wheel.namelist()) == set()
+
+
+def test_the_notebooks_and_the_made_up_data_are_in_the_wheel_and_a_partners_files_are_not(
+    wheel: zipfile.ZipFile,
+) -> None:
+    start = "invitekit/example_files/"
+    packaged = {name.removeprefix(start): wheel.read(name) for name in wheel.namelist() if name.startswith(start)}
+    assert packaged == {name: (ROOT / name).read_bytes() for name in tracked("notebooks", "data")}
+
+
+def test_an_editable_install_and_the_wheel_copy_the_same_files(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path / "site")
+    script = "from invitekit.examples import copy_examples; from pathlib import Path; copy_examples(Path('copied'))"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "site", check=True)
+    copy_examples(tmp_path / "own")
+    assert contents(tmp_path / "site" / "copied") == contents(tmp_path / "own")
+    assert len(contents(tmp_path / "own")) == 10
+
+
+def tracked(*folders: str) -> list[str]:
+    listed = subprocess.run(["git", "ls-files", *folders], cwd=ROOT, check=True, capture_output=True, text=True)
+    return listed.stdout.splitlines()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_notebook_that_was_changed_stays_and_one_that_is_missing_comes_again(tmp_path: Path) -> None:
+    first = copy_examples(tmp_path / "my notebooks")
+    assert len(first.written) == 10
+    assert first.changed == ()
+    name, other = "notebooks/1_explore_failures.ipynb", "notebooks/2_pick_resends.ipynb"
+    (tmp_path / "my notebooks" / name).write_text("mine")
+    (tmp_path / "my notebooks" / other).unlink()
+    again = copy_examples(tmp_path / "my notebooks")
+    assert (again.written, again.changed) == ((other,), (name,))
+    assert (tmp_path / "my notebooks" / name).read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OutputError, match=r"The notebooks cannot be copied to 'taken': .+ Hint: name another folder"):
+        copy_examples(tmp_path / "taken")
+
+
+WITHOUT = """
+import importlib.util, sys
+from importlib.machinery import PathFinder
+missing = set(sys.argv[1].split(","))
+
+class Missing:
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] in missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name in missing else find_spec(name, *rest)
+sys.meta_path.insert(0, Missing)
+sys.argv[1:] = sys.argv[2:]
+"""
+"""A Python in which some libraries cannot be found, as where an extra is not installed."""
+FROM_PYTHON = "import invitekit as ik\ntry:\n    {}\nexcept ik.InvitekitError as error:\n    print(error)"
+REPORT_HINT = "The report needs more libraries. Hint: pip install 'invitekit[report]'."
+REPORT = "jinja2,plotly,scipy,numpy,typst"
+LAB = f"{REPORT},anywidget,ipywidgets,jupyterlab,tornado"
+
+
+def run_without(missing: str, script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT + script, missing, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("missing", "expression", "message"),
+    [
+        (REPORT, "ik.report", REPORT_HINT),
+        (LAB, "ik.Explorer", "The screens need more libraries. Hint: pip install 'invitekit[lab]'."),
+        (LAB, "ik.ResendPicker", "The screens need more libraries. Hint: pip install 'invitekit[lab]'."),
+        (LAB, "ik.ExportPanel", "The screens need more libraries. Hint: pip install 'invitekit[lab]'."),
+        ("plotly", "import invitekit.charts", "The charts need more libraries. Hint: pip install 'invitekit[report]'."),
+    ],
+)
+def test_a_name_whose_extra_is_missing_says_which(missing: str, expression: str, message: str) -> None:
+    done = run_without(missing, FROM_PYTHON.format(expression))
+    assert (done.stdout.strip(), done.stderr) == (message, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["report", "x.csv", "-o", "r.html"],
+            "The report needs more libraries. Hint: pip install 'invitekit[report]'.",
+        ),
+        (["lab"], "The notebooks need more libraries. Hint: pip install 'invitekit[lab]'."),
+    ],
+)
+def test_a_command_whose_extra_is_missing_says_which_in_one_line(words: list[str], message: str) -> None:
+    done = run_without(LAB, "from invitekit.cli import main; main()", *words)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"invitekit: {message}\n")
+
+
+def test_the_core_needs_none_of_the_extras(tmp_path: Path) -> None:
+    script = "from invitekit.cli import main; main()"
+    words = ["plan", str(ROOT / "data"), "--as-of", "2026-03-30", "--batch-dir", str(tmp_path / "batches")]
+    done = run_without(f"{LAB},keyring,pyspark,babel,pandas", script, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "batches").is_dir()
+
+
+@pytest.mark.slow
+def test_lab_opens_the_notebooks_in_a_folder_with_a_blank_and_a_signal_ends_it(tmp_path: Path) -> None:
+    port = free_port()
+    command = [
+        str(Path(sys.executable).with_name("invitekit")),
+        "lab",
+        "my notebooks",
+        "--no-browser",
+        "--port",
+        str(port),
+    ]
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log) as process,
+    ):
+        try:
+            address = address_of(tmp_path / "log", port)
+            with urllib.request.urlopen(address) as page:
+                assert page.status == 200
+                assert b"jupyter" in page.read().lower()
+            with urllib.request.urlopen(address.replace("/lab/tree/notebooks", "/api/contents/notebooks")) as listed:
+                assert b"1_explore_failures.ipynb" in listed.read()
+        finally:
+            process.terminate()
+            code = process.wait(timeout=60)
+    assert code == 128 + signal.SIGTERM
+    assert (tmp_path / "my notebooks" / "data" / "history_records_2026-03-30.csv").is_file()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/")
+
+
+def test_lab_passes_the_exit_code_of_jupyterlab_on(tmp_path: Path) -> None:
+    (tmp_path / "jupyterlab").mkdir()
+    (tmp_path / "jupyterlab" / "__init__.py").touch()
+    (tmp_path / "jupyterlab" / "__main__.py").write_text("raise SystemExit(7)")  # "python -m" looks here first
+    assert subprocess.run([COMMAND, "lab", "n"], cwd=tmp_path, capture_output=True, check=False).returncode == 7
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def address_of(log: Path, port: int) -> str:
+    """Wait until JupyterLab says where it is served."""
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        found = re.search(rf"http://(?:localhost|127\.0\.0\.1):{port}/lab/tree/notebooks\?token=\w+", log.read_text())
+        if found:
+            return found[0]
+        time.sleep(0.2)
+    raise AssertionError(log.read_text())
