@@ -24,8 +24,8 @@ PRIVATE = ".part"
 """How a private folder beside a target ends."""
 SHOWN_NAME = 40
 """Letters of a target's name that its private folder and messages show."""
-TOO_LONG = -2
-"""What xlsxwriter answers to a text that is longer than an Excel cell holds."""
+_CELL = 32_767
+"""UTF-16 units that an Excel cell holds."""
 
 
 def write(
@@ -260,11 +260,18 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
         sheet.write_row(0, 0, safe_headers(names), book.add_format({"bold": True}))
         for number, cells in enumerate(_rows(records), start=1):
             for position, cell in enumerate(cells):
-                if cell is not None and sheet.write(number, position, cell) == TOO_LONG:
+                if is_too_long(cell):
                     raise OutputError(
                         f"A {names[position]} is longer than an Excel cell holds (32,767 characters).",
                         hint="write .parquet or .csv.",
                     )
+                if cell is not None:
+                    sheet.write(number, position, cell)
+
+
+def is_too_long(cell: Any) -> bool:
+    """Return whether a value is a text that no Excel cell holds: xlsxwriter before 3.3.1 counts an emoji as one."""
+    return isinstance(cell, str) and len(cell) > _CELL // 2 and len(cell.encode("utf-16-le")) > 2 * _CELL
 
 
 def _rows(records: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:

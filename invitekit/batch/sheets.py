@@ -14,7 +14,7 @@ import xlsxwriter
 from invitekit.batch.lists import List
 from invitekit.errors import OutputError
 from invitekit.formulas import GUARD, GUARDED
-from invitekit.write import XLSX_ROWS
+from invitekit.write import XLSX_ROWS, is_too_long
 
 _LOOKS: dict[Any, dict[str, Any]] = {
     pl.String: {"num_format": "@", "text_wrap": True, "align": "left"},
@@ -22,7 +22,6 @@ _LOOKS: dict[Any, dict[str, Any]] = {
     pl.Int64: {"align": "center"},
 }
 TIME = "%Y-%m-%d %H:%M:%S"
-_TOO_LONG = -2
 _LINE, _LETTER_LINES = 15, 5
 _HIGHEST = 409
 """Points that an Excel row may be high."""
@@ -96,11 +95,13 @@ def _fill(sheet: Any, one: List) -> None:
         if lines > usual:
             sheet.set_row(number, min(_LINE * lines, _HIGHEST))
         for place, cell in enumerate(cells):
-            if cell is not None and write[place](number, place, cell) == _TOO_LONG:
+            if is_too_long(cell):
                 raise OutputError(
                     f"A {one.rows.columns[place]} in '{one.name}' is longer than an Excel cell holds.",
                     hint="write formats=['csv'].",
                 )
+            if cell is not None:
+                write[place](number, place, cell)
 
 
 def _rows(rows: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
