@@ -14,7 +14,7 @@ import xlsxwriter
 from invitekit.batch.lists import List
 from invitekit.errors import OutputError
 from invitekit.io.spreadsheet_escape import escape_frame
-from invitekit.io.table_writers import TOO_LONG, XLSX_ROWS
+from invitekit.io.table_writers import XLSX_ROWS, is_too_long
 
 _LOOKS: dict[Any, dict[str, Any]] = {
     pl.String: {"num_format": "@", "text_wrap": True, "align": "left"},
@@ -93,11 +93,13 @@ def _fill(sheet: Any, one: List) -> None:
         if lines > usual:
             sheet.set_row(number, min(_LINE * lines, _HIGHEST))
         for place, cell in enumerate(cells):
-            if cell is not None and write[place](number, place, cell) == TOO_LONG:
+            if is_too_long(cell):
                 raise OutputError(
                     f"A {one.rows.columns[place]} in '{one.name}' is longer than an Excel cell holds.",
                     hint="write formats=['csv'].",
                 )
+            if cell is not None:
+                write[place](number, place, cell)
 
 
 def _rows(rows: pl.DataFrame) -> Iterator[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ import xlsxwriter
 
 from invitekit.errors import OutputError
 from invitekit.io.spreadsheet_escape import escape_frame, escape_headers
-from invitekit.io.table_writers import TOO_LONG, XLSX_ROWS
+from invitekit.io.table_writers import XLSX_ROWS, is_too_long
 
 _REPEATS = 0.5
 _WIDTH = 18
@@ -98,8 +98,10 @@ def _writer(sheet: Any, kind: pl.DataType) -> Callable[..., int]:
 
 def _write_row(writers: list[Callable[..., int]], number: int, cells: tuple[Any, ...]) -> None:
     for place, cell in enumerate(cells):
-        if cell is not None and writers[place](number, place, cell) == TOO_LONG:
+        if is_too_long(cell):
             raise OutputError("A text is longer than an Excel cell holds.", hint="export to .parquet or .csv.")
+        if cell is not None:
+            writers[place](number, place, cell)
 
 
 SINKS: dict[str, Callable[..., None]] = {".parquet": write_parquet, ".csv": write_csv, ".xlsx": write_xlsx}

@@ -18,8 +18,8 @@ from invitekit.io.spreadsheet_escape import escape, escape_headers
 XLSX_ROWS = 1_048_575
 """Rows that an Excel sheet holds below its header."""
 _SHOWN_WIDTH = 60
-TOO_LONG = -2
-"""What xlsxwriter returns for a text that is longer than an Excel cell holds."""
+_CELL = 32_767
+"""UTF-16 units that an Excel cell holds."""
 
 
 def write_table(
@@ -130,11 +130,18 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
         sheet.write_row(0, 0, escape_headers(names), book.add_format({"bold": True}))
         for number, cells in enumerate(_rows(records), start=1):
             for position, cell in enumerate(cells):
-                if cell is not None and sheet.write(number, position, cell) == TOO_LONG:
+                if is_too_long(cell):
                     raise OutputError(
                         f"A {names[position]} is longer than an Excel cell holds (32,767 characters).",
                         hint="write .parquet or .csv.",
                     )
+                if cell is not None:
+                    sheet.write(number, position, cell)
+
+
+def is_too_long(cell: Any) -> bool:
+    """Return whether a value is a text that no Excel cell holds: xlsxwriter before 3.3.1 counts an emoji as one."""
+    return isinstance(cell, str) and len(cell) > _CELL // 2 and len(cell.encode("utf-16-le")) > 2 * _CELL
 
 
 def _rows(records: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
