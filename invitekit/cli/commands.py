@@ -123,7 +123,7 @@ def sample(
 
 
 def lab(folder: o.Notebooks = Path("invitekit-notebooks"), *, port: o.Port = None, browser: o.Browser = True) -> None:
-    """Copy the notebooks and made-up data into a folder, and open them in JupyterLab.
+    """Copy the notebooks and sample data into a folder, and open JupyterLab.
 
     A file that is there already stays as it is.
     """

@@ -49,10 +49,11 @@ def share(given: str | os.PathLike[str], *, read_only: bool, make: bool = True) 
     """
     path = resolve(given)
     with ONE_AT_A_TIME:
-        shared = _OPEN.get(str(path)) or _open_under_another_name(path)
-        if shared is not None:
+        if (shared := _OPEN.get(str(path))) is not None:
             return _reused(shared, read_only=read_only)
         check_path(path, make=make and not read_only)
+        if (shared := _open_under_another_name(path)) is not None:
+            return _reused(shared, read_only=read_only)
         if not path.exists():
             create(path)
         shared = _OPEN[str(path)] = _opened(path, read_only=read_only)
