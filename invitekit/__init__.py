@@ -16,6 +16,8 @@ if _typing.TYPE_CHECKING:
     from invitekit.filters import where as where
     from invitekit.load import Loaded as Loaded
     from invitekit.load import load as load
+    from invitekit.model.resolve import latest as latest
+    from invitekit.model.resolve import resolve as resolve
     from invitekit.progress import failure_trend as failure_trend
     from invitekit.progress import progress as progress
     from invitekit.report import report as report
@@ -53,11 +55,13 @@ _MODULES = {
     "compare": "workspace",
     "export": "export",
     "failure_trend": "progress",
+    "latest": "model.resolve",
     "load": "load",
     "plan_resends": "resend",
     "progress": "progress",
     "read_catalogue": "catalogue",
     "report": "report",
+    "resolve": "model.resolve",
     "where": "filters",
     "write_batches": "batch",
     "write_sample": "sample",

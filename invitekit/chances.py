@@ -10,6 +10,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.customers import require
 from invitekit.distributions import beta_quantile
+from invitekit.model.resolve import resolved
 from invitekit.moments import days_between
 
 Frame = TypeVar("Frame")
@@ -23,10 +24,7 @@ ENOUGH = 10
 """Resends from which a group speaks for itself, shrunken; below it the wider group does [assumed]."""
 COVERAGE = 0.9
 """Of the interval around a rate."""
-NEEDED = (
-    "customer_id", "invitation_method", "invited_at", "snapshot_at", "source_file", "source_row",
-    "effective_status", "failure_code",
-)  # fmt: skip
+NEEDED = ("customer_id", "invitation_method", "effective_status", "failure_code")
 _OUTCOMES = {"associated": 1, "expired": 0, "association_failed": 0}
 
 
@@ -97,8 +95,7 @@ def count_resends(records: Frame) -> Chances:
     and only when its outcome is known: associated, failed or expired.
 
     Args:
-        records: Annotated records of any engine with ``customer_id`` (see ``customers.identify``),
-            the whole history.
+        records: What ``annotate`` or ``resolve`` give, of any engine: the whole history.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -114,25 +111,41 @@ def count_resends(records: Frame) -> Chances:
 
 
 def resends(records: Frame) -> Frame:
-    """Give each resend once, by its newest state, with what had become of the invitation before.
+    """Return each resend once, by its newest state, with what became of the invitation before.
+
+    An invitation that was associated once stays a success, whatever a later snapshot says of it.
 
     Args:
-        records: As for ``count_resends``.
+        records: What ``annotate`` or ``resolve`` give, of any engine: the whole history.
 
     Returns:
-        A frame of the same engine with the columns of ``NEEDED``, ``cause_before`` and
-        ``method_before`` (text, empty where not given) and ``delay``: how many limits of ``DELAYS`` passed.
+        A frame of the same engine with ``customer_id, invitation_method, effective_status, failure_code``,
+        ``cause_before`` and ``method_before`` (text, empty where not given) and ``delay``: how many limits of
+        ``DELAYS`` passed between the two invitations.
 
     Raises:
         SchemaError: A column that is needed is missing.
     """
-    frame: Any = nw.from_native(cast("Any", records))
+    frame: Any = nw.from_native(resolved(records))
     require(frame.collect_schema().names(), NEEDED)
-    frame = frame.select(*NEEDED).filter(~nw.col("invited_at").is_null())
-    often = frame.group_by("customer_id").agg(_ik_low=nw.col("invited_at").min(), _ik_high=nw.col("invited_at").max())
-    often = often.filter(nw.col("_ik_low") != nw.col("_ik_high")).select("customer_id")
-    followed = _followed(_newest(frame.join(often, on="customer_id", how="semi")))
-    return cast("Frame", followed.select(*NEEDED, "cause_before", "method_before", "delay").to_native())
+    once = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
+    associated = once.max().over("invitation_id") == 1
+    status = nw.when(associated).then(nw.lit("associated")).otherwise(nw.col("effective_status"))
+    sent = (
+        frame.with_columns(effective_status=status)
+        .filter(nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null())
+        .select(*NEEDED, "attempt_no", "previous_outcome", "invitation_sent_at")
+    )
+    before = sent.select(
+        "customer_id", attempt_no=nw.col("attempt_no") + 1, method_before="invitation_method",
+        _ik_before_at="invitation_sent_at",
+    )  # fmt: skip
+    paired = sent.join(before, on=["customer_id", "attempt_no"]).with_columns(
+        nw.col("method_before").fill_null(""),
+        cause_before=nw.col("previous_outcome").fill_null(""),
+        delay=delay(nw.col("_ik_before_at"), nw.col("invitation_sent_at"), frame.implementation),
+    )
+    return cast("Frame", paired.select(*NEEDED, "cause_before", "method_before", "delay").to_native())
 
 
 def cause() -> Any:
@@ -146,30 +159,6 @@ def delay(start: Any, end: Any, backend: Any) -> Any:
     days = days_between(start, end, backend)
     passed = [nw.when(days > limit).then(nw.lit(1)).otherwise(nw.lit(0)) for limit in DELAYS]
     return nw.sum_horizontal(*passed)
-
-
-def _newest(frame: Any) -> Any:
-    """Keep the newest state of each invitation."""
-    place = [nw.col("source_file"), nw.col("source_row").cast(nw.String).str.zfill(12)]
-    seen = nw.col("snapshot_at").dt.to_string("%Y%m%d%H%M%S").fill_null("")
-    settled = nw.when(nw.col("effective_status") == "associated").then(nw.lit("1")).otherwise(nw.lit("0"))
-    order = nw.concat_str([settled, seen, *place], separator="|", ignore_nulls=True)
-    ranked = frame.with_columns(_ik_order=order).with_columns(
-        _ik_rank=nw.col("_ik_order").rank("ordinal", descending=True).over("customer_id", "invited_at")
-    )
-    return ranked.filter(nw.col("_ik_rank") == 1)
-
-
-def _followed(invitations: Any) -> Any:
-    """Pair each invitation but the first of a customer with what had become of the one before."""
-    before = {"cause_before": cause(), "method_before": nw.col("invitation_method"), "_ik_at": nw.col("invited_at")}
-    paired = invitations.with_columns(**before).with_columns(
-        **{name: nw.col(name).shift(1).over("customer_id", order_by="invited_at") for name in before},
-    )
-    return paired.filter(~nw.col("_ik_at").is_null()).with_columns(
-        nw.col("cause_before", "method_before").fill_null(""),
-        delay=delay(nw.col("_ik_at"), nw.col("invited_at"), invitations.implementation),
-    )
 
 
 def _posterior(basis: Basis, counts: tuple[int, int], prior: float, *, weight: float) -> Chance:

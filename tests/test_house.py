@@ -30,7 +30,8 @@ FLOORS: dict[float, tuple[str, ...]] = {
     0.5: ("schema", "frames"),  # under its two neighbours: both are written in its columns and vocabularies
     1: ("catalogue", "constants", "distributions", "filters", "moments"),
     1.5: ("customers",),
-    2: ("annotate", "chances", "scrub", "model"),
+    1.7: ("model",),
+    2: ("annotate", "chances", "scrub"),
     2.5: ("resend", "progress"),  # one ranks by chances, the other tells them
     2.6: ("privacy",),  # knows every word that the rooms below may say: only those leave
     3: ("load", "charts"),

@@ -13,7 +13,8 @@ import pytest
 import invitekit as ik
 from invitekit.engine.duckdb import connection_of
 from invitekit.engine.materialize import materialize, temp_tables
-from invitekit.progress import newest, time_to_association
+from invitekit.model.resolve import latest
+from invitekit.progress import time_to_association
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -117,7 +118,7 @@ def test_the_newest_states_are_one_table(tmp_path: Any) -> None:
     con = connection_of(records)
     assert con is not None
     before = tables(con)
-    assert newest(records).fetchall()
+    assert latest(records).fetchall()
     assert tables(con) == before + 1
 
 

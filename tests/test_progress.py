@@ -20,7 +20,8 @@ import invitekit as ik
 from invitekit import schema
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.progress import BY, EMPTY, OTHER, newest, progress, tally, time_to_association, unfollowed
+from invitekit.model.resolve import count_untrackable, latest
+from invitekit.progress import BY, EMPTY, OTHER, progress, tally, time_to_association
 from invitekit.progress import funnel as funnels
 from invitekit.progress.funnel import FUNNEL
 from invitekit.progress.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
@@ -82,58 +83,6 @@ def sample() -> Any:
     return materialize(ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF))
 
 
-# One row an invitation
-
-
-def test_the_newest_state_of_each_invitation_counts(engine: Engine) -> None:
-    states = frame(
-        {"record_id": "a", "status": "invited", "snapshot_at": AS_OF - WEEK, "source_row": 9},
-        {"record_id": "a", "status": "associated", "snapshot_at": AS_OF, "source_row": 2},
-        {"record_id": "a", "status": "expired", "snapshot_at": None, "source_row": 8},
-        {"record_id": "b", "status": "invited", "snapshot_at": AS_OF - WEEK},
-        {"record_id": "c", "status": "invited", "source_file": "a.csv", "source_row": 10},
-        {"record_id": "c", "status": "expired", "source_file": "a.csv", "source_row": 9},
-        {"record_id": "d", "status": "expired", "source_file": "b.csv", "source_row": 1},
-        {"record_id": "d", "status": "invited", "source_file": "a.csv", "source_row": 2},
-        {"record_id": None, "status": "invited"},
-        {"record_id": None, "status": "expired"},
-    )
-    found = engine.to_polars(newest(engine(states)))
-    assert sorted(found.select("record_id", "status").rows(), key=str) == sorted(
-        [
-            ("a", "associated"),
-            ("b", "invited"),
-            ("c", "invited"),
-            ("d", "expired"),
-            (None, "expired"),
-            (None, "invited"),
-        ],
-        key=str,
-    )
-    assert found.columns == states.columns
-
-
-def test_rows_that_stand_at_the_same_place_count_once(engine: Engine) -> None:
-    twice = frame(*many(3, record_id="a", source_file=None, source_row=None, snapshot_at=None))
-    assert engine.to_polars(newest(engine(twice))).height == 1
-
-
-def test_what_cannot_be_followed_counts_in_the_newest_snapshot_only_and_is_told(engine: Engine) -> None:
-    masked, unsent = "r" + "0" * 31, "k" + "1" * 31
-    states = frame(
-        {"record_id": masked + "1", "snapshot_at": AS_OF - WEEK},
-        {"record_id": masked + "2", "snapshot_at": AS_OF},
-        {"record_id": unsent + "1", "snapshot_at": AS_OF - WEEK, "status": "pre_registered", "invited_at": None},
-        {"record_id": unsent + "2", "snapshot_at": AS_OF, "status": "pre_registered", "invited_at": None},
-        {"record_id": unsent + "3", "snapshot_at": AS_OF - WEEK, "status": "invited"},
-        {"record_id": "their own", "snapshot_at": AS_OF - WEEK, "status": "pre_registered", "invited_at": None},
-    )
-    found = engine.to_polars(newest(engine(states)))["record_id"].to_list()
-    assert sorted(found) == sorted([masked + "2", unsent + "2", unsent + "3", "their own"])
-    assert unfollowed(engine(states)) == 2
-    assert unfollowed(engine(frame(*many(3)))) == 0
-
-
 # The funnel
 
 
@@ -152,8 +101,8 @@ def test_the_funnel_adds_up(engine: Engine) -> None:
 
 def test_no_status_falls_through_the_funnel(sample: Any) -> None:
     found = progress(sample, as_of=AS_OF)
-    assert found.funnel["n"][0] == found.counts["invitations"] == len(newest(sample))
-    by_status = tally(newest(sample)).by_status
+    assert found.funnel["n"][0] == found.counts["invitations"] == len(latest(sample))
+    by_status = tally(latest(sample)).by_status
     assert table(found.funnel, "stage")["failed"]["n"] == by_status["association_failed"]
     assert sum(by_status.values()) == found.counts["invitations"]
 
@@ -163,7 +112,7 @@ def test_every_row_is_counted_or_said_to_be_left_out(sample: Any) -> None:
     assert counts["rows"] == len(sample)
     assert counts["invitations"] + counts["older_states"] + counts["unfollowed"] == counts["rows"]
     assert counts["older_states"] > 1000
-    assert counts["unfollowed"] > 100
+    assert counts["unfollowed"] == 0, "every customer of the sample has an account"
 
 
 def test_the_whole_and_its_parts_agree_wherever_they_are_told(sample: Any) -> None:
@@ -603,7 +552,7 @@ def test_the_command_tells_the_same_numbers(run: Callable[..., Run], sample: Any
     assert [(row["period_start"], row["group"], row["n"], row["of"]) for row in found["trend"]] == [
         (str(start), *rest) for start, *rest in expected.select("period_start", "group", "n", "of").rows()
     ]
-    assert found["unfollowed"] == unfollowed(sample)
+    assert found["unfollowed"] == count_untrackable(sample)
     assert pl.read_csv(path)["n"].to_list() == expected["n"].to_list()
 
 
@@ -620,7 +569,17 @@ def test_the_command_marks_small_counts_open_weeks_and_signals(run: Callable[...
     assert len(busy) == 1
     assert "above" in busy[0]
     assert "open, small" in said
-    assert "earlier rows that cannot be tracked" in said
+    assert "cannot be tracked" not in said, "every customer of the sample has an account"
+
+
+def test_the_command_says_how_many_masked_records_of_older_files_are_not_counted(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    for day in ("2026-03-16", "2026-03-23"):
+        rows = [f"a***{n},Expired,2026-03-0{n + 1}" for n in range(3)]
+        (tmp_path / f"history_{day}.csv").write_text("\n".join(["Account,Status,Invitation Time", *rows]))
+    said = run("trend", tmp_path, "--as-of", "2026-03-30").stdout
+    assert "Not counted: 3 earlier rows that cannot be tracked: masked." in said
 
 
 def test_a_trend_of_many_periods_fits_a_terminal_and_says_what_it_leaves_out(

@@ -97,7 +97,7 @@ def test_the_invitation_sent_last_speaks_for_a_customer_and_not_the_one_listed_l
 
 
 def test_an_older_association_does_not_speak_for_a_newer_snapshot_of_its_invitation(engine: Engine) -> None:
-    # Success rates took any associated record first; everybody else the newest one. The newest state counts.
+    # The newest state counts. That a resend led to an association once is a question of its own: see success rates.
     records = frame(record(0, "associated", at(1)), record(1, "association_failed", at(1)))
     assert answers(engine, records, "is_latest_of_invitation") == [False, True]
 

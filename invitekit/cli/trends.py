@@ -39,8 +39,9 @@ def trend(
     from invitekit.annotate import annotate
     from invitekit.cli import output as out
     from invitekit.io.table_writers import write_table
+    from invitekit.model.resolve import count_untrackable
     from invitekit.moments import as_utc
-    from invitekit.progress import failure_trend, unfollowed
+    from invitekit.progress import failure_trend
 
     moment = as_utc(o.parse_time(as_of, "--as-of"))
     source.check_output(output, overwrite=overwrite)
@@ -48,7 +49,7 @@ def trend(
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
         table = failure_trend(annotated, as_of=moment, period=period, by=by)
         rows: list[dict[str, Any]] = table.to_dicts()
-        untrackable = unfollowed(annotated)
+        untrackable = count_untrackable(annotated)
         if output is not None:
             write_table(table, output, overwrite=overwrite)
         if as_json:
@@ -56,7 +57,7 @@ def trend(
             return out.json_line(inputs.json() | trends | out.output_json(output))
         inputs.print_summary()
     if untrackable:
-        out.line(f"  - Not counted: {untrackable:,} earlier rows that cannot be tracked: masked, or not yet invited.")
+        out.line(f"  - Not counted: {untrackable:,} earlier rows that cannot be tracked: masked.")
     _print(rows, by, period, source.failures, language)
     return out.line(f"The table is in {output}; it holds counts and rates only.") if output else None
 

@@ -10,21 +10,23 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.customers import ALONE, NEEDED, identify, require
+from invitekit.customers import ALONE, identify, require
+from invitekit.customers import NEEDED as IDENTIFYING
+from invitekit.engine.materialize import materialize, temp_tables
 
 Frame = TypeVar("Frame")
 
 COLUMNS = (
-    "customer_id", "invitation_id", "is_latest_of_invitation", "is_latest_of_customer", "attempt_no",
-    "previous_outcome", "first_seen_at", "last_seen_at", "in_newest_snapshot",
+    "customer_id", "invitation_id", "invitation_sent_at", "is_latest_of_invitation", "is_latest_of_customer",
+    "attempt_no", "previous_outcome", "first_seen_at", "last_seen_at", "in_newest_snapshot",
 )  # fmt: skip
 NOT_INVITED = ("pre_registered", "pending_review", "not_pre_registered")
 """Statuses of a customer whom no invitation was sent to yet."""
-_NEEDED = (*NEEDED, "status", "invited_at", "snapshot_at", "effective_status", "failure_code")
+NEEDED = (*IDENTIFYING, "invited_at", "snapshot_at", "effective_status", "failure_code")
 _NEVER = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here
 """Stands for an unknown time where records are sorted: the oldest of all."""
 _ALWAYS = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - as above
-_GROUP, _AT, _SEEN, _SORT = "_ik_group", "_ik_at", "_ik_seen", "_ik_sort"
+_GROUP, _AT, _SEEN, _SORT = "_ik_group", "invitation_sent_at", "_ik_seen", "_ik_sort"
 _PLACE = ("source_file", "source_row")
 
 
@@ -43,7 +45,8 @@ def resolve(records: Frame) -> Frame:
 
     Returns:
         The same rows on the same engine, with ``customer_id`` (text; null where no key tells whose
-        record it is), ``invitation_id`` (text), ``is_latest_of_invitation`` and
+        record it is), ``invitation_id`` (text), ``invitation_sent_at`` (UTC; null where none was
+        sent), ``is_latest_of_invitation`` and
         ``is_latest_of_customer`` (true for exactly one record of each, by snapshot, then file and
         row), ``attempt_no`` (1 for the customer's first invitation; 0 where none was sent),
         ``previous_outcome`` (what became of the customer's invitation before this one: a failure code
@@ -54,9 +57,14 @@ def resolve(records: Frame) -> Frame:
         SchemaError: A column that is needed is missing.
     """
     frame: Any = nw.from_native(cast("Any", records))
-    require(frame.collect_schema().names(), _NEEDED)
+    require(frame.collect_schema().names(), NEEDED)
     given = [name for name in frame.collect_schema().names() if name not in COLUMNS]
-    frame = nw.from_native(identify(frame.select(*given).to_native()))
+    with temp_tables() as persist:
+        return persist(materialize(cast("Frame", _resolved(frame.select(*given)).select(*given, *COLUMNS).to_native())))
+
+
+def _resolved(frame: Any) -> Any:
+    frame = nw.from_native(identify(frame.to_native()))
     alone = nw.col("customer_id").str.starts_with(ALONE)
     frame = frame.with_columns(
         nw.col("customer_id").alias(_GROUP),
@@ -65,8 +73,7 @@ def resolve(records: Frame) -> Frame:
     )
     frame = _with_invitations(frame)
     frame = _with_latest(frame)
-    frame = _with_attempts(frame)
-    return cast("Frame", frame.select(*given, *COLUMNS).to_native())
+    return _with_attempts(frame)
 
 
 def latest(records: Frame) -> Frame:
@@ -92,6 +99,20 @@ def resolved(records: Frame) -> Frame:
     return resolve(records) if missing else records
 
 
+def count_untrackable(records: Any) -> int:
+    """Count the records of older snapshots that are followed nowhere, so that no count holds them.
+
+    Args:
+        records: What ``annotate`` or ``resolve`` give, of any engine: all snapshots together.
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+    """
+    frame: Any = nw.from_native(resolved(records))
+    lost = frame.filter(nw.col("customer_id").is_null() & ~nw.col("is_latest_of_invitation"))
+    return int(lost.select(n=nw.len()).lazy().collect("pyarrow")["n"].to_list()[0])
+
+
 def _with_invitations(frame: Any) -> Any:
     """Add the time of each record's invitation (null where none was sent), and the invitation's ID."""
     frame = _with_exact_times(frame)
@@ -109,7 +130,7 @@ def _with_invitations(frame: Any) -> Any:
     )
     back = nw.when(nw.col("_ik_back") > _NEVER).then(nw.col("_ik_back"))
     ahead = nw.when(nw.col("_ik_ahead") < _ALWAYS).then(nw.col("_ik_ahead"))
-    waiting = nw.col("status").is_in(list(NOT_INVITED))
+    waiting = nw.col("effective_status").is_in(list(NOT_INVITED))
     looked_up = nw.when(waiting).then(ahead).otherwise(nw.coalesce(back, ahead))
     frame = frame.with_columns(nw.coalesce(nw.col("_ik_own"), looked_up).alias(_AT))
     time = nw.col(_AT).dt.to_string("%Y-%m-%dT%H:%M:%S").fill_null("-")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from invitekit.progress.causes import words
 from invitekit.progress.cube import BY, EMPTY, OTHER, PERIODS, By, Period
 from invitekit.progress.funnel import SETTLED
-from invitekit.progress.newest import newest, unfollowed
 from invitekit.progress.survival import time_to_association
 from invitekit.progress.tables import Progress, progress
 from invitekit.progress.tallies import Tally, tally
@@ -22,10 +21,8 @@ __all__ = [
     "Progress",
     "Tally",
     "failure_trend",
-    "newest",
     "progress",
     "tally",
     "time_to_association",
-    "unfollowed",
     "words",
 ]

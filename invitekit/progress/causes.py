@@ -8,7 +8,6 @@ import narwhals.stable.v2 as nw
 
 from invitekit.catalogue import Catalogue, read_catalogue
 from invitekit.chances import resends
-from invitekit.customers import identify
 from invitekit.progress.cube import FAILED
 from invitekit.progress.funnel import small_table
 from invitekit.progress.intervals import rated
@@ -55,7 +54,7 @@ def words(code: str | None, known: Catalogue | None, language: Language) -> str:
 
 def repeats(records: Any, known: Catalogue, language: Language) -> Any:
     """Give what came of inviting a customer again, by what had become of the invitation before and by its method."""
-    pairs: Any = nw.from_native(resends(identify(records)))
+    pairs: Any = nw.from_native(resends(records))
     same = (nw.col("effective_status") == FAILED) & (nw.col("failure_code") == nw.col("cause_before"))
     outcome = (
         nw.when(same)

@@ -34,6 +34,11 @@ _FIRST = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here;
 def cube(invitations: Any, by: Sequence[str], period: Period) -> Any:
     """Count invitations by each value of ``by``, effective status and period of the invitation.
 
+    Args:
+        invitations: What ``latest`` returns, as a Narwhals frame.
+        by: Columns of ``BY``.
+        period: ``day``, ``week`` or ``month``.
+
     Returns:
         A Narwhals frame in memory: the columns of ``by``, ``status, period, n``. ``period`` is a
         number that ``start_of`` makes a date of, null without an invitation time; ``cause`` holds codes.
@@ -83,11 +88,11 @@ def _column(by: str) -> str:
 
 
 def _day(frame: Any) -> Any:
-    return days_between(literal(_FIRST), nw.col("invited_at"), frame.implementation)
+    return days_between(literal(_FIRST), nw.col("invitation_sent_at"), frame.implementation)
 
 
 def _month(_frame: Any) -> Any:
-    at = nw.col("invited_at")
+    at = nw.col("invitation_sent_at")
     return at.dt.year().cast(nw.Int64) * 12 + at.dt.month().cast(nw.Int64) - 1
 
 

@@ -10,15 +10,15 @@ import narwhals.stable.v2 as nw
 
 from invitekit.customers import require
 from invitekit.engine.materialize import temp_tables
+from invitekit.model.resolve import NEEDED as RESOLVED_FROM
+from invitekit.model.resolve import latest
 from invitekit.moments import days_between
 from invitekit.progress import cube as cubes
 from invitekit.progress.cube import EMPTY, By
 from invitekit.progress.funnel import NOT_INVITED, OPEN, SETTLED, small_table
 from invitekit.progress.intervals import NORMAL_QUANTILE, SMALL
-from invitekit.progress.newest import NEEDED as PLACE
-from invitekit.progress.newest import newest
 
-NEEDED = (*PLACE, "effective_status", "age_days", "days_to_associate")
+NEEDED = (*RESOLVED_FROM, "age_days", "days_to_associate")
 SURVIVAL = {
     "group": nw.String(), "days": nw.Int64(), "at_risk": nw.Int64(), "associated": nw.Int64(), "share": nw.Float64(),
     "low": nw.Float64(), "high": nw.Float64(), "median_days": nw.Int64(), "size": nw.Int64(), "small": nw.Boolean(),
@@ -61,7 +61,7 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
     needed = (*NEEDED, *([by] if by else []))
     require(frame.collect_schema().names(), needed)
     with temp_tables():
-        invitations = nw.from_native(newest(frame.select(*needed).to_native()))
+        invitations = nw.from_native(latest(frame.select(*needed).to_native()))
         return survival(durations(invitations, by), by)
 
 

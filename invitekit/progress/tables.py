@@ -11,13 +11,13 @@ import narwhals.stable.v2 as nw
 
 from invitekit import customers
 from invitekit.catalogue import Catalogue, read_catalogue
-from invitekit.engine.materialize import temp_tables
+from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.model.resolve import count_untrackable, latest, resolve
 from invitekit.moments import as_utc
 from invitekit.progress import cube as cubes
 from invitekit.progress.causes import Language, pareto, repeats
 from invitekit.progress.cube import BY, By, Period
 from invitekit.progress.funnel import SETTLED, funnel, parts
-from invitekit.progress.newest import newest, unfollowed
 from invitekit.progress.survival import NEEDED as TIMES
 from invitekit.progress.survival import ageing, durations, survival, untimed
 from invitekit.progress.trend import trend
@@ -53,9 +53,8 @@ class Progress:
             associated; ``small``.
         snapshots: ``snapshot_at, status, n``: every row of each snapshot.
         counts: ``rows`` given; ``invitations`` among them, each once; ``older_states`` of those;
-            ``unfollowed``, rows of earlier snapshots that cannot be followed (masked, or not invited
-            yet); ``undated``, settled invitations without a time; ``untimed``, associated ones
-            without the time it took.
+            ``unfollowed``, masked rows of earlier snapshots, which cannot be followed; ``undated``,
+            settled invitations without a time; ``untimed``, associated ones without the time it took.
         as_of, period: What they were made for.
     """
 
@@ -105,11 +104,11 @@ def progress(
     frame: Any = nw.from_native(records)
     customers.require(frame.collect_schema().names(), _NEEDED)
     states = _snapshots(frame)
-    lost = unfollowed(records) if states["snapshot_at"].n_unique() > 1 else 0
     with temp_tables():
-        invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native()))
+        resolved = materialize(resolve(frame.select(*_NEEDED).to_native()))
+        lost, invitations = count_untrackable(resolved), nw.from_native(latest(resolved))
         counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
-        again = repeats(invitations.to_native(), known, language)
+        again = repeats(resolved, known, language)
     return Progress(
         funnel=funnel(counts),
         trend=trend(counts, None, period, moment),

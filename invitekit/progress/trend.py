@@ -10,13 +10,13 @@ import narwhals.stable.v2 as nw
 from invitekit.annotate import EMAIL_LIFE
 from invitekit.customers import require
 from invitekit.engine.materialize import temp_tables
+from invitekit.model.resolve import NEEDED as RESOLVED_FROM
+from invitekit.model.resolve import latest
 from invitekit.moments import as_utc
 from invitekit.progress import cube as cubes
 from invitekit.progress.cube import FAILED, OF_FAILURES, OTHER, By, Period
 from invitekit.progress.funnel import SETTLED, small_table
 from invitekit.progress.intervals import Limits, control_limits, rated, signals
-from invitekit.progress.newest import NEEDED as PLACE
-from invitekit.progress.newest import newest
 from invitekit.vocabularies import UNKNOWN, WHO_ACTS
 
 TREND = {
@@ -28,7 +28,7 @@ MOST_GROUPS = 12
 """Groups beyond the most frequent ones are counted together."""
 ACTING = (*(value.code for value in WHO_ACTS), UNKNOWN)
 """Who acts, in the order of every table and picture."""
-_NEEDED = tuple(dict.fromkeys((*PLACE, *cubes.NEEDED)))
+_NEEDED = tuple(dict.fromkeys((*RESOLVED_FROM, *cubes.NEEDED)))
 
 _Cells = dict[tuple[str | None, int], int]
 
@@ -71,7 +71,7 @@ def failure_trend(
     frame: Any = nw.from_native(records)
     require(frame.collect_schema().names(), _NEEDED)
     with temp_tables():
-        invitations = nw.from_native(newest(frame.select(*_NEEDED).to_native()))
+        invitations = nw.from_native(latest(frame.select(*_NEEDED).to_native()))
         return trend(cubes.cube(invitations, [by] if by else [], period), by, period, moment)
 
 
