@@ -15,7 +15,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab app test test-fast test-oldest test-core check bench lock clean
+.PHONY: help setup demo lab app test soak test-fast test-oldest test-core check bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ app: setup ## open the sales-ops page on the made-up data; for your own: .venv/b
 
 test: setup ## run every test; says so when Chromium, Java or pdftotext is missing
 	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
+
+soak: setup ## run the tests that repeat themselves four times as often, and all of them on Spark too: an hour
+	@INVITEKIT_SOAK=true $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not browser" $(PYTEST_ARGS)
 
 test-fast: setup ## run the tests that need no browser, no Spark and no patience
 	@$(BIN)/pytest -n 2 -m "not browser and not spark and not slow" $(PYTEST_ARGS)

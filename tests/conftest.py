@@ -37,6 +37,13 @@ if hasattr(time, "tzset"):  # not on Windows
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_JAVA = 17
 DATA = Path(__file__).parent.parent / "data"
+SOAK = os.environ.get("INVITEKIT_SOAK") == "true"
+"""Whether tests take hours and not minutes: see "make soak"."""
+
+
+def often(times: int) -> int:
+    """How often a test repeats itself: so many times in a soak run, a quarter of it else."""
+    return times if SOAK else max(times // 4, 1)
 
 
 @cache
@@ -190,7 +197,15 @@ def _type_of(name: str) -> pl.DataType:
     return kinds.get(column.kind, pl.String()) if column else pl.String()
 
 
-@pytest.fixture(params=["polars", "duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for ``engine`` on Polars and DuckDB; on Spark too where it is marked ``every_engine``."""
+    if "engine" in metafunc.fixturenames:
+        on_spark = SOAK or metafunc.definition.get_closest_marker("every_engine") is not None
+        spark = [pytest.param("spark", marks=pytest.mark.spark)] if on_spark else []
+        metafunc.parametrize("engine", ["polars", "duckdb", *spark], indirect=True)
+
+
+@pytest.fixture
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Each engine in turn: ``frame = engine({...})``, then ``engine.to_polars(result)``."""
     name = request.param

@@ -18,6 +18,7 @@ from invitekit import schema
 from invitekit.catalogue import read_catalogue
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.moments import _calendar_days, as_utc
+from tests.conftest import often
 
 AS_OF = dt.datetime(2026, 3, 30, 12)
 EXPIRED_LINK = "The invitation link has expired."
@@ -43,6 +44,7 @@ def annotated(engine: Any, *rows: dict[str, Any], **options: Any) -> list[dict[s
     return list(found.sort("record_id").to_dicts())
 
 
+@pytest.mark.every_engine
 def test_a_known_message_gets_its_meaning(engine: Any) -> None:
     (found,) = annotated(engine, record(status="association_failed", failure_message=EXPIRED_LINK))
     failure = read_catalogue().by_code("link_expired")
@@ -116,6 +118,7 @@ EXPIRY = {
 }
 
 
+@pytest.mark.every_engine
 def test_the_effective_status_at_every_border(engine: Any) -> None:
     found = annotated(engine, *[row for row, _ in EXPIRY.values()])
     told = dict(zip(sorted(f"k{i}" for i in range(len(EXPIRY))), found, strict=True))
@@ -134,6 +137,7 @@ AGES = {
 }
 
 
+@pytest.mark.every_engine
 def test_ages_are_whole_days_rounded_towards_the_past(engine: Any) -> None:
     found = annotated(engine, *[record(invited_at=at) for at in AGES])
     assert [row["age_days"] for row in found] == list(AGES.values())
@@ -148,7 +152,7 @@ def test_days_to_associate_need_both_times(engine: Any) -> None:
 TIMES = st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2099, 12, 31)).map(lambda at: at.replace(microsecond=0))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 @given(start=TIMES, end=TIMES)
 def test_both_ways_to_count_days_agree_with_python(start: dt.datetime, end: dt.datetime) -> None:
     frame = pl.DataFrame({"start": [start], "end": [end]}, schema=dict.fromkeys(("start", "end"), pl.Datetime("us")))
@@ -157,6 +161,7 @@ def test_both_ways_to_count_days_agree_with_python(start: dt.datetime, end: dt.d
     assert calendar == row["age_days"] == (end - start).days
 
 
+@pytest.mark.every_engine
 def test_annotating_twice_is_the_same_as_once(engine: Any) -> None:
     frame = records(record(status="association_failed", failure_message=EXPIRED_LINK))
     once = ik.annotate(engine(frame), as_of=AS_OF)

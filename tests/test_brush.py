@@ -19,7 +19,7 @@ from invitekit.filters import Filter
 from invitekit.widgets import brush, counts
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import Found
-from tests.conftest import DATA
+from tests.conftest import DATA, often
 
 Answers = tuple[duckdb.DuckDBPyConnection, Found]
 NAMES = ["status", "cause", "manager", "tag", "country"]
@@ -55,7 +55,7 @@ def added(answers: Answers, choice: Filter, names: list[str]) -> tuple[list[dt.d
     return days, np.frombuffer(sums, "uint32").reshape(-1, len(days)), values
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=often(40), deadline=None)
 @given(choice=CHOICES, start=st.integers(-30, 120), long=st.integers(0, 90))
 def test_any_days_are_one_subtraction(answers: Answers, choice: Filter, start: int, long: int) -> None:
     days, up, values = added(answers, choice, NAMES)

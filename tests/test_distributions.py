@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from invitekit.distributions import beta_cdf, beta_quantile, binomial_quantile
+from tests.conftest import often
 
 SHARES = st.sampled_from([0.00135, 0.025, 0.5, 0.975, 0.99865])
 
@@ -15,13 +16,13 @@ SHARES = st.sampled_from([0.00135, 0.025, 0.5, 0.975, 0.99865])
 @given(SHARES, st.floats(0.05, 1e5), st.floats(0.05, 1e5))
 @example(0.025, 20.0, 1e6)
 @example(0.975, 0.3, 0.3)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=often(300))
 def test_beta_quantiles_equal_those_of_scipy(share: float, a: float, b: float) -> None:
     assert beta_quantile(share, a, b) == pytest.approx(float(stats.beta.ppf(share, a, b)), rel=1e-7, abs=1e-12)
 
 
 @given(st.floats(0, 1), st.floats(0.05, 1e4), st.floats(0.05, 1e4))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=often(300))
 def test_beta_shares_equal_those_of_scipy(x: float, a: float, b: float) -> None:
     assert beta_cdf(x, a, b) == pytest.approx(float(stats.beta.cdf(x, a, b)), rel=1e-8, abs=1e-12)
 
@@ -31,6 +32,6 @@ def test_beta_shares_equal_those_of_scipy(x: float, a: float, b: float) -> None:
 @example(0.00135, 10, 0.0)
 @example(0.99865, 10, 1.0)
 @example(0.00135, 0, 0.5)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=often(300))
 def test_binomial_quantiles_equal_those_of_scipy(share: float, n: int, rate: float) -> None:
     assert binomial_quantile(share, n, rate) == int(stats.binom.ppf(share, n, rate))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Engine
 
+pytestmark = pytest.mark.every_engine
 NATIVE = {"polars": "polars", "duckdb": "duckdb", "spark": "pyspark"}
 RECORDS = pl.DataFrame(
     {

@@ -59,6 +59,7 @@ from invitekit.privacy import ACTIONS, LEVELS, FirstOf, Key, Level, Range, Row, 
 from invitekit.privacy.actions import DERIVED, GENERAL
 from invitekit.privacy.policy import TABLE
 from invitekit.privacy.policy_file import HOWS
+from tests.conftest import SOAK, often
 
 AS_OF = dt.date(2026, 3, 30)
 KEY = Key(bytes(range(32)))
@@ -379,7 +380,7 @@ def test_one_raw_value_in_one_row_of_a_million_is_found_out(
 
     monkeypatch.setattr(steps, "release", leak)
     with pytest.raises(LeakError) as refused:
-        ik.export(million, tmp_path / "out.parquet")
+        ik.export(million if SOAK or column == "email" else million.limit(MILLION // 4), tmp_path / "out.parquet")
     assert (refused.value.column, refused.value.gate, refused.value.count) == (column, "declared", 1)
     assert left(tmp_path) == []
 
@@ -815,6 +816,9 @@ def _state(target: Path, _files: tuple[tuple[int, int], ...]) -> str:
     return "whole"
 
 
+KILLS = often(100)
+
+
 @pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> None:
     source, target, dice = tmp_path / "in.parquet", tmp_path / "out" / "out.parquet", random.Random(7)
@@ -826,7 +830,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> N
         assert zygote.stdin
         assert zygote.stdout
         length = 0.0
-        for number in range(101):
+        for number in range(KILLS + 1):
             zygote.stdin.write("go\n")
             zygote.stdin.flush()
             pid, began = int(zygote.stdout.readline()), time.perf_counter()
@@ -841,7 +845,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> N
                 target.unlink(missing_ok=True)
                 path_of(target).unlink(missing_ok=True)
         zygote.stdin.close()
-    assert killed > 50
+    assert killed > KILLS / 2
     assert found["torn"] == 0, found
     assert found["none"] > 10, found
     ik.export(pl.read_parquet(source), target, overwrite=True)

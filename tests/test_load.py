@@ -26,6 +26,7 @@ from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceE
 from invitekit.load import Loaded, delimited, door
 from invitekit.load.encoding import looks_like_utf16
 from invitekit.load.text import _CHUNK, WHITE, survey
+from tests.conftest import often
 
 HEADER = ["Customer Full Name", "Account", "Email", "Mobile", "Status", "Invitation Time", "Remarks"]
 ROW = ["Ann Example", "ann", "ann@example.com", "007", "Invited", "2026-03-01 09:00:00", "called"]
@@ -257,7 +258,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(ANY_TEXT, ANY_TEXT), min_size=1, max_size=8), quoting=st.sampled_from([0, 1]))
 def test_any_text_in_any_cell_is_never_lost(tmp_path: Path, rows: list[tuple[str, str]], quoting: int) -> None:
     target = io.StringIO()
@@ -287,7 +288,7 @@ GOOD = text_of(*[[f"P{i}", f"p{i}", *ROW[2:]] for i in range(5)]).encode()
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.integers(0, len(GOOD)), length=st.integers(0, 40), junk=st.binary(max_size=60))
 def test_any_damage_to_a_file_is_a_clear_error_or_adds_up(tmp_path: Path, start: int, length: int, junk: bytes) -> None:
     path = write(tmp_path, GOOD[:start] + junk + GOOD[start + length :])
@@ -295,7 +296,7 @@ def test_any_damage_to_a_file_is_a_clear_error_or_adds_up(tmp_path: Path, start:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(junk=st.binary(max_size=300), extension=st.sampled_from(["json", "jsonl", "parquet", "xlsx", "csv", "txt"]))
 def test_any_bytes_are_a_clear_error_or_add_up(tmp_path: Path, junk: bytes, extension: str) -> None:
     assert is_one_clear_line_or_adds_up(write(tmp_path, junk, f"junk.{extension}"))

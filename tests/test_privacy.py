@@ -47,6 +47,7 @@ from invitekit.privacy.keyed_hash import hkdf_sha256, hmac_sha256
 from invitekit.privacy.policy import LEAST_DAYS, PREFIXES, TABLE, make_row
 from invitekit.privacy.strictness import LONGEST, MOST_WORDS, WIDEST
 from invitekit.privacy.tokens import Secret, tokens
+from tests.conftest import often
 
 KEY = Key(bytes(range(32)))
 
@@ -196,7 +197,7 @@ def expected_token(text: str, column: str, purpose: str = "") -> str:
 
 
 @given(st.lists(st.text(), min_size=1, max_size=30))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=often(200))
 def test_a_token_is_what_pythons_hmac_gives_for_the_normal_form(texts: list[str]) -> None:
     values = pl.Series("email", texts, dtype=pl.String)
     found = tokens(values, KEY.subkey("email"), "e").to_list()

@@ -27,6 +27,7 @@ from invitekit.progress.funnel import FUNNEL
 from invitekit.progress.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
 from invitekit.progress.survival import SURVIVAL, _curve
 from invitekit.progress.trend import ACTING, MOST_GROUPS, TREND
+from tests.conftest import often
 
 if TYPE_CHECKING:
     from tests.conftest import Engine, Run
@@ -86,6 +87,7 @@ def sample() -> Any:
 # The funnel
 
 
+@pytest.mark.every_engine
 def test_the_funnel_adds_up(engine: Engine) -> None:
     stages = table(progress(engine(frame(*MIXED)), as_of=AS_OF).funnel, "stage")
     assert {name: row["n"] for name, row in stages.items()} == {
@@ -158,7 +160,7 @@ def test_values_beyond_the_most_frequent_are_counted_together(monkeypatch: pytes
 
 
 @given(of=st.integers(1, 10**7), share=st.floats(0, 1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=often(200), deadline=None)
 def test_the_interval_is_wilsons(of: int, share: float) -> None:
     n = round(of * share)
     low, high = proportion_confint(n, of, method="wilson")
@@ -363,7 +365,7 @@ def exits(times: list[tuple[int, bool]]) -> dict[int, list[int]]:
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 def test_the_curve_is_kaplan_and_meiers(times: list[tuple[int, bool]]) -> None:
     found = {row["days"]: row["share"] for row in _curve(None, exits(times))}
     if not any(associated for _, associated in times):
@@ -469,6 +471,7 @@ def test_a_failure_without_a_code_is_unknown() -> None:
     assert found.trends["who_acts"]["group"].to_list() == ["unknown"]
 
 
+@pytest.mark.every_engine
 def test_what_came_of_a_resend_is_told_by_what_went_before(engine: Engine) -> None:
     def pair(name: str, **after: Any) -> list[dict[str, Any]]:
         first = {"account_name": name, "record_id": f"{name}1", **LINK_EXPIRED}

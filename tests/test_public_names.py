@@ -16,8 +16,8 @@ import invitekit as ik
 
 PUBLIC = {
     "Explorer", "ExportPanel", "Filter", "InvitekitError", "LeakError", "Loaded", "ResendPicker", "ResendRules",
-    "Workspace", "annotate", "compare", "export", "failure_trend", "load", "plan_resends", "progress",
-    "read_catalogue", "report", "where", "write_batches", "write_sample",
+    "Workspace", "annotate", "compare", "export", "failure_trend", "latest", "load", "plan_resends", "progress",
+    "read_catalogue", "report", "resolve", "where", "write_batches", "write_sample",
 }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from invitekit.report.page import words
 from invitekit.report.pdf import as_pdf
 from invitekit.report.summary import said, summarise
 from invitekit.report.suppression import LEAST, Ledger, fold
+from tests.conftest import often
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -121,7 +122,7 @@ def without_plotly(html: bytes) -> str:
 CELLS = st.dictionaries(st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz")), st.integers(0, 40))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=often(40), deadline=None)
 @given(CELLS)
 def test_no_small_count_is_shown_nor_told_by_a_total(cells: dict[tuple[str, str], int]) -> None:
     table = Ledger()

@@ -19,6 +19,7 @@ from invitekit.chances import Chances, count_resends
 from invitekit.errors import ArgumentError, SchemaError, SourceError
 from invitekit.resend import ResendRules, count_decisions, history, plan_resends, ranking, reasons, words
 from invitekit.vocabularies import DECISIONS, RESENDS
+from tests.conftest import often
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,6 +210,7 @@ def rows_of(name: str, number: int) -> list[Any]:
     return [r | {"account_name": f"{number}", "remarks": name} for r in TABLE[name].records]
 
 
+@pytest.mark.every_engine
 def test_every_rule_at_its_border(engine: Engine) -> None:
     records = [row for number, name in enumerate(TABLE) for row in rows_of(name, number)]
     planned = engine.to_polars(plan_resends(engine(ik.annotate(frame(*records), as_of=TODAY)), as_of=TODAY))
@@ -359,6 +361,7 @@ def test_a_logged_resend_is_one_with_the_invitation_of_its_time(
     assert set(made["attempts"]) == {attempts}
 
 
+@pytest.mark.every_engine
 def test_logged_events_mean_the_same_on_every_engine(engine: Engine) -> None:
     records = [WAITING, record("b", status="expired", invited=days(30), record_id="k2")]
     annotated = ik.annotate(frame(*records), as_of=TODAY)
@@ -447,6 +450,7 @@ def test_a_masked_value_tells_nobody(mark: str) -> None:
     assert ids(masked | {"record_id": "r" + "0" * 32}) == ["row:r" + "0" * 32]
 
 
+@pytest.mark.every_engine
 def test_a_customer_is_the_same_on_every_engine(engine: Engine) -> None:
     people = frame(record("A"), record(None, email="x@example.com"), record("b", email="X@example.com"),
                    record(None, customer_full_name="王*", mobile="1"))  # fmt: skip
@@ -724,7 +728,7 @@ RULES = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=often(150), deadline=None)
 @given(st.lists(RECORDS, max_size=14), RULES)
 def test_every_record_gets_one_decision_and_no_candidate_breaks_a_rule(
     given_records: list[Any], rules: ResendRules

@@ -21,6 +21,7 @@ from invitekit.scrub.fold import fold
 from invitekit.scrub.hashes import Hashes
 from invitekit.scrub.table import LABELS
 from invitekit.scrub.words import everyday
+from tests.conftest import often
 
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]")
 NOBODY = pl.Series([], dtype=pl.String)
@@ -445,19 +446,19 @@ WORDS = st.text(st.sampled_from("aZ王 ,;:¥元)(/年x"), max_size=8)
 
 
 @given(ANYTHING, EMAILS, ANYTHING)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=often(100))
 def test_no_email_survives_whatever_text_surrounds_it(before: str, email: str, after: str) -> None:
     assert email not in (scrub(before + email + after) or "")
 
 
 @given(ANYTHING, MOBILES, ANYTHING)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=often(100))
 def test_no_mobile_of_the_record_survives_whatever_text_surrounds_it(before: str, mobile: str, after: str) -> None:
     assert mobile not in (scrub(before + mobile + after, mobile) or "")
 
 
 @given(WORDS, MOBILES, WORDS)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=often(100))
 def test_no_mobile_of_nobody_survives_between_words(before: str, mobile: str, after: str) -> None:
     assert re.sub("[^0-9]", "", mobile)[-11:] not in re.sub("[^0-9]", "", scrub(before + mobile + after) or "")
 
@@ -475,7 +476,7 @@ SAID = st.lists(
 
 
 @given(st.lists(st.one_of(SAID, ANYTHING, st.none()), max_size=5))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=often(100))
 def test_to_scrub_twice_is_to_scrub_once(said: list[str | None]) -> None:
     own = [pl.Series(["Ada Lee", "王思远", "13800000001", "Name", None][: len(said)], dtype=pl.String)]
     others = pl.Series(["hw_1", "account lee"])
@@ -495,7 +496,7 @@ NAMED = st.lists(
 
 
 @given(st.lists(st.tuples(NAMED, NAMED | st.none(), NAMED), min_size=8, max_size=24))
-@settings(deadline=None, max_examples=75)
+@settings(deadline=None, max_examples=often(75))
 def test_to_look_first_which_values_can_be_there_misses_none(rows: list[tuple[str, str | None, str]]) -> None:
     said, first, second = (pl.Series(column, dtype=pl.String) for column in zip(*rows, strict=True))
     found = scrub_remarks(said, [first, second], NOBODY).to_list()

@@ -31,7 +31,7 @@ from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.jobs import Jobs
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import Found
-from tests.conftest import DATA
+from tests.conftest import DATA, often
 
 DAY = dt.date(2026, 3, 30)
 PERSONAL = ("anna.secret@acme.example", "13800138000", "Secret Holding", "acct_secret")
@@ -98,7 +98,7 @@ def store() -> Store:
     return made
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=often(120), deadline=None)
 @given(operations=OPERATIONS)
 def test_a_selection_is_what_a_set_would_be(store: Store, operations: list[tuple[str, Any]]) -> None:
     selection, expected = Selection(), set[int]()

@@ -47,6 +47,7 @@ from invitekit.workspace import (
     validation,
 )  # fmt: skip
 from invitekit.workspace import exports as export_history
+from tests.conftest import often
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -1722,7 +1723,7 @@ def test_a_process_number_that_was_given_anew_is_not_taken_for_the_old_one(
 
 # ---- crashes ------------------------------------------------------------------------------------
 
-KILLS = 100
+KILLS = often(100)
 ROWS = 6
 
 

@@ -123,9 +123,9 @@ def sample(
 
 
 def lab(folder: o.Notebooks = Path("invitekit-notebooks"), *, port: o.Port = None, browser: o.Browser = True) -> None:
-    """Copy the notebooks and sample data into a folder, and open JupyterLab.
+    """Open the notebooks in JupyterLab.
 
-    A file that is there already stays as it is.
+    They and sample data are copied into a folder first; a file that is there already stays as it is.
     """
     from invitekit.cli import output as out
 

@@ -37,6 +37,8 @@ def curves(found: Progress, folded: Sequence[Row], away: Collection[Cell]) -> li
     every = points.pop(None, [])
     days = _together([_rises(every)], [stages["associated"]], None)
     made = _curve(every, days, stages["invited"])
+    if not made:
+        return []  # a group's curve would show what is hidden of all together
     groups = {row["value"]: row for row in found.by_method.to_dicts()}
     told = _told({row["value"]: groups[row["value"]] for row in folded if row["value"] in points}, away, stages["open"])
     rises = [_rises(points[name]) for name in told]
