@@ -15,7 +15,7 @@ def require_extra(extra: str, what: str, *modules: str) -> None:
     """Check that the libraries of an extra are installed.
 
     Args:
-        extra: The extra, as in ``pip install 'invitekit[report]'``.
+        extra: The extra, as in ``pip install "invitekit[report]"``.
         what: What needs it, the first words of the message.
         modules: The top-level modules that have to be there; none is imported.
 
@@ -23,4 +23,4 @@ def require_extra(extra: str, what: str, *modules: str) -> None:
         MissingExtraError: One is missing.
     """
     if any(find_spec(module) is None for module in modules):
-        raise MissingExtraError(f"{what} more libraries.", hint=f"pip install 'invitekit[{extra}]'.")
+        raise MissingExtraError(f"{what} more libraries.", hint=f'pip install "invitekit[{extra}]".')

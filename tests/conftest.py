@@ -199,7 +199,8 @@ def _type_of(name: str) -> pl.DataType:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for ``engine`` on Polars and DuckDB; on Spark too where it is marked ``every_engine``."""
-    if "engine" in metafunc.fixturenames:
+    own = any("engine" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "engine" in metafunc.fixturenames and not own:
         on_spark = SOAK or metafunc.definition.get_closest_marker("every_engine") is not None
         spark = [pytest.param("spark", marks=pytest.mark.spark)] if on_spark else []
         metafunc.parametrize("engine", ["polars", "duckdb", *spark], indirect=True)

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -131,6 +132,36 @@ def test_a_file_that_cannot_be_read_leads_back_to_the_choice(session: Session, t
     tab.until("page", "state", status="open")
 
 
+def test_two_tabs_that_are_looked_at_at_once_are_both_made(session: Session) -> None:
+    session.open([str(FIRST)])
+    tab = Tab(session)
+    for name in ("explore", "export", "explore"):
+        session.receive(name, {"do": "hello"})
+    tab.until("explore", "counts")
+    tab.until("export", "count")
+    assert [message for _, message in tab.heard if message["kind"] in {"problem", "error"}] == []
+
+
+def test_rows_leave_the_disk_when_other_files_are_chosen(session: Session) -> None:
+    before = {*Path(tempfile.gettempdir()).glob("invitekit.*")}
+    session.open([str(FIRST)])
+    tab = Tab(session)
+    session.receive("explore", {"do": "hello"})
+    tab.until("explore", "counts")
+    assert len({*Path(tempfile.gettempdir()).glob("invitekit.*")} - before) >= 2
+    session.receive("page", {"type": "choose"})
+    tab.until("page", "state", status="choose")
+    left = {*Path(tempfile.gettempdir()).glob("invitekit.*")} - before
+    assert [path for path in left if (path / "rows.duckdb").exists()] == []
+
+
+def test_a_folder_that_is_gone_offers_nothing(tmp_path: Path) -> None:
+    one = Session(tmp_path / "gone")
+    tab = Tab(one)
+    one.receive("page", {"type": "hello"})
+    assert tab.until("page", "state")["offered"] == {"files": [], "workspaces": []}
+
+
 def test_a_problem_of_a_tab_is_told_without_quoting_data(session: Session) -> None:
     session.open([str(FIRST)])
     tab = Tab(session)
@@ -205,6 +236,7 @@ def test_a_page_of_another_site_gets_no_socket(page: str) -> None:
     socket = page.partition("?")[0] + "socket"
     assert answer(socket, **SHAKE, Cookie=cookie, Origin="http://attacker.example")[0] == 403
     assert answer(socket, **SHAKE, Cookie=cookie, Origin=page.partition("/?")[0])[0] == 101
+    assert answer(socket, **SHAKE, Cookie=cookie)[0] == 403, "no origin"
     assert answer(socket, **SHAKE, Origin=page.partition("/?")[0])[0] == 403, "no cookie"
 
 
@@ -255,7 +287,7 @@ def test_the_page_ends_by_a_signal_also_in_the_middle_of_a_request(tmp_path: Pat
 
 
 ENDED_IN_A_REQUEST = """
-import signal, sys, threading, urllib.request, webbrowser
+import re, signal, sys, urllib.request, webbrowser
 from invitekit.cli import main
 from invitekit.widgets import server
 
@@ -265,7 +297,11 @@ def signalled(self):
 
 number = sys.argv.pop()
 server._Root.get = signalled
-webbrowser.open = lambda address: threading.Thread(target=lambda: urllib.request.urlopen(address)).start()
+def look(file):
+    with urllib.request.urlopen(file) as page:
+        urllib.request.urlopen(re.search(r'url=([^"]+)"', page.read().decode())[1])
+
+webbrowser.open = look
 sys.argv = ["invitekit", "app"]
 main()
 """

@@ -20,6 +20,7 @@ import pytest
 
 from invitekit import Workspace
 from invitekit.cli import output
+from invitekit.engine.scratch_dirs import where_processes_are
 from invitekit.load.source import _names
 from invitekit.widgets import picker
 from invitekit.workspace.open_errors import not_opened
@@ -57,7 +58,7 @@ WRITTEN = {"annotated.xlsx", "batches", "data", "export.csv", "export.csv.manife
            "rejected.csv", "report.md"}  # fmt: skip
 
 DRIVER = """
-import json, signal, sys, threading, urllib.request, webbrowser
+import json, re, signal, sys, threading, urllib.request, webbrowser
 from invitekit.cli import main
 
 ended = {}
@@ -65,6 +66,8 @@ ended = {}
 def look(address):
     \'\'\'Open the page and its script as a browser does, then end it as Ctrl-C does.\'\'\'
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with urllib.request.urlopen(address) as file:  # the browser is given a private file that leads on
+        address = re.search(r'url=([^"]+)"', file.read().decode())[1]
     for path in (address, address.partition("?")[0], address.partition("?")[0] + "pick.js"):
         ended[f"page {len(ended)}"] = browser.open(path, timeout=60).status
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
@@ -213,8 +216,7 @@ def left_behind() -> str:
     """Return the name of a folder that a process left which is dead now."""
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    namespace = "".join(filter(str.isdigit, str(Path("/proc/self/ns/pid").readlink())))
-    return f"invitekit.{ended.pid}-77-{namespace}.x"
+    return f"invitekit.{ended.pid}-77-{where_processes_are()}.x"
 
 
 def play(folder: Path, fact: Fact, commands: list[str]) -> Ended:

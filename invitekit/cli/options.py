@@ -106,7 +106,9 @@ Note = Annotated[str | None, typer.Option("--note", metavar="NOTE", help="A rema
 BatchIds = Annotated[list[str], typer.Argument(metavar="BATCH_ID", help="Batch IDs, as printed by 'plan --batch-dir'.")]
 
 Notebooks = Annotated[Path, typer.Argument(metavar="DIR", help="Where the notebooks are, or are copied to.")]
-Port = Annotated[int | None, typer.Option("--port", metavar="PORT", help="The server's port. Default: a free one.")]
+Port = Annotated[
+    int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="The server's port. Default: a free one.")
+]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
 
 

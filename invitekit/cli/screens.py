@@ -45,8 +45,5 @@ def app(
         out.line(f"The page is open at {address}")
         out.line("Keep this address private. Ctrl-C ends the page.")
 
-    try:
-        serve(session, port=port, browser=browser, ready=ready)
-    finally:
-        session.close()
+    serve(session, port=port, browser=browser, ready=ready)
     out.line("The page is closed.")

@@ -133,8 +133,10 @@ class SourcesOrWorkspace(SourceOptions):
         if unused:
             options = {"day_first": "--day-first/--month-first"}
             listed = ", ".join(options.get(name, f"--{name.replace('_', '-')}") for name in unused)
-            problem = f"{listed}: has no effect with --workspace. Use it when you add files: 'invitekit workspace add'."
-            raise typer.BadParameter(problem, param_hint="--workspace")
+            problem = (
+                "no effect without SOURCES. For a workspace, use it when you add files: 'invitekit workspace add'."
+            )
+            raise typer.BadParameter(problem, param_hint=listed)
 
 
 @dataclass(frozen=True)

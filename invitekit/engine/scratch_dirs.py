@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import re
 import shutil
 import tempfile
+import uuid
 from functools import cache
 from pathlib import Path
 
 import psutil
 
-_TAG = re.compile(r"\.(?P<pid>[0-9]+)-(?P<start>[0-9]*)-(?P<namespace>[0-9]*)\.[^.]*$")
+_TAG = re.compile(r"\.(?P<pid>[0-9]+)-(?P<start>[0-9]*)-(?P<place>[0-9]*)\.[^.]*$")
 _PREFIX = "invitekit"
 ScratchDir = tempfile.TemporaryDirectory[str]
 
 
 def owner_tag() -> str:
-    """Return a tag for folder names that identifies this process: ``.pid-start-namespace.``."""
-    return f".{os.getpid()}-{process_start_time(os.getpid()) or ''}-{_pid_namespace()}."
+    """Return a tag for folder names that identifies this process: ``.pid-start-place.``."""
+    return f".{os.getpid()}-{process_start_time(os.getpid()) or ''}-{where_processes_are()}."
 
 
 def scratch_dir() -> ScratchDir:
@@ -41,7 +44,7 @@ def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> None:
     for path in folder.iterdir():
         tag = _TAG.search(path.name.removesuffix(suffix))
         ours = path.name.startswith(prefix) and path.name.endswith(suffix)
-        if not (ours and tag and tag["namespace"] == _pid_namespace() and path.is_dir()):
+        if not (ours and tag and tag["place"] == where_processes_are() and path.is_dir()):
             continue
         if not is_alive(int(tag["pid"]), tag["start"]):
             shutil.rmtree(path, ignore_errors=True)
@@ -75,9 +78,14 @@ def process_start_time(pid: int) -> str | None:
 
 
 @cache
-def _pid_namespace() -> str:
-    """Return which PID namespace this process is in: containers number their own processes and may share a folder."""
+def where_processes_are() -> str:
+    """Return digits that differ by machine and PID namespace: a folder may be shared with processes of others.
+
+    Machines number their own processes, and so do containers.
+    """
+    host = hashlib.sha256(f"{platform.node()} {uuid.getnode()}".encode()).hexdigest()[:8]
     try:
-        return "".join(filter(str.isdigit, str(Path("/proc/self/ns/pid").readlink())))
+        namespace = "".join(filter(str.isdigit, str(Path("/proc/self/ns/pid").readlink())))
     except OSError:
-        return ""
+        namespace = ""
+    return f"{namespace}{int(host, 16):010d}"

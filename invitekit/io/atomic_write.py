@@ -167,7 +167,9 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def publish_new(part: Path, target: Path) -> None:
-    """Publish a finished file under a name that nothing has, not even since this moment.
+    """Publish a finished file under a name that nothing has.
+
+    With hard links that is one step. Without them, a file that appears in between may be replaced on POSIX.
 
     Raises:
         FileExistsError: Something has that name.
@@ -180,7 +182,8 @@ def publish_new(part: Path, target: Path) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         _rename(part.rename, target)  # Windows refuses a name that is taken here too
     else:
-        part.unlink()
+        with contextlib.suppress(OSError):  # a scanner may have it open; the private folder goes anyway
+            part.unlink()
     sync_folder(target.parent)
 
 

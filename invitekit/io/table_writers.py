@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import xlsxwriter
+from xlsxwriter.exceptions import XlsxWriterException
 
 from invitekit.errors import OutputError
 from invitekit.io.atomic_write import check_target, not_written, write_file
@@ -59,7 +60,7 @@ def write_table(
 
         try:
             return write_file(target, fill, overwrite=overwrite)
-        except duckdb.IOException as error:
+        except (duckdb.IOException, XlsxWriterException) as error:
             raise not_written(target, error) from None
 
 

@@ -1,6 +1,6 @@
 """The resolved table: which customer and which invitation each record belongs to, and which record is the latest.
 
-Every other part reads these columns; none sorts records by time again.
+Metrics and success rates read these columns. Plan, comparison and outcomes still work the same out for themselves.
 """
 
 from __future__ import annotations
@@ -46,12 +46,14 @@ def resolve(records: Frame) -> Frame:
     Returns:
         The same rows on the same engine, with ``customer_id`` (text; null where no key tells whose
         record it is), ``invitation_id`` (text), ``invitation_sent_at`` (UTC; null where none was
-        sent), ``is_latest_of_invitation`` and
-        ``is_latest_of_customer`` (true for exactly one record of each, by snapshot, then file and
-        row), ``attempt_no`` (1 for the customer's first invitation; 0 where none was sent),
+        sent), ``is_latest_of_invitation`` and ``is_latest_of_customer`` (true for exactly one record
+        of each: of a customer, by the time of the invitation first; then by snapshot, file and row),
+        ``attempt_no`` (1 for the customer's first invitation; 0 where none was sent),
         ``previous_outcome`` (what became of the customer's invitation before this one: a failure code
         or an effective status), ``first_seen_at`` and ``last_seen_at`` (snapshots of the invitation,
         UTC), ``in_newest_snapshot`` (whether the invitation is in the newest snapshot).
+
+        Frames that are put together afterwards have to be resolved again.
 
     Raises:
         SchemaError: A column that is needed is missing.

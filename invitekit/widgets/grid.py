@@ -60,6 +60,11 @@ class Grid(Choosing):
         if not self._store.ready:
             self._jobs.submit("build", self._build)
 
+    def stop(self) -> None:
+        """End what is being answered, and remove the rows from the disk."""
+        super().stop()
+        self._store.close()
+
     # What can be clicked can be set.
 
     @property

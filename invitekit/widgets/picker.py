@@ -97,6 +97,13 @@ class ResendPicker(Grid):
         self._view = View(Filter(decision=RESENDS), "rank")
         self.set_trait("value", self._view.choice.to_dict())
 
+    def stop(self) -> None:
+        """End what is being answered, and remove the rows of every plan from the disk."""
+        super().stop()
+        for store in (self._planning, self._tried[1] if self._tried else None):
+            if store is not None:
+                store.close()
+
     @property
     def rules(self) -> ResendRules:
         """When a customer may be invited again; set them to plan anew."""

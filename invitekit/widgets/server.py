@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import html
 import json
 import secrets
 import signal
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import tornado.httpserver
 import tornado.web
 import tornado.websocket
 
+from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError
 from invitekit.widgets.assets import joined
 from invitekit.widgets.explorer import Explorer
@@ -42,6 +46,8 @@ _HEADERS = {
 _ENTER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>invitekit</title>
 <link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url=/"></html>"""
 """Leads on to the page. A redirect would not do: after one, browsers withhold a cookie that is same-site only."""
+_REDIRECT = """<!doctype html><meta charset="utf-8"><title>invitekit</title>
+<meta http-equiv="refresh" content="0; url={address}">"""
 _REFUSED = "Open the address that 'invitekit app' printed: it holds the token of this page.\n"
 _LARGEST = 10 * 2**20
 """Bytes of one message of a browser."""
@@ -82,7 +88,7 @@ class _Server:
 
 
 class _Guarded(tornado.web.RequestHandler):
-    """Answers only to who opened the address with the token, and to no other host name."""
+    """A handler that needs the cookie of the printed address, and the right host name."""
 
     def initialize(self, server: _Server) -> None:
         self.server = server
@@ -147,8 +153,19 @@ def _assets() -> dict[str, str]:
     return found | {f"{tab}.js": str(screen._esm) for tab, screen in screens.items()}  # noqa: SLF001 - anywidget's name
 
 
+class _Missing(_Guarded):
+    """Every other address."""
+
+    def get(self) -> None:
+        raise tornado.web.HTTPError(404)
+
+
 class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
-    """What one browser tab says and hears."""
+    """The connection of one browser tab."""
+
+    def _known(self) -> bool:
+        # A browser always says which page asks; without that, tornado would not compare it.
+        return "Origin" in self.request.headers and super()._known()
 
     def check_origin(self, origin: str) -> bool:
         return origin.removeprefix("http://") in self.server.hosts
@@ -207,16 +224,30 @@ async def _serve(session: Session, port: int | None, *, browser: bool, ready: Ca
         websocket_max_message_size=_LARGEST,
         websocket_ping_interval=30,
         compress_response=True,
+        default_handler_class=_Missing,
+        default_handler_args=given,
     )
-    tornado.httpserver.HTTPServer(app).add_sockets([bound])
+    http = tornado.httpserver.HTTPServer(app)
+    http.add_sockets([bound])
     ready(server.address)
-    if browser:
-        webbrowser.open(server.address)
-    try:
-        with _signalled() as stopped:
-            await stopped.wait()
-    finally:
-        server.answers.shutdown(wait=False, cancel_futures=True)
+    with scratch_dir() as folder:
+        if browser:
+            _open_browser(server.address, Path(folder))
+        try:
+            with _signalled() as stopped:
+                await stopped.wait()
+        finally:
+            session.close()  # first: nothing more is sent to a loop that is about to end
+            http.stop()
+            server.answers.shutdown(wait=False, cancel_futures=True)
+
+
+def _open_browser(address: str, folder: Path) -> None:
+    """Open the page by a private file: every user of this machine may see the arguments of a browser's process."""
+    file = folder / "invitekit.html"
+    file.write_text(_REDIRECT.format(address=html.escape(address)), encoding="utf-8")
+    # On a thread, as some browsers return only when they are closed.
+    threading.Thread(target=webbrowser.open, args=[file.as_uri()], daemon=True).start()
 
 
 @contextlib.contextmanager

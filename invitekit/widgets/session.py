@@ -6,6 +6,7 @@ import datetime as dt
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from invitekit.resend import ResendRules
 from invitekit.widgets.answers import words
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel
+from invitekit.widgets.export_records import apart
 from invitekit.widgets.jobs import told
 from invitekit.widgets.picker import ResendPicker
 from invitekit.widgets.screen import Screen
@@ -31,6 +33,18 @@ WORKSPACE = ".duckdb"
 Listener = Callable[[str, dict[str, Any], Sequence[bytes]], None]
 """Receives the tab's name, a message, and its binary parts; called on any thread."""
 Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Files or a workspace that were read, and what the page's header says of them."""
+
+    records: Any
+    workspace: Workspace | None
+    picker: ResendPicker
+    files: list[str]
+    counts: tuple[int, int]
+    added: tuple[Added, ...]
 
 
 class Session:
@@ -58,7 +72,7 @@ class Session:
     ) -> None:
         self._folder, self._rules, self._as_of, self._language = folder, rules or ResendRules(), as_of, language
         self._catalogue = catalogue
-        self._lock = threading.RLock()
+        self._lock, self._building, self._closed = threading.RLock(), threading.Lock(), False
         self._listeners: list[Listener] = []
         self._records: Any = None
         self._workspaces: list[Workspace] = []
@@ -87,47 +101,21 @@ class Session:
             options: Passed on to ``load``.
 
         Returns:
-            What became of each file that was to be added to the workspace; empty without one.
+            One ``Added`` for each file that was to be added to the workspace; empty without a workspace.
 
         Raises:
             InvitekitError: As ``load`` or ``Workspace`` raise it; what was open before stays open.
         """
-        paths, added = list(sources), tuple[Added, ...]()
-        opened = Workspace(workspace, make=bool(paths)) if workspace else None
-        try:
-            if opened is not None:
-                added = opened.add(paths, progress=progress, **options) if paths else ()
-                records, counts = opened.history(), opened.counts()
-                count, rejected = counts["records"], counts["rejects"]
-                names = [row[0] for row in opened.files().select("source_file").fetchall()]
-            else:
-                loaded = load(paths, progress=progress, **options)
-                records, count, rejected = loaded.records, loaded.summary.records, loaded.summary.rejects
-                names = [file.name for file in loaded.summary.files]
-        except BaseException:
-            if opened is not None:
-                opened.close()
-            raise
-        with self._lock:
-            self._reset(opened)
-            self._records = records
-            self._state |= {
-                "status": "open",
-                "files": names,
-                "records": count,
-                "rejected": rejected,
-                "added": [[one.name, one.already_stored] for one in added],
-                "workspace": opened.path.name if opened is not None else None,
-                "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
-            }
-            self._add("pick", self._make("pick"))
-        self._tell_state()
-        return added
+        self._show(opened := self._read(list(sources), workspace, progress, options))
+        return opened.added
 
     def receive(self, to: str, message: dict[str, Any]) -> None:
         """Answer a message of the browser, for the page or one of its tabs."""
         if to == PAGE:
-            self._answer(message)
+            try:
+                self._answer(message)
+            except Exception as error:  # noqa: BLE001 - a message has no other caller: it is shown on the page
+                self._tell_problem(PAGE, error)
             return
         screen = self._screens.get(to)
         if screen is not None:
@@ -136,9 +124,60 @@ class Session:
             self._in_background(to, lambda: self._first_look(to, message))
 
     def close(self) -> None:
-        """Close the workspace and forget what was open."""
+        """Close the workspace, forget what was open, and open nothing more."""
         with self._lock:
+            self._closed = True
+            self._listeners.clear()
             self._reset()
+
+    # What is open.
+
+    def _read(
+        self, paths: list[str], workspace: str | Path | None, progress: Progress | None, options: dict[str, Any]
+    ) -> _Opened:
+        """Read files or a workspace, and make the picker; what was open before stays open."""
+        memory = Workspace(workspace, make=bool(paths)) if workspace else None
+        try:
+            if memory is None:
+                loaded = load(paths, progress=progress, **options)
+                names, summary = [file.name for file in loaded.summary.files], loaded.summary
+                counts, records, added = (summary.records, summary.rejects), loaded.records, tuple[Added, ...]()
+            else:
+                added = memory.add(paths, progress=progress, **options) if paths else ()
+                stored, records = memory.counts(), memory.history()
+                counts = stored["records"], stored["rejects"]
+                names = [row[0] for row in memory.files().select("source_file").fetchall()]
+            picker = ResendPicker(
+                records, self._rules, memory, as_of=self._as_of, folder=self._folder / "batches",
+                catalogue=self._catalogue, language=self._language,
+            )  # fmt: skip
+        except BaseException:
+            if memory is not None:
+                memory.close()
+            raise
+        return _Opened(records, memory, picker, names, counts, added)
+
+    def _show(self, opened: _Opened, run: str | None = None) -> None:
+        """Show what was read, unless the page was closed or something else was chosen meanwhile."""
+        with self._lock:
+            if self._closed or run not in (None, self._state["run"]):
+                opened.picker.stop()
+                if opened.workspace is not None:
+                    opened.workspace.close()
+                return
+            self._reset(opened.workspace)
+            self._records = opened.records
+            self._state |= {
+                "status": "open",
+                "files": opened.files,
+                "records": opened.counts[0],
+                "rejected": opened.counts[1],
+                "added": [[one.name, one.already_stored] for one in opened.added],
+                "workspace": opened.workspace.path.name if opened.workspace is not None else None,
+                "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
+            }
+            self._add("pick", opened.picker)
+        self._tell_state()
 
     # Messages about the page itself.
 
@@ -146,7 +185,8 @@ class Session:
         if message["type"] == "hello":
             self._tell_state()
         elif message["type"] == "choose":
-            self.close()
+            with self._lock:
+                self._reset()
             self._tell_state()
         elif message["type"] == "open":
             self._in_background(PAGE, lambda: self._open_chosen(message))
@@ -159,12 +199,17 @@ class Session:
         if not files and not workspace:
             raise ArgumentError("Nothing was chosen.", hint="choose files, a workspace, or both.")
         with self._lock:
-            self._state["status"] = "loading"
+            if self._state["status"] != "choose":
+                return  # another browser tab was quicker
+            self._state["status"], run = "loading", self._state["run"]
         self._tell_state()
-        self.open(map(str, files), workspace, progress=self._tell_progress)
+        self._show(self._read(list(map(str, files)), workspace, self._tell_progress, {}), run)
 
     def _offered(self) -> dict[str, dict[str, Path]]:
-        there = sorted(one for one in self._folder.iterdir() if one.is_file() and not one.name.startswith("."))
+        try:
+            there = sorted(one for one in self._folder.iterdir() if one.is_file() and not one.name.startswith("."))
+        except OSError:  # the folder is gone, or may not be looked into
+            there = []
         return {
             "files": {one.name: one for one in there if one.suffix.lower() in FILES},
             "workspaces": {one.name: one for one in there if one.suffix.lower() == WORKSPACE},
@@ -181,38 +226,36 @@ class Session:
         self._tell(PAGE, {"kind": "state", "language": self._language, "words": words(self._language), **state})
 
     def _tell(self, name: str, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(name, message, buffers)
+
+    def _tell_problem(self, tab: str, error: Exception) -> None:
+        self._tell(PAGE, {"kind": "problem", "tab": tab, **told(error, self._language)})
 
     # Screens: the first one at once, the others when somebody looks at them.
 
     def _make(self, tab: str) -> Screen:
         moment, language = self._as_of, self._language
-        if tab == "pick":
-            workspace = self._workspaces[0] if self._workspaces else None
-            return ResendPicker(
-                self._records, self._rules, workspace, as_of=moment, folder=self._folder / "batches",
-                catalogue=self._catalogue, language=language,
-            )  # fmt: skip
         # A connection of its own: DuckDB refuses two calls at a time on one.
         own = self._another_workspace()
-        records = own.history() if own is not None else self._records
+        records = own.history() if own is not None else apart(self._records)
         annotated = materialize(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
         if tab == "explore":
             return Explorer(annotated, language=language)
         return ExportPanel(annotated, own, folder=self._folder, as_of=moment, language=language)
 
     def _first_look(self, tab: str, message: dict[str, Any]) -> None:
-        with self._lock:
-            run = self._state["run"]
-            if tab in self._screens:
-                return
-        screen = self._make(tab)
-        with self._lock:
-            if self._state["run"] != run or tab in self._screens:  # closed meanwhile, or two tabs looked at once
-                screen.stop()
-                return
-            self._add(tab, screen)
+        """Make a screen, unless another message did so meanwhile, and let it answer."""
+        with self._building:
+            with self._lock:
+                run, screen = self._state["run"], self._screens.get(tab)
+            if screen is None:
+                screen = self._make(tab)
+                with self._lock:
+                    if self._state["run"] != run:  # something else was chosen meanwhile
+                        screen.stop()
+                        return
+                    self._add(tab, screen)
         screen.receive(message)
 
     def _add(self, tab: str, screen: Screen) -> None:
@@ -236,15 +279,20 @@ class Session:
         self._workspaces = [workspace] if workspace is not None else []
         self._state = {"status": "choose", "run": secrets.token_hex(8)}
 
-    def _in_background(self, name: str, work: Callable[[], None]) -> None:
-        def run() -> None:
+    def _in_background(self, tab: str, work: Callable[[], None]) -> None:
+        with self._lock:
+            run = self._state["run"]
+
+        def work_and_tell() -> None:
             try:
                 work()
             except Exception as error:  # noqa: BLE001 - a thread has no caller: it is shown on the page
                 with self._lock:
+                    if self._state["run"] != run:
+                        return  # of what was open before
                     if self._state["status"] == "loading":
                         self._state["status"] = "choose"
                 self._tell_state()
-                self._tell(PAGE, {"kind": "problem", "tab": name, **told(error, self._language)})
+                self._tell_problem(tab, error)
 
-        threading.Thread(target=run, name=f"invitekit-{name}", daemon=True).start()
+        threading.Thread(target=work_and_tell, name=f"invitekit-{tab}", daemon=True).start()

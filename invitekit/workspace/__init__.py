@@ -14,7 +14,7 @@ import duckdb
 
 from invitekit.annotate import Language, annotate
 from invitekit.catalogue import Catalogue
-from invitekit.engine.materialize import materialize
+from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import WorkspaceError, many
 from invitekit.load.sql import run
 from invitekit.moments import as_utc
@@ -183,7 +183,7 @@ class Workspace:
         return self._con.sql(queries.HISTORY)
 
     def records(self) -> duckdb.DuckDBPyRelation:
-        """The newest state of each invitation: one row a customer and ``record_id``, from its newest snapshot."""
+        """The newest row of each record ID: one row a customer and ``record_id``, from its newest snapshot."""
         return identity.newest_states(self._con)
 
     def rejects(self) -> duckdb.DuckDBPyRelation:
@@ -245,12 +245,11 @@ class Workspace:
             What ``plan_resends`` returns: every stored row with one decision.
         """
         moment = as_utc(as_of)
-        annotated = materialize(annotate(self.history(), as_of=moment, catalogue=catalogue, language=language))
-        return materialize(
-            plan_resends(
-                annotated, rules, as_of=moment, language=language, sent=self.sent_events(), resolved=self.resolutions()
-            )
-        )
+        events: dict[str, Any] = {"sent": self.sent_events(), "resolved": self.resolutions()}
+        with temp_tables() as persist:
+            annotated = materialize(annotate(self.history(), as_of=moment, catalogue=catalogue, language=language))
+            planned: duckdb.DuckDBPyRelation = plan_resends(annotated, rules, as_of=moment, language=language, **events)
+            return persist(materialize(planned))
 
     def record_batches(
         self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import duckdb
 
 from invitekit.annotate import annotate
 from invitekit.catalogue import Catalogue
 from invitekit.customers import identify
-from invitekit.engine.materialize import materialize
+from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.load.sql import ident, one
-from invitekit.workspace.queries import RECORD, ROWS, drop
+from invitekit.workspace.queries import RECORD, ROWS
 
 _NEWEST = "snapshot_at desc, source_file desc, file_id desc, source_row desc"
 """Of two files of one name and snapshot, the one that was added last counts."""
 
 
 def newest_states(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-    """Return each invitation's newest row; two customers that share a record ID stay two."""
+    """Return the newest row of each record ID and customer; two customers that share a record ID stay two."""
     ranked = identify(con.sql(ROWS)).project(
         f"*, row_number() over (partition by customer_id, record_id order by {_NEWEST}) as ik_newest"
     )
     return ranked.filter("ik_newest = 1").project(", ".join(RECORD))
 
 
-@contextlib.contextmanager
-def with_customer_ids(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> Iterator[str]:
-    """Provide a temporary table of all stored rows with ``customer_id`` and ``failure_code``, by its name."""
-    table = materialize(identify(annotate(con.sql(ROWS), as_of=None, catalogue=catalogue)))
-    try:
-        yield ident(table.alias)
-    finally:
-        drop(con, table)
+def table_of_customers(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> str:
+    """Materialize all stored rows with ``customer_id`` and ``failure_code``, and return the table's name."""
+    return ident(materialize(identify(annotate(con.sql(ROWS), as_of=None, catalogue=catalogue))).alias)
 
 
 def assign_customer(events: str, known: str) -> str:
@@ -44,7 +36,7 @@ def assign_customer(events: str, known: str) -> str:
 
     Args:
         events: A table with ``record_id, customer_id``.
-        known: What ``with_customer_ids`` provides.
+        known: What ``table_of_customers`` returns.
     """
     owners = (
         f"select record_id, any_value(customer_id) as owner from {known} group by record_id "
@@ -63,5 +55,6 @@ def count_orphans(con: duckdb.DuckDBPyConnection) -> int:
         "(select record_id, customer_id from resends union all "
         "select record_id, customer_id from marks where unmarked_at is null)"
     )
-    with with_customer_ids(con) as known:
-        return one(con, f"select count(*) from ({assign_customer(events, known)}) where customer_id is null")
+    with temp_tables():
+        owned = assign_customer(events, table_of_customers(con))
+        return one(con, f"select count(*) from ({owned}) where customer_id is null")

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import duckdb
 
 from invitekit.catalogue import Catalogue
+from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.load.sql import lit
 from invitekit.schema import MASK_MARKS
-from invitekit.workspace.identity import with_customer_ids
+from invitekit.workspace.identity import table_of_customers
 from invitekit.workspace.validation import are_texts
 
 IS_NAMED = " or ".join(f"lower({column}) = lower(trim(n.name))" for column in ("account_name", "email", "record_id"))
@@ -68,7 +69,8 @@ def _lookup(
     """Return the newest row for each name, where all of its rows belong to one customer."""
     if not are_texts(names):
         names = [name if are_texts([name]) else "" for name in names]  # invalid text matches nothing
-    with with_customer_ids(con, catalogue) as known:
+    with temp_tables():
+        known = table_of_customers(con, catalogue)
         rows_by_name = con.execute(
             f"select count(distinct customer_id), arg_max({_MATCH}, {_NEWEST}) "
             f"from {_NAMES} left join {rows.format(known=known)} r on {condition} "

@@ -7,9 +7,9 @@ import duckdb
 from invitekit.annotate import EMAIL_LIFE
 from invitekit.catalogue import Catalogue
 from invitekit.customers import ALONE
-from invitekit.engine.materialize import materialize
+from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.load.sql import lit
-from invitekit.workspace.identity import assign_customer, with_customer_ids
+from invitekit.workspace.identity import assign_customer, table_of_customers
 
 APART_DAYS = 30
 """A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
@@ -20,8 +20,8 @@ SLACK = "interval 1 day"
 def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duckdb.DuckDBPyRelation:
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
     # Each status is asked for at its own moment below.
-    with with_customer_ids(con, catalogue) as story:
-        return materialize(con.sql(_query(story)))
+    with temp_tables() as persist:
+        return persist(materialize(con.sql(_query(table_of_customers(con, catalogue)))))
 
 
 def _effective(row: str, at: str) -> str:

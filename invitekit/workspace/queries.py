@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from invitekit import schema
-from invitekit.load.sql import ident, rows, run
+from invitekit.load.sql import rows
 from invitekit.workspace import exports
 
 RECORD = tuple(column.name for column in schema.RECORD)
@@ -51,8 +51,3 @@ COUNTED = ("files", "rows_read", "records", "rejects", "batches", "resends", "ma
 def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Count what a workspace holds."""
     return dict(zip(COUNTED, rows(con, COUNTS)[0], strict=True))
-
-
-def drop(con: duckdb.DuckDBPyConnection, table: duckdb.DuckDBPyRelation) -> None:
-    """Drop a temporary table."""
-    run(con, f"drop table {ident(table.alias)}")
