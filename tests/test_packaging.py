@@ -121,7 +121,7 @@ sys.argv[1:] = sys.argv[2:]
 """
 """A Python in which some libraries cannot be found, as where an extra is not installed."""
 FROM_PYTHON = "import invitekit as ik\ntry:\n    {}\nexcept ik.InvitekitError as error:\n    print(error)"
-REPORT_HINT = "The report needs more libraries. Hint: pip install 'invitekit[report]'."
+REPORT_HINT = 'The report needs more libraries. Hint: pip install "invitekit[report]".'
 REPORT = "jinja2,plotly,scipy,numpy,typst"
 LAB = f"{REPORT},anywidget,ipywidgets,jupyterlab,tornado"
 
@@ -135,10 +135,10 @@ def run_without(missing: str, script: str, *words: str) -> subprocess.CompletedP
     ("missing", "expression", "message"),
     [
         (REPORT, "ik.report", REPORT_HINT),
-        (LAB, "ik.Explorer", "The screens need more libraries. Hint: pip install 'invitekit[lab]'."),
-        (LAB, "ik.ResendPicker", "The screens need more libraries. Hint: pip install 'invitekit[lab]'."),
-        (LAB, "ik.ExportPanel", "The screens need more libraries. Hint: pip install 'invitekit[lab]'."),
-        ("plotly", "import invitekit.charts", "The charts need more libraries. Hint: pip install 'invitekit[report]'."),
+        (LAB, "ik.Explorer", 'The screens need more libraries. Hint: pip install "invitekit[lab]".'),
+        (LAB, "ik.ResendPicker", 'The screens need more libraries. Hint: pip install "invitekit[lab]".'),
+        (LAB, "ik.ExportPanel", 'The screens need more libraries. Hint: pip install "invitekit[lab]".'),
+        ("plotly", "import invitekit.charts", 'The charts need more libraries. Hint: pip install "invitekit[report]".'),
     ],
 )
 def test_a_name_whose_extra_is_missing_says_which(missing: str, expression: str, message: str) -> None:
@@ -151,9 +151,9 @@ def test_a_name_whose_extra_is_missing_says_which(missing: str, expression: str,
     [
         (
             ["report", "x.csv", "-o", "r.html"],
-            "The report needs more libraries. Hint: pip install 'invitekit[report]'.",
+            'The report needs more libraries. Hint: pip install "invitekit[report]".',
         ),
-        (["lab"], "The notebooks need more libraries. Hint: pip install 'invitekit[lab]'."),
+        (["lab"], 'The notebooks need more libraries. Hint: pip install "invitekit[lab]".'),
     ],
 )
 def test_a_command_whose_extra_is_missing_says_which_in_one_line(words: list[str], message: str) -> None:

@@ -238,7 +238,7 @@ class Session:
         moment, language = self._as_of, self._language
         # A connection of its own: DuckDB refuses two calls at a time on one.
         own = self._another_workspace()
-        records = own.history() if own is not None else apart(self._records)
+        records = own.history() if own is not None else apart(self._records)[0]
         annotated = materialize(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
         if tab == "explore":
             return Explorer(annotated, language=language)
