@@ -7,7 +7,7 @@ AS_OF := 2026-03-30
 MEMORY := out/invitekit.duckdb
 PYTEST_ARGS ?=
 UNIT_TESTS ?= --ignore tests/browser tests
-# uv does not read pip's settings: hand on the mirror that pip was told to use.
+# uv does not read pip's settings: pass on the mirror that pip uses.
 WITH_MIRROR = mirror=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \
 	if [ -n "$$mirror" ]; then export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$mirror}"; fi;
 
@@ -74,7 +74,7 @@ test-core: setup ## install the wheel without extras into .venv-core, run the co
 
 check: setup ## ruff, its formatter and mypy
 	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet || { echo "Not formatted; mend it with: $(BIN)/ruff format" >&2; exit 1; }
+	@$(BIN)/ruff format --check --quiet || { echo "Not formatted; fix it with: $(BIN)/ruff format" >&2; exit 1; }
 	@$(BIN)/mypy
 
 bench: setup ## measure the speed of each room

@@ -132,13 +132,22 @@ def test_a_file_that_cannot_be_read_leads_back_to_the_choice(session: Session, t
     tab.until("page", "state", status="open")
 
 
-def test_two_tabs_that_are_looked_at_at_once_are_both_made(session: Session) -> None:
+def test_two_tabs_that_are_looked_at_at_once_are_both_made_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session.open([str(FIRST)])
-    tab = Tab(session)
+    tab, make, made = Tab(session), session._make, list[str]()
+
+    def counted(name: str) -> Any:
+        made.append(name)
+        return make(name)
+
+    monkeypatch.setattr(session, "_make", counted)
     for name in ("explore", "export", "explore"):
         session.receive(name, {"do": "hello"})
     tab.until("explore", "counts")
     tab.until("export", "count")
+    assert sorted(made) == ["explore", "export"]
     assert [message for _, message in tab.heard if message["kind"] in {"problem", "error"}] == []
 
 
