@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import find_chromium
 
@@ -147,6 +147,7 @@ def _cell(source: str, at: int) -> dict[str, Any]:
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """Start Chromium; one at a time in a process."""
+    expect.set_options(timeout=60_000)  # on two busy cores a plan takes longer than Playwright's five seconds
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
         yield browser

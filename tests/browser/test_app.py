@@ -118,7 +118,7 @@ def test_a_lost_connection_is_told_and_made_again(browser: Browser, address: str
         _selected(page, "pick", 1)
         page.evaluate(UNPLUG)
         expect(page.locator("#problem")).to_contain_text("connection to invitekit was lost", timeout=30_000)
-        page.evaluate("window.WebSocket = window.plugged")
+        page.evaluate("() => { window.WebSocket = window.plugged; }")
         expect(page.locator("#problem")).to_be_hidden(timeout=30_000)
         _rows(page, "pick")
         _selected(page, "pick", 1)
