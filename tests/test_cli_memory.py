@@ -258,7 +258,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "neither sources nor a workspace": (["plan"], 2, "Name sources or a --workspace."),
     "a way of reading what is not read": (
         ["plan", "-w", "memory.duckdb", "--time-zone", "Asia/Shanghai", "--messages", "nothere.csv"], 2,
-        "--time-zone, --messages: has no effect with --workspace",
+        "Invalid value for --time-zone, --messages: no effect without SOURCES",
     ),
     "a day first in what is not read": (["compare", "-w", "memory.duckdb", "--month-first"], 2, "--day-first/--month"),
     "a customer in bytes that are no text": (
