@@ -152,15 +152,16 @@ def test_two_tabs_that_are_looked_at_at_once_are_both_made_once(
 
 
 def test_rows_leave_the_disk_when_other_files_are_chosen(session: Session) -> None:
-    before = {*Path(tempfile.gettempdir()).glob("invitekit.*")}
+    mine = f"invitekit.{os.getpid()}-*"  # other tests run beside this one
+    before = {*Path(tempfile.gettempdir()).glob(mine)}
     session.open([str(FIRST)])
     tab = Tab(session)
     session.receive("explore", {"do": "hello"})
     tab.until("explore", "counts")
-    assert len({*Path(tempfile.gettempdir()).glob("invitekit.*")} - before) >= 2
+    assert len({*Path(tempfile.gettempdir()).glob(mine)} - before) >= 2
     session.receive("page", {"type": "choose"})
     tab.until("page", "state", status="choose")
-    left = {*Path(tempfile.gettempdir()).glob("invitekit.*")} - before
+    left = {*Path(tempfile.gettempdir()).glob(mine)} - before
     assert [path for path in left if (path / "rows.duckdb").exists()] == []
 
 
