@@ -111,7 +111,7 @@ def count_resends(records: Frame) -> Chances:
 
 
 def resends(records: Frame) -> Frame:
-    """Return each resend once, by its newest state, with what became of the invitation before.
+    """Return each resend once, in its newest state, with the outcome of the previous invitation.
 
     An invitation that was associated once stays a success, whatever a later snapshot says of it.
 

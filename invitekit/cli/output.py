@@ -34,7 +34,6 @@ from invitekit.workspace import CHANGES, Comparison
 
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
-_ERR = Console(stderr=True)
 _MOST = 12
 _READERS = "only you can" if POSIX_MODES else "whoever can open the folder can"
 _NUMBERS = ("Rows", "Records", "Rejects", "Share", "No offset", "Unreadable", "Customers", "Resent", "Associated",

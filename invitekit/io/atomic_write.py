@@ -188,7 +188,7 @@ def publish_new(part: Path, target: Path) -> None:
 
 
 def publish_folder(folder: Path, target: Path, *, replaced: Sequence[Path] = ()) -> list[str]:
-    """Give all files of a private folder their names in the target folder, or none of them.
+    """Move all files of a private folder into the target folder, or none of them.
 
     A target that does not exist gets its name with everything in it. In one that exists, an error restores what
     was there. A crash between two names leaves files of one run only, without the first file: it gets its name last.

@@ -33,7 +33,7 @@ def exclusive_lock(target: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # While it is held, so that nobody's lock is removed. Windows does not allow that; there filelock does it.
+        # Removed while it is held, so that another process's lock stays. Windows forbids that; there filelock does it.
         with contextlib.suppress(OSError):
             path.unlink()
         lock.release()

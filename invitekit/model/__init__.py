@@ -1,1 +1,1 @@
-"""What a record is: its columns and vocabularies, what its failure means, whose it is and which one is the latest."""
+"""The model of a record: its customer, its invitation, and which record is the latest."""

@@ -49,7 +49,7 @@ def resolve(records: Frame) -> Frame:
         sent), ``is_latest_of_invitation`` and ``is_latest_of_customer`` (true for exactly one record
         of each: of a customer, by the time of the invitation first; then by snapshot, file and row),
         ``attempt_no`` (1 for the customer's first invitation; 0 where none was sent),
-        ``previous_outcome`` (what became of the customer's invitation before this one: a failure code
+        ``previous_outcome`` (the outcome of the customer's previous invitation: a failure code
         or an effective status), ``first_seen_at`` and ``last_seen_at`` (snapshots of the invitation,
         UTC), ``in_newest_snapshot`` (whether the invitation is in the newest snapshot).
 
@@ -182,7 +182,7 @@ def _with_latest(frame: Any) -> Any:
 
 
 def _with_attempts(frame: Any) -> Any:
-    """Add which invitation of its customer a record's is, and what had become of the one before."""
+    """Add the attempt number of each record's invitation, and the outcome of the previous one."""
     sent = ~nw.col(_AT).is_null()
     frame = frame.with_columns(
         nw.col(_AT).fill_null(_NEVER).alias(_SORT),

@@ -159,7 +159,7 @@ def facets(
 def details(
     con: duckdb.DuckDBPyConnection, key: int, names: list[str], *, language: Language, bare: bool
 ) -> dict[str, Any] | None:
-    """Give all fields of a record but the plan's settings, and every record of its customer, the newest first."""
+    """Return all fields of a record except the plan's settings, and all records of its customer, newest first."""
     row = wide(con, [key], names).get(key)
     if row is None:
         return None

@@ -35,7 +35,7 @@ def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language)
 
 
 def apart(records: Any) -> tuple[Any, duckdb.DuckDBPyConnection | None]:
-    """Return a relation on a connection of its own, and that connection, so that a cell may use the other one.
+    """Return a relation on a separate connection, and that connection, so that a cell may use the first one.
 
     A relation that reads a temporary table and a frame of another engine are returned as they are.
     """
