@@ -257,6 +257,7 @@ class Screen {
     if (first !== document.activeElement) first.value = from ?? "";
     if (last !== document.activeElement) last.value = to ?? "";
     if (!this.dates.isConnected) this.trend.append(this.dates);
+    if (this.dragging) { if (days) this.daysAfterDrag = days; return; } // drawn anew, the bars would lose the pointer
     if (days) { // counts that go ahead leave them as they are
       if (this.trend.children.length > 1) this.trend.firstChild.remove();
       this.trend.prepend(days.length > 1 ? this.bars(days) : h("span"));
@@ -295,6 +296,7 @@ class Screen {
     svg.addEventListener("pointerdown", (e) => {
       const start = at(e), dates = (u) => { const [a, b] = [start, at(u)].sort((x, y) => x - y); return b - a < 0.004 ? [] : [day(a), day(b)]; };
       svg.setPointerCapture(e.pointerId);
+      this.dragging = true;
       ask();
       svg.onpointermove = (m) => { mark(start, at(m)); this.brushed(...dates(m)); };
       svg.onpointerup = (u) => { const [from, to] = dates(u); this.refine({ invited_from: from, invited_to: to }); };
@@ -303,6 +305,9 @@ class Screen {
         const { invited_from, invited_to } = this.state.filter;
         this.marked(invited_from, invited_to);
         this.brushed(invited_from, invited_to, true);
+        this.dragging = false;
+        if (this.daysAfterDrag) this.drawTrend(this.daysAfterDrag);
+        this.daysAfterDrag = null;
       };
     });
     return h("figure", { className: "ik-figure" }, svg, h("figcaption", {}, h("span", {}, days[0][0]), h("span", { className: "ik-legend" }, ...["failed", "associated", "others"].map((kind) => h("span", { className: `ik-key ik-${kind}` }, this.words(kind)))), h("span", {}, days[days.length - 1][0])));

@@ -331,6 +331,21 @@ def test_a_brush_that_is_taken_away_leaves_all_as_it_was(browser: Browser) -> No
         assert page.locator(".ik-value .ik-n").inner_text() == "3", "after a hello it may be of other rows"
 
 
+def test_counts_that_come_while_the_button_is_down_leave_the_bars_in_hand(browser: Browser) -> None:
+    with mounted(browser) as (page, tell):
+        tell(ANSWERS["page"])
+        tell(counted(days=days(1, 2), facets=[]))
+        x, y = middle(page, ".ik-bars")
+        page.mouse.move(x - 200, y)
+        page.mouse.down()
+        page.mouse.move(x - 100, y)
+        tell(counted(days=days(1, 2, 3), facets=[]))
+        page.mouse.move(x - 90, y)
+        page.mouse.up()
+        assert wishes(page) == [{"invited_from": "2026-03-01", "invited_to": "2026-03-01"}]
+        assert page.locator(".ik-figure figcaption > span").last.inner_text() == "2026-03-03", "drawn after the release"
+
+
 def test_sums_come_to_a_plan_as_well(browser: Browser) -> None:
     plan = {"tabs": [], "rules": {}, "rules_said": [], "workspace": False, "unlogged": 0, "user": "anna"}
     with mounted(browser, joined("screen.js", "picker.js"), "plan", **plan) as (page, tell):
