@@ -37,8 +37,8 @@ TEMPLATES = (
 
 def scrub(_folder: Path, rows: int | None = None) -> None:
     """Compare rows a second, of wall and of processor time (goal: 100 times those of Presidio)."""
-    from invitekit.scrub import scrub_remarks  # noqa: PLC0415 - not needed where only the start is timed
-    from invitekit.scrub.names import Directory  # noqa: PLC0415 - as above
+    from invitekit.privacy.scrub import scrub_remarks  # noqa: PLC0415 - not needed where only the start is timed
+    from invitekit.privacy.scrub.names import Directory  # noqa: PLC0415 - as above
 
     count = rows or 500_000
     remarks, own, names = _made_up(count)

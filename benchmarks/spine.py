@@ -86,7 +86,8 @@ def _load(path: Path) -> None:
 
 
 def _annotate(path: Path) -> None:
-    from invitekit import annotate, load, schema  # noqa: PLC0415 - not needed where only the start is timed
+    from invitekit import annotate, load  # noqa: PLC0415 - as below
+    from invitekit.model import schema  # noqa: PLC0415 - not needed where only the start is timed
 
     annotated = annotate(load(path).records, as_of=AS_OF)
     annotated.select(*[column.name for column in schema.ANNOTATED]).create("annotated")

@@ -6,23 +6,23 @@ import types as _types
 import typing as _typing
 
 if _typing.TYPE_CHECKING:
-    from invitekit.annotate import annotate as annotate
-    from invitekit.batch import write_batches as write_batches
-    from invitekit.catalogue import read_catalogue as read_catalogue
+    from invitekit.batches import write_batches as write_batches
     from invitekit.errors import InvitekitError as InvitekitError
     from invitekit.errors import LeakError as LeakError
     from invitekit.export import export as export
-    from invitekit.filters import Filter as Filter
-    from invitekit.filters import where as where
     from invitekit.load import Loaded as Loaded
     from invitekit.load import load as load
+    from invitekit.metrics import failure_trend as failure_trend
+    from invitekit.metrics import progress as progress
+    from invitekit.model.annotate import annotate as annotate
+    from invitekit.model.catalogue import read_catalogue as read_catalogue
+    from invitekit.model.filters import Filter as Filter
+    from invitekit.model.filters import where as where
     from invitekit.model.resolve import latest as latest
     from invitekit.model.resolve import resolve as resolve
-    from invitekit.progress import failure_trend as failure_trend
-    from invitekit.progress import progress as progress
+    from invitekit.planning import ResendRules as ResendRules
+    from invitekit.planning import plan_resends as plan_resends
     from invitekit.report import report as report
-    from invitekit.resend import ResendRules as ResendRules
-    from invitekit.resend import plan_resends as plan_resends
     from invitekit.sample import write_sample as write_sample
     from invitekit.widgets import Explorer as Explorer
     from invitekit.widgets import ExportPanel as ExportPanel
@@ -44,26 +44,26 @@ else:
 _MODULES = {
     "Explorer": "widgets",
     "ExportPanel": "widgets",
-    "Filter": "filters",
+    "Filter": "model.filters",
     "InvitekitError": "errors",
     "LeakError": "errors",
     "Loaded": "load",
     "ResendPicker": "widgets",
-    "ResendRules": "resend",
+    "ResendRules": "planning",
     "Workspace": "workspace",
-    "annotate": "annotate",
+    "annotate": "model.annotate",
     "compare": "workspace",
     "export": "export",
-    "failure_trend": "progress",
+    "failure_trend": "metrics",
     "latest": "model.resolve",
     "load": "load",
-    "plan_resends": "resend",
-    "progress": "progress",
-    "read_catalogue": "catalogue",
+    "plan_resends": "planning",
+    "progress": "metrics",
+    "read_catalogue": "model.catalogue",
     "report": "report",
     "resolve": "model.resolve",
-    "where": "filters",
-    "write_batches": "batch",
+    "where": "model.filters",
+    "write_batches": "batches",
     "write_sample": "sample",
 }
 """The module of each public name: imported at the name's first use, so "import invitekit" stays quick."""

@@ -22,8 +22,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 import invitekit as ik
-from invitekit import schema
 from invitekit.cli import main
+from invitekit.model import schema
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

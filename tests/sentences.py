@@ -17,8 +17,8 @@ import invitekit
 from invitekit.errors import ChangedError, LeakError, many
 from invitekit.export import GATES
 from invitekit.load import source
+from invitekit.planning import ResendRules
 from invitekit.privacy import policy_file
-from invitekit.resend import ResendRules
 
 HOUSE = Path(invitekit.__file__).parent
 NAME = "x.csv"

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
-from invitekit import schema
-from invitekit.catalogue import read_catalogue
+from invitekit.engine.datetimes import _calendar_days, as_utc
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.moments import _calendar_days, as_utc
+from invitekit.model import schema
+from invitekit.model.catalogue import read_catalogue
 from tests.conftest import often
 
 AS_OF = dt.datetime(2026, 3, 30, 12)

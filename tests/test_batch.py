@@ -22,14 +22,23 @@ import polars as pl
 import pytest
 
 import invitekit as ik
-from invitekit import schema
-from invitekit.batch import Written, columns, letters, lists, output_folder, proof, sheets, write_batches
-from invitekit.catalogue import Catalogue, read_catalogue
+from invitekit.batches import (
+    Written,
+    columns,
+    message_templates,
+    output_folder,
+    sheets,
+    verify_written,
+    worklists,
+    write_batches,
+)
 from invitekit.errors import ArgumentError, OutputError, SchemaError
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
-from invitekit.resend import ResendRules, count_decisions, plan_resends
-from invitekit.resend.words import read_reasons
-from invitekit.vocabularies import RESENDS
+from invitekit.model import schema
+from invitekit.model.catalogue import Catalogue, read_catalogue
+from invitekit.model.vocabularies import RESENDS
+from invitekit.planning import ResendRules, count_decisions, plan_resends
+from invitekit.planning.reason_texts import read_reasons
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -112,7 +121,7 @@ def test_every_candidate_stands_in_one_batch_and_nobody_else(sample_plan: pl.Dat
 
 def test_the_work_lists_hold_what_waits_for_each_hand(sample_plan: pl.DataFrame, sample_set: Path) -> None:
     counts = dict(sample_plan.group_by("decision").len().iter_rows())
-    for who, decision in lists.WORKLISTS.items():
+    for who, decision in worklists.WORKLISTS.items():
         assert csv(sample_set / f"worklist_{who}.csv").height == counts[decision]
 
 
@@ -338,7 +347,7 @@ def test_more_rows_than_a_sheet_holds_are_refused(tmp_path: Path, monkeypatch: p
 
 
 LETTERS = [(who, language, code, letter) for who in ("customer", "customer_service") for language in ("en", "zh")
-           for code, letter in letters.read_letters(who, language).items()]  # fmt: skip
+           for code, letter in message_templates.read_letters(who, language).items()]  # fmt: skip
 each_letter = pytest.mark.parametrize(
     ("who", "language", "code", "letter"), LETTERS, ids=["-".join(one[:3]) for one in LETTERS]
 )
@@ -350,20 +359,20 @@ def test_every_failure_that_waits_for_somebody_has_its_letter() -> None:
     reasons = {("customer", code) for code, r in read_reasons().items() if r.decision == "wait_for_customer"}
     needed |= reasons - {("customer", "customer_must_act")} | {(who, "other") for who in by_rule.values()}
     for language in ("en", "zh"):
-        there = [(row["to"], row["code"]) for row in letters.words()["letter"]]
+        there = [(row["to"], row["code"]) for row in message_templates.words()["letter"]]
         assert len(there) == len(set(there))
         assert set(there) == needed == {(who, code) for who, told, code, _ in LETTERS if told == language}
 
 
 @each_letter
 def test_a_letter_is_short_and_names_only_what_it_may(
-    who: str, language: str, code: str, letter: letters.Letter
+    who: str, language: str, code: str, letter: message_templates.Letter
 ) -> None:
     assert letter.subject
     assert "\n" not in letter.subject + letter.subject.strip()
     assert not re.search(r"[{}]", letter.subject)
     slots = set(re.findall(r"\{(.*?)\}", letter.body))
-    assert slots <= set(letters.PLACEHOLDERS.get(code, letters.PLACEHOLDERS["customer"]))
+    assert slots <= set(message_templates.PLACEHOLDERS.get(code, message_templates.PLACEHOLDERS["customer"]))
     assert {"customer", "manager"} <= slots
     assert len(re.findall(r"[{}]", letter.body)) == 2 * len(re.findall(r"\{\w+\}", letter.body))
     paragraphs = letter.body.split("\n\n")
@@ -374,7 +383,7 @@ def test_a_letter_is_short_and_names_only_what_it_may(
 
 @each_letter
 def test_a_letter_says_that_another_invitation_follows(
-    who: str, language: str, code: str, letter: letters.Letter
+    who: str, language: str, code: str, letter: message_templates.Letter
 ) -> None:
     assert re.search(r"invite you again|new invitation|再次向您发送邀请|重新发送邀请", letter.body), (
         who,
@@ -399,7 +408,7 @@ def test_a_reminder_asks_for_all_that_the_portal_suggests(code: str) -> None:
     failure = read_catalogue().by_code(code)
     assert failure is not None
     suggested = (failure.suggested_operation("en") or "").lower()
-    body = letters.read_letters("customer", "en")[code].body.lower()
+    body = message_templates.read_letters("customer", "en")[code].body.lower()
     asked = [words for said, words in OPERATIONS.items() if said in suggested]
     assert asked
     assert [words for words in asked if words not in body] == []
@@ -589,7 +598,7 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
 def test_while_they_are_made_nobody_else_can_look_at_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def spy(one: lists.List, path: Path, moment: dt.datetime) -> None:
+    def spy(one: worklists.List, path: Path, moment: dt.datetime) -> None:
         seen.append((stat.S_IMODE(path.parent.stat().st_mode), path.parent.parent))
         sheets.write_csv(one, path, moment)
 
@@ -814,10 +823,10 @@ def test_a_candidate_without_a_batch_is_refused(tmp_path: Path) -> None:
 def spoilt(change: Callable[[pl.DataFrame], pl.DataFrame], kind: str) -> Callable[..., None]:
     writer = sheets.WRITERS[kind]
 
-    def write_spoilt(one: lists.List, path: Path, moment: dt.datetime) -> None:
+    def write_spoilt(one: worklists.List, path: Path, moment: dt.datetime) -> None:
         rows = change(one.rows) if one.batch == 1 or one.batch is None else one.rows
         parts = {name: getattr(one, name) for name in ("name", "who", "headers", "widths", "customers", "batch")}
-        writer(lists.List(rows=rows, lines=pl.repeat(1, rows.height, eager=True), **parts), path, moment)
+        writer(worklists.List(rows=rows, lines=pl.repeat(1, rows.height, eager=True), **parts), path, moment)
 
     return write_spoilt
 
@@ -845,31 +854,31 @@ def test_a_work_list_that_lost_a_row_is_refused(tmp_path: Path, monkeypatch: pyt
 
 
 def test_another_decision_in_a_batch_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "RESENDS", (*RESENDS, "blocked"))
+    monkeypatch.setattr(worklists, "RESENDS", (*RESENDS, "blocked"))
     made = plan(records({"account_name": "a"}, failed("special_contract")))
     made = made.with_columns(pl.col("batch").fill_null(2), pl.col("rank").fill_null(2))
     refused(made, tmp_path, OutputError, "Batch 2 holds another decision than to resend")
 
 
 def test_batches_that_lack_a_candidate_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = lists.make
-    monkeypatch.setattr(lists, "make", lambda made, language: make(made.head(2), language))
+    make = worklists.make
+    monkeypatch.setattr(worklists, "make", lambda made, language: make(made.head(2), language))
     refused(plan(expired(3)), tmp_path, OutputError, "The batches hold 2 customers, the plan has 3")
 
 
 def test_proof_reads_the_file_and_not_the_memory(tmp_path: Path) -> None:
-    made = lists.make(plan(expired(2)), "en")
+    made = worklists.make(plan(expired(2)), "en")
     sheets.write_csv(made[0], tmp_path / "batch_01_resend_now.csv", dt.datetime(2026, 3, 30))
-    proof.prove(made, tmp_path, ["csv"], ResendRules(), 2)
+    verify_written.prove(made, tmp_path, ["csv"], ResendRules(), 2)
     text = (tmp_path / "batch_01_resend_now.csv").read_text("utf-8-sig")
     (tmp_path / "batch_01_resend_now.csv").write_text(text.replace("\n2,", "\n3,"), "utf-8-sig")
     with pytest.raises(OutputError):
-        proof.prove(made, tmp_path, ["csv"], ResendRules(), 2)
+        verify_written.prove(made, tmp_path, ["csv"], ResendRules(), 2)
 
 
 def test_what_is_no_plan_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match=r"The plan lacks .*reason.*pass what plan_resends"):
-        lists.make(expired(1), "en")
+        worklists.make(expired(1), "en")
     assert names(tmp_path) == []
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
-from invitekit.filters import Filter
+from invitekit.model.filters import Filter
 from invitekit.widgets import brush, counts
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import Found

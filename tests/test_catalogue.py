@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invitekit.catalogue import (
+from invitekit.errors import CatalogueError
+from invitekit.model.catalogue import (
     CLOSE_ENOUGH,
     NOT_GIVEN,
     UNKNOWN_FAILURE,
@@ -21,8 +22,7 @@ from invitekit.catalogue import (
     normalise_message,
     read_catalogue,
 )
-from invitekit.errors import CatalogueError
-from invitekit.vocabularies import RESEND_RULES, WHO_ACTS
+from invitekit.model.vocabularies import RESEND_RULES, WHO_ACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

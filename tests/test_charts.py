@@ -14,8 +14,8 @@ import pytest
 from invitekit import charts
 from invitekit.charts.colours import DARK, LIGHT, ORDER, status_order
 from invitekit.charts.labels import keys_height, percent, share, width, wrap
-from invitekit.filters import Filter
-from invitekit.progress import BY, progress
+from invitekit.metrics import BY, progress
+from invitekit.model.filters import Filter
 
 SCRIPT = "<script>alert(1)</script>"
 GERMAN = "Rechnungsverantwortlichenbestätigungsabteilung der Außenhandelsgesellschaft München-Süd mbH & Co. KG"

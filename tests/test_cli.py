@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from invitekit import schema
 from invitekit.cli.source_options import SourceOptions
 from invitekit.errors import OutputError
+from invitekit.model import schema
 
 if TYPE_CHECKING:
     from tests.conftest import Run

@@ -17,8 +17,8 @@ from typer.main import get_command
 from invitekit import cli, sample
 from invitekit.cli import options
 from invitekit.cli.help import Command
+from invitekit.metrics import BY, PERIODS
 from invitekit.privacy import policy
-from invitekit.progress import BY, PERIODS
 
 if TYPE_CHECKING:
     from tests.conftest import Run

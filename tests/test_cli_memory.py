@@ -178,11 +178,11 @@ def test_batches_that_a_full_disk_breaks_off_are_forgotten_and_earlier_ones_are_
         raise OutputError("No space left.", hint="nothing was left behind.")
 
     with monkeypatch.context() as broken:
-        broken.setattr("invitekit.batch.write_batches", full)
+        broken.setattr("invitekit.batches.write_batches", full)
         assert run("plan", "-w", memory, "--batch-dir", tmp_path / "out").returncode == 1
         assert asked(run, "workspace", "show", "-w", memory)["batches"] == []
     kept = asked(run, "plan", "-w", memory, "--batch-dir", tmp_path / "out")["batch_ids"]
-    monkeypatch.setattr("invitekit.batch.write_batches", full)
+    monkeypatch.setattr("invitekit.batches.write_batches", full)
     assert run("plan", "-w", memory, "--batch-dir", tmp_path / "again").returncode == 1
     found = asked(run, "workspace", "show", "-w", memory)["batches"]
     assert [row["batch_id"] for row in found] == list(kept.values())

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from invitekit.distributions import beta_cdf, beta_quantile, binomial_quantile
+from invitekit.metrics.distributions import beta_cdf, beta_quantile, binomial_quantile
 from tests.conftest import often
 
 SHARES = st.sampled_from([0.00135, 0.025, 0.5, 0.975, 0.99865])

@@ -27,7 +27,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import invitekit as ik
-from invitekit import schema
 from invitekit.errors import (
     ArgumentError,
     InvitekitError,
@@ -41,20 +40,21 @@ from invitekit.export import (
     GATES,
     counts,
     find_key,
+    frequent_values,
     kept_key,
     new_key,
-    release,
+    pipeline,
     rotate_key,
-    sinks,
-    steps,
+    transform,
     verify,
-    words,
+    writers,
 )
 from invitekit.export.manifest import digest, path_of
-from invitekit.export.sinks import SINKS
 from invitekit.export.source import open_source
+from invitekit.export.writers import SINKS
 from invitekit.io import atomic_write
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
+from invitekit.model import schema
 from invitekit.privacy import ACTIONS, LEVELS, FirstOf, Key, Level, Range, Row, Words, standard
 from invitekit.privacy.actions import DERIVED, GENERAL
 from invitekit.privacy.policy import TABLE
@@ -255,7 +255,7 @@ def with_work(frame: pl.DataFrame, level: Level, row: Row) -> pl.DataFrame:
 
 def mutated(column: str) -> Callable[..., pl.DataFrame]:
     """A release in which one column's action is identity."""
-    true = release.release
+    true = transform.release
 
     def leak(batch: pl.DataFrame, rows: Any, secrets: Any) -> pl.DataFrame:
         made = true(batch, rows, secrets)
@@ -282,7 +282,7 @@ def test_an_action_that_does_nothing_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: Level, row: Row, kind: str
 ) -> None:
     frame = with_work(planned(), level, row)
-    monkeypatch.setattr(steps, "release", mutated(row.into))
+    monkeypatch.setattr(pipeline, "release", mutated(row.into))
     monkeypatch.setattr(counts, "release", mutated(row.into))
     with pytest.raises(LeakError) as refused:
         ik.export(frame, tmp_path / f"out.{kind}", level=level)
@@ -312,7 +312,7 @@ def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
     )
     assert "extra" in ik.export(frame, tmp_path / "true.csv", policy=rules, level=level).columns
     before = left(tmp_path)
-    monkeypatch.setattr(steps, "release", mutated("extra"))
+    monkeypatch.setattr(pipeline, "release", mutated("extra"))
     with pytest.raises(LeakError) as refused:
         ik.export(frame, tmp_path / "out.csv", policy=rules, level=level)
     assert refused.value.column == "extra"
@@ -324,8 +324,10 @@ def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
 def test_a_column_that_had_to_be_dropped_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, column: str
 ) -> None:
-    true = release.release
-    monkeypatch.setattr(steps, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"].alias(f"{column} raw")))
+    true = transform.release
+    monkeypatch.setattr(
+        pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"].alias(f"{column} raw"))
+    )
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / f"out.{kind}")
     assert (refused.value.column, refused.value.gate) == ("file", "columns")
@@ -366,7 +368,7 @@ SLIPS = {
 def test_one_raw_value_in_one_row_of_a_million_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, million: duckdb.DuckDBPyRelation, column: str
 ) -> None:
-    true = release.release
+    true = transform.release
     slipped: list[int] = []
 
     def leak(batch: pl.DataFrame, rows: Any, secrets: Any) -> pl.DataFrame:
@@ -378,7 +380,7 @@ def test_one_raw_value_in_one_row_of_a_million_is_found_out(
         slipped.append(1)
         return made
 
-    monkeypatch.setattr(steps, "release", leak)
+    monkeypatch.setattr(pipeline, "release", leak)
     with pytest.raises(LeakError) as refused:
         ik.export(million if SOAK or column == "email" else million.limit(MILLION // 4), tmp_path / "out.parquet")
     assert (refused.value.column, refused.value.gate, refused.value.count) == (column, "declared", 1)
@@ -389,7 +391,7 @@ def test_a_raw_value_that_looks_like_a_token_is_found_out(tmp_path: Path, monkey
     once = read(ik.export(annotated(), tmp_path / "once.parquet").path)
     frame = annotated().with_columns(once["account_name"])
     ik.export(frame, tmp_path / "twice.parquet")
-    monkeypatch.setattr(steps, "release", mutated("account_name"))
+    monkeypatch.setattr(pipeline, "release", mutated("account_name"))
     with pytest.raises(LeakError) as refused:
         ik.export(frame, tmp_path / "thrice.parquet")
     assert (refused.value.column, refused.value.gate) == ("account_name", "values")
@@ -400,13 +402,13 @@ def test_a_raw_value_that_looks_like_a_token_is_found_out(tmp_path: Path, monkey
 def test_a_row_or_a_cell_that_is_lost_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str
 ) -> None:
-    true = sinks.SINKS[".parquet"]
+    true = writers.SINKS[".parquet"]
 
     def lose(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
         cut = (f.tail(-1) if spoilt == "rows" else f.with_columns(status=pl.lit(None, pl.String)) for f in frames)
         true(cut, part, safe=safe)
 
-    monkeypatch.setitem(sinks.SINKS, ".parquet", lose)
+    monkeypatch.setitem(writers.SINKS, ".parquet", lose)
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / "out.parquet")
     assert refused.value.gate == spoilt
@@ -419,14 +421,14 @@ def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, mon
         table = pl.concat(frames).to_arrow()
         pq.write_table(table.replace_schema_metadata({"pandas": "canary"}), part)
 
-    monkeypatch.setitem(sinks.SINKS, ".parquet", chatty)
+    monkeypatch.setitem(writers.SINKS, ".parquet", chatty)
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / "out.parquet")
     assert refused.value.gate == "metadata"
 
 
 def test_a_cell_that_was_not_escaped_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "escape_frame", lambda frame: frame)
+    monkeypatch.setattr(writers, "escape_frame", lambda frame: frame)
     with pytest.raises(LeakError) as refused:
         ik.export(annotated().with_columns(custom_tag=pl.lit("=1+1")), tmp_path / "out.csv")
     assert (refused.value.column, refused.value.gate, refused.value.count) == ("custom_tag", "formulas", 200)
@@ -437,8 +439,8 @@ def test_a_cell_that_was_not_escaped_is_detected(tmp_path: Path, monkeypatch: py
 def test_a_column_of_another_type_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, kind: pl.DataType
 ) -> None:
-    true = release.release
-    monkeypatch.setattr(steps, "release", lambda b, r, s: true(b, r, s).with_columns(pl.col(column).cast(kind)))
+    true = transform.release
+    monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(pl.col(column).cast(kind)))
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / "out.parquet")
     assert (refused.value.column, refused.value.gate) == (column, "types")
@@ -449,7 +451,7 @@ def test_a_file_that_no_engine_reads_is_no_export(tmp_path: Path, monkeypatch: p
         del safe
         part.write_bytes(b"PAR1" + str(list(frames)).encode() + b"PAR1")
 
-    monkeypatch.setitem(sinks.SINKS, ".parquet", broken)
+    monkeypatch.setitem(writers.SINKS, ".parquet", broken)
     with pytest.raises(LeakError, match="readable") as refused:
         ik.export(annotated(), tmp_path / "out.parquet")
     assert "canary" not in "".join(traceback.format_exception(refused.value)).lower()
@@ -649,7 +651,7 @@ def test_nothing_is_written_over_unless_it_is_said_and_never_a_source(tmp_path: 
 
 def test_a_refused_export_leaves_the_earlier_one_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ik.export(annotated(), tmp_path / "out.csv")
-    monkeypatch.setattr(steps, "release", mutated("email"))
+    monkeypatch.setattr(pipeline, "release", mutated("email"))
     with pytest.raises(LeakError):
         ik.export(annotated(), tmp_path / "out.csv", overwrite=True)
     assert verify(tmp_path / "out.csv").sha256 == first.sha256
@@ -691,12 +693,12 @@ def test_what_stops_before_its_manifest_stands_leaves_the_earlier_export_or_none
         true(part, to, overwrite=overwrite)
 
     with monkeypatch.context() as full:
-        full.setattr(steps, "publish", stop)
+        full.setattr(pipeline, "publish", stop)
         with pytest.raises((KeyboardInterrupt, OutputError)):
             ik.export(annotated(), target)
     assert left(tmp_path) == []
     first, itself = ik.export(annotated(), target), target.stat()
-    monkeypatch.setattr(steps, "publish", stop)
+    monkeypatch.setattr(pipeline, "publish", stop)
     with pytest.raises((KeyboardInterrupt, OutputError)):
         ik.export(annotated(), target, overwrite=True)
     assert left(tmp_path) == ["out.csv", "out.csv.manifest.json"]
@@ -711,7 +713,7 @@ def test_a_file_that_appears_meanwhile_is_not_taken_away(tmp_path: Path, monkeyp
         to.write_text("mine")
         true(part, to, overwrite=overwrite)
 
-    monkeypatch.setattr(steps, "publish", appear)
+    monkeypatch.setattr(pipeline, "publish", appear)
     with pytest.raises(OutputError, match="appeared meanwhile"):
         ik.export(annotated(), tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == "mine"
@@ -1128,9 +1130,9 @@ def test_no_error_of_an_engine_travels_with_ours(tmp_path: Path, how: str) -> No
 
 
 def test_no_error_of_an_engine_travels_with_a_refused_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    true = release.release
+    true = transform.release
     long = pl.lit("y" * 3_000_000).alias("custom_tag")  # longer than a line of CSV may be
-    monkeypatch.setattr(steps, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"], long))
+    monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"], long))
     with pytest.raises(LeakError) as refused:
         ik.export(annotated().head(3), tmp_path / "out.csv")
     assert refused.value.gate == "readable"
@@ -1159,7 +1161,7 @@ def test_a_frequent_tag_that_tells_of_somebody_leaves_as_other(tmp_path: Path, t
     assert set(found["custom_tag"]) == {"other", "spring-sale"}
 
 
-class Blind(words.Lookout):
+class Blind(frequent_values.Lookout):
     """Chooses the words without seeing anybody in them."""
 
     def told(self) -> frozenset[str]:
@@ -1169,7 +1171,7 @@ class Blind(words.Lookout):
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_word_that_tells_of_somebody_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str) -> None:
     frame = annotated().with_columns(custom_tag=pl.Series([tag, "spring-sale"] * 100))
-    monkeypatch.setattr(words, "Lookout", Blind)
+    monkeypatch.setattr(frequent_values, "Lookout", Blind)
     with pytest.raises(LeakError) as refused:
         ik.export(frame, tmp_path / "out.parquet")
     assert (refused.value.column, refused.value.gate) == ("custom_tag", "values")

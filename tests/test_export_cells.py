@@ -9,8 +9,8 @@ import pytest
 
 import invitekit as ik
 from invitekit.errors import OutputError, SchemaError
-from invitekit.export import sinks, verify
-from invitekit.export.words import LONGEST
+from invitekit.export import verify, writers
+from invitekit.export.frequent_values import LONGEST
 from invitekit.io import table_writers
 from invitekit.privacy import Level
 
@@ -115,7 +115,7 @@ def test_a_text_is_in_excel_whole_or_there_is_no_file(tmp_path: Path, text: str,
 @pytest.fixture
 def short_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
     """An Excel whose sheets hold twenty rows: a million take a minute."""
-    for room in (sinks, table_writers):
+    for room in (writers, table_writers):
         monkeypatch.setattr(room, "XLSX_ROWS", 20)
 
 
@@ -134,8 +134,8 @@ def test_more_rows_than_a_sheet_holds_are_refused_and_say_where_they_fit(tmp_pat
 @pytest.mark.usefixtures("short_sheet")
 def test_rows_of_several_small_frames_are_counted_together(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="More than 20 rows"):
-        sinks.write_xlsx([records().head(n) for n in (15, 0, 6)], tmp_path / "out.xlsx", safe=True)
-    sinks.write_xlsx([records().head(n) for n in (15, 0, 5)], tmp_path / "out.xlsx", safe=True)
+        writers.write_xlsx([records().head(n) for n in (15, 0, 6)], tmp_path / "out.xlsx", safe=True)
+    writers.write_xlsx([records().head(n) for n in (15, 0, 5)], tmp_path / "out.xlsx", safe=True)
     assert pl.read_excel(tmp_path / "out.xlsx")["account_name"].to_list() == [
         f"acct {n}" for n in (*range(15), *range(5))
     ]

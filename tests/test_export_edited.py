@@ -16,7 +16,7 @@ import invitekit as ik
 from invitekit.errors import ChangedError
 from invitekit.export import verify
 from invitekit.export.manifest import digest, path_of
-from invitekit.export.sinks import SINKS, write_csv
+from invitekit.export.writers import SINKS, write_csv
 from invitekit.privacy import Level
 
 KINDS = ("csv", "xlsx", "parquet")

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from invitekit.errors import SchemaError
-from invitekit.export.ahead import ahead
+from invitekit.export.prefetch import ahead
 from invitekit.export.source import open_source
 
-order = importlib.import_module("invitekit.export.order")
+order = importlib.import_module("invitekit.export.shuffle")
 ROWS = 300_000
 FRAME = pl.DataFrame(
     {"n": range(ROWS), "kind": pl.Series(["a", "b", None, "c"] * (ROWS // 4), dtype=pl.Enum(["a", "b", "c"]))}

@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 import invitekit as ik
-from invitekit import schema
 from invitekit.errors import ArgumentError, InvitekitError, LeakError, SchemaError
 from invitekit.export import GATES, keys, verify
 from invitekit.export.manifest import path_of
+from invitekit.model import schema
 from invitekit.privacy import ACTIONS, LEVELS, Key, Level, scrubbed_remarks, standard
 from invitekit.widgets import ExportPanel, export_answers, export_columns
 from invitekit.widgets.export_watch import CancelledError, Watch

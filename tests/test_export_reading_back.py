@@ -8,7 +8,7 @@ import pytest
 
 import invitekit as ik
 from invitekit.export import Exported
-from invitekit.export.reading_back import read_back
+from invitekit.export.read_written import read_back
 from invitekit.export.source import connection
 from invitekit.privacy import standard
 

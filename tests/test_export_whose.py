@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
-from invitekit.customers import ALONE, NEEDED, identify
 from invitekit.export.source import open_source
 from invitekit.export.whose import WHO, with_who
+from invitekit.model.identity import ALONE, NEEDED, identify
 
 Row = tuple[str | None, str | None, str | None, str | None]
 """Account, address, full name, mobile."""

@@ -6,13 +6,13 @@ import unicodedata
 import polars as pl
 import pytest
 
-from invitekit.export import words
+from invitekit.export import frequent_values
 
 WORD = "Münster gala"
 
 
 def told(*portions: list[str | None]) -> frozenset[str]:
-    out = words.Lookout([WORD])
+    out = frequent_values.Lookout([WORD])
     for values in portions:
         out.look([pl.Series(values, dtype=pl.String), pl.Series([None], dtype=pl.String)])
     return out.told()
@@ -42,4 +42,4 @@ def test_signs_that_are_passed_over_are_the_same_in_every_form() -> None:
 
 def _python() -> str:
     """Give the class as Python writes it."""
-    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: f"\\u{int(found[1], 16):04x}", words._FOLDS)
+    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: f"\\u{int(found[1], 16):04x}", frequent_values._FOLDS)

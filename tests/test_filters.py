@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.filters import COLUMNS, SEARCHED, Filter, where
+from invitekit.model.filters import COLUMNS, SEARCHED, Filter, where
 
 if TYPE_CHECKING:
     from tests.conftest import Engine

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from invitekit.progress import OTHER, Progress, progress
-from invitekit.report.ledger import PERIODS, ledger
-from invitekit.report.safe import TRENDS, _folded, safe
+from invitekit.metrics import OTHER, Progress, progress
+from invitekit.report.disclosure import TRENDS, _folded, protect
+from invitekit.report.linked_tables import PERIODS, ledger
 from invitekit.report.suppression import LEAST, Ledger, fold
 
 AS_OF = dt.date(2026, 3, 30)
@@ -115,7 +115,7 @@ def test_the_newest_snapshot_and_no_other_moves_with_the_funnel() -> None:
 
 
 def test_a_count_of_the_funnel_that_only_a_difference_guards_is_hidden_in_the_newest_snapshot_too() -> None:
-    shown = safe(told((60, {}), (4, {"effective_status": "expired"}), (90, {"effective_status": "associated"})))
+    shown = protect(told((60, {}), (4, {"effective_status": "expired"}), (90, {"effective_status": "associated"})))
     funnel = {row["stage"]: row["n"] for row in shown.funnel.to_dicts()}
     states = {row["status"]: row["n"] for row in shown.snapshots.to_dicts()}
     both = [(funnel[stage], states[status]) for stage, status in
@@ -131,7 +131,7 @@ def test_a_small_count_of_the_funnel_stays_hidden_where_a_snapshot_holds_a_row_t
     found = progress(pl.concat([frame, again]), as_of=AS_OF, by=TRENDS)
     counts = {row["stage"]: row["n"] for row in found.funnel.to_dicts()}
     assert (counts["expired"], found.snapshots.filter(pl.col("status") == "expired")["n"].to_list()) == (9, [12])
-    shown = {row["stage"]: row["n"] for row in safe(found).funnel.to_dicts()}
+    shown = {row["stage"]: row["n"] for row in protect(found).funnel.to_dicts()}
     assert shown["expired"] is None
 
 
@@ -193,7 +193,7 @@ def test_a_cause_for_which_two_act_is_what_the_others_lack() -> None:
     assert parts[0] == ("n", "cause", "link_expired", WEEKS[0].date())
     assert lacking(made, parts) == [4]
     # Four are the difference of two counts: both are not shown.
-    shown = safe(found)
+    shown = protect(found)
     of = {"cause": "link_expired", "who_acts": "partner"}
     both = [shown.trends[by].filter((pl.col("group") == of[by]) & (pl.col("period_start") == WEEKS[0].date()))["n"]
             for by in of]  # fmt: skip
@@ -208,6 +208,6 @@ def test_causes_are_not_bound_where_a_trend_of_them_is_missing() -> None:
 
 @pytest.mark.parametrize("n", [LEAST - 1, LEAST])
 def test_a_row_of_a_group_tells_no_part_of_less_than_ten(n: int) -> None:
-    shown = safe(told((60, {}), (n, {"effective_status": "expired"}), (40, {"effective_status": "associated"})))
+    shown = protect(told((60, {}), (n, {"effective_status": "expired"}), (40, {"effective_status": "associated"})))
     (row,) = shown.by_method.to_dicts()
     assert (row["expired"] is None) == (n < LEAST)

@@ -21,11 +21,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
-from invitekit import schema
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
 from invitekit.load import Loaded, delimited, door
 from invitekit.load.encoding import looks_like_utf16
 from invitekit.load.text import _CHUNK, WHITE, survey
+from invitekit.model import schema
 from tests.conftest import often
 
 HEADER = ["Customer Full Name", "Account", "Email", "Mobile", "Status", "Invitation Time", "Remarks"]

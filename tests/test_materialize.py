@@ -13,8 +13,8 @@ import pytest
 import invitekit as ik
 from invitekit.engine.duckdb import connection_of
 from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.metrics import time_to_association
 from invitekit.model.resolve import latest
-from invitekit.progress import time_to_association
 
 if TYPE_CHECKING:
     from tests.conftest import Engine

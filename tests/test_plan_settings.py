@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 import invitekit as ik
-from invitekit import schema
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.model import schema
+from invitekit.planning import PlanSettings, count_decisions
 from invitekit.privacy.policy import LEVELS, standard
-from invitekit.resend import PlanSettings, count_decisions
 
 if TYPE_CHECKING:
     from tests.conftest import Engine

@@ -24,8 +24,8 @@ from babel import Locale
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from invitekit import schema
 from invitekit.errors import ArgumentError, PolicyError
+from invitekit.model import schema
 from invitekit.privacy import (
     LEVELS,
     OTHER,
@@ -36,16 +36,16 @@ from invitekit.privacy import (
     Text,
     Token,
     Words,
+    generalise,
     normalise,
-    places,
     read_policy,
     standard,
 )
 from invitekit.privacy.actions import ACTIONS, Row
-from invitekit.privacy.forms import LETTERS, Form
 from invitekit.privacy.keyed_hash import hkdf_sha256, hmac_sha256
+from invitekit.privacy.output_types import LETTERS, Form
 from invitekit.privacy.policy import LEAST_DAYS, PREFIXES, TABLE, make_row
-from invitekit.privacy.strictness import LONGEST, MOST_WORDS, WIDEST
+from invitekit.privacy.policy_limits import LONGEST, MOST_WORDS, WIDEST
 from invitekit.privacy.tokens import Secret, tokens
 from tests.conftest import often
 
@@ -408,7 +408,7 @@ def test_the_table_of_countries_is_that_of_babel() -> None:
 )  # fmt: skip
 def test_a_country_leaves_under_its_english_name_or_as_other(text: str | None, country: str | None) -> None:
     assert done([text], "country", "generalise", "country") == [country]
-    assert country is None or country in places.country_names()
+    assert country is None or country in generalise.country_names()
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,16 @@ from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.stats.proportion import proportion_confint
 
 import invitekit as ik
-from invitekit import schema
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.metrics import BY, EMPTY, OTHER, progress, tally, time_to_association
+from invitekit.metrics import funnel as funnels
+from invitekit.metrics.funnel import FUNNEL
+from invitekit.metrics.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
+from invitekit.metrics.survival import SURVIVAL, _curve
+from invitekit.metrics.trend import ACTING, MOST_GROUPS, TREND
+from invitekit.model import schema
 from invitekit.model.resolve import count_untrackable, latest
-from invitekit.progress import BY, EMPTY, OTHER, progress, tally, time_to_association
-from invitekit.progress import funnel as funnels
-from invitekit.progress.funnel import FUNNEL
-from invitekit.progress.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
-from invitekit.progress.survival import SURVIVAL, _curve
-from invitekit.progress.trend import ACTING, MOST_GROUPS, TREND
 from tests.conftest import often
 
 if TYPE_CHECKING:

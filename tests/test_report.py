@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit import charts
-from invitekit.catalogue import read_catalogue
 from invitekit.charts.svg import svg
 from invitekit.errors import OutputError
-from invitekit.progress import OTHER, Progress, progress
-from invitekit.report import KINDS, TRENDS, Page, page, report, safe
+from invitekit.metrics import OTHER, Progress, progress
+from invitekit.model.catalogue import read_catalogue
+from invitekit.report import KINDS, TRENDS, Page, page, protect, report
 from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown
 from invitekit.report.page import words
@@ -159,7 +159,7 @@ def test_small_groups_are_counted_together_or_not_at_all(sizes: list[int]) -> No
 
 @pytest.mark.parametrize("period", ["day", "week", "month"])
 def test_no_table_that_is_handed_on_holds_a_small_count(annotated: Any, period: Any) -> None:
-    shown = safe(progress(annotated, as_of=AS_OF, period=period))
+    shown = protect(progress(annotated, as_of=AS_OF, period=period))
     counted = ("n", "of", "settled", "associated", "failed", "expired", "resends", "size")
     tables = [getattr(shown, field.name) for field in fields(shown)] + list(shown.trends.values())
     for table in (one for one in tables if isinstance(one, pl.DataFrame)):
@@ -174,13 +174,13 @@ def test_no_table_that_is_handed_on_holds_a_small_count(annotated: Any, period: 
 
 def test_who_acts_still_adds_up_when_rare_causes_are_counted_together(found: Progress) -> None:
     before, after = (table.group_by("who_acts").agg(pl.col("n").sum()).sort("who_acts")
-                     for table in (found.pareto, safe(found).pareto))  # fmt: skip
+                     for table in (found.pareto, protect(found).pareto))  # fmt: skip
     assert before.equals(after)
-    assert len(safe(found).pareto) < len(found.pareto)
+    assert len(protect(found).pareto) < len(found.pareto)
 
 
 def test_a_curve_rises_by_ten_associations_at_least(annotated: Any) -> None:
-    curve = safe(progress(annotated, as_of=AS_OF)).survival.filter(pl.col("group").is_null())
+    curve = protect(progress(annotated, as_of=AS_OF)).survival.filter(pl.col("group").is_null())
     full = progress(annotated, as_of=AS_OF).survival.filter(pl.col("group").is_null())
     days = curve["days"].to_list()
     steps = [full.filter((pl.col("days") > low) & (pl.col("days") <= high))["associated"].sum()
@@ -191,7 +191,7 @@ def test_a_curve_rises_by_ten_associations_at_least(annotated: Any) -> None:
 def test_a_curve_tells_neither_the_last_few_nor_how_many_were_invited_exactly() -> None:
     days = [2] * 20 + [4] * 15 + [9] * 4
     frame = rows(97, effective_status=["associated"] * 39 + ["expired"] * 58, days_to_associate=days + [None] * 58)
-    curve = safe(progress(frame, as_of=AS_OF)).survival.filter(pl.col("group").is_null())
+    curve = protect(progress(frame, as_of=AS_OF)).survival.filter(pl.col("group").is_null())
     assert curve["days"].to_list() == [0, 2]
     assert set(curve["size"]) == {90}
     assert curve["share"].to_list() == [0.0, 0.22]
@@ -199,7 +199,7 @@ def test_a_curve_tells_neither_the_last_few_nor_how_many_were_invited_exactly() 
 
 def test_a_country_that_is_no_word_is_not_named() -> None:
     odd = [*["China"] * 20, *["anna@example.com"] * 15, *["+49 30 1234"] * 15, *[SCRIPT] * 15]
-    table = safe(progress(rows(65, country=odd), as_of=AS_OF)).by_country
+    table = protect(progress(rows(65, country=odd), as_of=AS_OF)).by_country
     assert dict(table.select("value", "settled").rows()) == {"China": 20, OTHER: 45}
 
 
@@ -374,7 +374,7 @@ def told(found: Progress) -> str:
 
 
 def test_outcomes_are_said_where_their_counts_are_shown(found: Progress) -> None:
-    shown = safe(found)
+    shown = protect(found)
     counts = {row["stage"]: row["n"] for row in found.funnel.to_dicts()}
     share = f"{100 * counts['failed'] / counts['settled']:.0f} % failed"
     assert share in told(shown)
@@ -384,14 +384,14 @@ def test_outcomes_are_said_where_their_counts_are_shown(found: Progress) -> None
 
 def test_for_whom_the_failures_wait_is_said_most_first_and_what_nobody_can_mend_last() -> None:
     who = [*["nobody"] * 300, *["customer"] * 410, *["partner"] * 290]
-    shown = safe(progress(rows(1000, who_acts=who, failure_code=who), as_of=AS_OF))
+    shown = protect(progress(rows(1000, who_acts=who, failure_code=who), as_of=AS_OF))
     expected = "Of the failures, 41 % wait for the customer, 29 % for the partner, 30 % cannot be mended as things are."
     assert expected in told(shown)
-    assert "Of the failures" not in told(safe(progress(rows(1000, effective_status="expired"), as_of=AS_OF)))
+    assert "Of the failures" not in told(protect(progress(rows(1000, effective_status="expired"), as_of=AS_OF)))
 
 
 def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(found: Progress) -> None:
-    shown = safe(found)
+    shown = protect(found)
     first = shown.pareto.row(0, named=True)
     assert f"The most frequent cause, with {said(first['n'], first['of'], words('en'))} of the failures" in "\n".join(
         summarise(shown)
@@ -401,22 +401,22 @@ def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(found: Progress) ->
 
 
 def test_periods_that_stand_out_are_named_and_calm_is_said_only_where_it_is_calm(found: Progress) -> None:
-    high = told(with_(safe(found), trend=trend_of([None, "high", None, "low"])))
+    high = told(with_(protect(found), trend=trend_of([None, "high", None, "low"])))
     assert "More failed than chance explains in the week from 2026-01-12." in high
     assert "Fewer failed than chance explains in the week from 2026-01-26." in high
     assert "stands out" not in high
     calm = trend_of([None] * 6)
-    assert "No week stands out" in told(with_(safe(found), trend=calm))
+    assert "No week stands out" in told(with_(protect(found), trend=calm))
     some = calm.with_columns(n=pl.when(pl.int_range(pl.len()) > 0).then("n"))
-    assert "None of the weeks that are shown stands out" in told(with_(safe(found), trend=some))
-    assert "stands out" not in told(with_(safe(found), trend=calm.with_columns(lower_limit=None)))
-    assert "stands out" not in told(with_(safe(found), trend=trend_of(["run", None])))
+    assert "None of the weeks that are shown stands out" in told(with_(protect(found), trend=some))
+    assert "stands out" not in told(with_(protect(found), trend=calm.with_columns(lower_limit=None)))
+    assert "stands out" not in told(with_(protect(found), trend=trend_of(["run", None])))
 
 
 def test_causes_that_moved_are_named_with_their_period(found: Progress) -> None:
-    moved = with_(safe(found), trends={"cause": trend_of([None, None, "low"], "link_expired")})
+    moved = with_(protect(found), trends={"cause": trend_of([None, None, "low"], "link_expired")})
     assert "Less often than chance explains in the week from 2026-01-19: The customer opened the link" in told(moved)
-    still = with_(safe(found), trends={"cause": trend_of([None] * 3, "link_expired")})
+    still = with_(protect(found), trends={"cause": trend_of([None] * 3, "link_expired")})
     assert "often than chance explains" not in told(still)
 
 
@@ -424,13 +424,13 @@ def test_a_group_is_named_only_where_it_really_differs() -> None:
     country = ["China"] * 100 + ["Spain"] * 100
     worse = rows(200, country=country, effective_status=["association_failed"] * 60 + ["expired"] * 40
                  + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
-    sentences = told(safe(progress(worse, as_of=AS_OF)))
+    sentences = told(protect(progress(worse, as_of=AS_OF)))
     assert (
         "Country or region China: more failed than among all others, about 60 % of 100 against about 20 %." in sentences
     )
     assert "Country or region Spain: fewer failed" in sentences
     like = rows(200, country=country, effective_status=(["association_failed"] * 22 + ["expired"] * 28) * 4)
-    assert "among all others" not in told(safe(progress(like, as_of=AS_OF)))
+    assert "among all others" not in told(protect(progress(like, as_of=AS_OF)))
 
 
 def test_of_many_records_only_what_is_worth_a_sentence_is_said() -> None:
@@ -439,19 +439,19 @@ def test_of_many_records_only_what_is_worth_a_sentence_is_said() -> None:
     shares = {"A land": 40, "B land": 41, "C land": 60, "D land": 62, "E land": 64, "F land": 66, "G land": 40}
     status = ["association_failed" if place % 100 < shares.get(name, 40) else "expired"
               for name in names for place in range(5000)]  # fmt: skip
-    sentences = told(safe(progress(rows(40_000, country=country, effective_status=status), as_of=AS_OF)))
+    sentences = told(protect(progress(rows(40_000, country=country, effective_status=status), as_of=AS_OF)))
     named = re.findall(r"Country or region (. land)", sentences)
     assert named == ["F land", "E land", "A land"]
     close = ["association_failed" if place % 100 < 40 + 4 * (name == "A land") else "expired"
              for name in names for place in range(5000)]  # fmt: skip
     near = progress(rows(40_000, country=country, effective_status=close), as_of=AS_OF)
-    assert "among all others" not in told(safe(near))
+    assert "among all others" not in told(protect(near))
 
 
 def test_of_many_causes_that_moved_three_are_named_and_the_others_counted(found: Progress) -> None:
     codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"]
     moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
-    sentences = told(with_(safe(found), trends={"cause": moved}))
+    sentences = told(with_(protect(found), trends={"cause": moved}))
     assert sentences.count("Less often than chance explains") == 3
     assert "2 more such movements stand in the trends of causes." in sentences
 
@@ -464,28 +464,28 @@ def test_of_groups_that_do_not_differ_hardly_any_report_names_one() -> None:
         where = [dice.choice(["A land", "B land", "C land", "D land", "E land"]) for _ in range(600)]
         who = [dice.choice(["m1", "m2", "m3", "m4", "m5", "m6"]) for _ in range(600)]
         frame = rows(600, effective_status=status, country=where, account_manager=who)
-        named += "among all others" in told(safe(progress(frame, as_of=AS_OF)))
+        named += "among all others" in told(protect(progress(frame, as_of=AS_OF)))
     assert named <= 1
 
 
 def test_how_long_it_takes_is_said_by_the_median_or_by_what_there_is() -> None:
     quick = rows(100, effective_status="associated", days_to_associate=[3] * 60 + [9] * 40)
-    assert "Half of the invited are associated within 3 days." in told(safe(progress(quick, as_of=AS_OF)))
+    assert "Half of the invited are associated within 3 days." in told(protect(progress(quick, as_of=AS_OF)))
     slow = rows(100, effective_status=["associated"] * 30 + ["expired"] * 70, days_to_associate=[5] * 30 + [None] * 70)
     assert "Within 5 days of the invitation, about 30 % of the invited are associated." in told(
-        safe(progress(slow, as_of=AS_OF))
+        protect(progress(slow, as_of=AS_OF))
     )
-    assert "associated within" not in told(safe(progress(rows(50), as_of=AS_OF)))
+    assert "associated within" not in told(protect(progress(rows(50), as_of=AS_OF)))
 
 
 def test_what_waits_for_long_is_said_from_ten_on() -> None:
     many, few = (rows(30, effective_status="invited", age_days=[40] * n + [2] * (30 - n)) for n in (12, 9))
-    assert "12 invitations have been open for more than 30 days." in told(safe(progress(many, as_of=AS_OF)))
-    assert "more than 30 days" not in told(safe(progress(few, as_of=AS_OF)))
+    assert "12 invitations have been open for more than 30 days." in told(protect(progress(many, as_of=AS_OF)))
+    assert "more than 30 days" not in told(protect(progress(few, as_of=AS_OF)))
 
 
 def test_what_resends_led_to_is_said_where_all_can_be_told(found: Progress) -> None:
-    shown = safe(found)
+    shown = protect(found)
     table = shown.repeats.head(1).with_columns(resends=400, associated=pl.lit(120, pl.Int64))
     assert "Of 400 invitations that followed an earlier one, 30 % led to an association." in told(
         with_(shown, repeats=table)

@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 
 import invitekit as ik
 from invitekit import charts
-from invitekit.progress import Progress, progress
+from invitekit.metrics import Progress, progress
 from invitekit.report import TRENDS, page, suppression
 from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown

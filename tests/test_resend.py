@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import invitekit as ik
-from invitekit import chances, customers, schema
-from invitekit.catalogue import read_catalogue
-from invitekit.chances import Chances, count_resends
 from invitekit.errors import ArgumentError, SchemaError, SourceError
-from invitekit.resend import ResendRules, count_decisions, history, plan_resends, ranking, reasons, words
-from invitekit.vocabularies import DECISIONS, RESENDS
+from invitekit.metrics import success_rates
+from invitekit.metrics.success_rates import Chances, count_resends
+from invitekit.model import identity, schema
+from invitekit.model.catalogue import read_catalogue
+from invitekit.model.vocabularies import DECISIONS, RESENDS
+from invitekit.planning import ResendRules, count_decisions, history, plan_resends, ranking, reason_texts, reasons
 from tests.conftest import often
 
 if TYPE_CHECKING:
@@ -376,7 +377,7 @@ def test_logged_events_mean_the_same_on_every_engine(engine: Engine) -> None:
 
 
 def ids(*records: Any) -> list[str]:
-    return customers.identify(frame(*records))["customer_id"].to_list()
+    return identity.identify(frame(*records))["customer_id"].to_list()
 
 
 def test_the_account_tells_customers_apart_whatever_its_case() -> None:
@@ -390,14 +391,14 @@ NBSP, ZWSP, HYPHEN = chr(0xA0), chr(0x200B), chr(0xAD)
 def test_what_cannot_be_seen_in_a_name_means_nothing(engine: Engine) -> None:
     spelt = ["Acme Corp", "acme  corp", f"acme{NBSP}corp", f"acme{ZWSP} corp", f"ac{HYPHEN}me corp", "acme\ncorp",
              f"acme corp{NBSP}", "acme\u3000corp"]  # fmt: skip
-    found = engine.to_polars(customers.identify(engine(frame(*map(record, spelt)))))["customer_id"]
+    found = engine.to_polars(identity.identify(engine(frame(*map(record, spelt)))))["customer_id"]
     assert set(found) == {"account:acme corp"}
 
 
 def test_a_mobile_is_known_by_its_digits(engine: Engine) -> None:
     spelt = ["13800138000", "138 0013 8000", "+86 138-0013-8000", "0086 13800138000", "(138)00138000"]
     people = [record(None, customer_full_name="Li Na", mobile=mobile) for mobile in spelt]
-    found = engine.to_polars(customers.identify(engine(frame(*people))))["customer_id"]
+    found = engine.to_polars(identity.identify(engine(frame(*people))))["customer_id"]
     assert set(found) == {"person:li na|13800138000"}
 
 
@@ -406,7 +407,7 @@ SPELT = ["mailto:A@example.com", "<a@example.com>", "a@example.com.", "<mailto:a
 
 def test_an_address_is_the_same_whatever_stands_around_it(engine: Engine) -> None:
     people = [record(None, email=email) for email in ("a@example.com", *SPELT)]
-    found = engine.to_polars(customers.identify(engine(frame(*people))))["customer_id"]
+    found = engine.to_polars(identity.identify(engine(frame(*people))))["customer_id"]
     assert set(found) == {"email:a@example.com"}
 
 
@@ -454,7 +455,7 @@ def test_a_masked_value_tells_nobody(mark: str) -> None:
 def test_a_customer_is_the_same_on_every_engine(engine: Engine) -> None:
     people = frame(record("A"), record(None, email="x@example.com"), record("b", email="X@example.com"),
                    record(None, customer_full_name="王*", mobile="1"))  # fmt: skip
-    found = engine.to_polars(customers.identify(engine(people))).sort("source_row")["customer_id"].to_list()
+    found = engine.to_polars(identity.identify(engine(people))).sort("source_row")["customer_id"].to_list()
     assert found == ["account:a", "account:b", "account:b", "row:f.csv|5"]
 
 
@@ -583,7 +584,7 @@ def test_a_resend_counts_once_by_its_newest_state_and_only_when_it_is_over(engin
     rows[-2] |= {"invitation_method": "link"}  # still open
     again = [row | {"snapshot_at": days(7), "status": "invited", "invitation_method": "link"} for row in rows[1:2]]
     annotated = ik.annotate(frame(*rows, *again), as_of=TODAY)
-    found = count_resends(customers.identify(engine(annotated)))
+    found = count_resends(identity.identify(engine(annotated)))
     assert found.cells == {("expired", "email", 1): (2, 1), ("expired", "email", 0): (1, 1)}
 
 
@@ -591,7 +592,7 @@ def test_a_resend_that_was_once_associated_stays_a_success() -> None:
     first, second = resent("a", "associated")
     later = second | {"status": "expired", "snapshot_at": TODAY}
     rows = [first, second | {"snapshot_at": days(7)}, later]
-    found = count_resends(customers.identify(ik.annotate(frame(*rows), as_of=TODAY)))
+    found = count_resends(identity.identify(ik.annotate(frame(*rows), as_of=TODAY)))
     assert found.cells == {("expired", "email", 1): (1, 1)}
 
 
@@ -620,9 +621,9 @@ def test_an_interval_holds_the_true_rate_as_often_as_it_says() -> None:
 def test_a_delay_is_counted_by_the_limits_it_passed(gap: int, passed: int) -> None:
     first = record(status="expired", invited=days(120))
     rows = [first, record(status="associated", invited=days(120 - gap))]
-    cells = count_resends(customers.identify(ik.annotate(frame(*rows), as_of=TODAY))).cells
+    cells = count_resends(identity.identify(ik.annotate(frame(*rows), as_of=TODAY))).cells
     assert list(cells) == [("expired", "email", passed)]
-    assert len(chances.DELAYS) == 4
+    assert len(success_rates.DELAYS) == 4
 
 
 # ---- rules and words ------------------------------------------------------------------------------
@@ -676,12 +677,12 @@ def test_without_a_pause_no_date_is_needed() -> None:
 
 
 def test_every_reason_has_a_decision_and_words_in_both_languages() -> None:
-    for reason in words.read_reasons().values():
+    for reason in reason_texts.read_reasons().values():
         assert reason.decision in {value.code for value in DECISIONS}
         for language in ("en", "zh"):
             assert all(text for text in reason.words(ResendRules(), language))
-    assert {reason.decision for reason in words.read_reasons().values()} == {value.code for value in DECISIONS}
-    assert {words.read_reasons()[code].decision for code in reasons.CANDIDATE} == set(RESENDS)
+    assert {reason.decision for reason in reason_texts.read_reasons().values()} == {value.code for value in DECISIONS}
+    assert {reason_texts.read_reasons()[code].decision for code in reasons.CANDIDATE} == set(RESENDS)
 
 
 def test_words_name_the_cause_the_advice_and_the_rules() -> None:
@@ -758,7 +759,7 @@ def refuse_broken_rules(row: dict[str, Any], history: pl.DataFrame, rules: Resen
     assert row["invited_at"] == max(times, default=None)
     assert row["resend_rule"] in (None, "now", "as_reseller")
     assert row["status"] in {"association_failed", "expired", "invited", "pre_registered"}
-    assert not row["customer_id"].startswith(customers.ALONE)
+    assert not row["customer_id"].startswith(identity.ALONE)
 
 
 def test_a_logged_resend_is_its_customers_also_where_others_share_an_address() -> None:

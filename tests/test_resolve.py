@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
-from invitekit import schema
 from invitekit.errors import SchemaError
+from invitekit.model import schema
 from invitekit.model.resolve import COLUMNS, latest, resolve
 from tests.conftest import DATA, Engine, often
 

@@ -16,10 +16,11 @@ import duckdb
 import polars as pl
 import pytest
 
-from invitekit import load, schema
+from invitekit import load
 from invitekit import sample as room
-from invitekit.catalogue import read_catalogue
 from invitekit.errors import ArgumentError, OutputError
+from invitekit.model import schema
+from invitekit.model.catalogue import read_catalogue
 from invitekit.sample import Sample, write_sample
 
 pytestmark = pytest.mark.slow

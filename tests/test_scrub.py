@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from invitekit.errors import ArgumentError
-from invitekit.sample.people import CULTURES
-from invitekit.scrub import names, own, scrub_remarks
-from invitekit.scrub.fold import fold
-from invitekit.scrub.hashes import Hashes
-from invitekit.scrub.table import LABELS
-from invitekit.scrub.words import everyday
+from invitekit.privacy.scrub import names, record_names, scrub_remarks
+from invitekit.privacy.scrub.bloom import Hashes
+from invitekit.privacy.scrub.normalise import fold
+from invitekit.privacy.scrub.table import LABELS
+from invitekit.privacy.scrub.tokenise import stopwords
+from invitekit.sample.personas import CULTURES
 from tests.conftest import often
 
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]")
@@ -386,7 +386,7 @@ def test_a_name_in_a_great_directory_is_found_and_its_neighbours_are_not() -> No
 
 
 def test_no_word_of_the_everyday_list_is_taken_for_a_customer() -> None:
-    words = pl.Series(sorted(everyday()))
+    words = pl.Series(sorted(stopwords()))
     assert names.names_that_count(words)["name"].to_list() == []
 
 
@@ -501,7 +501,7 @@ def test_to_look_first_which_values_can_be_there_misses_none(rows: list[tuple[st
     said, first, second = (pl.Series(column, dtype=pl.String) for column in zip(*rows, strict=True))
     found = scrub_remarks(said, [first, second], NOBODY).to_list()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(own, "near", _all_of_them)
+        patch.setattr(record_names, "near", _all_of_them)
         assert scrub_remarks(said, [first, second], NOBODY).to_list() == found
 
 

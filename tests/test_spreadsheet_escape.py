@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import invitekit as ik
-from invitekit.export import sinks
+from invitekit.export import writers
 from invitekit.io.spreadsheet_escape import escape, escape_frame, escape_headers, unescape, unescape_header
 from invitekit.io.table_writers import write_table
 
@@ -35,7 +35,7 @@ def through_write(path: Path) -> None:
 
 
 def through_export(path: Path) -> None:
-    sinks.write_csv([TABLE], path, safe=True)
+    writers.write_csv([TABLE], path, safe=True)
 
 
 @pytest.mark.parametrize("make", [through_write, through_export])

@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
-from invitekit.batch import Written
-from invitekit.catalogue import Language
+from invitekit.batches import Written
 from invitekit.errors import ArgumentError
-from invitekit.filters import COLUMNS, Filter, where
+from invitekit.model.catalogue import Language
+from invitekit.model.filters import COLUMNS, Filter, where
 from invitekit.widgets import Selection, answers, brush, cells, jobs, planning, screen
 from invitekit.widgets.assets import joined
 from invitekit.widgets.conditions import KEY, chosen

@@ -28,12 +28,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
-from invitekit import schema
-from invitekit.annotate import EMAIL_LIFE
-from invitekit.catalogue import read_catalogue
 from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceError
 from invitekit.load.sql import rows as fetch
-from invitekit.resend import plan_resends
+from invitekit.model import schema
+from invitekit.model.annotate import EMAIL_LIFE
+from invitekit.model.catalogue import read_catalogue
+from invitekit.planning import plan_resends
 from invitekit.sample import write_sample
 from invitekit.workspace import (
     CHANGES,

@@ -12,12 +12,12 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import plotly.graph_objects as go
 
-from invitekit.catalogue import Catalogue, Language, read_catalogue
 from invitekit.charts.colours import DARK, LIGHT, UNKNOWN_VALUE, Theme
 from invitekit.charts.labels import shown, wrap
-from invitekit.filters import Filter
-from invitekit.progress import EMPTY, OTHER
-from invitekit.schema import BY_NAME
+from invitekit.metrics import EMPTY, OTHER
+from invitekit.model.catalogue import Catalogue, Language, read_catalogue
+from invitekit.model.filters import Filter
+from invitekit.model.schema import BY_NAME
 
 Row = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from invitekit.vocabularies import METHODS, STATUSES, UNKNOWN, WHO_ACTS, Value
+from invitekit.model.vocabularies import METHODS, STATUSES, UNKNOWN, WHO_ACTS, Value
 
 UNKNOWN_VALUE = Value(UNKNOWN, "Unknown", "未知")
 ORDER = (*WHO_ACTS, UNKNOWN_VALUE)

@@ -8,8 +8,8 @@ from invitekit.charts.bars import MOST, Bar, Dot, Part, bars, dots
 from invitekit.charts.chart import LOOK, Chart, Look, Row, axis, draw, empty, named, rows
 from invitekit.charts.colours import ORDER, STAGES, status_order
 from invitekit.charts.labels import interval, keys_height, one_line, percent, share, share_of, shown
-from invitekit.progress import EMPTY, OTHER
-from invitekit.vocabularies import UNKNOWN
+from invitekit.metrics import EMPTY, OTHER
+from invitekit.model.vocabularies import UNKNOWN
 
 FEWER = 12
 """Rows of a figure whose small groups tell little."""

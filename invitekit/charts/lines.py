@@ -8,7 +8,7 @@ from typing import Any
 from invitekit.charts.chart import LOOK, Chart, Look, Row, axis, draw, empty, named, rows
 from invitekit.charts.colours import ORDER
 from invitekit.charts.labels import interval, keys_height, one_line, percent, shown, wrap
-from invitekit.progress import EMPTY, OTHER
+from invitekit.metrics import EMPTY, OTHER
 
 PANELS = 8
 """Groups that a trend shows, each in a panel of its own; the others are counted in words."""

@@ -14,8 +14,8 @@ import typer
 from invitekit.cli import options as o
 from invitekit.cli.source_options import SourceOptions, with_source_options
 from invitekit.errors import many
-from invitekit.examples import copy_examples
 from invitekit.extras import require_extra
+from invitekit.sample.examples import copy_examples
 
 
 @with_source_options
@@ -61,10 +61,10 @@ def annotate(
     Prints the records by status and the failures by cause. With -o, writes all annotated
     records, personal data included, to a file that only you can read.
     """
-    from invitekit.annotate import annotate as annotate_records
     from invitekit.cli import output as out
     from invitekit.io.table_writers import write_table
-    from invitekit.progress import tally
+    from invitekit.metrics import tally
+    from invitekit.model.annotate import annotate as annotate_records
 
     moment = o.parse_time(as_of, "--as-of")
     source.check_output(output, overwrite=overwrite)

@@ -39,10 +39,10 @@ def export(
     not name stops the export. The file is read back and checked by another engine before it gets
     its name; FILE.manifest.json is written last.
     """
-    from invitekit.annotate import annotate
     from invitekit.cli import output as out
+    from invitekit.engine.datetimes import as_utc
     from invitekit.export import export as export_records
-    from invitekit.moments import as_utc
+    from invitekit.model.annotate import annotate
 
     if history:
         return _show_history(source.workspace, as_json=as_json)

@@ -19,17 +19,17 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from invitekit import schema, vocabularies
-from invitekit.batch import Written
-from invitekit.catalogue import Catalogue, Language
+from invitekit.batches import Written
 from invitekit.errors import many
 from invitekit.export import GATES, Exported
 from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.load import Summary
 from invitekit.load.summary import show_text
-from invitekit.progress import Tally
-from invitekit.resend import PlanSummary, ResendRules
-from invitekit.resend.words import read_reasons
+from invitekit.metrics import Tally
+from invitekit.model import schema, vocabularies
+from invitekit.model.catalogue import Catalogue, Language
+from invitekit.planning import PlanSummary, ResendRules
+from invitekit.planning.reason_texts import read_reasons
 from invitekit.workspace import CHANGES, Comparison
 
 # A pipe has no width: use a fixed one, so that tables are not wrapped.

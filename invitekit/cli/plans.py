@@ -10,9 +10,9 @@ from invitekit.cli import options as o
 from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_source_options
 
 if TYPE_CHECKING:
-    from invitekit.batch import Written
-    from invitekit.catalogue import Catalogue
-    from invitekit.resend import PlanSummary, ResendRules
+    from invitekit.batches import Written
+    from invitekit.model.catalogue import Catalogue
+    from invitekit.planning import PlanSummary, ResendRules
 
 
 @with_source_options
@@ -34,11 +34,11 @@ def plan(
     writes the batches for the person who clicks in the portal: they name customers. A workspace stores
     each batch under an ID.
     """
-    from invitekit.batch.output_folder import check as check_folder
+    from invitekit.batches.output_folder import check as check_folder
     from invitekit.cli import output as out
+    from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
-    from invitekit.moments import as_utc
-    from invitekit.resend import ResendRules, count_decisions
+    from invitekit.planning import ResendRules, count_decisions
 
     moment = as_utc(o.parse_time(as_of, "--as-of"))
     chosen = ResendRules.from_toml(rules) if rules else ResendRules()
@@ -74,9 +74,9 @@ def _print_inputs(inputs: Inputs, batch_dir: Path | None) -> None:
 
 def _plan(inputs: Inputs, rules: ResendRules, as_of: dt.datetime, language: o.LanguageCode, failures: Catalogue) -> Any:
     """Plan for the workspace, with what was sent and resolved, or for the loaded files alone."""
-    from invitekit.annotate import annotate
     from invitekit.engine.materialize import materialize
-    from invitekit.resend import plan_resends
+    from invitekit.model.annotate import annotate
+    from invitekit.planning import plan_resends
 
     if inputs.workspace is not None:
         return inputs.workspace.plan(rules, as_of, language, failures)
@@ -86,7 +86,7 @@ def _plan(inputs: Inputs, rules: ResendRules, as_of: dt.datetime, language: o.La
 
 def _write_batches(inputs: Inputs, planned: Any, folder: Path, how: dict[str, Any]) -> Written:
     """Write the batches; a workspace records them first, and discards them if they cannot be written."""
-    from invitekit.batch import write_batches
+    from invitekit.batches import write_batches
 
     if inputs.workspace is None:
         return write_batches(planned, folder, **how)

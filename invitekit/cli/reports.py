@@ -33,10 +33,10 @@ def report(
     ten; account managers and tags are numbered. Give the whole history: all weekly files together, or
     the workspace that stores them. Prints the summary.
     """
-    from invitekit.annotate import annotate
     from invitekit.cli import output as out
-    from invitekit.moments import as_utc
-    from invitekit.progress import progress
+    from invitekit.engine.datetimes import as_utc
+    from invitekit.metrics import progress
+    from invitekit.model.annotate import annotate
     from invitekit.report import KINDS, TRENDS, Look, page, write_page
 
     moment, failures = as_utc(o.parse_time(as_of, "--as-of")), source.failures

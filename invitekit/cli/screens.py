@@ -26,7 +26,7 @@ def app(
     """
     require_extra("lab", "The page needs", "tornado", "anywidget")
     from invitekit.cli import output as out
-    from invitekit.resend import ResendRules
+    from invitekit.planning import ResendRules
     from invitekit.widgets.server import serve
     from invitekit.widgets.session import Session
 

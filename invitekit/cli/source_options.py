@@ -15,8 +15,8 @@ import typer
 from invitekit.cli import options as o
 
 if TYPE_CHECKING:
-    from invitekit.catalogue import Catalogue
     from invitekit.load import Loaded, Summary
+    from invitekit.model.catalogue import Catalogue
     from invitekit.workspace import Workspace
 
 
@@ -37,7 +37,7 @@ class SourceOptions:
     @functools.cached_property
     def failures(self) -> Catalogue:
         """The known failure messages, the user's own included."""
-        from invitekit.catalogue import read_catalogue
+        from invitekit.model.catalogue import read_catalogue
 
         return read_catalogue(*(self.catalogue or []))
 

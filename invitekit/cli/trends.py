@@ -10,7 +10,7 @@ from invitekit.cli import options as o
 from invitekit.cli.source_options import SourcesOrWorkspace, with_source_options
 
 if TYPE_CHECKING:
-    from invitekit.catalogue import Catalogue, Language
+    from invitekit.model.catalogue import Catalogue, Language
 
 _MOST_ROWS = 120
 """Rows on a terminal [assumed]; each group keeps its newest periods, and -o writes them all."""
@@ -36,12 +36,12 @@ def trend(
     the period in which it was sent. The rate is the share of invitations with a known outcome. With -o,
     writes the table: counts only, and names of account managers with --by account_manager.
     """
-    from invitekit.annotate import annotate
     from invitekit.cli import output as out
+    from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
+    from invitekit.metrics import failure_trend
+    from invitekit.model.annotate import annotate
     from invitekit.model.resolve import count_untrackable
-    from invitekit.moments import as_utc
-    from invitekit.progress import failure_trend
 
     moment = as_utc(o.parse_time(as_of, "--as-of"))
     source.check_output(output, overwrite=overwrite)
@@ -65,7 +65,7 @@ def trend(
 def _print(rows: list[dict[str, Any]], by: str | None, period: str, known: Catalogue, language: Language) -> None:
     """Print the table with small counts marked, and a legend."""
     from invitekit.cli import output as out
-    from invitekit.schema import label
+    from invitekit.model.schema import label
 
     if not rows:
         return out.line("No invitation with a date has a known outcome yet: there is no trend to show.")
@@ -95,8 +95,8 @@ def _newest(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
 
 
 def _named(group: str, by: str, known: Catalogue, language: Language) -> str:
-    from invitekit.progress import words
-    from invitekit.schema import BY_NAME
+    from invitekit.metrics import words
+    from invitekit.model.schema import BY_NAME
 
     if by == "cause":
         return words(group, known, language)

@@ -114,8 +114,8 @@ def mark_resolved(
     The customers may then be invited again. The mark counts for the failure of the customer's newest
     record. A later failure is not resolved by it.
     """
-    from invitekit.catalogue import read_catalogue
     from invitekit.cli import output as out
+    from invitekit.model.catalogue import read_catalogue
 
     known = read_catalogue(*(catalogue or []))
     day = o.parse_day(on, "--on")
@@ -181,10 +181,10 @@ def outcomes(
 
     Beside them stand the results of customers who were not invited again.
     """
-    from invitekit.catalogue import read_catalogue
     from invitekit.cli import output as out
     from invitekit.io.atomic_write import check_target
     from invitekit.io.table_writers import WRITERS, write_table
+    from invitekit.model.catalogue import read_catalogue
     from invitekit.workspace import Workspace
 
     if output is not None:

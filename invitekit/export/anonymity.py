@@ -8,8 +8,8 @@ from typing import Literal
 
 import duckdb
 
-from invitekit import schema
 from invitekit.load.sql import ident
+from invitekit.model import schema
 from invitekit.privacy import Row, Text, Token
 
 Language = Literal["en", "zh"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from invitekit.errors import OutputError
-from invitekit.export.release import release
+from invitekit.export.transform import release
 from invitekit.export.whose import WHO
 from invitekit.privacy import Range, Row, Secrets
 

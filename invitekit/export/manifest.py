@@ -12,14 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from invitekit import schema
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ChangedError, LeakError, PolicyError, SourceError, raise_alone
-from invitekit.export.belief import KINDS, check, row_of
-from invitekit.export.gates import Expected, prove
-from invitekit.export.reading_back import READERS
-from invitekit.export.release import Seen
+from invitekit.export.checks import Expected, prove
+from invitekit.export.manifest_schema import KINDS, check, row_of
+from invitekit.export.read_written import READERS
+from invitekit.export.transform import Seen
 from invitekit.io.atomic_write import os_reason
+from invitekit.model import schema
 from invitekit.privacy import FirstOf, Form, Range, Row, Token, Words
 from invitekit.privacy.policy import make_row
 

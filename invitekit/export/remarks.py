@@ -11,7 +11,7 @@ import polars as pl
 from invitekit.export.source import Source
 from invitekit.load.sql import ident
 from invitekit.privacy import Row, Text
-from invitekit.scrub import Directory, scrub_remarks
+from invitekit.privacy.scrub import Directory, scrub_remarks
 
 NAMES = ("customer_full_name", "customer_name", "account_name")
 """Columns whose values are taken out of every remark, whosesoever it is."""

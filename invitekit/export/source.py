@@ -14,10 +14,10 @@ import polars as pl
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
-from invitekit.export.reading_back import MEMORY_LIMIT, lock
-from invitekit.filters import Filter, where
+from invitekit.export.read_written import MEMORY_LIMIT, lock
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, run
+from invitekit.model.filters import Filter, where
 
 BATCH_ROWS = 122_880
 """Rows in one small frame: one row group of DuckDB."""

@@ -14,12 +14,12 @@ import duckdb
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from invitekit import schema
-from invitekit.customers import OWN_ID, address, has_odd, key
-from invitekit.export.ahead import ahead
 from invitekit.export.links import EARLIER, KEYS, link
+from invitekit.export.prefetch import ahead
 from invitekit.export.source import Source, computed, connection
 from invitekit.load.sql import ident, run
+from invitekit.model import schema
+from invitekit.model.identity import OWN_ID, address, has_odd, key
 from invitekit.privacy import normalise
 
 WHO = "_ik_who"

@@ -10,8 +10,7 @@ from typing import Any
 
 import duckdb
 
-from invitekit.catalogue import Catalogue, read_catalogue
-from invitekit.frames import HasRecords
+from invitekit.engine.frames import HasRecords
 from invitekit.load import times
 from invitekit.load.door import Reading, as_paths, open_all, read
 from invitekit.load.messages import MessageFinding
@@ -19,6 +18,7 @@ from invitekit.load.settle import DateFinding
 from invitekit.load.source import passed_over
 from invitekit.load.summary import FileSummary, Masked, Summary, UnknownMessage
 from invitekit.load.text import Wishes
+from invitekit.model.catalogue import Catalogue, read_catalogue
 
 __all__ = [
     "DateFinding",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from invitekit import schema
 from invitekit.io.spreadsheet_escape import unescape
 from invitekit.load.sql import lit
 from invitekit.load.text import WHITE
 from invitekit.load.times import EARLIEST, LATEST, OFFSET
-from invitekit.schema import NULL_LIKE
+from invitekit.model import schema
+from invitekit.model.schema import NULL_LIKE
 
 _FIRSTS = sorted({text[0] for text in NULL_LIKE if text > "0"})
 _LONGEST = 1 + max(len(text.encode()) for text in NULL_LIKE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import duckdb
 
-from invitekit import schema
-from invitekit.catalogue import Catalogue
 from invitekit.load import cells
 from invitekit.load.sql import lit, one, rows
 from invitekit.load.staging import kept, present
 from invitekit.load.summary import Masked, UnknownMessage
+from invitekit.model import schema
+from invitekit.model.catalogue import Catalogue
 
 
 def _from(con: duckdb.DuckDBPyConnection) -> str:

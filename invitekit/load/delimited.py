@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-from invitekit import schema
 from invitekit.load import text
 from invitekit.load.encoding import HEAD, find_encoding
 from invitekit.load.rows import Refused, Row, read_delimited
@@ -14,6 +13,7 @@ from invitekit.load.source import Source
 from invitekit.load.sql import lit, lit_path
 from invitekit.load.table import Table, stream
 from invitekit.load.text import Wishes
+from invitekit.model import schema
 
 _BUFFER = 32_000_000
 """Bytes DuckDB's reader takes at a time; said aloud, it reads a third faster than with its own default."""

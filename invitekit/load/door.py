@@ -13,8 +13,6 @@ from typing import Any
 
 import duckdb
 
-from invitekit import schema
-from invitekit.catalogue import Catalogue
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import InvitekitError, SchemaError
 from invitekit.load import counts, settle, staging
@@ -29,6 +27,8 @@ from invitekit.load.summary import FileSummary, Summary
 from invitekit.load.table import Table
 from invitekit.load.tables import frame_table, open_tables
 from invitekit.load.text import Wishes
+from invitekit.model import schema
+from invitekit.model.catalogue import Catalogue
 
 _SQL_TYPES = {"text": "varchar", "code": "varchar", "time": "timestamp", "integer": "bigint"}
 ON_DISK = 1 << 30

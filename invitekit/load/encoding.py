@@ -6,8 +6,8 @@ import codecs
 import re
 from collections.abc import Iterable
 
-from invitekit import schema
 from invitekit.errors import ArgumentError, SourceError
+from invitekit.model import schema
 
 HEAD = 1 << 18
 """Bytes at the beginning of a file that are looked at."""

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from invitekit import schema
 from invitekit.errors import SchemaError
 from invitekit.io.spreadsheet_escape import unescape_header
+from invitekit.model import schema
 
 IN_FILE = " (in file)"
 _INTERNAL = "_ik_"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from invitekit import schema
 from invitekit.load.headers import Headers
 from invitekit.load.table import Table
+from invitekit.model import schema
 
 READ = tuple(c for c in schema.RECORD if c.name not in schema.DERIVED)
 TIMES = tuple(c.name for c in READ if c.kind == "time")

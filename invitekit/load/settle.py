@@ -15,7 +15,7 @@ from invitekit.load.intake import CODES, TIMES, Intake, raw_column
 from invitekit.load.sql import lit, one, rows, run
 from invitekit.load.staging import ensure, kept, present, refuse
 from invitekit.load.times import Evidence, Order
-from invitekit.vocabularies import UNKNOWN
+from invitekit.model.vocabularies import UNKNOWN
 
 BATCH = 100_000
 ASSUMED = "nothing: assumed"

@@ -10,12 +10,12 @@ from itertools import chain, islice
 import duckdb
 import pyarrow as pa
 
-from invitekit import schema
 from invitekit.errors import SourceError
 from invitekit.load import cells, reading, text
 from invitekit.load.intake import CODES, IDENTIFYING, TIMES, Intake, extra_names, raw_column, staged_names
 from invitekit.load.sql import ident, insert, lit, one, per_source, rows, run
 from invitekit.load.table import ROW, Table
+from invitekit.model import schema
 
 FREE_TEXT = frozenset(column.name for column in schema.COLUMNS if column.privacy == "free_text")
 

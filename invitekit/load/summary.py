@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from invitekit import schema
 from invitekit.load.messages import MessageFinding
 from invitekit.load.settle import ASSUMED, DateFinding
+from invitekit.model import schema
 
 _PRIVATE = re.compile(r"\S*@\S*|\+?\d[\d\s()-]{4,}\d|\d{5,}")
 

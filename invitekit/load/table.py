@@ -9,9 +9,9 @@ from itertools import islice
 
 import pyarrow as pa
 
-from invitekit import schema
 from invitekit.load import text
 from invitekit.load.rows import Refused, Row
+from invitekit.model import schema
 
 ROW = "_ik_row"
 BATCH = 20_000

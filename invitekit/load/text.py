@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from invitekit import schema
 from invitekit.errors import SchemaError
 from invitekit.load.encoding import HEAD, HEADER_WITHIN, choose_encoding
 from invitekit.load.headers import how_to_choose, looks_like_data, show_headers
+from invitekit.model import schema
 
 DELIMITERS = (",", ";", "\t", "|")
 WHITE = tuple(map(chr, (0, 9, 10, 11, 12, 13, 32, 0x00A0, 0x200B, 0x2060, 0x3000, 0xFEFF)))

@@ -10,9 +10,9 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.customers import ALONE, identify, require
-from invitekit.customers import NEEDED as IDENTIFYING
 from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.model.identity import ALONE, identify, require
+from invitekit.model.identity import NEEDED as IDENTIFYING
 
 Frame = TypeVar("Frame")
 

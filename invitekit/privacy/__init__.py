@@ -1,7 +1,7 @@
 """What may leave: one action for each column, at three levels, and nothing that no row names."""
 
 from invitekit.privacy.actions import ACTIONS, Row, Secrets
-from invitekit.privacy.forms import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
+from invitekit.privacy.output_types import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
 from invitekit.privacy.policy import LEVELS, Level, Policy, scrubbed_remarks, shown, standard
 from invitekit.privacy.policy_file import read_policy
 from invitekit.privacy.tokens import Key, normalise

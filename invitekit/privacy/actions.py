@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from invitekit.catalogue import read_catalogue
 from invitekit.errors import ArgumentError
-from invitekit.privacy import places
-from invitekit.privacy.forms import OTHER, Form, Range, Text, Token, Words
+from invitekit.model.catalogue import read_catalogue
+from invitekit.privacy.generalise import country, mailbox
+from invitekit.privacy.output_types import OTHER, Form, Range, Text, Token, Words
 from invitekit.privacy.tokens import Key, tokens
 
 PLAIN = re.compile("[a-z0-9_-]{1,64}")
@@ -145,13 +145,13 @@ GENERAL: Mapping[str, Callable[[pl.Series, Row], pl.Series]] = {
     "month": _first_of_month,
     "day": _day,
     "days": _band,
-    "country": lambda values, _row: places.country(values),
+    "country": lambda values, _row: country(values),
     "top": _known,
 }
 DERIVED: Mapping[str, Callable[[pl.Series], pl.Series]] = {
     "filled": lambda values: values.is_not_null(),
     "code": _failure_code,
-    "mailbox": places.mailbox,
+    "mailbox": mailbox,
 }
 ACTIONS: dict[str, Callable[[pl.Series, Row, Secrets], pl.Series]] = {
     "mask": mask,

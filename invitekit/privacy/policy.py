@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from invitekit import schema
-from invitekit.catalogue import NOT_GIVEN, RESERVED_CODES, UNKNOWN_FAILURE, read_catalogue
 from invitekit.errors import ArgumentError, PolicyError
-from invitekit.privacy import places
+from invitekit.model import schema
+from invitekit.model.catalogue import NOT_GIVEN, RESERVED_CODES, UNKNOWN_FAILURE, read_catalogue
+from invitekit.model.vocabularies import UNKNOWN
+from invitekit.planning.reason_texts import read_reasons
+from invitekit.privacy import generalise
 from invitekit.privacy.actions import BANDS, MASK, MASKS, Row
-from invitekit.privacy.forms import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
-from invitekit.privacy.strictness import problem
-from invitekit.resend.words import read_reasons
-from invitekit.vocabularies import UNKNOWN
+from invitekit.privacy.output_types import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
+from invitekit.privacy.policy_limits import problem
 
 Level = Literal["masked", "pseudonymised", "aggregated"]
 LEVELS: tuple[Level, ...] = ("masked", "pseudonymised", "aggregated")
@@ -255,7 +255,7 @@ def _general(_column: str, how: str) -> Form:
         "month": FirstOf("month"),
         "day": FirstOf("day"),
         "days": Words(BANDS),
-        "country": Words(places.country_names()),
+        "country": Words(generalise.country_names()),
         "top": Words(frozenset({OTHER}), open=True),
     }
     return forms[how]
@@ -264,7 +264,7 @@ def _general(_column: str, how: str) -> Form:
 def _derived(_column: str, how: str) -> Form:
     if how == "filled":
         return Flag()
-    return Words(frozenset(places.MAILBOXES if how == "mailbox" else _codes()))
+    return Words(frozenset(generalise.MAILBOXES if how == "mailbox" else _codes()))
 
 
 _FORMS: Mapping[str, Callable[[str, str], Form]] = {

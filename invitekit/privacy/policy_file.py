@@ -9,12 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from invitekit import schema
 from invitekit.errors import PolicyError
 from invitekit.io.atomic_write import os_reason
-from invitekit.privacy.forms import OTHER, Form, Range, Words
+from invitekit.model import schema
+from invitekit.privacy.output_types import OTHER, Form, Range, Words
 from invitekit.privacy.policy import FEWEST, LEVELS, Level, Policy, make_row, shown, standard
-from invitekit.privacy.strictness import STRICT
+from invitekit.privacy.policy_limits import STRICT
 
 HOWS = {
     "drop": (),

@@ -11,8 +11,8 @@ from typing import NoReturn
 import duckdb
 import polars as pl
 
-from invitekit import schema
 from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.model import schema
 from invitekit.privacy.keyed_hash import hkdf_sha256, hmac_sha256
 
 BITS = 128

@@ -14,26 +14,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from invitekit.catalogue import Catalogue, Language, read_catalogue
 from invitekit.charts import Look
-from invitekit.filters import Filter
 from invitekit.io.atomic_write import check_target
 from invitekit.io.table_writers import write_bytes
 from invitekit.load import Summary
-from invitekit.progress import Progress, progress
-from invitekit.progress.cube import Period
+from invitekit.metrics import Progress, progress
+from invitekit.metrics.aggregate import Period
+from invitekit.model.catalogue import Catalogue, Language, read_catalogue
+from invitekit.model.filters import Filter
+from invitekit.report.disclosure import TRENDS, Names, protect
 from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown
 from invitekit.report.page import Page, words
 from invitekit.report.pdf import as_pdf
-from invitekit.report.reading import read, sources
-from invitekit.report.safe import TRENDS, Names, safe
 from invitekit.report.sections import sections
+from invitekit.report.sources_section import read, sources
 from invitekit.report.summary import summarise
 from invitekit.report.suppression import LEAST
 from invitekit.workspace import Comparison
 
-__all__ = ["KINDS", "TRENDS", "Look", "Page", "page", "report", "safe", "write_page"]
+__all__ = ["KINDS", "TRENDS", "Look", "Page", "page", "protect", "report", "write_page"]
 
 KINDS: dict[str, Callable[[Page], bytes]] = {".html": as_html, ".pdf": as_pdf, ".md": as_markdown}
 """How a report is written, by the extension of its file."""
@@ -106,7 +106,7 @@ def page(found: Progress, look: Look, *, summary: Summary | None = None, change:
     """
     look, more = replace(look, choice=_public(look.choice)), look.choice != _public(look.choice)
     told = words(look.language)
-    shown = safe(found, Names(told["manager"], told["tag"]))
+    shown = protect(found, Names(told["manager"], told["tag"]))
     return Page(
         title=told["title"],
         facts=(*_facts(found, look), *([told["chosen_more"]] if more else [])),

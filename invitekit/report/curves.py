@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from invitekit.progress import Progress
-from invitekit.report.shifting import Cell
+from invitekit.metrics import Progress
+from invitekit.report.audit_lp import Cell
 from invitekit.report.suppression import LEAST, Row
 
 Rises = dict[int, int]

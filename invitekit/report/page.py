@@ -9,8 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from invitekit.catalogue import Language
 from invitekit.charts import Chart
+from invitekit.model.catalogue import Language
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from invitekit.charts import Chart, Look
 from invitekit.charts.chart import named
 from invitekit.charts.colours import STAGES
 from invitekit.charts.labels import interval, percent
-from invitekit.progress import EMPTY, OTHER, Progress
-from invitekit.report.ledger import newest
+from invitekit.metrics import EMPTY, OTHER, Progress
+from invitekit.report.linked_tables import newest
 from invitekit.report.page import Section, Table, words
 from invitekit.report.suppression import Ledger, Row
 from invitekit.workspace import Comparison
@@ -30,7 +30,7 @@ def sections(found: Progress, look: Look, change: Comparison | None = None) -> t
     """Give the sections of a report; one without any number is left out.
 
     Args:
-        found: Tables that may be handed on, as ``safe`` gives them.
+        found: Tables that may be handed on, as ``protect`` gives them.
         look: How figures are drawn; each is drawn on dark too.
         change: What happened between the two newest snapshots, if there are two.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from invitekit.charts.chart import LOOK, Look, named
 from invitekit.charts.labels import FEW, percent
-from invitekit.progress import EMPTY, OTHER, Progress
+from invitekit.metrics import EMPTY, OTHER, Progress
 from invitekit.report.page import words
 from invitekit.report.suppression import LEAST, Row
 
@@ -33,7 +33,7 @@ def summarise(found: Progress, look: Look = LOOK) -> tuple[str, ...]:
     """Say in sentences what the tables show; each is left out where its counts are hidden or too few.
 
     Args:
-        found: Tables that may be handed on, as ``safe`` gives them.
+        found: Tables that may be handed on, as ``protect`` gives them.
         look: In which language, and which causes have words.
     """
     told = words(look.language)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from invitekit.progress.intervals import rated
-from invitekit.report.shifting import Cell, Shifting, Sum
+from invitekit.metrics.intervals import rated
+from invitekit.report.audit_lp import Cell, Shifting, Sum
 
 Row = dict[str, Any]
 

@@ -16,7 +16,7 @@ from invitekit.io.atomic_write import os_reason
 from invitekit.io.table_writers import write_table
 from invitekit.load.times import EARLIEST, LATEST
 from invitekit.sample.cells import COLUMNS, planted, query
-from invitekit.sample.story import BEFORE, Snapshot
+from invitekit.sample.lifecycle import BEFORE, Snapshot
 
 FORMATS = {"csv": 0.005, "xlsx": 0.005, "parquet": 0.0}
 """Each format with its usual share of untidy rows."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from invitekit import schema
-from invitekit.sample.dice import pick, roll, text
-from invitekit.sample.people import TAGS
-from invitekit.sample.story import Snapshot, states
+from invitekit.model import schema
+from invitekit.sample.lifecycle import Snapshot, states
+from invitekit.sample.personas import TAGS
+from invitekit.sample.random_sql import pick, roll, text
 
 UNREADABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
 COLUMNS = tuple(c.name for c in schema.RECORD if c.name not in schema.DERIVED | {"record_id", "snapshot_at"})

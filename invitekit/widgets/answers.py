@@ -10,11 +10,11 @@ from typing import Any
 
 import duckdb
 
-from invitekit import schema
-from invitekit.catalogue import Language
-from invitekit.filters import COLUMNS, Filter, restrictions
 from invitekit.load.sql import ident, rows
-from invitekit.resend.settings import COLUMNS as SETTINGS
+from invitekit.model import schema
+from invitekit.model.catalogue import Language
+from invitekit.model.filters import COLUMNS, Filter, restrictions
+from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.widgets import cells, counts
 from invitekit.widgets.conditions import DATED, KEY, chosen
 from invitekit.widgets.selection import Selection

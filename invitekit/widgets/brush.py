@@ -11,8 +11,8 @@ from typing import Any
 
 import duckdb
 
-from invitekit.filters import COLUMNS, Filter
 from invitekit.load.sql import ident, lit
+from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets.conditions import DATED, DAY, clauses
 from invitekit.widgets.counts import matched, source
 from invitekit.widgets.view import Found

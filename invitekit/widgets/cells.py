@@ -7,8 +7,8 @@ import re
 from functools import cache
 from typing import Any
 
-from invitekit import schema
-from invitekit.catalogue import Language, read_catalogue
+from invitekit.model import schema
+from invitekit.model.catalogue import Language, read_catalogue
 
 HIDDEN = "•••"
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+[@＠]([^\s@<>,;:\"')）】]+)")

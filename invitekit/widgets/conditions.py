@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from invitekit.filters import COLUMNS, Filter
 from invitekit.load.sql import ident, lit
+from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets.selection import Selection
 
 KEY = "ik_key"

@@ -8,9 +8,9 @@ from typing import Any
 
 import duckdb
 
-from invitekit import schema
-from invitekit.filters import COLUMNS, Filter
 from invitekit.load.sql import ident, lit, one, rows
+from invitekit.model import schema
+from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets.conditions import DATED, DAY, among, chosen, clauses, matching
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import cube

@@ -11,11 +11,11 @@ import duckdb
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from invitekit.annotate import annotate
-from invitekit.catalogue import Language
+from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError, SourceError
-from invitekit.filters import Filter, where
-from invitekit.frames import as_frame
+from invitekit.model.annotate import annotate
+from invitekit.model.catalogue import Language
+from invitekit.model.filters import Filter, where
 from invitekit.widgets.conditions import KEY, OURS, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid

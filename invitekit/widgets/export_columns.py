@@ -9,12 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from invitekit import schema
-from invitekit.catalogue import read_catalogue
 from invitekit.export.counts import counted_rows
-from invitekit.export.release import release
+from invitekit.export.transform import release
+from invitekit.model import schema
+from invitekit.model.catalogue import read_catalogue
 from invitekit.privacy import FirstOf, Key, Policy, Range, Row, Secrets, Text, Words
-from invitekit.scrub import scrub_remarks
+from invitekit.privacy.scrub import scrub_remarks
 from invitekit.widgets.export_words import table, words
 
 _ANY = "Example 42"

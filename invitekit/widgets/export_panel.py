@@ -13,11 +13,11 @@ from typing import Any, cast
 import duckdb
 import traitlets
 
-from invitekit.catalogue import Language
 from invitekit.errors import ArgumentError, InvitekitError
 from invitekit.export import Exported, export, find_key
+from invitekit.export.api import DEFAULT, REMARKS
 from invitekit.export.manifest import path_of
-from invitekit.export.out import DEFAULT, REMARKS
+from invitekit.model.catalogue import Language
 from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks, standard
 from invitekit.widgets import export_answers as answers
 from invitekit.widgets import export_columns, export_words

@@ -10,12 +10,12 @@ from typing import Any
 import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit.annotate import annotate
-from invitekit.catalogue import Language
 from invitekit.engine.duckdb import connection_of
+from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError
 from invitekit.export.source import open_source
-from invitekit.frames import as_frame
+from invitekit.model.annotate import annotate
+from invitekit.model.catalogue import Language
 
 
 def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language) -> tuple[Any, list[str]]:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import duckdb
 import traitlets
 
-from invitekit.catalogue import Language, read_catalogue
-from invitekit.filters import Filter
+from invitekit.model.catalogue import Language, read_catalogue
+from invitekit.model.filters import Filter
 from invitekit.widgets import answers, brush, counts
 from invitekit.widgets.assets import joined
 from invitekit.widgets.choosing import Choosing

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from invitekit.catalogue import Catalogue
 from invitekit.errors import ArgumentError
+from invitekit.model.catalogue import Catalogue
 from invitekit.workspace import Workspace
 
 OUTCOMES = ("batch_id", "sent_at", "cause", "resent", "associated", "failed_again", "expired", "open", "not_seen")

@@ -11,15 +11,15 @@ from typing import Any, ClassVar
 
 import duckdb
 
-from invitekit.batch import Written, write_batches
-from invitekit.catalogue import Catalogue, Language
+from invitekit.batches import Written, write_batches
+from invitekit.engine.datetimes import as_utc
+from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError
-from invitekit.filters import Filter
-from invitekit.frames import as_frame
 from invitekit.load.sql import rows
-from invitekit.moments import as_utc
-from invitekit.resend import ResendRules
-from invitekit.vocabularies import RESENDS
+from invitekit.model.catalogue import Catalogue, Language
+from invitekit.model.filters import Filter
+from invitekit.model.vocabularies import RESENDS
+from invitekit.planning import ResendRules
 from invitekit.widgets import answers, cells, planning
 from invitekit.widgets.assets import joined
 from invitekit.widgets.grid import Grid

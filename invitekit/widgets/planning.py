@@ -11,15 +11,15 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from invitekit.annotate import annotate
-from invitekit.batch import Written
-from invitekit.batch.output_folder import not_written
-from invitekit.catalogue import Catalogue, Language
+from invitekit.batches import Written
+from invitekit.batches.output_folder import not_written
 from invitekit.engine.materialize import materialize
 from invitekit.errors import OutputError
 from invitekit.load.sql import ident, rows
-from invitekit.resend import ResendRules, only, plan_resends
-from invitekit.vocabularies import DECISIONS, RESENDS
+from invitekit.model.annotate import annotate
+from invitekit.model.catalogue import Catalogue, Language
+from invitekit.model.vocabularies import DECISIONS, RESENDS
+from invitekit.planning import ResendRules, only, plan_resends
 from invitekit.widgets import cells
 from invitekit.widgets.conditions import KEY, OURS, chosen
 from invitekit.widgets.selection import Selection

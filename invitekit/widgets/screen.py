@@ -11,7 +11,7 @@ import anywidget
 import duckdb
 import traitlets
 
-from invitekit.catalogue import Language
+from invitekit.model.catalogue import Language
 from invitekit.widgets.assets import joined
 from invitekit.widgets.jobs import Jobs, told
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from invitekit.filters import Filter
+from invitekit.model.filters import Filter
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from invitekit.annotate import annotate
-from invitekit.catalogue import Catalogue, Language
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError
 from invitekit.load import load
-from invitekit.resend import ResendRules
+from invitekit.model.annotate import annotate
+from invitekit.model.catalogue import Catalogue, Language
+from invitekit.planning import ResendRules
 from invitekit.widgets.answers import words
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel

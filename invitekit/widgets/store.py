@@ -12,13 +12,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from invitekit.catalogue import read_catalogue
 from invitekit.engine.duckdb import connection_of
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import ArgumentError
-from invitekit.filters import COLUMNS, SEARCHED
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, one, rows, run
+from invitekit.model.catalogue import read_catalogue
+from invitekit.model.filters import COLUMNS, SEARCHED
 from invitekit.widgets.conditions import DATED, DAY, KEY, MIX, OURS, SEARCH, SET_APART
 
 SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")

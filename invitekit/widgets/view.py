@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
-from invitekit.filters import Filter
 from invitekit.load.sql import ident, one, rows, run
+from invitekit.model.filters import Filter
 from invitekit.widgets.conditions import DAY, KEY, MIX, SEARCH, matching
 from invitekit.widgets.store import MIXES, Store
 

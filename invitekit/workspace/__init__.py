@@ -12,13 +12,13 @@ from typing import Any, Self
 
 import duckdb
 
-from invitekit.annotate import Language, annotate
-from invitekit.catalogue import Catalogue
+from invitekit.engine.datetimes import as_utc
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import WorkspaceError, many
 from invitekit.load.sql import run
-from invitekit.moments import as_utc
-from invitekit.resend import ResendRules, plan_resends
+from invitekit.model.annotate import Language, annotate
+from invitekit.model.catalogue import Catalogue
+from invitekit.planning import ResendRules, plan_resends
 from invitekit.workspace import (
     batches,
     exports,

@@ -11,9 +11,9 @@ import narwhals.stable.v2 as nw
 
 from invitekit.errors import ArgumentError, many
 from invitekit.load.sql import rows, run
-from invitekit.resend.settings import COLUMNS as SETTINGS
-from invitekit.resend.settings import settings_of
-from invitekit.vocabularies import RESENDS
+from invitekit.model.vocabularies import RESENDS
+from invitekit.planning.settings import COLUMNS as SETTINGS
+from invitekit.planning.settings import settings_of
 from invitekit.workspace import resends
 from invitekit.workspace.lookup import IS_NAMED, as_list
 from invitekit.workspace.transactions import transaction

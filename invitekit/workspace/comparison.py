@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit import schema
-from invitekit.annotate import Language, annotate
-from invitekit.catalogue import Catalogue
-from invitekit.customers import ALONE, identify, require
+from invitekit.engine.datetimes import as_utc
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.load.sql import rows
-from invitekit.moments import as_utc
-from invitekit.resend.reasons import first_of
+from invitekit.model import schema
+from invitekit.model.annotate import Language, annotate
+from invitekit.model.catalogue import Catalogue
+from invitekit.model.identity import ALONE, identify, require
+from invitekit.planning.reasons import first_of
 
 Frame = TypeVar("Frame")
 When = dt.datetime | dt.date | None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import duckdb
 
-from invitekit.annotate import annotate
-from invitekit.catalogue import Catalogue
-from invitekit.customers import identify
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.load.sql import ident, one
+from invitekit.model.annotate import annotate
+from invitekit.model.catalogue import Catalogue
+from invitekit.model.identity import identify
 from invitekit.workspace.queries import RECORD, ROWS
 
 _NEWEST = "snapshot_at desc, source_file desc, file_id desc, source_row desc"

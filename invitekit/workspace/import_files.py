@@ -14,12 +14,12 @@ from typing import Any
 
 import duckdb
 
-from invitekit import schema
+from invitekit.engine.datetimes import as_utc
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError, WorkspaceError, many
 from invitekit.load import FileSummary, Loaded, load
 from invitekit.load.source import Source, find_sources
 from invitekit.load.sql import ident, lit, one, run
-from invitekit.moments import as_utc
+from invitekit.model import schema
 from invitekit.workspace.identity import count_orphans
 from invitekit.workspace.queries import RECORD
 from invitekit.workspace.transactions import transaction

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import duckdb
 
-from invitekit.catalogue import Catalogue
 from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.load.sql import lit
-from invitekit.schema import MASK_MARKS
+from invitekit.model.catalogue import Catalogue
+from invitekit.model.schema import MASK_MARKS
 from invitekit.workspace.identity import table_of_customers
 from invitekit.workspace.validation import are_texts
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import duckdb
 
-from invitekit.annotate import EMAIL_LIFE
-from invitekit.catalogue import Catalogue
-from invitekit.customers import ALONE
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.load.sql import lit
+from invitekit.model.annotate import EMAIL_LIFE
+from invitekit.model.catalogue import Catalogue
+from invitekit.model.identity import ALONE
 from invitekit.workspace.identity import assign_customer, table_of_customers
 
 APART_DAYS = 30

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
-from invitekit import schema
 from invitekit.load.sql import rows
+from invitekit.model import schema
 from invitekit.workspace import exports
 
 RECORD = tuple(column.name for column in schema.RECORD)

@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.errors import ArgumentError, SchemaError, many
 from invitekit.load.sql import rows, run
-from invitekit.vocabularies import RESENDS
+from invitekit.model.vocabularies import RESENDS
 from invitekit.workspace.transactions import transaction
 from invitekit.workspace.validation import now, past_datetime, require_name, require_text
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
+from invitekit.engine.datetimes import as_utc
 from invitekit.errors import ArgumentError
-from invitekit.moments import as_utc
 
 _DAY = dt.timedelta(days=1, seconds=-1)
 _AHEAD = dt.timedelta(hours=14)

@@ -1,0 +1,80 @@
+"""The folder of the batches: what may be written there, and which files of an earlier run are replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from xlsxwriter.exceptions import XlsxWriterException
+
+from invitekit.batches.worklists import WORKLISTS
+from invitekit.errors import OutputError
+from invitekit.io.atomic_write import NOT_WRITTEN_HINT, SHOWN_NAME, name_problem, os_reason, private_dir
+from invitekit.model.vocabularies import RESENDS
+
+PAGE = "00_read_me_first.txt"
+"""The first file by name; it is written last, so where it is, the set is complete."""
+OURS = re.compile(
+    rf"batch_\d{{2,}}_({'|'.join(RESENDS)})\.(csv|xlsx)|worklist_({'|'.join(WORKLISTS)})\.(csv|xlsx)|{re.escape(PAGE)}"
+)
+"""Names that only our own runs write; no other file is ever touched."""
+
+
+def check(target: Path, *, overwrite: bool) -> Path:
+    """Check that a folder can be written, before any work is done for it.
+
+    Raises:
+        OutputError: It is a file, its parent is missing, it may not be written to, or it holds an earlier run.
+    """
+    if problem := name_problem(target):
+        shown = target.name[:SHOWN_NAME]
+        raise OutputError(f"'{shown}' cannot be written: {problem}.", hint="name another folder.")
+    if os.path.lexists(target) and not target.is_dir():
+        raise OutputError(f"'{target.name}' is no folder.", hint="name a folder; it is made if it is missing.")
+    if not target.exists() and not target.parent.is_dir():
+        raise OutputError(f"The folder that '{target.name}' should stand in does not exist.", hint="create it first.")
+    if not os.access(target if target.exists() else target.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"'{target.name}' cannot be written to.", hint="check its permissions, or name another.")
+    earlier_files(target, overwrite=overwrite)
+    return target
+
+
+def earlier_files(target: Path, *, overwrite: bool) -> list[Path]:
+    """Return the files of an earlier run.
+
+    Raises:
+        OutputError: There are some, and they may not or cannot be replaced.
+    """
+    earlier = sorted(path for path in target.iterdir() if OURS.fullmatch(path.name)) if target.exists() else []
+    if earlier and not overwrite:
+        raise OutputError(
+            f"'{target.name}' holds {len(earlier):,} files of an earlier run, such as '{earlier[0].name}'.",
+            hint="name another folder, or say --overwrite (overwrite=True) to replace them.",
+        )
+    folders = [path.name for path in earlier if path.is_dir() and not path.is_symlink()]
+    if folders:
+        raise OutputError(f"'{folders[0]}' in '{target.name}' is a folder.", hint="move it away.")
+    return earlier
+
+
+@contextlib.contextmanager
+def private_set(target: Path) -> Iterator[Path]:
+    """Create a private folder on the target's own disk, for the whole set; it is removed afterwards.
+
+    Raises:
+        OutputError: The disk refused something meanwhile.
+    """
+    try:
+        with private_dir(target if target.exists() else target.parent, "invitekit_batches") as folder:
+            yield folder
+    except (OSError, XlsxWriterException) as error:
+        raise not_written(target, error) from None
+
+
+def not_written(target: Path, error: BaseException) -> OutputError:
+    """Return the error for batches that the system did not let us write."""
+    problem = f"The batches cannot be written to '{target.name}': {os_reason(error)}."
+    return OutputError(problem, hint=NOT_WRITTEN_HINT)

@@ -1,0 +1,146 @@
+"""The way out: records in, one proved file out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from invitekit.errors import ArgumentError
+from invitekit.export.anonymity import Language
+from invitekit.export.keys import find_key
+from invitekit.export.pipeline import Exported, Job, Progress, refuse_old_page, run
+from invitekit.export.source import open_source
+from invitekit.export.writers import SINKS
+from invitekit.io.atomic_write import check_target
+from invitekit.model.filters import Filter
+from invitekit.privacy import Key, Level, Policy, Secrets, read_policy, scrubbed_remarks, standard
+
+REMARKS = ("drop", "scrub")
+DEFAULT: Level = "pseudonymised"
+
+
+def export(
+    records: Any,
+    path: str | os.PathLike[str],
+    *,
+    level: Level | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
+    key: Key | str | os.PathLike[str] | None = None,
+    purpose: str | None = None,
+    filter: Filter | None = None,  # noqa: A002 - what it is
+    remarks: str = "drop",
+    language: Language = "en",
+    overwrite: bool = False,
+    spreadsheet_safe: bool = True,
+    workspace: Any = None,
+    progress: Progress | None = None,
+    sources: Iterable[Path] = (),
+) -> Exported:
+    """Write records for others to analyse, without what tells who somebody is, and prove it first.
+
+    Every column is dropped, masked, tokenised, generalised or kept by a policy; one that the policy does
+    not name stops the export. The file is written in private beside its target, read back by another
+    engine and held against what may leave; only then it gets its name, and its manifest after it. What
+    is ``masked`` or ``pseudonymised`` is still personal data. Rows leave in a new random order each time.
+
+    Args:
+        records: A frame of any engine, as ``annotate`` or ``plan_resends`` give it.
+        path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
+        level: ``masked`` (as the portal does), ``pseudonymised`` (the default: tokens, months) or
+            ``aggregated`` (counts of at least ten customers).
+        policy: A policy, or the path of a TOML file with rows for extra columns.
+        key: A key or the path of a key file; else ``INVITEKIT_KEY``, the keyring or the settings' file has
+            one; else one is made and thrown away. The same key and purpose give the same tokens.
+        purpose: What the export is for; tokens of two purposes do not join.
+        filter: Which records; all of them without one.
+        remarks: ``drop`` says only whether there are any; ``scrub`` takes out what is recognised as
+            somebody's, best effort.
+        language: Of the sentences about who is alike: ``en`` or ``zh``.
+        overwrite: Replace a file of that name.
+        spreadsheet_safe: In CSV, an apostrophe before a cell that would run as a formula.
+        workspace: Where the history of exports is kept: it has ``start_export`` and ``finish_export``.
+        progress: Called with what is done, the rows done so far and in all.
+        sources: Files that are never written over.
+
+    Returns:
+        ``Exported``; print it to see how far records can be told apart.
+
+    Raises:
+        PolicyError: A column is not named by the policy, or the policy file is wrong.
+        ArgumentError: An argument that means nothing.
+        SchemaError: A column holds something else than its row of the policy is for.
+        OutputError: The name, the folder or the disk does not allow it.
+        LeakError: What was written did not prove harmless; nothing was left.
+
+    Example:
+        >>> import datetime as dt, tempfile
+        >>> import polars as pl
+        >>> from invitekit import annotate, load
+        >>> rows = pl.DataFrame({"Account": ["acme"], "Status": ["Invited"]})
+        >>> records = annotate(load(rows).records, as_of=dt.date(2026, 3, 30))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     done = export(records, folder + "/out.parquet")
+        >>> done.rows, "account_name" in done.columns, "source_file" in done.columns
+        (1, True, False)
+    """
+    _check(language, remarks, purpose)
+    read = tuple(sources)
+    target = check_target(path, extensions=SINKS, overwrite=overwrite, sources=read)
+    refuse_old_page(target, overwrite=overwrite, sources=read)
+    chosen = _policy(policy, level)
+    secrets = Secrets(find_key(key), purpose)
+    source = open_source(records, filter)
+    if remarks == "scrub" and "remarks" in source.columns and chosen.level != "aggregated":
+        chosen = chosen.with_rows([scrubbed_remarks()])
+    rows = chosen.applied(source.columns)
+    job = Job(
+        source, target, rows, chosen, secrets, remarks, spreadsheet_safe, language, overwrite, progress or _silent
+    )
+    with _noted(workspace, job) as note:
+        return note(run(job))
+
+
+def _silent(_name: str, _done: int, _total: int) -> None:
+    """Show nothing."""
+
+
+def _check(language: str, remarks: str, purpose: str | None) -> None:
+    if language not in get_args(Language):
+        raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
+    if remarks not in REMARKS:
+        raise ArgumentError(f"remarks is '{remarks}'.", hint="use 'drop' or 'scrub'.")
+    if purpose is not None and not purpose.strip():
+        raise ArgumentError("purpose is empty.", hint="say what the export is for, or leave it out.")
+
+
+def _policy(given: Policy | str | os.PathLike[str] | None, level: Level | None) -> Policy:
+    chosen = given if isinstance(given, Policy) else read_policy(given, level) if given else standard(level or DEFAULT)
+    if level is not None and chosen.level != level:
+        raise ArgumentError(f"level is '{level}', the policy's is '{chosen.level}'.", hint="leave one of them out.")
+    return chosen
+
+
+@contextlib.contextmanager
+def _noted(workspace: Any, job: Job) -> Iterator[Callable[[Exported], Exported]]:
+    """Note in the workspace that an export began, and how it ended, whatever ends it."""
+    if workspace is None:
+        yield lambda exported: exported
+        return
+    number = workspace.start_export(
+        level=job.policy.level, purpose=job.secrets.purpose, file_name=job.target.name, key_id=job.secrets.key.id
+    )
+    done: list[Exported] = []
+
+    def note(exported: Exported) -> Exported:
+        done.append(exported)
+        return exported
+
+    try:
+        yield note
+    finally:
+        status = "completed" if done else "failed"
+        rows, sha256 = (done[0].rows, done[0].sha256) if done else (None, None)
+        workspace.finish_export(number, status, rows=rows, sha256=sha256)

@@ -1,0 +1,198 @@
+"""The proof: what was written is read back by another engine and held against what may leave, gate by gate.
+
+Why a customer called ``PENDING`` neither stops an export nor hides a leak: a column of a finite set
+is held against that set, which was declared before any record was looked at, so a word of it tells
+nothing about who bears it as a name. A token is held against its pattern; a raw value that has the
+pattern itself is looked for among the tokens one by one. Words that the records chose (frequent
+tags) are held against every raw name, account, address and number, letter for letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from invitekit.errors import LeakError
+from invitekit.export.anonymity import Unique, report
+from invitekit.export.read_written import Written, read_back
+from invitekit.export.transform import Seen
+from invitekit.io.spreadsheet_escape import is_formula
+from invitekit.load.sql import ident, lit
+from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
+
+GATES = {
+    "readable": "another engine reads the file",
+    "columns": "it has the released columns, in order, and no other",
+    "types": "their types are plain",
+    "metadata": "its footer holds nothing of another tool",
+    "rows": "no row is missing or added",
+    "nulls": "as many cells are empty as had to be",
+    "declared": "every value is of its column's set, pattern or range",
+    "values": "no raw name, account, address or number is among the values",
+    "formulas": "no cell of the CSV would run in a spreadsheet",
+    "cells": "every count is of enough customers",
+}
+"""Every gate in words."""
+
+_SAMPLE = 20_000
+"""Rows that are looked at to see which columns repeat."""
+_REPEATS = 0.5
+"""The share of different cells up to which a column repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a file has to be.
+
+    Attributes:
+        rows: The rows of the policy that release something, words chosen.
+        seen: What the records held.
+        safe: Whether CSV was written for spreadsheets.
+        fewest: In counts, customers that each cell needs.
+    """
+
+    rows: tuple[Row, ...]
+    seen: Seen
+    safe: bool = True
+    fewest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The gates that a file passed, and how far its records can be told apart."""
+
+    gates: tuple[str, ...]
+    alike: tuple[Unique, ...]
+
+
+def prove(path: Path, expected: Expected, folder: Path) -> Proof:
+    """Hold a written file against what had to be; give the gates that it passed, and who is alike in it.
+
+    Raises:
+        LeakError: A gate refuses, with column, gate and count, never a value.
+    """
+    kind = path.suffix.lower()
+    with read_back(path, expected.rows, folder, safe=expected.safe) as written:
+        _count_gates(written, expected)
+        _value_gate(written, expected)
+        if kind == ".csv" and expected.safe:
+            _formula_gate(written, expected)
+        alike = () if expected.fewest else report(written.typed, expected.rows)
+    passed = dict.fromkeys(GATES, True) | {"types": kind == ".parquet", "metadata": kind == ".parquet"}
+    passed |= {"formulas": kind == ".csv" and expected.safe, "cells": expected.fewest is not None}
+    return Proof(tuple(gate for gate, asked in passed.items() if asked), alike)
+
+
+def _count_gates(written: Written, expected: Expected) -> None:
+    """Count rows, cells outside of their form, and nulls."""
+    total, found = _cells(written, expected.rows)
+    if total != expected.seen.rows:
+        raise LeakError("file", "rows", abs(total - expected.seen.rows))
+    lost = _untyped(written)
+    for place, row in enumerate(expected.rows):
+        filled, strange = found[row.into]
+        if wrong := strange + lost[place] - filled if lost else strange:
+            gate = "cells" if expected.fewest and isinstance(row.form, Range) else "declared"
+            raise LeakError(row.into, gate, wrong)
+        if wrong := abs(total - filled - expected.seen.nulls[row.into]):
+            raise LeakError(row.into, "nulls", wrong)
+
+
+def _cells(written: Written, rows: Sequence[Row]) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Count all rows, and by column the cells that hold something and those that are not of their form."""
+    repeating = _repeating(written.typed, [row.into for row in rows if isinstance(row.form, Token)])
+    found: dict[str, tuple[int, int]] = {}
+    asked = ["count(*)"]
+    others = [row for row in rows if not isinstance(row.form, Words) and row.into not in repeating]
+    for row in others:
+        cell = ident(row.into)
+        asked += [f"count({cell})", f"count(*) filter ({outside(row.form, cell)})"]
+    total, *counts = written.typed.aggregate(", ".join(asked)).fetchall()[0]
+    for place, row in enumerate(others):
+        found[row.into] = (counts[2 * place], counts[2 * place + 1])
+    for row in rows:
+        if row.into not in found:
+            found[row.into] = _each_once(written.typed, row)
+    return total, found
+
+
+def _repeating(typed: duckdb.DuckDBPyRelation, names: Sequence[str]) -> set[str]:
+    """Name the columns whose first cells repeat; rows lie in a random order."""
+    if not names:
+        return set()
+    counts = ", ".join(f"count(distinct {ident(name)})" for name in names)
+    different = typed.limit(_SAMPLE).aggregate(f"count(*), {counts}").fetchall()[0]
+    return {name for name, n in zip(names, different[1:], strict=True) if n <= different[0] * _REPEATS}
+
+
+def _each_once(typed: duckdb.DuckDBPyRelation, row: Row) -> tuple[int, int]:
+    """Look at each different cell once: a long set or a pattern, held against every cell, costs five times as much."""
+    cell = ident(row.into)
+    each = typed.aggregate(f"{cell}, count(*) as ik_n").filter(f"{cell} is not null")
+    if isinstance(row.form, Words):
+        words = dict(each.fetchall())
+        return sum(words.values()), sum(count for word, count in words.items() if word not in row.form.values)
+    strange = f"coalesce(sum(ik_n) filter ({outside(row.form, cell)}), 0)::bigint"
+    filled, wrong = each.aggregate(f"coalesce(sum(ik_n), 0)::bigint, {strange}").fetchall()[0]
+    return filled, wrong
+
+
+def outside(form: Form | None, cell: str) -> str:
+    """The SQL condition that a cell is not of its form; of a null cell nothing is said."""
+    match form:
+        case Token(pattern=pattern):
+            inside = f"regexp_matches({cell}, {lit(f'^{pattern}$')})"
+        case Range(least=least, most=most):
+            inside = f"{cell} between {float(least)} and {float(most)}"
+        case FirstOf(unit="month"):
+            inside = f"day({cell}) = 1"
+        case FirstOf() | Flag() | Text():
+            inside = f"{cell} = {cell}"
+        case _:
+            inside = f"{cell} <> {cell}"  # nothing may leave without a form
+    return f"not ({inside})"
+
+
+def _untyped(written: Written) -> tuple[int, ...]:
+    """Count the cells of a file of texts: one that means nothing in its column's type is null once typed."""
+    if written.texts.types == written.typed.types and written.texts.columns == written.typed.columns:
+        return ()
+    held = ", ".join(f"count({ident(name)})" for name in written.texts.columns)
+    found: tuple[int, ...] = written.texts.aggregate(held).fetchall()[0]
+    return found
+
+
+def _value_gate(written: Written, expected: Expected) -> None:
+    """Look for raw values among tokens and among words that the records chose."""
+    seen = expected.seen
+    for column, count in (*seen.clashes.items(), *((name, len(out.told())) for name, out in seen.lookouts.items())):
+        if count:
+            raise LeakError(column, "values", count)
+    if not seen.like_tokens:
+        return
+    raw = pl.concat(seen.like_tokens).unique().to_frame()
+    written.con.register("ik_raw", raw.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    for row in expected.rows:
+        if isinstance(row.form, Token):
+            among = f"{ident(row.into)} in (select value from ik_raw)"
+            count = written.typed.filter(among).aggregate("count(*)").fetchall()[0][0]
+            if count:
+                raise LeakError(row.into, "values", count)
+
+
+def _formula_gate(written: Written, expected: Expected) -> None:
+    # A number was held against its range already: that it is below zero makes no formula of it.
+    texts = zip(written.texts.columns, expected.rows, strict=True)
+    names = [name for name, row in texts if not isinstance(row.form, Range)]
+    if not names:
+        return
+    counts = written.texts.aggregate(
+        ", ".join(f"count(*) filter ({is_formula(ident(name))})" for name in names)
+    ).fetchall()[0]
+    for name, count in zip(names, counts, strict=True):
+        if count:
+            raise LeakError(name, "formulas", count)

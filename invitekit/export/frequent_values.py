@@ -1,0 +1,110 @@
+"""Frequent words that may leave as they are: those of enough customers, that tell of nobody."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import polars as pl
+
+from invitekit.export.prefetch import ahead
+from invitekit.export.source import Source, computed
+from invitekit.export.whose import WHO, with_who
+from invitekit.load.sql import ident
+from invitekit.privacy import OTHER, Row, Words, normalise
+from invitekit.privacy.policy import MOST_WORDS
+from invitekit.privacy.scrub import Directory, without_patterns
+from invitekit.privacy.scrub.normalise import fold
+from invitekit.privacy.scrub.tokenise import WORD
+from invitekit.privacy.tokens import distinct, is_ascii
+
+LONGEST = 1_000
+"""Bytes of a word that may leave as it is."""
+_FOLDS = r"[^\x00-\x7f\x{df}-\x{f6}\x{f8}-\x{ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}]"
+"""A sign that one form may change: any but ASCII, small letters of western Europe, and Chinese characters."""
+
+
+def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], fewest: int) -> tuple[Row, ...]:
+    """Fix the words of ``generalise top``: frequent ones that enough customers share and that tell of nobody.
+
+    Raises:
+        SchemaError: The records cannot be computed.
+    """
+    return tuple(_with_words(source, row, secret, fewest) if row.how == "top" else row for row in rows)
+
+
+class Lookout:
+    """Looks through values that may never leave for those that stand in one of a few words.
+
+    Args:
+        words: Short texts.
+    """
+
+    def __init__(self, words: Collection[str]) -> None:
+        self._texts = pl.Series("word", sorted(words), dtype=pl.String)
+        self._plain, self._folded = normalise(self._texts), fold(self._texts.clone())  # what scrubs, scrubs in place
+        self._whole = self._plain.drop_nulls().unique().implode()
+        self._parts = _parts(self._folded).implode()
+        self._needles = pl.concat([self._whole.explode(), self._parts.explode()]).unique().implode()
+        self._found = [self._plain.head(0)]
+
+    def look(self, columns: Sequence[pl.Series]) -> None:
+        """Look through some values; the spelling of either side does not matter."""
+        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+            self._found += pool.map(self._look, columns)
+
+    def told(self) -> frozenset[str]:
+        """Give the words that tell of somebody: by their pattern, or since a value stands in them as a word."""
+        found = pl.concat(self._found).unique()
+        left = Directory(found).take_out(without_patterns(self._folded.clone()))
+        is_somebody = self._plain.is_null() | self._plain.is_in(found.implode())
+        return frozenset(self._texts.filter(is_somebody | left.ne_missing(self._folded)))
+
+    def _look(self, values: pl.Series) -> pl.Series:
+        once = distinct(values.alias("word"))
+        known = normalise(once.filter(self._near(once)))
+        return known.filter(known.is_in(self._whole) | known.str.contains_any(self._parts)).unique()
+
+    def _near(self, values: pl.Series) -> pl.Series:
+        """Tell cheaply which values may hold a word: the others need not be brought into one form, which is dear."""
+        holds = values.str.contains_any(self._needles, ascii_case_insensitive=True)
+        return holds if is_ascii(values) else values.str.contains(_FOLDS) | holds
+
+
+def _parts(folded: pl.Series) -> pl.Series:
+    """Give what a name that stands in the words has to hold."""
+    return folded.str.to_lowercase().str.extract_all(WORD).explode().drop_nulls().unique()
+
+
+def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) -> Row:
+    words = _shared(source, row.column, fewest)
+    if words:
+        out = Lookout(words)
+        with contextlib.closing(ahead(_texts(source, secret))) as batches:
+            for batch in batches:
+                out.look(batch.get_columns())
+        words -= out.told()
+    return replace(row, form=Words(words | {OTHER}, open=True))
+
+
+def _texts(source: Source, names: Sequence[str]) -> Iterable[pl.DataFrame]:
+    """Give columns as texts, whatever the engine made of them."""
+    if not names:
+        return ()
+    texts = ", ".join(f"{ident(name)}::varchar as {ident(name)}" for name in names)
+    return replace(source, relation=computed(lambda: source.relation.project(texts))).batches(names)
+
+
+def _shared(source: Source, column: str, fewest: int) -> frozenset[str]:
+    """Give the most frequent words that enough customers share."""
+    # A text that nobody would call a tag is none, and would fill the memory besides.
+    word = f"case when strlen({ident(column)}::varchar) <= {LONGEST} then {ident(column)}::varchar end"
+    often = source.relation.aggregate(f"{word} as word, count(*) as n", word)
+    if not source.ask(often.filter(f"word is not null and n >= {fewest}").limit(1)):
+        return frozenset()
+    with contextlib.closing(with_who(source, [column])) as known:
+        grouped = known.relation.aggregate(f"{word} as word, count(distinct {WHO}) as people", word)
+        shared = grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
+        return frozenset(text for text, _ in source.ask(shared))

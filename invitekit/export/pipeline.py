@@ -1,0 +1,269 @@
+"""One export, step by step: choose, write in private, prove, name, and say what was done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from xlsxwriter.exceptions import XlsxWriterException
+
+from invitekit.errors import OutputError
+from invitekit.export.anonymity import Language, Unique
+from invitekit.export.checks import Expected, Proof, prove
+from invitekit.export.counts import count_cells, counted_rows
+from invitekit.export.frequent_values import choose_words
+from invitekit.export.manifest import Manifest, described, digest, path_of
+from invitekit.export.prefetch import ahead
+from invitekit.export.remarks import Scrubber
+from invitekit.export.shuffle import shuffled
+from invitekit.export.signature import signed
+from invitekit.export.source import Source
+from invitekit.export.transform import Seen, identifying, release, watch
+from invitekit.export.whose import WHO, with_who
+from invitekit.export.writers import SINKS
+from invitekit.io.atomic_write import not_written, private_dir, publish
+from invitekit.io.lock import exclusive_lock
+from invitekit.privacy import Policy, Row, Secrets
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was exported, without a word of it.
+
+    Attributes:
+        path: The file, readable by its owner only.
+        manifest: Its page, beside it.
+        level: Of the policy.
+        rows: How many the file holds.
+        records: How many were exported or counted.
+        sha256: Of the file.
+        key_id: Which key made the tokens; None for one that was thrown away.
+        columns: The released columns.
+        emptied: By released column, values that came masked or stand for nothing.
+        gates: The checks that it passed, as ``GATES`` says them.
+        alike: How far records can be told apart.
+        language: Of what this prints as.
+    """
+
+    path: Path
+    manifest: Path
+    level: str
+    rows: int
+    records: int
+    sha256: str
+    key_id: str | None
+    columns: tuple[str, ...]
+    emptied: dict[str, int]
+    gates: tuple[str, ...]
+    alike: tuple[Unique, ...]
+    language: Language = "en"
+
+    def __str__(self) -> str:
+        rows = f"{self.rows:,} 行" if self.language == "zh" else f"{self.rows:,} rows"
+        said = [one.sentence(self.language) for one in self.alike]
+        return "\n".join([f"{rows}, {self.level}: {self.path.name}", *said])
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One export, once everything that can be refused beforehand was not."""
+
+    source: Source
+    target: Path
+    rows: tuple[Row, ...]
+    policy: Policy
+    secrets: Secrets
+    remarks: str
+    safe: bool
+    language: Language
+    overwrite: bool
+    tick: Progress
+
+    @property
+    def counts(self) -> bool:
+        """Whether counts are exported in place of records."""
+        return self.policy.level == "aggregated"
+
+
+def refuse_old_page(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
+    """Refuse to write over a manifest, or a source, that stands where our manifest will.
+
+    Raises:
+        OutputError: It is there.
+    """
+    page = path_of(target)
+    for source in sources:
+        with contextlib.suppress(OSError, ValueError):  # one of them does not exist
+            if page.samefile(source):
+                raise OutputError(f"'{page.name}' is a source of this very run.", hint="name another file.")
+    if os.path.lexists(page) and not overwrite:
+        raise OutputError(f"'{page.name}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
+
+
+def run(job: Job) -> Exported:
+    """Write, prove, name.
+
+    Raises:
+        OutputError: The disk refused something.
+        LeakError: A gate refused what was written.
+        SchemaError: A column holds something else than its row of the policy is for.
+    """
+    try:
+        with exclusive_lock(job.target), private_dir(job.target.parent, job.target.name) as folder:
+            part = folder / job.target.name
+            expected = _write(job, part)
+            job.tick("proving", expected.seen.rows, expected.seen.rows)
+            proof = prove(part, expected, folder)
+            manifest = signed(_manifest(job, expected, proof, digest(part)), job.secrets.key)
+            _publish(job, part, manifest)
+            return _exported(job, manifest, proof)
+    except (OSError, pa.ArrowException, XlsxWriterException) as error:
+        refused = not_written(job.target, error)
+    finally:
+        job.source.close()
+    # Raised outside of the handler: an error of Arrow may quote a cell, and would be chained to ours.
+    raise refused
+
+
+def _write(job: Job, part: Path) -> Expected:
+    """Write what is released; give what the file then has to be."""
+    secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
+    sink = SINKS[part.suffix.lower()]
+    if job.counts:
+        names = list(dict.fromkeys(row.column for row in job.rows))
+        with (
+            contextlib.closing(with_who(job.source, names)) as known,
+            contextlib.closing(known.batches([*names, WHO])) as batches,
+        ):
+            counts = count_cells(_told(job, batches), job.rows, job.secrets, fewest)
+        sink([counts], part, safe=job.safe)
+        seen = Seen(rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns}))
+        return Expected(counted_rows(job.rows, fewest), seen, safe=job.safe, fewest=fewest)
+    rows = choose_words(job.source, job.rows, secret, fewest)
+    seen = Seen()
+    with contextlib.closing(_released(job, rows, secret, seen)) as made:
+        sink(made, part, safe=job.safe)
+    return Expected(rows, seen, safe=job.safe)
+
+
+def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Generator[pl.DataFrame]:
+    """Give what leaves: while one small frame is written, the next is watched, and the one after it made."""
+    scrub = Scrubber.of(job.source, rows, secret)
+    names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
+    with contextlib.ExitStack() as opened:
+        read = opened.enter_context(contextlib.closing(ahead(shuffled(job.source, names))))
+        pairs = opened.enter_context(contextlib.closing(ahead(_made(read, scrub, rows, job.secrets))))
+        yield from _told(job, opened.enter_context(contextlib.closing(ahead(_watched(pairs, seen, rows, secret)))))
+
+
+def _made(
+    batches: Iterable[pl.DataFrame], scrub: Scrubber, rows: Sequence[Row], secrets: Secrets
+) -> Generator[tuple[pl.DataFrame, pl.DataFrame]]:
+    for batch in batches:
+        shown = scrub(batch)
+        yield shown, release(shown, rows, secrets)
+
+
+def _watched(
+    pairs: Iterable[tuple[pl.DataFrame, pl.DataFrame]], seen: Seen, rows: Sequence[Row], secret: Sequence[str]
+) -> Generator[pl.DataFrame]:
+    for shown, made in pairs:
+        watch(seen, shown, made, rows, secret)
+        yield made
+
+
+def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
+    """Give the same small frames, telling how far we are."""
+    done, total = 0, job.source.rows
+    job.tick("writing", 0, total)
+    for frame in frames:
+        yield frame
+        done += frame.height
+        job.tick("writing", done, total)
+
+
+def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manifest:
+    return Manifest(
+        file=job.target.name,
+        sha256=sha256,
+        rows=expected.seen.rows,
+        level=job.policy.level,
+        key_id=job.secrets.key.id,
+        purpose=job.secrets.purpose,
+        columns={row.into: described(row) for row in expected.rows},
+        gates=proof.gates,
+        nulls={row.into: expected.seen.nulls[row.into] for row in expected.rows},
+        emptied={name: count for name, count in expected.seen.emptied.items() if count},
+        alike=tuple(asdict(one) for one in proof.alike),
+        remarks=job.remarks,
+        spreadsheet_safe=job.safe,
+        fewest=expected.fewest,
+    )
+
+
+def _publish(job: Job, part: Path, manifest: Manifest) -> None:
+    """Give the file its name, and the manifest last: where it stands, the export came to its end."""
+    page = part.with_name("manifest")
+    page.write_text(manifest.text(), encoding="utf-8")
+    old = path_of(job.target)
+    with _undone((part, job.target), (page, old)):
+        if job.overwrite:
+            old.unlink(missing_ok=True)
+        publish(part, job.target, overwrite=job.overwrite)
+        publish(page, old, overwrite=job.overwrite)
+
+
+@contextlib.contextmanager
+def _undone(*pairs: tuple[Path, Path]) -> Iterator[None]:
+    """Whatever stops the naming of new files, take back the names that they have, and put back what had them."""
+    earlier = [
+        (new.stat(), _aside(target, new.with_name(f"earlier {n}")), target) for n, (new, target) in enumerate(pairs)
+    ]
+    try:
+        yield
+    except BaseException:
+        for ours, kept, target in earlier:
+            with contextlib.suppress(OSError):
+                if os.path.lexists(target) and not os.path.samestat(target.lstat(), ours):
+                    continue  # it is not ours to take away
+                target.unlink(missing_ok=True)
+                if kept:
+                    kept.replace(target)
+        raise
+
+
+def _aside(target: Path, kept: Path) -> Path | None:
+    """Give a file a second name: it keeps its first until another file takes it."""
+    if not os.path.lexists(target):
+        return None
+    try:
+        os.link(target, kept, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # a disk without links
+        shutil.copy2(target, kept, follow_symlinks=False)
+    return kept
+
+
+def _exported(job: Job, manifest: Manifest, proof: Proof) -> Exported:
+    return Exported(
+        path=job.target,
+        manifest=path_of(job.target),
+        level=manifest.level,
+        rows=manifest.rows,
+        records=job.source.rows,
+        sha256=manifest.sha256,
+        key_id=manifest.key_id,
+        columns=tuple(manifest.columns),
+        emptied=dict(manifest.emptied),
+        gates=manifest.gates,
+        alike=proof.alike,
+        language=job.language,
+    )

@@ -1,0 +1,107 @@
+"""How sure a rate is, and how far chance alone moves it from one period to the next."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from invitekit.metrics.distributions import binomial_quantile
+
+COVERAGE = 0.95
+"""Of the interval around a rate."""
+NORMAL_QUANTILE = statistics.NormalDist().inv_cdf((1 + COVERAGE) / 2)
+"""How many standard deviations such an interval reaches to either side."""
+SMALL = 10
+"""A rate of fewer cases, or of fewer in all, is marked as small [assumed]."""
+TAIL = 0.00135
+"""How often chance alone leads beyond a control limit on either side: as three standard deviations do."""
+ENOUGH_PERIODS = 5
+"""Below this, periods are not compared: there is no level yet that they could differ from [assumed]."""
+RUN = 10
+"""So many periods in a row on one side of the centre are no chance either; eight or nine would be too often."""
+_MEDIAN_STEP = 0.954
+"""The median step from one standard normal number to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The centre of a control chart and its limits for each period, as shares."""
+
+    centre: float
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+
+def wilson(n: int, of: int) -> tuple[float, float] | tuple[None, None]:
+    """Give the Wilson interval of a rate at 95 %, or nulls where there is nothing to take a rate of."""
+    if of == 0:
+        return None, None
+    z = NORMAL_QUANTILE
+    rate, weight = n / of, z * z / of
+    middle = (rate + weight / 2) / (1 + weight)
+    half = z / (1 + weight) * math.sqrt(rate * (1 - rate) / of + weight / (4 * of))
+    return (0.0 if n == 0 else middle - half), (1.0 if n == of else middle + half)
+
+
+def rated(n: int, of: int) -> dict[str, Any]:
+    """Give a rate with its interval, and say whether it is of few cases."""
+    low, high = wilson(n, of)
+    return {"n": n, "of": of, "rate": n / of if of else None, "low": low, "high": high, "small": is_small(n, of)}
+
+
+def is_small(n: int, of: int) -> bool:
+    """Say whether a rate is of so few that it tells little, and that a reader could guess who they are."""
+    return n < SMALL or of < SMALL
+
+
+def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
+    """Give what chance alone leaves each period's rate within, if all have the same level; None for too few periods.
+
+    The limits are those of the binomial distribution, so they hold for small periods too (p-chart).
+    Where rates move more from period to period than a binomial would, as those of large numbers do,
+    the limits are as much wider (Laney's p'-chart): what is usual here is no signal.
+    """
+    sizes = [size for size in of if size]
+    if len(sizes) < ENOUGH_PERIODS:
+        return None
+    centre = sum(n) / sum(of)
+    wider = _spread(n, of, centre)
+    shares = []
+    for quantile in (TAIL, 1 - TAIL):
+        counts = [binomial_quantile(quantile, size, centre) for size in of]
+        limits = [k / size if size else math.nan for k, size in zip(counts, of, strict=True)]
+        shares.append(tuple(min(max(centre + wider * (limit - centre), 0.0), 1.0) for limit in limits))
+    return Limits(centre, *shares)
+
+
+def _spread(n: Sequence[int], of: Sequence[int], centre: float) -> float:
+    """Say how many times as far as by chance rates move from period to period; 1 where chance may explain it.
+
+    The median step is not moved by a jump or two.
+    """
+    if not 0 < centre < 1:
+        return 1.0
+    deviations = [
+        (k / size - centre) / math.sqrt(centre * (1 - centre) / size) for k, size in zip(n, of, strict=True) if size
+    ]
+    steps = [abs(later - earlier) for earlier, later in pairwise(deviations)]
+    found = statistics.median(steps) / _MEDIAN_STEP
+    return found if found > 1 + 2 / math.sqrt(len(steps)) else 1.0
+
+
+def signals(n: Sequence[int], of: Sequence[int], limits: Limits) -> list[str | None]:
+    """Say of each period whether it lies beyond its limits (``high``, ``low``) or ends a long ``run`` on one side."""
+    found: list[str | None] = []
+    side, length = 0, 0
+    for count, size, low, high in zip(n, of, limits.lower, limits.upper, strict=True):
+        rate = count / size if size else limits.centre
+        now = (rate > limits.centre) - (rate < limits.centre)
+        length = length + 1 if now == side else 1
+        side = now
+        beyond = "high" if rate > high else "low" if rate < low else None
+        found.append(beyond or ("run" if side and length >= RUN else None))
+    return found

@@ -1,0 +1,145 @@
+"""All small tables of one set of records at once: what a report tells, from a handful of looks at them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.datetimes import as_utc
+from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.metrics import aggregate as cubes
+from invitekit.metrics.aggregate import BY, By, Period
+from invitekit.metrics.causes import Language, pareto, repeats
+from invitekit.metrics.funnel import SETTLED, funnel, parts
+from invitekit.metrics.survival import NEEDED as TIMES
+from invitekit.metrics.survival import ageing, durations, survival, untimed
+from invitekit.metrics.trend import trend
+from invitekit.model import identity
+from invitekit.model.catalogue import Catalogue, read_catalogue
+from invitekit.model.resolve import count_untrackable, latest, resolve
+
+_PARTS = {
+    "by_method": "invitation_method",
+    "by_type": "association_type",
+    "by_manager": "account_manager",
+    "by_country": "country",
+    "by_tag": "custom_tag",
+}
+_NEEDED = tuple(dict.fromkeys((*TIMES, *cubes.NEEDED, *identity.NEEDED)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Progress:
+    """The small tables of one set of annotated records: Polars frames of counts and rates.
+
+    No customer stands in them, but account managers and custom tags do, and counts of any size.
+
+    Attributes:
+        funnel: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
+        trend: As ``failure_trend`` gives it, for all together.
+        trends: The same by each column of ``BY`` that was asked for.
+        survival: As ``time_to_association`` gives it, by method.
+        ageing: ``bucket, status, n`` of what is not settled: days since the invitation.
+        pareto: ``failure_code, cause, who_acts, resend_rule, n, of, share, low, high, cumulative, small``.
+        by_method, by_type, by_manager, by_country, by_tag: ``value, invited, open, settled,
+            associated, failed, expired``; failure and association ``_rate, _low, _high`` of the settled;
+            ``small``.
+        repeats: ``failure_code, cause, method`` of the invitation before; ``resends`` with a known
+            outcome, ``associated, failed_same, failed_other, expired``; ``rate, low, high`` of the
+            associated; ``small``.
+        snapshots: ``snapshot_at, status, n``: every row of each snapshot.
+        counts: ``rows`` given; ``invitations`` among them, each once; ``older_states`` of those;
+            ``unfollowed``, masked rows of earlier snapshots, which cannot be followed; ``undated``,
+            settled invitations without a time; ``untimed``, associated ones without the time it took.
+        as_of, period: What they were made for.
+    """
+
+    funnel: Any
+    trend: Any
+    trends: Mapping[str, Any]
+    survival: Any
+    ageing: Any
+    pareto: Any
+    by_method: Any
+    by_type: Any
+    by_manager: Any
+    by_country: Any
+    by_tag: Any
+    repeats: Any
+    snapshots: Any
+    counts: Mapping[str, int]
+    as_of: dt.datetime
+    period: Period
+
+
+def progress(
+    records: Any,
+    *,
+    as_of: dt.datetime | dt.date | None = None,
+    period: Period = "week",
+    by: tuple[By, ...] = BY,
+    catalogue: Catalogue | None = None,
+    language: Language = "en",
+) -> Progress:
+    """Give all small tables of a report at once.
+
+    Args:
+        records: What ``annotate`` gives, of any engine; the whole history, to see what resends led to.
+        as_of: The moment that they were annotated at; a date means its midnight UTC. Now, when it is left out.
+        period: Of the trends: ``day``, ``week`` or ``month``.
+        by: What to tell apart in trends.
+        catalogue: The failures known; else the built-in ones.
+        language: Of causes: ``en`` or ``zh``.
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+        ArgumentError: ``period``, ``by`` or ``as_of`` means nothing.
+    """
+    cubes.check(period, by)
+    moment, known = as_utc(as_of), catalogue or read_catalogue()
+    frame: Any = nw.from_native(records)
+    identity.require(frame.collect_schema().names(), _NEEDED)
+    states = _snapshots(frame)
+    with temp_tables():
+        resolved = materialize(resolve(frame.select(*_NEEDED).to_native()))
+        lost, invitations = count_untrackable(resolved), nw.from_native(latest(resolved))
+        counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
+        again = repeats(resolved, known, language)
+    return Progress(
+        funnel=funnel(counts),
+        trend=trend(counts, None, period, moment),
+        trends={name: trend(counts, name, period, moment) for name in by},
+        survival=survival(times, "invitation_method"),
+        ageing=ageing(times),
+        pareto=pareto(counts, known, language),
+        **{name: parts(counts, column) for name, column in _PARTS.items()},
+        repeats=again,
+        snapshots=states,
+        counts=_counted(int(states["n"].sum()), lost, counts, times),
+        as_of=moment,
+        period=period,
+    )
+
+
+def _counted(rows: int, lost: int, counts: Any, times: Any) -> dict[str, int]:
+    """Say how many rows were counted, and why others were not."""
+    single = int(counts["n"].sum())
+    undated = counts.filter(nw.col("period").is_null() & nw.col("status").is_in(list(SETTLED)))
+    return {
+        "rows": rows,
+        "invitations": single,
+        "older_states": rows - single - lost,
+        "unfollowed": lost,
+        "undated": int(undated["n"].sum()),
+        "untimed": untimed(times),
+    }
+
+
+def _snapshots(frame: Any) -> Any:
+    """Count the rows of each snapshot by status."""
+    counted = frame.select("snapshot_at", status=cubes.status()).group_by("snapshot_at", "status")
+    return counted.agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars").sort("snapshot_at", "status").to_native()

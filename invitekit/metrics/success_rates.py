@@ -1,0 +1,168 @@
+"""How often a resend led to an association, by what went before it: counted in the user's own records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.datetimes import days_between
+from invitekit.metrics.distributions import beta_quantile
+from invitekit.model.identity import require
+from invitekit.model.resolve import resolved
+
+Frame = TypeVar("Frame")
+Basis = Literal["alike", "cause", "all"]
+
+DELAYS = (7, 14, 30, 90)
+"""Days after which a resend counts as later [assumed]: up to 7, 14, 30, 90, and more."""
+WEIGHT = 20
+"""How many resends the wider group counts for beside a narrower one: what shrinks its rate [assumed]."""
+ENOUGH = 10
+"""Resends from which a group speaks for itself, shrunken; below it the wider group does [assumed]."""
+COVERAGE = 0.9
+"""Of the interval around a rate."""
+NEEDED = ("customer_id", "invitation_method", "effective_status", "failure_code")
+_OUTCOMES = {"associated": 1, "expired": 0, "association_failed": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """How likely a resend is to lead to an association.
+
+    Attributes:
+        rate: Shrunken share, 0 to 1.
+        low, high: Its 90 % interval.
+        basis: ``alike`` (same cause, method and delay), ``cause`` or ``all``.
+        resends, associated: The counts of that group, as they are.
+    """
+
+    rate: float
+    low: float
+    high: float
+    basis: Basis
+    resends: int
+    associated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """What became of resends: counts by cause before, method and delay.
+
+    Attributes:
+        cells: ``(cause, method, delay) -> (resends, associated)``; ``delay`` counts the limits of
+            ``DELAYS`` that were passed. A cause is a failure code, else an effective status.
+    """
+
+    cells: Mapping[tuple[str, str, int], tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def resends(self) -> int:
+        """All resends whose outcome is known."""
+        return sum(n for n, _ in self.cells.values())
+
+    @property
+    def associated(self) -> int:
+        """Those that led to an association."""
+        return sum(s for _, s in self.cells.values())
+
+    def of(self, cause: str, method: str, delay: int) -> Chance:
+        """Estimate the chance of a resend, from the narrowest group that holds enough of them.
+
+        A group's rate is drawn towards that of the next wider one (Beta prior worth ``WEIGHT``
+        resends); the interval is the posterior's, equal-tailed.
+        """
+        everything = (self.resends, self.associated)
+        same_cause = [counts for (c, _, _), counts in self.cells.items() if c == cause]
+        groups: list[tuple[Basis, tuple[int, int]]] = [
+            ("cause", (sum(n for n, _ in same_cause), sum(s for _, s in same_cause))),
+            ("alike", self.cells.get((cause, method, delay), (0, 0))),
+        ]
+        chance = _posterior("all", everything, 0.5, weight=2)
+        for basis, counts in groups:
+            if counts[0] >= ENOUGH:
+                chance = _posterior(basis, counts, chance.rate, weight=WEIGHT)
+        return chance
+
+
+def count_resends(records: Frame) -> Chances:
+    """Count what became of each resend in these records.
+
+    An invitation of a customer that followed an earlier one is a resend; its cause is what had
+    become of the earlier one, its delay the days in between. It counts once, by its newest state,
+    and only when its outcome is known: associated, failed or expired.
+
+    Args:
+        records: What ``annotate`` or ``resolve`` give, of any engine: the whole history.
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+    """
+    frame: Any = nw.from_native(cast("Any", resends(records)))
+    outcome = nw.col("effective_status").replace_strict(
+        list(_OUTCOMES), list(_OUTCOMES.values()), default=None, return_dtype=nw.Int64
+    )
+    counted = frame.with_columns(_ik_outcome=outcome).group_by("cause_before", "method_before", "delay")
+    summed = counted.agg(n=nw.col("_ik_outcome").count(), s=nw.col("_ik_outcome").sum())
+    rows = summed.lazy().collect("pyarrow").rows(named=True)
+    return Chances({(r["cause_before"], r["method_before"], int(r["delay"])): (int(r["n"]), int(r["s"])) for r in rows})
+
+
+def resends(records: Frame) -> Frame:
+    """Return each resend once, in its newest state, with the outcome of the previous invitation.
+
+    An invitation that was associated once stays a success, whatever a later snapshot says of it.
+
+    Args:
+        records: What ``annotate`` or ``resolve`` give, of any engine: the whole history.
+
+    Returns:
+        A frame of the same engine with ``customer_id, invitation_method, effective_status, failure_code``,
+        ``cause_before`` and ``method_before`` (text, empty where not given) and ``delay``: how many limits of
+        ``DELAYS`` passed between the two invitations.
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+    """
+    frame: Any = nw.from_native(resolved(records))
+    require(frame.collect_schema().names(), NEEDED)
+    once = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
+    associated = once.max().over("invitation_id") == 1
+    status = nw.when(associated).then(nw.lit("associated")).otherwise(nw.col("effective_status"))
+    sent = (
+        frame.with_columns(effective_status=status)
+        .filter(nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null())
+        .select(*NEEDED, "attempt_no", "previous_outcome", "invitation_sent_at")
+    )
+    before = sent.select(
+        "customer_id", attempt_no=nw.col("attempt_no") + 1, method_before="invitation_method",
+        _ik_before_at="invitation_sent_at",
+    )  # fmt: skip
+    paired = sent.join(before, on=["customer_id", "attempt_no"]).with_columns(
+        nw.col("method_before").fill_null(""),
+        cause_before=nw.col("previous_outcome").fill_null(""),
+        delay=delay(nw.col("_ik_before_at"), nw.col("invitation_sent_at"), frame.implementation),
+    )
+    return cast("Frame", paired.select(*NEEDED, "cause_before", "method_before", "delay").to_native())
+
+
+def cause() -> Any:
+    """The expression of what had become of an invitation: its failure, else its effective status."""
+    failed = nw.col("effective_status") == "association_failed"
+    return nw.when(failed).then(nw.coalesce("failure_code", "effective_status")).otherwise(nw.col("effective_status"))
+
+
+def delay(start: Any, end: Any, backend: Any) -> Any:
+    """The expression of how many limits of ``DELAYS`` lie between two times."""
+    days = days_between(start, end, backend)
+    passed = [nw.when(days > limit).then(nw.lit(1)).otherwise(nw.lit(0)) for limit in DELAYS]
+    return nw.sum_horizontal(*passed)
+
+
+def _posterior(basis: Basis, counts: tuple[int, int], prior: float, *, weight: float) -> Chance:
+    resends, associated = counts
+    a, b = prior * weight + associated, (1 - prior) * weight + resends - associated
+    tail = (1 - COVERAGE) / 2
+    return Chance(a / (a + b), beta_quantile(tail, a, b), beta_quantile(1 - tail, a, b), basis, resends, associated)

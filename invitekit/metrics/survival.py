@@ -1,0 +1,152 @@
+"""How long until an invited customer is associated, as a curve that counts those still waiting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.datetimes import days_between
+from invitekit.engine.materialize import temp_tables
+from invitekit.metrics import aggregate as cubes
+from invitekit.metrics.aggregate import EMPTY, By
+from invitekit.metrics.funnel import NOT_INVITED, OPEN, SETTLED, small_table
+from invitekit.metrics.intervals import NORMAL_QUANTILE, SMALL
+from invitekit.model.identity import require
+from invitekit.model.resolve import NEEDED as RESOLVED_FROM
+from invitekit.model.resolve import latest
+
+NEEDED = (*RESOLVED_FROM, "age_days", "days_to_associate")
+SURVIVAL = {
+    "group": nw.String(), "days": nw.Int64(), "at_risk": nw.Int64(), "associated": nw.Int64(), "share": nw.Float64(),
+    "low": nw.Float64(), "high": nw.Float64(), "median_days": nw.Int64(), "size": nw.Int64(), "small": nw.Boolean(),
+}  # fmt: skip
+BUCKETS = ((0, 3), (4, 7), (8, 14), (15, 30), (31, 90), (91, None))
+"""Ages in days, from and to."""
+AGEING = {"bucket": nw.String(), "status": nw.String(), "n": nw.Int64()}
+MOST_GROUPS = 12
+"""Curves beyond those of the largest groups are left out."""
+
+_Exits = dict[int, list[int]]
+"""By day: how many were associated, how many were last seen waiting."""
+
+
+def time_to_association(records: Any, *, by: By | None = "invitation_method") -> Any:
+    """Give the share of invitations that led to an association within so many days.
+
+    A Kaplan-Meier estimate: who is still waiting is counted for as long as he was seen waiting (to
+    the annotation or the newest snapshot of the record, whichever is earlier). An invitation that
+    failed or expired is not associated and is counted as such for as long; leaving it out would
+    promise every group that all are associated in the end.
+
+    Args:
+        records: What ``annotate`` gives, of any engine.
+        by: What to tell apart, one of ``BY`` that every invitation has; None for all together.
+
+    Returns:
+        A Polars frame, one row a group (null for all) and day with an association, and day 0:
+        ``group, days, at_risk, associated, share, low, high`` (95 %, log-log; null where nothing
+        can be said), ``median_days`` of the group (null if fewer than half are associated), its
+        ``size`` and ``small`` (fewer than 10 associated). Associations without both times, or
+        before the invitation, are left out.
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+        ArgumentError: ``by`` means nothing.
+    """
+    cubes.check("week", [by])
+    frame: Any = nw.from_native(records)
+    needed = (*NEEDED, *([by] if by else []))
+    require(frame.collect_schema().names(), needed)
+    with temp_tables():
+        invitations = nw.from_native(latest(frame.select(*needed).to_native()))
+        return survival(durations(invitations, by), by)
+
+
+def durations(invitations: Any, by: str | None) -> Any:
+    """Count invitations by group, status, days until association or last sight, and age.
+
+    Returns:
+        A Narwhals frame in memory: ``group, status, days, age, n``; ``days`` is null where a time is missing.
+    """
+    seen = days_between(nw.col("invited_at"), nw.col("snapshot_at"), invitations.implementation)
+    waited = nw.min_horizontal(nw.col("age_days"), seen)
+    associated = nw.col("effective_status") == "associated"
+    keys = {
+        "group": nw.col(by).fill_null(EMPTY) if by else nw.lit(EMPTY),
+        "status": cubes.status(),
+        "days": nw.when(associated).then(nw.col("days_to_associate")).otherwise(waited),
+        "age": nw.when(nw.col("effective_status").is_in([*OPEN, *NOT_INVITED])).then(nw.col("age_days")),
+    }
+    return invitations.select(**keys).group_by(*keys).agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars")
+
+
+def survival(counts: Any, by: str | None) -> Any:
+    """Give the curves of counts; see ``time_to_association``."""
+    every: _Exits = {}
+    groups: dict[str, _Exits] = {}
+    summed = counts.group_by("group", "status", "days").agg(nw.col("n").sum())
+    for group, status, days, n in summed.iter_rows():
+        if status in (*SETTLED, *OPEN) and days is not None and days >= 0:
+            for exits in (every, groups.setdefault(group, {})):
+                exits.setdefault(days, [0, 0])[status != "associated"] += n
+    rows = _curve(None, every)
+    if by:
+        for group in sorted(groups, key=lambda name: (-_size(groups[name]), name))[:MOST_GROUPS]:
+            rows += _curve(group, groups[group])
+    return small_table(rows, SURVIVAL)
+
+
+def untimed(counts: Any) -> int:
+    """Count associated invitations whose time to association is not known."""
+    odd = counts.filter((nw.col("status") == "associated") & (nw.col("days").is_null() | (nw.col("days") < 0)))
+    return int(odd["n"].sum())
+
+
+def ageing(counts: Any) -> Any:
+    """Give what is not settled by age: how many days ago it was invited, and its status."""
+    names = [f"{low}-{high}" if high is not None else f"{low}+" for low, high in BUCKETS]
+    found = {(name, status): 0 for name in names for status in OPEN}
+    waiting = counts.filter(nw.col("status").is_in([*OPEN, *NOT_INVITED])).group_by("status", "age")
+    for status, age, n in waiting.agg(nw.col("n").sum()).iter_rows():
+        name = EMPTY if age is None else names[sum(age > low - 1 for low, _ in BUCKETS[1:])]
+        found[name, status] = found.get((name, status), 0) + n
+    order = {name: position for position, name in enumerate([*names, EMPTY])}
+    statuses = (*OPEN, *NOT_INVITED)
+    ranked = sorted(found, key=lambda cell: (order[cell[0]], statuses.index(cell[1])))
+    return small_table(
+        [{"bucket": name, "status": status, "n": found[name, status]} for name, status in ranked], AGEING
+    )
+
+
+def _size(exits: Mapping[int, list[int]]) -> int:
+    return sum(sum(both) for both in exits.values())
+
+
+def _curve(group: str | None, exits: Mapping[int, list[int]]) -> list[dict[str, Any]]:
+    """Walk through the days: at each, some of those at risk are associated (Kaplan-Meier, Greenwood)."""
+    size = at_risk = _size(exits)
+    waiting, variance = 1.0, 0.0
+    rows: list[dict[str, Any]] = []
+    events = sum(both[0] for both in exits.values())
+    for day in sorted({0} | exits.keys()) if size else []:
+        associated, censored = exits.get(day, (0, 0))
+        waiting *= 1 - associated / at_risk
+        variance += associated / (at_risk * (at_risk - associated)) if at_risk > associated else 0.0
+        if associated or day == 0:
+            low, high = _interval(waiting, variance)
+            counts = {"group": group, "days": day, "at_risk": at_risk, "associated": associated}
+            rows.append(counts | {"share": 1 - waiting, "low": low, "high": high})
+        at_risk -= associated + censored
+    median = next((row["days"] for row in rows if row["share"] >= 0.5), None)
+    return [row | {"median_days": median, "size": size, "small": events < SMALL} for row in rows]
+
+
+def _interval(waiting: float, variance: float) -> tuple[float, float] | tuple[None, None]:
+    """Give the interval of the share associated, by the log of the log of the share waiting."""
+    if not 0 < waiting < 1:
+        return None, None
+    theta = NORMAL_QUANTILE * math.sqrt(variance) / math.log(waiting)
+    return 1 - waiting ** math.exp(theta), 1 - waiting ** math.exp(-theta)

@@ -1,0 +1,223 @@
+"""Records to annotated records: what each failure means, and what the status really is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal, TypeVar, overload
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.datetimes import as_utc, days_between, literal, without_zone
+from invitekit.engine.frames import HasRecords, as_frame
+from invitekit.errors import ArgumentError, SchemaError
+from invitekit.model import schema
+from invitekit.model.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, Catalogue, Failure, read_catalogue
+
+Frame = TypeVar("Frame")
+Language = Literal["en", "zh"]
+
+EMAIL_LIFE = dt.timedelta(days=7)
+"""How long an email invitation lives (the portal's Chinese FAQ); a link or QR code has no limit."""
+_FAILURE_COLUMNS = ("failure_code", "cause", "advice", "suggested_operation", "who_acts", "resend_rule")
+_KEY = "_ik_key"
+_NO_MESSAGE = "\ue000no message"
+"""The key of a failed record without a message; no message begins with a private character."""
+_NEEDED = ("status", "failure_message", "invitation_method", "invited_at", "expires_at", "associated_at")
+_INVISIBLE = "\u200b\u2060\ufeff"
+"""Signs that show nothing and are no white space."""
+_TYPES: dict[schema.Kind, Any] = {
+    "text": nw.String(),
+    "code": nw.String(),
+    "time": nw.Datetime("us"),
+    "integer": nw.Int64(),
+    "number": nw.Float64(),
+}
+
+
+@overload
+def annotate(
+    records: HasRecords,
+    *,
+    as_of: dt.datetime | dt.date | None = None,
+    catalogue: Catalogue | None = None,
+    language: Language = "en",
+) -> Any: ...
+@overload
+def annotate(
+    records: Frame,
+    *,
+    as_of: dt.datetime | dt.date | None = None,
+    catalogue: Catalogue | None = None,
+    language: Language = "en",
+) -> Frame: ...
+def annotate(
+    records: Any,
+    *,
+    as_of: dt.datetime | dt.date | None = None,
+    catalogue: Catalogue | None = None,
+    language: Language = "en",
+) -> Any:
+    """Add to each record its failure's cause and advice, its effective status and its ages.
+
+    Each distinct message is classified once and joined; nothing is guessed. A failed record
+    without a message, or with an empty one, gets the code ``not_given``, one whose message is in
+    no catalogue ``unknown``. A message on a record that became associated is history and is not classified.
+
+    Args:
+        records: What ``load`` returned, or a frame of any engine (Polars, DuckDB relation, PySpark, ...)
+            with the columns of ``schema.RECORD``. Times without a zone are UTC; times with one
+            become UTC without an offset, whatever zone the engine's session is in.
+        as_of: The moment that ages and expiry are measured at; a date means its midnight UTC,
+            a time without an offset is UTC. Now, when it is left out.
+        catalogue: The failures known; else the built-in ones.
+        language: Of ``cause``, ``advice`` and ``suggested_operation``: ``en`` or ``zh``.
+
+    Returns:
+        A frame of the same engine (DuckDB for what ``load`` returned), the same rows (in order on
+        Polars; DuckDB and Spark promise none, sort by ``source_file, source_row`` where it matters),
+        with ``failure_code, cause, advice, suggested_operation, who_acts, resend_rule,
+        effective_status, age_days, days_to_associate``. ``age_days`` counts whole days from the
+        invitation to ``as_of``.
+
+    Raises:
+        SchemaError: A column that is needed is missing, stands twice or holds something else.
+        ArgumentError: ``records`` is no frame; ``language`` or ``as_of`` means nothing.
+
+    Example:
+        >>> import polars as pl
+        >>> from invitekit import load
+        >>> rows = pl.DataFrame({"Account": ["a1"], "Status": ["Association failed"],
+        ...                      "Failure Cause": ["The invitation link has expired."]})
+        >>> annotate(load(rows)).pl()["resend_rule"].to_list()
+        ['now']
+    """
+    if language not in ("en", "zh"):
+        raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
+    moment = as_utc(as_of)
+    frame = _frame(as_frame(records))
+    _require(frame.collect_schema().names())
+    frame = _typed(frame.drop([c.name for c in schema.ANNOTATED], strict=False))
+    frame = _with_failures(frame, catalogue or read_catalogue(), language)
+    engine = frame.implementation
+    annotated = frame.with_columns(
+        effective_status=_effective_status(literal(moment)),
+        age_days=days_between(nw.col("invited_at"), literal(moment), engine),
+        days_to_associate=days_between(nw.col("invited_at"), nw.col("associated_at"), engine),
+    )
+    return annotated.to_native()
+
+
+def _frame(records: Any) -> Any:
+    try:
+        return nw.from_native(records)
+    except nw.exceptions.DuplicateError:
+        raise SchemaError("Two columns of the records have one name.", hint="rename or drop one of them.") from None
+    except TypeError:
+        raise ArgumentError(
+            f"Records of type {type(records).__name__} cannot be annotated: it is no frame.", hint="pass load(...)."
+        ) from None
+
+
+def _require(names: list[str]) -> None:
+    missing = [name for name in _NEEDED if name not in names]
+    if missing:
+        raise SchemaError(
+            f"Records lack {', '.join(missing)}.",
+            hint="pass what load(...) gives, or add the columns as nulls.",
+        )
+
+
+def _typed(frame: Any) -> Any:
+    """Give each column the type of its kind: times UTC without an offset, columns of nulls typed ones."""
+    found = frame.collect_schema()
+    columns = [c for c in schema.RECORD if c.name in found]
+    zoned = [c.name for c in columns if getattr(found[c.name], "time_zone", None)]
+    odd = [c for c in columns if not _fits(found[c.name], c.kind)]
+    filled = _filled(frame, [c.name for c in odd]) if odd else set()
+    changed = {c.name: nw.lit(None, _TYPES[c.kind]) for c in odd if c.name not in filled}
+    for column in (c for c in odd if c.name in filled):
+        kind = found[column.name]
+        if column.kind == "time" and isinstance(kind, nw.Object | nw.Unknown) and isinstance(frame, nw.DataFrame):
+            zoned.append(column.name)  # pandas: times of Python, or a zone that Narwhals cannot name
+        # What is needed later only is left as it is.
+        elif column.kind == "time" or column.name in _NEEDED:
+            changed[column.name] = _cast(column, kind)
+    frame = without_zone(frame, zoned)
+    return frame.with_columns(**changed) if changed else frame
+
+
+def _fits(found: Any, kind: schema.Kind) -> bool:
+    return isinstance(found, type(_TYPES[kind])) or (kind in ("integer", "number") and found.is_numeric())
+
+
+def _filled(frame: Any, names: list[str]) -> set[str]:
+    """Name the columns that hold anything."""
+    held = frame.select((~nw.col(name).is_null()).any().alias(name) for name in names).lazy().collect("pyarrow")
+    return {name for name in names if held[name].to_list()[0]}
+
+
+def _cast(column: schema.Column, kind: Any) -> Any:
+    """The expression of a column in its own type, if what it holds can mean that."""
+    means = (nw.Date,) if column.kind == "time" else (nw.Categorical, nw.Enum)
+    if not isinstance(kind, means):
+        raise SchemaError(
+            f"{column.name} is of type {kind}, which is no {column.kind}.", hint="pass what load(...) gives."
+        )
+    return nw.col(column.name).cast(_TYPES[column.kind])
+
+
+def _with_failures(frame: Any, catalogue: Catalogue, language: Language) -> Any:
+    """Join what each distinct message means; records that are settled or have no message get nulls."""
+    message = nw.col("failure_message").cast(nw.String)
+    # Grouped, not unique(): that numbers the rows of each group, five times the work.
+    distinct = frame.filter(~message.is_null()).select(message.alias(_KEY)).group_by(_KEY).agg().select(_KEY)
+    texts = distinct.lazy().collect("pyarrow")[_KEY].to_list()
+    found = {text: failure for text in texts if (failure := catalogue.find(text)) is not None}
+    empty = [text for text in texts if not text.translate(dict.fromkeys(map(ord, _INVISIBLE))).strip()]
+    keys = nw.concat([distinct, frame.head(1).select(nw.lit(_NO_MESSAGE).alias(_KEY))])
+    classified = keys.with_columns(**_looked_up(found | {_NO_MESSAGE: NOT_GIVEN}, language))
+    return frame.with_columns(_key(empty).alias(_KEY)).join(classified, on=_KEY, how="left").drop(_KEY)
+
+
+def _key(empty: list[str]) -> Any:
+    """What a record is classified by: its message, or that it failed and has none or an empty one."""
+    # Cast, for Arrow has two kinds of text and joins neither with the other.
+    status, message = nw.col("status"), nw.col("failure_message").cast(nw.String)
+    if empty:
+        message = nw.when(~message.is_in(empty)).then(message)
+    missing = (status == "association_failed") & message.is_null()
+    open_message = nw.when(status != "associated").then(message)
+    return nw.when(missing).then(nw.lit(_NO_MESSAGE)).otherwise(open_message)
+
+
+def _columns_of(failure: Failure, language: Language) -> dict[str, str | None]:
+    return {
+        "failure_code": failure.code,
+        "cause": failure.cause(language),
+        "advice": failure.advice(language),
+        "suggested_operation": failure.suggested_operation(language),
+        "who_acts": failure.who_acts,
+        "resend_rule": failure.resend_rule,
+    }
+
+
+def _looked_up(found: dict[str, Failure], language: Language) -> dict[str, Any]:
+    """For each failure column, an expression from the key to its value."""
+    other = _columns_of(UNKNOWN_FAILURE, language)
+    meanings = {text: _columns_of(failure, language) for text, failure in found.items()}
+    return {
+        name: nw.col(_KEY).replace_strict(
+            list(meanings),
+            [meaning[name] for meaning in meanings.values()],
+            default=nw.lit(other[name], nw.String),
+            return_dtype=nw.String,
+        )
+        for name in _FAILURE_COLUMNS
+    }
+
+
+def _effective_status(as_of: Any) -> Any:
+    """An email invitation past its life is expired, whatever its label says [assumed: labels go stale]."""
+    ends = nw.coalesce(nw.col("expires_at"), nw.col("invited_at") + nw.lit(EMAIL_LIFE))
+    over = (nw.col("status") == "invited") & (nw.col("invitation_method") == "email") & (ends <= as_of)
+    return nw.when(over).then(nw.lit("expired")).otherwise(nw.col("status"))

@@ -1,0 +1,264 @@
+"""What a failure means: the portal's messages, read from ``catalogue.toml`` and files like it.
+
+The portal gives no failure code, so the text of the message is the key. A message is found
+exactly, but for habits of spelling, or not at all; the nearest one is only ever a suggestion.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from dataclasses import dataclass, fields, replace
+from difflib import SequenceMatcher, get_close_matches
+from functools import cache, cached_property
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from invitekit.errors import CatalogueError
+from invitekit.io.atomic_write import os_reason
+from invitekit.model.vocabularies import RESEND_RULES, UNKNOWN, WHO_ACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Language = Literal["en", "zh"]
+_Row = dict[str, Any]
+
+CLOSE_ENOUGH = 0.9
+"""Least similarity of a suggestion, 0 to 1: below it, known messages of different failures
+(0.8997 for the two about referral) would suggest each other."""
+RESERVED_CODES = (UNKNOWN, "not_given", "other")
+"""Codes that say something about our knowledge and so can name no failure."""
+
+_FOLDED = str.maketrans("‘’‚‛ʼ′´`“”„‟″。、", "'" * 8 + '"' * 5 + ".,")
+_MEANINGLESS_SPACE = re.compile(r"\s*([,.;:!?\u4e00-\u9fff])\s*")
+_VOCABULARIES = {"who_acts": [v.code for v in WHO_ACTS], "resend_rule": [v.code for v in RESEND_RULES]}
+_MESSAGES = ("message_en", "message_zh")
+_REQUIRED = (("code",), _MESSAGES, ("cause_en", "cause_zh"), ("advice_en", "advice_zh"), *zip(_VOCABULARIES))
+_CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def normalise_message(text: str) -> str:
+    """Fold a message so that copies of it that a reader takes for equal are equal.
+
+    Folded are width and compatibility forms (NFKC), case, quotes, Chinese stops and commas,
+    invisible characters, runs of white space, the space next to punctuation and Chinese
+    characters, and the final full stop. Words are never changed.
+
+    >>> normalise_message("  The invitation  link has EXPIRED。")
+    'the invitation link has expired'
+    """
+    straight = unicodedata.normalize("NFKC", text.translate(_FOLDED)).casefold().translate(_FOLDED)
+    visible = "".join(c for c in straight if unicodedata.category(c) != "Cf")
+    return _MEANINGLESS_SPACE.sub(r"\1", " ".join(visible.split())).rstrip(". ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One reason why an association failed, in the portal's words and in ours.
+
+    ``message_*`` and ``suggested_operation_*`` are the portal's texts, ``cause_*`` and
+    ``advice_*`` our short ones; ``who_acts`` and ``resend_rule`` are values of the schema.
+    ``replaced_messages`` are those of a row that this one replaced: old records still hold them.
+    """
+
+    code: str
+    who_acts: str
+    resend_rule: str
+    position: int | None = None
+    message_en: str | None = None
+    message_zh: str | None = None
+    suggested_operation_en: str | None = None
+    suggested_operation_zh: str | None = None
+    cause_en: str | None = None
+    cause_zh: str | None = None
+    advice_en: str | None = None
+    advice_zh: str | None = None
+    replaced_messages: tuple[str, ...] = ()
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Every message that means this failure, each once."""
+        texts = (self.message_en, self.message_zh, *self.replaced_messages)
+        return tuple(dict.fromkeys(text for text in texts if text))
+
+    def cause(self, language: Language = "en") -> str:
+        """Say why it failed, in our words; in the other language where there is no text."""
+        return _either(language, self.cause_en, self.cause_zh) or ""
+
+    def advice(self, language: Language = "en") -> str:
+        """Say who does what next, in our words; in the other language where there is no text."""
+        return _either(language, self.advice_en, self.advice_zh) or ""
+
+    def suggested_operation(self, language: Language = "en") -> str | None:
+        """Quote the portal's suggestion, or the other language's; None where it has none."""
+        return _either(language, self.suggested_operation_en, self.suggested_operation_zh)
+
+
+_TYPES: dict[str, type] = {f.name: str for f in fields(Failure) if f.name != "replaced_messages"}
+_TYPES["position"] = int
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The known failure whose message looks most like an unknown one: a hint, not an answer."""
+
+    failure: Failure
+    similarity: float
+
+
+UNKNOWN_FAILURE = Failure(
+    code=UNKNOWN,
+    who_acts="partner",
+    resend_rule=UNKNOWN,
+    cause_en="The message is not in the catalogue.",
+    cause_zh="该消息不在失败目录中。",
+    advice_en="Read the original message, then add it to your own catalogue file.",
+    advice_zh="请阅读原始消息，并将其添加到自己的目录文件中。",
+)
+"""Stands for a message that no catalogue holds."""
+NOT_GIVEN = Failure(
+    code="not_given",
+    who_acts="partner",
+    resend_rule=UNKNOWN,
+    cause_en="The file gives no failure message for this record.",
+    cause_zh="文件中没有该记录的失败消息。",
+    advice_en="In the portal, on History Records, point at the failed status and read the message; "
+    "then give it in a messages file.",
+    advice_zh="请在门户的历史记录页面将鼠标移到失败状态上查看消息，再通过消息文件补充。",
+)
+"""Stands for the message of a failed record whose file carries none."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The known failures, found by message or by code. Make one with ``read_catalogue``."""
+
+    failures: tuple[Failure, ...]
+
+    @cached_property
+    def _by_message(self) -> dict[str, Failure]:
+        return {normalise_message(text): failure for failure in self.failures for text in failure.messages}
+
+    @cached_property
+    def _by_code(self) -> dict[str, Failure]:
+        return {failure.code: failure for failure in (UNKNOWN_FAILURE, NOT_GIVEN, *self.failures)}
+
+    def find(self, message: str | None) -> Failure | None:
+        """Give the failure that the message means, or None: an unlike message is never matched."""
+        return self._by_message.get(normalise_message(message or ""))
+
+    def closest(self, message: str | None) -> Suggestion | None:
+        """Give the most similar known failure as a suggestion, or None below ``CLOSE_ENOUGH``."""
+        # autojunk would ignore every frequent letter of a text of 200 letters and more
+        matcher = SequenceMatcher(autojunk=False)
+        matcher.set_seq2(normalise_message(message or ""))
+        found: list[Suggestion] = []
+        for text, failure in self._by_message.items():
+            matcher.set_seq1(text)
+            if matcher.real_quick_ratio() >= CLOSE_ENOUGH:
+                found.append(Suggestion(failure, matcher.ratio()))
+        best = max(found, key=lambda suggestion: suggestion.similarity, default=None)
+        return best if best and best.similarity >= CLOSE_ENOUGH else None
+
+    def by_code(self, code: str) -> Failure | None:
+        """Give the failure of that code, "unknown" and "not_given" included, or None."""
+        return self._by_code.get(code)
+
+
+def read_catalogue(*paths: str | Path) -> Catalogue:
+    """Give the built-in failures, changed and completed by the rows of TOML files of one's own.
+
+    A row whose code is known, here or in an earlier file, replaces that row; the messages of
+    the replaced row still lead to it. Any other row is added. ``catalogue.toml`` explains the fields.
+
+    Raises:
+        CatalogueError: A file cannot be read, or one of its rows is wrong.
+    """
+    known = _built_in()
+    for path in map(Path, paths):
+        known = _extended(known, _file_text(path), path.name)
+    return known
+
+
+@cache
+def _built_in() -> Catalogue:
+    name = "catalogue.toml"
+    return _extended(Catalogue(()), files("invitekit.model").joinpath(name).read_text(encoding="utf-8"), name)
+
+
+def _file_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = os_reason(error) if isinstance(error, OSError) else "it is not UTF-8 text"
+        problem = f"{path.name} cannot be read: {reason}."
+        raise CatalogueError(problem, hint="Give the path of a TOML file saved as UTF-8.") from error
+
+
+def _extended(known: Catalogue, text: str, name: str) -> Catalogue:
+    failures = {failure.code: failure for failure in known.failures}
+    owners = {normalise_message(message): f.code for f in known.failures for message in f.messages}
+    numbers: dict[str, int] = {}
+    for number, row in enumerate(_tables(text, name), 1):
+        for problem, hint in chain(_row_problems(row), _clashes(row, owners, numbers)):
+            code = f" ({' '.join(row['code'].split())})" if isinstance(row.get("code"), str) else ""
+            where = f"{name}, row {number}{code}: {problem}."
+            raise CatalogueError(where, hint=hint)
+        failure = Failure(**{field: value for field, value in row.items() if normalise_message(str(value))})
+        old = failures.get(failure.code)
+        failures[failure.code] = replace(failure, replaced_messages=old.messages if old else ())
+        owners |= {normalise_message(message): failure.code for message in failure.messages}
+        numbers[failure.code] = number
+    return Catalogue(tuple(failures.values()))
+
+
+def _tables(text: str, name: str) -> list[_Row]:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem = f"{name} is not TOML: {error}."
+        raise CatalogueError(problem, hint="Correct that line; every text stands in quotes.") from error
+    rows = data.get("failure")
+    if len(data) == 1 and isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+        return rows
+    problem = f"{name} must hold [[failure]] tables only; found: {', '.join(data) or 'nothing'}."
+    raise CatalogueError(problem, hint='Begin every row with the line "[[failure]]".')
+
+
+def _row_problems(row: _Row) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong and what to do; each check relies on those before it."""
+    for field, value in row.items():
+        if field not in _TYPES:
+            near = get_close_matches(field, _TYPES, n=1, cutoff=0)[0]
+            yield f"unknown field {field!r}", f"Did you mean '{near}'?"
+        elif type(value) is not _TYPES[field]:
+            yield f"field '{field}' has a wrong type", "Only position is a number, every other field a text."
+    for either in _REQUIRED:
+        if not any(normalise_message(row.get(field, "")) for field in either):
+            yield f"field {' or '.join(either)} is missing", "Add it; an empty text counts as missing."
+    if not _CODE.fullmatch(row["code"]):
+        yield "field 'code' is not lower_snake_case", "Write it like link_expired."
+    if row["code"] in RESERVED_CODES:
+        yield "field 'code' is a reserved code", "Choose another code."
+    for field, allowed in _VOCABULARIES.items():
+        if row[field] not in allowed:
+            yield f"field '{field}' is {row[field]!r}, an unknown value", f"Use one of {', '.join(allowed)}."
+
+
+def _clashes(row: _Row, owners: dict[str, str], numbers: dict[str, int]) -> Iterator[tuple[str, str]]:
+    code = row["code"]
+    if code in numbers:
+        yield f"field 'code' was given in row {numbers[code]} already", "Keep one of the two rows."
+    for field in _MESSAGES:
+        owner = owners.get(normalise_message(row.get(field, "")), code)
+        if owner != code:
+            hint = f"Use the code {owner} to replace that failure, or remove the message."
+            yield f"field '{field}' is the message of {owner} already", hint
+
+
+def _either(language: Language, english: str | None, chinese: str | None) -> str | None:
+    return (chinese or english) if language == "zh" else (english or chinese)

@@ -1,0 +1,169 @@
+"""Whose record is it: one identity for each customer over all of its records."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.materialize import materialize
+from invitekit.errors import SchemaError
+from invitekit.model import schema
+
+Frame = TypeVar("Frame")
+
+ALONE = "row:"
+"""How the identity of a record begins that cannot be told to belong with any other."""
+NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
+_UNSEEN = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
+"""Signs that show nothing; classes hold them as they are, for engines write escapes in their own way."""
+_WHITE = "[ \t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
+_ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
+"""What a cell holds whose spelling has to be folded; few do."""
+_WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
+"""What may stand around an address."""
+_AROUND = "^[<\"']|^(?i:mailto:)|[>\"'.;,]$"
+OWN_ID = "^r[0-9a-f]{32}$"
+"""A record ID that the loader made from the place of a row: it means nothing in another file."""
+_ACCOUNT, _EMAIL, _PERSON, _NAME = "_ik_account", "_ik_email", "_ik_person", "_ik_name"
+_KEYS = [_ACCOUNT, _EMAIL, _PERSON, _NAME]
+
+
+def identify(records: Frame) -> Frame:
+    """Add ``customer_id``: the same text for all records of one customer, another for every other.
+
+    The account name tells customers apart, else the email address, else full name and mobile
+    together; letters' case, white space and signs that show nothing mean nothing, nor
+    does how a mobile number is written. A record without an account name
+    gets the one that its email address, or its full name and mobile, has on all other records, if
+    that is one only; where people of several full names share an address that no account
+    stands with, each is a customer. A masked value is shared by many and is not used: what is left without any
+    key is known by the file's own ID, else by its row alone (``customer_id`` begins with ``row:``).
+
+    Args:
+        records: A frame of any engine with the columns of ``schema.RECORD``.
+
+    Returns:
+        The same rows on the same engine, with ``customer_id`` (text, never null).
+
+    Raises:
+        SchemaError: A column that is needed is missing.
+
+    Example:
+        >>> import polars as pl
+        >>> from invitekit import load
+        >>> rows = pl.DataFrame({"Account": ["Acme"], "Email": ["a@example.com"], "Status": ["Invited"]})
+        >>> identify(load(rows).records).pl()["customer_id"].to_list()
+        ['account:acme']
+    """
+    frame: Any = nw.from_native(cast("Any", records))
+    require(frame.collect_schema().names(), NEEDED)
+    frame = frame.with_columns(key("account_name", odd=has_odd(frame, "account_name")).alias(_ACCOUNT))
+    ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
+    # Most exports name every account: then no other key is looked at.
+    if frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()).lazy().collect("pyarrow")["_ik_lacks"].to_list()[0]:
+        keys = {_EMAIL: address(), _PERSON: _person(), _NAME: key("customer_full_name")}
+        frame = _linked(frame.with_columns(**keys))
+        named = frame.with_columns(customer_id=nw.coalesce(*ids, *_other_ids(), nw.lit(ALONE)))
+        return cast("Frame", materialize(named.drop(_KEYS).to_native()))
+    return cast("Frame", frame.with_columns(customer_id=ids[0]).drop(_ACCOUNT).to_native())
+
+
+def _other_ids() -> list[Any]:
+    own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
+    row = nw.concat_str([nw.col("source_file"), nw.lit("|"), nw.col("source_row").cast(nw.String)])
+    keys = [("email:", _EMAIL), ("person:", _PERSON)]
+    ids = [nw.concat_str([nw.lit(prefix), nw.col(name)]) for prefix, name in keys]
+    ids += [nw.concat_str([nw.lit("id:"), own_id])]
+    return ids + [nw.concat_str([nw.lit(ALONE), value]) for value in (nw.col("record_id"), row)]
+
+
+def require(names: list[str], needed: tuple[str, ...]) -> None:
+    """Refuse records that lack a column.
+
+    Raises:
+        SchemaError: Naming what is missing, and which step adds it.
+    """
+    missing = [name for name in needed if name not in names]
+    if missing:
+        later = {column.name for column in schema.ANNOTATED} & set(missing)
+        hint = "pass what annotate(...) gives." if later else "pass what load(...) gives, or add the columns as nulls."
+        raise SchemaError(f"Records lack {', '.join(missing)}.", hint=hint)
+
+
+def has_odd(frame: Any, name: str) -> bool:
+    """Ask whether any cell of a column has to be folded beyond its case: then all are looked at, else none."""
+    asked = nw.col(name).str.contains(f"{_ODD}|{_AROUND}").any()
+    return bool(frame.select(_ik_odd=asked).lazy().collect("pyarrow")["_ik_odd"].to_list()[0])
+
+
+def key(name: str, *, odd: bool = True) -> Any:
+    """The expression by which a column is compared: as it is read, and null where it is masked or empty.
+
+    Args:
+        name: A column of text.
+        odd: Whether white space and signs that show nothing are folded too.
+    """
+    value = nw.col(name)
+    hidden = nw.any_horizontal(*(value.str.contains(m, literal=True) for m in schema.MASK_MARKS), ignore_nulls=True)
+    lower = value.str.to_lowercase()
+    plain = lower.str.replace_all(_UNSEEN, "").str.replace_all(f"{_WHITE}+", " ").str.strip_chars()
+    folded = nw.when(lower.str.contains(_ODD)).then(plain).otherwise(lower) if odd else lower
+    return nw.when(~hidden & (folded != "")).then(folded)
+
+
+def address(*, odd: bool = True) -> Any:
+    """The expression of an email address as it is compared: as ``key``, without what is put around it."""
+    folded = key("email", odd=odd)
+    if not odd:
+        return folded
+    wrapped = folded.str.contains(_AROUND)
+    return nw.when(wrapped).then(folded.str.replace_all(_WRAPPED, "")).otherwise(folded)
+
+
+def _mobile() -> Any:
+    """Digits only, and without the code of China, which is where most are written without it."""
+    folded = key("mobile")
+    digits = folded.str.replace_all("[^0-9]", "")
+    home = nw.when(digits.str.contains("^(?:00)?861[0-9]{10}$")).then(digits.str.replace_all("^(?:00)?86", ""))
+    return nw.when(digits != "").then(nw.coalesce(home, digits)).otherwise(folded)
+
+
+def _person() -> Any:
+    return nw.concat_str([key("customer_full_name"), nw.lit("|"), _mobile()])
+
+
+def _linked(frame: Any) -> Any:
+    """Give records without an account the one that their other keys lead to, where there is one only.
+
+    Links are looked for among the keys alone, each set of them once: a frame that is joined to itself is
+    computed, and planned, once for each side.
+    """
+    as_read = {name: f"{name}_as_read" for name in _KEYS}
+    frame = frame.with_columns(**{read: nw.col(name).fill_null("") for name, read in as_read.items()}).drop(_KEYS)
+    seen = frame.group_by(*as_read.values()).agg().select(*as_read.values())
+    links = seen.with_columns(**{name: nw.when(nw.col(read) != "").then(read) for name, read in as_read.items()})
+    links = materialize(links)
+    for by, to in ((_PERSON, _EMAIL), (_EMAIL, _ACCOUNT), (_PERSON, _ACCOUNT)):
+        links = _led(links, by, to)
+    links = materialize(_parted(links))
+    return frame.join(links, on=list(as_read.values()), how="left").drop(*as_read.values())
+
+
+def _parted(links: Any) -> Any:
+    """Keep people apart who share an address that no account stands with: a mailbox is no customer."""
+    held = links.filter(nw.col(_ACCOUNT).is_null())
+    ends = held.group_by(_EMAIL).agg(_ik_low=nw.col(_NAME).min(), _ik_high=nw.col(_NAME).max())
+    several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_EMAIL, "_ik_low")
+    own = nw.when(~nw.col("_ik_low").is_null()).then(nw.concat_str([nw.col(_EMAIL), nw.lit("|"), nw.col(_NAME)]))
+    parted = links.join(several, on=_EMAIL, how="left").with_columns(nw.coalesce(own, _EMAIL).alias(_EMAIL))
+    return parted.drop("_ik_low")
+
+
+def _led(frame: Any, by: str, to: str) -> Any:
+    """Fill a key where another leads to exactly one value of it."""
+    both = frame.select(by, to).filter(~nw.col(by).is_null() & ~nw.col(to).is_null())
+    ends = both.group_by(by).agg(_ik_low=nw.col(to).min(), _ik_high=nw.col(to).max())
+    one = ends.filter(nw.col("_ik_low") == nw.col("_ik_high")).select(by, "_ik_low")
+    filled = frame.join(one, on=by, how="left").with_columns(nw.coalesce(nw.col(to), nw.col("_ik_low")).alias(to))
+    return filled.drop("_ik_low")

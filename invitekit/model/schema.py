@@ -1,0 +1,223 @@
+"""Every column once: name, kind, labels, header aliases, privacy class, vocabulary.
+
+Whoever needs a column's name, type, label, header or privacy reads it here; a column that
+is not in this table is an *extra* column of the user's file and travels as text.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from invitekit.model.vocabularies import ASSOCIATION_TYPES, DECISIONS, METHODS, RESEND_RULES, STATUSES, WHO_ACTS, Value
+
+Kind = Literal["text", "code", "time", "integer", "number"]
+Stage = Literal["record", "annotated", "plan"]
+Privacy = Literal["identifier", "quasi_identifier", "free_text", "attribute", "technical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: what it is called here, by people and by files, and what it gives away."""
+
+    name: str
+    kind: Kind
+    en: str
+    zh: str
+    privacy: Privacy
+    aliases: tuple[str, ...] = ()
+    values: tuple[Value, ...] = ()
+    stage: Stage = "record"
+
+
+# fmt: off
+COLUMNS = (
+    Column(
+        "record_id", "text", "Record ID", "记录编号", "identifier",
+        # "No." and "序号" are not among them: they count the rows of one file and mean nothing in the next.
+        ("ID", "Invitation ID", "邀请编号"),
+    ),
+    Column(
+        "customer_full_name", "text", "Customer Full Name", "客户全称", "identifier",
+        ("Full Name", "Customer's Full Name", "Company Name", "客户全名", "公司名称"),
+    ),
+    Column("customer_name", "text", "Customer Name", "客户名称", "identifier", ("Customer", "客户", "客户姓名")),
+    Column(
+        "account_name", "text", "Account Name", "客户账号", "identifier",
+        ("Account", "Customer Account", "Customer Account Name", "Account Name of Customer",
+         "账号名", "账号", "账号名称", "客户账号名", "帐号", "客户帐号"),
+    ),
+    Column(
+        "email", "text", "Email", "邮箱", "identifier",
+        ("E-mail", "Email Address", "Mail", "Customer Email", "电子邮箱", "邮箱地址", "邮件地址", "客户邮箱"),
+    ),
+    Column(
+        "mobile", "text", "Mobile Number", "手机号", "identifier",
+        ("Mobile", "Mobile Phone", "Phone", "Phone Number", "Telephone",
+         "移动电话", "手机", "手机号码", "联系电话"),
+    ),
+    Column(
+        "country", "text", "Country/Region", "国家地区", "quasi_identifier",
+        ("Country", "Region", "Country or Region", "国家/地区", "国家", "地区"),
+    ),
+    Column(
+        "account_manager", "text", "Account Manager", "客户经理", "identifier",
+        ("Manager", "Account Manager's Account", "Owner", "Sales Manager", "客户经理账号"),
+    ),
+    Column("custom_tag", "text", "Custom Tag", "自定义标签", "quasi_identifier", ("Tag", "Tags", "Label", "标签")),
+    Column(
+        "remarks", "text", "Remarks", "备注", "free_text",
+        ("Remark", "Notes", "Note", "Comment", "Comments", "说明"),
+    ),
+    Column(
+        "invitation_method", "code", "Invitation Method", "邀请方式", "attribute",
+        ("Method", "Invite Method", "Channel", "邀请渠道"), METHODS,
+    ),
+    Column(
+        "association_type", "code", "Association Type", "关联类型", "attribute",
+        ("Model", "Association Model", "Cooperation Model", "关联模式", "合作模式"), ASSOCIATION_TYPES,
+    ),
+    Column(
+        "status", "code", "Status", "状态", "attribute",
+        ("Association Status", "Invitation Status", "State", "关联状态", "邀请状态"), STATUSES,
+    ),
+    Column(
+        "failure_message", "text", "Failure Cause", "失败原因", "free_text",
+        ("Failure Reason", "Failure Message", "Cause", "Reason", "Cause of Failure", "Error Message",
+         "关联失败原因", "原因"),
+    ),
+    Column(
+        "invited_at", "time", "Invitation Time", "邀请时间", "quasi_identifier",
+        ("Invited At", "Sent At", "Invited On", "Invitation Date", "Invited", "Sent On", "发送时间", "邀请日期"),
+    ),
+    Column(
+        "expires_at", "time", "Expires At", "失效时间", "quasi_identifier",
+        ("Valid Until", "Expiration Time", "Expiry Date", "Expires", "Expires On",
+         "过期时间", "有效期至", "失效日期"),
+    ),
+    Column(
+        "associated_at", "time", "Association Time", "关联时间", "quasi_identifier",
+        ("Associated At", "Associated On", "Association Date", "关联日期"),
+    ),
+    Column(
+        "snapshot_at", "time", "Snapshot Time", "快照时间", "technical",
+        ("Snapshot Date", "Export Time", "Exported At", "Export Date", "导出时间", "快照日期", "导出日期"),
+    ),
+    Column("source_file", "text", "Source File", "来源文件", "technical"),
+    Column("source_row", "integer", "Source Row", "来源行号", "technical"),
+    Column("unrecognised", "text", "Unrecognised Text", "未识别内容", "free_text"),
+    Column("failure_code", "code", "Failure Code", "失败代码", "attribute", stage="annotated"),
+    Column("cause", "text", "Cause in short", "失败原因简述", "attribute", stage="annotated"),
+    Column("advice", "text", "Advice", "处理建议", "attribute", stage="annotated"),
+    Column(
+        "suggested_operation", "text", "Suggested Operation", "门户建议操作", "attribute", stage="annotated"
+    ),
+    Column("who_acts", "code", "Who Acts", "处理方", "attribute", values=WHO_ACTS, stage="annotated"),
+    Column(
+        "resend_rule", "code", "Resend Rule", "重发规则", "attribute", values=RESEND_RULES, stage="annotated"
+    ),
+    Column(
+        "effective_status", "code", "Effective Status", "实际状态", "attribute", values=STATUSES, stage="annotated"
+    ),
+    Column("age_days", "integer", "Age (days)", "邀请天数", "attribute", stage="annotated"),
+    Column(
+        "days_to_associate", "integer", "Days to Associate", "关联用时（天）", "attribute", stage="annotated"
+    ),
+    Column("customer_id", "text", "Customer ID", "客户标识", "identifier", stage="plan"),
+    Column("decision", "code", "Decision", "决定", "attribute", values=DECISIONS, stage="plan"),
+    Column("reason_code", "code", "Reason Code", "理由代码", "attribute", stage="plan"),
+    Column("reason", "text", "Reason", "理由", "attribute", stage="plan"),
+    Column("next_step", "text", "Next Step", "下一步", "attribute", stage="plan"),
+    Column("retry_at", "time", "Retry From", "可重发时间", "quasi_identifier", stage="plan"),
+    Column("attempts", "integer", "Attempts", "已邀请次数", "attribute", stage="plan"),
+    Column("rank", "integer", "Rank", "排序", "attribute", stage="plan"),
+    Column("batch", "integer", "Batch", "批次", "attribute", stage="plan"),
+    Column("chance", "number", "Chance", "成功率", "attribute", stage="plan"),
+    Column("chance_low", "number", "Chance, Low", "成功率下限", "attribute", stage="plan"),
+    Column("chance_high", "number", "Chance, High", "成功率上限", "attribute", stage="plan"),
+    Column("chance_from", "text", "Chance From", "成功率依据", "attribute", stage="plan"),
+    Column("planned_at", "time", "Planned At", "计划时间", "technical", stage="plan"),
+    Column("plan_rules", "text", "Plan Rules", "计划规则", "technical", stage="plan"),
+)
+# fmt: on
+
+BY_NAME = {column.name: column for column in COLUMNS}
+RECORD = tuple(column for column in COLUMNS if column.stage == "record")
+ANNOTATED = tuple(column for column in COLUMNS if column.stage == "annotated")
+PLAN = tuple(column for column in COLUMNS if column.stage == "plan")
+DERIVED = frozenset({"source_file", "source_row", "unrecognised"})
+"""Record columns that the loader makes itself; a file's own column of that name is an extra."""
+NATURAL_KEY = ("account_name", "email", "customer_full_name", "mobile")
+MASK_MARKS = ("*", "＊", "•", "●")
+"""Signs that only a masked value holds; the portal's exact pattern is not documented [assumed]."""
+NULL_LIKE = (
+    "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "NaT",
+    "<NA>", "\\N", "无", "暂无",
+)  # fmt: skip
+"""Texts that stand for nothing. Short on purpose: a customer may be called Null."""
+SAYS_NOTHING = frozenset(text.casefold() for text in NULL_LIKE) | {
+    "?", ".", "nil", "none", "n.a.", "na", "not available", "not applicable", "unknown", "unbekannt", "redacted",
+    "無", "没有", "未知", "不详", "不詳", "不明", "保密",
+}  # fmt: skip
+"""Texts that have no token, folded: such a cell is read as written, but all who share it are not one customer."""
+MASK_SHAPES = (
+    "[*•●⁎∗✱█▓▒░]", "[○◯×✕■□]{2}", r"^\p{Han}{1,2}[○◯×✕〇某]+$", r"^\p{Han}[○◯×✕]\p{Han}$", "某某",
+    r"\.{3}|⋯", "#{3}", r"\?{3}", "x{4}", r"[0-9](?:#{2,}|_{3,}|-{3,})[0-9]", "^[0-9+() -]*x{2,}[0-9 -]*$",
+)  # fmt: skip
+"""What a masked value looks like once it is folded, whoever masked it [assumed]."""
+UNSEEN = r"[\p{Default_Ignorable_Code_Point}\x{0}]"
+"""Signs that show nothing, wherever they stand: joiners, marks of direction, soft hyphens."""
+INVISIBLE = "\0\u200b\u2060\ufeff"
+"""Signs at the ends of a cell that show nothing and are no white space."""
+MASKABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
+"""Columns that the portal may have masked before we see them."""
+
+
+def header_key(text: str) -> str:
+    """Fold a header or a code's text so that spelling habits do not matter.
+
+    NFKC, case, white space, and the punctuation between words are folded:
+    ``"E-Mail address"`` and ``"email_address"`` give the same key.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in folded if c.isalnum())
+
+
+@cache
+def _headers() -> dict[str, str]:
+    table: dict[str, str] = {}
+    for column in COLUMNS:
+        for text in (column.name, column.en, column.zh, *column.aliases):
+            if column.name not in DERIVED:
+                table.setdefault(header_key(text), column.name)
+    return table
+
+
+def canonical_name(header: str) -> str | None:
+    """Name the column that a file's header means, or None for an extra column.
+
+    A header that is letter for letter a canonical name is that column, whatever else it may mean.
+    """
+    if header in BY_NAME:
+        return None if header in DERIVED else header
+    return _headers().get(header_key(header))
+
+
+@cache
+def vocabulary(name: str) -> dict[str, str]:
+    """Map every folded text that files use for a code column to its canonical value."""
+    return {
+        header_key(text): value.code
+        for value in BY_NAME[name].values
+        for text in (value.code, value.en, value.zh, *value.aliases)
+    }
+
+
+def label(name: str, language: str = "en") -> str:
+    """Give a column's label for people; an extra column is its own label."""
+    column = BY_NAME.get(name)
+    if column is None:
+        return name
+    return column.zh if language == "zh" else column.en

@@ -1,0 +1,58 @@
+"""Every reason with its decision and its words, read from the table beside this file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from invitekit.planning.rules import ResendRules
+
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a record gets its decision.
+
+    Attributes:
+        code: Our name for it.
+        decision: One of ``schema.DECISIONS``.
+        reason, step: Words by language; they may name ``{cause}``, ``{advice}`` or a rule.
+        many: The reason for many records at once, where each may have a cause of its own.
+    """
+
+    code: str
+    decision: str
+    reason: Mapping[str, str]
+    step: Mapping[str, str]
+    many: Mapping[str, str]
+
+    def summary(self, rules: ResendRules, language: Language) -> str:
+        """Say it of many records at once, where each may have a cause of its own."""
+        return self.many.get(language) or self.words(rules, language)[0]
+
+    def words(self, rules: ResendRules, language: Language) -> tuple[str, str]:
+        """Give reason and next step with the rules' numbers filled in; cause and advice stay to be filled."""
+        left = {"cause": "{cause}", "advice": "{advice}"}
+        numbers = {name: str(value) for name, value in asdict(rules).items()}
+        return self.reason[language].format(**numbers, **left), self.step[language].format(**numbers, **left)
+
+
+@cache
+def read_reasons() -> Mapping[str, Reason]:
+    """Give every reason by its code."""
+    rows = tomllib.loads(files("invitekit.planning").joinpath("reasons.toml").read_text("utf-8"))["reason"]
+    return {
+        row["code"]: Reason(
+            row["code"],
+            row["decision"],
+            {"en": row["reason_en"], "zh": row["reason_zh"]},
+            {"en": row["step_en"], "zh": row["step_zh"]},
+            {language: row[f"many_{language}"] for language in ("en", "zh") if f"many_{language}" in row},
+        )
+        for row in rows
+    }

@@ -1,0 +1,139 @@
+"""Which reason holds for a record: the rules of the plan, each once, in the order that counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.datetimes import literal
+from invitekit.model.vocabularies import METHODS
+from invitekit.planning import history
+from invitekit.planning.rules import ResendRules
+
+CANDIDATE = ("as_reseller", "marked_resolved", "failed", "expired", "not_invited_yet", "pre_registered")
+"""Reasons that make a record a candidate, before attempts and pauses are looked at."""
+_BY_RULE = {
+    "never": "blocked",
+    "after_support": "contact_support",
+    "after_customer_acts": "customer_must_act",
+    "as_reseller": "as_reseller",
+    "now": "failed",
+}
+_SETTLED_BY_MARK = ("contact_support", "customer_must_act")
+
+
+def first_of(rows: list[tuple[Any, Any]], otherwise: Any) -> Any:
+    """The expression of the first value whose condition holds."""
+    for condition, value in reversed(rows):
+        otherwise = nw.when(condition).then(value).otherwise(otherwise)
+    return otherwise
+
+
+def reason(rules: ResendRules, moment: dt.datetime) -> Any:
+    """The expression of a record's reason code, from its own columns and its customer's history."""
+    as_of = literal(moment)
+    rows = [
+        (history.older(), nw.lit("superseded")),
+        (nw.col("_ik_outdated"), nw.lit("older_snapshot")),
+        (nw.col("effective_status") == "associated", nw.lit("associated")),
+        (nw.col("_ik_settled") == 2, nw.lit("associated_before")),
+        (nw.col("_ik_settled") == 1, nw.lit("association_unclear")),
+        (nw.col("_ik_split"), nw.lit("contradicted")),
+    ]
+    return first_of(rows, _by_status(rules, as_of))
+
+
+def _by_status(rules: ResendRules, as_of: Any) -> Any:
+    invited = nw.col("status") == "invited"
+    is_email = nw.col("invitation_method") == "email"
+    known = nw.col("invitation_method").is_in([method.code for method in METHODS])
+    unlimited = nw.lit(rules.link_life_days is None)
+    ends = nw.col("_ik_ends_at")
+    rows = [
+        (nw.col("status") == "association_failed", _by_failure()),
+        (nw.col("status") == "pending_review", nw.lit("pending_review")),
+        (nw.col("status") == "not_pre_registered", nw.lit("not_pre_registered")),
+        (nw.col("status") == "expired", nw.lit("expired")),
+        (invited & (nw.col("invitation_method").is_null() | ~known), nw.lit("unknown_method")),
+        (invited & ~is_email & unlimited, nw.lit("link_open")),
+        (invited & ends.is_null(), nw.lit("no_date")),
+        (invited & (ends <= as_of), nw.lit("expired")),
+        (invited & is_email, nw.lit("invitation_open")),
+        (invited, nw.lit("link_open_until")),
+        (nw.col("status") != "pre_registered", nw.lit("unknown_status")),
+        (nw.col("_ik_last_at").is_null(), nw.lit("not_invited_yet")),
+    ]
+    return first_of(rows, nw.lit("pre_registered"))
+
+
+def _by_failure() -> Any:
+    rule, resolved = nw.col("resend_rule"), nw.col("_ik_resolved_by")
+    marked = ~resolved.is_null() & (nw.col("_ik_last_at").is_null() | (resolved >= nw.col("_ik_last_at")))
+    can_be_resolved = [name for name, code in _BY_RULE.items() if code in _SETTLED_BY_MARK]
+    rows = [
+        (rule.is_in(can_be_resolved) & marked, nw.lit("marked_resolved")),
+        *((rule == name, nw.lit(code)) for name, code in _BY_RULE.items()),
+        (nw.col("failure_code") == "not_given", nw.lit("no_message")),
+    ]
+    return first_of(rows, nw.lit("unknown_failure"))
+
+
+def ends_at(rules: ResendRules) -> Any:
+    """The expression of when an invitation runs out: an email by its date, else by its life; others by the rules."""
+    email = nw.coalesce(nw.col("expires_at"), _after("_ik_at", rules.email_life_days))
+    if rules.link_life_days is None:
+        return nw.when(nw.col("invitation_method") == "email").then(email)
+    other = _after("_ik_at", rules.link_life_days)
+    return nw.when(nw.col("invitation_method") == "email").then(email).otherwise(other)
+
+
+def retry_at(rules: ResendRules) -> Any:
+    """The expression of when a resend is, or was first, allowed; null where no date brings it."""
+    rested = _after("_ik_last_at", rules.cool_down_days)
+    code = nw.col("reason_code")
+    # A mark, and an expiry by date, may come after the pause; no other condition has a date of its own.
+    own = first_of(
+        [(code == "marked_resolved", nw.col("_ik_resolved_at")), (code == "expired", nw.col("_ik_ends_at"))],
+        nw.lit(None, nw.Datetime("us")),
+    )
+    later = nw.when(own > rested).then(own).otherwise(nw.coalesce(rested, own))
+    rows = [
+        (code == "pending_review", _after("invited_at", rules.pre_registration_days)),
+        (code.is_in(["invitation_open", "link_open_until"]), nw.col("_ik_ends_at")),
+        (code.is_in(list(CANDIDATE)), later),
+    ]
+    return first_of(rows, nw.lit(None, nw.Datetime("us")))
+
+
+def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
+    """The expression of a candidate's final reason: what the limits of the rules say to it."""
+    code, as_of = nw.col("reason_code"), literal(moment)
+    candidate = code.is_in(list(CANDIDATE))
+    undated = nw.col("_ik_last_at").is_null() & (code != "not_invited_yet") & nw.lit(rules.cool_down_days > 0)
+    # The newest snapshot may tell of an invitation later than the last one with a time.
+    undated = undated | ~nw.col("_ik_known_at").is_null()
+    # A record that no account claims is nobody's, where several customers have its address.
+    nobody = nw.col("customer_id").str.starts_with("email:")
+    rows = [
+        (~candidate, code),
+        (nw.col("_ik_alone"), nw.lit("unidentified")),
+        (nw.col("attempts") >= rules.max_attempts, nw.lit("most_attempts")),
+        (undated, nw.lit("no_date")),
+        (nw.col("_ik_last_at").dt.offset_by("-1d") > as_of, nw.lit("future_date")),
+        (resting(rules, moment), nw.lit("cooling_down")),
+        # Not in the pause itself: then it is another customer that was invited lately.
+        (nw.col("_ik_taken") | (nw.col("_ik_shared") & nobody), nw.lit("same_email")),
+        (nw.col("retry_at") > as_of, nw.lit("expires_later")),
+    ]
+    return first_of(rows, code)
+
+
+def resting(rules: ResendRules, moment: dt.datetime) -> Any:
+    """The condition that a customer's last invitation is still in the pause."""
+    return _after("_ik_last_at", rules.cool_down_days) > literal(moment)
+
+
+def _after(name: str, days: int) -> Any:
+    return nw.col(name).dt.offset_by(f"{days}d")

@@ -1,0 +1,149 @@
+"""The rules that decide who may be invited again, as one value."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from invitekit.errors import ArgumentError, SourceError, many
+from invitekit.model.annotate import EMAIL_LIFE
+
+Language = Literal["en", "zh"]
+
+PORTAL_CAP = 100
+"""Customers that may be pending review or pre-registered at one time (the portal's manual)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResendRules:
+    """When a customer may be invited again; all but the portal's cap and lives are our choice.
+
+    Attributes:
+        cool_down_days: Days between two invitations of one customer [assumed]; 0 for none.
+        max_attempts: Invitations of one customer in all [assumed].
+        batch_size: Customers in one batch [assumed]; never more than ``portal_cap``.
+        email_life_days: How long an email invitation lives (the portal's Chinese FAQ).
+        link_life_days: How long a link, QR code or campaign lives; None is without limit (the same).
+        pre_registration_days: How long a pre-registration lives (the portal's manual).
+        portal_cap: Customers pending review or pre-registered at one time (the same).
+        min_history: Resends with a known outcome from which the ranking uses them [assumed].
+
+    Raises:
+        ArgumentError: A number that means nothing.
+
+    Example:
+        >>> print(ResendRules(cool_down_days=14))
+        Invite again after 14 days, 3 times at most, in batches of 100.
+    """
+
+    cool_down_days: int = 7
+    max_attempts: int = 3
+    batch_size: int = 100
+    email_life_days: int = EMAIL_LIFE.days
+    link_life_days: int | None = None
+    pre_registration_days: int = 15
+    portal_cap: int = PORTAL_CAP
+    min_history: int = 30
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, least = getattr(self, field.name), _LEAST.get(field.name, 1)
+            if value is None and field.name == "link_life_days":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+                raise ArgumentError(
+                    f"{field.name} is {value!r}.", hint=f"use a whole number from {least} to {_MOST:,}."
+                )
+        if self.batch_size > self.portal_cap:
+            raise ArgumentError(
+                f"batch_size is {self.batch_size}, more than the portal's cap of {self.portal_cap}.",
+                hint="make it smaller.",
+            )
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> ResendRules:
+        """Read rules from a TOML file with any of the attributes; what it leaves out keeps its default.
+
+        Raises:
+            SourceError: There is no such file, or it is no TOML.
+            ArgumentError: It holds a name or a number that means nothing.
+        """
+        path = Path(path)
+        try:
+            given: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise SourceError(f"'{path.name}' cannot be read.", hint="check its path and mode.") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            raise SourceError(f"'{path.name}' is no TOML.", hint="write lines such as max_attempts = 2.") from None
+        names = [field.name for field in fields(cls)]
+        strange = sorted(set(given) - set(names))
+        if strange:
+            raise ArgumentError(f"'{path.name}' sets {', '.join(strange)}.", hint=f"use {', '.join(names)}.")
+        return cls(**given)
+
+    def to_json(self) -> str:
+        """Write the rules as one line of JSON: the column ``plan_rules`` of a plan."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ResendRules:
+        """Read rules from what ``to_json`` wrote.
+
+        Raises:
+            ArgumentError: The text holds no rules.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            raise ArgumentError("plan_rules holds no rules.", hint="pass what plan_resends(...) gives.") from None
+
+    @property
+    def cool_down(self) -> dt.timedelta:
+        """The time between two invitations of one customer."""
+        return dt.timedelta(days=self.cool_down_days)
+
+    def words(self, language: Language = "en") -> str:
+        """Say the rules in a sentence or two, in ``en`` or ``zh``."""
+        said: dict[str, Any] = _WORDS[language]
+        between: str = said["between"]
+        days, most = self.cool_down_days, self.max_attempts
+        pause = said["pause"].format(said["day"](days)) if days else said["no_pause"]
+        times = said["once"] if most == 1 else said["times"].format(most)
+        lives = [(_LIVES[name][language], value) for name in _LIVES if (value := self._other(name))]
+        sentences = [said["all"].format(pause, times, self.batch_size)]
+        return between.join([*sentences, *(text.format(said["day"](value)) for text, value in lives)])
+
+    def __str__(self) -> str:
+        return self.words()
+
+    def _other(self, name: str) -> int | None:
+        """A life that is not the documented one."""
+        value = getattr(self, name)
+        return None if value == getattr(_DEFAULT, name) else value
+
+
+_MOST = 100_000
+_LEAST = {"cool_down_days": 0, "min_history": 2}
+_LIVES = {
+    "email_life_days": {"en": "An email invitation lives {}.", "zh": "邮件邀请有效期为 {}。"},
+    "link_life_days": {"en": "A link or QR code lives {}.", "zh": "链接或二维码有效期为 {}。"},
+    "pre_registration_days": {"en": "A pre-registration lives {}.", "zh": "报备有效期为 {}。"},
+}
+
+
+_WORDS: dict[Language, dict[str, Any]] = {
+    "en": {
+        "all": "Invite again {}, {} at most, in batches of {}.", "pause": "after {}", "no_pause": "without a pause",
+        "once": "once", "times": "{} times", "day": lambda number: many(number, "day"), "between": " ",
+    },
+    "zh": {
+        "all": "{}再次邀请，最多邀请 {} 次，每批 {} 位客户。", "pause": "间隔 {}后", "no_pause": "无需间隔即可",
+        "once": "1", "times": "{}", "day": "{} 天".format, "between": "",
+    },
+}  # fmt: skip
+_DEFAULT = ResendRules()

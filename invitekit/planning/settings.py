@@ -1,0 +1,76 @@
+"""The settings of a plan, read from its columns: the rules and the time that it was made for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from invitekit.engine.datetimes import as_utc
+from invitekit.errors import ArgumentError
+from invitekit.planning.rules import ResendRules
+
+COLUMNS = ("planned_at", "plan_rules")
+_HINT = "pass what plan_resends(...) gives."
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSettings:
+    """The rules of a plan, and its ``as_of`` in UTC to the second."""
+
+    rules: ResendRules
+    as_of: dt.datetime
+
+
+def settings_of(values: Iterable[tuple[Any, Any]]) -> PlanSettings | None:
+    """Return the one pair of settings in ``COLUMNS`` of a plan, or None where it has no rows.
+
+    Args:
+        values: The distinct values of ``COLUMNS``; rows that a join filled with nulls do not count.
+
+    Raises:
+        ArgumentError: Several plans are mixed, or the values are not those of a plan.
+    """
+    distinct = {_read(*pair) for pair in values if any(value is not None for value in pair)}
+    if len(distinct) > 1:
+        raise ArgumentError(
+            f"The plan mixes {len(distinct):,} plans: their rules or dates differ.",
+            hint="pass one plan, or plan all records together.",
+        )
+    return next(iter(distinct), None)
+
+
+def agreed_settings(
+    settings: PlanSettings | None, rules: ResendRules | None, as_of: dt.datetime | dt.date | None
+) -> PlanSettings:
+    """Return a plan's settings after checking that the caller's agree; those of the caller where the plan has none.
+
+    Raises:
+        ArgumentError: ``rules`` or ``as_of`` differ from the plan's.
+    """
+    moment = as_utc(as_of).replace(microsecond=0)
+    if settings is None:
+        return PlanSettings(rules or ResendRules(), moment)
+    if rules not in (None, settings.rules):
+        raise ArgumentError(
+            "rules are not those that the plan was made with.", hint="leave rules out, or plan again with them."
+        )
+    if as_of is not None and moment != settings.as_of:
+        raise ArgumentError(
+            f"as_of is {moment}, but the plan was made for {settings.as_of} UTC.",
+            hint="leave as_of out, or plan again for that time.",
+        )
+    return settings
+
+
+def _read(planned_at: Any, plan_rules: Any) -> PlanSettings:
+    try:
+        # A plan that was written to CSV and read back holds its times as text.
+        at = dt.datetime.fromisoformat(planned_at) if isinstance(planned_at, str) else planned_at
+        moment = as_utc(at.to_pydatetime() if hasattr(at, "to_pydatetime") else at)
+    except ValueError:
+        moment = None
+    if moment is None or planned_at is None or not isinstance(plan_rules, str):
+        raise ArgumentError("planned_at or plan_rules of the plan cannot be read.", hint=_HINT)
+    return PlanSettings(ResendRules.from_json(plan_rules), moment.replace(microsecond=0))

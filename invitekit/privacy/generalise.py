@@ -1,0 +1,87 @@
+"""Where a customer is, told roughly: the country by its English name, the mailbox by its kind."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+import polars as pl
+
+from invitekit.model import schema
+from invitekit.privacy.output_types import OTHER
+
+_SHORT_NAMES = {
+    "CN": ("Mainland China", "Chinese Mainland", "PRC", "中国大陆", "中国内地"),
+    "HK": ("Hong Kong", "Hong Kong, China", "Hong Kong (China)", "香港", "中国香港"),
+    "MO": ("Macao", "Macau", "Macao, China", "Macao (China)", "澳门", "中国澳门"),
+    "TW": ("Taiwan, China", "Taiwan (China)", "中国台湾", "台湾"),
+    "US": ("USA", "United States of America"),
+    "GB": ("UK", "Great Britain", "England"),
+    "AE": ("UAE",),
+    "KR": ("Korea", "Republic of Korea"),
+    "RU": ("Russian Federation",),
+    "VN": ("Viet Nam",),
+    "TR": ("Turkey",),
+    "CZ": ("Czech Republic",),
+    "CI": ("Ivory Coast",),
+    "SA": ("Kingdom of Saudi Arabia", "KSA"),
+}
+"""Names that people use for a country besides those of Unicode's CLDR."""
+
+FREE_MAIL = (
+    "163.com", "126.com", "139.com", "189.cn", "21cn.com", "aliyun.com", "aol.com", "foxmail.com", "gmail.com",
+    "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "icloud.com", "live.com", "mail.com", "mail.ru",
+    "me.com", "msn.com", "outlook.com", "proton.me", "protonmail.com", "qq.com", "sina.cn", "sina.com", "sohu.com",
+    "vip.qq.com", "web.de", "yahoo.co.jp", "yahoo.com", "yandex.com", "yandex.ru", "yeah.net",
+)  # fmt: skip
+MAILBOXES = ("free", "education", "government", "company", OTHER)
+"""The kinds of mailbox, each told by the domain alone."""
+_DOMAIN = re.compile(r"(?:[^@\s.*]+\.)+[^@\s.*]+")
+_PUBLIC = {
+    "education": re.compile(r"\.(?:edu|edu\.[a-z]{2}|ac\.[a-z]{2})$"),
+    "government": re.compile(r"\.(?:gov|(?:gov|gob|gouv)\.[a-z]{2})$"),
+}
+
+
+@cache
+def _countries() -> dict[str, str]:
+    """Return the English name of each country by every name that it is known by, the ISO code included."""
+    table = tomllib.loads(files("invitekit.privacy").joinpath("countries.toml").read_text(encoding="utf-8"))
+    known: dict[str, str] = {}
+    for code, (english, chinese) in table.items():
+        for text in (code, english, chinese, *_SHORT_NAMES.get(code, ())):
+            known.setdefault(schema.header_key(text), english)
+    return known
+
+
+@cache
+def country_names() -> frozenset[str]:
+    """Give every country's English name: all that a country may leave as, besides ``other``."""
+    return frozenset(_countries().values()) | {OTHER}
+
+
+def country(values: pl.Series) -> pl.Series:
+    """Give the English name of each country named in English, Chinese or by its code; else ``other``."""
+    known = _countries()
+    names = {text: known.get(schema.header_key(text), OTHER) for text in values.drop_nulls().unique()}
+    return values.replace_strict(list(names), list(names.values()), return_dtype=pl.String) if names else values
+
+
+def mailbox(values: pl.Series) -> pl.Series:
+    """Give the kind of each address's domain; what is no address, or came masked, is ``other``."""
+    parts = values.to_frame("email").select(pl.col("email").str.strip_chars().str.splitn("@", 2)).unnest("email")
+    domains = parts["field_1"].fill_null("")
+    kinds = {domain: _kind(domain.lower()) for domain in domains.unique()}
+    told = domains.replace_strict(list(kinds), list(kinds.values()), return_dtype=pl.String) if kinds else domains
+    named = parts["field_0"].fill_null("") != ""
+    return pl.select(pl.when(values.is_not_null()).then(pl.when(named).then(told).otherwise(pl.lit(OTHER)))).to_series()
+
+
+def _kind(domain: str) -> str:
+    if not _DOMAIN.fullmatch(domain):
+        return OTHER
+    if domain in FREE_MAIL:
+        return "free"
+    return next((kind for kind, ends in _PUBLIC.items() if ends.search(domain)), "company")

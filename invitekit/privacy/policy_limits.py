@@ -1,0 +1,101 @@
+"""What a policy of the user's own may not loosen: whoever writes one may only tell less of somebody than ours does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from invitekit.model import schema
+from invitekit.privacy.actions import PLAIN, PLAIN_WORDS, Row
+from invitekit.privacy.output_types import OTHER, Range, Words
+from invitekit.privacy.scrub import without_patterns
+from invitekit.privacy.scrub.normalise import fold
+from invitekit.privacy.scrub.table import FREQUENT
+from invitekit.privacy.scrub.tokenise import stopwords
+
+STRICT = {
+    "identifier": ("drop", "mask", "pseudonymise", "derive filled", "derive mailbox"),
+    "free_text": ("drop", "derive filled", "derive code", "keep scrubbed"),
+}
+"""What may happen to a column that names people, or where people write what they like."""
+TELLS_WHEN = ("age_days", "days_to_associate")
+"""Attributes that tell a day, besides the times."""
+WIDEST = 10_000
+MOST_WORDS, LONGEST = 50, 40
+"""Of a range, and of a finite set: more could be everybody's own."""
+_PRIVATE = re.compile(r"@|\d{5,}")
+_NAME = re.compile(rf"[A-Z][^\W_]+(?:[ ,.'-]+[A-Z][^\W_]*)+|[{FREQUENT}]\w{{1,2}}")
+"""What a name looks like: words with capitals, or a frequent Chinese surname and a sign or two."""
+_ALWAYS = ("drop", "mask", "derive filled")
+_NEVER_COUNTED = ("mask", "pseudonymise", "generalise day", "generalise top")
+
+
+def problem(row: Row, usual: Sequence[Row], level: str) -> str | None:
+    """Say what a row tells that it may not at a level; nothing if it is strict enough.
+
+    Args:
+        row: Of a policy.
+        usual: The rows that ours has for that column at that level, and for counts at the one before.
+        level: Of the policy.
+    """
+    if level == "aggregated" and row.words in _NEVER_COUNTED:
+        return f"'{row.words}' is nothing to count by: keep 'values' or a 'range'"
+    if _called_freely(row):
+        return f"it leaves under a name that is no plain word ({PLAIN_WORDS})"
+    if row in usual:
+        return None
+    column = schema.BY_NAME.get(row.column)
+    if column and row.words not in _allowed(column, usual):
+        return "this column tells who somebody is, or when: its own action or a stricter one"
+    if column is None and row.words == "generalise day" and level != "masked":
+        return "a day tells more than a month may"
+    return _wide(row, usual)
+
+
+def _allowed(column: schema.Column, usual: Sequence[Row]) -> Sequence[str]:
+    """Give what may happen to a column of ours, in words."""
+    if column.privacy in STRICT:
+        return STRICT[column.privacy]
+    own = {row.words for row in usual}
+    if own & {"generalise day"}:
+        own.add("generalise month")
+    if column.privacy == "attribute" and column.kind != "time" and column.name not in TELLS_WHEN:
+        own |= {"keep", "generalise top"}
+    return (*_ALWAYS, *own)
+
+
+def _wide(row: Row, usual: Sequence[Row]) -> str | None:
+    """Say whether what is kept is more than few words or a small range."""
+    if row.action != "keep" or row.form in [one.form for one in usual]:
+        return None
+    if isinstance(row.form, Words) and (count := _people(row.form.values)):
+        return f"{count} of the words to keep look like a person's name or number; 'generalise top' may let them out"
+    match row.form:
+        case Range(least=least, most=most, whole=whole) if not whole or most - least > WIDEST:
+            return f"a range has whole numbers, at most {WIDEST:,} wide"
+        case Words(values=words) if len(words) > MOST_WORDS + 1 or any(len(word) > LONGEST for word in words):
+            return f"a set has at most {MOST_WORDS} words of at most {LONGEST} signs"
+        case _:
+            return None
+
+
+def _called_freely(row: Row) -> bool:
+    """Whether a column gets a name that may hold anything; its own header it may keep, unless that tells somebody."""
+    if row.action == "drop" or PLAIN.fullmatch(row.into):
+        return False
+    return row.into != row.column or bool(_PRIVATE.search(row.into))
+
+
+def _people(words: Iterable[str]) -> int:
+    """Count the words that look like somebody: as scrubbing finds them, or by their capitals or surname."""
+    texts = pl.Series(sorted(set(words) - {OTHER}), dtype=pl.String)
+    folded = fold(texts)
+    found = without_patterns(folded.clone()).ne_missing(folded)  # what scrubs, scrubs in place
+    return sum(bool(known) or _named(word) for word, known in zip(folded, found, strict=True))
+
+
+def _named(word: str) -> bool:
+    parts = re.findall(r"\w+", word.lower())
+    return bool(_NAME.fullmatch(word)) and not stopwords() & {word, *parts}

@@ -1,0 +1,205 @@
+"""The life of an invitation, as one SQL query: who, when, how it went, and how it stands on a day.
+
+A customer is pre-registered, perhaps reviewed, invited, and then associates, fails, or never
+answers. Everything depends on the invitation's number, so each later day tells the same story
+further. A customer is invited again only after an invitation that was sent and led to no association.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from invitekit.model.catalogue import Failure, read_catalogue
+from invitekit.sample.personas import (
+    BOXES,
+    CAUSE_WEIGHTS,
+    CULTURES,
+    DOMAINS,
+    JUMP,
+    MANAGERS,
+    ONLY_TYPE,
+    RARE,
+    STRICT_MANAGER,
+    Culture,
+)
+from invitekit.sample.random_sql import normal, pick, roll, text, weighted
+
+AGAIN = 55
+"""Of 100 invitations that were sent and led to nothing, those sent again: one customer in five is repeated."""
+STALE = 30
+"""Of 100 expired invitations, those whose label still says invited: labels go stale."""
+BEFORE = 60
+"""Days before the first snapshot in which its invitations were sent."""
+FATES = (("associated", 40), ("failed", 30), ("never", 14), ("silent", 16))
+METHODS = (("email", 62), ("link", 18), ("qr_code", 12), ("campaign", 8))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One weekly file: its day, the invitations it shows, and how it is written.
+
+    ``first_rows`` and ``previous`` are the sizes of the first file and of all files before this one.
+    """
+
+    day: dt.date
+    first_day: dt.date
+    previous: tuple[int, ...]
+    rows: int
+    jump_from: dt.date
+    unreadable: bool
+    seed: int
+    language: str
+    masked: bool
+    dirty: float
+    typed_times: bool
+
+    @property
+    def first_rows(self) -> int:
+        """The size of the first file, from which the distance of a repeated invitation follows."""
+        return (*self.previous, self.rows)[0]
+
+
+def states(s: Snapshot) -> str:
+    """Give the SQL of every invitation that a snapshot shows, with its status and cause on that day."""
+    over = "method = 'email' and invited_at + interval 7 day <= day_end"
+    waiting = (
+        "case when slow and registered_at + interval 2 day > day_end then 'pending_review' else 'pre_registered' end"
+    )
+    status = (
+        "case when fate = 'never' and registered_at + interval 15 day <= day_end then 'not_pre_registered' "
+        f"when not invited then {waiting} when answered and ends = 'associated' then 'associated' "
+        "when answered and ends = 'failed' then 'association_failed' "
+        f"when {over} and {roll('stale', 100, s.seed)} >= {STALE} then 'expired' else 'invited' end"
+    )
+    return f"select *, {status} as status, {_cause(s)} as cause from ({_outcomes(s)})"
+
+
+def _invitations(s: Snapshot) -> str:
+    """Number, customer and time of every invitation that this snapshot shows."""
+    edges = [0, *s.previous, s.rows]
+    # The first file's invitations spread over the time before it, each later file adds one week's.
+    spans = [(edges[0], edges[1], -BEFORE, BEFORE)]
+    spans += [(a, b, 7 * i, 7) for i, (a, b) in enumerate(pairwise(edges[1:]))]
+    cases = " ".join(
+        f"when k < {b} then timestamp '{s.first_day}' "
+        f"+ to_microseconds((({lead} + {days} * (k - {a} + 0.5) / {max(b - a, 1)}) * 86400000000)::bigint)"
+        for a, b, lead, days in spans
+    )
+    twice = f"case when k > 0 and {roll('twice', 1000, s.seed)} < {round(s.dirty * 400)} then k - 1 else k end"
+    numbers = f"select k as place, {twice} as k from range({s.rows}) r(k)"
+    once = f"select *, {_earlier('k', s)} as a1 from ({numbers})"
+    chain = f"select *, {_earlier('a2', s)} as a3 from (select *, {_earlier('a1', s)} as a2 from ({once}))"
+    at = f"date_trunc('second', case {cases} end)"
+    return f"select place, k, coalesce(a3, a2, a1, k) as customer, {at} as registered_at from ({chain})"
+
+
+def _earlier(key: str, s: Snapshot) -> str:
+    """Give the invitation that this one repeats, at least 12 days older, or null; none is repeated twice."""
+    apart, block = s.first_rows // 4, max(s.first_rows // 10, 1)
+    # Mirrored within its block, so that distances differ and no two invitations repeat the same one.
+    found = f"({key} - 2 * ({key} % {block}) - {apart} - 1)"
+    again = f"{found} >= 0 and {roll('again', 100, s.seed, key)} < {AGAIN}"
+    return f"case when {again} and {_fate(found, s)} in ('failed', 'silent') then {found} end"
+
+
+def _fate(key: str, s: Snapshot) -> str:
+    return weighted(FATES, roll("fate", 100, s.seed, key), 100)
+
+
+def _people(s: Snapshot) -> str:
+    """Give each customer a country, names, an account, an address, a mobile and a manager."""
+    known = (
+        f"select *, {roll('country', 100, s.seed, 'customer')} as c, "
+        f"{roll('lead', 100, s.seed)} as lead, {_fate('k', s)} as fate, "
+        f"{weighted(METHODS, roll('method', 100, s.seed), 100)} as method from ({_invitations(s)})"
+    )
+    bounds, total = [], 0
+    for position, culture in enumerate(CULTURES):
+        total += culture.share
+        bounds.append(f"when c < {total} then {position}")
+    manager = pick(MANAGERS, f"(c + {roll('manager', 3, s.seed, 'customer')})")
+    where = f"select *, case {' '.join(bounds)} end as culture, {manager} as account_manager from ({known})"
+    by_culture = ", ".join(
+        f"case culture {' '.join(f'when {i} then {_of(c, what, s)}' for i, c in enumerate(CULTURES))} end as {what}"
+        for what in ("person", "company", "country", "mobile", "remark", "failing")
+    )
+    domain = pick(DOMAINS, roll("domain", 9973, s.seed, "customer"))
+    return (
+        f"select *, {by_culture}, 'acct_' || {roll('account', 900, s.seed, 'customer')} || '_' || customer as account_name, "
+        f"{pick(BOXES, roll('box', 9973, s.seed, 'customer'))} || customer || '@' || {domain} as email, "
+        f"case when {roll('type', 100, s.seed, 'customer')} < 85 then 'reseller' else 'referral' end as type from ({where})"
+    )
+
+
+def _of(c: Culture, what: str, s: Snapshot) -> str:
+    """Give what a customer of this culture is called, is reached by, or does."""
+    between = "" if c.order == "family first" else " "
+
+    def choose(items: tuple[str, ...], question: str) -> str:
+        return pick(items, roll(question, 9973, s.seed, "customer"))
+
+    person = [choose(c.given, "given"), choose(c.family, "family")]
+    number = f"{roll('mobile', 10**c.digits, s.seed, 'customer')}::varchar"
+    return {
+        "person": f" || {text(between)} || ".join(person if between else reversed(person)),
+        "company": f"{choose(c.company, 'company')} || {text(between)} || {choose(c.suffix, 'suffix')}",
+        "country": text(c.country_zh if s.language == "zh" else c.country),
+        "mobile": f"{text(c.mobile)} || lpad({number}, {c.digits}, '0')",
+        "remark": pick(c.remarks, roll("remark", 97, s.seed)),
+        "failing": str(c.failing),
+    }[what]
+
+
+def _outcomes(s: Snapshot) -> str:
+    """Say when each customer is invited and answers, and how it ends whenever the day comes."""
+    # One email in three waits one to five days as pre-registered; whoever opens a link is not pre-registered.
+    waits = f"case when method = 'email' and lead < 33 then 1 + {roll('wait', 400, s.seed)} / 100.0 else 0 end"
+    # Log-normal: half of those who associate do so within three days, a few after weeks.
+    timed = (
+        "select * replace (case when fate = 'never' and method <> 'email' then 'silent' else fate end as fate), "
+        f"lead < 14 as slow, date_trunc('second', registered_at + to_microseconds(({waits} * 86400000000)::bigint)) "
+        f"as invited_at, (3.6 * exp(0.9 * {normal(s.seed)}) * 86400000000)::bigint as delay, timestamp '{s.day}' as day_end "
+        f"from ({_people(s)})"
+    )
+    strict = f"failing + case when account_manager = {text(STRICT_MANAGER)} then 30 else 0 end"
+    return (
+        "select *, fate <> 'never' and invited_at <= day_end as invited, "
+        "date_trunc('second', invited_at + to_microseconds(delay)) as answered_at, "
+        "invited_at + to_microseconds(delay) <= day_end as answered, method = 'email' and delay >= 7 * 86400000000 as late, "
+        f"case when fate = 'associated' and {roll('strict', 100, s.seed)} < {strict} then 'failed' "
+        f"when fate = 'associated' and method = 'email' and delay >= 7 * 86400000000 then 'silent' else fate end as ends from ({timed})"
+    )
+
+
+def _cause(s: Snapshot) -> str:
+    """Pick a message by weight; who opens an email too late finds it expired, and one week has a failure of its own."""
+    # The failures without a position are the Chinese site's own.
+    failures = {f.code: f for f in read_catalogue().failures if f.position is not None or s.language == "zh"}
+    week = f"invited_at >= timestamp '{s.jump_from}' and invited_at < timestamp '{s.jump_from}' + interval 7 day"
+    reseller, referral = (_usual(failures.values(), kind, s) for kind in ("reseller", "referral"))
+    return (
+        f"case when {week} and {roll('jump', 100, s.seed)} < 45 then {_message(failures[JUMP], s)} "
+        f"when late then {_message(failures['link_expired'], s)} "
+        f"when type = 'reseller' then {reseller} else {referral} end"
+    )
+
+
+def _usual(failures: Iterable[Failure], kind: str, s: Snapshot) -> str:
+    """Pick among the failures that this association type can have; an expired link is none of chance."""
+    met = [f for f in failures if ONLY_TYPE.get(f.code, kind) == kind and f.code != "link_expired"]
+    weights = [(_words(f, s), CAUSE_WEIGHTS.get(f.code, RARE)) for f in met]
+    return weighted(weights, roll("cause", 100_000, s.seed), 100_000)
+
+
+def _message(failure: Failure, s: Snapshot) -> str:
+    return text(_words(failure, s))
+
+
+def _words(failure: Failure, s: Snapshot) -> str:
+    """Give the portal's message in the sample's language, or in the other one where it has none."""
+    both = (failure.message_en, failure.message_zh)
+    first, second = reversed(both) if s.language == "zh" else both
+    return first or second or ""
