@@ -72,10 +72,12 @@ test-core: setup ## install the wheel without extras into .venv-core, run the co
 	@INVITEKIT_CORE=$(CURDIR)/.venv-core $(BIN)/pytest -q tests/test_core_install.py
 	@du -sm .venv-core/lib/python3*/site-packages
 
-check: setup ## ruff, its formatter and mypy
+check: setup ## ruff, its formatter, mypy, and the contract on who imports what
+	@mkdir -p build
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "Not formatted; fix it with: $(BIN)/ruff format" >&2; exit 1; }
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache >build/imports.txt || { cat build/imports.txt; exit 1; }
 
 bench: setup ## measure the speed of each room
 	@$(BIN)/python -m benchmarks
