@@ -9,12 +9,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from importlib.metadata import version as installed_version
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
+import invitekit
 from invitekit.cli import commands, exports, plans, reports, screens, trends, workspace
 from invitekit.cli.help import Command, new_app
 from invitekit.errors import InvitekitError
@@ -48,7 +48,7 @@ class _Stopped(BaseException):
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the option's value
     if wanted:
-        sys.stdout.write(f"invitekit {installed_version('invitekit')}\n")
+        sys.stdout.write(f"invitekit {invitekit.__version__}\n")
         raise typer.Exit
 
 

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli.examples import copy_examples
 from invitekit.cli.source_options import SourceOptions, with_source_options
 from invitekit.errors import many
 from invitekit.extras import require_extra
-from invitekit.sample.examples import copy_examples
 
 
 @with_source_options
