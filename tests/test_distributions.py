@@ -1,4 +1,4 @@
-"""Quantiles equal those of SciPy."""
+"""Quantiles and tests equal those of SciPy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from invitekit.metrics.distributions import beta_cdf, beta_quantile, binomial_quantile
+from invitekit.metrics.distributions import beta_cdf, beta_quantile, binomial_quantile, fisher_exact
 from tests.conftest import often
 
 SHARES = st.sampled_from([0.00135, 0.025, 0.5, 0.975, 0.99865])
@@ -35,3 +35,16 @@ def test_beta_shares_equal_those_of_scipy(x: float, a: float, b: float) -> None:
 @settings(deadline=None, max_examples=often(300))
 def test_binomial_quantiles_equal_those_of_scipy(share: float, n: int, rate: float) -> None:
     assert binomial_quantile(share, n, rate) == int(stats.binom.ppf(share, n, rate))
+
+
+COUNTS = st.integers(0, 30) | st.integers(0, 3000)
+
+
+@given(st.tuples(COUNTS, COUNTS), st.tuples(COUNTS, COUNTS))
+@example((0, 0), (0, 5))
+@example((3, 1), (1, 3))  # two tables of one chance
+@example((900, 100), (100, 900))
+@settings(deadline=None, max_examples=often(300))
+def test_fishers_exact_test_equals_that_of_scipy(first: tuple[int, int], second: tuple[int, int]) -> None:
+    expected = float(stats.fisher_exact([first, second]).pvalue)
+    assert fisher_exact(first, second) == pytest.approx(expected, rel=1e-6, abs=1e-15)

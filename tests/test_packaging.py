@@ -70,9 +70,7 @@ def test_the_notebooks_and_the_made_up_data_are_in_the_wheel_and_a_partners_file
 
 def test_an_editable_install_and_the_wheel_copy_the_same_files(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     wheel.extractall(tmp_path / "site")
-    script = (
-        "from invitekit.cli.examples import copy_examples; from pathlib import Path; copy_examples(Path('copied'))"
-    )
+    script = "from invitekit.cli.examples import copy_examples; from pathlib import Path; copy_examples(Path('copied'))"
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "site", check=True)
     copy_examples(tmp_path / "own")
     assert contents(tmp_path / "site" / "copied") == contents(tmp_path / "own")

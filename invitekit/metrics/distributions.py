@@ -1,14 +1,20 @@
-"""Quantiles of the beta and the binomial distribution: SciPy has them too, for 200 MB more of installation."""
+"""Quantiles of the beta and binomial distributions, and Fisher's exact test.
+
+SciPy has them too, for 200 MB more of installation and half a second more of each start.
+"""
 
 from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Callable
 
 _TINY = 1e-300
 _PRECISION = 1e-15
 _ROUNDING = 1e-9
 """What a share may lack by rounding, and still be reached."""
+_TIE = 1e-7
+"""By how much the logarithms of two chances may differ that are the same."""
 _TURNS = 10_000
 """A bound for loops that end much sooner: the fraction needs about the root of its larger parameter."""
 
@@ -42,6 +48,39 @@ def binomial_quantile(share: float, n: int, rate: float) -> int:
     """Return the smallest count of ``n`` that at least ``share`` of a binomial distribution does not exceed."""
     reached = share * (1 - _ROUNDING)
     return bisect.bisect_left(range(n), reached, key=lambda k: beta_cdf(1 - rate, n - k, k + 1))
+
+
+def fisher_exact(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """Return the two-sided p-value of a table of two rows: of the tables with its sums, those that are no likelier."""
+    drawn, rest, marked = sum(first), sum(second), first[0] + second[0]
+    least, most = max(0, marked - rest), min(drawn, marked)
+    tables = _log_choose(drawn + rest, marked)
+
+    def log_chance(k: int) -> float:
+        return _log_choose(drawn, k) + _log_choose(rest, marked - k) - tables
+
+    seen = log_chance(first[0]) + _TIE
+    peak = min(max((drawn + 1) * (marked + 1) // (drawn + rest + 2), least), most)
+    left = bisect.bisect_right(range(least, peak), seen, key=log_chance) + least - 1
+    right = bisect.bisect_left(range(peak, most + 1), -seen, key=lambda k: -log_chance(k)) + peak
+    if left + 1 >= right:
+        return 1.0
+    return min(1.0, _tail(log_chance, left, -1, least) + _tail(log_chance, right, 1, most))
+
+
+def _tail(log_chance: Callable[[int], float], start: int, step: int, end: int) -> float:
+    """Add up chances from ``start`` outwards, where each is smaller than the one before."""
+    total = 0.0
+    for k in range(start, end + step, step):
+        chance = math.exp(log_chance(k))
+        total += chance
+        if chance <= total * _PRECISION:
+            break
+    return total
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def _log_density(x: float, a: float, b: float) -> float:

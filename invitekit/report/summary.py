@@ -8,6 +8,7 @@ from typing import Any
 from invitekit.charts.chart import LOOK, Look, named
 from invitekit.charts.labels import FEW, percent
 from invitekit.metrics import EMPTY, OTHER, Progress
+from invitekit.metrics.distributions import fisher_exact
 from invitekit.report.page import words
 from invitekit.report.suppression import LEAST, Row
 
@@ -154,8 +155,6 @@ def _differing(found: Progress) -> Iterator[Differing]:
     failed, settled = stages.get("failed"), stages.get("settled")
     if failed is None or settled is None:
         return
-    from scipy.stats import fisher_exact  # noqa: PLC0415 - half a second, for those who report
-
     compared = [
         (by, row)
         for table, by in _GROUPS.items()
@@ -164,8 +163,8 @@ def _differing(found: Progress) -> Iterator[Differing]:
     ]
     for by, row in compared:
         n, of = failed - row["failed"], settled - row["settled"]
-        both = [[row["failed"], row["settled"] - row["failed"]], [n, of - n]]
-        if fisher_exact(both).pvalue * len(compared) < SURE:
+        group, others = (row["failed"], row["settled"] - row["failed"]), (n, of - n)
+        if fisher_exact(group, others) * len(compared) < SURE:
             yield by, row, (n, of)
 
 
