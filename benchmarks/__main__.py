@@ -6,17 +6,12 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import aggregates, exports, resend, screen, scrubbing, spine
+from benchmarks import commands, screen, scrubbing
 
 BENCHES = {
-    "start": spine.start,
-    "spine": spine.load_and_annotate,
-    "out-of-core": spine.out_of_core,
-    "aggregates": aggregates.aggregates,
-    "plan": resend.plan,
-    "plan-out-of-core": resend.plan_out_of_core,
-    "export": exports.export,
-    "export-out-of-core": exports.export_out_of_core,
+    "small": commands.small,
+    "large": commands.large,
+    "out-of-core": commands.out_of_core,
     "scrub": scrubbing.scrub,
     "screen": screen.screen,
 }

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.resend import annotated
+from benchmarks.commands import AS_OF, INVITEKIT, cost, sample
 
 ROUNDS = 9
 PAUSE = 400
@@ -60,7 +60,10 @@ def screen(folder: Path, rows: int | None = None) -> None:
     """Drive the grid over annotated records, and print how long each answer took."""
     from tests.browser.lab import chromium, started  # noqa: PLC0415 - a browser is needed for this one only
 
-    stored = annotated(folder, rows or 1_000_000)
+    stored = folder / "annotated.parquet"
+    cost(
+        [INVITEKIT, "annotate", *sample(folder, rows or 1_000_000), "--as-of", AS_OF, "-o", str(stored), "--overwrite"]
+    )
     cell = f"""import duckdb, invitekit as ik
 con = duckdb.connect()
 x = ik.Explorer(con.sql("from '{stored}'"), columns=['effective_status', 'customer_full_name', 'account_name'])
