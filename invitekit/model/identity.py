@@ -25,6 +25,7 @@ _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
 _AROUND = "^[<\"']|^(?i:mailto:)|[>\"'.;,]$"
 OWN_ID = "^r[0-9a-f]{32}$"
 """A record ID that the loader made from the place of a row: it means nothing in another file."""
+_DIGITS = 10
 _ACCOUNT, _EMAIL, _PERSON, _NAME = "_ik_account", "_ik_email", "_ik_person", "_ik_name"
 _KEYS = [_ACCOUNT, _EMAIL, _PERSON, _NAME]
 
@@ -34,11 +35,12 @@ def identify(records: Frame) -> Frame:
 
     The account name tells customers apart, else the email address, else full name and mobile
     together; letters' case, white space and signs that show nothing mean nothing, nor
-    does how a mobile number is written. A record without an account name
+    does how a mobile number is written: its last ten digits are compared. A record without an account name
     gets the one that its email address, or its full name and mobile, has on all other records, if
     that is one only; where people of several full names share an address that no account
-    stands with, each is a customer. A masked value is shared by many and is not used: what is left without any
-    key is known by the file's own ID, else by its row alone (``customer_id`` begins with ``row:``).
+    stands with, each is a customer. Without an account, addresses that share a full name and mobile are of
+    one customer, and so on to the end of the chain. A masked value is shared by many and is not used: what is left
+    without any key is known by the file's own ID, else by its row alone (``customer_id`` begins with ``row:``).
 
     Args:
         records: A frame of any engine with the columns of ``schema.RECORD``.
@@ -122,11 +124,10 @@ def address(*, odd: bool = True) -> Any:
 
 
 def _mobile() -> Any:
-    """Digits only, and without the code of China, which is where most are written without it."""
+    """The last digits of a mobile number, which are the same however its country is written."""
     folded = key("mobile")
-    digits = folded.str.replace_all("[^0-9]", "")
-    home = nw.when(digits.str.contains("^(?:00)?861[0-9]{10}$")).then(digits.str.replace_all("^(?:00)?86", ""))
-    return nw.when(digits != "").then(nw.coalesce(home, digits)).otherwise(folded)
+    digits = folded.str.replace_all("[^0-9]", "").str.tail(_DIGITS)
+    return nw.when(digits != "").then(digits).otherwise(folded)
 
 
 def _person() -> Any:
@@ -146,7 +147,7 @@ def _linked(frame: Any) -> Any:
     links = materialize(links)
     for by, to in ((_PERSON, _EMAIL), (_EMAIL, _ACCOUNT), (_PERSON, _ACCOUNT)):
         links = _led(links, by, to)
-    links = materialize(_parted(links))
+    links = _merged(materialize(_parted(links)))
     return frame.join(links, on=list(as_read.values()), how="left").drop(*as_read.values())
 
 
@@ -158,6 +159,43 @@ def _parted(links: Any) -> Any:
     own = nw.when(~nw.col("_ik_low").is_null()).then(nw.concat_str([nw.col(_EMAIL), nw.lit("|"), nw.col(_NAME)]))
     parted = links.join(several, on=_EMAIL, how="left").with_columns(nw.coalesce(own, _EMAIL).alias(_EMAIL))
     return parted.drop("_ik_low")
+
+
+def _merged(links: Any) -> Any:
+    """Give addresses without an account that share people the lowest one among them, round after round."""
+    held = links.filter(nw.col(_ACCOUNT).is_null() & ~nw.col(_EMAIL).is_null() & ~nw.col(_PERSON).is_null())
+    of_person = nw.col(_EMAIL).min().over(_PERSON), nw.col(_EMAIL).max().over(_PERSON)
+    shared = held.select(_EMAIL, _PERSON, _ik_low=of_person[0], _ik_high=of_person[1])
+    shared = materialize(shared.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_EMAIL, _PERSON).unique())
+    if not _count(shared):
+        return _person_led(links)
+    lowest, moved = shared.select(_EMAIL, _ik_low=_EMAIL).unique(), 1
+    while moved:
+        joined = shared.join(lowest, on=_EMAIL)
+        joined = joined.with_columns(nw.col("_ik_low").min().over(_PERSON))
+        lower = joined.group_by(_EMAIL).agg(nw.col("_ik_low").min())
+        # What the lowest one itself is led to: half of a chain is skipped in each round.
+        ends = lowest.select(_ik_low=_EMAIL, _ik_end="_ik_low")
+        lower = lower.join(ends, on="_ik_low").select(_EMAIL, _ik_low=nw.min_horizontal("_ik_low", "_ik_end"))
+        before = lowest.select(_EMAIL, _ik_before="_ik_low")
+        lower = materialize(lower.join(before, on=_EMAIL))
+        moved = _count(lower.filter(nw.col("_ik_low") != nw.col("_ik_before")))
+        lowest = lower.select(_EMAIL, "_ik_low")
+    merged = links.join(lowest, on=_EMAIL, how="left").with_columns(nw.coalesce("_ik_low", _EMAIL).alias(_EMAIL))
+    return materialize(_person_led(merged.drop("_ik_low")))
+
+
+def _person_led(links: Any) -> Any:
+    """Fill the address of people without an account, who have one by now."""
+    known = links.filter(nw.col(_ACCOUNT).is_null() & ~nw.col(_EMAIL).is_null())
+    ends = known.group_by(_PERSON).agg(_ik_low=nw.col(_EMAIL).min()).filter(~nw.col(_PERSON).is_null())
+    theirs = nw.when(nw.col(_ACCOUNT).is_null()).then(nw.col("_ik_low"))
+    filled = links.join(ends, on=_PERSON, how="left").with_columns(nw.coalesce(nw.col(_EMAIL), theirs).alias(_EMAIL))
+    return filled.drop("_ik_low")
+
+
+def _count(frame: Any) -> int:
+    return int(frame.select(_ik_n=nw.len()).lazy().collect("pyarrow")["_ik_n"].to_list()[0])
 
 
 def _led(frame: Any, by: str, to: str) -> Any:
