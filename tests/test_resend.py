@@ -19,7 +19,7 @@ from invitekit.metrics.success_rates import Chances, count_resends
 from invitekit.model import identity, schema
 from invitekit.model.catalogue import read_catalogue
 from invitekit.model.vocabularies import DECISIONS, RESENDS
-from invitekit.planning import ResendRules, count_decisions, history, plan_resends, ranking, reason_texts, reasons
+from invitekit.planning import ResendRules, count_decisions, plan_resends, ranking, reason_texts, reasons
 from tests.conftest import often
 
 if TYPE_CHECKING:
@@ -494,11 +494,6 @@ def test_an_address_that_another_customer_settled_or_was_invited_by_is_left_alon
     made = plan_resends(engine(ik.annotate(frame(*SHARED.values()), as_of=TODAY)), as_of=TODAY)
     found = engine.to_polars(made).sort("source_row")["reason_code"].to_list()
     assert found == [name.partition(",")[0] for name in SHARED]
-
-
-def test_many_shared_addresses_are_joined_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "_FEW", 0)
-    assert plan(*SHARED.values())["reason_code"].to_list() == [name.partition(",")[0] for name in SHARED]
 
 
 def test_an_address_is_not_invited_twice_in_the_pause_under_two_customers() -> None:

@@ -36,6 +36,11 @@ def literal(moment: dt.datetime) -> Any:
     return nw.lit(moment.isoformat(" ", "seconds")).str.to_datetime(format="%Y-%m-%d %H:%M:%S")
 
 
+def is_day(name: str) -> Any:
+    """Build the condition that a time may be a date only: midnight of some time zone."""
+    return (nw.col(name).dt.minute() % 15 == 0) & (nw.col(name).dt.second() == 0)
+
+
 def without_zone(frame: Any, names: Iterable[str]) -> Any:
     """Give columns with a zone as UTC without an offset; else the zone of a session would have its say.
 

@@ -148,12 +148,6 @@ def resends(records: Frame) -> Frame:
     return cast("Frame", paired.select(*NEEDED, "cause_before", "method_before", "delay").to_native())
 
 
-def cause() -> Any:
-    """The expression of what had become of an invitation: its failure, else its effective status."""
-    failed = nw.col("effective_status") == "association_failed"
-    return nw.when(failed).then(nw.coalesce("failure_code", "effective_status")).otherwise(nw.col("effective_status"))
-
-
 def delay(start: Any, end: Any, backend: Any) -> Any:
     """The expression of how many limits of ``DELAYS`` lie between two times."""
     days = days_between(start, end, backend)

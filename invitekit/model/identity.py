@@ -60,7 +60,7 @@ def identify(records: Frame) -> Frame:
     """
     frame: Any = nw.from_native(cast("Any", records))
     require(frame.collect_schema().names(), NEEDED)
-    frame = frame.with_columns(key("account_name", odd=has_odd(frame, "account_name")).alias(_ACCOUNT))
+    frame = frame.with_columns(key("account_name").alias(_ACCOUNT))
     ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
     # Most exports name every account: then no other key is looked at.
     if frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()).lazy().collect("pyarrow")["_ik_lacks"].to_list()[0]:
@@ -93,32 +93,19 @@ def require(names: list[str], needed: tuple[str, ...]) -> None:
         raise SchemaError(f"Records lack {', '.join(missing)}.", hint=hint)
 
 
-def has_odd(frame: Any, name: str) -> bool:
-    """Ask whether any cell of a column has to be folded beyond its case: then all are looked at, else none."""
-    asked = nw.col(name).str.contains(f"{_ODD}|{_AROUND}").any()
-    return bool(frame.select(_ik_odd=asked).lazy().collect("pyarrow")["_ik_odd"].to_list()[0])
-
-
-def key(name: str, *, odd: bool = True) -> Any:
-    """The expression by which a column is compared: as it is read, and null where it is masked or empty.
-
-    Args:
-        name: A column of text.
-        odd: Whether white space and signs that show nothing are folded too.
-    """
+def key(name: str) -> Any:
+    """Build the expression by which a column of text is compared: as it is read, null where it is masked or empty."""
     value = nw.col(name)
     hidden = nw.any_horizontal(*(value.str.contains(m, literal=True) for m in schema.MASK_MARKS), ignore_nulls=True)
     lower = value.str.to_lowercase()
     plain = lower.str.replace_all(_UNSEEN, "").str.replace_all(f"{_WHITE}+", " ").str.strip_chars()
-    folded = nw.when(lower.str.contains(_ODD)).then(plain).otherwise(lower) if odd else lower
+    folded = nw.when(lower.str.contains(_ODD)).then(plain).otherwise(lower)
     return nw.when(~hidden & (folded != "")).then(folded)
 
 
-def address(*, odd: bool = True) -> Any:
-    """The expression of an email address as it is compared: as ``key``, without what is put around it."""
-    folded = key("email", odd=odd)
-    if not odd:
-        return folded
+def address() -> Any:
+    """Build the expression of an email address as it is compared: as ``key``, without what is put around it."""
+    folded = key("email")
     wrapped = folded.str.contains(_AROUND)
     return nw.when(wrapped).then(folded.str.replace_all(_WRAPPED, "")).otherwise(folded)
 

@@ -1,6 +1,6 @@
 """The resolved table: which customer and which invitation each record belongs to, and which record is the latest.
 
-Metrics and success rates read these columns. Plan, comparison and outcomes still work the same out for themselves.
+Plan, metrics, comparison, outcomes and success rates read these columns; no other module answers these questions.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.datetimes import is_day
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.model.identity import ALONE, identify, require
 from invitekit.model.identity import NEEDED as IDENTIFYING
@@ -26,7 +27,7 @@ NEEDED = (*IDENTIFYING, "invited_at", "snapshot_at", "effective_status", "failur
 _NEVER = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here
 """Stands for an unknown time where records are sorted: the oldest of all."""
 _ALWAYS = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - as above
-_GROUP, _AT, _SEEN, _SORT = "_ik_group", "invitation_sent_at", "_ik_seen", "_ik_sort"
+_GROUP, _AT, _SEEN, _SORT, _PART = "_ik_group", "invitation_sent_at", "_ik_seen", "_ik_sort", "_ik_part"
 _PLACE = ("source_file", "source_row")
 
 
@@ -58,18 +59,30 @@ def resolve(records: Frame) -> Frame:
     Raises:
         SchemaError: A column that is needed is missing.
     """
+    return resolve_parts(records, None)
+
+
+def resolve_parts(records: Frame, part: str | None) -> Frame:
+    """Resolve each part of the records as a history of its own; customers are the same ones in all parts.
+
+    Args:
+        records: As for ``resolve``.
+        part: A column of text that names the part of each record; None for one history.
+    """
     frame: Any = nw.from_native(cast("Any", records))
     require(frame.collect_schema().names(), NEEDED)
     given = [name for name in frame.collect_schema().names() if name not in COLUMNS]
+    frame = frame.select(*given).with_columns((nw.lit("") if part is None else nw.col(part)).alias(_PART))
     with temp_tables() as persist:
-        return persist(materialize(cast("Frame", _resolved(frame.select(*given)).select(*given, *COLUMNS).to_native())))
+        return persist(materialize(cast("Frame", _resolved(frame).select(*given, *COLUMNS).to_native())))
 
 
 def _resolved(frame: Any) -> Any:
+    newest = frame.group_by(_PART).agg(_ik_newest=nw.col("snapshot_at").max())
     frame = nw.from_native(identify(frame.to_native()))
     alone = nw.col("customer_id").str.starts_with(ALONE)
-    frame = frame.with_columns(
-        nw.col("customer_id").alias(_GROUP),
+    frame = frame.join(newest, on=_PART, how="left").with_columns(
+        nw.concat_str([nw.col("customer_id"), nw.col(_PART)]).alias(_GROUP),
         nw.when(~alone).then(nw.col("customer_id")).alias("customer_id"),
         nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN),
     )
@@ -115,6 +128,27 @@ def count_untrackable(records: Any) -> int:
     return int(lost.select(n=nw.len()).lazy().collect("pyarrow")["n"].to_list()[0])
 
 
+def outcome() -> Any:
+    """Build the expression of a record's outcome: the failure code, else the effective status."""
+    failed = nw.col("effective_status") == "association_failed"
+    return nw.when(failed).then(nw.coalesce("failure_code", "effective_status")).otherwise(nw.col("effective_status"))
+
+
+def with_contradictions(frame: Any) -> Any:
+    """Add ``is_contradicted``: whether another record of the invitation and snapshot has another outcome.
+
+    A record without a time of its own does not contradict one that has it.
+
+    Args:
+        frame: What ``resolve`` returns, as a Narwhals frame.
+    """
+    undated = nw.when(nw.col("invited_at").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
+    frame = frame.with_columns(_ik_outcome=outcome().fill_null(""), _ik_undated=undated)
+    same = ["invitation_id", "snapshot_at", "_ik_undated"]
+    lowest, highest = (nw.col("_ik_outcome").min().over(*same), nw.col("_ik_outcome").max().over(*same))
+    return frame.with_columns(is_contradicted=lowest != highest).drop("_ik_outcome", "_ik_undated")
+
+
 def _with_invitations(frame: Any) -> Any:
     """Add the time of each record's invitation (null where none was sent), and the invitation's ID."""
     frame = _with_exact_times(frame)
@@ -141,8 +175,7 @@ def _with_invitations(frame: Any) -> Any:
 
 def _with_exact_times(frame: Any) -> Any:
     """Add ``_ik_own``: ``invited_at``, or the exact time that another record of the customer gives for that day."""
-    day = (nw.col("invited_at").dt.minute() % 15 == 0) & (nw.col("invited_at").dt.second() == 0)
-    frame = frame.with_columns(_ik_is_day=day.fill_null(value=False))
+    frame = frame.with_columns(_ik_is_day=is_day("invited_at").fill_null(value=False))
     times = frame.filter(~nw.col("_ik_is_day")).select(_GROUP, _ik_exact="invited_at")
     days = frame.filter(nw.col("_ik_is_day")).select(_GROUP, "invited_at")
     pairs = days.join(times, on=_GROUP).filter(
@@ -155,7 +188,6 @@ def _with_exact_times(frame: Any) -> Any:
 
 def _with_latest(frame: Any) -> Any:
     """Add which record is the latest of its invitation and of its customer, and the snapshots of the invitation."""
-    newest = frame.select(nw.col("snapshot_at").max().alias("newest")).lazy().collect("pyarrow")["newest"].to_list()[0]
     frame = frame.with_columns(
         _ik_one=nw.lit(1),
         _ik_stage=nw.when(nw.col(_AT).is_null()).then(nw.lit(2)).otherwise(1 - nw.col("_ik_undated")),
@@ -169,9 +201,8 @@ def _with_latest(frame: Any) -> Any:
         _ik_of_invitation=nw.col("_ik_one").cum_sum(reverse=True).over("invitation_id", order_by=of_customer[1:]),
         _ik_of_customer=nw.col("_ik_one").cum_sum(reverse=True).over(_GROUP, order_by=of_customer),
     )
-    in_newest = (
-        nw.lit(value=True) if newest is None else (nw.col("last_seen_at") == nw.lit(newest)).fill_null(value=False)
-    )
+    in_newest = nw.col("_ik_newest").is_null() | (nw.col("last_seen_at") == nw.col("_ik_newest"))
+    in_newest = in_newest.fill_null(value=False)
     # A masked record is followed nowhere: in older snapshots it may be any of the later ones.
     counts = ~nw.col("customer_id").is_null() | in_newest
     return frame.with_columns(
@@ -192,11 +223,7 @@ def _with_attempts(frame: Any) -> Any:
     frame = frame.with_columns(_ik_later=0 - nw.col("_ik_new"))
     counted = nw.col("_ik_new").cum_sum().over(_GROUP, order_by=[_SORT, "_ik_later", *_PLACE])
     frame = frame.with_columns(attempt_no=nw.when(sent).then(counted).otherwise(nw.lit(0)).cast(nw.Int64))
-    failed = nw.col("effective_status") == "association_failed"
-    outcome = (
-        nw.when(failed).then(nw.coalesce("failure_code", "effective_status")).otherwise(nw.col("effective_status"))
-    )
     before = frame.filter(nw.col("_ik_new") == 1).select(
-        _GROUP, attempt_no=nw.col("attempt_no") + 1, previous_outcome=outcome
+        _GROUP, attempt_no=nw.col("attempt_no") + 1, previous_outcome=outcome()
     )
     return frame.join(before, on=[_GROUP, "attempt_no"], how="left")

@@ -1,11 +1,12 @@
 """Records to a plan: one explained decision for every record, and batches of those to invite again."""
 
 from invitekit.planning.plan import plan_resends
+from invitekit.planning.ranking import select_customers
 from invitekit.planning.rules import ResendRules
 from invitekit.planning.settings import PlanSettings, agreed_settings
-from invitekit.planning.subset import only
 from invitekit.planning.summary import PlanSummary, count_decisions
 
 __all__ = [
-    "PlanSettings", "PlanSummary", "ResendRules", "agreed_settings", "count_decisions", "only", "plan_resends",
+    "PlanSettings", "PlanSummary", "ResendRules", "agreed_settings", "count_decisions", "plan_resends",
+    "select_customers",
 ]  # fmt: skip

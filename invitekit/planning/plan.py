@@ -1,4 +1,4 @@
-"""Records to records with a decision: the steps of the plan in their order."""
+"""Records to records with a decision: filters and sums over the resolved columns, and the logged events."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine import literal_table
 from invitekit.engine.datetimes import as_utc, literal
+from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.metrics.success_rates import Chances, count_resends
-from invitekit.model import identity, schema
+from invitekit.model import schema
+from invitekit.model.identity import address, require
+from invitekit.model.resolve import NEEDED as RESOLVING
+from invitekit.model.resolve import resolved as with_resolved
+from invitekit.model.resolve import with_contradictions
 from invitekit.model.vocabularies import RESENDS
-from invitekit.planning import history, logged_events, ranking, reason_texts, reasons
+from invitekit.planning import ranking, reason_texts, reasons
+from invitekit.planning.logged_events import resolve_logged, with_resolutions, with_sent
 from invitekit.planning.rules import ResendRules
 
 Frame = TypeVar("Frame")
 Language = Literal["en", "zh"]
-_OURS = [column.name for column in schema.PLAN]
+_PLAN = [column.name for column in schema.PLAN]
 
-NEEDED = (*identity.NEEDED, *(c.name for c in schema.ANNOTATED[:7]), "status", "invitation_method", "invited_at",
-          "expires_at", "associated_at", "snapshot_at")  # fmt: skip
+NEEDED = (*RESOLVING, *(c.name for c in schema.ANNOTATED[:6]), "status", "invitation_method", "expires_at",
+          "associated_at")  # fmt: skip
 
 
 def plan_resends(
@@ -34,29 +40,30 @@ def plan_resends(
     chances: Chances | None = None,
     language: Language = "en",
 ) -> Frame:
-    """Give every record one decision with its reason, next step and date; nothing is left out.
+    """Return every record with one decision, its reason, next step and date; nothing is left out.
 
     Pass the whole history, and filter afterwards: whether a customer was reached is a question to
-    all of its records. The newest record of a customer speaks for it, every older one is
-    ``superseded``; an association at any time settles the customer.
+    all of its records. A customer has one decision, on its newest record (``is_latest_of_customer``);
+    every other record is ``superseded``. An association at any time settles the customer.
 
     Args:
-        records: What ``annotate`` gives, of any engine.
+        records: What ``annotate`` or ``resolve`` returns, of any engine.
         rules: Pause, attempts, batch size and lives; else ``ResendRules()``.
         as_of: The moment to plan for; a date means its midnight UTC. Now, when it is left out.
         sent: Resends that were logged, on the same engine: ``record_id, sent_at`` (UTC), and
-            ``customer_id`` where it is known: it says whose they are whatever the IDs of a later file.
+            ``customer_id`` where it is known: the event belongs to that customer, whatever the IDs of a later file.
+            Without it, the event belongs to the one customer that has the record.
         resolved: What a customer or customer service resolved, on the same engine: ``record_id,
             resolved_at`` (UTC), and where they are known ``customer_id`` and ``failure_code``. It counts
             for that failure, if it is not older than the day of the customer's last invitation.
-        chances: What resends led to; else counted in these records.
+        chances: The success rates of resends; else counted in these records.
         language: Of ``reason`` and ``next_step``: ``en`` or ``zh``.
 
     Returns:
         The same rows on the same engine (order as in ``annotate``), with the columns of
-        ``schema.PLAN``: ``decision`` (one of ``schema.DECISIONS``), ``reason_code, reason,
-        next_step``; ``retry_at`` (UTC: from when a resend is allowed, null where no date brings
-        it); ``attempts`` (invitations so far, logged ones included); and for those to invite again
+        ``schema.PLAN``: ``customer_id`` as in ``resolve``; ``decision`` (one of ``schema.DECISIONS``),
+        ``reason_code, reason, next_step``; ``retry_at`` (UTC: from when a resend is allowed, null where no date
+        brings it); ``attempts`` (invitations so far, logged ones included); and for those to invite again
         ``rank`` and ``batch`` (from 1), ``chance, chance_low, chance_high`` (0 to 1, 90 % interval)
         and ``chance_from`` (the group they come from; ``none`` without enough history); and on every
         row ``planned_at`` (``as_of``, to the second) and ``plan_rules`` (the rules as JSON): a plan
@@ -70,77 +77,100 @@ def plan_resends(
         raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
     rules, moment = rules or ResendRules(), as_utc(as_of)
     base: Any = nw.from_native(cast("Any", records))
-    identity.require(base.collect_schema().names(), NEEDED)
-    frame = base.drop(_OURS, strict=False)
-    frame = nw.from_native(identity.identify(frame.to_native()))
-    noted = [None if e is None else nw.from_native(cast("Any", e)) for e in (sent, resolved)]
-    if chances is None:
-        chances = count_resends(frame.to_native())
-    frame = _reasoned(frame, rules, moment, *noted)
-    ranked = ranking.ranked(frame.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE))), chances, rules, moment)
-    planned = frame.join(ranked, on="customer_id", how="left")
-    planned = _decided(planned, _words(base, rules, language))
-    planned = planned.with_columns(planned_at=literal(moment), plan_rules=nw.lit(rules.to_json()))
-    given = [name for name in base.collect_schema().names() if name not in _OURS]
-    return cast("Frame", planned.select(*given, *_OURS).to_native())
+    names = base.collect_schema().names()
+    require(names, NEEDED)
+    with temp_tables() as persist:
+        frame: Any = nw.from_native(with_resolved(records)).drop([n for n in _PLAN if n != "customer_id"], strict=False)
+        events = [None if one is None else nw.from_native(cast("Any", one)) for one in (sent, resolved)]
+        if chances is None:
+            chances = count_resends(frame.to_native())
+        frame = materialize(_with_reasons(frame, rules, moment, *events))
+        candidates = frame.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE)))
+        ranked = ranking.rank_candidates(candidates, chances, rules, moment)
+        planned = _with_decisions(frame.join(ranked, on="customer_id", how="left"), rules, language)
+        planned = planned.with_columns(planned_at=literal(moment), plan_rules=nw.lit(rules.to_json()))
+        planned = planned.select(*(name for name in names if name not in _PLAN), *_PLAN)
+        return persist(materialize(cast("Frame", planned.to_native())))
 
 
-def _reasoned(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, resolved: Any | None) -> Any:
+def _with_reasons(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, resolved: Any | None) -> Any:
     """Add each record's reason, with the limits of the rules, and when a resend is allowed."""
-    newest = frame.select(nw.col("snapshot_at").max().alias("_ik_last_snapshot")).lazy().collect("pyarrow")
-    last_snapshot = newest["_ik_last_snapshot"].to_list()[0]
-    frame = history.with_times(frame)
-    sent = history.logged(frame, sent)
-    frame = history.with_addresses(frame, sent, reasons.resting(rules, moment))
-    frame = history.with_history(frame, sent)
-    frame = logged_events.with_resolutions(frame, resolved, moment)
-    frame = frame.with_columns(
-        _ik_alone=history.alone(),
-        _ik_ends_at=reasons.ends_at(rules),
-        _ik_outdated=history.alone() & _before(last_snapshot),
-    )
+    frame = with_contradictions(frame).with_columns(_ik_address=address(), _ik_association=_association())
+    customers = materialize(_histories(frame, sent))
+    frame = frame.join(customers, on="customer_id", how="left")
+    # An unidentified record has no history but its own.
+    own = {"_ik_best_association": "_ik_association", "_ik_last_at": "invitation_sent_at", "attempts": "attempt_no"}
+    frame = frame.with_columns(**{name: nw.coalesce(name, own_value) for name, own_value in own.items()})
+    frame = _with_shared_addresses(frame, customers, reasons.is_resting(rules, moment))
+    frame = with_resolutions(frame, resolved, moment).with_columns(_ik_ends_at=reasons.ends_at(rules))
     frame = frame.with_columns(reason_code=reasons.reason(rules, moment))
     frame = frame.with_columns(retry_at=reasons.retry_at(rules))
     return frame.with_columns(reason_code=reasons.held_back(rules, moment))
 
 
-def _before(last_snapshot: dt.datetime | None) -> Any:
-    if last_snapshot is None:
-        return nw.lit(value=False)
-    return nw.col("snapshot_at").dt.to_string("%Y%m%d%H%M%S").fill_null("9") < f"{last_snapshot:%Y%m%d%H%M%S}"
+def _association() -> Any:
+    """Build the expression of what a record says of an association: 2 is one, 1 only the time of one."""
+    dated = nw.when(nw.col("associated_at").is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
+    return nw.when(nw.col("effective_status") == "associated").then(nw.lit(2)).otherwise(dated).cast(nw.Int64)
 
 
-def _decided(frame: Any, table: Any) -> Any:
-    """Turn reasons into decisions and words, and keep rank and batch where they belong."""
-    code, candidate = nw.col("reason_code"), nw.col("reason_code").is_in(list(reasons.CANDIDATE))
-    twice = (candidate & (nw.col("_ik_twins") > 1), nw.lit("twice_in_file"))
-    same_email = (candidate & (nw.col("_ik_email_rank") > 1), nw.lit("same_email"))
-    frame = frame.with_columns(reason_code=reasons.first_of([twice, same_email], code))
-    frame = frame.join(table, on="reason_code", how="left")
+def _histories(frame: Any, sent: Any | None) -> Any:
+    """Sum up the records and logged resends of each customer: ``_ik_best_association, _ik_last_at, attempts``."""
+    known = frame.filter(~nw.col("customer_id").is_null())
+    customers = known.group_by("customer_id").agg(
+        _ik_best_association=nw.col("_ik_association").max(),
+        _ik_last_at=nw.col("invitation_sent_at").max(),
+        attempts=nw.col("attempt_no").max(),
+    )
+    return customers if sent is None else with_sent(customers, known, resolve_logged(known, sent, "sent_at"))
+
+
+def _with_shared_addresses(frame: Any, customers: Any, is_resting: Any) -> Any:
+    """Add whether other customers have a record's email address, and whether one of them is associated or resting."""
+    taken = nw.when((nw.col("_ik_best_association") > 0) | is_resting).then(nw.lit(1)).otherwise(nw.lit(0))
+    customers = customers.select("customer_id", _ik_taken=taken)
+    held = frame.select("customer_id", "_ik_address").filter(~nw.col("_ik_address").is_null())
+    addresses = held.join(customers, on="customer_id").group_by("_ik_address").agg(
+        nw.col("_ik_taken").max(), _ik_one=nw.col("customer_id").min(), _ik_other=nw.col("customer_id").max()
+    )  # fmt: skip
+    shared = addresses.filter(nw.col("_ik_one") != nw.col("_ik_other")).select("_ik_address", "_ik_taken")
+    frame = frame.join(shared, on="_ik_address", how="left")
+    return frame.with_columns(
+        _ik_is_shared=~nw.col("_ik_taken").is_null(), _ik_is_taken=(nw.col("_ik_taken") == 1).fill_null(value=False)
+    )
+
+
+def _with_decisions(frame: Any, rules: ResendRules, language: Language) -> Any:
+    """Turn reasons into decisions and texts, and keep rank and batch where they belong."""
+    code = nw.col("reason_code")
+    # Of candidates with one address, only the best is ranked.
+    same_email = code.is_in(list(reasons.CANDIDATE)) & nw.col("rank").is_null()
+    frame = frame.with_columns(reason_code=nw.when(same_email).then(nw.lit("same_email")).otherwise(code))
+    frame = frame.join(_texts(frame, rules, language), on="reason_code", how="left")
     dated = nw.when(~nw.col("decision").is_in(["superseded", "associated", "blocked"])).then(nw.col("retry_at"))
     chosen = nw.col("decision").is_in(list(RESENDS))
     of_candidates = [nw.when(chosen).then(nw.col(name)).alias(name) for name in ranking.COLUMNS]
-    told = {"reason": _told("reason", "cause"), "next_step": _told("step", "advice")}
-    return frame.with_columns(dated.alias("retry_at"), *of_candidates, **told)
+    texts = {"reason": _filled("reason", "cause"), "next_step": _filled("step", "advice")}
+    return frame.with_columns(dated.alias("retry_at"), *of_candidates, **texts)
 
 
-def _words(base: Any, rules: ResendRules, language: Language) -> Any:
-    """Make a table of every reason's decision and words on the engine of the records."""
-    reasons = reason_texts.read_reasons()
-    columns = {"reason_code": list(reasons), "decision": [reason.decision for reason in reasons.values()]}
-    for place, name in enumerate(("reason", "step")):
-        parts = [_ends(reason.words(rules, language)[place]) for reason in reasons.values()]
+def _texts(frame: Any, rules: ResendRules, language: Language) -> Any:
+    """Build a table of every reason's decision and texts on the engine of the records."""
+    known = reason_texts.read_reasons()
+    columns = {"reason_code": list(known), "decision": [reason.decision for reason in known.values()]}
+    for position, name in enumerate(("reason", "step")):
+        parts = [_split(reason.words(rules, language)[position]) for reason in known.values()]
         columns |= {f"_ik_{name}_{end}": [part[end] for part in parts] for end in ("before", "slot", "after")}
-    return literal_table.table(base, columns)
+    return literal_table.table(frame, columns)
 
 
-def _ends(text: str) -> dict[str, str]:
-    """Split a text at the slot for the failure's own words, and say whether it has one."""
+def _split(text: str) -> dict[str, str]:
+    """Split a text at the slot for the failure's own text; ``slot`` is empty where it has none."""
     before, slot, after = text.partition("{")
     return {"before": before, "slot": slot, "after": after.partition("}")[2]}
 
 
-def _told(name: str, own: str) -> Any:
-    """The expression of a reason's words, with the failure's own in their slot."""
+def _filled(name: str, own: str) -> Any:
+    """Build the expression of a reason's text, with the failure's own text in its slot."""
     filled = nw.when(nw.col(f"_ik_{name}_slot") != "").then(nw.col(own).fill_null("")).otherwise(nw.lit(""))
     return nw.concat_str([nw.col(f"_ik_{name}_before"), filled, nw.col(f"_ik_{name}_after")])

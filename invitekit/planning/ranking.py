@@ -1,99 +1,117 @@
-"""Which candidate comes first, and in which batch: by its chance, then the longest allowed."""
+"""Which candidate comes first, and in which batch: by its chance, then by the date from which it is allowed."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
 from invitekit.engine import literal_table
 from invitekit.engine.datetimes import literal
-from invitekit.metrics.success_rates import DELAYS, Chance, Chances, cause, delay
+from invitekit.metrics.success_rates import DELAYS, Chance, Chances, delay
+from invitekit.model.identity import require
+from invitekit.model.resolve import outcome
+from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.rules import ResendRules
 
+Frame = TypeVar("Frame")
 COLUMNS = ("rank", "batch", "chance", "chance_low", "chance_high", "chance_from")
 NO_HISTORY = "none"
 _CELL = "_ik_cell"
 _ESTIMATES = {"chance": "rate", "chance_low": "low", "chance_high": "high"}
+_NEEDED = ("customer_id", "decision", "rank", "batch")
 
 
-def ranked(candidates: Any, chances: Chances, rules: ResendRules, moment: dt.datetime) -> Any:
-    """Give each candidate its chance, rank and batch.
+def rank_candidates(candidates: Any, chances: Chances, rules: ResendRules, moment: dt.datetime) -> Any:
+    """Return each candidate's chance, rank and batch; of those with one email address, of the best only.
 
     Args:
-        candidates: Records that may be invited again, with ``customer_id``, ``retry_at``,
-            ``_ik_last_at`` and ``_ik_address``.
-        chances: What resends led to.
+        candidates: Records that may be invited again, one a customer, with ``customer_id``, ``reason_code``,
+            ``retry_at``, ``_ik_last_at`` and ``_ik_address``.
+        chances: The success rates of resends.
         rules: Batch size, and how much history is enough.
         moment: When they would be sent.
 
     Returns:
-        One row a customer: ``customer_id``, ``COLUMNS``, ``_ik_email_rank`` (more than 1 where a
-        better candidate has the same address) and ``_ik_twins`` (rows that claim to be that record).
+        One row a customer: ``customer_id`` and ``COLUMNS``.
     """
-    narrow = candidates.select(
-        "customer_id", "retry_at", **_features(moment, candidates.implementation), _ik_email=nw.col("_ik_address"),
-        _ik_group=nw.when(nw.col("reason_code") == "as_reseller").then(nw.lit(1)).otherwise(nw.lit(0)),
-    )  # fmt: skip
-    features = [nw.col(name).max() for name in ("retry_at", _CELL, "_ik_email", "_ik_group")]
-    narrow = narrow.group_by("customer_id").agg(*features, _ik_twins=nw.len())
-    narrow = _with_chances(narrow, chances, rules)
-    # The better chance first, then who has been allowed for longest; the ID makes it one order.
-    unlikely = (1_000_000 - (nw.col("chance").fill_null(0.0) * 1_000_000).round(0)).cast(nw.Int64).cast(nw.String)
-    since = nw.col("retry_at").dt.to_string("%Y%m%d%H%M%S").fill_null("")
-    order = nw.concat_str([nw.col("_ik_group").cast(nw.String), unlikely.str.zfill(7), since, nw.col("customer_id")],
-                          separator="|")  # fmt: skip
-    narrow = narrow.with_columns(_ik_order=order, _ik_email=nw.coalesce("_ik_email", "customer_id"))
-    narrow = narrow.with_columns(_ik_email_rank=nw.col("_ik_order").rank("ordinal").over("_ik_email"))
-    stays = (nw.col("_ik_email_rank") == 1) & (nw.col("_ik_twins") == 1)
-    narrow = narrow.with_columns(_ik_out=nw.when(stays).then(nw.lit(0)).otherwise(nw.lit(1)))
-    return batched(narrow, rules).select("customer_id", *COLUMNS, "_ik_email_rank", "_ik_twins")
+    passed = delay(nw.col("_ik_last_at"), literal(moment), candidates.implementation).cast(nw.String)
+    method = nw.col("invitation_method").fill_null("")
+    frame = candidates.select(
+        "customer_id",
+        nw.concat_str([outcome(), method, passed], separator="|", ignore_nulls=True).alias(_CELL),
+        _ik_email=nw.coalesce("_ik_address", "customer_id"),
+        _ik_is_reseller=nw.when(nw.col("reason_code") == "as_reseller").then(nw.lit(1)).otherwise(nw.lit(0)),
+        _ik_since=nw.col("retry_at").fill_null(literal(dt.datetime.min)),
+    )
+    frame = _with_chances(frame, chances, rules).with_columns(
+        _ik_one=nw.lit(1), _ik_unlikely=1 - nw.col("chance").fill_null(0.0).round(6)
+    )
+    order = ["_ik_is_reseller", "_ik_unlikely", "_ik_since", "customer_id"]
+    frame = frame.with_columns(_ik_email_rank=nw.col("_ik_one").cum_sum().over("_ik_email", order_by=order))
+    best = frame.filter(nw.col("_ik_email_rank") == 1)
+    return _number(best, order, rules).select("customer_id", *COLUMNS)
 
 
-def batched(narrow: Any, rules: ResendRules | None = None) -> Any:
-    """Number customers and their batches; a batch never mixes resends with resends as reseller.
+def select_customers(plan: Frame, customers: Frame, rules: ResendRules | None = None) -> Frame:
+    """Keep the chosen ones of those to invite again, in the plan's order and in batches of their own.
+
+    Every record with another decision stays: work lists are made of them.
 
     Args:
-        narrow: One row a customer: ``_ik_order`` sorts them, ``_ik_group`` is 1 for resends as reseller, and those
-            with ``_ik_out`` 1 are numbered apart.
-        rules: How large a batch may be; else ``ResendRules()``.
+        plan: What ``plan_resends`` returns.
+        customers: A frame of the same engine with ``customer_id``: the chosen customers. A customer whom the plan
+            does not invite again is not invited by being named here.
+        rules: Those that the plan was made with; else ``ResendRules()``.
 
     Returns:
-        The same rows with ``rank`` and ``batch``, from 1.
+        The plan's columns; ``rank`` and ``batch`` count from 1 among the chosen.
+
+    Raises:
+        SchemaError: The plan lacks a column.
     """
-    narrow = narrow.with_columns(_ik_in_group=nw.col("_ik_order").rank("ordinal").over("_ik_out", "_ik_group"))
-    reseller, place = nw.col("_ik_group") == 1, nw.col("_ik_in_group").cast(nw.Int64)
-    narrow = narrow.with_columns(_ik_plain=nw.when(~reseller).then(place).otherwise(nw.lit(0)))
-    narrow = narrow.with_columns(_ik_first=nw.col("_ik_plain").max().over("_ik_out"))
-    first = nw.when(reseller).then(nw.col("_ik_first")).otherwise(nw.lit(0))
-    size = (rules or ResendRules()).batch_size
-    batches = -((-first) // size)
-    return narrow.with_columns(rank=place + first, batch=(place - 1) // size + 1 + batches)
+    frame: Any = nw.from_native(cast("Any", plan))
+    names = frame.collect_schema().names()
+    require(names, _NEEDED)
+    chosen: Any = nw.from_native(cast("Any", customers)).select("customer_id")
+    is_candidate = nw.col("decision").is_in(list(RESENDS))
+    selected = frame.filter(is_candidate).join(chosen, on="customer_id", how="semi")
+    is_reseller = nw.when(nw.col("decision") == "resend_as_reseller").then(nw.lit(1)).otherwise(nw.lit(0))
+    numbered = selected.select("customer_id", _ik_rank="rank", _ik_is_reseller=is_reseller, _ik_one=nw.lit(1))
+    numbered = _number(numbered, ["_ik_rank"], rules or ResendRules()).select("customer_id", "rank", "batch")
+    again = selected.drop("rank", "batch").join(numbered, on="customer_id")
+    return cast("Frame", nw.concat([frame.filter(~is_candidate), again.select(*names)]).to_native())
 
 
-def _features(moment: dt.datetime, backend: Any) -> dict[str, Any]:
-    method = nw.col("invitation_method").fill_null("")
-    passed = delay(nw.col("_ik_last_at"), literal(moment), backend).cast(nw.String)
-    return {_CELL: nw.concat_str([cause(), method, passed], separator="|", ignore_nulls=True)}
+def _number(frame: Any, order: list[str], rules: ResendRules) -> Any:
+    """Add ``rank`` and ``batch``, from 1; a batch never mixes resends with resends as reseller, which come last."""
+    frame = frame.with_columns(_ik_position=nw.col("_ik_one").cum_sum().over("_ik_is_reseller", order_by=order))
+    is_reseller, position = nw.col("_ik_is_reseller") == 1, nw.col("_ik_position").cast(nw.Int64)
+    frame = frame.with_columns(_ik_plain=nw.when(~is_reseller).then(position).otherwise(nw.lit(0)))
+    frame = frame.with_columns(_ik_before=nw.col("_ik_plain").max().over("_ik_one"))
+    before = nw.when(is_reseller).then(nw.col("_ik_before")).otherwise(nw.lit(0))
+    size = rules.batch_size
+    batches_before = -((-before) // size)
+    return frame.with_columns(rank=position + before, batch=(position - 1) // size + 1 + batches_before)
 
 
-def _with_chances(narrow: Any, chances: Chances, rules: ResendRules) -> Any:
+def _with_chances(frame: Any, chances: Chances, rules: ResendRules) -> Any:
     """Add the chance of each candidate's group where it was seen often enough, else the wider one's."""
     if chances.resends < rules.min_history:
         empty = {name: nw.lit(None, nw.Float64) for name in _ESTIMATES}
-        return narrow.with_columns(**empty, chance_from=nw.lit(NO_HISTORY))
+        return frame.with_columns(**empty, chance_from=nw.lit(NO_HISTORY))
     other = chances.of("", "", -1)
     known = _known(chances)
     if known:
         cells = {name: [repr(getattr(each, of)) for each in known.values()] for name, of in _ESTIMATES.items()}
         basis = [each.basis for each in known.values()]
-        of_cells = literal_table.table(narrow, {_CELL: list(known), **cells, "chance_from": basis})
-        narrow = narrow.join(of_cells, on=_CELL, how="left")
+        of_cells = literal_table.table(frame, {_CELL: list(known), **cells, "chance_from": basis})
+        frame = frame.join(of_cells, on=_CELL, how="left")
     else:
-        narrow = narrow.with_columns(**{name: nw.lit(None, nw.String) for name in (*_ESTIMATES, "chance_from")})
+        frame = frame.with_columns(**{name: nw.lit(None, nw.String) for name in (*_ESTIMATES, "chance_from")})
     filled = {n: nw.col(n).cast(nw.Float64).fill_null(getattr(other, of)) for n, of in _ESTIMATES.items()}
-    return narrow.with_columns(**filled, chance_from=nw.col("chance_from").fill_null(other.basis))
+    return frame.with_columns(**filled, chance_from=nw.col("chance_from").fill_null(other.basis))
 
 
 def _known(chances: Chances) -> dict[str, Chance]:

@@ -9,7 +9,6 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import literal
 from invitekit.model.vocabularies import METHODS
-from invitekit.planning import history
 from invitekit.planning.rules import ResendRules
 
 CANDIDATE = ("as_reseller", "marked_resolved", "failed", "expired", "not_invited_yet", "pre_registered")
@@ -25,22 +24,23 @@ _SETTLED_BY_MARK = ("contact_support", "customer_must_act")
 
 
 def first_of(rows: list[tuple[Any, Any]], otherwise: Any) -> Any:
-    """The expression of the first value whose condition holds."""
+    """Build the expression of the first value whose condition holds."""
     for condition, value in reversed(rows):
         otherwise = nw.when(condition).then(value).otherwise(otherwise)
     return otherwise
 
 
 def reason(rules: ResendRules, moment: dt.datetime) -> Any:
-    """The expression of a record's reason code, from its own columns and its customer's history."""
+    """Build the expression of a record's reason code, from its own columns and its customer's history."""
     as_of = literal(moment)
+    is_superseded = ~nw.col("is_latest_of_customer")
     rows = [
-        (history.older(), nw.lit("superseded")),
-        (nw.col("_ik_outdated"), nw.lit("older_snapshot")),
+        (is_superseded & nw.col("customer_id").is_null(), nw.lit("older_snapshot")),
+        (is_superseded, nw.lit("superseded")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),
-        (nw.col("_ik_settled") == 2, nw.lit("associated_before")),
-        (nw.col("_ik_settled") == 1, nw.lit("association_unclear")),
-        (nw.col("_ik_split"), nw.lit("contradicted")),
+        (nw.col("_ik_best_association") == 2, nw.lit("associated_before")),
+        (nw.col("_ik_best_association") == 1, nw.lit("association_unclear")),
+        (nw.col("is_contradicted"), nw.lit("contradicted")),
     ]
     return first_of(rows, _by_status(rules, as_of))
 
@@ -81,16 +81,18 @@ def _by_failure() -> Any:
 
 
 def ends_at(rules: ResendRules) -> Any:
-    """The expression of when an invitation runs out: an email by its date, else by its life; others by the rules."""
-    email = nw.coalesce(nw.col("expires_at"), _after("_ik_at", rules.email_life_days))
+    """Build the expression of when an invitation runs out: an email by its date, else its life; others by the rules."""
+    # A record without a time of its own may be of a later invitation than the one that is known.
+    sent_at = nw.when(~nw.col("invited_at").is_null()).then(nw.col("invitation_sent_at"))
+    email = nw.coalesce(nw.col("expires_at"), sent_at.dt.offset_by(f"{rules.email_life_days}d"))
     if rules.link_life_days is None:
         return nw.when(nw.col("invitation_method") == "email").then(email)
-    other = _after("_ik_at", rules.link_life_days)
+    other = sent_at.dt.offset_by(f"{rules.link_life_days}d")
     return nw.when(nw.col("invitation_method") == "email").then(email).otherwise(other)
 
 
 def retry_at(rules: ResendRules) -> Any:
-    """The expression of when a resend is, or was first, allowed; null where no date brings it."""
+    """Build the expression of when a resend is, or was first, allowed; null where no date brings it."""
     rested = _after("_ik_last_at", rules.cool_down_days)
     code = nw.col("reason_code")
     # A mark, and an expiry by date, may come after the pause; no other condition has a date of its own.
@@ -108,30 +110,30 @@ def retry_at(rules: ResendRules) -> Any:
 
 
 def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
-    """The expression of a candidate's final reason: what the limits of the rules say to it."""
+    """Build the expression of a candidate's final reason, after the limits of the rules."""
     code, as_of = nw.col("reason_code"), literal(moment)
-    candidate = code.is_in(list(CANDIDATE))
-    undated = nw.col("_ik_last_at").is_null() & (code != "not_invited_yet") & nw.lit(rules.cool_down_days > 0)
-    # The newest snapshot may tell of an invitation later than the last one with a time.
-    undated = undated | ~nw.col("_ik_known_at").is_null()
-    # A record that no account claims is nobody's, where several customers have its address.
-    nobody = nw.col("customer_id").str.starts_with("email:")
+    is_candidate, is_unidentified = code.is_in(list(CANDIDATE)), nw.col("customer_id").is_null()
+    is_undated = nw.col("_ik_last_at").is_null() & (code != "not_invited_yet") & nw.lit(rules.cool_down_days > 0)
+    # A record without a time of its own may be of a later invitation than the one that is known.
+    is_undated = is_undated | (nw.col("invited_at").is_null() & ~nw.col("invitation_sent_at").is_null())
+    # Where several customers have an address, a record without an account may belong to any of them.
+    has_no_account = nw.col("customer_id").str.starts_with("email:")
     rows = [
-        (~candidate, code),
-        (nw.col("_ik_alone"), nw.lit("unidentified")),
+        (~is_candidate, code),
+        (is_unidentified, nw.lit("unidentified")),
         (nw.col("attempts") >= rules.max_attempts, nw.lit("most_attempts")),
-        (undated, nw.lit("no_date")),
+        (is_undated, nw.lit("no_date")),
         (nw.col("_ik_last_at").dt.offset_by("-1d") > as_of, nw.lit("future_date")),
-        (resting(rules, moment), nw.lit("cooling_down")),
-        # Not in the pause itself: then it is another customer that was invited lately.
-        (nw.col("_ik_taken") | (nw.col("_ik_shared") & nobody), nw.lit("same_email")),
+        (is_resting(rules, moment), nw.lit("cooling_down")),
+        # This customer is not in the pause: another one with its address was invited lately.
+        (nw.col("_ik_is_taken") | (nw.col("_ik_is_shared") & has_no_account), nw.lit("same_email")),
         (nw.col("retry_at") > as_of, nw.lit("expires_later")),
     ]
     return first_of(rows, code)
 
 
-def resting(rules: ResendRules, moment: dt.datetime) -> Any:
-    """The condition that a customer's last invitation is still in the pause."""
+def is_resting(rules: ResendRules, moment: dt.datetime) -> Any:
+    """Build the condition that a customer's last invitation is still in the pause."""
     return _after("_ik_last_at", rules.cool_down_days) > literal(moment)
 
 

@@ -19,7 +19,7 @@ from invitekit.load.sql import ident, rows
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.vocabularies import DECISIONS, RESENDS
-from invitekit.planning import ResendRules, only, plan_resends
+from invitekit.planning import ResendRules, plan_resends, select_customers
 from invitekit.widgets import cells
 from invitekit.widgets.conditions import KEY, OURS, chosen
 from invitekit.widgets.selection import Selection
@@ -138,7 +138,7 @@ def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyR
     """Give the plan of a store with only those who were confirmed to invite again."""
     con.register("ik_confirmed", frozen.customers)
     plan = con.sql(f"select * exclude ({', '.join(OURS)}) from records")
-    return materialize(only(plan, con.table("ik_confirmed"), frozen.rules))
+    return materialize(select_customers(plan, con.table("ik_confirmed"), frozen.rules))
 
 
 def place(folder: Path, frozen: Frozen) -> Path:
