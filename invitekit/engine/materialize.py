@@ -41,6 +41,22 @@ def materialize(records: Frame) -> Frame:
     return cast("Frame", frame.collect().lazy().to_native()) if frame.implementation.is_polars() else records
 
 
+def with_row_numbers(frame: Any, name: str) -> Any:
+    """Materialize a Narwhals frame and number its rows, so that columns can be computed apart and joined by row.
+
+    The numbers are distinct and not negative; only eager frames have them in the order of their rows.
+    """
+    if isinstance(frame, nw.DataFrame):
+        return frame.with_row_index(name)
+    if frame.implementation.is_spark_like():
+        numbered = frame.to_native().selectExpr("*", f"monotonically_increasing_id() as {name}")
+        return materialize(nw.from_native(numbered))
+    if frame.implementation.is_duckdb():
+        table = _as_table(frame.to_native())
+        return nw.from_native(table.query("ik_base", f"select *, rowid as {name} from {table.alias}"))
+    return frame.collect().with_row_index(name).lazy()
+
+
 @contextlib.contextmanager
 def temp_tables() -> Iterator[Callable[[Frame], Frame]]:
     """Drop every table materialized inside the block when it ends; without a block, a table lives with its connection.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import is_day
-from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.engine.materialize import materialize, temp_tables, with_row_numbers
 from invitekit.model.identity import ALONE, identify, require
 from invitekit.model.identity import NEEDED as IDENTIFYING
 
@@ -27,8 +27,8 @@ NEEDED = (*IDENTIFYING, "invited_at", "snapshot_at", "effective_status", "failur
 _NEVER = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here
 """Stands for an unknown time where records are sorted: the oldest of all."""
 _ALWAYS = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - as above
-_GROUP, _AT, _SEEN, _SORT, _PART = "_ik_group", "invitation_sent_at", "_ik_seen", "_ik_sort", "_ik_part"
-_PLACE = ("source_file", "source_row")
+_USED = ("invited_at", "snapshot_at", "effective_status", "failure_code", "source_file", "source_row")
+_ROW, _PART, _GROUP, _AT, _SEEN, _POSITION = "_ik_row", "_ik_part", "_ik_group", "_ik_at", "_ik_seen", "_ik_position"
 
 
 def resolve(records: Frame) -> Frame:
@@ -72,23 +72,45 @@ def resolve_parts(records: Frame, part: str | None) -> Frame:
     frame: Any = nw.from_native(cast("Any", records))
     require(frame.collect_schema().names(), NEEDED)
     given = [name for name in frame.collect_schema().names() if name not in COLUMNS]
-    frame = frame.select(*given).with_columns((nw.lit("") if part is None else nw.col(part)).alias(_PART))
     with temp_tables() as persist:
-        return persist(materialize(cast("Frame", _resolved(frame).select(*given, *COLUMNS).to_native())))
+        numbered = with_row_numbers(frame.select(*given), _ROW)
+        # Few columns are sorted and joined; the others are looked up by row at the end.
+        narrow = numbered.select(_ROW, *NEEDED, (nw.lit("") if part is None else nw.col(part)).alias(_PART))
+        answers = _answers(narrow)
+        return persist(materialize(numbered.join(answers, on=_ROW, how="left").select(*given, *COLUMNS).to_native()))
 
 
-def _resolved(frame: Any) -> Any:
-    newest = frame.group_by(_PART).agg(_ik_newest=nw.col("snapshot_at").max())
-    frame = nw.from_native(identify(frame.to_native()))
-    alone = nw.col("customer_id").str.starts_with(ALONE)
-    frame = frame.join(newest, on=_PART, how="left").with_columns(
-        nw.concat_str([nw.col("customer_id"), nw.col(_PART)]).alias(_GROUP),
-        nw.when(~alone).then(nw.col("customer_id")).alias("customer_id"),
-        nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN),
+def _answers(narrow: Any) -> Any:
+    """Return ``_ik_row`` and ``COLUMNS`` of each record."""
+    identified = materialize(nw.from_native(identify(narrow.to_native())).select(_ROW, _PART, "customer_id", *_USED))
+    # Numbers in place of names: engines sort and join them faster.
+    groups = identified.group_by("customer_id", _PART).agg(nw.col(_ROW).min().alias(_GROUP))
+    newest = identified.group_by(_PART).agg(_ik_newest=nw.col("snapshot_at").max())
+    frame = identified.join(groups, on=["customer_id", _PART]).join(newest, on=_PART)
+    frame = materialize(frame.with_columns(nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN)))
+    frame = materialize(_with_positions(_with_invitations(frame)))
+    invitations = _invitations(frame)
+    frame = frame.join(invitations, on=[_GROUP, _AT], how="left")
+    is_known = ~nw.col("customer_id").str.starts_with(ALONE)
+    in_newest = nw.col("_ik_newest").is_null() | (nw.col("last_seen_at") == nw.col("_ik_newest"))
+    in_newest = in_newest.fill_null(value=False)
+    # An unidentified record is followed nowhere: in older snapshots it may be any of the later ones.
+    counts = is_known | in_newest
+    sent = nw.when(nw.col(_AT) != _NEVER).then(nw.col(_AT))
+    time = sent.dt.to_string("%Y-%m-%dT%H:%M:%S").fill_null("-")
+    return frame.select(
+        _ROW,
+        "first_seen_at",
+        "last_seen_at",
+        "attempt_no",
+        "previous_outcome",
+        customer_id=nw.when(is_known).then(nw.col("customer_id")),
+        invitation_id=nw.concat_str([nw.col("customer_id"), nw.col(_PART), nw.lit("@"), time]),
+        invitation_sent_at=sent,
+        is_latest_of_invitation=(nw.col(_POSITION) == nw.col("_ik_first")) & counts,
+        is_latest_of_customer=(nw.col(_POSITION) == 1) & counts,
+        in_newest_snapshot=in_newest,
     )
-    frame = _with_invitations(frame)
-    frame = _with_latest(frame)
-    return _with_attempts(frame)
 
 
 def latest(records: Frame) -> Frame:
@@ -134,23 +156,27 @@ def outcome() -> Any:
     return nw.when(failed).then(nw.coalesce("failure_code", "effective_status")).otherwise(nw.col("effective_status"))
 
 
-def with_contradictions(frame: Any) -> Any:
+def with_contradictions(latest: Any, records: Any) -> Any:
     """Add ``is_contradicted``: whether another record of the invitation and snapshot has another outcome.
 
     A record without a time of its own does not contradict one that has it.
 
     Args:
-        frame: What ``resolve`` returns, as a Narwhals frame.
+        latest: Some rows of the records.
+        records: What ``resolve`` returns, as a Narwhals frame.
     """
+    same = ["invitation_id", "_ik_seen", "_ik_undated"]
+    seen = nw.col("snapshot_at").fill_null(_NEVER)
     undated = nw.when(nw.col("invited_at").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
-    frame = frame.with_columns(_ik_outcome=outcome().fill_null(""), _ik_undated=undated)
-    same = ["invitation_id", "snapshot_at", "_ik_undated"]
-    lowest, highest = (nw.col("_ik_outcome").min().over(*same), nw.col("_ik_outcome").max().over(*same))
-    return frame.with_columns(is_contradicted=lowest != highest).drop("_ik_outcome", "_ik_undated")
+    found = records.select("invitation_id", _ik_seen=seen, _ik_undated=undated, _ik_outcome=outcome().fill_null(""))
+    ends = found.group_by(*same).agg(_ik_low=nw.col("_ik_outcome").min(), _ik_high=nw.col("_ik_outcome").max())
+    mixed = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(*same, is_contradicted=nw.lit(value=True))
+    latest = latest.with_columns(_ik_seen=seen, _ik_undated=undated).join(mixed, on=same, how="left")
+    return latest.with_columns(nw.col("is_contradicted").fill_null(value=False)).drop("_ik_seen", "_ik_undated")
 
 
 def _with_invitations(frame: Any) -> Any:
-    """Add the time of each record's invitation (null where none was sent), and the invitation's ID."""
+    """Add the time of each record's invitation, and ``_ik_own``, its own; ``_NEVER`` and null where there is none."""
     frame = _with_exact_times(frame)
     first_seen = nw.col(_SEEN).min().over(_GROUP, "_ik_own")
     frame = frame.with_columns(
@@ -168,9 +194,7 @@ def _with_invitations(frame: Any) -> Any:
     ahead = nw.when(nw.col("_ik_ahead") < _ALWAYS).then(nw.col("_ik_ahead"))
     waiting = nw.col("effective_status").is_in(list(NOT_INVITED))
     looked_up = nw.when(waiting).then(ahead).otherwise(nw.coalesce(back, ahead))
-    frame = frame.with_columns(nw.coalesce(nw.col("_ik_own"), looked_up).alias(_AT))
-    time = nw.col(_AT).dt.to_string("%Y-%m-%dT%H:%M:%S").fill_null("-")
-    return frame.with_columns(invitation_id=nw.concat_str([nw.col(_GROUP), nw.lit("@"), time]))
+    return frame.with_columns(nw.coalesce(nw.col("_ik_own"), looked_up).fill_null(_NEVER).alias(_AT))
 
 
 def _with_exact_times(frame: Any) -> Any:
@@ -186,44 +210,33 @@ def _with_exact_times(frame: Any) -> Any:
     return frame.with_columns(_ik_own=nw.coalesce("_ik_exact", "invited_at")).drop("_ik_exact", "_ik_is_day")
 
 
-def _with_latest(frame: Any) -> Any:
-    """Add which record is the latest of its invitation and of its customer, and the snapshots of the invitation."""
+def _with_positions(frame: Any) -> Any:
+    """Number the records of each customer, the latest first: also the order of the records of an invitation."""
+    is_sent = nw.col(_AT) != _NEVER
     frame = frame.with_columns(
         _ik_one=nw.lit(1),
-        _ik_stage=nw.when(nw.col(_AT).is_null()).then(nw.lit(2)).otherwise(1 - nw.col("_ik_undated")),
-        _ik_last=nw.coalesce(_AT, nw.col("_ik_own").max().over(_GROUP)).fill_null(_NEVER),
-        first_seen_at=nw.col("snapshot_at").min().over("invitation_id"),
-        last_seen_at=nw.col("snapshot_at").max().over("invitation_id"),
+        # In one snapshot, a customer who waits for the next invitation has the earlier ones behind.
+        _ik_stage=nw.when(is_sent).then(1 - nw.col("_ik_undated")).otherwise(nw.lit(2)),
+        _ik_last=nw.when(is_sent).then(nw.col(_AT)).otherwise(nw.col("_ik_own").max().over(_GROUP)).fill_null(_NEVER),
     )
-    # In one snapshot, who waits for a next invitation has the earlier ones behind.
-    of_customer = ["_ik_last", _SEEN, "_ik_stage", *_PLACE]
-    frame = frame.with_columns(
-        _ik_of_invitation=nw.col("_ik_one").cum_sum(reverse=True).over("invitation_id", order_by=of_customer[1:]),
-        _ik_of_customer=nw.col("_ik_one").cum_sum(reverse=True).over(_GROUP, order_by=of_customer),
-    )
-    in_newest = nw.col("_ik_newest").is_null() | (nw.col("last_seen_at") == nw.col("_ik_newest"))
-    in_newest = in_newest.fill_null(value=False)
-    # A masked record is followed nowhere: in older snapshots it may be any of the later ones.
-    counts = ~nw.col("customer_id").is_null() | in_newest
-    return frame.with_columns(
-        in_newest_snapshot=in_newest,
-        is_latest_of_invitation=(nw.col("_ik_of_invitation") == 1) & counts,
-        is_latest_of_customer=(nw.col("_ik_of_customer") == 1) & counts,
-    )
+    order = ["_ik_last", _SEEN, "_ik_stage", "source_file", "source_row"]
+    return frame.with_columns(nw.col("_ik_one").cum_sum(reverse=True).over(_GROUP, order_by=order).alias(_POSITION))
 
 
-def _with_attempts(frame: Any) -> Any:
-    """Add the attempt number of each record's invitation, and the outcome of the previous one."""
-    sent = ~nw.col(_AT).is_null()
-    frame = frame.with_columns(
-        nw.col(_AT).fill_null(_NEVER).alias(_SORT),
-        _ik_new=nw.when(sent & (nw.col("_ik_of_invitation") == 1)).then(nw.lit(1)).otherwise(nw.lit(0)),
+def _invitations(frame: Any) -> Any:
+    """Return one row an invitation: its snapshots, latest record, attempt number, and the outcome before it."""
+    invitations = frame.group_by(_GROUP, _AT).agg(
+        first_seen_at=nw.col("snapshot_at").min(),
+        last_seen_at=nw.col("snapshot_at").max(),
+        _ik_first=nw.col(_POSITION).min(),
     )
-    # Among the records of an invitation, the latest stands first: it is counted before the others.
-    frame = frame.with_columns(_ik_later=0 - nw.col("_ik_new"))
-    counted = nw.col("_ik_new").cum_sum().over(_GROUP, order_by=[_SORT, "_ik_later", *_PLACE])
-    frame = frame.with_columns(attempt_no=nw.when(sent).then(counted).otherwise(nw.lit(0)).cast(nw.Int64))
-    before = frame.filter(nw.col("_ik_new") == 1).select(
-        _GROUP, attempt_no=nw.col("attempt_no") + 1, previous_outcome=outcome()
+    latest = frame.select(_GROUP, _ik_first=nw.col(_POSITION), _ik_outcome=outcome())
+    invitations = invitations.join(latest, on=[_GROUP, "_ik_first"]).with_columns(
+        _ik_sent=nw.when(nw.col(_AT) == _NEVER).then(nw.lit(0)).otherwise(nw.lit(1))
     )
-    return frame.join(before, on=[_GROUP, "attempt_no"], how="left")
+    numbers = nw.col("_ik_sent").cum_sum().over(_GROUP, order_by=[_AT])
+    invitations = materialize(invitations.with_columns(attempt_no=numbers.cast(nw.Int64)))
+    before = invitations.filter(nw.col("attempt_no") > 0).select(
+        _GROUP, attempt_no=nw.col("attempt_no") + 1, previous_outcome="_ik_outcome"
+    )
+    return invitations.join(before, on=[_GROUP, "attempt_no"], how="left").drop("_ik_sent", "_ik_outcome")

@@ -53,17 +53,17 @@ def resolve_logged(records: Any, events: Any, *columns: str) -> Any:
     return materialize(assigned.group_by("customer_id", *columns).agg().select("customer_id", *columns))
 
 
-def with_sent(customers: Any, records: Any, sent: Any) -> Any:
+def with_sent(histories: Any, records: Any, sent: Any) -> Any:
     """Count the logged resends that no snapshot shows, because no invitation is dated near them.
 
     Args:
-        customers: One row a customer, with ``_ik_last_at`` and ``attempts``.
+        histories: One row a customer: ``_ik_customer, _ik_last_at, attempts``.
         records: What ``resolve`` returns, as a Narwhals frame.
         sent: What ``resolve_logged`` returns: ``customer_id, sent_at``.
     """
     logged = sent.group_by("customer_id").agg(_ik_logged=nw.len(), _ik_logged_at=nw.col("sent_at").max())
-    shown = _count_shown(records, sent)
-    joined = customers.join(logged, on="customer_id", how="left").join(shown, on="customer_id", how="left")
+    logged = logged.join(_count_shown(records, sent), on="customer_id", how="left")
+    joined = histories.join(logged, left_on="_ik_customer", right_on="customer_id", how="left")
     unseen = (nw.col("_ik_logged").fill_null(0) - nw.col("_ik_shown").fill_null(0)).cast(nw.Int64)
     return joined.with_columns(
         _ik_last_at=nw.max_horizontal("_ik_logged_at", "_ik_last_at"), attempts=nw.col("attempts") + unseen
@@ -82,10 +82,11 @@ def _count_shown(records: Any, sent: Any) -> Any:
     return once.group_by("customer_id").agg(_ik_shown=nw.len())
 
 
-def with_resolutions(records: Any, resolved: Any | None, moment: dt.datetime) -> Any:
+def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt.datetime) -> Any:
     """Add when a record's failure was last resolved, as known at that time.
 
     Args:
+        newest: Some rows of the records.
         records: What ``resolve`` returns, as a Narwhals frame.
         resolved: ``record_id, resolved_at``, and where known ``customer_id, failure_code``: a mark with
             a failure code counts for that failure only.
@@ -97,7 +98,7 @@ def with_resolutions(records: Any, resolved: Any | None, moment: dt.datetime) ->
     """
     if resolved is None:
         never = nw.lit(None, nw.Datetime("us"))
-        return records.with_columns(_ik_resolved_at=never, _ik_resolved_by=never)
+        return newest.with_columns(_ik_resolved_at=never, _ik_resolved_by=never)
     if "failure_code" not in resolved.collect_schema().names():
         resolved = resolved.with_columns(failure_code=nw.lit(None, nw.String))
     past = resolved.filter(nw.col("resolved_at") <= literal(moment))
@@ -107,8 +108,8 @@ def with_resolutions(records: Any, resolved: Any | None, moment: dt.datetime) ->
     last = {"at": nw.col("resolved_at").max(), "by": nw.col("_ik_by").max()}
     for_any = marks.filter(nw.col("failure_code").is_null()).group_by("customer_id")
     for_one = marks.filter(~nw.col("failure_code").is_null()).group_by("customer_id", "failure_code")
-    records = records.join(for_any.agg(**{f"_ik_any_{n}": e for n, e in last.items()}), on="customer_id", how="left")
-    records = records.join(
+    newest = newest.join(for_any.agg(**{f"_ik_any_{n}": e for n, e in last.items()}), on="customer_id", how="left")
+    newest = newest.join(
         for_one.agg(**{f"_ik_one_{n}": e for n, e in last.items()}), on=["customer_id", "failure_code"], how="left"
     )
-    return records.with_columns(**{f"_ik_resolved_{n}": nw.max_horizontal(f"_ik_any_{n}", f"_ik_one_{n}") for n in last})
+    return newest.with_columns(**{f"_ik_resolved_{n}": nw.max_horizontal(f"_ik_any_{n}", f"_ik_one_{n}") for n in last})

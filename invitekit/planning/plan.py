@@ -20,12 +20,18 @@ from invitekit.model.resolve import with_contradictions
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ranking, reason_texts, reasons
 from invitekit.planning.logged_events import resolve_logged, with_resolutions, with_sent
+from invitekit.planning.reasons import first_of
 from invitekit.planning.rules import ResendRules
 
 Frame = TypeVar("Frame")
 Language = Literal["en", "zh"]
 _PLAN = [column.name for column in schema.PLAN]
 
+_DECIDING = (
+    "_ik_customer", "_ik_address", "customer_id", "invitation_id", "snapshot_at", "status", "effective_status",
+    "failure_code", "resend_rule", "invitation_method", "invited_at", "invitation_sent_at", "expires_at",
+)  # fmt: skip
+"""The columns of a customer's newest record that its decision depends on."""
 NEEDED = (*RESOLVING, *(c.name for c in schema.ANNOTATED[:6]), "status", "invitation_method", "expires_at",
           "associated_at")  # fmt: skip
 
@@ -84,28 +90,28 @@ def plan_resends(
         events = [None if one is None else nw.from_native(cast("Any", one)) for one in (sent, resolved)]
         if chances is None:
             chances = count_resends(frame.to_native())
-        frame = materialize(_with_reasons(frame, rules, moment, *events))
-        candidates = frame.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE)))
+        frame = frame.with_columns(_ik_customer=nw.coalesce("customer_id", "invitation_id"))
+        decided = _decided(frame, rules, moment, *events)
+        candidates = decided.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE)))
         ranked = ranking.rank_candidates(candidates, chances, rules, moment)
-        planned = _with_decisions(frame.join(ranked, on="customer_id", how="left"), rules, language)
+        decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts")
+        decided = decided.join(ranked, on="_ik_customer", how="left")
+        planned = _with_decisions(frame.join(decided, on="_ik_customer", how="left"), rules, language)
         planned = planned.with_columns(planned_at=literal(moment), plan_rules=nw.lit(rules.to_json()))
         planned = planned.select(*(name for name in names if name not in _PLAN), *_PLAN)
         return persist(materialize(cast("Frame", planned.to_native())))
 
 
-def _with_reasons(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, resolved: Any | None) -> Any:
-    """Add each record's reason, with the limits of the rules, and when a resend is allowed."""
-    frame = with_contradictions(frame).with_columns(_ik_address=address(), _ik_association=_association())
-    customers = materialize(_histories(frame, sent))
-    frame = frame.join(customers, on="customer_id", how="left")
-    # An unidentified record has no history but its own.
-    own = {"_ik_best_association": "_ik_association", "_ik_last_at": "invitation_sent_at", "attempts": "attempt_no"}
-    frame = frame.with_columns(**{name: nw.coalesce(name, own_value) for name, own_value in own.items()})
-    frame = _with_shared_addresses(frame, customers, reasons.is_resting(rules, moment))
-    frame = with_resolutions(frame, resolved, moment).with_columns(_ik_ends_at=reasons.ends_at(rules))
-    frame = frame.with_columns(reason_code=reasons.reason(rules, moment))
-    frame = frame.with_columns(retry_at=reasons.retry_at(rules))
-    return frame.with_columns(reason_code=reasons.held_back(rules, moment))
+def _decided(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, resolved: Any | None) -> Any:
+    """Return the newest record of each customer with its reason, and when a resend is allowed."""
+    histories = materialize(_histories(frame, sent))
+    newest = frame.filter(nw.col("is_latest_of_customer")).with_columns(_ik_address=address()).select(*_DECIDING)
+    newest = with_contradictions(newest, frame).join(histories, on="_ik_customer")
+    newest = _with_shared_addresses(newest, frame, histories, reasons.is_resting(rules, moment))
+    newest = with_resolutions(newest, frame, resolved, moment).with_columns(_ik_ends_at=reasons.ends_at(rules))
+    newest = newest.with_columns(reason_code=reasons.reason(rules, moment))
+    newest = newest.with_columns(retry_at=reasons.retry_at(rules))
+    return materialize(newest.with_columns(reason_code=reasons.held_back(rules, moment)))
 
 
 def _association() -> Any:
@@ -115,37 +121,40 @@ def _association() -> Any:
 
 
 def _histories(frame: Any, sent: Any | None) -> Any:
-    """Sum up the records and logged resends of each customer: ``_ik_best_association, _ik_last_at, attempts``."""
-    known = frame.filter(~nw.col("customer_id").is_null())
-    customers = known.group_by("customer_id").agg(
-        _ik_best_association=nw.col("_ik_association").max(),
+    """Sum up the records and logged resends of each customer: ``_ik_association, _ik_last_at, attempts``."""
+    histories = frame.with_columns(_ik_association=_association()).group_by("_ik_customer").agg(
+        nw.col("_ik_association").max(),
         _ik_last_at=nw.col("invitation_sent_at").max(),
         attempts=nw.col("attempt_no").max(),
-    )
-    return customers if sent is None else with_sent(customers, known, resolve_logged(known, sent, "sent_at"))
-
-
-def _with_shared_addresses(frame: Any, customers: Any, is_resting: Any) -> Any:
-    """Add whether other customers have a record's email address, and whether one of them is associated or resting."""
-    taken = nw.when((nw.col("_ik_best_association") > 0) | is_resting).then(nw.lit(1)).otherwise(nw.lit(0))
-    customers = customers.select("customer_id", _ik_taken=taken)
-    held = frame.select("customer_id", "_ik_address").filter(~nw.col("_ik_address").is_null())
-    addresses = held.join(customers, on="customer_id").group_by("_ik_address").agg(
-        nw.col("_ik_taken").max(), _ik_one=nw.col("customer_id").min(), _ik_other=nw.col("customer_id").max()
     )  # fmt: skip
+    return histories if sent is None else with_sent(histories, frame, resolve_logged(frame, sent, "sent_at"))
+
+
+def _with_shared_addresses(newest: Any, frame: Any, histories: Any, is_resting: Any) -> Any:
+    """Add whether other customers have a record's email address, and whether one of them is associated or resting."""
+    taken = nw.when((nw.col("_ik_association") > 0) | is_resting).then(nw.lit(1)).otherwise(nw.lit(0))
+    held = frame.select("_ik_customer", _ik_address=address()).filter(~nw.col("_ik_address").is_null())
+    held = held.join(histories.select("_ik_customer", _ik_taken=taken), on="_ik_customer")
+    addresses = held.group_by("_ik_address").agg(
+        nw.col("_ik_taken").max(), _ik_one=nw.col("_ik_customer").min(), _ik_other=nw.col("_ik_customer").max()
+    )
     shared = addresses.filter(nw.col("_ik_one") != nw.col("_ik_other")).select("_ik_address", "_ik_taken")
-    frame = frame.join(shared, on="_ik_address", how="left")
-    return frame.with_columns(
+    newest = newest.join(shared, on="_ik_address", how="left")
+    return newest.with_columns(
         _ik_is_shared=~nw.col("_ik_taken").is_null(), _ik_is_taken=(nw.col("_ik_taken") == 1).fill_null(value=False)
     )
 
 
 def _with_decisions(frame: Any, rules: ResendRules, language: Language) -> Any:
     """Turn reasons into decisions and texts, and keep rank and batch where they belong."""
-    code = nw.col("reason_code")
-    # Of candidates with one address, only the best is ranked.
-    same_email = code.is_in(list(reasons.CANDIDATE)) & nw.col("rank").is_null()
-    frame = frame.with_columns(reason_code=nw.when(same_email).then(nw.lit("same_email")).otherwise(code))
+    is_superseded, code = ~nw.col("is_latest_of_customer"), nw.col("reason_code")
+    rows = [
+        (is_superseded & nw.col("customer_id").is_null(), nw.lit("older_snapshot")),
+        (is_superseded, nw.lit("superseded")),
+        # Of candidates with one address, only the best is ranked.
+        (code.is_in(list(reasons.CANDIDATE)) & nw.col("rank").is_null(), nw.lit("same_email")),
+    ]
+    frame = frame.with_columns(reason_code=first_of(rows, code), attempts=nw.coalesce("attempts", "attempt_no"))
     frame = frame.join(_texts(frame, rules, language), on="reason_code", how="left")
     dated = nw.when(~nw.col("decision").is_in(["superseded", "associated", "blocked"])).then(nw.col("retry_at"))
     chosen = nw.col("decision").is_in(list(RESENDS))

@@ -27,31 +27,31 @@ def rank_candidates(candidates: Any, chances: Chances, rules: ResendRules, momen
     """Return each candidate's chance, rank and batch; of those with one email address, of the best only.
 
     Args:
-        candidates: Records that may be invited again, one a customer, with ``customer_id``, ``reason_code``,
+        candidates: Records that may be invited again, one a customer, with ``_ik_customer``, ``reason_code``,
             ``retry_at``, ``_ik_last_at`` and ``_ik_address``.
         chances: The success rates of resends.
         rules: Batch size, and how much history is enough.
         moment: When they would be sent.
 
     Returns:
-        One row a customer: ``customer_id`` and ``COLUMNS``.
+        One row a customer: ``_ik_customer`` and ``COLUMNS``.
     """
     passed = delay(nw.col("_ik_last_at"), literal(moment), candidates.implementation).cast(nw.String)
     method = nw.col("invitation_method").fill_null("")
     frame = candidates.select(
-        "customer_id",
+        "_ik_customer",
         nw.concat_str([outcome(), method, passed], separator="|", ignore_nulls=True).alias(_CELL),
-        _ik_email=nw.coalesce("_ik_address", "customer_id"),
+        _ik_email=nw.coalesce("_ik_address", "_ik_customer"),
         _ik_is_reseller=nw.when(nw.col("reason_code") == "as_reseller").then(nw.lit(1)).otherwise(nw.lit(0)),
         _ik_since=nw.col("retry_at").fill_null(literal(dt.datetime.min)),
     )
     frame = _with_chances(frame, chances, rules).with_columns(
         _ik_one=nw.lit(1), _ik_unlikely=1 - nw.col("chance").fill_null(0.0).round(6)
     )
-    order = ["_ik_is_reseller", "_ik_unlikely", "_ik_since", "customer_id"]
+    order = ["_ik_is_reseller", "_ik_unlikely", "_ik_since", "_ik_customer"]
     frame = frame.with_columns(_ik_email_rank=nw.col("_ik_one").cum_sum().over("_ik_email", order_by=order))
     best = frame.filter(nw.col("_ik_email_rank") == 1)
-    return _number(best, order, rules).select("customer_id", *COLUMNS)
+    return _number(best, order, rules).select("_ik_customer", *COLUMNS)
 
 
 def select_customers(plan: Frame, customers: Frame, rules: ResendRules | None = None) -> Frame:

@@ -31,15 +31,12 @@ def first_of(rows: list[tuple[Any, Any]], otherwise: Any) -> Any:
 
 
 def reason(rules: ResendRules, moment: dt.datetime) -> Any:
-    """Build the expression of a record's reason code, from its own columns and its customer's history."""
+    """Build the expression of the reason code of a customer's newest record, from its columns and the history."""
     as_of = literal(moment)
-    is_superseded = ~nw.col("is_latest_of_customer")
     rows = [
-        (is_superseded & nw.col("customer_id").is_null(), nw.lit("older_snapshot")),
-        (is_superseded, nw.lit("superseded")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),
-        (nw.col("_ik_best_association") == 2, nw.lit("associated_before")),
-        (nw.col("_ik_best_association") == 1, nw.lit("association_unclear")),
+        (nw.col("_ik_association") == 2, nw.lit("associated_before")),
+        (nw.col("_ik_association") == 1, nw.lit("association_unclear")),
         (nw.col("is_contradicted"), nw.lit("contradicted")),
     ]
     return first_of(rows, _by_status(rules, as_of))
