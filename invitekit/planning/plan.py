@@ -86,7 +86,8 @@ def plan_resends(
     names = base.collect_schema().names()
     require(names, NEEDED)
     with temp_tables() as persist:
-        frame: Any = nw.from_native(with_resolved(records)).drop([n for n in _PLAN if n != "customer_id"], strict=False)
+        frame: Any = nw.from_native(cast("Any", with_resolved(records)))
+        frame = frame.drop([name for name in _PLAN if name != "customer_id"], strict=False)
         events = [None if one is None else nw.from_native(cast("Any", one)) for one in (sent, resolved)]
         if chances is None:
             chances = count_resends(frame.to_native())

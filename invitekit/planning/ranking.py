@@ -18,6 +18,7 @@ from invitekit.planning.rules import ResendRules
 Frame = TypeVar("Frame")
 COLUMNS = ("rank", "batch", "chance", "chance_low", "chance_high", "chance_from")
 NO_HISTORY = "none"
+_NEVER = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here
 _CELL = "_ik_cell"
 _ESTIMATES = {"chance": "rate", "chance_low": "low", "chance_high": "high"}
 _NEEDED = ("customer_id", "decision", "rank", "batch")
@@ -43,7 +44,7 @@ def rank_candidates(candidates: Any, chances: Chances, rules: ResendRules, momen
         nw.concat_str([outcome(), method, passed], separator="|", ignore_nulls=True).alias(_CELL),
         _ik_email=nw.coalesce("_ik_address", "_ik_customer"),
         _ik_is_reseller=nw.when(nw.col("reason_code") == "as_reseller").then(nw.lit(1)).otherwise(nw.lit(0)),
-        _ik_since=nw.col("retry_at").fill_null(literal(dt.datetime.min)),
+        _ik_since=nw.col("retry_at").fill_null(literal(_NEVER)),
     )
     frame = _with_chances(frame, chances, rules).with_columns(
         _ik_one=nw.lit(1), _ik_unlikely=1 - nw.col("chance").fill_null(0.0).round(6)

@@ -15,26 +15,15 @@ import duckdb
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import WorkspaceError, many
-from invitekit.load.sql import run
+from invitekit.load.sql import rows, run
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules, plan_resends
-from invitekit.workspace import (
-    batches,
-    exports,
-    identity,
-    import_files,
-    lookup,
-    outcomes,
-    queries,
-    resends,
-    resolutions,
-)
-from invitekit.workspace.comparison import CHANGES, Comparison, Side, compare, compare_snapshots, moments_of
-from invitekit.workspace.database import Shared, share
+from invitekit.workspace import batches, customers, exports, import_files, outcomes, queries, resolutions
+from invitekit.workspace.compare import CHANGES, Comparison, Side, compare, compare_snapshots
+from invitekit.workspace.database import Shared, private_files, share, transaction
 from invitekit.workspace.import_files import Added
 from invitekit.workspace.migrations import SCHEMA_VERSION
-from invitekit.workspace.transactions import private_files, transaction
 
 __all__ = ["CHANGES", "SCHEMA_VERSION", "Added", "Comparison", "Side", "Workspace", "compare", "compare_snapshots"]
 
@@ -183,8 +172,8 @@ class Workspace:
         return self._con.sql(queries.HISTORY)
 
     def records(self) -> duckdb.DuckDBPyRelation:
-        """The newest row of each record ID: one row a customer and ``record_id``, from its newest snapshot."""
-        return identity.newest_states(self._con)
+        """Each invitation once, by its newest record; with the columns of ``schema.RECORD``."""
+        return customers.newest_records(self._con)
 
     def rejects(self) -> duckdb.DuckDBPyRelation:
         """Every rejected row: ``source_file, source_row, column, reason, content``."""
@@ -196,7 +185,7 @@ class Workspace:
         Raises:
             ArgumentError: A name matches no customer, or several.
         """
-        return tuple(match.record_id for match in lookup.find_customers(self._con, names))
+        return tuple(match.record_id for match in customers.find_customers(self._con, names))
 
     def compare(
         self,
@@ -219,10 +208,10 @@ class Workspace:
             ArgumentError: There is no such snapshot, or no second one; the message lists those that exist.
         """
         con = self._con
+        moments = [row[0] for row in rows(con, f"select distinct snapshot_at from ({queries.SNAPSHOTS}) order by 1")]
         return compare_snapshots(
-            con.sql(queries.HISTORY), before, after, moments=moments_of(con, queries.SNAPSHOTS),
-            catalogue=catalogue, language=language,
-        )  # fmt: skip
+            con.sql(queries.BY_AGE), before, after, moments=moments, catalogue=catalogue, language=language
+        )
 
     # Plan and batches.
 
@@ -247,9 +236,10 @@ class Workspace:
         moment = as_utc(as_of)
         events: dict[str, Any] = {"sent": self.sent_events(), "resolved": self.resolutions()}
         with temp_tables() as persist:
-            annotated = materialize(annotate(self.history(), as_of=moment, catalogue=catalogue, language=language))
+            history = self._con.sql(queries.BY_AGE)
+            annotated = annotate(history, as_of=moment, catalogue=catalogue, language=language)
             planned: duckdb.DuckDBPyRelation = plan_resends(annotated, rules, as_of=moment, language=language, **events)
-            return persist(materialize(planned))
+            return persist(materialize(queries.as_stored(planned)))
 
     def record_batches(
         self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None
@@ -330,7 +320,7 @@ class Workspace:
     ) -> dict[str, int]:
         """Mark several batches as sent, all or none; see ``mark_batch_sent``."""
         con = self._to_write()
-        return batches.mark_sent(con, batch_ids, by=by, at=at, note=note, exclude=exclude, force=force)
+        return batches.mark_batches_sent(con, batch_ids, by=by, at=at, note=note, exclude=exclude, force=force)
 
     def mark_sent(
         self,
@@ -362,7 +352,8 @@ class Workspace:
             ArgumentError: The batch, or a customer of it on that day, was marked already; it is empty,
                 repeats a customer, or has rows that were not to be resent.
         """
-        return resends.mark_sent(self._to_write(), batch, by=by, at=at, batch_id=batch_id, note=note, force=force)
+        con = self._to_write()
+        return batches.mark_customers_sent(con, batch, by=by, at=at, batch_id=batch_id, note=note, force=force)
 
     def resends(self) -> duckdb.DuckDBPyRelation:
         """Every resend that was marked as sent, one row a customer.

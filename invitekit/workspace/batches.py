@@ -1,25 +1,42 @@
-"""Batches as they were written, so that each can be marked as sent by its ID."""
+"""Batches as they were written, and the customers of them who were invited again: one row each, with who and when."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit.errors import ArgumentError, many
+from invitekit.errors import ArgumentError, SchemaError, many
 from invitekit.load.sql import rows, run
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import settings_of
-from invitekit.workspace import resends
-from invitekit.workspace.lookup import IS_NAMED, as_list
-from invitekit.workspace.transactions import transaction
-from invitekit.workspace.validation import are_texts, past_datetime
+from invitekit.workspace.customers import IS_NAMED, as_list
+from invitekit.workspace.database import transaction
+from invitekit.workspace.validation import are_texts, now, past_datetime, require_name, require_text
 
-_ROW = (*resends.NEEDED, "effective_status", *resends.KEPT)
+_NEEDED = ("record_id", "customer_id", "batch", "decision")
+_KEPT = ("failure_code", "invitation_method", "account_name", "email")
+"""Columns that are stored where a batch has them: they follow the customer, and the cause."""
+_DIGEST = 8
+"""Letters of the digest in a batch ID."""
+_OF_CUSTOMERS = "md5(string_agg(customer_id, chr(10) order by customer_id))"
+"""The SQL of a digest of a batch's customers."""
+_ROW = (*_NEEDED, "effective_status", *_KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """Who sent a batch, and when."""
+
+    by: str
+    sent_at: dt.datetime
+    note: str | None
 
 
 def record(
@@ -27,14 +44,14 @@ def record(
 ) -> dict[int, str]:
     """Store the batches of a plan and return each one's ID by its number; the same batch of a day is stored once."""
     written_at = past_datetime(at, "at")
-    table = resends.as_table(_candidates(plan), *SETTINGS)
+    table = _as_table(_candidates(plan), *SETTINGS)
     names = ", ".join(table.column_names)
-    with resends.registered(con, table):
+    with _registered(con, table):
         settings_of(rows(con, f"select distinct {', '.join(SETTINGS)} from ik_batch"))
         if not len(table):
             return {}
-        resends.check(con)
-        ids = {number: f"{written_at:%Y-%m-%d}-{digest[: resends.DIGEST]}" for number, digest in _digests(con)}
+        _check(con)
+        ids = {number: f"{written_at:%Y-%m-%d}-{digest[:_DIGEST]}" for number, digest in _digests(con)}
         with transaction(con):
             for number, batch_id in ids.items():
                 run(con, "delete from batches where batch_id = ?", [batch_id])
@@ -57,10 +74,10 @@ def _candidates(plan: Any) -> Any:
 
 
 def _digests(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-    return rows(con, f"select batch, {resends.OF_CUSTOMERS} from ik_batch group by batch order by batch")
+    return rows(con, f"select batch, {_OF_CUSTOMERS} from ik_batch group by batch order by batch")
 
 
-def mark_sent(
+def mark_batches_sent(
     con: duckdb.DuckDBPyConnection,
     batch_ids: Sequence[str],
     *,
@@ -71,16 +88,41 @@ def mark_sent(
     force: bool,
 ) -> dict[str, int]:
     """Mark recorded batches as sent, all or none, and return to how many customers each was sent."""
-    sending, excluded = resends.checked(by, at, note), as_list(exclude)
+    sending, excluded = _checked(by, at, note), as_list(exclude)
     chosen = {batch_id: _without(con, _recorded(con, batch_id), excluded) for batch_id in _each_once(batch_ids)}
     with transaction(con):
         for batch_id, batch in chosen.items():
-            with resends.registered(con, batch):
+            with _registered(con, batch):
+                _require_unmarked(con, batch_id)
                 if not force:
                     _require_not_sent_since(con, batch_id)
-                resends.check(con)
-                resends.insert(con, batch.column_names, batch_id, sending)
+                _check(con)
+                _store_sent(con, batch.column_names, batch_id, sending)
     return {batch_id: len(batch) for batch_id, batch in chosen.items()}
+
+
+def mark_customers_sent(
+    con: duckdb.DuckDBPyConnection,
+    batch: Any,
+    *,
+    by: str,
+    at: dt.datetime | dt.date | None,
+    batch_id: str | None,
+    note: str | None,
+    force: bool = False,
+) -> str:
+    """Store the customers of a frame as sent to, all or none, and return the batch ID."""
+    sending = _checked(by, at, note)
+    table = _as_table(batch)
+    with _registered(con, table), transaction(con):
+        digest = _check(con)
+        day = f"{sending.sent_at:%Y-%m-%d}"
+        new_id = f"{day}-{digest[:_DIGEST]}" if batch_id is None else str(require_text(batch_id, "batch_id"))
+        _require_unmarked(con, new_id, named=batch_id is not None)
+        if not force:
+            _require_once_a_day(con, sending.sent_at)
+        _store_sent(con, table.column_names, new_id, sending)
+    return new_id
 
 
 def discard(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
@@ -99,6 +141,109 @@ def discard(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
                 hint="nothing was discarded; name batches that were not sent.",
             )
         run(con, f"delete from batches where batch_id in ({ids})", [chosen])
+
+
+def _checked(by: str, at: dt.datetime | dt.date | None, note: str | None) -> _Sending:
+    """Check who sent a batch and when; a day means its end, so that no cool-down ends too early."""
+    return _Sending(require_name(by), past_datetime(at, "at", end=True), require_text(note, "note"))
+
+
+@contextlib.contextmanager
+def _registered(con: duckdb.DuckDBPyConnection, table: Any) -> Iterator[None]:
+    """Make a batch available to SQL as ``ik_batch``."""
+    con.register("ik_batch", table)
+    try:
+        yield
+    finally:
+        con.unregister("ik_batch")
+
+
+def _as_table(batch: Any, *more: str) -> Any:
+    """Return the needed columns of a batch, and some more, as an Arrow table."""
+    try:
+        frame: Any = nw.from_native(batch)
+    except TypeError:
+        raise ArgumentError(
+            f"A batch of type {type(batch).__name__} cannot be read.", hint="give a frame: rows of plan_resends(...)."
+        ) from None
+    names = frame.collect_schema().names()
+    missing = [name for name in (*_NEEDED, *more) if name not in names]
+    if missing:
+        raise SchemaError(f"The batch lacks {', '.join(missing)}.", hint="pass rows of what plan_resends(...) gives.")
+    wanted = [name for name in (*_NEEDED, *more, "effective_status", *_KEPT) if name in names]
+    return frame.select(*wanted).lazy().collect("pyarrow").to_native()
+
+
+def _check(con: duckdb.DuckDBPyConnection) -> str:
+    """Check that ``ik_batch`` can have been sent, and return the digest of its customers.
+
+    Raises:
+        ArgumentError: It is empty, repeats a customer, or has rows that were not to be resent.
+    """
+    decisions = ", ".join(f"'{decision}'" for decision in RESENDS)
+    total, unidentified, distinct, other, digest = rows(
+        con,
+        "select count(*), count(*) filter (record_id is null or customer_id is null), count(distinct customer_id), "
+        f"count(*) filter (decision is null or decision not in ({decisions})), "
+        f"{_OF_CUSTOMERS} from ik_batch",
+    )[0]
+    rules: list[tuple[bool, str, str]] = [
+        (total == 0, "The batch has no rows.", "pass the customers who were invited again."),
+        (unidentified > 0, f"{unidentified:,} of {total:,} rows of the batch have no record_id or customer_id.",
+         "pass rows of what plan_resends(...) gives."),
+        (other > 0, f"{other:,} of {total:,} rows of the batch were not to be resent.",
+         f"filter the plan first: decision is {' or '.join(RESENDS)}, and the batch that was sent."),
+        (distinct < total, f"{total - distinct:,} of {total:,} rows of the batch repeat a customer.",
+         "mark each customer once."),
+    ]  # fmt: skip
+    for wrong, problem, hint in rules:
+        if wrong:
+            raise ArgumentError(problem, hint=hint)
+    return str(digest)
+
+
+def _require_once_a_day(con: duckdb.DuckDBPyConnection, sent_at: dt.datetime) -> None:
+    """Check that no other batch of that day has one of these customers."""
+    customers, others = con.execute(
+        "select count(distinct customer_id), string_agg(distinct r.batch_id, ', ' order by r.batch_id) "
+        "from ik_batch join resends r using (customer_id) where r.sent_at::date = ?::date",
+        [sent_at],
+    ).fetchall()[0]
+    if customers:
+        raise ArgumentError(
+            f"{many(customers, 'customer')} of the batch {'was' if customers == 1 else 'were'} invited on that day "
+            f"already, in {others}.",
+            hint="nothing was marked; exclude them, or say that they were invited once more: force=True.",
+        )
+
+
+def _require_unmarked(con: duckdb.DuckDBPyConnection, batch_id: str, *, named: bool = True) -> None:
+    if not batch_id.strip():
+        raise ArgumentError("batch_id is empty.", hint="name the batch, or leave it out.")
+    customers, at = con.execute("select count(*), min(sent_at) from resends where batch_id = ?", [batch_id]).fetchall()[
+        0
+    ]
+    if customers:
+        other = "another batch_id" if named else "a batch_id, if the same customers were invited twice on that day"
+        raise ArgumentError(
+            f"Batch '{batch_id}' was marked as sent already: {many(customers, 'customer')} at {at} UTC.",
+            hint=f"nothing was marked now; give {other}.",
+        )
+
+
+def _store_sent(con: duckdb.DuckDBPyConnection, names: list[str], batch_id: str, sending: _Sending) -> None:
+    """Store ``ik_batch`` as sent; its cause is the plan's: the failure, else the status."""
+    kept = {name: name if name in names else "null" for name in _KEPT}
+    cause = kept["failure_code"]
+    if "effective_status" in names:
+        failed = f"effective_status = 'association_failed' and {cause} is not null"
+        cause = f"case when {failed} then {cause} else effective_status end"
+    run(
+        con,
+        f"insert into resends (batch_id, sent_at, sent_by, note, marked_at, {', '.join([*_NEEDED, 'cause', *kept])}) "
+        f"select ?, ?, ?, ?, ?, {', '.join(_NEEDED)}, {cause}, {', '.join(kept.values())} from ik_batch",
+        [batch_id, sending.sent_at, sending.by, sending.note, now()],
+    )
 
 
 def _each_once(batch_ids: Sequence[str]) -> list[str]:
@@ -146,7 +291,7 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
         return batch
     if not are_texts(names):
         names = [name if are_texts([name]) else "" for name in names]
-    with resends.registered(con, batch):
+    with _registered(con, batch):
         counts = con.execute(
             f"select (select count(*) from ik_batch where {IS_NAMED}) from (select unnest(?::varchar[]) as name) n",
             [names],

@@ -1,10 +1,15 @@
-"""One file, one lock: a workspace's database is opened once in a process, and shared by all who ask for it."""
+"""Create, open, share and write the database of a workspace: one file, one lock, private to its owner.
+
+A process opens the file once, and all of its workspaces share it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +17,14 @@ import duckdb
 
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import WorkspaceError
-from invitekit.io.atomic_write import make_private
+from invitekit.io.atomic_write import POSIX_MODES, make_private, os_reason, private_dir, publish_new
 from invitekit.load.sql import lit, run
 from invitekit.workspace import exports, migrations
-from invitekit.workspace.creation import create
 from invitekit.workspace.open_errors import check_path, not_opened, resolve
-from invitekit.workspace.transactions import ONE_AT_A_TIME, private_files, transaction
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Held while a workspace is opened or written: the mask of new files belongs to the whole process."""
+
 
 _QUIET: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -33,7 +40,7 @@ class Shared:
     con: duckdb.DuckDBPyConnection
     path: Path
     read_only: bool
-    place: tuple[int, int]
+    file_id: tuple[int, int]
 
 
 _OPEN: weakref.WeakValueDictionary[str, Shared] = weakref.WeakValueDictionary()
@@ -48,7 +55,7 @@ def share(given: str | os.PathLike[str], *, read_only: bool, make: bool = True) 
         InvitekitError: It cannot be opened, made, or brought to this version.
     """
     path = resolve(given)
-    with ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME:
         if (shared := _OPEN.get(str(path))) is not None:
             return _reused(shared, read_only=read_only)
         check_path(path, make=make and not read_only)
@@ -64,7 +71,7 @@ def _reused(shared: Shared, *, read_only: bool) -> Shared:
     name = shared.path.name
     if shared.read_only and not read_only:
         raise WorkspaceError(f"'{name}' is open for reading in this process.", hint="close that workspace first.")
-    if not shared.path.exists() or _place(shared.path) != shared.place:
+    if not shared.path.exists() or _file_id(shared.path) != shared.file_id:
         raise WorkspaceError(
             f"'{name}' was moved or replaced while this process had it open.", hint="close that workspace first."
         )
@@ -73,11 +80,11 @@ def _reused(shared: Shared, *, read_only: bool) -> Shared:
 
 def _open_under_another_name(path: Path) -> Shared | None:
     """Return what is open of the same file, such as in another letter case: the system's lock does not notice it."""
-    place = _place(path) if path.is_file() else None
-    return next((shared for shared in _OPEN.values() if shared.place == place), None)
+    file_id = _file_id(path) if path.is_file() else None
+    return next((shared for shared in _OPEN.values() if shared.file_id == file_id), None)
 
 
-def _place(path: Path) -> tuple[int, int]:
+def _file_id(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_dev, found.st_ino
 
@@ -90,7 +97,7 @@ def _opened(path: Path, *, read_only: bool) -> Shared:
         except duckdb.Error as error:
             raise not_opened(path.name, error, read_only=read_only) from None
         undo.pop_all()
-    shared = Shared(con, path, read_only, _place(path))
+    shared = Shared(con, path, read_only, _file_id(path))
     weakref.finalize(shared, _end, con, _spill(con))
     return shared
 
@@ -130,3 +137,62 @@ def _end(con: duckdb.DuckDBPyConnection, folder: ScratchDir) -> None:
     with private_files():
         con.close()
     folder.cleanup()
+
+
+def create(path: Path) -> None:
+    """Create a workspace in a private folder beside its path, then give it its name: it is never seen half made.
+
+    Raises:
+        WorkspaceError: The folder or the disk does not allow it.
+    """
+    try:
+        with private_dir(path.parent, path.name) as folder:
+            part = folder / path.name
+            with private_files(), duckdb.connect(str(part)) as con:
+                with transaction(con):
+                    migrations.migrate(con, 0)
+                run(con, "checkpoint")  # what is only in the log would stay behind with the folder
+            with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
+                publish_new(part, path)
+    except (OSError, duckdb.Error) as error:
+        problem = f"'{path.name}' cannot be made: {os_reason(error)}."
+        raise WorkspaceError(problem, hint="check space and rights.") from None
+
+
+@contextlib.contextmanager
+def private_files() -> Iterator[None]:
+    """Let files that DuckDB creates meanwhile, such as its log, be readable by their owner only."""
+    with _ONE_AT_A_TIME:
+        before = os.umask(0o077) if POSIX_MODES else 0
+        try:
+            yield
+        finally:
+            if POSIX_MODES:
+                os.umask(before)
+
+
+@contextlib.contextmanager
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Keep what is written inside whole: all of it, or nothing if anything is raised.
+
+    Raises:
+        WorkspaceError: The database refused it; its own message would quote values.
+    """
+    with private_files():
+        try:
+            run(con, "begin transaction")
+            yield
+            run(con, "commit")
+        except BaseException as error:
+            with contextlib.suppress(duckdb.Error):
+                run(con, "rollback")
+            if isinstance(error, duckdb.Error):
+                raise _refused(error) from None
+            raise
+
+
+def _refused(error: duckdb.Error) -> WorkspaceError:
+    kind = type(error).__name__.removesuffix("Exception")
+    return WorkspaceError(
+        f"The workspace could not be written ({kind}).", hint="nothing was changed; check space and rights, try again."
+    )

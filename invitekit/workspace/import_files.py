@@ -20,9 +20,9 @@ from invitekit.load import FileSummary, Loaded, load
 from invitekit.load.source import Source, find_sources
 from invitekit.load.sql import ident, lit, one, run
 from invitekit.model import schema
-from invitekit.workspace.identity import count_orphans
+from invitekit.workspace.customers import count_orphans
+from invitekit.workspace.database import transaction
 from invitekit.workspace.queries import RECORD
-from invitekit.workspace.transactions import transaction
 from invitekit.workspace.validation import now
 
 _REJECT = ("source_file", "source_row", "column", "reason", "content")

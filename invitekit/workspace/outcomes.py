@@ -5,11 +5,12 @@ from __future__ import annotations
 import duckdb
 
 from invitekit.engine.materialize import materialize, temp_tables
-from invitekit.load.sql import lit
-from invitekit.model.annotate import EMAIL_LIFE
+from invitekit.load.sql import ident
+from invitekit.model.annotate import EMAIL_LIFE, annotate
 from invitekit.model.catalogue import Catalogue
-from invitekit.model.identity import ALONE
-from invitekit.workspace.identity import assign_customer, table_of_customers
+from invitekit.model.resolve import resolve_parts
+from invitekit.workspace.customers import events_of_customers
+from invitekit.workspace.queries import BY_AGE
 
 APART_DAYS = 30
 """A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
@@ -19,9 +20,13 @@ SLACK = "interval 1 day"
 
 def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duckdb.DuckDBPyRelation:
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
-    # Each status is asked for at its own moment below.
     with temp_tables() as persist:
-        return persist(materialize(con.sql(_query(table_of_customers(con, catalogue)))))
+        history = annotate(con.sql(f"select *, snapshot_at::varchar as snapshot from ({BY_AGE})"), catalogue=catalogue)
+        # What is stored of an earlier time is what its own snapshot said.
+        states = materialize(resolve_parts(history, "snapshot"))
+        resends = con.sql("select batch_id, sent_at, cause as logged_cause, record_id, customer_id from resends")
+        events = events_of_customers(states, resends)
+        return persist(materialize(con.sql(_query(ident(states.alias), events))))
 
 
 def _effective(row: str, at: str) -> str:
@@ -38,14 +43,12 @@ def _cause(row: str, at: str) -> str:
     return f"case when {failed} then {row}.failure_code else {_effective(row, at)} end"
 
 
-def _query(story: str) -> str:
-    resends = "(select batch_id, sent_at, cause as logged_cause, record_id, customer_id from resends)"
+def _query(history: str, resends: str) -> str:
     steps = {
-        "assigned": assign_customer(resends, story),
-        "logged": _logged(),
-        "states": _states(story),
+        "logged": _logged(resends),
+        "states": _states(history),
         "resent": _resent(),
-        "others": _others(story),
+        "others": _others(history),
         "looked_at": (
             "select *, least(until, (select max(snapshot_at) from states)) as ends_at "
             "from (from resent union all from others)"
@@ -56,28 +59,26 @@ def _query(story: str) -> str:
     return f"with {', '.join(f'{name} as ({query})' for name, query in steps.items())} {_counted()}"
 
 
-def _logged() -> str:
+def _logged(resends: str) -> str:
     """Select each resend with the next one of its customer: later results belong to that one."""
     return (
-        "select l.*, (select min(x.sent_at) from assigned x "
-        "where x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until from assigned l"
+        f"select l.*, (select min(x.sent_at) from {resends} x "
+        f"where x.customer_id = l.customer_id and x.sent_at > l.sent_at) as until from {resends} l"
     )
 
 
-def _states(story: str) -> str:
+def _states(history: str) -> str:
     """Select each customer's state in each snapshot, and until when it was the newest.
 
-    The newest invitation counts, unless any invitation led to an association.
+    The newest record counts, unless any invitation led to an association.
     """
-    group = "partition by customer_id, snapshot_at"
-    newest = f"row_number() over ({group} order by invited_at desc nulls last, source_file desc, source_row desc) = 1"
     settled = "case when status = 'associated' then coalesce(associated_at, timestamp 'infinity') end"
     return (
         "select * replace (if(settled_at is null, status, 'associated') as status, "
         "nullif(settled_at, timestamp 'infinity') as associated_at), "
         "lead(snapshot_at, 1, timestamp 'infinity') over (partition by customer_id order by snapshot_at) "
-        f"as valid_until from (select *, max({settled}) over ({group}) as settled_at from {story} "
-        f"where not starts_with(customer_id, {lit(ALONE)}) qualify {newest})"
+        f"as valid_until from (select *, max({settled}) over (partition by customer_id, snapshot) as settled_at "
+        f"from {history} where customer_id is not null qualify is_latest_of_customer)"
     )
 
 
@@ -92,7 +93,7 @@ def _resent() -> str:
     )
 
 
-def _others(story: str) -> str:
+def _others(history: str) -> str:
     """Select customers in the same state as a batch's customers who were not invited again around then."""
     near = f"between b.sent_at - interval {APART_DAYS} day and b.sent_at + interval {APART_DAYS} day"
     after = f"x.invited_at > b.sent_at and x.invited_at <= b.sent_at + interval {APART_DAYS} day"
@@ -106,7 +107,7 @@ def _others(story: str) -> str:
         "where s.status in ('association_failed', 'expired', 'invited') "
         f"and {_effective('s', 'b.sent_at')} in ('association_failed', 'expired') "
         f"and not exists (from logged x where {mine} and x.sent_at {near}) "
-        f"and not exists (from {story} x where {mine} and {after})"
+        f"and not exists (from {history} x where {mine} and {after})"
     )
 
 

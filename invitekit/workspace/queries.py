@@ -20,7 +20,8 @@ FILES = """
 select source_file, snapshot_at, rows_read, records, rejects, added_at, sha256 from files
 order by snapshot_at, source_file, sha256"""
 HISTORY = f"select {', '.join(RECORD)} from records"
-ROWS = f"select file_id, {', '.join(RECORD)} from records"
+BY_AGE = HISTORY.replace("source_row", "(file_id::bigint << 32) | source_row as source_row")
+"""The same, with row numbers that also tell which of two files of one name and snapshot was added last: it counts."""
 REJECTS = 'select source_file, source_row, "column", reason, content from rejects order by all'
 RESENDS = """
 select batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause, failure_code,
@@ -46,6 +47,11 @@ select (select count(*) from files), (select coalesce(sum(rows_read), 0)::bigint
     (select count(distinct batch_id) from resends), (select count(*) from resends),
     (select count(*) from marks where unmarked_at is null), (select count(*) from exports)"""
 COUNTED = ("files", "rows_read", "records", "rejects", "batches", "resends", "marks", "exports")
+
+
+def as_stored(history: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Return rows of ``BY_AGE`` with their row numbers in the file."""
+    return history.project("* replace (source_row & 4294967295 as source_row)")
 
 
 def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -10,8 +10,8 @@ import duckdb
 from invitekit.errors import ArgumentError
 from invitekit.load.sql import one, run
 from invitekit.model.catalogue import Catalogue
-from invitekit.workspace.lookup import Match, as_list, find_customers, find_records
-from invitekit.workspace.transactions import transaction
+from invitekit.workspace.customers import Match, as_list, find_customers, find_records
+from invitekit.workspace.database import transaction
 from invitekit.workspace.validation import now, past_datetime, require_name, require_text
 
 

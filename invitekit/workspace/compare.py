@@ -5,19 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import as_utc
+from invitekit.engine.datetimes import as_utc, literal
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.load.sql import rows
-from invitekit.model import schema
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
-from invitekit.model.identity import ALONE, identify, require
+from invitekit.model.identity import require
+from invitekit.model.resolve import NEEDED as RESOLVING
+from invitekit.model.resolve import resolve_parts, with_contradictions
 from invitekit.planning.reasons import first_of
 
 Frame = TypeVar("Frame")
@@ -117,120 +116,85 @@ _STATES = {
     "invited_at": "invited_at",
 }
 """Columns that are listed for both snapshots, and their names in annotated records."""
-COLUMNS = ("change", "customer_id", *_NAMES, *(f"{name}_{side}" for name in _STATES for side in ("before", "after")))
-_POSITION = ("source_file", "source_row", "snapshot_at")
-_NEEDED = tuple(dict.fromkeys((*_STATES.values(), *_NAMES, *schema.NATURAL_KEY, *_POSITION)))
-_SIDE, _AT, _ORDER, _STATE, _CONFLICTING = "_ik_side", "_ik_at", "_ik_order", "_ik_state", "_ik_conflicting"
-_STATE_COLUMNS = ("customer_id", _SIDE, "effective_status", "failure_code", "invited_at", *_POSITION)
-"""Columns that decide which record counts for a customer, and its state."""
-_COUNTED = ("customers_before", "customers_after", "rows_before", "rows_after")
-_HERE = {"before": nw.col(_SIDE) == 0, "after": nw.col(_SIDE) == 1}
-_WIDE = 10**12
+_SIDES = ("before", "after")
+COLUMNS = ("change", "customer_id", *_NAMES, *(f"{name}_{side}" for name in _STATES for side in _SIDES))
+_NEEDED = tuple(dict.fromkeys((*_STATES.values(), *_NAMES, *RESOLVING)))
+_SIDE, _HERE = "_ik_side", {side: f"_ik_in_{side}" for side in _SIDES}
 
 
 def compare(before: Frame, after: Frame) -> Comparison:
     """Compare two snapshots of annotated records, customer by customer.
 
-    Customers are identified over both snapshots together (``customers.identify``). In each, the
-    newest invitation of a customer counts (by ``invited_at``, then ``snapshot_at``; an unknown time
-    is the oldest). Unidentified records, and customers whose newest records contradict each other
+    Customers are identified over both snapshots together, and in each the newest record of a customer
+    counts: see ``resolve``. Unidentified records, and customers whose newest records contradict each other
     in status or cause, are not matched, but counted.
 
     Args:
-        before: The earlier snapshot: what ``annotate`` gives as of its own date.
+        before: The earlier snapshot: what ``annotate`` returns as of its own date.
         after: The later one, on the same engine; for DuckDB on the same connection.
 
     Raises:
         SchemaError: A column that is needed is missing.
     """
-    both = nw.concat([_side(before, 0), _side(after, 1)])
+    both = nw.concat([_side(frame, side) for frame, side in zip((before, after), _SIDES, strict=True)])
     with temp_tables() as persist:
-        known: Any = nw.from_native(identify(both.to_native()))
-        # Changes are computed in a few columns; names and states are looked up only for customers with one.
-        story: Any = nw.from_native(materialize(_changes(_newest_records(known.select(*_STATE_COLUMNS))).to_native()))
-        found = story.lazy().group_by("change").agg(nw.len().alias("n"), *(nw.col(name).sum() for name in _COUNTED))
-        by_change = {row["change"]: row for row in found.collect("pyarrow").rows(named=True)}
-        moved = story.filter(nw.col("change").is_in(list(CHANGES))).select("customer_id", "change")
-        changes = persist(materialize(_listed(_newest_records(known.join(moved, on="customer_id"))).to_native()))
-    counts = {name: int(by_change[name]["n"]) if name in by_change else 0 for name in (*CHANGES, SAME)}
-    return Comparison(counts, _side_counts(by_change, "before"), _side_counts(by_change, "after"), changes)
+        records: Any = nw.from_native(resolve_parts(both.to_native(), _SIDE))
+        unidentified = nw.when(nw.col("customer_id").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
+        counted = records.group_by(_SIDE).agg(rows=nw.len(), unidentified=unidentified.sum())
+        counts = {row[_SIDE]: row for row in counted.lazy().collect("pyarrow").rows(named=True)}
+        customers = materialize(_with_changes(records))
+        totals = {f"in_{side}": nw.col(here).sum() for side, here in _HERE.items()}
+        by_change = customers.group_by("change").agg(customers=nw.len(), **totals).lazy().collect("pyarrow")
+        changed = customers.filter(nw.col("change").is_in(list(CHANGES))).select(*COLUMNS)
+        changes = persist(materialize(changed.to_native()))
+    found = {row["change"]: row for row in by_change.rows(named=True)}
+    before_side, after_side = (
+        Side(
+            rows=int(counts.get(side, {}).get("rows", 0)),
+            customers=sum(int(row[f"in_{side}"]) for row in found.values()),
+            unidentified=int(counts.get(side, {}).get("unidentified", 0)),
+            conflicting=int(found.get("conflicting", {}).get(f"in_{side}", 0)),
+        )
+        for side in _SIDES
+    )
+    by_name = {name: int(found.get(name, {}).get("customers", 0)) for name in (*CHANGES, SAME)}
+    return Comparison(by_name, before_side, after_side, changes)
 
 
-def _side_counts(by_change: dict[str, Any], side: str) -> Side:
-    def total(name: str, *changes: str) -> int:
-        return sum(int(by_change[change][f"{name}_{side}"]) for change in changes if change in by_change)
-
-    identified = [change for change in by_change if change != "unidentified"]
-    return Side(total("rows", *by_change), total("customers", *identified), total("rows", "unidentified"),
-                total("customers", "conflicting"))  # fmt: skip
-
-
-def _side(annotated: Any, number: int) -> Any:
+def _side(annotated: Any, side: str) -> Any:
     frame: Any = nw.from_native(annotated)
     require(frame.collect_schema().names(), _NEEDED)
-    return frame.select(*_NEEDED).with_columns(nw.lit(number).alias(_SIDE))
+    return frame.select(*_NEEDED).with_columns(nw.lit(side).alias(_SIDE))
 
 
-def _newest_records(frame: Any) -> Any:
-    """Keep the record that counts for each customer in each snapshot, and mark those that others contradict."""
-    # Each engine formats times in its own way, and each format sorts.
-    times = [nw.col(name).cast(nw.String).fill_null("0") for name in ("invited_at", "snapshot_at")]
-    row = (nw.col("source_row").cast(nw.Int64) + _WIDE).cast(nw.String).fill_null("")
-    state = [nw.col(name).fill_null("") for name in ("effective_status", "failure_code")]
-    group = ["customer_id", _SIDE]
-    frame = frame.with_columns(
-        nw.concat_str(times, separator="|").alias(_AT), nw.concat_str(state, separator="|").alias(_STATE)
-    ).with_columns(nw.concat_str([nw.col(_AT), nw.col("source_file").fill_null(""), row], separator="|").alias(_ORDER))
-    ranked = frame.with_columns(
-        _ik_rank=nw.col(_ORDER).rank("ordinal", descending=True).over(*group),
-        _ik_rows=nw.col("customer_id").count().over(*group),
-        _ik_low=nw.col(_STATE).min().over(*group, _AT),
-        _ik_high=nw.col(_STATE).max().over(*group, _AT),
-    )
-    differ = nw.when(nw.col("_ik_low") != nw.col("_ik_high")).then(nw.lit(1)).otherwise(nw.lit(0))
-    return ranked.filter(nw.col("_ik_rank") == 1).with_columns(differ.alias(_CONFLICTING))
-
-
-def _changes(spoken: Any) -> Any:
-    """One row a customer: its change, and the counts of both snapshots."""
-    sides = _both_sides({"status": "effective_status", "failure_code": "failure_code", "rows": "_ik_rows"})
-    counted = {f"customers_{side}": nw.when(here).then(nw.lit(1)).otherwise(nw.lit(0)) for side, here in _HERE.items()}
-    rows = spoken.select("customer_id", _CONFLICTING, **sides, **counted)
-    joined = rows.group_by("customer_id").agg(nw.col(_CONFLICTING, *sides, *counted).max())
-    filled = {name: nw.col(name).fill_null(0) for name in ("rows_before", "rows_after")}
-    return joined.with_columns(change=_change(), **filled).select("customer_id", "change", *_COUNTED)
-
-
-def _listed(spoken: Any) -> Any:
-    """One row a customer: its change, its names, and its states in both snapshots."""
-    sides = _both_sides(_STATES | {name: name for name in _NAMES})
-    joined = spoken.select("customer_id", "change", **sides).group_by("customer_id", "change").agg(nw.col(*sides).max())
-    return joined.with_columns(**{name: nw.coalesce(f"{name}_after", f"{name}_before") for name in _NAMES}).select(
-        *COLUMNS
-    )
-
-
-def _both_sides(columns: dict[str, str]) -> dict[str, Any]:
-    """Build the columns of both snapshots, null on the rows of the other."""
-    return {
-        f"{name}_{side}": nw.when(here).then(nw.col(column))
-        for side, here in _HERE.items()
+def _with_changes(records: Any) -> Any:
+    """Return one row a customer: its change, its names, and its states in both snapshots."""
+    newest = records.filter(nw.col("is_latest_of_customer") & ~nw.col("customer_id").is_null())
+    newest = with_contradictions(newest, records)
+    columns = _STATES | {name: name for name in _NAMES}
+    sides = {
+        f"{name}_{side}": nw.when(nw.col(_SIDE) == side).then(nw.col(column))
+        for side in _SIDES
         for name, column in columns.items()
     }
+    flags = {here: nw.col(_SIDE) == side for side, here in _HERE.items()} | {"_ik_differs": nw.col("is_contradicted")}
+    flags = {name: nw.when(flag).then(nw.lit(1)).otherwise(nw.lit(0)) for name, flag in flags.items()}
+    one_row = newest.select("customer_id", **sides, **flags).group_by("customer_id").agg(nw.col(*sides, *flags).max())
+    names = {name: nw.coalesce(f"{name}_after", f"{name}_before") for name in _NAMES}
+    return one_row.with_columns(**names, change=_change())
 
 
 def _change() -> Any:
-    def status(side: str, code: str) -> Any:
-        return (nw.col(f"status_{side}") == code).fill_null(value=False)
+    def has(side: str, status: str) -> Any:
+        return (nw.col(f"status_{side}") == status).fill_null(value=False)
 
-    failed = [status(side, "association_failed") for side in ("before", "after")]
-    causes = [nw.col(f"failure_code_{side}").fill_null("") for side in ("before", "after")]
+    failed = [has(side, "association_failed") for side in _SIDES]
+    causes = [nw.col(f"failure_code_{side}").fill_null("") for side in _SIDES]
     rows = [
-        (nw.col("customer_id").str.starts_with(ALONE), "unidentified"),
-        (nw.col(_CONFLICTING) == 1, "conflicting"),
-        (nw.col("customers_after") == 0, "vanished"),
-        (nw.col("customers_before") == 0, "appeared"),
-        (status("after", "associated") & ~status("before", "associated"), "became_associated"),
+        (nw.col("_ik_differs") == 1, "conflicting"),
+        (nw.col(_HERE["after"]) == 0, "vanished"),
+        (nw.col(_HERE["before"]) == 0, "appeared"),
+        (has("after", "associated") & ~has("before", "associated"), "became_associated"),
         (failed[1] & ~failed[0], "newly_failed"),
         (failed[0] & failed[1] & (causes[0] != causes[1]), "cause_changed"),
     ]
@@ -238,7 +202,7 @@ def _change() -> Any:
 
 
 def compare_snapshots(
-    history: duckdb.DuckDBPyRelation,
+    history: Any,
     before: When = None,
     after: When = None,
     *,
@@ -260,32 +224,25 @@ def compare_snapshots(
     Raises:
         ArgumentError: There is no such snapshot, or no second one; the message lists those that exist.
     """
-    undated, total = history.aggregate("count(*) - count(snapshot_at), count(*)").fetchall()[0]
-    if undated:
+    frame: Any = nw.from_native(cast("Any", history))
+    dated = frame.group_by("snapshot_at").agg(n=nw.len()).lazy().collect("pyarrow")
+    records_of = dict(zip(dated["snapshot_at"].to_list(), dated["n"].to_list(), strict=True))
+    if undated := records_of.pop(None, 0):
         raise SchemaError(
-            f"{undated:,} of {total:,} records belong to no snapshot: nothing says when they were exported.",
+            f"{undated:,} of {undated + sum(records_of.values()):,} records belong to no snapshot: nothing says when "
+            "they were exported.",
             hint="put the date into their file's name (history_2026-03-30.csv), or leave that file out.",
         )
-    if moments is None:
-        dated = history.select("snapshot_at").distinct().fetchall()
-        moments = sorted(at for (at,) in dated)
-    spans = find_two(moments, before, after)
-    sides = [
-        annotate(
-            history.filter(f"snapshot_at between timestamp '{first}' and timestamp '{last}'"),
-            as_of=last, catalogue=catalogue, language=language,
-        )
-        for first, last in spans
-    ]  # fmt: skip
+    spans = _find_two(sorted(records_of) if moments is None else moments, before, after)
+    sides = []
+    for first, last in spans:
+        until = literal(last + dt.timedelta(seconds=1))
+        records = frame.filter((nw.col("snapshot_at") >= literal(first)) & (nw.col("snapshot_at") < until)).to_native()
+        sides.append(annotate(records, as_of=last, catalogue=catalogue, language=language))
     return replace(compare(*sides), before_at=spans[0][1], after_at=spans[1][1])
 
 
-def moments_of(con: duckdb.DuckDBPyConnection, snapshots: str) -> list[dt.datetime]:
-    """Return the times of a query's snapshots, in order."""
-    return [row[0] for row in rows(con, f"select distinct snapshot_at from ({snapshots}) order by 1")]
-
-
-def find_two(moments: Sequence[dt.datetime], before: When, after: When) -> tuple[Span, Span]:
+def _find_two(moments: Sequence[dt.datetime], before: When, after: When) -> tuple[Span, Span]:
     """Return the first and last time of both snapshots."""
     given = None if before is None else _find(moments, before)
     late = _newest(moments, None) if after is None else _find(moments, after)

@@ -1,0 +1,113 @@
+"""The customers of the stored history: who they are, their newest records, and the customer that a name means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import duckdb
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.errors import ArgumentError
+from invitekit.load.sql import ident, lit, one
+from invitekit.model.annotate import annotate
+from invitekit.model.catalogue import Catalogue
+from invitekit.model.resolve import latest, resolve
+from invitekit.model.schema import MASK_MARKS
+from invitekit.planning.logged_events import assign_customer
+from invitekit.workspace.queries import BY_AGE, RECORD, as_stored
+from invitekit.workspace.validation import are_texts
+
+IS_NAMED = " or ".join(f"lower({column}) = lower(trim(n.name))" for column in ("account_name", "email", "record_id"))
+"""The SQL condition that the name ``n.name`` means a row."""
+_NAMES = "(select unnest(?::varchar[]) as name, unnest(range(len(?::varchar[]))) as position) n"
+_EVENTS = "select record_id, customer_id from {} "
+
+
+class Match(NamedTuple):
+    """The newest record of a customer: its ID, its customer, and why it failed, if it did."""
+
+    record_id: str
+    customer_id: str
+    failure_code: str | None
+
+
+def newest_records(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+    """Return each invitation once, by its newest record."""
+    return as_stored(latest(annotate(con.sql(BY_AGE)))).project(", ".join(RECORD))
+
+
+def resolved_history(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> duckdb.DuckDBPyRelation:
+    """Resolve all stored rows; a status that depends on the day is that of today."""
+    return resolve(annotate(con.sql(BY_AGE), catalogue=catalogue))
+
+
+def events_of_customers(history: duckdb.DuckDBPyRelation, events: duckdb.DuckDBPyRelation) -> str:
+    """Materialize events with the customer that each belongs to, or null, and return the table's name."""
+    assigned: Any = assign_customer(nw.from_native(history), nw.from_native(events))
+    return ident(materialize(assigned.to_native()).alias)
+
+
+def count_orphans(con: duckdb.DuckDBPyConnection) -> int:
+    """Count resends and valid marks that belong to no stored row, so that no plan counts them."""
+    resends, marks = _EVENTS.format("resends"), _EVENTS.format("marks where unmarked_at is null")
+    with temp_tables():
+        events = events_of_customers(resolved_history(con), con.sql(f"{resends} union all {marks}"))
+        return one(con, f"select count(*) from {events} where customer_id is null")
+
+
+def as_list(names: str | Iterable[str]) -> list[str]:
+    """Return names as a list; one text is one name."""
+    return [names] if isinstance(names, str) else list(names)
+
+
+def find_customers(
+    con: duckdb.DuckDBPyConnection, names: str | Iterable[str], catalogue: Catalogue | None = None
+) -> tuple[Match, ...]:
+    """Return the newest record of each customer that is named by account, email address or record ID.
+
+    Raises:
+        ArgumentError: A name matches no customer, or several, or is masked.
+    """
+    masked = " or ".join(f"contains(n.name, {lit(mark)})" for mark in MASK_MARKS)
+    wanted = as_list(names)
+    matches = _find(con, wanted, f"({IS_NAMED}) and not ({masked})", "{history}", catalogue)
+    wrong = [str(position) for position, match in enumerate(matches, start=1) if match is None]
+    if wrong:
+        raise ArgumentError(
+            f"Of {len(wanted):,} customers named, number {', '.join(wrong)} leads to no single one.",
+            hint="name an account, an email address of one account only, or a record ID, as the files have it.",
+        )
+    return tuple(match for match in matches if match is not None)
+
+
+def find_records(
+    con: duckdb.DuckDBPyConnection, record_ids: Sequence[str], catalogue: Catalogue | None = None
+) -> tuple[Match | None, ...]:
+    """Return the newest record of each ID's customer; None where no file has the ID, or two customers share it.
+
+    Where files reuse an ID, it means the customer that has it in the newest snapshot.
+    """
+    newest = "(from {history} qualify snapshot_at = max(snapshot_at) over (partition by record_id))"
+    return _find(con, record_ids, "record_id = n.name", newest, catalogue)
+
+
+def _find(
+    con: duckdb.DuckDBPyConnection, names: Sequence[str], condition: str, rows: str, catalogue: Catalogue | None
+) -> tuple[Match | None, ...]:
+    """Return for each name the newest record of the one customer that all of its rows belong to."""
+    if not are_texts(names):
+        names = [name if are_texts([name]) else "" for name in names]  # invalid text matches nothing
+    with temp_tables():
+        history = ident(resolved_history(con, catalogue).alias)
+        found = con.execute(
+            "with named as (select n.position, any_value(customer_id) as customer_id, "
+            f"count(distinct customer_id) as customers from {_NAMES} left join {rows.format(history=history)} r "
+            f"on {condition} group by n.position) "
+            "select l.record_id, l.customer_id, l.failure_code from named left join "
+            f"(from {history} where is_latest_of_customer) l on l.customer_id = named.customer_id and customers = 1 "
+            "order by position",
+            [names, names],
+        ).fetchall()
+    return tuple(Match(*row) if row[1] is not None else None for row in found)
