@@ -116,7 +116,7 @@ def test_every_candidate_stands_in_one_batch_and_nobody_else(sample_plan: pl.Dat
     written = [name for path in files for name in csv(path)["Account Name"]]
     chosen = sample_plan.filter(pl.col("decision").is_in(RESENDS)).sort("rank")
     assert written == chosen["account_name"].to_list()
-    assert len(set(written)) == len(written) == 118
+    assert len(set(written)) == len(written) == 116
 
 
 def test_the_work_lists_hold_what_waits_for_each_hand(sample_plan: pl.DataFrame, sample_set: Path) -> None:
@@ -142,9 +142,9 @@ def test_both_formats_hold_the_same(sample_set: Path) -> None:
 
 def test_what_was_written_is_counted(sample_plan: pl.DataFrame, tmp_path: Path) -> None:
     written = write_batches(sample_plan, tmp_path / "set", formats=["xlsx"])
-    assert (written.customers, written.batches) == (118, 3)
-    assert written.worklists == {"customer": 136, "customer_service": 18, "review": 38}
-    assert written.rows["batch_03_resend_as_reseller.xlsx"] == 5
+    assert (written.customers, written.batches) == (116, 3)
+    assert written.worklists == {"customer": 126, "customer_service": 18, "review": 53}
+    assert written.rows["batch_03_resend_as_reseller.xlsx"] == 3
     assert sorted(path.name for path in written.paths) == names(tmp_path / "set")
     assert written.paths[0].name == PAGE
 
@@ -533,7 +533,7 @@ def test_the_page_says_what_to_click_by_which_rules_and_how_full_the_portal_is(
     page = (sample_set / PAGE).read_text("utf-8-sig")
     assert "Sales > Leads and Opportunities > Customer Development > History Records" in page
     assert str(ResendRules()) in page
-    assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 118; batches: 3." in page
+    assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 116; batches: 3." in page
     assert f"today: {count_decisions(sample_plan).open_customers}; the portal allows 100" in page
     assert "no room" not in page
     assert "batch_03_resend_as_reseller (.csv .xlsx): 5 - " in page

@@ -31,8 +31,8 @@ ELSEWHERE = {
     "load/messages.py": "no screen takes a second file",
     "privacy/scrub/__init__.py": "the export gives it columns of one length",
     "widgets/export_records.py": "said in the cell that makes the panel",
-    "workspace/comparison.py": "no screen compares snapshots",
-    "workspace/lookup.py": "no screen asks for a customer's name",
+    "workspace/compare.py": "no screen compares snapshots",
+    "workspace/customers.py": "no screen asks for a customer's name",
 }
 """Files whose errors reach no screen, and why."""
 CHOSEN = "the screen chooses it itself"
@@ -89,8 +89,8 @@ NO_SCREEN = {
         "workspace/resolutions.py",
         "7 of 7 marks are unknown, or were taken back already.",
     ): "no screen takes a mark back",
-    ("workspace/resends.py", "A batch of type x.csv cannot be read."): TYPED,
-    ("workspace/resends.py", "7 customers of the batch were invited on that day already, in x.csv."): BY_CODE,
+    ("workspace/batches.py", "A batch of type x.csv cannot be read."): TYPED,
+    ("workspace/batches.py", "7 customers of the batch were invited on that day already, in x.csv."): BY_CODE,
 }
 """Sentences that reach no screen, by their file, and why."""
 KEPT = (

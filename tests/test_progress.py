@@ -540,7 +540,7 @@ def test_the_records_are_read_a_handful_of_times() -> None:
         asked = con.execute("select message from duckdb_logs where message ilike '%records%'").fetchall()
         plans = [con.execute(f"explain {query}").fetchall()[0][1] for (query,) in asked]
     reads = sum(plan.count("Table: memory.main.records") for plan in plans)
-    assert 3 <= reads <= 8
+    assert 1 <= reads <= 3
 
 
 # On the command line
