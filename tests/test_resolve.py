@@ -69,6 +69,7 @@ def test_the_same_invitation_in_every_weekly_file_is_one_and_the_newest_record_s
     assert len(set(answers(engine, records, "invitation_id"))) == 1
     assert answers(engine, records, "attempt_no") == [1, 1, 1]
     assert set(answers(engine, records, "first_seen_at", "last_seen_at")) == {(WEEKS[0], WEEKS[2])}
+    assert set(answers(engine, records, "invitation_sent_at")) == {sent}, "a time without a zone on every engine"
 
 
 def test_an_invitation_sent_again_is_another_one_even_under_the_same_id(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import is_day
+from invitekit.engine.datetimes import is_day, literal
 from invitekit.engine.materialize import materialize, temp_tables, with_row_numbers
 from invitekit.model.identity import ALONE, identify, require
 from invitekit.model.identity import NEEDED as IDENTIFYING
@@ -24,9 +24,9 @@ COLUMNS = (
 NOT_INVITED = ("pre_registered", "pending_review", "not_pre_registered")
 """Statuses of a customer whom no invitation was sent to yet."""
 NEEDED = (*IDENTIFYING, "invited_at", "snapshot_at", "effective_status", "failure_code")
-_NEVER = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here
+_NEVER = literal(dt.datetime(1, 1, 1))  # noqa: DTZ001 - naive UTC, like every time here
 """Stands for an unknown time where records are sorted: the oldest of all."""
-_ALWAYS = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - as above
+_ALWAYS = literal(dt.datetime(9999, 12, 31))  # noqa: DTZ001 - as above
 _USED = ("invited_at", "snapshot_at", "effective_status", "failure_code", "source_file", "source_row")
 _ROW, _PART, _GROUP, _AT, _SEEN, _POSITION = "_ik_row", "_ik_part", "_ik_group", "_ik_at", "_ik_seen", "_ik_position"
 
