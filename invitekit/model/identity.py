@@ -1,4 +1,4 @@
-"""Whose record is it: one identity for each customer over all of its records."""
+"""Which customer does a record belong to: one ID for each customer over all of its records."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from invitekit.model import schema
 Frame = TypeVar("Frame")
 
 ALONE = "row:"
-"""How the identity of a record begins that cannot be told to belong with any other."""
+"""The beginning of the ID of an unidentified record: no key tells which customer it belongs to."""
 NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
 _UNSEEN = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
-"""Signs that show nothing; classes hold them as they are, for engines write escapes in their own way."""
+"""Invisible characters, written out: engines have different escapes."""
 _WHITE = "[ \t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 _ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
-"""What a cell holds whose spelling has to be folded; few do."""
+"""Matches the few cells whose spelling has to be normalised."""
 _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
-"""What may stand around an address."""
+"""Matches what may stand around an address."""
 _AROUND = "^[<\"']|^(?i:mailto:)|[>\"'.;,]$"
 OWN_ID = "^r[0-9a-f]{32}$"
-"""A record ID that the loader made from the place of a row: it means nothing in another file."""
+"""Matches a record ID that the loader made from the position of a row: it means nothing in another file."""
 _DIGITS = 10
 _ACCOUNT, _EMAIL, _PERSON, _NAME = "_ik_account", "_ik_email", "_ik_person", "_ik_name"
 _KEYS = [_ACCOUNT, _EMAIL, _PERSON, _NAME]
@@ -81,7 +81,7 @@ def _other_ids() -> list[Any]:
 
 
 def require(names: list[str], needed: tuple[str, ...]) -> None:
-    """Refuse records that lack a column.
+    """Reject records that lack a column.
 
     Raises:
         SchemaError: Naming what is missing, and which step adds it.
@@ -122,7 +122,7 @@ def _person() -> Any:
 
 
 def _linked(frame: Any) -> Any:
-    """Give records without an account the one that their other keys lead to, where there is one only.
+    """Set the account of records without one to the account that their other keys lead to, where there is one only.
 
     Links are looked for among the keys alone, each set of them once: a frame that is joined to itself is
     computed, and planned, once for each side.

@@ -34,7 +34,7 @@ _ROW, _PART, _GROUP, _AT, _SEEN, _POSITION = "_ik_row", "_ik_part", "_ik_group",
 def resolve(records: Frame) -> Frame:
     """Add which customer and which invitation each record belongs to, over the whole history at once.
 
-    An invitation is told by its customer and the time at which it was sent: the same one in another
+    An invitation is identified by its customer and the time at which it was sent: the same one in another
     weekly file is another record of it, whatever ID that file gives it. A time that is a day only is
     the invitation of that day. A record without a time belongs to the invitation that its customer
     had by then; a customer who is not invited yet, to the invitation that followed in a later
@@ -45,8 +45,8 @@ def resolve(records: Frame) -> Frame:
         records: What ``annotate`` gives, of any engine: all snapshots together.
 
     Returns:
-        The same rows on the same engine, with ``customer_id`` (text; null where no key tells whose
-        record it is), ``invitation_id`` (text), ``invitation_sent_at`` (UTC; null where none was
+        The same rows on the same engine, with ``customer_id`` (text; null where no key identifies
+        the customer), ``invitation_id`` (text), ``invitation_sent_at`` (UTC; null where none was
         sent), ``is_latest_of_invitation`` and ``is_latest_of_customer`` (true for exactly one record
         of each: of a customer, by the time of the invitation first; then by snapshot, file and row),
         ``attempt_no`` (1 for the customer's first invitation; 0 where none was sent),

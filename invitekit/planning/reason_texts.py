@@ -1,4 +1,4 @@
-"""Every reason with its decision and its words, read from the table beside this file."""
+"""Every reason with its decision and its texts, read from the table beside this file."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Reason:
     many: Mapping[str, str]
 
     def summary(self, rules: ResendRules, language: Language) -> str:
-        """Say it of many records at once, where each may have a cause of its own."""
+        """Return the reason for many records at once, where each may have a cause of its own."""
         return self.many.get(language) or self.words(rules, language)[0]
 
     def words(self, rules: ResendRules, language: Language) -> tuple[str, str]:
-        """Give reason and next step with the rules' numbers filled in; cause and advice stay to be filled."""
+        """Return reason and next step with the rules' numbers filled in; cause and advice are still to be filled in."""
         left = {"cause": "{cause}", "advice": "{advice}"}
         numbers = {name: str(value) for name, value in asdict(rules).items()}
         return self.reason[language].format(**numbers, **left), self.step[language].format(**numbers, **left)
@@ -44,7 +44,7 @@ class Reason:
 
 @cache
 def read_reasons() -> Mapping[str, Reason]:
-    """Give every reason by its code."""
+    """Return every reason by its code."""
     rows = tomllib.loads(files("invitekit.planning").joinpath("reasons.toml").read_text("utf-8"))["reason"]
     return {
         row["code"]: Reason(

@@ -108,21 +108,21 @@ class ResendRules:
         return dt.timedelta(days=self.cool_down_days)
 
     def words(self, language: Language = "en") -> str:
-        """Say the rules in a sentence or two, in ``en`` or ``zh``."""
-        said: dict[str, Any] = _WORDS[language]
-        between: str = said["between"]
+        """Return the rules as a sentence or two, in ``en`` or ``zh``."""
+        texts: dict[str, Any] = _WORDS[language]
+        between: str = texts["between"]
         days, most = self.cool_down_days, self.max_attempts
-        pause = said["pause"].format(said["day"](days)) if days else said["no_pause"]
-        times = said["once"] if most == 1 else said["times"].format(most)
+        pause = texts["pause"].format(texts["day"](days)) if days else texts["no_pause"]
+        times = texts["once"] if most == 1 else texts["times"].format(most)
         lives = [(_LIVES[name][language], value) for name in _LIVES if (value := self._other(name))]
-        sentences = [said["all"].format(pause, times, self.batch_size)]
-        return between.join([*sentences, *(text.format(said["day"](value)) for text, value in lives)])
+        sentences = [texts["all"].format(pause, times, self.batch_size)]
+        return between.join([*sentences, *(text.format(texts["day"](value)) for text, value in lives)])
 
     def __str__(self) -> str:
         return self.words()
 
     def _other(self, name: str) -> int | None:
-        """A life that is not the documented one."""
+        """Return a life that is not the documented one, else None."""
         value = getattr(self, name)
         return None if value == getattr(_DEFAULT, name) else value
 

@@ -25,7 +25,7 @@ class PlanSummary:
     Attributes:
         by_decision: Records by decision, in the order of ``vocabularies.DECISIONS``; all of them.
         by_reason: Records by decision and reason code, most frequent first within a decision.
-        customers: Customers, each by the record that speaks for it.
+        customers: Customers, each by its newest record; unidentified records count as one each.
         batches: How many batches there are.
         open_customers: Customers pending review or pre-registered: what the portal's cap is for.
         with_history: Whether candidates were ranked by what resends led to.
@@ -61,16 +61,16 @@ def count_decisions(plan: Any) -> PlanSummary:
     if missing := [name for name in _NEEDED if name not in names]:
         raise SchemaError(f"The plan lacks {', '.join(missing)}.", hint="pass what plan_resends(...) gives.")
     is_open = nw.when(nw.col("status").is_in(list(_OPEN)) & (nw.col("decision") != "superseded"))
-    told = nw.when(nw.col("chance_from") != NO_HISTORY)
+    has_chance = nw.when(nw.col("chance_from") != NO_HISTORY)
     counts = (
-        frame.with_columns(_ik_open=is_open.then(nw.lit(1)), _ik_told=told.then(nw.lit(1)))
+        frame.with_columns(_ik_open=is_open.then(nw.lit(1)), _ik_known=has_chance.then(nw.lit(1)))
         .lazy()
         .group_by("decision", "reason_code", *SETTINGS)
-        .agg(n=nw.len(), batches=nw.col("batch").max(), open=nw.col("_ik_open").sum(), told=nw.col("_ik_told").sum())
+        .agg(n=nw.len(), batches=nw.col("batch").max(), open=nw.col("_ik_open").sum(), known=nw.col("_ik_known").sum())
         .collect("pyarrow")
         .rows(named=True)
     )
-    ranks = {value.code: place for place, value in enumerate(DECISIONS)}
+    ranks = {value.code: position for position, value in enumerate(DECISIONS)}
     rows = sorted(counts, key=lambda row: (ranks[row["decision"]], -row["n"], row["reason_code"]))
     by_decision, by_reason = Counter(dict.fromkeys(ranks, 0)), Counter[tuple[str, str]]()
     for row in rows:
@@ -82,6 +82,6 @@ def count_decisions(plan: Any) -> PlanSummary:
         customers=sum(by_decision.values()) - by_decision["superseded"],
         batches=max((int(row["batches"] or 0) for row in rows), default=0),
         open_customers=sum(int(row["open"] or 0) for row in rows),
-        with_history=any(row["told"] for row in rows),
+        with_history=any(row["known"] for row in rows),
         settings=settings_of({(row["planned_at"], row["plan_rules"]) for row in rows}),
     )

@@ -49,7 +49,7 @@ _OPEN: weakref.WeakValueDictionary[str, Shared] = weakref.WeakValueDictionary()
 def share(given: str | os.PathLike[str], *, read_only: bool, make: bool = True) -> Shared:
     """Open a workspace's database, make it if it is missing, or give the one that this process has open.
 
-    Nobody but DuckDB opens the file: whoever closes it gives up this process's lock on it.
+    Only DuckDB may open the file: closing another handle of it would release this process's lock.
 
     Raises:
         InvitekitError: It cannot be opened, made, or brought to this version.

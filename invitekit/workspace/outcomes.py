@@ -22,7 +22,7 @@ def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duc
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
     with temp_tables() as persist:
         history = annotate(con.sql(f"select *, snapshot_at::varchar as snapshot from ({BY_AGE})"), catalogue=catalogue)
-        # What is stored of an earlier time is what its own snapshot said.
+        # The state of a customer at an earlier time is what the snapshot of that time shows.
         states = materialize(resolve_parts(history, "snapshot"))
         resends = con.sql("select batch_id, sent_at, cause as logged_cause, record_id, customer_id from resends")
         events = events_of_customers(states, resends)
