@@ -17,6 +17,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ from invitekit.workspace import (
     Workspace,
     batches,
     compare,
+    compare_snapshots,
     database,
     import_files,
     migrations,
@@ -505,6 +507,23 @@ def test_the_history_is_what_load_gives(workspace: Workspace, tmp_path: Path) ->
     order = ["source_file", "source_row"]
     names = [column.name for column in schema.RECORD]
     assert workspace.history().pl().sort(order).equals(ik.load(files).records.pl().select(names).sort(order))
+
+
+def test_frames_in_memory_are_stored_as_relations_are(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = snapshot(tmp_path, MONDAY, row("acme", Note="7"), row(None))
+
+    def in_memory(*given: Any, **how: Any) -> Any:
+        loaded = ik.load(*given, **how)
+        return replace(loaded, records=loaded.records.pl(), rejects=loaded.rejects.pl())
+
+    workspace.add(file)
+    expected = [fetch(workspace._con, f"select * exclude file_id from {table}") for table in ("records", "rejects")]
+    monkeypatch.setattr(import_files, "load", in_memory)
+    workspace.add(file, replace=True)
+    stored = [fetch(workspace._con, f"select * exclude file_id from {table}") for table in ("records", "rejects")]
+    assert stored == expected
 
 
 def test_a_known_content_is_skipped_under_any_name(workspace: Workspace, tmp_path: Path) -> None:
@@ -989,6 +1008,18 @@ def test_a_comparison_prints_counts_and_no_person(workspace: Workspace, tmp_path
         "2026-03-23 to 2026-03-30: 1 became associated, 0 newly failed, 0 cause changed, 0 vanished, 0 appeared, "
         "0 same; could not be matched: 0 before and 0 after."
     )
+
+
+def test_snapshots_of_a_frame_are_compared_as_those_of_a_workspace(
+    workspace: Workspace, tmp_path: Path, engine: Engine
+) -> None:
+    workspace.add(write_sample(tmp_path / "files", rows=300).paths)
+    expected = workspace.compare()
+    found = compare_snapshots(engine(workspace.history().pl()))
+    assert repr(found) == repr(expected)
+    assert (found.before, found.after) == (expected.before, expected.after)
+    with pytest.raises(SchemaError, match="300 of 300 records belong to no snapshot"):
+        compare_snapshots(engine(workspace.history().pl().head(300).with_columns(snapshot_at=None)))
 
 
 def test_two_snapshots_of_one_day_are_no_earlier_and_later_one(workspace: Workspace, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, TypeVar, cast
 
 import narwhals.stable.v2 as nw
@@ -155,6 +156,7 @@ def delay(start: Any, end: Any, backend: Any) -> Any:
     return nw.sum_horizontal(*passed)
 
 
+@lru_cache(maxsize=10_000)
 def _posterior(basis: Basis, counts: tuple[int, int], prior: float, *, weight: float) -> Chance:
     resends, associated = counts
     a, b = prior * weight + associated, (1 - prior) * weight + resends - associated

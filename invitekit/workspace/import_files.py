@@ -16,7 +16,7 @@ import duckdb
 
 from invitekit.engine.datetimes import as_utc
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError, WorkspaceError, many
-from invitekit.load import FileSummary, Loaded, load
+from invitekit.load import FileSummary, load
 from invitekit.load.source import Source, find_sources
 from invitekit.load.sql import ident, lit, one, run
 from invitekit.model import schema
@@ -148,7 +148,8 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
         return _superseded(con, known, source.path.name, policy)
     loaded = load(source.path, **how)
     file = loaded.summary.files[0]
-    snapshot_at = _snapshot(loaded, file)
+    records, rejects = _relation(con, loaded.records), _relation(con, loaded.rejects)
+    snapshot_at = _snapshot(records, file)
     if _state(source.path) != seen:
         raise SourceError(f"'{file.name}' was changed while it was read.", hint="add it again when it is finished.")
     added = Added(file.name, sha256, snapshot_at, file.rows_read, file.records, file.rejects, already_stored=False)
@@ -162,7 +163,7 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
                 _delete(con, policy, same, sha256, snapshot_at, file.name)
             if policy.supersede:
                 _delete(con, policy, _SAME_NAME, *_name_key(added))
-            _store(con, number, loaded, added)
+            _store(con, number, records, rejects, added)
             return dataclasses.replace(
                 added,
                 same_name_files=_same_name_files(con, added),
@@ -217,9 +218,14 @@ def _known(con: duckdb.DuckDBPyConnection, sha256: str, at: dt.datetime | None, 
     return None
 
 
-def _snapshot(loaded: Loaded, file: FileSummary) -> dt.datetime:
+def _relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRelation:
+    """Return what was loaded as a relation: one of another connection as it is, a frame in memory on a new one."""
+    return frame if isinstance(frame, duckdb.DuckDBPyRelation) else con.cursor().from_arrow(frame.to_arrow())
+
+
+def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetime:
     """Return the newest snapshot date of a file; every row of it needs one."""
-    dated = loaded.records.aggregate("max(snapshot_at), count(*) - count(snapshot_at)").fetchall()[0]
+    dated = records.aggregate("max(snapshot_at), count(*) - count(snapshot_at)").fetchall()[0]
     newest, undated = dated[0] or file.snapshot_at, dated[1]
     if newest is None or undated:
         rows_without = f"{undated:,} of its {file.records:,} records have" if undated < file.records else "it has"
@@ -238,15 +244,21 @@ def _delete(con: duckdb.DuckDBPyConnection, policy: ReplacePolicy, which: str, *
             run(con, f"delete from {table} where file_id = {int(number)}")
 
 
-def _store(con: duckdb.DuckDBPyConnection, number: int, loaded: Loaded, file: Added) -> None:
+def _store(
+    con: duckdb.DuckDBPyConnection,
+    number: int,
+    records: duckdb.DuckDBPyRelation,
+    rejects: duckdb.DuckDBPyRelation,
+    file: Added,
+) -> None:
     run(
         con,
         "insert into files values (?, ?, ?, ?, ?, ?, ?, ?)",
         [number, file.sha256, file.name, file.snapshot_at, file.rows_read, file.records, file.rejects, now()],
     )
     stored = (
-        _stream(con, "records", number, _as_stored(loaded.records, file.sha256), (*RECORD, "extra")),
-        _stream(con, "rejects", number, loaded.rejects, _REJECT),
+        _stream(con, "records", number, _as_stored(records, file.sha256), (*RECORD, "extra")),
+        _stream(con, "rejects", number, rejects, _REJECT),
     )
     if stored != (file.records, file.rejects):
         raise WorkspaceError(
