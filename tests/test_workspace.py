@@ -1518,6 +1518,7 @@ LATER: dict[str, tuple[list[dict[str, Any]], str]] = {
     ),
     # The dated invitation used to speak, and nothing new was seen.
     "pre-registered again": ([FAILED, {"status": "Pre-registered"}], "open"),
+    "pre-registered again, and listed first": ([{"status": "Pre-registered"}, FAILED], "open"),
     "still invited": ([{"status": "Invited", "method": "Link", "invited": FRESH}], "open"),
     "gone": ([], "not_seen"),
 }  # fmt: skip
