@@ -49,8 +49,8 @@ class Choosing(Screen):
         does: dict[str, Callable[[], Selection]] = {
             "add": lambda: chosen.add(keys),
             "remove": lambda: chosen.remove(keys),
-            "all": lambda: chosen.add_all(choice),
-            "none_here": lambda: chosen.remove_all(choice),
+            "all": lambda: chosen.add_all(choice, every_row=self._view.every_row),
+            "none_here": lambda: chosen.remove_all(choice, every_row=self._view.every_row),
             "none": Selection,
         }
         if act == "undo":
@@ -81,7 +81,7 @@ class Choosing(Screen):
         view = self._view
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            total, hidden = counts.selected(con, selection, view.choice, self.can)
+            total, hidden = counts.selected(con, self._found, selection, view.choice, self.can)
             self._tell("selection", selected=total, hidden=hidden, undo=bool(self._before))
 
         self._jobs.submit("selection", work)

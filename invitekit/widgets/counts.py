@@ -11,7 +11,7 @@ import duckdb
 from invitekit.load.sql import ident, lit, one, rows
 from invitekit.model import schema
 from invitekit.model.filters import COLUMNS, Filter
-from invitekit.widgets.conditions import DATED, DAY, among, chosen, clauses, matching
+from invitekit.widgets.conditions import DATED, DAY, among, both, chosen, clauses, matching
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import cube
 from invitekit.widgets.view import Found
@@ -25,6 +25,18 @@ def matched(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int
     """Count the rows of a filter."""
     table, condition, n = source(found, choice, set(clauses(choice)))
     return one(con, f"select {n} from {table} where {condition}")
+
+
+def customers(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int | None:
+    """Count the customers of a filter's rows; a row that no key tells apart is a customer of its own.
+
+    Returns:
+        The number, or None where the records do not say which customer they belong to.
+    """
+    if "customer_id" not in found.names:
+        return None
+    rows_ = found.rows_of(choice, "customer_id")
+    return one(con, f"select count(distinct hash(customer_id)) + count(*) - count(customer_id) from {rows_}")
 
 
 def choosable(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, can: str) -> int:
@@ -70,29 +82,32 @@ def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[
     return [(day, int(n), int(failed or 0), int(associated or 0)) for day, n, failed, associated in found_days]
 
 
-def selected(con: duckdb.DuckDBPyConnection, selection: Selection, choice: Filter, can: str) -> tuple[int, int]:
-    """Count the rows that are chosen and can be, and those of them that the filter hides.
+def selected(
+    con: duckdb.DuckDBPyConnection, found: Found, selection: Selection, choice: Filter, can: str
+) -> tuple[int, int]:
+    """Count the rows that are chosen and can be, and those of them that are not shown.
 
     Where the counts answer the filters of the steps, only the rows of named keys are looked at.
     """
     if not selection:
         return 0, 0
+    shown = both(found.scope, matching(choice))
     counted = cube({name for each in (choice, *selection.filters) for name in clauses(each)})
     if counted is None:
-        return _held(con, "records", "1", f"{chosen(selection)} and ({can})", choice)
+        return _held(con, "records", "1", f"{chosen(selection)} and ({can})", shown)
     by_filters = selection.by_filters()
-    found = [_held(con, counted, "n", f"{chosen(by_filters)} and ({can})", choice)]
+    found = [_held(con, counted, "n", f"{chosen(by_filters)} and ({can})", shown)]
     if selection.keys:
         named = f"(select * from records where {among(selection.keys)})"
         for sign, each in ((1, selection), (-1, by_filters)):
-            total, hidden = _held(con, named, "1", f"{chosen(each)} and ({can})", choice)
+            total, hidden = _held(con, named, "1", f"{chosen(each)} and ({can})", shown)
             found.append((sign * total, sign * hidden))
     return sum(total for total, _ in found), sum(hidden for _, hidden in found)
 
 
-def _held(con: duckdb.DuckDBPyConnection, table: str, n: str, condition: str, choice: Filter) -> tuple[int, int]:
-    """Count what a condition holds for, and how much of it a filter hides."""
-    hidden = f"not coalesce({matching(choice)}, false)"
+def _held(con: duckdb.DuckDBPyConnection, table: str, n: str, condition: str, shown: str) -> tuple[int, int]:
+    """Count what a condition holds for, and how much of it is not shown."""
+    hidden = f"not coalesce({shown}, false)"
     asked = f"select sum({n}), sum({n}) filter ({hidden}) from {table} where {condition}"
     ((total, out),) = rows(con, asked)
     return int(total or 0), int(out or 0)
@@ -108,9 +123,9 @@ def source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ...
         but: Restrictions that are left out.
     """
     if choice.text is None and (counted := cube(names)):
-        return counted, matching(choice, but=but), "sum(n)"
+        return counted, both(found.scope, matching(choice, but=but)), "sum(n)"
     if choice.text is not None and not names & {*DATED} and (mixed := found.counted(choice)):
-        return mixed, matching(choice, but=(*but, "text")), "sum(n)"
+        return mixed, both(found.scope, matching(choice, but=(*but, "text"))), "sum(n)"
     table, _ = found.source(choice)
     left = (*but, "text") if table != "records" else but
-    return table, matching(choice, but=left), "count(*)"
+    return table, both(found.scope, matching(choice, but=left)), "count(*)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import duckdb
@@ -37,6 +38,10 @@ class Grid(Choosing):
     _esm = joined("screen.js", "explore.js")
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
     mode: ClassVar[str] = "explore"
+    once: ClassVar[str] = "true"
+    """The SQL condition of the rows that are shown by default, on what is stored."""
+    unit: ClassVar[str] = "rows"
+    """What a row is that is shown by default, as the words of the screen know it."""
 
     def __init__(
         self,
@@ -45,15 +50,16 @@ class Grid(Choosing):
         derive: Derive | None = None,
         language: Language = "en",
         columns: list[str] | None = None,
+        every_row: bool = False,
         **traits: Any,
     ) -> None:
         super().__init__(**traits)
-        self._language, self._view, self._number, self._bare = language, View(), 0, False
+        self._language, self._view, self._number, self._bare = language, View(every_row=every_row), 0, False
         self._heard: dict[str, int] = {}
         self._dayed: Filter | None = None
         self._deep: tuple[int, int] | None = None
-        self._store = Store(records, derive)
-        self._found = Found(self._store)
+        self._store = self._new_store(records, derive)
+        self._found = Found(self._store, every_row=every_row)
         self._wanted = columns
         self._shown = self._columns()
         self.observe(self._set_value, "value")
@@ -65,6 +71,9 @@ class Grid(Choosing):
         super().stop()
         self._store.close()
 
+    def _new_store(self, records: Any, derive: Derive | None) -> Store:
+        return Store(records, derive, once=self.once)
+
     # What can be clicked can be set.
 
     @property
@@ -74,11 +83,20 @@ class Grid(Choosing):
 
     @filter.setter  # noqa: A003 - as the field calls it
     def filter(self, choice: Filter) -> None:
-        self._show(View(choice, self._view.by, self._view.down))
+        self._show(replace(self._view, choice=choice))
+
+    @property
+    def every_row(self) -> bool:
+        """Whether every row of every file is shown, and not only the newest states; set it to switch."""
+        return self._view.every_row
+
+    @every_row.setter
+    def every_row(self, every_row: bool) -> None:
+        self._show(replace(self._view, every_row=bool(every_row)))
 
     def sort(self, by: str | None, *, down: bool = False) -> None:
         """Sort the rows by a column; None is the order in which they came."""
-        self._show(View(self._view.choice, by if by in self._store.names else None, down))
+        self._show(replace(self._view, by=by if by in self._store.names else None, down=down))
 
     # Messages of the screen.
 
@@ -86,6 +104,7 @@ class Grid(Choosing):
         return {
             "hello": lambda _m: self._hello(),
             "filter": self._take_filter,
+            "every_row": lambda m: setattr(self, "every_row", m["on"]),
             "sort": lambda m: self.sort(m["by"], down=bool(m["down"])),
             "page": lambda m: self._ask_page(m["first"], m["count"]),
             "choose": self._take_choice,
@@ -100,8 +119,8 @@ class Grid(Choosing):
         super()._tell(kind, **{"v": self._number} | content)
 
     def _told(self) -> str:
-        total = "" if self._store.total is None else f"{self._store.total:,} "
-        return f"{type(self).__name__}: {total}records."
+        total = "" if self._store.total is None else f"{self._found.rows():,} "
+        return f"{type(self).__name__}: {total}{'rows' if self.every_row else self.unit}."
 
     def _hello(self) -> None:
         hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in read_catalogue().failures}
@@ -121,7 +140,10 @@ class Grid(Choosing):
                 {**c, "shown": c["name"] in self._shown} for c in answers.columns(self._store.names, self._language)
             ],
             "order": self._shown,
-            "total": self._store.total,
+            "total": self._found.rows() if self._store.ready else None,
+            "facts": self._store.facts,
+            "every_row": self.every_row,
+            "unit": self.unit,
             "ready": self._store.ready,
             "filter": self._view.choice.to_dict(),
             "heard": self._heard,
@@ -147,7 +169,7 @@ class Grid(Choosing):
 
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
-        self._found, self._shown = Found(self._store), self._shown or self._columns()
+        self._found, self._shown = Found(self._store, every_row=self.every_row), self._columns()
         self._hello()
 
     def _drop_questions(self) -> None:
@@ -162,6 +184,8 @@ class Grid(Choosing):
                 self._ask_page(0, _PAGE)  # whoever asked waits for an answer
                 return
             brushed = view.undated() == self._view.undated() and view.choice.text is None
+            if view.every_row != self.every_row:
+                self._found, self._dayed = Found(self._store, every_row=view.every_row), None
             self._view, self._number, self._deep = view, self._number + 1, None
         if not self._store.ready:
             self._tell_state()
@@ -194,7 +218,7 @@ class Grid(Choosing):
         # A text's rows take longer to be found than its page takes to get there.
         between = () if view.choice.text else (lambda _con: time.sleep(_AHEAD),)
         steps = (self._page(0, _PAGE, anew=anew), *between, self._counts(ahead=brushed))
-        self._jobs.submit("view", *(steps[::-1] if brushed else steps), order)
+        self._jobs.submit("view", *(steps[::-1] if brushed else steps), self._customers(), order)
 
     def _ask_page(self, first: int, count: int) -> None:
         """Answer with a page; one far down waits for the order, which is being made."""
@@ -235,9 +259,18 @@ class Grid(Choosing):
             if self._dayed != undated:  # dates and order leave the days as they are, once these were told
                 more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
             with self._lock:
-                self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, **more)
+                self._tell("counts", v=number, total=self._found.rows(), **told_counts, facets=choices, **more)
                 if "days" in more:  # where there is a newer view, a screen may have dropped them, or not
                     self._dayed = undated if number == self._number else None
+
+        return work
+
+    def _customers(self) -> Work:
+        """Answer with how many customers there are: of a filter they have to be counted among the rows themselves."""
+        view, number = self._view, self._number
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            self._tell("customers", v=number, customers=counts.customers(con, self._found, view.choice))
 
         return work
 
@@ -268,7 +301,7 @@ class Grid(Choosing):
     def _take_filter(self, message: dict[str, Any]) -> None:
         """Filter as a view wants it, and note how many wishes of that view were heard: a later one is on its way."""
         self._heard = {**self._heard, message.get("view", ""): message.get("n", 0)}
-        self._show(View(Filter.from_dict(message["filter"]), self._view.by, self._view.down))
+        self.filter = Filter.from_dict(message["filter"])
 
     def _take_eye(self, message: dict[str, Any]) -> None:
         self._bare = bool(message["open"])

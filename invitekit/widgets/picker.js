@@ -25,7 +25,7 @@ class Picker extends Screen {
     const again = ["resend_now", "resend_as_reseller"], by = new Map(this.state.tabs.map(([code, label, n]) => [code, { codes: [code], label, n }]));
     if (!by.size) return [];
     const first = { codes: again, label: this.words("again"), n: again.reduce((sum, code) => sum + by.get(code).n, 0) };
-    const rest = [...by.values()].filter((tab) => !again.includes(tab.codes[0]) && tab.n), all = { codes: [], label: this.words("all"), n: this.state.total };
+    const rest = [...by.values()].filter((tab) => !again.includes(tab.codes[0]) && tab.n), all = { codes: [], label: this.words(this.state.every_row ? "everything_rows" : "everything_customers"), n: this.state.total };
     return [first, ...rest, all];
   }
   drawTabs() {

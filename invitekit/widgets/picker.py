@@ -40,7 +40,7 @@ COLUMNS = (
 
 
 class ResendPicker(Grid):
-    """Pick whom to invite again: every record has its decision and the reason for it.
+    """Pick whom to invite again: every customer has a decision and the reason for it.
 
     Args:
         records: The whole history, a frame of any engine; those of the workspace, if it is left out.
@@ -50,6 +50,7 @@ class ResendPicker(Grid):
         folder: Where batches are written: one folder each in it.
         catalogue: The failure messages known; else the built-in ones.
         language: Of labels, reasons and words: ``en`` or ``zh``.
+        every_row: Whether every row of every file is shown, and not only the one that speaks for its customer.
 
     Raises:
         ArgumentError: There are neither records nor a workspace.
@@ -67,6 +68,8 @@ class ResendPicker(Grid):
     _esm = joined("screen.js", "picker.js")
     mode: ClassVar[str] = "pick"
     can: ClassVar[str] = planning.CAN
+    once: ClassVar[str] = planning.ONE_A_CUSTOMER
+    unit: ClassVar[str] = "customers"
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class ResendPicker(Grid):
         folder: str | os.PathLike[str] = "batches",
         catalogue: Catalogue | None = None,
         language: Language = "en",
+        every_row: bool = False,
         **traits: Any,
     ) -> None:
         if records is None and workspace is None:
@@ -93,8 +97,8 @@ class ResendPicker(Grid):
         self.written: Written | None = None
         plan = self._planner(self._rules, language)
         traits.setdefault("columns", list(COLUMNS))
-        super().__init__(self._source(), derive=plan, language=language, **traits)
-        self._view = View(Filter(decision=RESENDS), "rank")
+        super().__init__(self._source(), derive=plan, language=language, every_row=every_row, **traits)
+        self._view = View(Filter(decision=RESENDS), "rank", every_row=every_row)
         self.set_trait("value", self._view.choice.to_dict())
 
     def stop(self) -> None:
@@ -120,6 +124,9 @@ class ResendPicker(Grid):
         self._jobs.wait()
         with self._store.cursor() as con:
             return int(rows(con, f"select count(*) from records where {self.can}")[0][0])
+
+    def _new_store(self, records: Any, derive: Any) -> Store:
+        return Store(records, derive, once=self.once, preview=False)
 
     def _source(self) -> Any:
         return self._records if self._records is not None else self.workspace and self.workspace.history()
@@ -147,7 +154,7 @@ class ResendPicker(Grid):
         with_rows: dict[str, Any] = {"tabs": []}
         if self._store.ready:
             with self._store.cursor() as con:
-                with_rows = {"tabs": planning.tabs(con, self._language)}
+                with_rows = {"tabs": planning.tabs(con, self._language, self._found.scope)}
         # No name of the grid's own state: "by" is the column that it is sorted by.
         memory = {"workspace": self.workspace is not None, "user": _user_name(), "day": self._day(),
                   "unlogged": self._memory.unlogged()}  # fmt: skip
@@ -162,7 +169,7 @@ class ResendPicker(Grid):
     def _plan_again(self) -> None:
         """Make the plan anew; until it is there nobody is confirmed or written from the old one."""
         rules, self._frozen = self._rules, None
-        store = self._planning = Store(self._source(), self._planner(rules, self._language))
+        store = self._planning = self._new_store(self._source(), self._planner(rules, self._language))
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             store.build(con)
@@ -174,7 +181,7 @@ class ResendPicker(Grid):
     def _try_rules(self, message: dict[str, Any]) -> None:
         self._settled()
         rules = replace(self._rules, **{name: message["rules"][name] for name in ADJUSTABLE})
-        store, noted = Store(self._source(), self._planner(rules, self._language)), self._memory.noted
+        store, noted = self._new_store(self._source(), self._planner(rules, self._language)), self._memory.noted
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             store.build(con)
@@ -202,7 +209,7 @@ class ResendPicker(Grid):
             selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
             self._drop_questions()
-            self._rules, self._store, self._found = rules, store, Found(store)
+            self._rules, self._store, self._found = rules, store, Found(store, every_row=self.every_row)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._number = self._number + 1
         self._hello()

@@ -239,9 +239,9 @@ class Session:
         # A connection of its own: DuckDB refuses two calls at a time on one.
         own = self._another_workspace()
         records = own.history() if own is not None else apart(self._records)[0]
-        annotated = materialize(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
         if tab == "explore":
-            return Explorer(annotated, language=language)
+            return Explorer(records, as_of=moment, catalogue=self._catalogue, language=language)
+        annotated = materialize(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
         return ExportPanel(annotated, own, folder=self._folder, as_of=moment, language=language)
 
     def _first_look(self, tab: str, message: dict[str, Any]) -> None:

@@ -1,0 +1,51 @@
+"""What a screen stores of the records that it is given: with causes, and with the customer and invitation of each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import narwhals.stable.v2 as nw
+import polars as pl
+import pyarrow as pa
+
+from invitekit.engine.materialize import materialize
+from invitekit.model.annotate import annotate
+from invitekit.model.catalogue import Catalogue, Language
+from invitekit.model.resolve import resolved
+from invitekit.widgets.store import Derive
+
+IN_MEMORY = 2_000_000
+"""Up to so many rows are worked on as a Polars frame, which is several times quicker."""
+OnEngine = Callable[[pa.Table], Any]
+"""Takes a table to the engine of the records."""
+
+
+def explained(
+    records: Any, moment: dt.datetime, *, catalogue: Catalogue | None = None, language: Language = "en"
+) -> Any:
+    """Return records with their causes, annotated first where they are not, and with the columns of ``resolve``."""
+    names = nw.from_native(records).collect_schema().names()
+    if "effective_status" not in names:
+        records = annotate(records, as_of=moment, catalogue=catalogue, language=language)
+    return resolved(records)
+
+
+def in_memory(work: Callable[[Any, OnEngine], Any]) -> Derive:
+    """Return a function that works on the records of a screen as a Polars frame, or in DuckDB if there are too many.
+
+    Args:
+        work: Takes records on either engine, and returns them with more columns.
+    """
+
+    def derive(records: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        rows = records.limit(IN_MEMORY + 1).to_arrow_table()
+        if rows.num_rows > IN_MEMORY:
+            del rows
+            done: duckdb.DuckDBPyRelation = materialize(work(records, con.from_arrow))
+            return done
+        return con.from_arrow(work(pl.from_arrow(rows), pl.from_arrow).to_arrow())
+
+    return derive
