@@ -38,9 +38,10 @@ RESOLVED = {"attempt_no": "integer", "previous_outcome": "code", "invitation_sen
             "last_seen_at": "time", "in_newest_snapshot": "code"}  # fmt: skip
 """The columns of the resolved table that a person reads, and their kinds; the others only connect rows."""
 _UNREAD = frozenset(COLUMNS_OF_RESOLVE) - {*RESOLVED, "customer_id"}
-STATES = ("snapshot_at", "effective_status", "failure_code", "source_file")
-"""What the details tell of each state of an invitation."""
-_MOST_STATES = 200
+STATES = ("snapshot_at", "status", "failure_code")
+"""What a file says of the state of an invitation."""
+_MOST = 200
+"""So many records of a customer are told at most."""
 
 
 @cache
@@ -182,25 +183,29 @@ def details(
     ]
     codes = {name: told[name] for name in (*BADGES, "reason_code") if name in told}
     invitations = _invitations(con, told, how) if "invitation_id" in told else []
-    labels = [label(name, language) for name in STATES]
-    return {"key": key, "fields": fields, "codes": codes, "labels": labels, "invitations": invitations}
+    return {"key": key, "fields": fields, "codes": codes, "invitations": invitations}
 
 
 def _invitations(con: duckdb.DuckDBPyConnection, told: dict[str, Any], how: Any) -> list[dict[str, Any]]:
-    """Return the invitations of the same customer: number of the attempt, when and how it was sent, and its states.
+    """Return the invitations of the same customer: number of the attempt, when and how it was sent, state, and files.
 
     A row that no key tells apart has its own invitation only. The newest comes first, and whoever waits for an
-    invitation before those that were sent.
+    invitation before those that were sent. ``states`` is what the files said: first and last snapshot, status, cause.
     """
     by = "customer_id" if (told["customer_id"] or ALONE)[: len(ALONE)] != ALONE else "invitation_id"
     asked = f"""
-        select invitation_id, attempt_no, invitation_sent_at, invitation_method, {", ".join(STATES)} from records
-        where {by} = ? order by invitation_sent_at desc nulls first, invitation_id, snapshot_at desc nulls last, {KEY} desc
-        limit {_MOST_STATES}"""
+        select invitation_id, attempt_no, invitation_sent_at, invitation_method, effective_status, {", ".join(STATES)}
+        from records where {by} = ?
+        order by invitation_sent_at desc nulls first, invitation_id, snapshot_at desc nulls last, {KEY} limit {_MOST}"""
     found: dict[str, dict[str, Any]] = {}
-    for invitation, attempt, sent_at, method, *state in con.execute(asked, [told[by]]).fetchall():
-        one = found.setdefault(invitation, {"attempt": attempt, "states": [], "method": None})
-        one["sent_at"] = cells.shown("invitation_sent_at", sent_at, **how)
-        one["method"] = one["method"] or cells.shown("invitation_method", method, **how)
-        one["states"].append([cells.shown(name, value, **how) for name, value in zip(STATES, state, strict=True)])
+    for invitation, attempt, *values, seen_at, status, cause in con.execute(asked, [told[by]]).fetchall():
+        texts = zip(("invitation_sent_at", "invitation_method", "effective_status"), values, strict=True)
+        sent_at, method, state = (cells.shown(name, value, **how) for name, value in texts)
+        new = {"attempt": attempt, "sent_at": sent_at, "method": method, "state": state, "states": []}
+        states = found.setdefault(invitation, new)["states"]
+        day, *said = (cells.shown(n, v, **how) for n, v in zip(STATES, (seen_at, status, cause), strict=True))
+        if states and states[-1][2:] == said:
+            states[-1][0] = day
+        else:
+            states.append([day, day, *said])
     return list(found.values())

@@ -9,8 +9,10 @@ from typing import Any
 
 from invitekit.model import schema
 from invitekit.model.catalogue import Language, read_catalogue
+from invitekit.model.vocabularies import UNKNOWN
 
 HIDDEN = "•••"
+_UNKNOWN = {"en": "Unknown", "zh": "未知"}
 _YES = {"en": ("Yes", "No"), "zh": ("是", "否")}
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+[@＠]([^\s@<>,;:\"')）】]+)")
 _NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9](?:[\s().-]{0,2}[0-9]){6,}(?![0-9A-Za-z])")
@@ -51,7 +53,8 @@ def labels(name: str, language: Language = "en") -> dict[str, str]:
         causes = {failure.code: failure.cause(language) for failure in read_catalogue().failures}
         return causes | (labels("effective_status", language) if name == "previous_outcome" else {})
     column = schema.BY_NAME.get(name)
-    return {value.code: value.label(language) for value in column.values} if column else {}
+    unknown = {UNKNOWN: _UNKNOWN[language]}
+    return unknown | {value.code: value.label(language) for value in column.values} if column and column.values else {}
 
 
 def _may_tell(name: str) -> bool:

@@ -11,7 +11,8 @@ import duckdb
 from invitekit.load.sql import ident, lit, one, rows
 from invitekit.model import schema
 from invitekit.model.filters import COLUMNS, Filter
-from invitekit.widgets.conditions import DATED, DAY, among, both, chosen, clauses, matching
+from invitekit.model.identity import ALONE
+from invitekit.widgets.conditions import DATED, DAY, ONCE, among, both, chosen, clauses, matching
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import cube
 from invitekit.widgets.view import Found
@@ -28,7 +29,9 @@ def matched(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int
 
 
 def customers(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int | None:
-    """Count the customers of a filter's rows; a row that no key tells apart is a customer of its own.
+    """Count the customers of a filter's rows.
+
+    A masked row of the newest snapshot is a customer of its own; one of an earlier snapshot may be any of these.
 
     Returns:
         The number, or None where the records do not say which customer they belong to.
@@ -36,7 +39,9 @@ def customers(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> i
     if "customer_id" not in found.names:
         return None
     rows_ = found.rows_of(choice, "customer_id")
-    return one(con, f"select count(distinct hash(customer_id)) + count(*) - count(customer_id) from {rows_}")
+    known = f"not starts_with(coalesce(customer_id, {lit(ALONE)}), {lit(ALONE)})"
+    several, single = f"count(distinct hash(customer_id)) filter ({known})", f"count(*) filter (not {known} and {ONCE})"
+    return one(con, f"select {several} + {single} from {rows_}")
 
 
 def choosable(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, can: str) -> int:

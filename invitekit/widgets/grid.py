@@ -165,7 +165,13 @@ class Grid(Choosing):
     def _columns(self) -> list[str]:
         """Give the columns that are shown at first: those asked for, else those that serve most."""
         first = [c["name"] for c in answers.columns(self._store.names, self._language) if c["shown"]]
-        return first if self._wanted is None else [name for name in self._wanted if name in self._store.names]
+        shown = first if self._wanted is None else [name for name in self._wanted if name in self._store.names]
+        return self._with_snapshot(shown, every_row=self.every_row) if self._wanted is None else shown
+
+    def _with_snapshot(self, shown: list[str], *, every_row: bool) -> list[str]:
+        """Show first which snapshot a row is of, where the same invitation is shown several times."""
+        others = [name for name in shown if name != "snapshot_at"]
+        return ["snapshot_at", *others] if every_row and "snapshot_at" in self._store.names else others
 
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
@@ -186,6 +192,7 @@ class Grid(Choosing):
             brushed = view.undated() == self._view.undated() and view.choice.text is None
             if view.every_row != self.every_row:
                 self._found, self._dayed = Found(self._store, every_row=view.every_row), None
+                self._shown = self._with_snapshot(self._shown, every_row=view.every_row)
             self._view, self._number, self._deep = view, self._number + 1, None
         if not self._store.ready:
             self._tell_state()

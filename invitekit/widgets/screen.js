@@ -635,7 +635,7 @@ class Screen {
     const decision = text("reason") ? h("div", { className: "ik-why" }, h("strong", {}, text("decision")), h("p", {}, text("reason")), h("p", {}, text("next_step") ?? "")) : null;
     const told = why.length ? h("div", { className: "ik-why" }, ...why.map((name) => h("p", {}, h("strong", {}, `${this.words(name)}: `), text(name)))) : null;
     const rows = d.fields.filter((f) => !["cause", "advice", "reason", "next_step"].includes(f.name)).flatMap((f) => [h("dt", {}, f.label), h("dd", { dir: "auto" }, f.text)]);
-    const past = d.invitations.length ? [h("h4", {}, `${this.words("history")} (${this.n(d.invitations.length)})`), ...d.invitations.map((one) => this.invitation(one, d.labels))] : [];
+    const past = d.invitations.length ? [h("h4", {}, `${this.words("history")} (${this.n(d.invitations.length)})`), ...d.invitations.map((one) => this.invitation(one))] : [];
     const name = text("customer_full_name") ?? text("account_name") ?? text("record_id") ?? "";
     this.panel.replaceChildren(h("header", {}, h("h3", { dir: "auto" }, name), h("button", { className: "ik-button", "aria-label": this.words("close"), onclick: () => this.closeDetails() }, "×")), decision ?? "", told ?? "", ...this.detailActs(d), ...past, h("dl", {}, ...rows));
     this.panel.scrollTop = 0;
@@ -643,11 +643,12 @@ class Screen {
     this.panel.hidden = false;
     this.draw();
   }
-  /** One invitation of a customer, and its state in each file, the newest first. */
-  invitation({ attempt, sent_at, method, states }, labels) {
-    const title = attempt ? this.words("attempt", { n: this.n(attempt), day: sent_at }) : this.words("attempt_not_sent");
-    return h("section", { className: "ik-attempt" }, h("h5", {}, title, method ? ` · ${method}` : ""), h("div", { className: "ik-past", tabIndex: 0, role: "group", "aria-label": title },
-      h("table", {}, h("thead", {}, h("tr", {}, ...labels.map((text) => h("th", {}, text)))), h("tbody", {}, ...states.map((state) => h("tr", {}, ...state.map((text) => h("td", { dir: "auto" }, text ?? ""))))))));
+  /** One invitation of a customer, and what the files said of it, the newest first. */
+  invitation({ attempt, sent_at, method, state, states }) {
+    const title = [attempt ? this.words("attempt", { n: this.n(attempt), day: sent_at }) : this.words("attempt_not_sent"), method, state];
+    const rows = states.map(([first, last, ...said]) => h("tr", {}, h("td", {}, first === last ? first ?? "" : `${first} – ${last}`), h("td", { dir: "auto" }, said.filter(Boolean).join(": "))));
+    return h("section", { className: "ik-attempt" }, h("h5", {}, title.filter(Boolean).join(" · ")),
+      h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, this.words("in_files")), h("th", {}, this.words("said_there")))), h("tbody", {}, ...rows)));
   }
   dropLines() { this.rows.forEach((el) => el.remove()); this.rows.clear(); }
   /** Forget what the eye showed, or did not show, before. */
