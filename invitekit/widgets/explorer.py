@@ -78,7 +78,7 @@ class Explorer(Grid):
         # What lacks a column is told in the cell, and not on the screen.
         self._explain(rows.limit(0).pl() if isinstance(rows, duckdb.DuckDBPyRelation) else pl.from_arrow(rows[:0]))
         how: dict[str, Any] = {"language": language, "columns": columns, "every_row": every_row}
-        super().__init__(rows, derive=in_memory(lambda some, _: self._explain(some)), **how, **traits)
+        super().__init__(rows, derive=in_memory({"resolve": lambda some, _: self._explain(some)}, self._tell_step), **how, **traits)
         if value:
             self.filter = Filter.from_dict(value)
 

@@ -122,6 +122,10 @@ class Grid(Choosing):
         total = "" if self._store.total is None else f"{self._found.rows():,} "
         return f"{type(self).__name__}: {total}{'rows' if self.every_row else self.unit}."
 
+    def _tell_step(self, name: str, at: int, of: int) -> None:
+        """Say how far it is, while the rows are being prepared."""
+        self._tell("step", name=name, at=at, of=of)
+
     def _hello(self) -> None:
         hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in read_catalogue().failures}
         hints |= self._store.causes

@@ -16,8 +16,9 @@ class Picker extends Screen {
   drawExtra() {
     this.drawTabs();
     this.drawRules();
-    if (!this.state.ready) this.choice.replaceChildren(h("span", { className: "ik-preparing" }, h("span", { className: "ik-spin" }), this.words("planning")));
   }
+
+  preparing() { return this.words("planning"); }
 
   // ---- decisions as tabs
 

@@ -23,7 +23,7 @@ from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, only, plan_resends
 from invitekit.widgets import cells
 from invitekit.widgets.conditions import KEY, ONCE, OURS, chosen
-from invitekit.widgets.prepare import OnEngine, in_memory
+from invitekit.widgets.prepare import OnEngine, Step, Tell, in_memory
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Derive
 
@@ -61,6 +61,7 @@ def planner(
     memory: dict[str, pa.Table],
     catalogue: Catalogue | None,
     language: Language,
+    tell: Tell = lambda _name, _at, _of: None,
 ) -> Derive:
     """Return the function that plans records on the connection that reads them.
 
@@ -70,14 +71,19 @@ def planner(
         memory: What a workspace knows besides: ``sent`` and ``resolved``, as ``plan_resends`` takes them.
         catalogue: The failures known; else the built-in ones.
         language: Of causes, reasons and next steps.
+        tell: Is told which step begins.
     """
 
     def plan(records: Any, on_engine: OnEngine) -> Any:
         known: dict[str, Any] = {name: on_engine(table) for name, table in memory.items()}
-        annotated = materialize(annotate(records, as_of=moment, catalogue=catalogue, language=language))
-        return plan_resends(resolve(annotated), rules, as_of=moment, language=language, **known)
+        return plan_resends(records, rules, as_of=moment, language=language, **known)
 
-    return in_memory(plan)
+    steps: dict[str, Step] = {
+        "annotate": lambda some, _: annotate(some, as_of=moment, catalogue=catalogue, language=language),
+        "resolve": lambda some, _: resolve(materialize(some)),
+        "plan": plan,
+    }
+    return in_memory(steps, tell)
 
 
 def tabs(con: duckdb.DuckDBPyConnection, language: Language, scope: str = ONCE) -> list[list[Any]]:

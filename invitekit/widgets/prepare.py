@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import duckdb
@@ -21,6 +21,10 @@ IN_MEMORY = 2_000_000
 """Up to so many rows are worked on as a Polars frame, which is several times quicker."""
 OnEngine = Callable[[pa.Table], Any]
 """Takes a table to the engine of the records."""
+Step = Callable[[Any, OnEngine], Any]
+"""Takes records on either engine, and returns them with more columns."""
+Tell = Callable[[str, int, int], None]
+"""Is called with the name of a step, its number, and the number of steps."""
 
 
 def explained(
@@ -29,16 +33,24 @@ def explained(
     """Return records with their causes, annotated first where they are not, and with the columns of ``resolve``."""
     names = nw.from_native(records).collect_schema().names()
     if "effective_status" not in names:
-        records = annotate(records, as_of=moment, catalogue=catalogue, language=language)
+        records = materialize(annotate(records, as_of=moment, catalogue=catalogue, language=language))
     return resolved(records)
 
 
-def in_memory(work: Callable[[Any, OnEngine], Any]) -> Derive:
+def in_memory(steps: Mapping[str, Step], tell: Tell) -> Derive:
     """Return a function that works on the records of a screen as a Polars frame, or in DuckDB if there are too many.
 
     Args:
-        work: Takes records on either engine, and returns them with more columns.
+        steps: What is done, in its order, by the names that the words of the screen have for it.
+        tell: Is told which step begins; the last one is to store what comes out.
     """
+
+    def work(records: Any, on_engine: OnEngine) -> Any:
+        for at, (name, step) in enumerate(steps.items(), start=1):
+            tell(name, at, len(steps) + 1)
+            records = step(records, on_engine)
+        tell("store", len(steps) + 1, len(steps) + 1)
+        return records
 
     def derive(records: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         rows = records.limit(IN_MEMORY + 1).to_arrow_table()

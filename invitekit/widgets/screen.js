@@ -526,7 +526,11 @@ class Screen {
 
   drawChoice() {
     const { selected, hidden, matched } = this.counts, s = this.state;
-    if (!s.ready) { this.choice.replaceChildren(h("span", { className: "ik-preparing" }, h("span", { className: "ik-spin" }), this.words("preparing", { n: "" }))); return; }
+    if (!s.ready) {
+      const step = this.step && this.words("step", { text: this.words(`step_${this.step.name}`), at: this.n(this.step.at), of: this.n(this.step.of) });
+      this.choice.replaceChildren(h("span", { className: "ik-preparing", role: "status" }, h("span", { className: "ik-spin" }), this.preparing(), step ? ` ${step}` : ""));
+      return;
+    }
     const here = [...this.rows.keys()].map((row) => this.at(row)).filter(Boolean).filter((one) => one.page.can?.[one.at]);
     const chosen = here.filter((one) => one.page.picked[one.at]).length;
     if (this.all) { this.all.checked = here.length > 0 && chosen === here.length; this.all.indeterminate = chosen > 0 && chosen < here.length; }
@@ -543,6 +547,8 @@ class Screen {
     this.choice.replaceChildren(...part);
   }
 
+  /** What is said until the rows are there. */
+  preparing() { return this.words("preparing"); }
   /** What else can be done with who is chosen, with one record, and beside the rows: of a screen that is more. */
   acts() { return []; }
   detailActs() { return []; }
@@ -704,6 +710,7 @@ class Screen {
         this.drawFacets(this.told = m.facets); this.drawTrend(m.days);
         this.root.dataset.settled = m.v;
       },
+      step: () => { this.step = m; this.drawChoice(); },
       customers: () => { this.counts.customers = m.customers; this.drawCount(); },
       selection: () => {
         Object.assign(this.counts, { selected: m.selected, hidden: m.hidden });
