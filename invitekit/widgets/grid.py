@@ -96,7 +96,8 @@ class Grid(Choosing):
 
     def sort(self, by: str | None, *, down: bool = False) -> None:
         """Sort the rows by a column; None is the order in which they came."""
-        self._show(replace(self._view, by=by if by in self._store.names else None, down=down))
+        known = not self._store.ready or by in self._store.names
+        self._show(replace(self._view, by=by if known else None, down=down))
 
     # Messages of the screen.
 
@@ -180,6 +181,8 @@ class Grid(Choosing):
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
         self._found, self._shown = Found(self._store, every_row=self.every_row), self._columns()
+        if self._view.by not in self._store.names:
+            self._view = replace(self._view, by=None)
         self._hello()
 
     def _drop_questions(self) -> None:
