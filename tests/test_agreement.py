@@ -123,7 +123,7 @@ ROWS = st.lists(
             "Email": st.sampled_from([None, "a@x.example", "b@x.example", "t***@x.example"]),
             "Customer Full Name": KEYS,
             "Status": st.sampled_from(
-                ["Invited", "Association failed", "Associated", "Expired", "Pre-registered", "Pending", "Pending review"]
+                ["Invited", "Association failed", "Associated", "Expired", "Pre-registered", "Pending review"]
             ),
             "Failure Cause": st.sampled_from([None, "The invitation link has been used."]),
             "Invitation Method": st.sampled_from(["Email", "Link", None]),

@@ -126,7 +126,7 @@ def test_a_selection_is_what_a_set_would_be(store: Store, operations: list[tuple
     assert bool(selection) >= bool(expected)
 
 
-def _matching(choice: Filter, every_row: bool) -> frozenset[int]:  # noqa: FBT001 - as hypothesis draws it
+def _matching(choice: Filter, every_row: bool) -> frozenset[int]:
     rows = where(ROWS.with_row_index("key"), choice)
     return frozenset(rows.filter(every_row | ~pl.col("record_id").is_in(OLDER))["key"].to_list())
 
@@ -183,7 +183,7 @@ def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
 
 @pytest.mark.parametrize(("mixes", "many", "days"), [(0, 300_000, 0), (300_000, -1, 0), (0, -1, 1_000_000)])
 def test_a_filter_means_the_same_where_values_have_no_numbers_or_a_text_stands_in_many_rows(
-    history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, mixes: int, many: int, days: int
+    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, mixes: int, many: int, days: int
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.store._COUNTS", days)
     monkeypatch.setattr("invitekit.widgets.store._MIXES", mixes)
@@ -193,7 +193,7 @@ def test_a_filter_means_the_same_where_values_have_no_numbers_or_a_text_stands_i
     assert widget._store.mixed == bool(mixes)
     heard = Heard(widget)
     for choice in [*FILTERS, *map(Filter, ("g", "gm", "gmb", "xmb"))]:
-        _answers(heard, newest, choice)
+        _answers(heard, history.filter("is_latest_of_invitation"), choice)
         assert widget._found._text is None or widget._found._text.searched == (many > 0), choice
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from invitekit.load.sql import ident, rows
+from invitekit.load.sql import rows
 from invitekit.model import schema
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, restrictions
@@ -27,8 +27,8 @@ FACETS = ("decision", "status", "cause", "who_acts", "method", "association_type
 """The choices beside the rows, in the order of the screen; those whose column is missing are left out."""
 FIRST = (
     "effective_status", "decision", "customer_full_name", "account_name", "failure_code", "reason", "invitation_method",
-    "association_type", "invited_at", "attempt_no", "account_manager", "custom_tag", "email", "mobile", "country", "attempts",
-    "retry_at",
+    "association_type", "invited_at", "attempt_no", "account_manager", "custom_tag", "email", "mobile", "country",
+    "attempts", "retry_at",
 )  # fmt: skip
 """Columns that are shown at first, in their order."""
 BADGES = ("effective_status", "decision", "failure_code")
@@ -55,9 +55,10 @@ def columns(names: list[str], language: Language) -> list[dict[str, Any]]:
     """Give each column with its label and kind, those shown at first before the others."""
     order = [name for name in FIRST if name in names]
     order += [name for name in names if name not in FIRST and name not in _UNREAD]
-    kinds = {name: schema.BY_NAME[name].kind if name in schema.BY_NAME else RESOLVED.get(name, "text") for name in order}
+    kinds = RESOLVED | {name: column.kind for name, column in schema.BY_NAME.items()}
     return [
-        {"name": name, "label": label(name, language), "kind": kinds[name], "shown": name in FIRST} for name in order
+        {"name": name, "label": label(name, language), "kind": kinds.get(name, "text"), "shown": name in FIRST}
+        for name in order
     ]
 
 
@@ -176,8 +177,11 @@ def details(
     how: dict[str, Any] = {"language": language, "bare": bare, "whole": True}
     told = dict(zip(names, row, strict=True))
     fields = [
-        {"name": name, "label": schema.label(name, language) if name == "failure_code" else label(name, language),
-         "text": text}
+        {
+            "name": name,
+            "label": schema.label(name, language) if name == "failure_code" else label(name, language),
+            "text": text,
+        }
         for name, value in told.items()
         if (text := cells.shown(name, value, **how)) is not None and name not in SETTINGS and name not in _UNREAD
     ]

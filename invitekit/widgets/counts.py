@@ -101,13 +101,13 @@ def selected(
     if counted is None:
         return _held(con, "records", "1", f"{chosen(selection)} and ({can})", shown)
     by_filters = selection.by_filters()
-    found = [_held(con, counted, "n", f"{chosen(by_filters)} and ({can})", shown)]
+    parts = [_held(con, counted, "n", f"{chosen(by_filters)} and ({can})", shown)]
     if selection.keys:
         named = f"(select * from records where {among(selection.keys)})"
         for sign, each in ((1, selection), (-1, by_filters)):
             total, hidden = _held(con, named, "1", f"{chosen(each)} and ({can})", shown)
-            found.append((sign * total, sign * hidden))
-    return sum(total for total, _ in found), sum(hidden for _, hidden in found)
+            parts.append((sign * total, sign * hidden))
+    return sum(total for total, _ in parts), sum(hidden for _, hidden in parts)
 
 
 def _held(con: duckdb.DuckDBPyConnection, table: str, n: str, condition: str, shown: str) -> tuple[int, int]:

@@ -77,8 +77,9 @@ class Explorer(Grid):
         rows = self._records if isinstance(self._records, duckdb.DuckDBPyRelation) else as_arrow(self._records)
         # What lacks a column is told in the cell, and not on the screen.
         self._explain(rows.limit(0).pl() if isinstance(rows, duckdb.DuckDBPyRelation) else pl.from_arrow(rows[:0]))
+        derive = in_memory({"resolve": lambda some, _: self._explain(some)}, self._tell_step)
         how: dict[str, Any] = {"language": language, "columns": columns, "every_row": every_row}
-        super().__init__(rows, derive=in_memory({"resolve": lambda some, _: self._explain(some)}, self._tell_step), **how, **traits)
+        super().__init__(rows, derive=derive, **how, **traits)
         if value:
             self.filter = Filter.from_dict(value)
 
@@ -104,7 +105,7 @@ class Explorer(Grid):
 
     @property
     def selected(self) -> pl.DataFrame:
-        """What is chosen, by its newest state or row by row as it was chosen, as a Polars frame; personal data included."""
+        """The invitations or rows that are chosen, as a Polars frame; personal data included."""
         return self._frame(f"select * from records where {chosen(self.selection)} order by {KEY}")
 
     def data(self) -> Any:

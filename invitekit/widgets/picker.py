@@ -134,7 +134,7 @@ class ResendPicker(Grid):
     def _planner(self, rules: ResendRules, language: Language) -> Any:
         memory = self._memory.for_plan()
         self._moment = as_utc(self._as_of)  # now is now again, where no moment was named
-        return planning.planner(rules, self._moment, memory, self._catalogue, language, self._tell_step)
+        return planning.planner(rules, self._moment, memory, self._catalogue, language, tell=self._tell_step)
 
     def _does(self) -> dict[str, Does]:
         return super()._does() | {

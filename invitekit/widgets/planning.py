@@ -61,6 +61,7 @@ def planner(
     memory: dict[str, pa.Table],
     catalogue: Catalogue | None,
     language: Language,
+    *,
     tell: Tell = lambda _name, _at, _of: None,
 ) -> Derive:
     """Return the function that plans records on the connection that reads them.

@@ -63,11 +63,11 @@ class Selection:
 
     def add_all(self, choice: Filter, *, every_row: bool = False) -> Selection:
         """Choose all that a filter holds for; earlier states too, where every row is meant."""
-        return self._with_filter(Step(True, choice, every_row))
+        return self._with_filter(Step(add=True, what=choice, every_row=every_row))
 
     def remove_all(self, choice: Filter, *, every_row: bool = False) -> Selection:
         """Choose nothing that a filter holds for; earlier states neither, where every row is meant."""
-        return self._with_filter(Step(False, choice, every_row))
+        return self._with_filter(Step(add=False, what=choice, every_row=every_row))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the selection as small JSON: its mode, and its steps; long lists of keys are counted only."""

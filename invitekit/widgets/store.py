@@ -59,9 +59,7 @@ class Store:
         mixed: Whether the table ``mixes`` has the values of ``carried`` behind each row's number.
     """
 
-    def __init__(
-        self, records: Any, derive: Derive | None = None, *, once: str = "true", preview: bool = True
-    ) -> None:
+    def __init__(self, records: Any, derive: Derive | None = None, *, once: str = "true", preview: bool = True) -> None:
         folder = scratch_dir()
         self._schema = f"ik_screen_{next(_NUMBERS)}"
         self._con, self._source, owner, self._given = _opened(records, folder.name)

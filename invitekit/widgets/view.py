@@ -179,7 +179,8 @@ class Found:
                 if len(near) == count:
                     return near
                 self.look_up(con, view.choice)
-            page = f"select {KEY} from {self.rows_of(view.choice, view.by)} order by {view.order()} limit {count} offset {first}"
+            shown = self.rows_of(view.choice, view.by)
+            page = f"select {KEY} from {shown} order by {view.order()} limit {count} offset {first}"
         return [key for (key,) in rows(con, page)]
 
     def _knows(self, text: str | None) -> bool:
