@@ -514,6 +514,115 @@ def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: Heard, tmp_pat
     assert "holds no saved views" in explorer.says(do="save_view", name="x")["error"]["problem"]
 
 
+# ---- invitations and customers, not rows of files
+
+
+def test_every_row_is_shown_where_it_is_asked_for_and_remembered(
+    history: pl.DataFrame, newest: pl.DataFrame, tmp_path: Path
+) -> None:
+    heard = Heard(ik.Explorer(history, every_row=True, views=tmp_path / "views.json"))
+    assert heard.says(do="hello")["counts"]["total"] == heard.widget.count == history.height
+    assert heard.widget.df.equals(history)
+    assert heard.widget.data().height == history.height
+    assert "every_row=True" in heard.widget.to_code()
+    heard.says(do="save_view", name="all")
+    told = heard.says(do="every_row", on=False)
+    assert told["page"]["state"]["every_row"] is heard.widget.every_row is False
+    assert heard.widget.df.equals(newest)
+    assert heard.widget.data().height == newest.height
+    assert heard.says(do="open_view", name="all")["page"]["state"]["every_row"] is True
+
+
+def test_a_selection_holds_what_was_shown_when_it_was_made(explorer: Heard) -> None:
+    explorer.says(do="filter", filter={"status": ["association_failed"]})
+    assert explorer.says(do="choose", act="all")["selection"]["selected"] == 226
+    assert explorer.says(do="every_row", on=True)["counts"]["selected"] == 226
+    assert explorer.says(do="choose", act="all")["selection"]["selected"] == explorer.widget.selected.height == 762
+    counts = explorer.says(do="every_row", on=False)["counts"]
+    assert (counts["selected"], counts["hidden"]) == (762, 762 - 226)
+    assert explorer.says(do="choose", act="none_here")["selection"]["selected"] == 762 - 226
+
+
+def test_the_history_of_a_customer_is_grouped_by_invitation(explorer: Heard, newest: pl.DataFrame) -> None:
+    place = newest["attempt_no"].arg_max()
+    sent = newest.filter(customer_id=newest["customer_id"][place]).sort("attempt_no", descending=True)
+    told = explorer.says(do="details", key=place)["details"]["details"]["invitations"]
+    assert [one["attempt"] for one in told] == sent["attempt_no"].to_list() == [4, 3, 2, 1]
+    assert [one["sent_at"] for one in told] == [f"{at:%Y-%m-%d %H:%M}" for at in sent["invitation_sent_at"]]
+    days = [(one["states"][-1][0], one["states"][0][1]) for one in told]
+    seen = [(f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}") for a, b in sent.select("first_seen_at", "last_seen_at").iter_rows()]
+    assert days == seen
+
+
+def _screen(rows: list[dict[str, str | None]]) -> Heard:
+    heard = Heard(ik.Explorer(ik.load(pl.DataFrame(rows)).records, as_of=DAY))
+    assert heard.widget.wait(60)
+    return heard
+
+
+def test_what_the_files_said_stays_beside_what_holds_now() -> None:
+    said = ("2026-03-09", "Invited"), ("2026-03-16", "Invited"), ("2026-03-23", "Expired")
+    sent = {"Account": "acme", "Invitation Method": "Email", "Invitation Time": "2026-03-05 10:07"}
+    rows: list[dict[str, str | None]] = [{**sent, "Status": status, "Snapshot Time": day} for day, status in said[:2]]
+    (one,) = _screen(rows).says(do="details", key=0)["details"]["details"]["invitations"]
+    assert one["state"] == "Expired", "by its date"
+    assert one["states"] == [["2026-03-09", "2026-03-16", "Invited", None]]
+    rows.append({**sent, "Status": said[2][1], "Snapshot Time": said[2][0]})
+    (one,) = _screen(rows).says(do="details", key=0)["details"]["details"]["invitations"]
+    assert [state[:3] for state in one["states"]] == [
+        ["2026-03-23", "2026-03-23", "Expired"],
+        ["2026-03-09", "2026-03-16", "Invited"],
+    ]
+
+
+def test_masked_rows_and_who_is_not_invited_yet_are_counted_in_words() -> None:
+    masked = {"Account": "T***m", "Status": "Expired", "Invitation Time": "2026-03-02 10:07"}
+    waiting = {"Account": "acme", "Status": "Pre-registered", "Invitation Time": None}
+    rows = [{**one, "Snapshot Time": day} for day in ("2026-03-09", "2026-03-16") for one in (masked, masked, waiting)]
+    heard = _screen(rows)
+    told = heard.says(do="hello")
+    assert told["state"]["facts"] == {"rows": 6, "not_sent": 1, "masked": 2, "masked_before": 2}
+    assert (told["counts"]["total"], told["customers"]["customers"]) == (3, 3)
+    by_status = {
+        code: key for key, code in zip(told["page"]["keys"], told["page"]["codes"]["effective_status"], strict=True)
+    }
+    (own,) = heard.says(do="details", key=by_status["expired"])["details"]["details"]["invitations"]
+    assert own["states"][0][:2] == ["2026-03-16", "2026-03-16"], "nobody knows which of the earlier rows is the same"
+    (waits,) = heard.says(do="details", key=by_status["pre_registered"])["details"]["details"]["invitations"]
+    assert (waits["attempt"], waits["sent_at"]) == (0, None)
+    told = heard.says(do="every_row", on=True)
+    assert (told["counts"]["total"], told["customers"]["customers"]) == (6, 3)
+
+
+def test_more_rows_than_fit_are_worked_on_in_duckdb_and_give_the_same(
+    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = history.select(ik.load(str(DATA)).records.columns)
+    asked: list[list[Any]] = []
+    for most in (10**6, 0):
+        monkeypatch.setattr("invitekit.widgets.prepare.IN_MEMORY", most)
+        explorer, picker = Heard(ik.Explorer(records, as_of=DAY)), Heard(ik.ResendPicker(records, as_of=DAY))
+        assert picker.widget.wait(60)
+        told = picker.says(do="hello")
+        asked.append(
+            [explorer.widget.df.sort("record_id", "source_file"), told["state"]["tabs"], told["page"]["cells"]]
+        )
+    assert asked[0][0].equals(asked[1][0])
+    assert asked[0][1:] == asked[1][1:]
+
+
+def test_the_steps_of_a_plan_are_told_while_it_is_made(newest: pl.DataFrame) -> None:
+    heard = Heard(ik.ResendPicker(newest, as_of=DAY))
+    assert heard.widget.wait(60)
+    heard.told.clear()
+    heard.widget.rules = ik.ResendRules(cool_down_days=3)
+    assert heard.widget.wait(60)
+    steps = [(one["name"], one["at"], one["of"]) for one in heard.told if one["kind"] == "step"]
+    assert steps == [("annotate", 1, 4), ("resolve", 2, 4), ("plan", 3, 4), ("store", 4, 4)]
+    for language in ("en", "zh"):
+        assert {f"step_{name}" for name, *_ in steps} <= set(answers.words(cast("Language", language)))
+
+
 def test_a_store_that_is_gone_leaves_no_database_and_no_folder(newest: pl.DataFrame) -> None:
     con = duckdb.connect()
     con.register("given", newest)

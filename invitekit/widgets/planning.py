@@ -77,7 +77,7 @@ def planner(
 
     def plan(records: Any, on_engine: OnEngine) -> Any:
         known: dict[str, Any] = {name: on_engine(table) for name, table in memory.items()}
-        return plan_resends(records, rules, as_of=moment, language=language, **known)
+        return materialize(plan_resends(records, rules, as_of=moment, language=language, **known))
 
     steps: dict[str, Step] = {
         "annotate": lambda some, _: annotate(some, as_of=moment, catalogue=catalogue, language=language),

@@ -17,7 +17,7 @@ from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.resolve import resolved
 from invitekit.widgets.store import Derive
 
-IN_MEMORY = 2_000_000
+IN_MEMORY = 1_000_000
 """Up to so many rows are worked on as a Polars frame, which is several times quicker."""
 OnEngine = Callable[[pa.Table], Any]
 """Takes a table to the engine of the records."""
@@ -53,11 +53,9 @@ def in_memory(steps: Mapping[str, Step], tell: Tell) -> Derive:
         return records
 
     def derive(records: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        rows = records.limit(IN_MEMORY + 1).to_arrow_table()
-        if rows.num_rows > IN_MEMORY:
-            del rows
-            done: duckdb.DuckDBPyRelation = materialize(work(records, con.from_arrow))
+        if records.aggregate("count(*)").fetchall()[0][0] > IN_MEMORY:
+            done: duckdb.DuckDBPyRelation = work(records, con.from_arrow)
             return done
-        return con.from_arrow(work(pl.from_arrow(rows), pl.from_arrow).to_arrow())
+        return con.from_arrow(work(records.pl(), pl.from_arrow).to_arrow())
 
     return derive

@@ -166,7 +166,7 @@ class Screen {
   unit() { return this.state.every_row ? "rows" : this.state.unit; }
   everyRow() {
     if (this.state.unit === "rows") return "";
-    const box = h("input", { type: "checkbox", role: "switch", checked: this.state.every_row, disabled: !this.state.ready, onchange: () => this.send({ do: "every_row", on: box.checked }) });
+    const box = h("input", { type: "checkbox", role: "switch", "aria-description": this.words("every_row_hint"), checked: this.state.every_row, disabled: !this.state.ready, onchange: () => this.send({ do: "every_row", on: box.checked }) });
     return h("label", { className: "ik-switch", title: this.words("every_row_hint") }, box, this.words("every_row"));
   }
 
