@@ -77,7 +77,7 @@ class Picker extends Screen {
 
   acts() {
     const n = this.counts.selected;
-    return [h("span", { className: "ik-grow" }), h("button", { className: "ik-button ik-act", disabled: !n, onclick: () => this.send({ do: "confirm" }) }, this.words("make", { n: this.n(n) }))];
+    return [h("span", { className: "ik-grow" }), h("button", { className: "ik-button ik-act", disabled: !n, onclick: () => this.send({ do: "confirm" }) }, n ? this.words("make", { n: this.n(n) }) : this.words("make_none"))];
   }
   ask(title, inside, [label, act], cancel = this.words("cancel")) {
     const id = `${this.id}-title`, back = document.activeElement;

@@ -652,7 +652,7 @@ class Screen {
   /** One invitation of a customer, and what the files said of it, the newest first. */
   invitation({ attempt, sent_at, method, state, states }) {
     const title = [attempt ? this.words("attempt", { n: this.n(attempt), day: sent_at }) : this.words("attempt_not_sent"), method, state];
-    const rows = states.map(([first, last, ...said]) => h("tr", {}, h("td", {}, first === last ? first ?? "" : `${first} – ${last}`), h("td", { dir: "auto" }, said.filter(Boolean).join(": "))));
+    const rows = states.map(([first, last, ...said]) => h("tr", {}, h("td", {}, h("span", {}, first ?? ""), first === last ? "" : [" – ", h("span", {}, last)]), h("td", { dir: "auto" }, said.filter(Boolean).join(": "))));
     return h("section", { className: "ik-attempt" }, h("h5", {}, title.filter(Boolean).join(" · ")),
       h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, this.words("in_files")), h("th", {}, this.words("said_there")))), h("tbody", {}, ...rows)));
   }

@@ -147,7 +147,7 @@ def test_a_batch_is_marked_as_sent_on_the_day_of_the_plan(browser: Browser, tmp_
     with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, wrong):
         _rows(page, "pick")
         page.locator("#screen-pick .ik-line .ik-check input").first.click()
-        page.get_by_role("button", name=re.compile("Make batches of 1")).click()
+        page.get_by_role("button", name=re.compile("Create batches for 1")).click()
         page.get_by_role("button", name=re.compile("^Write 1 ")).click()
         page.get_by_role("dialog").get_by_role("button", name="Close").click()
         page.get_by_role("button", name=re.compile("Batches not marked as sent")).click()

@@ -216,7 +216,7 @@ def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory
             expect(page.locator(".ik-choice strong")).to_have_text(f"{117 - row} selected")
         page.get_by_role("tab", name="Wait for the customer").click()
         expect(page.locator(".ik-warn", has_text="116 of them not in this list")).to_be_visible()
-        page.get_by_role("button", name="Make batches of 116").click()
+        page.get_by_role("button", name="Create batches for 116").click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("heading", level=3)).to_contain_text("Invite 116 customers again")
         expect(dialog).to_contain_text("not chosen")
@@ -239,7 +239,7 @@ def test_two_views_of_a_plan_ask_only_whoever_asked(lab: Lab, memory: Path) -> N
         for view in (one, two):
             expect(view.locator(".ik-choice strong")).to_have_text("2 selected")
             expect(view.locator(".ik-line.ik-chosen")).to_have_count(2)
-        two.get_by_role("button", name="Make batches of 2").click()
+        two.get_by_role("button", name="Create batches for 2").click()
         expect(two.get_by_role("dialog")).to_contain_text("Invite 2 customers again")
         assert page.locator("dialog[open]").count() == 1
         two.get_by_role("dialog").get_by_role("button", name="Write 2 customers").click()
@@ -297,7 +297,7 @@ def test_axe_finds_nothing_to_complain_about(lab: Lab, memory: Path, *, dark: bo
         page.get_by_role("grid").first.press("Enter")
         page.locator(".ik-panel").first.wait_for()
         page.get_by_role("button", name="Select all 118 matching").click()
-        page.get_by_role("button", name="Make batches of 118").click()
+        page.get_by_role("button", name="Create batches for 118").click()
         page.get_by_role("dialog").wait_for()
         found = Axe().run(page, context=".ik", options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
         told = [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]
