@@ -25,13 +25,13 @@ from invitekit.batches import Written
 from invitekit.errors import ArgumentError
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, answers, brush, cells, jobs, planning, screen
+from invitekit.widgets import Selection, base, cells, crossfilter, payloads, planning, worker
 from invitekit.widgets.assets import joined
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
-from invitekit.widgets.jobs import Jobs
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import Found
+from invitekit.widgets.view import QueryCache
+from invitekit.widgets.worker import Worker
 from tests.conftest import DATA, often
 
 DAY = dt.date(2026, 3, 30)
@@ -118,7 +118,7 @@ def test_a_selection_is_what_a_set_would_be(store: Store, operations: list[tuple
     with store.cursor() as con:
         found = {key for (key,) in con.sql(f"select {KEY} from records where {chosen(selection)}").fetchall()}
         for choice, every_row in product(CHOICES, [False, True]):
-            hidden, rows = len(expected - _matching(choice, every_row)), Found(store, every_row=every_row)
+            hidden, rows = len(expected - _matching(choice, every_row)), QueryCache(store, every_row=every_row)
             assert selected(con, rows, selection, choice, "true") == (len(expected), hidden)
         can = len({key for key in expected if ROWS["effective_status"][key] == "expired"})
         assert selected(con, rows, selection, Filter(), "effective_status = 'expired'") == (can, 0)
@@ -201,7 +201,7 @@ def test_a_text_is_not_counted_among_the_rows_of_another(explorer: Heard, newest
     found, choice = explorer.widget._found, Filter(text="gmbh")
     with explorer.widget._store.cursor() as con:
         for text in ("acct", "gmbh"):  # another thread may have looked for another text meanwhile
-            found.look_up(con, Filter(text=text))
+            found.search(con, Filter(text=text))
             assert matched(con, found, choice) == where(newest, choice).height
 
 
@@ -418,13 +418,13 @@ def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard,
 
 
 def test_sums_of_rows_whose_place_others_took_are_not_told(explorer: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    added = brush.told
+    added = crossfilter.payload
 
     def told(*given: Any) -> Any:
-        explorer.widget._found = Found(explorer.widget._store)  # as where a plan is made anew meanwhile
+        explorer.widget._found = QueryCache(explorer.widget._store)  # as where a plan is made anew meanwhile
         return added(*given)
 
-    monkeypatch.setattr(brush, "told", told)
+    monkeypatch.setattr(crossfilter, "payload", told)
     assert explorer.says(do="sums") == {}
 
 
@@ -620,7 +620,7 @@ def test_the_steps_of_a_plan_are_told_while_it_is_made(newest: pl.DataFrame) -> 
     steps = [(one["name"], one["at"], one["of"]) for one in heard.told if one["kind"] == "step"]
     assert steps == [("annotate", 1, 4), ("resolve", 2, 4), ("plan", 3, 4), ("store", 4, 4)]
     for language in ("en", "zh"):
-        assert {f"step_{name}" for name, *_ in steps} <= set(answers.words(language))
+        assert {f"step_{name}" for name, *_ in steps} <= set(payloads.words(language))
 
 
 def test_a_store_that_is_gone_leaves_no_database_and_no_folder(newest: pl.DataFrame) -> None:
@@ -720,7 +720,7 @@ def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.
 
 
 def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
-    read = [path.read_text("utf-8") for path in Path(screen.__file__).parent.glob("*.[jc]s*")]
+    read = [path.read_text("utf-8") for path in Path(base.__file__).parent.glob("*.[jc]s*")]
     assert len(read) >= 6
     for text in read:
         assert not [one for one in ("http://", "https://", "innerHTML", "insertAdjacentHTML", "eval(")
@@ -729,7 +729,7 @@ def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_word_that_the_script_asks_for_is_there_in_both_languages(language: str) -> None:
-    from invitekit.widgets.answers import words  # noqa: PLC0415
+    from invitekit.widgets.payloads import words  # noqa: PLC0415
 
     script = joined("screen.js", "picker.js", "page.js")
     asked = set(re.findall(r'(?:this\.words|link|busy)\("(\w+)"', script))
@@ -752,7 +752,7 @@ def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(newest: pl.Data
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_number_in_a_chip_is_hidden_until_the_eye_is_clicked(language: Language) -> None:
     choice = Filter(tag="手机13800138000")
-    (closed,), (opened,) = (answers.chips(choice, language, bare=bare) for bare in (False, True))
+    (closed,), (opened,) = (payloads.chips(choice, language, bare=bare) for bare in (False, True))
     assert "13800138000" not in closed["words"]
     assert "13800138000" in opened["words"]
 
@@ -760,7 +760,7 @@ def test_a_number_in_a_chip_is_hidden_until_the_eye_is_clicked(language: Languag
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_days_in_chips_are_said(language: Language) -> None:
     choice = Filter(invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 25))
-    told = [chip["words"] for chip in answers.chips(choice, language, bare=False)]
+    told = [chip["words"] for chip in payloads.chips(choice, language, bare=False)]
     assert ["2026-02-01" in told[0], "2026-02-25" in told[1]] == [True, True]
 
 
@@ -962,7 +962,7 @@ def test_without_a_workspace_nothing_is_noted_and_it_says_so(newest: pl.DataFram
 
 def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -> None:
     con, answered, failed = duckdb.connect(), list[str](), list[BaseException]()
-    jobs = Jobs(con.cursor, failed.append)
+    own = Worker(con.cursor, failed.append)
     begun = threading.Event()
 
     def slow(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -971,24 +971,24 @@ def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -
         answered.append("slow")
 
     begin = time.monotonic()
-    jobs.submit("page", slow, lambda _: answered.append("after slow"))
+    own.submit("page", slow, lambda _: answered.append("after slow"))
     assert begun.wait(10)
     time.sleep(0.3)
-    jobs.submit("page", lambda _: answered.append("new"))
-    assert jobs.wait(20)
+    own.submit("page", lambda _: answered.append("new"))
+    assert own.wait(20)
     assert answered == ["new"]
     assert time.monotonic() - begin < 15
 
     def overtaken(_: duckdb.DuckDBPyConnection) -> None:
-        jobs.submit("page", lambda _: answered.append("newest"))
+        own.submit("page", lambda _: answered.append("newest"))
         raise ValueError("of tables that are gone")
 
-    jobs.submit("page", overtaken, lambda _: answered.append("after overtaken"))
-    assert jobs.wait(20)
+    own.submit("page", overtaken, lambda _: answered.append("after overtaken"))
+    assert own.wait(20)
     assert answered == ["new", "newest"]
     assert failed == [], "nobody waits for what was overtaken"
-    jobs.submit("page", lambda _: json.loads("{"))
-    assert jobs.wait(20)
+    own.submit("page", lambda _: json.loads("{"))
+    assert own.wait(20)
     assert len(failed) == 1
 
 
@@ -1033,18 +1033,18 @@ PYTHON_ONLY = ("__init__.py", "export_records.py")
 
 
 def test_the_screens_own_errors_are_chinese_on_a_chinese_screen() -> None:
-    rooms = [room for room in Path(screen.__file__).parent.glob("*.py") if room.name not in PYTHON_ONLY]
+    rooms = [room for room in Path(base.__file__).parent.glob("*.py") if room.name not in PYTHON_ONLY]
     said = [pair for room in rooms for pair in SAID.findall(room.read_text("utf-8"))]
     assert len(said) >= 8
     for problem, hint in said:
         if problem != "There are no records.":  # said in the cell that makes the picker
-            told = jobs.told(ArgumentError(problem, hint=hint), "zh")
+            told = worker.error_payload(ArgumentError(problem, hint=hint), "zh")
             assert all(re.search("[一-鿿]", text) for text in told.values()), told
     written, saved = "1,204 customers were written, 3 were confirmed.", "12 are saved; see 'Saved views'."
-    told = jobs.told(ArgumentError(written, hint=saved), "zh")
+    told = worker.error_payload(ArgumentError(written, hint=saved), "zh")
     assert list(told.values()) == ["写入了 1,204 位客户，而确认的是 3 位。", "已存 12 个视图；见“已存视图”。"]
-    assert jobs.told(KeyError("13800138000"), "zh")["problem"] == "无法显示（KeyError）。"
-    assert jobs.told(ArgumentError("Not known here.", hint="do so."), "zh")["hint"] == "do so."
+    assert worker.error_payload(KeyError("13800138000"), "zh")["problem"] == "无法显示（KeyError）。"
+    assert worker.error_payload(ArgumentError("Not known here.", hint="do so."), "zh")["hint"] == "do so."
 
 
 def test_a_chinese_screen_says_its_errors_in_chinese(newest: pl.DataFrame) -> None:

@@ -15,20 +15,20 @@ from invitekit.model.identity import ALONE
 from invitekit.widgets.conditions import DATED, DAY, ONCE, among, both, chosen, clauses, matching
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import cube
-from invitekit.widgets.view import Found
+from invitekit.widgets.view import QueryCache
 
 MOST = 100
 """Values of a choice that are told, the most frequent first, and whatever is chosen."""
 Facet = list[tuple[Any, int]]
 
 
-def matched(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int:
+def matched(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter) -> int:
     """Count the rows of a filter."""
     table, condition, n = source(found, choice, set(clauses(choice)))
     return one(con, f"select {n} from {table} where {condition}")
 
 
-def customers(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int | None:
+def customers(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter) -> int | None:
     """Count the customers of a filter's rows.
 
     A masked row of the newest snapshot is a customer of its own; one of an earlier snapshot may be any of these.
@@ -44,14 +44,14 @@ def customers(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> i
     return one(con, f"select {several} + {single} from {rows_}")
 
 
-def choosable(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, can: str) -> int:
+def choosable(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, can: str) -> int:
     """Count the rows of a filter that can be chosen; ``can`` looks at small columns only."""
     table, condition, n = source(found, choice, set(clauses(choice)))
     return one(con, f"select {n} from {table} where {condition} and ({can})")
 
 
 def facets(
-    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, names: list[str]
+    con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, names: list[str]
 ) -> Iterator[tuple[str, Facet]]:
     """Count each choice's values among the rows that all other restrictions leave.
 
@@ -70,7 +70,7 @@ def facets(
         yield name, values + [(each, 0) for each in getattr(choice, name) if each not in told]
 
 
-def _values(found: Found, choice: Filter, name: str) -> str:
+def _values(found: QueryCache, choice: Filter, name: str) -> str:
     """The SQL of a choice's most frequent values as texts, and their counts."""
     table, condition, n = source(found, choice, {*clauses(choice), name} - {"text"}, but=(name,))
     value = ident(COLUMNS[name])
@@ -78,7 +78,7 @@ def _values(found: Found, choice: Filter, name: str) -> str:
     return f"(select {lit(name)}, cast({value} as varchar), {n} from {table} where {condition} {best})"
 
 
-def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[tuple[dt.date, int, int, int]]:
+def trend(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter) -> list[tuple[dt.date, int, int, int]]:
     """Count invitations, failures and associations by day, among the rows that all but the dates leave."""
     table, condition, n = source(found, choice, {*clauses(choice), *DATED}, but=DATED)
     by_status = [f"{n} filter (effective_status = '{code}')" for code in ("association_failed", "associated")]
@@ -88,7 +88,7 @@ def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[
 
 
 def selected(
-    con: duckdb.DuckDBPyConnection, found: Found, selection: Selection, choice: Filter, can: str
+    con: duckdb.DuckDBPyConnection, found: QueryCache, selection: Selection, choice: Filter, can: str
 ) -> tuple[int, int]:
     """Count the rows that are chosen and can be, and those of them that are not shown.
 
@@ -118,7 +118,7 @@ def _held(con: duckdb.DuckDBPyConnection, table: str, n: str, condition: str, sh
     return int(total or 0), int(out or 0)
 
 
-def source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
+def source(found: QueryCache, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
     """Give the table that answers with the least work, the condition on it, and the SQL of a number of rows.
 
     Args:

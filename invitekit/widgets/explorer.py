@@ -18,12 +18,12 @@ from invitekit.load.frames import as_arrow
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter, where
 from invitekit.model.resolve import latest
+from invitekit.widgets.base import Does
 from invitekit.widgets.conditions import KEY, OURS, both, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.prepare import explained, in_memory
 from invitekit.widgets.saved import SavedViews
-from invitekit.widgets.screen import Does
 from invitekit.widgets.view import View
 
 
@@ -164,5 +164,5 @@ class Explorer(Grid):
     def _asked(self) -> duckdb.DuckDBPyConnection:
         """Open a connection once the rows are stored."""
         if not self._store.ready:
-            self._jobs.wait()
+            self._worker.wait()
         return self._store.cursor()

@@ -20,14 +20,14 @@ from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ResendRules
-from invitekit.widgets import answers, cells, planning
+from invitekit.widgets import cells, payloads, planning
 from invitekit.widgets.assets import joined
+from invitekit.widgets.base import Does
 from invitekit.widgets.grid import Grid
-from invitekit.widgets.memory import OUTCOMES, Memory
-from invitekit.widgets.screen import Does
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import Found, View
+from invitekit.widgets.view import QueryCache, View
+from invitekit.widgets.workspace_client import OUTCOMES, WorkspaceClient
 from invitekit.workspace import Workspace
 
 ADJUSTABLE = ("cool_down_days", "max_attempts", "batch_size", "link_life_days")
@@ -89,7 +89,7 @@ class ResendPicker(Grid):
         self.workspace = workspace if workspace is None or isinstance(workspace, Workspace) else Workspace(workspace)
         self._records, self._rules, self._as_of = as_frame(records), rules or ResendRules(), as_of
         self._moment = as_utc(as_of)
-        self._memory = Memory(self.workspace)
+        self._memory = WorkspaceClient(self.workspace)
         self._planning: Store | None = None
         self._folder, self._catalogue = Path(folder), catalogue
         self._frozen: planning.Frozen | None = None
@@ -121,7 +121,7 @@ class ResendPicker(Grid):
     @property
     def count(self) -> int:
         """How many customers may be invited again."""
-        self._jobs.wait()
+        self._worker.wait()
         with self._store.cursor() as con:
             return int(rows(con, f"select count(*) from records where {self.can}")[0][0])
 
@@ -176,7 +176,7 @@ class ResendPicker(Grid):
             if self._planning is store:  # else a newer plan is being made
                 self._swap(rules, store)
 
-        self._jobs.submit("build", work, connect=store.cursor)
+        self._worker.submit("build", work, connect=store.cursor)
 
     def _try_rules(self, message: dict[str, Any]) -> None:
         self._settled()
@@ -191,7 +191,7 @@ class ResendPicker(Grid):
             self._tried = (rules, store, noted)
             self._tell("effect", rows=rows_, said=rules.words(self._language), rules=asdict(rules))
 
-        self._jobs.submit("try", work, connect=store.cursor)
+        self._worker.submit("try", work, connect=store.cursor)
 
     def _use_rules(self) -> None:
         """Hold to the rules whose effect was shown; where something was noted since, the plan is made once more."""
@@ -209,7 +209,7 @@ class ResendPicker(Grid):
             selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
             self._drop_questions()
-            self._rules, self._store, self._found = rules, store, Found(store, every_row=self.every_row)
+            self._rules, self._store, self._found = rules, store, QueryCache(store, every_row=self.every_row)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._number = self._number + 1
         self._hello()
@@ -229,14 +229,14 @@ class ResendPicker(Grid):
             frozen = planning.freeze(con, selection, self._rules)
             told = planning.confirmation(con, selection, self._rules.batch_size, self._language)
             again = planning.count_known(con, frozen, self._memory.waiting())
-            labels = [answers.label(name, self._language) for name in told.pop("labels")]
+            labels = [payloads.label(name, self._language) for name in told.pop("labels")]
             self._frozen = frozen
             folder = str(self._folder)
             self._tell(
                 "confirm", count=frozen.count, digest=frozen.digest, labels=labels, folder=folder, again=again, **told
             )
 
-        self._jobs.submit("confirm", work)
+        self._worker.submit("confirm", work)
 
     def _write(self, message: dict[str, Any]) -> None:
         self._settled()
@@ -253,7 +253,7 @@ class ResendPicker(Grid):
             self._tell("written", customers=self.written.customers, files=files, ids=ids, folder=folder)
             self._tell_state()
 
-        self._jobs.submit("write", work)
+        self._worker.submit("write", work)
 
     def _write_frozen(self, con: duckdb.DuckDBPyConnection, frozen: planning.Frozen) -> Written:
         """Write the batches; a workspace knows of them before anybody sees them, and forgets them if they fail."""

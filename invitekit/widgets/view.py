@@ -1,4 +1,4 @@
-"""What a screen shows of its rows: a filter and an order, and the pages of both."""
+"""A view is a filter and an order; a query cache answers its pages."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class _Text:
         return f"{self.table}_n"
 
 
-class Found:
-    """Tables that were made of a store's rows for a view: what a text stands in, and a whole order.
+class QueryCache:
+    """Temporary tables of a store's rows, kept for the current view: the rows that hold a text, and a whole order.
 
     Args:
         store: Whose rows they are; it has the numbers of mixtures, and where the tables lie.
@@ -99,7 +99,7 @@ class Found:
         found = self._text
         return found.counts if found and found.text == choice.text and self._store.mixed else None
 
-    def look_up(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
+    def search(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
         """Look for a text once: whoever asks after it about that text looks among the rows found.
 
         A longer text is looked for among the rows in which the shorter one stood, unless these are so many
@@ -121,7 +121,7 @@ class Found:
                 mixes = f"select m.* replace (c.n as n) from {MIXES} m join ({counted}) c using ({MIX})"
                 run(con, f"create table {made.counts} as {mixes}")
             self._text = made
-            self._retire(con, *[before.table, before.counts] if before else [])
+            self._evict(con, *[before.table, before.counts] if before else [])
 
     def ordered(self, view: View) -> bool:
         """Say whether any page of a view is as near as the first."""
@@ -147,7 +147,7 @@ class Found:
         before, name = self._order, f"{self._store.aside}.ordered_{next(_NUMBERS)}"
         run(con, f"create table {name} as {self._in_order(con, view)}")
         self._order = (view, name)
-        self._retire(con, *[before[1]] if before else [])
+        self._evict(con, *[before[1]] if before else [])
 
     def _in_order(self, con: duckdb.DuckDBPyConnection, view: View) -> str:
         """The SQL of all keys in order; few different values are put in order first, and rows by their place."""
@@ -175,10 +175,10 @@ class Found:
             page = f"select {KEY} from records where {KEY} >= {first} and {KEY} < {end} order by {KEY}"
         else:
             if not self._knows(view.choice.text):
-                near = self._near(con, view, count) if first == 0 else []
+                near = self._first_page(con, view, count) if first == 0 else []
                 if len(near) == count:
                     return near
-                self.look_up(con, view.choice)
+                self.search(con, view.choice)
             shown = self.rows_of(view.choice, view.by)
             page = f"select {KEY} from {shown} order by {view.order()} limit {count} offset {first}"
         return [key for (key,) in rows(con, page)]
@@ -186,7 +186,7 @@ class Found:
     def _knows(self, text: str | None) -> bool:
         return text is None or (self._text is not None and self._text.text == text)
 
-    def _near(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
+    def _first_page(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
         """Give the first keys of a view, or less where they stand further down: most texts fill a page soon."""
         if view.by is not None:
             return []
@@ -202,7 +202,7 @@ class Found:
         found = rows(con, f"select rowid from {name} where {KEY} = {int(key)}")
         return int(found[0][0]) if found else None
 
-    def _retire(self, con: duckdb.DuckDBPyConnection, *before: str) -> None:
+    def _evict(self, con: duckdb.DuckDBPyConnection, *before: str) -> None:
         """Drop tables that nobody asks any more; the last two may still be read by a question on its way."""
         self._old += [before] if before else []
         while len(self._old) > _STILL_READ:

@@ -1,4 +1,4 @@
-"""What a screen is told: small JSON of texts, made of a store's rows."""
+"""The content of messages to the screen: small JSON of texts, made of a store's rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from invitekit.widgets import cells, counts
 from invitekit.widgets.conditions import DATED, KEY, chosen
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import Found, View, wide
+from invitekit.widgets.view import QueryCache, View, wide
 
 FACETS = ("decision", "status", "cause", "who_acts", "method", "association_type", "manager", "tag", "country", "batch")
 """The choices beside the rows, in the order of the screen; those whose column is missing are left out."""
@@ -92,7 +92,14 @@ def _chip(choice: Filter, name: str, language: Language) -> str:
 
 
 def page(
-    con: duckdb.DuckDBPyConnection, found: Found, view: View, names: list[str], *, first: int, count: int, **how: Any
+    con: duckdb.DuckDBPyConnection,
+    found: QueryCache,
+    view: View,
+    names: list[str],
+    *,
+    first: int,
+    count: int,
+    **how: Any,
 ) -> dict[str, Any]:
     """Give a page: keys in their order, each shown column's texts, and the codes that badges are made of."""
     keys = found.keys(con, view, first, count)
@@ -127,7 +134,7 @@ def picked(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int]
 
 
 def counted(
-    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, selection: Selection, can: str
+    con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, selection: Selection, can: str
 ) -> dict[str, int]:
     """Count a filter's rows, those of them that can be chosen, and what is chosen, seen or hidden."""
     matched = counts.matched(con, found, choice)
@@ -138,7 +145,7 @@ def counted(
 
 def facets(
     con: duckdb.DuckDBPyConnection,
-    found: Found,
+    found: QueryCache,
     choice: Filter,
     names: list[str],
     *,
