@@ -17,7 +17,7 @@ import invitekit as ik
 from invitekit.errors import translated
 from invitekit.load.intake import IDENTIFYING
 from invitekit.model import schema
-from invitekit.widgets import jobs
+from invitekit.widgets import worker
 from invitekit.widgets.picker import ADJUSTABLE
 from invitekit.widgets.session import Session
 from tests.conftest import DATA
@@ -117,7 +117,7 @@ def english(told: str, *names: str) -> list[str]:
 
 
 def test_whatever_may_reach_a_screen_is_said_in_chinese() -> None:
-    forms = jobs._chinese()
+    forms = worker._chinese()
     for one in to_be_said():
         for text in dict.fromkeys((*one.problems, *one.hints)):
             told = translated(text, forms)
@@ -133,13 +133,13 @@ def test_what_reaches_no_screen_is_still_in_the_code_and_is_left_as_it_is() -> N
     elsewhere = {problem for one in to_be_said() for problem in one.problems}
     for _, problem in NO_SCREEN:
         if problem not in elsewhere:
-            assert translated(problem, jobs._chinese()) == problem
+            assert translated(problem, worker._chinese()) == problem
 
 
 def test_every_form_is_of_something_that_the_code_can_say() -> None:
-    forms, used = jobs._chinese(), set[str]()
+    forms, used = worker._chinese(), set[str]()
     waiting = [text for one in to_be_said() for text in (*one.problems, *one.hints)]
-    waiting += jobs.told(KeyError("of another kind")).values()
+    waiting += worker.error_payload(KeyError("of another kind")).values()
     while waiting:
         text = waiting.pop()
         for pattern in forms:
@@ -151,18 +151,18 @@ def test_every_form_is_of_something_that_the_code_can_say() -> None:
 
 
 def test_a_form_says_whatever_its_pattern_holds() -> None:
-    for pattern, form in jobs._chinese().items():
+    for pattern, form in worker._chinese().items():
         held = {str(number + 1) for number in range(re.compile(pattern).groups)}
         assert set(re.findall(r"\\(\d)", form)) == held, pattern
 
 
 def test_no_pattern_stands_in_two_tables() -> None:
-    rooms = tomllib.loads(Path(jobs.__file__).with_name("errors.toml").read_text("utf-8"))
-    assert sum(map(len, rooms.values())) == len(jobs._chinese())
+    rooms = tomllib.loads(Path(worker.__file__).with_name("errors.toml").read_text("utf-8"))
+    assert sum(map(len, rooms.values())) == len(worker._chinese())
 
 
 def test_columns_are_called_as_their_headers_may_be_called() -> None:
-    told = jobs._chinese()["give one of these: .+"]
+    told = worker._chinese()["give one of these: .+"]
     assert all(schema.label(name, "zh") in told for name in IDENTIFYING)
     assert schema.canonical_name("状态") == "status"
 
@@ -172,7 +172,7 @@ def test_columns_are_called_as_their_headers_may_be_called() -> None:
 
 def said(error: BaseException, *names: str) -> list[str]:
     """Give what a Chinese screen says of an error, without a word of English."""
-    told = list(jobs.told(error, "zh").values())
+    told = list(worker.error_payload(error, "zh").values())
     assert not english(" ".join(told), *names)
     return told
 
@@ -181,7 +181,7 @@ def alert(sources: list[str] | None = None, workspace: str | None = None) -> str
     """Open files or a workspace on a Chinese page, and return what it says of the error."""
     with pytest.raises(Exception) as opening:  # noqa: PT011 - of any kind, as the page takes it
         Session(Path(), language="zh").open(sources or (), workspace)
-    told = " ".join(jobs.told(opening.value, "zh").values())
+    told = " ".join(worker.error_payload(opening.value, "zh").values())
     assert not english(told, "w.duckdb", "s.csv", "Customer", "Email", "Serialization", "IO")
     return told
 

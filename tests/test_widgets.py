@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,13 +25,13 @@ from invitekit.batches import Written
 from invitekit.errors import ArgumentError
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, answers, brush, cells, jobs, planning, screen
+from invitekit.widgets import Selection, base, cells, crossfilter, payloads, planning, worker
 from invitekit.widgets.assets import joined
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
-from invitekit.widgets.jobs import Jobs
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import Found
+from invitekit.widgets.view import QueryCache
+from invitekit.widgets.worker import Worker
 from tests.conftest import DATA, often
 
 DAY = dt.date(2026, 3, 30)
@@ -38,9 +39,15 @@ PERSONAL = ("anna.secret@acme.example", "13800138000", "Secret Holding", "acct_s
 
 
 @pytest.fixture(scope="module")
-def annotated() -> pl.DataFrame:
-    found: pl.DataFrame = ik.annotate(ik.load(str(DATA)).records, as_of=DAY).pl()
-    return found.sort("source_file", "source_row")
+def history() -> pl.DataFrame:
+    """Every row of every file, in the order of the screen: the newest state of each invitation before all others."""
+    found: pl.DataFrame = ik.resolve(ik.annotate(ik.load(str(DATA)).records.pl(), as_of=DAY))
+    return found.sort(~pl.col("is_latest_of_invitation"), "source_file", "source_row")
+
+
+@pytest.fixture(scope="module")
+def newest(history: pl.DataFrame) -> pl.DataFrame:
+    return history.filter("is_latest_of_invitation")
 
 
 class Heard:
@@ -64,15 +71,15 @@ class Heard:
 
 
 @pytest.fixture
-def explorer(annotated: pl.DataFrame, tmp_path: Path) -> Heard:
-    widget = ik.Explorer(annotated, views=tmp_path / "views.json")
+def explorer(history: pl.DataFrame, tmp_path: Path) -> Heard:
+    widget = ik.Explorer(history, views=tmp_path / "views.json")
     assert widget.wait(60)
     return Heard(widget)
 
 
 # ---- choosing is algebra
 
-KEYS = range(12)
+KEYS, OLDER = range(12), ("r9", "r10", "r11")
 CHOICES = [Filter(), Filter(status="expired"), Filter(status=["invited", "expired"]), Filter(method="link")]
 ROWS = pl.DataFrame(
     {
@@ -84,7 +91,7 @@ ROWS = pl.DataFrame(
 OPERATIONS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(["add", "remove"]), st.frozensets(st.sampled_from(KEYS), max_size=5)),
-        st.tuples(st.sampled_from(["add_all", "remove_all"]), st.sampled_from(CHOICES)),
+        st.tuples(st.sampled_from(["add_all", "remove_all"]), st.tuples(st.sampled_from(CHOICES), st.booleans())),
     ),
     max_size=12,
 )
@@ -92,7 +99,7 @@ OPERATIONS = st.lists(
 
 @pytest.fixture(scope="module")
 def store() -> Store:
-    made = Store(ROWS)
+    made = Store(ROWS, once=f"record_id not in {OLDER}")
     with made.cursor() as con:
         made.build(con)
     return made
@@ -103,22 +110,25 @@ def store() -> Store:
 def test_a_selection_is_what_a_set_would_be(store: Store, operations: list[tuple[str, Any]]) -> None:
     selection, expected = Selection(), set[int]()
     for name, what in operations:
-        selection = getattr(selection, name)(what)
-        held = what if isinstance(what, frozenset) else _matching(what)
+        if isinstance(what, frozenset):
+            selection, held = getattr(selection, name)(what), what
+        else:
+            selection, held = getattr(selection, name)(what[0], every_row=what[1]), _matching(*what)
         expected = expected | held if name.startswith("add") else expected - held
     with store.cursor() as con:
         found = {key for (key,) in con.sql(f"select {KEY} from records where {chosen(selection)}").fetchall()}
-        for choice in CHOICES:
-            hidden = len(expected - _matching(choice))
-            assert selected(con, selection, choice, "true") == (len(expected), hidden)
+        for choice, every_row in product(CHOICES, [False, True]):
+            hidden, rows = len(expected - _matching(choice, every_row)), QueryCache(store, every_row=every_row)
+            assert selected(con, rows, selection, choice, "true") == (len(expected), hidden)
         can = len({key for key in expected if ROWS["effective_status"][key] == "expired"})
-        assert selected(con, selection, Filter(), "effective_status = 'expired'") == (can, 0)
+        assert selected(con, rows, selection, Filter(), "effective_status = 'expired'") == (can, 0)
     assert found == expected
     assert bool(selection) >= bool(expected)
 
 
-def _matching(choice: Filter) -> frozenset[int]:
-    return frozenset(where(ROWS.with_row_index("key"), choice)["key"].to_list())
+def _matching(choice: Filter, every_row: bool) -> frozenset[int]:
+    rows = where(ROWS.with_row_index("key"), choice)
+    return frozenset(rows.filter(every_row | ~pl.col("record_id").is_in(OLDER))["key"].to_list())
 
 
 def test_keys_said_one_after_the_other_are_one_step() -> None:
@@ -135,8 +145,10 @@ def test_select_all_is_a_predicate_of_any_size() -> None:
     assert chosen_.to_dict()["mode"] == "all_matching"
     assert len(chosen_.steps) == 3
     assert not Selection().remove([1]).steps
-    assert Selection().add([1]).add_all(Filter()) == Selection().add_all(Filter())
-    assert Selection().add_all(Filter(status="expired")).remove_all(Filter()) == Selection()
+    everything = Selection().add_all(Filter(), every_row=True)
+    assert everything.to_dict()["steps"] == [{"add": True, "filter": {}, "every_row": True}]
+    assert Selection().add([1]).add_all(Filter(), every_row=True) == everything
+    assert Selection().add_all(Filter(status="expired")).remove_all(Filter(), every_row=True) == Selection()
 
 
 # ---- a filter means on the screen what it means everywhere
@@ -162,33 +174,35 @@ FILTERS = [
 
 @pytest.mark.parametrize("choice", FILTERS, ids=str)
 def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
-    explorer: Heard, annotated: pl.DataFrame, choice: Filter
+    explorer: Heard, history: pl.DataFrame, newest: pl.DataFrame, choice: Filter
 ) -> None:
-    _answers(explorer, annotated, choice)
+    _answers(explorer, newest, choice)
+    explorer.widget.every_row = True
+    _answers(explorer, history, choice)
 
 
 @pytest.mark.parametrize(("mixes", "many", "days"), [(0, 300_000, 0), (300_000, -1, 0), (0, -1, 1_000_000)])
 def test_a_filter_means_the_same_where_values_have_no_numbers_or_a_text_stands_in_many_rows(
-    annotated: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, mixes: int, many: int, days: int
+    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, mixes: int, many: int, days: int
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.store._COUNTS", days)
     monkeypatch.setattr("invitekit.widgets.store._MIXES", mixes)
     monkeypatch.setattr("invitekit.widgets.view._MANY", many)
-    widget = ik.Explorer(annotated)
+    widget = ik.Explorer(history)
     assert widget.wait(60)
     assert widget._store.mixed == bool(mixes)
     heard = Heard(widget)
     for choice in [*FILTERS, *map(Filter, ("g", "gm", "gmb", "xmb"))]:
-        _answers(heard, annotated, choice)
+        _answers(heard, history.filter("is_latest_of_invitation"), choice)
         assert widget._found._text is None or widget._found._text.searched == (many > 0), choice
 
 
-def test_a_text_is_not_counted_among_the_rows_of_another(explorer: Heard, annotated: pl.DataFrame) -> None:
+def test_a_text_is_not_counted_among_the_rows_of_another(explorer: Heard, newest: pl.DataFrame) -> None:
     found, choice = explorer.widget._found, Filter(text="gmbh")
     with explorer.widget._store.cursor() as con:
         for text in ("acct", "gmbh"):  # another thread may have looked for another text meanwhile
-            found.look_up(con, Filter(text=text))
-            assert matched(con, found, choice) == where(annotated, choice).height
+            found.search(con, Filter(text=text))
+            assert matched(con, found, choice) == where(newest, choice).height
 
 
 def test_a_number_that_two_mixtures_share_stands_for_neither() -> None:
@@ -201,83 +215,84 @@ def test_a_number_that_two_mixtures_share_stands_for_neither() -> None:
         assert not own._mix(con)
 
 
-def _answers(explorer: Heard, annotated: pl.DataFrame, choice: Filter) -> None:
-    """Hold that the screen's rows and counts are those of where."""
-    expected = where(annotated, choice)
+def _answers(explorer: Heard, records: pl.DataFrame, choice: Filter) -> None:
+    """Check that the screen's rows and counts are those of where."""
+    expected = where(records, choice)
     told = explorer.says(do="filter", filter=choice.to_dict())
     assert "error" not in told
     assert explorer.widget.filter == choice
     assert told["counts"]["matched"] == expected.height == explorer.widget.count
     assert explorer.widget.df.equals(expected)
     days = told["counts"].get("days") or explorer.says(do="hello")["counts"]["days"]  # whoever brushes has them
-    assert sum(n for _, *ns in days for n in ns[:1]) == _dated(annotated, choice)
+    assert sum(n for _, *ns in days for n in ns[:1]) == _dated(records, choice)
+    assert told["customers"]["customers"] == expected["customer_id"].n_unique()
     for facet in told["counts"]["facets"]:
-        others = where(annotated, choice.without(facet["name"]))
+        others = where(records, choice.without(facet["name"]))
         column = COLUMNS[facet["name"]]
         counted = dict(others.group_by(column).len().iter_rows())
         assert {value: n for value, _, n in facet["values"] if n} == counted, facet["name"]
 
 
-def _dated(annotated: pl.DataFrame, choice: Filter) -> int:
+def _dated(records: pl.DataFrame, choice: Filter) -> int:
     undated = choice.without("invited_from").without("invited_to")
-    return where(annotated, undated)["invited_at"].count()
+    return where(records, undated)["invitation_sent_at"].count()
 
 
 @pytest.mark.parametrize(("by", "down"), [("customer_full_name", False), ("invited_at", True), ("age_days", True)])
 def test_pages_follow_each_other_in_the_order_asked_for(
-    explorer: Heard, annotated: pl.DataFrame, by: str, *, down: bool
+    explorer: Heard, newest: pl.DataFrame, by: str, *, down: bool
 ) -> None:
     assert "error" not in explorer.says(do="sort", by=by, down=down)
     keys: list[int] = []
-    for first in range(0, annotated.height, 400):
+    for first in range(0, newest.height, 400):
         keys += explorer.says(do="page", first=first, count=400)["page"]["keys"]
-    assert sorted(keys) == list(range(annotated.height))
-    order = annotated.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
+    assert sorted(keys) == list(range(newest.height))
+    order = newest.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
     assert keys == order["key"].to_list()
 
 
-def test_typing_on_looks_among_what_was_found_and_finds_the_same(explorer: Heard, annotated: pl.DataFrame) -> None:
+def test_typing_on_looks_among_what_was_found_and_finds_the_same(explorer: Heard, newest: pl.DataFrame) -> None:
     for text in ("g", "gm", "gmb", "gmbh", "gmbh &", "xmbh"):
         told = explorer.says(do="filter", filter={"text": text})
-        assert told["counts"]["matched"] == where(annotated, Filter(text=text)).height, text
+        assert told["counts"]["matched"] == where(newest, Filter(text=text)).height, text
 
 
 @pytest.mark.parametrize("few", [0, 100_000])
 def test_a_page_far_down_waits_for_the_order_and_is_right(
-    annotated: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, few: int
+    history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.view._FEW", few)
     monkeypatch.setattr("invitekit.widgets.grid._DEEP", 100)
-    widget = ik.Explorer(annotated)
+    widget = ik.Explorer(history)
     assert widget.wait(60)
     heard = Heard(widget)
     for by, down in (("customer_full_name", True), ("age_days", False)):
         heard.widget._handle_custom_msg({"do": "sort", "by": by, "down": down}, [])
-        keys = heard.says(do="page", first=1_500, count=100)["page"]["keys"]  # asked while the order is being made
-        order = annotated.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
-        assert keys == order["key"].to_list()[1_500:1_600]
+        keys = heard.says(do="page", first=500, count=100)["page"]["keys"]  # asked while the order is being made
+        order = newest.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
+        assert keys == order["key"].to_list()[500:600]
         assert not [one for one in heard.told if one["kind"] == "error"]
 
 
 @pytest.mark.parametrize("near", [1, 700, 1_000_000])
 def test_the_first_page_of_a_text_is_the_same_however_near_it_is_looked_for(
-    annotated: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, near: int
+    history: pl.DataFrame, newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, near: int
 ) -> None:
     monkeypatch.setattr("invitekit.widgets.view._NEAR", near)
     for text in ("gmbh", "a", "zzzz", "acct"):
-        widget = ik.Explorer(annotated)
+        widget = ik.Explorer(history)
         assert widget.wait(60)
-        rows = annotated.with_row_index("key").filter(pl.col("record_id").is_in(
-            where(annotated, Filter(text=text))["record_id"].implode()
+        rows = newest.with_row_index("key").filter(pl.col("record_id").is_in(
+            where(newest, Filter(text=text))["record_id"].implode()
         ))  # fmt: skip
         page = Heard(widget).says(do="filter", filter={"text": text})["page"]
         assert page["keys"] == rows["key"].to_list()[:100], text
 
 
-def test_a_failure_of_ones_own_is_said_in_its_own_words(annotated: pl.DataFrame) -> None:
+def test_a_failure_of_ones_own_is_said_in_its_own_words(newest: pl.DataFrame) -> None:
     failed = pl.col("failure_code") == "system_busy"
     own = {"failure_code": "holiday", "cause": "Away.", "advice": "Wait."}
-    heard = Heard(ik.Explorer(annotated.with_columns(
+    heard = Heard(ik.Explorer(newest.with_columns(
         pl.when(failed).then(pl.lit(said)).otherwise(pl.col(name)).alias(name) for name, said in own.items()
     )))  # fmt: skip
     assert heard.widget.wait(60)
@@ -285,7 +300,7 @@ def test_a_failure_of_ones_own_is_said_in_its_own_words(annotated: pl.DataFrame)
     assert told["hello"]["hints"]["holiday"] == ["Away.", "Wait."]
     assert told["hello"]["hints"]["link_expired"][0] == cells.labels("failure_code")["link_expired"]
     (causes,) = [one["values"] for one in told["counts"]["facets"] if one["name"] == "cause"]
-    assert ["holiday", "Away.", annotated.filter(failed).height] in causes
+    assert ["holiday", "Away.", newest.filter(failed).height] in causes
 
 
 def test_who_asks_for_what_is_shown_already_is_answered(explorer: Heard) -> None:
@@ -294,8 +309,8 @@ def test_who_asks_for_what_is_shown_already_is_answered(explorer: Heard) -> None
     assert (again["v"], again["keys"]) == (first["v"], first["keys"])
 
 
-def test_all_matching_but_two_is_counted_and_survives_another_filter(explorer: Heard, annotated: pl.DataFrame) -> None:
-    expired = where(annotated, Filter(status="expired")).height
+def test_all_matching_but_two_is_counted_and_survives_another_filter(explorer: Heard, newest: pl.DataFrame) -> None:
+    expired = where(newest, Filter(status="expired")).height
     page = explorer.says(do="filter", filter={"status": ["expired"]})["page"]
     assert explorer.says(do="choose", act="all")["selection"]["selected"] == expired
     told = explorer.says(do="choose", act="remove", keys=page["keys"][:2])["selection"]
@@ -326,37 +341,37 @@ def test_a_key_holds_over_filters_as_the_rows_are_the_same(explorer: Heard) -> N
     assert explorer.widget.selected.height == 2
 
 
-def test_a_range_is_chosen_in_the_order_shown(explorer: Heard, annotated: pl.DataFrame) -> None:
+def test_a_range_is_chosen_in_the_order_shown(explorer: Heard, newest: pl.DataFrame) -> None:
     explorer.says(do="sort", by="account_name", down=True)
     told = explorer.says(do="choose", act="range", **{"from": 9, "to": 4}, add=True)
     assert told["selection"]["selected"] == 6
-    order = annotated.with_row_index("key").sort("account_name", descending=True, nulls_last=True, maintain_order=True)
+    order = newest.with_row_index("key").sort("account_name", descending=True, nulls_last=True, maintain_order=True)
     page = explorer.says(do="page", first=0, count=100)["page"]
     assert page["picked"][:12] == [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0]
     assert page["keys"][4:10] == order["key"].to_list()[4:10]
 
 
-def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, annotated: pl.DataFrame) -> None:
+def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, newest: pl.DataFrame) -> None:
     explorer.says(do="filter", filter={"status": ["expired"]}, view="one", n=3)
-    assert [one["kind"] for one in explorer.told] == ["page", "counts"]
+    assert [one["kind"] for one in explorer.told] == ["page", "counts", "customers"]
     brushed = {"status": ["expired"], "invited_from": "2026-02-01"}
     told = explorer.says(do="filter", filter=brushed, view="one", n=4)
-    assert [one["kind"] for one in explorer.told] == ["counts", "page"]
+    assert [one["kind"] for one in explorer.told] == ["counts", "page", "customers"]
     assert told["counts"]["filter"] == told["page"]["state"]["filter"] == brushed
     assert told["counts"]["heard"] == {"one": 4}
-    kept = where(annotated, Filter.from_dict(brushed))
+    kept = where(newest, Filter.from_dict(brushed))
     assert (told["counts"]["matched"], told["counts"]["v"]) == (kept.height, told["page"]["v"])
     told = explorer.says(do="filter", filter={"status": ["expired"]}, view="two", n=1)
     assert told["page"]["state"]["heard"] == {"one": 4, "two": 1}
     told = explorer.says(do="sort", by="account_name", down=False)
-    assert [one["kind"] for one in explorer.told] == ["page", "counts"], "another order is no brush"
+    assert [one["kind"] for one in explorer.told] == ["page", "counts", "customers"], "another order is no brush"
     assert "days" not in told["counts"], "and leaves the days as they are"
     told = explorer.says(do="filter", filter={**brushed, "text": "gmbh"})
-    assert [one["kind"] for one in explorer.told] == ["page", "counts"]
+    assert [one["kind"] for one in explorer.told] == ["page", "counts", "customers"]
     assert "days" in told["counts"]
     explorer.says(do="filter", filter={"text": "gmbh"})
     told = explorer.says(do="filter", filter={"text": "gmbh", "invited_to": "2026-02-01"})
-    assert [one["kind"] for one in explorer.told] == ["page", "counts"], "a text's page comes first"
+    assert [one["kind"] for one in explorer.told] == ["page", "counts", "customers"], "a text's page comes first"
     assert "days" not in told["counts"]
 
 
@@ -390,12 +405,12 @@ def test_days_that_a_screen_may_have_dropped_or_not_are_told_again(explorer: Hea
     assert ["days" in one for one in explorer.told if one["kind"] == "counts"] == [True, True]
 
 
-def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard, annotated: pl.DataFrame) -> None:
+def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard, newest: pl.DataFrame) -> None:
     explorer.says(do="filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
     told = explorer.says(do="sums")
     assert told.keys() == {"sums"}
     assert told["sums"]["filter"] == {"status": ["expired"]}
-    assert told["sums"]["matched"] == where(annotated, Filter(status="expired")).height
+    assert told["sums"]["matched"] == where(newest, Filter(status="expired")).height
     (sums,), places = told["sums"]["buffers"], 1 + sum(len(one["values"]) for one in told["sums"]["facets"])
     assert len(sums) == 4 * places * len(told["sums"]["days"])
     explorer.widget._store.total = None
@@ -403,18 +418,18 @@ def test_whoever_is_about_to_brush_is_told_the_sums_of_all_days(explorer: Heard,
 
 
 def test_sums_of_rows_whose_place_others_took_are_not_told(explorer: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    added = brush.told
+    added = crossfilter.payload
 
     def told(*given: Any) -> Any:
-        explorer.widget._found = Found(explorer.widget._store)  # as where a plan is made anew meanwhile
+        explorer.widget._found = QueryCache(explorer.widget._store)  # as where a plan is made anew meanwhile
         return added(*given)
 
-    monkeypatch.setattr(brush, "told", told)
+    monkeypatch.setattr(crossfilter, "payload", told)
     assert explorer.says(do="sums") == {}
 
 
 def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_told(
-    explorer: Heard, annotated: pl.DataFrame
+    explorer: Heard, newest: pl.DataFrame
 ) -> None:
     status = {"status": ["expired"]}
     explorer.told.clear()
@@ -422,7 +437,7 @@ def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_tol
         explorer.widget._handle_custom_msg({"do": "filter", "filter": filter_}, [])
     assert explorer.widget.wait(60)
     *_, days = [one["days"] for one in explorer.told if one["kind"] == "counts" and "days" in one]
-    assert sum(n for _, n, *_ in days) == _dated(annotated, Filter.from_dict(status))
+    assert sum(n for _, n, *_ in days) == _dated(newest, Filter.from_dict(status))
     told = explorer.says(do="filter", filter={**status, "invited_from": "2026-02-02"})
     assert "days" not in told["counts"]
     explorer.widget._handle_custom_msg({"do": "hello"}, [])  # another view, which knows none yet
@@ -462,23 +477,24 @@ def test_a_message_that_means_nothing_is_told_and_changes_nothing(explorer: Hear
     assert explorer.says(do="page", first=0, count=10)["page"]["keys"] == list(range(10))
 
 
-def test_no_rows_are_shown_as_none(annotated: pl.DataFrame) -> None:
-    heard = Heard(ik.Explorer(annotated.clear()))
+def test_no_rows_are_shown_as_none(newest: pl.DataFrame) -> None:
+    heard = Heard(ik.Explorer(newest.clear()))
     told = heard.says(do="hello")
     assert (told["counts"]["matched"], told["page"]["keys"], told["counts"]["days"]) == (0, [], [])
 
 
 def test_records_without_a_cause_are_annotated_first() -> None:
     widget = ik.Explorer(ik.load(str(DATA)).records, as_of=DAY)
-    assert widget.count == ik.load(str(DATA)).summary.records
     assert "effective_status" in widget.df.columns
+    widget.every_row = True
+    assert widget.count == ik.load(str(DATA)).summary.records
 
 
-def test_every_engine_and_a_relation_of_a_temporary_table_are_taken(annotated: pl.DataFrame) -> None:
+def test_every_engine_and_a_relation_of_a_temporary_table_are_taken(newest: pl.DataFrame) -> None:
     con = duckdb.connect()
-    con.register("given", annotated.head(50))
+    con.register("given", newest.head(50))
     con.execute("create temp table held as from given").fetchall()
-    for frame in (annotated.head(50), annotated.head(50).lazy(), annotated.head(50).to_arrow(), con.table("held")):
+    for frame in (newest.head(50), newest.head(50).lazy(), newest.head(50).to_arrow(), con.table("held")):
         assert ik.Explorer(frame).count == 50
 
 
@@ -498,9 +514,118 @@ def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: Heard, tmp_pat
     assert "holds no saved views" in explorer.says(do="save_view", name="x")["error"]["problem"]
 
 
-def test_a_store_that_is_gone_leaves_no_database_and_no_folder(annotated: pl.DataFrame) -> None:
+# ---- invitations and customers, not rows of files
+
+
+def test_every_row_is_shown_where_it_is_asked_for_and_remembered(
+    history: pl.DataFrame, newest: pl.DataFrame, tmp_path: Path
+) -> None:
+    heard = Heard(ik.Explorer(history, every_row=True, views=tmp_path / "views.json"))
+    assert heard.says(do="hello")["counts"]["total"] == heard.widget.count == history.height
+    assert heard.widget.df.equals(history)
+    assert heard.widget.data().height == history.height
+    assert "every_row=True" in heard.widget.to_code()
+    heard.says(do="save_view", name="all")
+    told = heard.says(do="every_row", on=False)
+    assert told["page"]["state"]["every_row"] is heard.widget.every_row is False
+    assert heard.widget.df.equals(newest)
+    assert heard.widget.data().height == newest.height
+    assert heard.says(do="open_view", name="all")["page"]["state"]["every_row"] is True
+
+
+def test_a_selection_holds_what_was_shown_when_it_was_made(explorer: Heard) -> None:
+    explorer.says(do="filter", filter={"status": ["association_failed"]})
+    assert explorer.says(do="choose", act="all")["selection"]["selected"] == 226
+    assert explorer.says(do="every_row", on=True)["counts"]["selected"] == 226
+    assert explorer.says(do="choose", act="all")["selection"]["selected"] == explorer.widget.selected.height == 762
+    counts = explorer.says(do="every_row", on=False)["counts"]
+    assert (counts["selected"], counts["hidden"]) == (762, 762 - 226)
+    assert explorer.says(do="choose", act="none_here")["selection"]["selected"] == 762 - 226
+
+
+def test_the_history_of_a_customer_is_grouped_by_invitation(explorer: Heard, newest: pl.DataFrame) -> None:
+    place = newest["attempt_no"].to_list().index(4)
+    sent = newest.filter(customer_id=newest["customer_id"][place]).sort("attempt_no", descending=True)
+    told = explorer.says(do="details", key=place)["details"]["details"]["invitations"]
+    assert [one["attempt"] for one in told] == sent["attempt_no"].to_list() == [4, 3, 2, 1]
+    assert [one["sent_at"] for one in told] == [f"{at:%Y-%m-%d %H:%M}" for at in sent["invitation_sent_at"]]
+    days = [(one["states"][-1][0], one["states"][0][1]) for one in told]
+    seen = [(f"{a:%Y-%m-%d}", f"{b:%Y-%m-%d}") for a, b in sent.select("first_seen_at", "last_seen_at").iter_rows()]
+    assert days == seen
+
+
+def _screen(rows: list[dict[str, str | None]]) -> Heard:
+    heard = Heard(ik.Explorer(ik.load(pl.DataFrame(rows)).records, as_of=DAY))
+    assert heard.widget.wait(60)
+    return heard
+
+
+def test_what_the_files_said_stays_beside_what_holds_now() -> None:
+    said = ("2026-03-09", "Invited"), ("2026-03-16", "Invited"), ("2026-03-23", "Expired")
+    sent = {"Account": "acme", "Invitation Method": "Email", "Invitation Time": "2026-03-05 10:07"}
+    rows: list[dict[str, str | None]] = [{**sent, "Status": status, "Snapshot Time": day} for day, status in said[:2]]
+    (one,) = _screen(rows).says(do="details", key=0)["details"]["details"]["invitations"]
+    assert one["state"] == "Expired", "by its date"
+    assert one["states"] == [["2026-03-09", "2026-03-16", "Invited", None]]
+    rows.append({**sent, "Status": said[2][1], "Snapshot Time": said[2][0]})
+    (one,) = _screen(rows).says(do="details", key=0)["details"]["details"]["invitations"]
+    assert [state[:3] for state in one["states"]] == [
+        ["2026-03-23", "2026-03-23", "Expired"],
+        ["2026-03-09", "2026-03-16", "Invited"],
+    ]
+
+
+def test_masked_rows_and_who_is_not_invited_yet_are_counted_in_words() -> None:
+    masked = {"Account": "T***m", "Status": "Expired", "Invitation Time": "2026-03-02 10:07"}
+    waiting = {"Account": "acme", "Status": "Pre-registered", "Invitation Time": None}
+    rows = [{**one, "Snapshot Time": day} for day in ("2026-03-09", "2026-03-16") for one in (masked, masked, waiting)]
+    heard = _screen(rows)
+    told = heard.says(do="hello")
+    assert told["state"]["facts"] == {"rows": 6, "not_sent": 1, "masked": 2, "masked_before": 2}
+    assert (told["counts"]["total"], told["customers"]["customers"]) == (3, 3)
+    by_status = {
+        code: key for key, code in zip(told["page"]["keys"], told["page"]["codes"]["effective_status"], strict=True)
+    }
+    (own,) = heard.says(do="details", key=by_status["expired"])["details"]["details"]["invitations"]
+    assert own["states"][0][:2] == ["2026-03-16", "2026-03-16"], "nobody knows which of the earlier rows is the same"
+    (waits,) = heard.says(do="details", key=by_status["pre_registered"])["details"]["details"]["invitations"]
+    assert (waits["attempt"], waits["sent_at"]) == (0, None)
+    told = heard.says(do="every_row", on=True)
+    assert (told["counts"]["total"], told["customers"]["customers"]) == (6, 3)
+
+
+def test_more_rows_than_fit_are_worked_on_in_duckdb_and_give_the_same(
+    history: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = history.select(ik.load(str(DATA)).records.columns)
+    asked: list[list[Any]] = []
+    for most in (10**6, 0):
+        monkeypatch.setattr("invitekit.widgets.prepare.IN_MEMORY", most)
+        explorer, picker = Heard(ik.Explorer(records, as_of=DAY)), Heard(ik.ResendPicker(records, as_of=DAY))
+        assert picker.widget.wait(60)
+        told = picker.says(do="hello")
+        asked.append(
+            [explorer.widget.df.sort("record_id", "source_file"), told["state"]["tabs"], told["page"]["cells"]]
+        )
+    assert asked[0][0].equals(asked[1][0])
+    assert asked[0][1:] == asked[1][1:]
+
+
+def test_the_steps_of_a_plan_are_told_while_it_is_made(newest: pl.DataFrame) -> None:
+    heard = Heard(ik.ResendPicker(newest, as_of=DAY))
+    assert heard.widget.wait(60)
+    heard.told.clear()
+    heard.widget.rules = ik.ResendRules(cool_down_days=3)
+    assert heard.widget.wait(60)
+    steps = [(one["name"], one["at"], one["of"]) for one in heard.told if one["kind"] == "step"]
+    assert steps == [("annotate", 1, 4), ("resolve", 2, 4), ("plan", 3, 4), ("store", 4, 4)]
+    for language in ("en", "zh"):
+        assert {f"step_{name}" for name, *_ in steps} <= set(payloads.words(language))
+
+
+def test_a_store_that_is_gone_leaves_no_database_and_no_folder(newest: pl.DataFrame) -> None:
     con = duckdb.connect()
-    con.register("given", annotated)
+    con.register("given", newest)
     con.execute("create table held as from given").fetchall()
     store = Store(con.table("held"))
     with store.cursor() as cursor:
@@ -513,21 +638,21 @@ def test_a_store_that_is_gone_leaves_no_database_and_no_folder(annotated: pl.Dat
 
 
 def test_a_relation_whose_connection_cannot_be_found_is_copied(
-    annotated: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+    newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gc, "get_referents", lambda _relation: [])
     with duckdb.connect() as con:
-        con.register("given", annotated)
+        con.register("given", newest)
         store = Store(con.sql("from given"))
     with store.cursor() as cursor:  # the user's connection is closed, and not needed
-        assert store.preview(cursor, 1)[0] == annotated.row(0)
+        assert store.preview(cursor, 1)[0] == newest.row(0)
         store.build(cursor)
-    assert store.total == len(annotated)
+    assert store.total == len(newest)
 
 
-def test_a_column_that_is_named_as_one_of_the_screens_own_is_refused(annotated: pl.DataFrame) -> None:
+def test_a_column_that_is_named_as_one_of_the_screens_own_is_refused(newest: pl.DataFrame) -> None:
     with pytest.raises(ArgumentError, match="ik_key"):
-        ik.Explorer(annotated.with_columns(ik_key=1))
+        ik.Explorer(newest.with_columns(ik_key=1))
 
 
 def test_without_anywidget_the_screens_say_what_to_install() -> None:
@@ -575,27 +700,27 @@ def test_numbers_and_addresses_are_hidden_wherever_they_stand(name: str, value: 
         assert cells.shown(name, value, bare=True) in (value, expected)
 
 
-def test_pages_hold_numbers_and_addresses_only_while_the_eye_is_open(annotated: pl.DataFrame) -> None:
-    emails = set(annotated["email"].drop_nulls())
-    heard = Heard(ik.Explorer(annotated, columns=["email", "mobile"]))
+def test_pages_hold_numbers_and_addresses_only_while_the_eye_is_open(newest: pl.DataFrame) -> None:
+    emails = set(newest["email"].drop_nulls())
+    heard = Heard(ik.Explorer(newest, columns=["email", "mobile"]))
     assert not emails & set(heard.says(do="hello")["page"]["cells"]["email"])
     assert not emails & {f["text"] for f in heard.says(do="details", key=0)["details"]["details"]["fields"]}
     assert emails & set(heard.says(do="eye", open=True)["page"]["cells"]["email"])
     assert not emails & set(heard.says(do="eye", open=False)["page"]["cells"]["email"])
 
 
-def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(annotated: pl.DataFrame) -> None:
-    email, manager = annotated["email"].drop_nulls()[0], annotated["account_manager"].drop_nulls()[0]
-    widget = ik.Explorer(annotated, value={"text": email, "manager": [manager]})
+def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.DataFrame) -> None:
+    email, manager = newest["email"].drop_nulls()[0], newest["account_manager"].drop_nulls()[0]
+    widget = ik.Explorer(newest, value={"text": email, "manager": [manager]})
     widget.wait()
     saved = json.dumps(widget.get_state(), default=str) + json.dumps(widget._repr_mimebundle_(), default=str)
     assert email not in saved
     assert manager not in saved
-    assert "Explorer: 2,397 records" in saved
+    assert "Explorer: 705 invitations" in saved
 
 
 def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
-    read = [path.read_text("utf-8") for path in Path(screen.__file__).parent.glob("*.[jc]s*")]
+    read = [path.read_text("utf-8") for path in Path(base.__file__).parent.glob("*.[jc]s*")]
     assert len(read) >= 6
     for text in read:
         assert not [one for one in ("http://", "https://", "innerHTML", "insertAdjacentHTML", "eval(")
@@ -604,7 +729,7 @@ def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_word_that_the_script_asks_for_is_there_in_both_languages(language: str) -> None:
-    from invitekit.widgets.answers import words  # noqa: PLC0415
+    from invitekit.widgets.payloads import words  # noqa: PLC0415
 
     script = joined("screen.js", "picker.js", "page.js")
     asked = set(re.findall(r'(?:this\.words|link|busy)\("(\w+)"', script))
@@ -615,8 +740,8 @@ def test_every_word_that_the_script_asks_for_is_there_in_both_languages(language
     assert {name: set(re.findall(r"\{\w+\}", text)) for name, text in words("zh").items()} == slots
 
 
-def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(annotated: pl.DataFrame) -> None:
-    widget = ik.Explorer(annotated, language="zh")
+def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(newest: pl.DataFrame) -> None:
+    widget = ik.Explorer(newest, language="zh")
     assert widget.wait(60)
     chosen_ = {"text": "云", "status": ["expired", "associated"], "manager": [None], "invited_to": "2026-02-01"}
     chips = Heard(widget).says(do="filter", filter=chosen_)["page"]["state"]["chips"]
@@ -627,7 +752,7 @@ def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(annotated: pl.D
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_number_in_a_chip_is_hidden_until_the_eye_is_clicked(language: Language) -> None:
     choice = Filter(tag="手机13800138000")
-    (closed,), (opened,) = (answers.chips(choice, language, bare=bare) for bare in (False, True))
+    (closed,), (opened,) = (payloads.chips(choice, language, bare=bare) for bare in (False, True))
     assert "13800138000" not in closed["words"]
     assert "13800138000" in opened["words"]
 
@@ -635,7 +760,7 @@ def test_a_number_in_a_chip_is_hidden_until_the_eye_is_clicked(language: Languag
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_days_in_chips_are_said(language: Language) -> None:
     choice = Filter(invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 25))
-    told = [chip["words"] for chip in answers.chips(choice, language, bare=False)]
+    told = [chip["words"] for chip in payloads.chips(choice, language, bare=False)]
     assert ["2026-02-01" in told[0], "2026-02-25" in told[1]] == [True, True]
 
 
@@ -660,13 +785,18 @@ def _plan(workspace: ik.Workspace, rules: ik.ResendRules | None = None) -> pl.Da
 def test_tabs_count_what_the_plan_decides(picker: Heard) -> None:
     plan = _plan(picker.widget.workspace)
     told = picker.says(do="hello")
-    counted = dict(plan.group_by("decision").len().iter_rows())
-    assert {code: n for code, _, n in told["state"]["tabs"] if n} == counted
+    rows = dict(plan.group_by("decision").len().iter_rows())
+    customers = {code: n for code, n in rows.items() if code != "superseded"}
+    assert {code: n for code, _, n in told["state"]["tabs"] if n} == customers
+    assert told["counts"]["total"] == sum(customers.values()) == plan["customer_id"].n_unique()
     again = plan.filter(pl.col("decision").str.starts_with("resend")).sort("rank")
     assert told["counts"]["matched"] == again.height == picker.widget.count
     assert told["page"]["cells"]["account_name"][:20] == again["account_name"].to_list()[:20]
     (batches,) = [facet["values"] for facet in told["counts"]["facets"] if facet["name"] == "batch"]
     assert {value: n for value, _, n in batches} == dict(again.group_by("batch").len().iter_rows())
+    told = picker.says(do="every_row", on=True)
+    assert {code: n for code, _, n in told["page"]["state"]["tabs"] if n} == rows
+    assert told["counts"]["total"] == plan.height
 
 
 def test_only_those_to_invite_again_can_be_chosen(picker: Heard) -> None:
@@ -801,10 +931,10 @@ def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the
     assert "hello" in kinds
 
 
-def test_dates_that_are_entered_begin_at_the_day_of_the_plan(picker: Heard, annotated: pl.DataFrame) -> None:
+def test_dates_that_are_entered_begin_at_the_day_of_the_plan(picker: Heard, newest: pl.DataFrame) -> None:
     assert picker.says(do="hello")["state"]["day"] == "2026-03-30"
     assert "date is missing" in picker.says(do="log", batch_id="x", by="anna", at="")["error"]["problem"]
-    now = ik.ResendPicker(annotated)
+    now = ik.ResendPicker(newest)
     assert now.wait(60)
     assert Heard(now).says(do="hello")["state"]["day"] is None, "today, where the browser is"
 
@@ -816,8 +946,8 @@ def test_a_sorted_plan_says_by_which_column_and_in_which_direction(picker: Heard
         assert state["user"] != "account_name"
 
 
-def test_without_a_workspace_nothing_is_noted_and_it_says_so(annotated: pl.DataFrame, tmp_path: Path) -> None:
-    widget = ik.ResendPicker(annotated, as_of=DAY, folder=tmp_path)
+def test_without_a_workspace_nothing_is_noted_and_it_says_so(newest: pl.DataFrame, tmp_path: Path) -> None:
+    widget = ik.ResendPicker(newest, as_of=DAY, folder=tmp_path)
     assert widget.wait(60)
     heard = Heard(widget)
     state = heard.says(do="hello")["state"]
@@ -832,7 +962,7 @@ def test_without_a_workspace_nothing_is_noted_and_it_says_so(annotated: pl.DataF
 
 def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -> None:
     con, answered, failed = duckdb.connect(), list[str](), list[BaseException]()
-    jobs = Jobs(con.cursor, failed.append)
+    own = Worker(con.cursor, failed.append)
     begun = threading.Event()
 
     def slow(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -841,28 +971,28 @@ def test_work_that_was_overtaken_is_stopped_and_what_follows_it_never_begins() -
         answered.append("slow")
 
     begin = time.monotonic()
-    jobs.submit("page", slow, lambda _: answered.append("after slow"))
+    own.submit("page", slow, lambda _: answered.append("after slow"))
     assert begun.wait(10)
     time.sleep(0.3)
-    jobs.submit("page", lambda _: answered.append("new"))
-    assert jobs.wait(20)
+    own.submit("page", lambda _: answered.append("new"))
+    assert own.wait(20)
     assert answered == ["new"]
     assert time.monotonic() - begin < 15
 
     def overtaken(_: duckdb.DuckDBPyConnection) -> None:
-        jobs.submit("page", lambda _: answered.append("newest"))
+        own.submit("page", lambda _: answered.append("newest"))
         raise ValueError("of tables that are gone")
 
-    jobs.submit("page", overtaken, lambda _: answered.append("after overtaken"))
-    assert jobs.wait(20)
+    own.submit("page", overtaken, lambda _: answered.append("after overtaken"))
+    assert own.wait(20)
     assert answered == ["new", "newest"]
     assert failed == [], "nobody waits for what was overtaken"
-    jobs.submit("page", lambda _: json.loads("{"))
-    assert jobs.wait(20)
+    own.submit("page", lambda _: json.loads("{"))
+    assert own.wait(20)
     assert len(failed) == 1
 
 
-def test_each_answer_says_which_view_it_belongs_to(explorer: Heard, annotated: pl.DataFrame) -> None:
+def test_each_answer_says_which_view_it_belongs_to(explorer: Heard, newest: pl.DataFrame) -> None:
     texts = ["a", "ac", "acct_1", "gmbh", "mgr"]
     explorer.told.clear()
     for text in texts:
@@ -873,7 +1003,7 @@ def test_each_answer_says_which_view_it_belongs_to(explorer: Heard, annotated: p
     counted = {one["v"]: one["matched"] for one in explorer.told if one["kind"] == "counts"}
     assert max(counted) == max(views)
     for v, found in counted.items():
-        assert found == where(annotated, Filter(text=views[v])).height
+        assert found == where(newest, Filter(text=views[v])).height
 
 
 def test_another_number_than_was_confirmed_is_refused() -> None:
@@ -903,22 +1033,22 @@ PYTHON_ONLY = ("__init__.py", "export_records.py")
 
 
 def test_the_screens_own_errors_are_chinese_on_a_chinese_screen() -> None:
-    rooms = [room for room in Path(screen.__file__).parent.glob("*.py") if room.name not in PYTHON_ONLY]
+    rooms = [room for room in Path(base.__file__).parent.glob("*.py") if room.name not in PYTHON_ONLY]
     said = [pair for room in rooms for pair in SAID.findall(room.read_text("utf-8"))]
     assert len(said) >= 8
     for problem, hint in said:
         if problem != "There are no records.":  # said in the cell that makes the picker
-            told = jobs.told(ArgumentError(problem, hint=hint), "zh")
+            told = worker.error_payload(ArgumentError(problem, hint=hint), "zh")
             assert all(re.search("[一-鿿]", text) for text in told.values()), told
     written, saved = "1,204 customers were written, 3 were confirmed.", "12 are saved; see 'Saved views'."
-    told = jobs.told(ArgumentError(written, hint=saved), "zh")
+    told = worker.error_payload(ArgumentError(written, hint=saved), "zh")
     assert list(told.values()) == ["写入了 1,204 位客户，而确认的是 3 位。", "已存 12 个视图；见“已存视图”。"]
-    assert jobs.told(KeyError("13800138000"), "zh")["problem"] == "无法显示（KeyError）。"
-    assert jobs.told(ArgumentError("Not known here.", hint="do so."), "zh")["hint"] == "do so."
+    assert worker.error_payload(KeyError("13800138000"), "zh")["problem"] == "无法显示（KeyError）。"
+    assert worker.error_payload(ArgumentError("Not known here.", hint="do so."), "zh")["hint"] == "do so."
 
 
-def test_a_chinese_screen_says_its_errors_in_chinese(annotated: pl.DataFrame) -> None:
-    heard = Heard(ik.Explorer(annotated, language="zh"))
+def test_a_chinese_screen_says_its_errors_in_chinese(newest: pl.DataFrame) -> None:
+    heard = Heard(ik.Explorer(newest, language="zh"))
     assert heard.widget.wait(60)
     told = heard.says(do="choose", v=-1, act="all")
     assert told["error"]["problem"] == "这些行已发生变化。"

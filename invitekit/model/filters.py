@@ -30,6 +30,8 @@ COLUMNS: Mapping[str, str] = {
     "snapshot": "snapshot_at",
 }
 """Each choice among values, and the column it looks at."""
+SENT = ("invitation_sent_at", "invited_at")
+"""Where the time of an invitation stands: the first of these columns that the records have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Filter:
         batch: Numbers of batches.
         manager, tag, country: Texts, letter for letter.
         snapshot: Moments of snapshots, UTC.
-        invited_from, invited_to: First and last day of the invitation, UTC, both included.
+        invited_from, invited_to: First and last day of the invitation, UTC, both included: of resolved records the
+            day that any record of the invitation tells, else the record's own.
 
     Raises:
         ArgumentError: A code is in no vocabulary, or the days are in the wrong order.
@@ -122,32 +125,33 @@ def where(records: Frame, choice: Filter) -> Frame:
         SchemaError: A column that the filter looks at is missing.
     """
     frame: Any = nw.from_native(cast("Any", records))
-    needed = _looked_at(choice)
-    missing = [name for name in needed if name not in frame.collect_schema().names()]
+    names = frame.collect_schema().names()
+    sent = next((name for name in SENT if name in names), SENT[-1])
+    missing = [name for name in _looked_at(choice, sent) if name not in names]
     if missing:
         raise SchemaError(f"Records lack {', '.join(missing)}.", hint="annotate or plan them first, then filter.")
-    conditions = [condition for _, condition in restrictions(choice)]
+    conditions = [condition for _, condition in restrictions(choice, sent)]
     return cast("Frame", frame.filter(*conditions).to_native() if conditions else records)
 
 
-def restrictions(choice: Filter) -> Iterator[tuple[str, Any]]:
-    """Give each restriction of a filter in words and as a condition."""
+def restrictions(choice: Filter, sent: str = SENT[-1]) -> Iterator[tuple[str, Any]]:
+    """Give each restriction of a filter in words and as a condition on records with the time ``sent``."""
     if choice.text is not None:
         yield f"Text holds '{choice.text}'", _holds(choice.text)
     for name, column in COLUMNS.items():
         if values := getattr(choice, name):
             yield f"{schema.label(column)} is {_or(column, values)}", _any_of(column, values)
-    invited = nw.col("invited_at")
+    invited = nw.col(sent)
     if choice.invited_from is not None:
         yield f"invited from {choice.invited_from} on", invited.dt.date() >= choice.invited_from
     if choice.invited_to is not None:
         yield f"invited until {choice.invited_to}", invited.dt.date() <= choice.invited_to
 
 
-def _looked_at(choice: Filter) -> list[str]:
+def _looked_at(choice: Filter, sent: str) -> list[str]:
     columns = [column for name, column in COLUMNS.items() if getattr(choice, name)]
     searched = list(SEARCHED) if choice.text is not None else []
-    dated = ["invited_at"] if choice.invited_from or choice.invited_to else []
+    dated = [sent] if choice.invited_from or choice.invited_to else []
     return [*searched, *columns, *dated]
 
 

@@ -9,8 +9,11 @@ from typing import Any
 
 from invitekit.model import schema
 from invitekit.model.catalogue import Language, read_catalogue
+from invitekit.model.vocabularies import UNKNOWN
 
 HIDDEN = "•••"
+_UNKNOWN = {"en": "Unknown", "zh": "未知"}
+_YES = {"en": ("Yes", "No"), "zh": ("是", "否")}
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+[@＠]([^\s@<>,;:\"')）】]+)")
 _NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9](?:[\s().-]{0,2}[0-9]){6,}(?![0-9A-Za-z])")
 _LONGEST = 300
@@ -33,6 +36,10 @@ def shown(name: str, value: Any, *, language: Language = "en", bare: bool = Fals
         return f"{value:%Y-%m-%d %H:%M}" if value.hour or value.minute else f"{value:%Y-%m-%d}"
     if isinstance(value, float):
         return f"{value:.0%}" if name.startswith("chance") else f"{value:,.2f}"
+    if name == "attempt_no" and not value:
+        return None
+    if isinstance(value, bool):
+        return _YES[language][not value]
     text = labels(name, language).get(value, str(value)) if isinstance(value, str) else str(value)
     if not bare and _may_tell(name):
         text = HIDDEN if name == "mobile" else hidden(name, text)
@@ -42,10 +49,12 @@ def shown(name: str, value: Any, *, language: Language = "en", bare: bool = Fals
 @cache
 def labels(name: str, language: Language = "en") -> dict[str, str]:
     """Give the labels of a column's codes; those of a failure are its causes in short."""
-    if name == "failure_code":
-        return {failure.code: failure.cause(language) for failure in read_catalogue().failures}
+    if name in ("failure_code", "previous_outcome"):
+        causes = {failure.code: failure.cause(language) for failure in read_catalogue().failures}
+        return causes | (labels("effective_status", language) if name == "previous_outcome" else {})
     column = schema.BY_NAME.get(name)
-    return {value.code: value.label(language) for value in column.values} if column else {}
+    unknown = {UNKNOWN: _UNKNOWN[language]}
+    return unknown | {value.code: value.label(language) for value in column.values} if column and column.values else {}
 
 
 def _may_tell(name: str) -> bool:

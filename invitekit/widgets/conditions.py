@@ -16,7 +16,9 @@ SEARCH = "ik_search"
 DAY = "ik_day"
 MIX = "ik_mix"
 """A number for each mixture of values in the columns that are counted: it stands for all of them."""
-OURS = (KEY, SEARCH, DAY, MIX)
+ONCE = "ik_once"
+"""Whether a row is shown by default; the others are earlier states, shown with every row of every file."""
+OURS = (KEY, SEARCH, DAY, MIX, ONCE)
 """The columns of a stored row that are the screen's own."""
 SET_APART = "\x1f"
 DATED = ("invited_from", "invited_to")
@@ -46,11 +48,19 @@ def matching(choice: Filter, *, but: tuple[str, ...] = ()) -> str:
     return " and ".join(sql for name, sql in clauses(choice).items() if name not in but) or "true"
 
 
+def both(*conditions: str) -> str:
+    """Join SQL conditions that all have to hold."""
+    return " and ".join(sql for sql in conditions if sql != "true") or "true"
+
+
 def chosen(selection: Selection) -> str:
     """Give the SQL condition of the rows of a selection."""
     sql = "false"
     for step in selection.steps:
-        held = matching(step.what) if isinstance(step.what, Filter) else among(step.what)
+        if isinstance(step.what, Filter):
+            held = both(matching(step.what), "true" if step.every_row else ONCE)
+        else:
+            held = among(step.what)
         held = f"coalesce({held}, false)"
         sql = f"({sql} or {held})" if step.add else f"({sql} and not {held})"
     return sql

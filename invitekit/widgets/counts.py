@@ -11,30 +11,47 @@ import duckdb
 from invitekit.load.sql import ident, lit, one, rows
 from invitekit.model import schema
 from invitekit.model.filters import COLUMNS, Filter
-from invitekit.widgets.conditions import DATED, DAY, among, chosen, clauses, matching
+from invitekit.model.identity import ALONE
+from invitekit.widgets.conditions import DATED, DAY, ONCE, among, both, chosen, clauses, matching
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import cube
-from invitekit.widgets.view import Found
+from invitekit.widgets.view import QueryCache
 
 MOST = 100
 """Values of a choice that are told, the most frequent first, and whatever is chosen."""
 Facet = list[tuple[Any, int]]
 
 
-def matched(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> int:
+def matched(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter) -> int:
     """Count the rows of a filter."""
     table, condition, n = source(found, choice, set(clauses(choice)))
     return one(con, f"select {n} from {table} where {condition}")
 
 
-def choosable(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, can: str) -> int:
+def customers(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter) -> int | None:
+    """Count the customers of a filter's rows.
+
+    A masked row of the newest snapshot is a customer of its own; one of an earlier snapshot may be any of these.
+
+    Returns:
+        The number, or None where the records do not say which customer they belong to.
+    """
+    if "customer_id" not in found.names:
+        return None
+    rows_ = found.rows_of(choice, "customer_id")
+    known = f"not starts_with(coalesce(customer_id, {lit(ALONE)}), {lit(ALONE)})"
+    several, single = f"count(distinct hash(customer_id)) filter ({known})", f"count(*) filter (not {known} and {ONCE})"
+    return one(con, f"select {several} + {single} from {rows_}")
+
+
+def choosable(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, can: str) -> int:
     """Count the rows of a filter that can be chosen; ``can`` looks at small columns only."""
     table, condition, n = source(found, choice, set(clauses(choice)))
     return one(con, f"select {n} from {table} where {condition} and ({can})")
 
 
 def facets(
-    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, names: list[str]
+    con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, names: list[str]
 ) -> Iterator[tuple[str, Facet]]:
     """Count each choice's values among the rows that all other restrictions leave.
 
@@ -53,7 +70,7 @@ def facets(
         yield name, values + [(each, 0) for each in getattr(choice, name) if each not in told]
 
 
-def _values(found: Found, choice: Filter, name: str) -> str:
+def _values(found: QueryCache, choice: Filter, name: str) -> str:
     """The SQL of a choice's most frequent values as texts, and their counts."""
     table, condition, n = source(found, choice, {*clauses(choice), name} - {"text"}, but=(name,))
     value = ident(COLUMNS[name])
@@ -61,7 +78,7 @@ def _values(found: Found, choice: Filter, name: str) -> str:
     return f"(select {lit(name)}, cast({value} as varchar), {n} from {table} where {condition} {best})"
 
 
-def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[tuple[dt.date, int, int, int]]:
+def trend(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter) -> list[tuple[dt.date, int, int, int]]:
     """Count invitations, failures and associations by day, among the rows that all but the dates leave."""
     table, condition, n = source(found, choice, {*clauses(choice), *DATED}, but=DATED)
     by_status = [f"{n} filter (effective_status = '{code}')" for code in ("association_failed", "associated")]
@@ -70,35 +87,38 @@ def trend(con: duckdb.DuckDBPyConnection, found: Found, choice: Filter) -> list[
     return [(day, int(n), int(failed or 0), int(associated or 0)) for day, n, failed, associated in found_days]
 
 
-def selected(con: duckdb.DuckDBPyConnection, selection: Selection, choice: Filter, can: str) -> tuple[int, int]:
-    """Count the rows that are chosen and can be, and those of them that the filter hides.
+def selected(
+    con: duckdb.DuckDBPyConnection, found: QueryCache, selection: Selection, choice: Filter, can: str
+) -> tuple[int, int]:
+    """Count the rows that are chosen and can be, and those of them that are not shown.
 
     Where the counts answer the filters of the steps, only the rows of named keys are looked at.
     """
     if not selection:
         return 0, 0
+    shown = both(found.scope, matching(choice))
     counted = cube({name for each in (choice, *selection.filters) for name in clauses(each)})
     if counted is None:
-        return _held(con, "records", "1", f"{chosen(selection)} and ({can})", choice)
+        return _held(con, "records", "1", f"{chosen(selection)} and ({can})", shown)
     by_filters = selection.by_filters()
-    found = [_held(con, counted, "n", f"{chosen(by_filters)} and ({can})", choice)]
+    parts = [_held(con, counted, "n", f"{chosen(by_filters)} and ({can})", shown)]
     if selection.keys:
         named = f"(select * from records where {among(selection.keys)})"
         for sign, each in ((1, selection), (-1, by_filters)):
-            total, hidden = _held(con, named, "1", f"{chosen(each)} and ({can})", choice)
-            found.append((sign * total, sign * hidden))
-    return sum(total for total, _ in found), sum(hidden for _, hidden in found)
+            total, hidden = _held(con, named, "1", f"{chosen(each)} and ({can})", shown)
+            parts.append((sign * total, sign * hidden))
+    return sum(total for total, _ in parts), sum(hidden for _, hidden in parts)
 
 
-def _held(con: duckdb.DuckDBPyConnection, table: str, n: str, condition: str, choice: Filter) -> tuple[int, int]:
-    """Count what a condition holds for, and how much of it a filter hides."""
-    hidden = f"not coalesce({matching(choice)}, false)"
+def _held(con: duckdb.DuckDBPyConnection, table: str, n: str, condition: str, shown: str) -> tuple[int, int]:
+    """Count what a condition holds for, and how much of it is not shown."""
+    hidden = f"not coalesce({shown}, false)"
     asked = f"select sum({n}), sum({n}) filter ({hidden}) from {table} where {condition}"
     ((total, out),) = rows(con, asked)
     return int(total or 0), int(out or 0)
 
 
-def source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
+def source(found: QueryCache, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
     """Give the table that answers with the least work, the condition on it, and the SQL of a number of rows.
 
     Args:
@@ -108,9 +128,9 @@ def source(found: Found, choice: Filter, names: set[str], *, but: tuple[str, ...
         but: Restrictions that are left out.
     """
     if choice.text is None and (counted := cube(names)):
-        return counted, matching(choice, but=but), "sum(n)"
+        return counted, both(found.scope, matching(choice, but=but)), "sum(n)"
     if choice.text is not None and not names & {*DATED} and (mixed := found.counted(choice)):
-        return mixed, matching(choice, but=(*but, "text")), "sum(n)"
+        return mixed, both(found.scope, matching(choice, but=(*but, "text"))), "sum(n)"
     table, _ = found.source(choice)
     left = (*but, "text") if table != "records" else but
-    return table, matching(choice, but=left), "count(*)"
+    return table, both(found.scope, matching(choice, but=left)), "count(*)"

@@ -1,37 +1,45 @@
-"""The analyst's screen: search, filter with counts, brush a trend, look at a customer."""
+"""The analyst's screen: search, filter with counts, brush a trend, look at a customer's invitations."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import os
-from typing import Any, cast
+from functools import partial
+from typing import Any, ClassVar, cast
 
 import duckdb
-import narwhals.stable.v2 as nw
 import polars as pl
 
+from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError, SourceError
-from invitekit.model.annotate import annotate
-from invitekit.model.catalogue import Language
+from invitekit.load.frames import as_arrow
+from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter, where
-from invitekit.widgets.conditions import KEY, OURS, chosen, matching
+from invitekit.model.resolve import latest
+from invitekit.widgets.base import Does
+from invitekit.widgets.conditions import KEY, OURS, both, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
+from invitekit.widgets.prepare import explained, in_memory
 from invitekit.widgets.saved import SavedViews
-from invitekit.widgets.screen import Does
 from invitekit.widgets.view import View
 
 
 class Explorer(Grid):
-    """Explore records: what is clicked is a ``Filter``, and what is set shows on the screen.
+    """Explore invitations: what is clicked is a ``Filter``, and what is set shows on the screen.
+
+    Each invitation is shown once, by its newest state, as ``latest`` returns it. A customer who is not invited yet
+    is one too, and so is each masked row of the newest snapshot; masked rows of earlier ones are followed nowhere.
 
     Args:
-        records: A frame of any engine: what ``annotate`` or ``plan_resends`` give, or what ``load`` returned; records
-            that lack a cause are annotated first.
+        records: The whole history, a frame of any engine: what ``annotate``, ``resolve`` or ``plan_resends`` give,
+            or what ``load`` returned; records that lack a cause are annotated first.
         value: The filter as plain values, as ``to_code`` prints it.
+        every_row: Whether every row of every file is shown, and not only the newest states.
         as_of: The moment that statuses are asked for, where records are annotated first; now, if it is left out.
+        catalogue: The failure messages known, where records are annotated first; else the built-in ones.
         language: Of labels and words: ``en`` or ``zh``.
         columns: Columns that are shown at first, in their order.
         views: The file of saved views; else one among the user's settings.
@@ -48,61 +56,74 @@ class Explorer(Grid):
         (1, ['Beta'])
     """
 
+    once: ClassVar[str] = "is_latest_of_invitation"
+    unit: ClassVar[str] = "invitations"
+
     def __init__(
         self,
         records: Any,
         value: dict[str, Any] | None = None,
         *,
+        every_row: bool = False,
         as_of: dt.datetime | dt.date | None = None,
+        catalogue: Catalogue | None = None,
         language: Language = "en",
         columns: list[str] | None = None,
         views: str | os.PathLike[str] | None = None,
         **traits: Any,
     ) -> None:
-        records = as_frame(records)
-        frame: Any = nw.from_native(records)
-        if "effective_status" not in frame.collect_schema().names():
-            records = annotate(records, as_of=as_of, language=language)
-        self._records, self._saved = records, SavedViews(views)
-        super().__init__(records, language=language, columns=columns, **traits)
+        self._records, self._saved = as_frame(records), SavedViews(views)
+        self._explain = partial(explained, moment=as_utc(as_of), catalogue=catalogue, language=language)
+        rows = self._records if isinstance(self._records, duckdb.DuckDBPyRelation) else as_arrow(self._records)
+        # What lacks a column is told in the cell, and not on the screen.
+        self._explain(rows.limit(0).pl() if isinstance(rows, duckdb.DuckDBPyRelation) else pl.from_arrow(rows[:0]))
+        derive = in_memory({"resolve": lambda some, _: self._explain(some)}, self._tell_step)
+        how: dict[str, Any] = {"language": language, "columns": columns, "every_row": every_row}
+        super().__init__(rows, derive=derive, **how, **traits)
         if value:
             self.filter = Filter.from_dict(value)
 
     @property
     def sql(self) -> str:
         """The SQL of the rows shown; it asks the table ``records`` of this screen."""
-        order = View(self.filter, self._view.by, self._view.down).order()
-        return f"select * from records where {matching(self.filter)} order by {order}"
+        shown = both(self._found.scope, matching(self.filter))
+        return f"select * from records where {shown} order by {self._view.order()}"
 
     @property
     def count(self) -> int:
-        """How many rows the filter leaves."""
+        """How many invitations the filter leaves; with ``every_row`` how many rows."""
         with self._asked() as con:
             return matched(con, self._found, self.filter)
 
     @property
     def df(self) -> pl.DataFrame:
-        """The rows that the filter leaves, in the order shown, as a Polars frame; personal data included."""
+        """The invitations that the filter leaves, in the order shown, as a Polars frame; personal data included.
+
+        With ``every_row`` all rows; in both cases with the columns of ``annotate`` and ``resolve``.
+        """
         return self._frame(self.sql)
 
     @property
     def selected(self) -> pl.DataFrame:
-        """The rows that are chosen, as a Polars frame; personal data included."""
+        """The invitations or rows that are chosen, as a Polars frame; personal data included."""
         return self._frame(f"select * from records where {chosen(self.selection)} order by {KEY}")
 
     def data(self) -> Any:
-        """Give the records that the filter leaves, on the engine that they came on."""
-        return where(self._records, self.filter)
+        """Return what ``df`` holds, unsorted and on the engine that the records came on."""
+        explained_ = self._explain(self._records)
+        return where(explained_ if self.every_row else latest(explained_), self.filter)
 
     def to_code(self) -> str:
         """Give a cell that shows this filter again: a widget's state does not outlive its kernel."""
         sort = f"\nexplorer.sort({self._view.by!r}, down={self._view.down})" if self._view.by else ""
-        return f"explorer = ik.Explorer(records, value={self.filter.to_dict()!r}){sort}\nexplorer"
+        every_row = ", every_row=True" if self.every_row else ""
+        return f"explorer = ik.Explorer(records, value={self.filter.to_dict()!r}{every_row}){sort}\nexplorer"
 
     def save_view(self, name: str) -> None:
         """Save what is shown now under a name: filter, order and columns."""
-        shown = {"filter": self.filter.to_dict(), "by": self._view.by, "down": self._view.down, "columns": self._shown}
-        self._saved.save(name, shown)
+        view = self._view
+        shown = {"filter": view.choice.to_dict(), "by": view.by, "down": view.down, "every_row": view.every_row}
+        self._saved.save(name, shown | {"columns": self._shown})
         self._tell_state()
 
     def open_view(self, name: str) -> None:
@@ -118,7 +139,8 @@ class Explorer(Grid):
             )
         shown = views[name]
         self._shown = [column for column in shown["columns"] if column in self._store.names] or self._shown
-        self._show(View(Filter.from_dict(shown["filter"]), shown["by"], bool(shown["down"])))
+        every_row = bool(shown.get("every_row"))
+        self._show(View(Filter.from_dict(shown["filter"]), shown["by"], bool(shown["down"]), every_row))
         self._tell_state()
 
     def _state(self) -> dict[str, Any]:
@@ -142,5 +164,5 @@ class Explorer(Grid):
     def _asked(self) -> duckdb.DuckDBPyConnection:
         """Open a connection once the rows are stored."""
         if not self._store.ready:
-            self._jobs.wait()
+            self._worker.wait()
         return self._store.cursor()

@@ -8,7 +8,7 @@ from typing import Any
 from invitekit.errors import InvitekitError
 from invitekit.export import Exported, Manifest, signer, verify
 from invitekit.privacy import Key
-from invitekit.widgets import jobs
+from invitekit.widgets import worker
 from invitekit.widgets.export_records import apart
 from invitekit.widgets.export_words import gates, words
 
@@ -19,7 +19,7 @@ MOST = 50
 def failed(error: BaseException, language: str) -> dict[str, str]:
     """Give an error as the panel shows it: ours with what to do; of any other only its kind, for it may quote data."""
     if isinstance(error, InvitekitError):
-        return jobs.told(error, language)
+        return worker.error_payload(error, language)
     said = words(language)
     return {"problem": said["failed"].format(kind=type(error).__name__), "hint": said["failed_hint"]}
 

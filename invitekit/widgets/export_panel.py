@@ -22,14 +22,14 @@ from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks
 from invitekit.widgets import export_answers as answers
 from invitekit.widgets import export_columns, export_words
 from invitekit.widgets.assets import joined
+from invitekit.widgets.base import Does, MessageWidget
 from invitekit.widgets.export_records import count, lent, taken
 from invitekit.widgets.export_watch import CancelledError, Watch
-from invitekit.widgets.screen import Does, Screen
 
 _FORM = ("level", "file", "purpose", "remarks")
 
 
-class ExportPanel(Screen):
+class ExportPanel(MessageWidget):
     """Hand records on: how much leaves is chosen and seen, one file is written and proved, the history is kept.
 
     Nothing of the records, nor of what is typed, is a synchronised trait: a notebook that is saved with its
@@ -132,7 +132,7 @@ class ExportPanel(Screen):
             "set": self._set,
             "export": self._begin,
             "cancel": lambda _m: self._cancel(),
-            "verify": lambda m: self._jobs.submit("verify", lambda _con: self._verify(int(m["id"]))),
+            "verify": lambda m: self._worker.submit("verify", lambda _con: self._verify(int(m["id"]))),
         }
 
     def _fail(self, error: BaseException) -> None:
@@ -149,8 +149,8 @@ class ExportPanel(Screen):
             self._tell("progress", **self._step)
         if self._result:
             self._tell("result", **answers.told(self._result, self._language))
-        self._jobs.submit("count", lambda _con: self._count())
-        self._jobs.submit("history", lambda _con: self._tell_history())
+        self._worker.submit("count", lambda _con: self._count())
+        self._worker.submit("history", lambda _con: self._tell_history())
 
     def _set(self, message: dict[str, Any]) -> None:
         with self.hold_trait_notifications():
@@ -207,7 +207,7 @@ class ExportPanel(Screen):
         if not over and any(os.path.lexists(one) for one in (target, path_of(target))):
             self._tell("ask", file=target.name)
         elif not self._turn.locked():
-            self._jobs.submit("export", lambda _con: cast("None", self._export(overwrite=over)))
+            self._worker.submit("export", lambda _con: cast("None", self._export(overwrite=over)))
 
     def _export(self, *, overwrite: bool) -> Exported:
         target, watch = self._target(), Watch(self._progress)

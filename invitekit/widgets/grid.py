@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import duckdb
@@ -10,16 +11,16 @@ import traitlets
 
 from invitekit.model.catalogue import Language, read_catalogue
 from invitekit.model.filters import Filter
-from invitekit.widgets import answers, brush, counts
+from invitekit.widgets import counts, crossfilter, payloads
 from invitekit.widgets.assets import joined
-from invitekit.widgets.choosing import Choosing
-from invitekit.widgets.jobs import Work
-from invitekit.widgets.screen import Does
+from invitekit.widgets.base import Does
+from invitekit.widgets.selectable import Selectable
 from invitekit.widgets.store import Derive, Store
-from invitekit.widgets.view import Found, View
+from invitekit.widgets.view import QueryCache, View
+from invitekit.widgets.worker import Work
 
 _ASKS = ("view", "page", "details", "range", "selection", "sums")
-"""The lanes of questions to the rows."""
+"""The channels of questions to the rows."""
 _PAGE = 100
 _DEEP = 10_000
 """From this row on a page is not looked for among all rows anew."""
@@ -27,7 +28,7 @@ _AHEAD = 0.03
 """Seconds that what comes first has to get to the screen before the next question takes every core."""
 
 
-class Grid(Choosing):
+class Grid(Selectable):
     """Rows on the screen: scroll, sort, filter, choose, look at one.
 
     Each message of the screen is answered by several: the page first, then what takes longer; each
@@ -37,6 +38,10 @@ class Grid(Choosing):
     _esm = joined("screen.js", "explore.js")
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
     mode: ClassVar[str] = "explore"
+    once: ClassVar[str] = "true"
+    """The SQL condition of the rows that are shown by default, on what is stored."""
+    unit: ClassVar[str] = "rows"
+    """What a row is that is shown by default, as the words of the screen know it."""
 
     def __init__(
         self,
@@ -45,25 +50,29 @@ class Grid(Choosing):
         derive: Derive | None = None,
         language: Language = "en",
         columns: list[str] | None = None,
+        every_row: bool = False,
         **traits: Any,
     ) -> None:
         super().__init__(**traits)
-        self._language, self._view, self._number, self._bare = language, View(), 0, False
+        self._language, self._view, self._number, self._bare = language, View(every_row=every_row), 0, False
         self._heard: dict[str, int] = {}
         self._dayed: Filter | None = None
         self._deep: tuple[int, int] | None = None
-        self._store = Store(records, derive)
-        self._found = Found(self._store)
+        self._store = self._new_store(records, derive)
+        self._found = QueryCache(self._store, every_row=every_row)
         self._wanted = columns
         self._shown = self._columns()
         self.observe(self._set_value, "value")
         if not self._store.ready:
-            self._jobs.submit("build", self._build)
+            self._worker.submit("build", self._build)
 
     def stop(self) -> None:
         """End what is being answered, and remove the rows from the disk."""
         super().stop()
         self._store.close()
+
+    def _new_store(self, records: Any, derive: Derive | None) -> Store:
+        return Store(records, derive, once=self.once)
 
     # What can be clicked can be set.
 
@@ -74,11 +83,21 @@ class Grid(Choosing):
 
     @filter.setter  # noqa: A003 - as the field calls it
     def filter(self, choice: Filter) -> None:
-        self._show(View(choice, self._view.by, self._view.down))
+        self._show(replace(self._view, choice=choice))
+
+    @property
+    def every_row(self) -> bool:
+        """Whether every row of every file is shown, and not only the newest states; set it to switch."""
+        return self._view.every_row
+
+    @every_row.setter
+    def every_row(self, every_row: bool) -> None:
+        self._show(replace(self._view, every_row=bool(every_row)))
 
     def sort(self, by: str | None, *, down: bool = False) -> None:
         """Sort the rows by a column; None is the order in which they came."""
-        self._show(View(self._view.choice, by if by in self._store.names else None, down))
+        known = not self._store.ready or by in self._store.names
+        self._show(replace(self._view, by=by if known else None, down=down))
 
     # Messages of the screen.
 
@@ -86,6 +105,7 @@ class Grid(Choosing):
         return {
             "hello": lambda _m: self._hello(),
             "filter": self._take_filter,
+            "every_row": lambda m: setattr(self, "every_row", m["on"]),
             "sort": lambda m: self.sort(m["by"], down=bool(m["down"])),
             "page": lambda m: self._ask_page(m["first"], m["count"]),
             "choose": self._take_choice,
@@ -100,13 +120,17 @@ class Grid(Choosing):
         super()._tell(kind, **{"v": self._number} | content)
 
     def _told(self) -> str:
-        total = "" if self._store.total is None else f"{self._store.total:,} "
-        return f"{type(self).__name__}: {total}records."
+        total = "" if self._store.total is None else f"{self._found.rows():,} "
+        return f"{type(self).__name__}: {total}{'rows' if self.every_row else self.unit}."
+
+    def _tell_step(self, name: str, at: int, of: int) -> None:
+        """Say how far it is, while the rows are being prepared."""
+        self._tell("step", name=name, at=at, of=of)
 
     def _hello(self) -> None:
         hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in read_catalogue().failures}
         hints |= self._store.causes
-        said = {"words": answers.words(self._language), "hints": hints, "language": self._language, "mode": self.mode}
+        said = {"words": payloads.words(self._language), "hints": hints, "language": self._language, "mode": self.mode}
         state = self._state()
         with self._lock:  # no counts are told in between: whoever says hello would drop them
             self._dayed = None
@@ -118,14 +142,17 @@ class Grid(Choosing):
         """Give what changes of a view, but the rows."""
         return {
             "columns": [
-                {**c, "shown": c["name"] in self._shown} for c in answers.columns(self._store.names, self._language)
+                {**c, "shown": c["name"] in self._shown} for c in payloads.columns(self._store.names, self._language)
             ],
             "order": self._shown,
-            "total": self._store.total,
+            "total": self._found.rows() if self._store.ready else None,
+            "facts": self._store.facts,
+            "every_row": self.every_row,
+            "unit": self.unit,
             "ready": self._store.ready,
             "filter": self._view.choice.to_dict(),
             "heard": self._heard,
-            "chips": answers.chips(self._view.choice, self._language, bare=self._bare),
+            "chips": payloads.chips(self._view.choice, self._language, bare=self._bare),
             "by": self._view.by,
             "down": self._view.down,
             "bare": self._bare,
@@ -142,18 +169,26 @@ class Grid(Choosing):
 
     def _columns(self) -> list[str]:
         """Give the columns that are shown at first: those asked for, else those that serve most."""
-        first = [c["name"] for c in answers.columns(self._store.names, self._language) if c["shown"]]
-        return first if self._wanted is None else [name for name in self._wanted if name in self._store.names]
+        first = [c["name"] for c in payloads.columns(self._store.names, self._language) if c["shown"]]
+        shown = first if self._wanted is None else [name for name in self._wanted if name in self._store.names]
+        return self._with_snapshot(shown, every_row=self.every_row) if self._wanted is None else shown
+
+    def _with_snapshot(self, shown: list[str], *, every_row: bool) -> list[str]:
+        """Show first which snapshot a row is of, where the same invitation is shown several times."""
+        others = [name for name in shown if name != "snapshot_at"]
+        return ["snapshot_at", *others] if every_row and "snapshot_at" in self._store.names else others
 
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
-        self._found, self._shown = Found(self._store), self._shown or self._columns()
+        self._found, self._shown = QueryCache(self._store, every_row=self.every_row), self._columns()
+        if self._view.by not in self._store.names:
+            self._view = replace(self._view, by=None)
         self._hello()
 
     def _drop_questions(self) -> None:
         """Stop all questions to the rows: others are about to take their place."""
         self._deep = self._dayed = None
-        self._jobs.drop(*_ASKS)
+        self._worker.cancel(*_ASKS)
 
     def _show(self, view: View) -> None:
         """Show other rows, or another order."""
@@ -162,6 +197,9 @@ class Grid(Choosing):
                 self._ask_page(0, _PAGE)  # whoever asked waits for an answer
                 return
             brushed = view.undated() == self._view.undated() and view.choice.text is None
+            if view.every_row != self.every_row:
+                self._found, self._dayed = QueryCache(self._store, every_row=view.every_row), None
+                self._shown = self._with_snapshot(self._shown, every_row=view.every_row)
             self._view, self._number, self._deep = view, self._number + 1, None
         if not self._store.ready:
             self._tell_state()
@@ -178,7 +216,7 @@ class Grid(Choosing):
         One after the other: side by side they would wait for each other. The page of a new view says the state too,
         as each message takes its time to be drawn. Whoever brushes looks at the counts: there they come first.
         """
-        self._jobs.drop("page")
+        self._worker.cancel("page")
         if not self._store.ready:
             self._ask_page(0, _PAGE)
             return
@@ -194,7 +232,7 @@ class Grid(Choosing):
         # A text's rows take longer to be found than its page takes to get there.
         between = () if view.choice.text else (lambda _con: time.sleep(_AHEAD),)
         steps = (self._page(0, _PAGE, anew=anew), *between, self._counts(ahead=brushed))
-        self._jobs.submit("view", *(steps[::-1] if brushed else steps), order)
+        self._worker.submit("view", *(steps[::-1] if brushed else steps), self._customers(), order)
 
     def _ask_page(self, first: int, count: int) -> None:
         """Answer with a page; one far down waits for the order, which is being made."""
@@ -202,20 +240,20 @@ class Grid(Choosing):
             if first >= _DEEP and self._store.ready and not self._found.ordered(self._view):
                 self._deep = (first, count)
                 return
-        self._jobs.submit("page", self._page(first, count))
+        self._worker.submit("page", self._page(first, count))
 
     def _page(self, first: int, count: int, *, anew: bool = False) -> Work:
         view, number, first = self._view, self._number, first - first % _PAGE
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             how: dict[str, Any] = {"language": self._language, "bare": self._bare}
-            names = list(dict.fromkeys([*self._shown, *(n for n in answers.BADGES if n in self._store.names)]))
+            names = list(dict.fromkeys([*self._shown, *(n for n in payloads.BADGES if n in self._store.names)]))
             if not self._store.ready:
-                told_rows = answers.preview(self._store, con, names, count=count, **how)
+                told_rows = payloads.preview(self._store, con, names, count=count, **how)
                 self._tell("preview", v=number, bare=how["bare"], **told_rows)
                 return
-            told_page = answers.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
-            flags = answers.picked(con, self._selection, told_page["keys"], self.can)
+            told_page = payloads.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
+            flags = payloads.picked(con, self._selection, told_page["keys"], self.can)
             state = {"state": self._state()} if anew else {}
             if number == self._number:
                 self._tell("page", v=number, bare=how["bare"], **told_page, **flags, **state)
@@ -227,48 +265,57 @@ class Grid(Choosing):
         view, number = self._view, self._number
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            self._found.look_up(con, view.choice)
-            told_counts = answers.counted(con, self._found, view.choice, self._selection, self.can)
+            self._found.search(con, view.choice)
+            told_counts = payloads.counted(con, self._found, view.choice, self._selection, self.can)
             choices = self._facets(con, view)
             more: dict[str, Any] = {"filter": view.choice.to_dict(), "heard": self._heard} if ahead else {}
             undated = view.undated().choice
             if self._dayed != undated:  # dates and order leave the days as they are, once these were told
                 more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
             with self._lock:
-                self._tell("counts", v=number, total=self._store.total, **told_counts, facets=choices, **more)
+                self._tell("counts", v=number, total=self._found.rows(), **told_counts, facets=choices, **more)
                 if "days" in more:  # where there is a newer view, a screen may have dropped them, or not
                     self._dayed = undated if number == self._number else None
 
         return work
 
+    def _customers(self) -> Work:
+        """Answer with how many customers there are: of a filter they have to be counted among the rows themselves."""
+        view, number = self._view, self._number
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            self._tell("customers", v=number, customers=counts.customers(con, self._found, view.choice))
+
+        return work
+
     def _facets(self, con: duckdb.DuckDBPyConnection, view: View) -> list[dict[str, Any]]:
         how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
-        return answers.facets(con, self._found, view.choice, self._store.names, **how)
+        return payloads.facets(con, self._found, view.choice, self._store.names, **how)
 
     def _ask_sums(self) -> None:
         """Hand out what a brush is answered with in the browser: asked for when somebody is about to brush."""
         view, found = self._view.undated(), self._found
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            found.look_up(con, view.choice)
-            told, sums = brush.told(con, found, view.choice, self._facets(con, view))
+            found.search(con, view.choice)
+            told, sums = crossfilter.payload(con, found, view.choice, self._facets(con, view))
             if found is self._found:  # else they are of other rows
                 self.send(told, sums)
 
         if self._store.ready:
-            self._jobs.submit("sums", work)
+            self._worker.submit("sums", work)
 
     def _ask_details(self, key: int) -> None:
         def work(con: duckdb.DuckDBPyConnection) -> None:
             how: dict[str, Any] = {"language": self._language, "bare": self._bare}
-            self._tell("details", bare=how["bare"], details=answers.details(con, int(key), self._store.names, **how))
+            self._tell("details", bare=how["bare"], details=payloads.details(con, int(key), self._store.names, **how))
 
-        self._jobs.submit("details", work)
+        self._worker.submit("details", work)
 
     def _take_filter(self, message: dict[str, Any]) -> None:
         """Filter as a view wants it, and note how many wishes of that view were heard: a later one is on its way."""
         self._heard = {**self._heard, message.get("view", ""): message.get("n", 0)}
-        self._show(View(Filter.from_dict(message["filter"]), self._view.by, self._view.down))
+        self.filter = Filter.from_dict(message["filter"])
 
     def _take_eye(self, message: dict[str, Any]) -> None:
         self._bare = bool(message["open"])

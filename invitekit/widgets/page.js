@@ -91,7 +91,7 @@ class Page {
     const s = this.state, open = s.status === "open";
     const files = open && s.files.length > 1 ? this.words("n_files", { n: this.n(s.files.length) }) : s.files?.[0];
     const facts = !open ? [] : [
-      h("span", { title: s.files.join("\n") }, files ?? this.words("no_files")), h("span", {}, this.words("every", { total: this.n(s.records) })),
+      h("span", { title: s.files.join("\n") }, files ?? this.words("no_files")), h("span", {}, this.words("all_rows", { total: this.n(s.records) })),
       s.rejected ? h("span", { className: "warning" }, this.words("n_rejected", { n: this.n(s.rejected) })) : null,
       s.as_of ? h("span", {}, this.words("plan_day", { day: s.as_of })) : null, s.workspace ? h("span", {}, this.words("in_workspace", { name: s.workspace })) : null,
     ];

@@ -16,8 +16,9 @@ class Picker extends Screen {
   drawExtra() {
     this.drawTabs();
     this.drawRules();
-    if (!this.state.ready) this.choice.replaceChildren(h("span", { className: "ik-preparing" }, h("span", { className: "ik-spin" }), this.words("planning")));
   }
+
+  preparing() { return this.words("planning"); }
 
   // ---- decisions as tabs
 
@@ -25,7 +26,7 @@ class Picker extends Screen {
     const again = ["resend_now", "resend_as_reseller"], by = new Map(this.state.tabs.map(([code, label, n]) => [code, { codes: [code], label, n }]));
     if (!by.size) return [];
     const first = { codes: again, label: this.words("again"), n: again.reduce((sum, code) => sum + by.get(code).n, 0) };
-    const rest = [...by.values()].filter((tab) => !again.includes(tab.codes[0]) && tab.n), all = { codes: [], label: this.words("all"), n: this.state.total };
+    const rest = [...by.values()].filter((tab) => !again.includes(tab.codes[0]) && tab.n), all = { codes: [], label: this.words(this.state.every_row ? "everything_rows" : "everything_customers"), n: this.state.total };
     return [first, ...rest, all];
   }
   drawTabs() {
@@ -76,7 +77,7 @@ class Picker extends Screen {
 
   acts() {
     const n = this.counts.selected;
-    return [h("span", { className: "ik-grow" }), h("button", { className: "ik-button ik-act", disabled: !n, onclick: () => this.send({ do: "confirm" }) }, this.words("make", { n: this.n(n) }))];
+    return [h("span", { className: "ik-grow" }), h("button", { className: "ik-button ik-act", disabled: !n, onclick: () => this.send({ do: "confirm" }) }, n ? this.words("make", { n: this.n(n) }) : this.words("make_none"))];
   }
   ask(title, inside, [label, act], cancel = this.words("cancel")) {
     const id = `${this.id}-title`, back = document.activeElement;

@@ -20,14 +20,14 @@ from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ResendRules
-from invitekit.widgets import answers, cells, planning
+from invitekit.widgets import cells, payloads, planning
 from invitekit.widgets.assets import joined
+from invitekit.widgets.base import Does
 from invitekit.widgets.grid import Grid
-from invitekit.widgets.memory import OUTCOMES, Memory
-from invitekit.widgets.screen import Does
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import Found, View
+from invitekit.widgets.view import QueryCache, View
+from invitekit.widgets.workspace_client import OUTCOMES, WorkspaceClient
 from invitekit.workspace import Workspace
 
 ADJUSTABLE = ("cool_down_days", "max_attempts", "batch_size", "link_life_days")
@@ -40,7 +40,7 @@ COLUMNS = (
 
 
 class ResendPicker(Grid):
-    """Pick whom to invite again: every record has its decision and the reason for it.
+    """Pick whom to invite again: every customer has a decision and the reason for it.
 
     Args:
         records: The whole history, a frame of any engine; those of the workspace, if it is left out.
@@ -50,6 +50,7 @@ class ResendPicker(Grid):
         folder: Where batches are written: one folder each in it.
         catalogue: The failure messages known; else the built-in ones.
         language: Of labels, reasons and words: ``en`` or ``zh``.
+        every_row: Whether every row of every file is shown, and not only the one that speaks for its customer.
 
     Raises:
         ArgumentError: There are neither records nor a workspace.
@@ -67,6 +68,8 @@ class ResendPicker(Grid):
     _esm = joined("screen.js", "picker.js")
     mode: ClassVar[str] = "pick"
     can: ClassVar[str] = planning.CAN
+    once: ClassVar[str] = planning.ONE_A_CUSTOMER
+    unit: ClassVar[str] = "customers"
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class ResendPicker(Grid):
         folder: str | os.PathLike[str] = "batches",
         catalogue: Catalogue | None = None,
         language: Language = "en",
+        every_row: bool = False,
         **traits: Any,
     ) -> None:
         if records is None and workspace is None:
@@ -85,7 +89,7 @@ class ResendPicker(Grid):
         self.workspace = workspace if workspace is None or isinstance(workspace, Workspace) else Workspace(workspace)
         self._records, self._rules, self._as_of = as_frame(records), rules or ResendRules(), as_of
         self._moment = as_utc(as_of)
-        self._memory = Memory(self.workspace)
+        self._memory = WorkspaceClient(self.workspace)
         self._planning: Store | None = None
         self._folder, self._catalogue = Path(folder), catalogue
         self._frozen: planning.Frozen | None = None
@@ -93,8 +97,8 @@ class ResendPicker(Grid):
         self.written: Written | None = None
         plan = self._planner(self._rules, language)
         traits.setdefault("columns", list(COLUMNS))
-        super().__init__(self._source(), derive=plan, language=language, **traits)
-        self._view = View(Filter(decision=RESENDS), "rank")
+        super().__init__(self._source(), derive=plan, language=language, every_row=every_row, **traits)
+        self._view = View(Filter(decision=RESENDS), "rank", every_row=every_row)
         self.set_trait("value", self._view.choice.to_dict())
 
     def stop(self) -> None:
@@ -117,9 +121,12 @@ class ResendPicker(Grid):
     @property
     def count(self) -> int:
         """How many customers may be invited again."""
-        self._jobs.wait()
+        self._worker.wait()
         with self._store.cursor() as con:
             return int(rows(con, f"select count(*) from records where {self.can}")[0][0])
+
+    def _new_store(self, records: Any, derive: Any) -> Store:
+        return Store(records, derive, once=self.once, preview=False)
 
     def _source(self) -> Any:
         return self._records if self._records is not None else self.workspace and self.workspace.history()
@@ -127,7 +134,7 @@ class ResendPicker(Grid):
     def _planner(self, rules: ResendRules, language: Language) -> Any:
         memory = self._memory.for_plan()
         self._moment = as_utc(self._as_of)  # now is now again, where no moment was named
-        return planning.planner(rules, self._moment, memory, self._catalogue, language)
+        return planning.planner(rules, self._moment, memory, self._catalogue, language, tell=self._tell_step)
 
     def _does(self) -> dict[str, Does]:
         return super()._does() | {
@@ -147,7 +154,7 @@ class ResendPicker(Grid):
         with_rows: dict[str, Any] = {"tabs": []}
         if self._store.ready:
             with self._store.cursor() as con:
-                with_rows = {"tabs": planning.tabs(con, self._language)}
+                with_rows = {"tabs": planning.tabs(con, self._language, self._found.scope)}
         # No name of the grid's own state: "by" is the column that it is sorted by.
         memory = {"workspace": self.workspace is not None, "user": _user_name(), "day": self._day(),
                   "unlogged": self._memory.unlogged()}  # fmt: skip
@@ -162,19 +169,19 @@ class ResendPicker(Grid):
     def _plan_again(self) -> None:
         """Make the plan anew; until it is there nobody is confirmed or written from the old one."""
         rules, self._frozen = self._rules, None
-        store = self._planning = Store(self._source(), self._planner(rules, self._language))
+        store = self._planning = self._new_store(self._source(), self._planner(rules, self._language))
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             store.build(con)
             if self._planning is store:  # else a newer plan is being made
                 self._swap(rules, store)
 
-        self._jobs.submit("build", work, connect=store.cursor)
+        self._worker.submit("build", work, connect=store.cursor)
 
     def _try_rules(self, message: dict[str, Any]) -> None:
         self._settled()
         rules = replace(self._rules, **{name: message["rules"][name] for name in ADJUSTABLE})
-        store, noted = Store(self._source(), self._planner(rules, self._language)), self._memory.noted
+        store, noted = self._new_store(self._source(), self._planner(rules, self._language)), self._memory.noted
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             store.build(con)
@@ -184,7 +191,7 @@ class ResendPicker(Grid):
             self._tried = (rules, store, noted)
             self._tell("effect", rows=rows_, said=rules.words(self._language), rules=asdict(rules))
 
-        self._jobs.submit("try", work, connect=store.cursor)
+        self._worker.submit("try", work, connect=store.cursor)
 
     def _use_rules(self) -> None:
         """Hold to the rules whose effect was shown; where something was noted since, the plan is made once more."""
@@ -202,7 +209,7 @@ class ResendPicker(Grid):
             selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
             self._drop_questions()
-            self._rules, self._store, self._found = rules, store, Found(store)
+            self._rules, self._store, self._found = rules, store, QueryCache(store, every_row=self.every_row)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._number = self._number + 1
         self._hello()
@@ -222,14 +229,14 @@ class ResendPicker(Grid):
             frozen = planning.freeze(con, selection, self._rules)
             told = planning.confirmation(con, selection, self._rules.batch_size, self._language)
             again = planning.count_known(con, frozen, self._memory.waiting())
-            labels = [answers.label(name, self._language) for name in told.pop("labels")]
+            labels = [payloads.label(name, self._language) for name in told.pop("labels")]
             self._frozen = frozen
             folder = str(self._folder)
             self._tell(
                 "confirm", count=frozen.count, digest=frozen.digest, labels=labels, folder=folder, again=again, **told
             )
 
-        self._jobs.submit("confirm", work)
+        self._worker.submit("confirm", work)
 
     def _write(self, message: dict[str, Any]) -> None:
         self._settled()
@@ -246,7 +253,7 @@ class ResendPicker(Grid):
             self._tell("written", customers=self.written.customers, files=files, ids=ids, folder=folder)
             self._tell_state()
 
-        self._jobs.submit("write", work)
+        self._worker.submit("write", work)
 
     def _write_frozen(self, con: duckdb.DuckDBPyConnection, frozen: planning.Frozen) -> Written:
         """Write the batches; a workspace knows of them before anybody sees them, and forgets them if they fail."""

@@ -18,13 +18,17 @@ from invitekit.errors import OutputError
 from invitekit.load.sql import ident, rows
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
+from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, plan_resends, select_customers
 from invitekit.widgets import cells
-from invitekit.widgets.conditions import KEY, OURS, chosen
+from invitekit.widgets.conditions import KEY, ONCE, OURS, chosen
+from invitekit.widgets.prepare import OnEngine, Step, Tell, in_memory
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Derive
 
+ONE_A_CUSTOMER = "decision <> 'superseded'"
+"""The SQL condition of the record that speaks for its customer."""
 CAN = f"decision in ({', '.join(repr(decision) for decision in RESENDS)})"
 """The SQL condition of a record that may be invited again."""
 _SHOWN = 10
@@ -57,6 +61,8 @@ def planner(
     memory: dict[str, pa.Table],
     catalogue: Catalogue | None,
     language: Language,
+    *,
+    tell: Tell = lambda _name, _at, _of: None,
 ) -> Derive:
     """Return the function that plans records on the connection that reads them.
 
@@ -66,25 +72,30 @@ def planner(
         memory: What a workspace knows besides: ``sent`` and ``resolved``, as ``plan_resends`` takes them.
         catalogue: The failures known; else the built-in ones.
         language: Of causes, reasons and next steps.
+        tell: Is told which step begins.
     """
 
-    def plan(records: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        known: dict[str, Any] = {}
-        for name, table in memory.items():
-            con.register(f"ik_{name}", table)
-            known[name] = con.table(f"ik_{name}")
-        annotated = materialize(annotate(records, as_of=moment, catalogue=catalogue, language=language))
-        planned: duckdb.DuckDBPyRelation = materialize(
-            plan_resends(annotated, rules, as_of=moment, language=language, **known)
-        )
-        return planned
+    def plan(records: Any, on_engine: OnEngine) -> Any:
+        known: dict[str, Any] = {name: on_engine(table) for name, table in memory.items()}
+        return materialize(plan_resends(records, rules, as_of=moment, language=language, **known))
 
-    return plan
+    steps: dict[str, Step] = {
+        "annotate": lambda some, _: annotate(some, as_of=moment, catalogue=catalogue, language=language),
+        "resolve": lambda some, _: resolve(materialize(some)),
+        "plan": plan,
+    }
+    return in_memory(steps, tell)
 
 
-def tabs(con: duckdb.DuckDBPyConnection, language: Language) -> list[list[Any]]:
-    """Count the records of each decision: code, label and number, in the order of the vocabulary."""
-    found = dict(rows(con, "select decision, sum(n)::bigint from cube group by 1"))
+def tabs(con: duckdb.DuckDBPyConnection, language: Language, scope: str = ONCE) -> list[list[Any]]:
+    """Count the customers, or rows, of each decision: code, label and number, in the order of the vocabulary.
+
+    Args:
+        con: Asks a store.
+        language: Of labels.
+        scope: The SQL condition of the rows that count.
+    """
+    found = dict(rows(con, f"select decision, sum(n)::bigint from cube where {scope} group by 1"))
     return [[value.code, value.label(language), int(found.get(value.code, 0))] for value in DECISIONS]
 
 

@@ -52,7 +52,7 @@ class Screen {
     this.rows = new Map();
     this.counts = { matched: null, total: null, selected: 0, hidden: 0 };
     this.length = null;
-    this.state = { columns: [], filter: {}, chips: [], order: [], ready: false };
+    this.state = { columns: [], filter: {}, chips: [], order: [], facts: {}, unit: "rows", ready: false };
     this.build(el);
     this.refined = 0;
     this.waiting = [];
@@ -88,6 +88,7 @@ class Screen {
     this.count = h("span", { className: "ik-count" });
     this.tools = h("div", { className: "ik-bar ik-tools" });
     this.bar = h("div", { className: "ik-bar" }, this.search, this.count, this.tools);
+    this.facts = h("div", { className: "ik-facts", role: "note", hidden: true });
     this.chips = h("div", { className: "ik-chips", role: "list" });
     this.trend = h("div", { className: "ik-trend" });
     this.facets = h("div", { className: "ik-facets", role: "group" });
@@ -110,7 +111,7 @@ class Screen {
     this.extra = h("div", { className: "ik-extra" });
     this.main = h("div", { className: "ik-main" }, this.facets, h("div", { className: "ik-middle" }, this.choice, h("div", { className: "ik-gridbox" }, this.scroller, this.note, this.tip)), this.panel);
     this.root = h("div", { className: "ik", role: "region", "aria-label": "invitekit", style: `height:${this.model.get("height")}px`, onkeydown: (e) => this.rootKey(e) },
-      this.banner, this.extra, this.bar, this.chips, this.trend, this.main, this.live);
+      this.banner, this.extra, this.bar, this.facts, this.chips, this.trend, this.main, this.live);
     el.append(this.root);
     this.root.addEventListener("pointerdown", (e) => this.press(e));
     // A notebook takes keys for its own commands: none may leave.
@@ -140,7 +141,7 @@ class Screen {
     const views = s.views ? this.menu(this.words("views"), () => this.viewMenu()) : null;
     const open = [...this.tools.querySelectorAll("details")].findIndex((one) => one.open);
     keepFocus(this.tools, () => {
-      this.tools.replaceChildren(jump, side, menu, views ?? "", eye);
+      this.tools.replaceChildren(this.everyRow(), jump, side, menu, views ?? "", eye);
       if (open >= 0) { const again = this.tools.querySelectorAll("details")[open]; if (again) { again.open = true; again.fill(); } }
     });
     this.drawCount();
@@ -161,12 +162,27 @@ class Screen {
     return [...this.state.views.map((view) => h("button", { className: "ik-item", onclick: () => this.send({ do: "open_view", name: view }) }, view)), h("div", { className: "ik-row2" }, name, save)];
   }
 
-  drawCount(matched = this.counts.matched) {
-    const { total } = this.counts;
-    const all = total === null || matched === null || matched === total;
-    const text = !this.state.ready ? "" : all ? this.words("every", { total: this.n(total) }) : this.words("rows", { n: this.n(matched), total: this.n(total) });
-    this.count.textContent = text;
-    if (!this.pressed && this.saidCount !== text) this.saidCount = this.live.textContent = text; // not at each step of a hand
+  /** What a row is now: an invitation or a customer by its newest state, or a row of a file. */
+  unit() { return this.state.every_row ? "rows" : this.state.unit; }
+  everyRow() {
+    if (this.state.unit === "rows") return "";
+    const box = h("input", { type: "checkbox", role: "switch", "aria-description": this.words("every_row_hint"), checked: this.state.every_row, disabled: !this.state.ready, onchange: () => this.send({ do: "every_row", on: box.checked }) });
+    return h("label", { className: "ik-switch", title: this.words("every_row_hint") }, box, this.words("every_row"));
+  }
+
+  drawCount(matched = this.counts.matched, customers = this.counts.customers) {
+    const { total } = this.counts, unit = this.unit(), all = total === null || matched === null || matched === total;
+    let text = this.words(`${all ? "all" : "some"}_${unit}`, { n: this.n(matched), total: this.n(total) });
+    if (unit !== "customers" && customers != null) text += this.words(all ? "of_customers" : "among_customers", { customers: this.n(customers) });
+    if (unit === "invitations" && all && this.state.facts.not_sent) text += this.words("not_sent", { n: this.n(this.state.facts.not_sent) });
+    this.count.textContent = this.state.ready ? text : "";
+    if (!this.pressed && customers !== undefined && this.saidCount !== text) this.saidCount = this.live.textContent = text; // once, and not at each step of a hand
+  }
+  /** Say which rows cannot be told apart, and which are not counted. */
+  drawFacts() {
+    const { every_row, facts } = this.state, told = ["masked", "masked_before"].filter((name) => facts[name] && !every_row);
+    this.facts.replaceChildren(...told.map((name) => h("span", {}, this.words(name, { n: this.n(facts[name]) }))));
+    this.facts.hidden = !told.length;
   }
 
   drawChips() {
@@ -327,7 +343,7 @@ class Screen {
       const values = f.values.map(([value, text, all]) => [value, text, n(all)]), chosen = this.state.filter[f.name] ?? [];
       return { ...f, values: end ? values.filter((v) => v[2] || chosen.includes(v[0])).sort(most) : values };
     };
-    this.drawCount(n(matched));
+    this.drawCount(n(matched), null);
     const drawn = new Map(facets.map((f) => [f.name, live(f)]));
     this.drawFacets(this.told.map((f) => drawn.get(f.name) ?? f));
   }
@@ -510,7 +526,11 @@ class Screen {
 
   drawChoice() {
     const { selected, hidden, matched } = this.counts, s = this.state;
-    if (!s.ready) { this.choice.replaceChildren(h("span", { className: "ik-preparing" }, h("span", { className: "ik-spin" }), this.words("preparing", { n: "" }))); return; }
+    if (!s.ready) {
+      const step = this.step && this.words("step", { text: this.words(`step_${this.step.name}`), at: this.n(this.step.at), of: this.n(this.step.of) });
+      this.choice.replaceChildren(h("span", { className: "ik-preparing", role: "status" }, h("span", { className: "ik-spin" }), this.preparing(), step ? ` ${step}` : ""));
+      return;
+    }
     const here = [...this.rows.keys()].map((row) => this.at(row)).filter(Boolean).filter((one) => one.page.can?.[one.at]);
     const chosen = here.filter((one) => one.page.picked[one.at]).length;
     if (this.all) { this.all.checked = here.length > 0 && chosen === here.length; this.all.indeterminate = chosen > 0 && chosen < here.length; }
@@ -527,6 +547,8 @@ class Screen {
     this.choice.replaceChildren(...part);
   }
 
+  /** What is said until the rows are there. */
+  preparing() { return this.words("preparing"); }
   /** What else can be done with who is chosen, with one record, and beside the rows: of a screen that is more. */
   acts() { return []; }
   detailActs() { return []; }
@@ -619,12 +641,20 @@ class Screen {
     const decision = text("reason") ? h("div", { className: "ik-why" }, h("strong", {}, text("decision")), h("p", {}, text("reason")), h("p", {}, text("next_step") ?? "")) : null;
     const told = why.length ? h("div", { className: "ik-why" }, ...why.map((name) => h("p", {}, h("strong", {}, `${this.words(name)}: `), text(name)))) : null;
     const rows = d.fields.filter((f) => !["cause", "advice", "reason", "next_step"].includes(f.name)).flatMap((f) => [h("dt", {}, f.label), h("dd", { dir: "auto" }, f.text)]);
-    const past = d.history.rows.length ? [h("h4", {}, `${this.words("history")} (${d.history.rows.length})`), h("div", { className: "ik-past", tabIndex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, ...d.history.labels.map((l) => h("th", {}, l)))), h("tbody", {}, ...d.history.rows.map((r) => h("tr", {}, ...r.map((c) => h("td", { dir: "auto" }, c ?? "")))))))] : [];
+    const past = d.invitations.length ? [h("h4", {}, `${this.words("history")} (${this.n(d.invitations.length)})`), ...d.invitations.map((one) => this.invitation(one))] : [];
     const name = text("customer_full_name") ?? text("account_name") ?? text("record_id") ?? "";
-    this.panel.replaceChildren(h("header", {}, h("h3", { dir: "auto" }, name), h("button", { className: "ik-button", "aria-label": this.words("close"), onclick: () => this.closeDetails() }, "×")), decision ?? "", told ?? "", ...this.detailActs(d), h("dl", {}, ...rows), ...past);
+    this.panel.replaceChildren(h("header", {}, h("h3", { dir: "auto" }, name), h("button", { className: "ik-button", "aria-label": this.words("close"), onclick: () => this.closeDetails() }, "×")), decision ?? "", told ?? "", ...this.detailActs(d), ...past, h("dl", {}, ...rows));
+    this.panel.scrollTop = 0;
     this.panel.setAttribute("aria-label", this.words("details"));
     this.panel.hidden = false;
     this.draw();
+  }
+  /** One invitation of a customer, and what the files said of it, the newest first. */
+  invitation({ attempt, sent_at, method, state, states }) {
+    const title = [attempt ? this.words("attempt", { n: this.n(attempt), day: sent_at }) : this.words("attempt_not_sent"), method, state];
+    const rows = states.map(([first, last, ...said]) => h("tr", {}, h("td", {}, h("span", {}, first ?? ""), first === last ? "" : [" – ", h("span", {}, last)]), h("td", { dir: "auto" }, said.filter(Boolean).join(": "))));
+    return h("section", { className: "ik-attempt" }, h("h5", {}, title.filter(Boolean).join(" · ")),
+      h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, this.words("in_files")), h("th", {}, this.words("said_there")))), h("tbody", {}, ...rows)));
   }
   dropLines() { this.rows.forEach((el) => el.remove()); this.rows.clear(); }
   /** Forget what the eye showed, or did not show, before. */
@@ -636,7 +666,7 @@ class Screen {
   /** Take the kernel's filter, unless what was chosen since is still on its way. */
   takeFilter({ filter, heard }) { if ((heard[this.id] ?? 0) >= this.refined) this.state.filter = filter; }
   takeCounts({ kind, v, facets, days, filter, heard, ...counts }) {
-    Object.assign(this.counts, counts);
+    Object.assign(this.counts, { customers: undefined }, counts);
     this.length = this.ahead = null;
     this.drawCount(); this.draw();
   }
@@ -651,6 +681,7 @@ class Screen {
       if (this.v < 0) this.counts.matched = null;
     }
     if (fresh) this.length = this.counts.matched ?? 0;
+    if (rest.every_row !== this.state.every_row) this.sums = null; // they are of other rows
     this.takeFilter(m);
     this.v = v;
     this.banner.hidden = true;
@@ -658,15 +689,15 @@ class Screen {
     Object.assign(this.state, rest);
     // The first page comes by itself.
     if (fresh) this.asked = { v, from: 0, to: BLOCK };
-    this.scroller.setAttribute("aria-label", this.words("every", { total: this.n(this.state.total) }));
-    this.drawBar(); this.drawChips(); this.drawHead(); this.drawExtra();
+    this.scroller.setAttribute("aria-label", this.words(`all_${this.unit()}`, { total: this.n(this.state.total) }));
+    this.drawBar(); this.drawFacts(); this.drawChips(); this.drawHead(); this.drawExtra();
     page ? this.takePage(page) : this.draw();
   }
 
   receive(m, [sums] = []) {
     if (m.kind !== "error" && m.v < this.v) return; // overtaken
     if (m.kind === "selection" && this.ahead?.v === m.v) Object.assign(this.ahead, { selected: m.selected, hidden: m.hidden });
-    if (m.v > this.v && ["preview", "counts", "selection"].includes(m.kind) && !m.filter) return; // its state is still to come
+    if (m.v > this.v && ["preview", "counts", "customers", "selection"].includes(m.kind) && !m.filter) return; // its state is still to come
     if ("bare" in m && m.kind !== "state" && m.bare !== !!this.state.bare) return; // asked for before the eye was clicked
     const does = {
       hello: () => { this.sums = null; this.say = m.words; Object.assign(this.state, { hints: m.hints, language: m.language, mode: m.mode }); },
@@ -679,6 +710,8 @@ class Screen {
         this.drawFacets(this.told = m.facets); this.drawTrend(m.days);
         this.root.dataset.settled = m.v;
       },
+      step: () => { this.step = m; this.drawChoice(); },
+      customers: () => { this.counts.customers = m.customers; this.drawCount(); },
       selection: () => {
         Object.assign(this.counts, { selected: m.selected, hidden: m.hidden });
         this.state.undo = m.undo; this.stale = true; this.asked = null;

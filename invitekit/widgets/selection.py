@@ -15,11 +15,14 @@ class Step:
 
     Attributes:
         add: Whether they are chosen from now on.
-        what: Keys, or a filter that means every row it holds for, whatever their number.
+        what: Keys, or a filter that means what it holds for, whatever the number.
+        every_row: Whether a filter means every row of every file; else only what is shown by default: each
+            invitation, or customer, once.
     """
 
     add: bool
     what: frozenset[int] | Filter
+    every_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,13 @@ class Selection:
         """Choose these rows no more."""
         return self._with_keys(add=False, keys=frozenset(keys))
 
-    def add_all(self, choice: Filter) -> Selection:
-        """Choose every row that a filter holds for."""
-        return self._with_filter(add=True, choice=choice)
+    def add_all(self, choice: Filter, *, every_row: bool = False) -> Selection:
+        """Choose all that a filter holds for; earlier states too, where every row is meant."""
+        return self._with_filter(Step(add=True, what=choice, every_row=every_row))
 
-    def remove_all(self, choice: Filter) -> Selection:
-        """Choose no row that a filter holds for."""
-        return self._with_filter(add=False, choice=choice)
+    def remove_all(self, choice: Filter, *, every_row: bool = False) -> Selection:
+        """Choose nothing that a filter holds for; earlier states neither, where every row is meant."""
+        return self._with_filter(Step(add=False, what=choice, every_row=every_row))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the selection as small JSON: its mode, and its steps; long lists of keys are counted only."""
@@ -72,6 +75,7 @@ class Selection:
             {
                 "add": step.add,
                 **({"filter": step.what.to_dict()} if isinstance(step.what, Filter) else {"keys": len(step.what)}),
+                **({"every_row": True} if step.every_row else {}),
             }
             for step in self.steps
         ]
@@ -92,10 +96,9 @@ class Selection:
         kinds = (True, False) if any(step.add for step in before) else (True,)
         return Selection((*before, *(Step(kind, held[kind]) for kind in kinds if held[kind])))
 
-    def _with_filter(self, *, add: bool, choice: Filter) -> Selection:
-        if not choice:  # every row: what was said before counts no more
-            return Selection((Step(add=True, what=choice),)) if add else Selection()
-        step = Step(add, choice)
-        if not add and not self:
+    def _with_filter(self, step: Step) -> Selection:
+        if not step.what and step.every_row:  # really all: earlier steps count no more
+            return Selection((step,)) if step.add else Selection()
+        if not step.add and not self:
             return self
         return self if self.steps and self.steps[-1] == step else Selection((*self.steps, step))

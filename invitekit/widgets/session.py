@@ -16,13 +16,13 @@ from invitekit.load import load
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.planning import ResendRules
-from invitekit.widgets.answers import words
+from invitekit.widgets.base import MessageWidget
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.export_records import apart
-from invitekit.widgets.jobs import told
+from invitekit.widgets.payloads import words
 from invitekit.widgets.picker import ResendPicker
-from invitekit.widgets.screen import Screen
+from invitekit.widgets.worker import error_payload
 from invitekit.workspace import Added, Workspace
 
 PAGE = "page"
@@ -76,7 +76,7 @@ class Session:
         self._listeners: list[Listener] = []
         self._records: Any = None
         self._workspaces: list[Workspace] = []
-        self._screens: dict[str, Screen] = {}
+        self._screens: dict[str, MessageWidget] = {}
         self._state: dict[str, Any] = {}
         self._reset()
 
@@ -230,18 +230,18 @@ class Session:
             listener(name, message, buffers)
 
     def _tell_problem(self, tab: str, error: Exception) -> None:
-        self._tell(PAGE, {"kind": "problem", "tab": tab, **told(error, self._language)})
+        self._tell(PAGE, {"kind": "problem", "tab": tab, **error_payload(error, self._language)})
 
     # Screens: the first one at once, the others when somebody looks at them.
 
-    def _make(self, tab: str) -> Screen:
+    def _make(self, tab: str) -> MessageWidget:
         moment, language = self._as_of, self._language
         # A connection of its own: DuckDB refuses two calls at a time on one.
         own = self._another_workspace()
         records = own.history() if own is not None else apart(self._records)[0]
-        annotated = materialize(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
         if tab == "explore":
-            return Explorer(annotated, language=language)
+            return Explorer(records, as_of=moment, catalogue=self._catalogue, language=language)
+        annotated = materialize(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
         return ExportPanel(annotated, own, folder=self._folder, as_of=moment, language=language)
 
     def _first_look(self, tab: str, message: dict[str, Any]) -> None:
@@ -258,7 +258,7 @@ class Session:
                     self._add(tab, screen)
         screen.receive(message)
 
-    def _add(self, tab: str, screen: Screen) -> None:
+    def _add(self, tab: str, screen: MessageWidget) -> None:
         screen.listen(lambda message, buffers: self._tell(tab, message, buffers))
         self._screens[tab] = screen
 

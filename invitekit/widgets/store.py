@@ -18,8 +18,9 @@ from invitekit.errors import ArgumentError
 from invitekit.load.frames import as_arrow
 from invitekit.load.sql import ident, lit, one, rows, run
 from invitekit.model.catalogue import read_catalogue
-from invitekit.model.filters import COLUMNS, SEARCHED
-from invitekit.widgets.conditions import DATED, DAY, KEY, MIX, OURS, SEARCH, SET_APART
+from invitekit.model.filters import COLUMNS, SEARCHED, SENT
+from invitekit.model.identity import ALONE
+from invitekit.widgets.conditions import DATED, DAY, KEY, MIX, ONCE, OURS, SEARCH, SET_APART
 
 SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
 """Columns of few values: their counts by day answer every choice among them without a look at the rows."""
@@ -39,6 +40,8 @@ _NUMBERS = itertools.count(1)
 class Store:
     """The rows of a screen: numbered in the order in which they came, with what is searched in one column.
 
+    Rows that are shown by default are numbered before all others.
+
     They lie in a file in a private folder, which goes with the store: ten million rows in memory would
     take ten times the room. A relation is read on a cursor of its connection, so a cell may use the connection at
     the same time; where it reads a temporary table, which no cursor sees, it is read at once.
@@ -46,22 +49,30 @@ class Store:
     Args:
         records: A frame of any engine.
         derive: Makes of them what is stored, on the connection that reads them; may take long.
+        once: The SQL condition of the rows that are shown by default, on what is stored.
+        preview: Whether the rows are shown as they came, while they are being stored.
 
     Attributes:
+        once: How many rows are shown by default.
+        facts: What the headline says besides the rows shown: see ``_facts``.
         causes: Of codes that the built-in failures lack, the cause and the advice that the records have for them.
         mixed: Whether the table ``mixes`` has the values of ``carried`` behind each row's number.
     """
 
-    def __init__(self, records: Any, derive: Derive | None = None) -> None:
+    def __init__(self, records: Any, derive: Derive | None = None, *, once: str = "true", preview: bool = True) -> None:
         folder = scratch_dir()
         self._schema = f"ik_screen_{next(_NUMBERS)}"
         self._con, self._source, owner, self._given = _opened(records, folder.name)
         self.close = weakref.finalize(self, _leave, self._con, self._schema, folder)
         self._derive = derive
-        self.kinds: dict[str, str] = {} if derive else _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
+        self.kinds: dict[str, str] = {}
+        if preview:
+            self.kinds = _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
+        self.once, self._once = 0, once
         self.mixed = False
         self.causes: dict[str, list[str]] = {}
+        self.facts: dict[str, int] = {}
         run(self._con, f"attach {lit(str(Path(folder.name) / 'rows.duckdb'))} as {self._schema}")
         run(self._con, f"attach ':memory:' as {self.aside}")
         if owner is not None:
@@ -80,7 +91,7 @@ class Store:
     @property
     def carried(self) -> list[str]:
         """The columns that are counted and filtered by."""
-        return [name for name in (*SMALL, *ALSO) if name in self.kinds]
+        return [ONCE, *(name for name in (*SMALL, *ALSO) if name in self.kinds)]
 
     @property
     def ready(self) -> bool:
@@ -111,25 +122,34 @@ class Store:
     def _store(self, relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> None:
         self.kinds = _kinds(relation)
         run(con, f"create or replace table {self._schema}.records ({self._declared()})")
-        relation.query("ik_screen", f"insert into {self._schema}.records {self._rows('ik_screen')}")
+        for shown in (True, False):
+            relation.query("ik_screen", f"insert into {self._schema}.records {self._rows('ik_screen', shown=shown)}")
+            self.once = self.once if not shown else one(con, f"select count(*) from {self._schema}.records")
+            if self._once == "true":
+                break
         self._finish(con)
 
     def _declared(self) -> str:
         """The columns stored; what is searched lies unpacked, as packing takes longest, and slows a search."""
         given = [f"{ident(name)} {kind}" for name, kind in self.kinds.items()]
         search = f"{SEARCH} varchar using compression uncompressed"
-        return ", ".join([f"{KEY} bigint", *given, search, f"{DAY} date", f"{MIX} ubigint"])
+        return ", ".join([f"{KEY} bigint", *given, search, f"{DAY} date", f"{ONCE} boolean", f"{MIX} ubigint"])
 
-    def _rows(self, source: str) -> str:
+    def _rows(self, source: str, *, shown: bool) -> str:
+        """The SQL of the rows that are shown by default, or of all others, numbered behind these."""
         searched = [ident(name) for name in SEARCHED if name in self.kinds]
         search = f"lower(concat_ws({lit(SET_APART)}, {', '.join(searched)}))" if searched else "''"
-        day = '"invited_at"::date' if "invited_at" in self.kinds else "null::date"
-        own = f"{search} as {SEARCH}, {day} as {DAY}, hash({', '.join(map(ident, self.carried)) or 0}) as {MIX}"
-        return f"select row_number() over () - 1 as {KEY}, *, {own} from {source}"
+        sent = next((name for name in SENT if name in self.kinds), None)
+        day = f"{ident(sent)}::date" if sent else "null::date"
+        mix = ", ".join([str(shown), *map(ident, self.carried[1:])])
+        own = f"{search} as {SEARCH}, {day} as {DAY}, {shown} as {ONCE}, hash({mix}) as {MIX}"
+        number = f"row_number() over () - 1 + {0 if shown else self.once}"
+        condition = f"coalesce({self._once}, false) = {shown}"
+        return f"select {number} as {KEY}, *, {own} from {source} where {condition}"
 
     def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
         """Count the rows by day and small column, and by each column of more values and the small ones."""
-        small = [name for name in (*SMALL, "batch") if name in self.kinds]
+        small = [ONCE, *(name for name in (*SMALL, "batch") if name in self.kinds)]
         self._count(con, CUBE, [DAY, *small])
         self.mixed = self._mix(con)
         for name in ALSO:
@@ -137,8 +157,24 @@ class Store:
                 by = list(dict.fromkeys([name, *small]))
                 self._count(con, f"{CUBE}_{name}", by, mixed=self.mixed)
                 self._count_days(con, f"{CUBE}_{name}_days", [DAY, *by])
-        self.causes = self._causes(con)
+        self.causes, self.facts = self._causes(con), self._facts(con)
         self.total = one(con, f"select count(*) from {self._schema}.records")
+
+    def _facts(self, con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        """Count what a headline says besides the rows; empty where the records are not resolved.
+
+        Returns:
+            ``rows`` of all files; among those shown by default ``not_sent`` (customers who are not invited yet) and
+            ``masked`` (followed nowhere, so each stands for itself); ``masked_before``, of earlier snapshots, which
+            may be the same ones and are not shown.
+        """
+        if not {"invitation_id", "attempt_no"} <= self.kinds.keys():
+            return {}
+        masked = f"starts_with(invitation_id, {lit(ALONE)})"
+        wanted = {"rows": "true", "not_sent": f"{ONCE} and attempt_no = 0", "masked": f"{ONCE} and {masked}",
+                  "masked_before": f"not {ONCE} and {masked}"}  # fmt: skip
+        counted = ", ".join(f"count(*) filter ({condition})" for condition in wanted.values())
+        return dict(zip(wanted, rows(con, f"select {counted} from {self._schema}.records")[0], strict=True))
 
     def _causes(self, con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
         if not {"failure_code", "cause", "advice"} <= self.kinds.keys():

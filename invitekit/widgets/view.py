@@ -1,4 +1,4 @@
-"""What a screen shows of its rows: a filter and an order, and the pages of both."""
+"""A view is a filter and an order; a query cache answers its pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import duckdb
 
 from invitekit.load.sql import ident, one, rows, run
 from invitekit.model.filters import Filter
-from invitekit.widgets.conditions import DAY, KEY, MIX, SEARCH, matching
+from invitekit.widgets.conditions import DAY, KEY, MIX, ONCE, SEARCH, both, matching
 from invitekit.widgets.store import MIXES, Store
 
 _NUMBERS = itertools.count(1)
@@ -34,11 +34,13 @@ class View:
         choice: Which rows.
         by: The column that they are sorted by; None is the order in which they came.
         down: Whether the largest comes first; what is empty always comes last.
+        every_row: Whether earlier states are shown too: every row of every file.
     """
 
     choice: Filter = field(default_factory=Filter)
     by: str | None = None
     down: bool = False
+    every_row: bool = False
 
     def undated(self) -> View:
         """Give the view of all days."""
@@ -66,15 +68,20 @@ class _Text:
         return f"{self.table}_n"
 
 
-class Found:
-    """Tables that were made of a store's rows for a view: what a text stands in, and a whole order.
+class QueryCache:
+    """Temporary tables of a store's rows, kept for the current view: the rows that hold a text, and a whole order.
 
     Args:
         store: Whose rows they are; it has the numbers of mixtures, and where the tables lie.
+        every_row: Whether earlier states are among the rows looked at.
+
+    Attributes:
+        scope: The SQL condition of the rows looked at.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._lock = store, threading.Lock()
+    def __init__(self, store: Store, *, every_row: bool = False) -> None:
+        self._store, self._lock, self._every_row = store, threading.Lock(), every_row
+        self.scope = "true" if every_row else ONCE
         self._text: _Text | None = None
         self._order: tuple[View, str] | None = None
         self._old: list[tuple[str, ...]] = []
@@ -84,15 +91,15 @@ class Found:
         found = self._text  # once: another thread may put another text there
         if found and found.text == choice.text:
             more = f" join {MIXES} using ({MIX})" if self._store.mixed else ""
-            return f"{found.table}{more}", matching(choice, but=("text",))
-        return "records", matching(choice)
+            return f"{found.table}{more}", both(self.scope, matching(choice, but=("text",)))
+        return "records", both(self.scope, matching(choice))
 
     def counted(self, choice: Filter) -> str | None:
         """Give the table that has the rows of a filter's text counted by all but their day, if there is one."""
         found = self._text
         return found.counts if found and found.text == choice.text and self._store.mixed else None
 
-    def look_up(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
+    def search(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
         """Look for a text once: whoever asks after it about that text looks among the rows found.
 
         A longer text is looked for among the rows in which the shorter one stood, unless these are so many
@@ -107,18 +114,31 @@ class Found:
             made = _Text(text, f"{self._store.aside}.found_{next(_NUMBERS)}", searched)
             taken = [MIX] if self._store.mixed else [ident(name) for name in self._store.carried]
             columns, among = [KEY, DAY, *[SEARCH] * searched, *taken], again.table if again else "records"
-            where = matching(Filter(text=text))
+            where = both("true" if again else self.scope, matching(Filter(text=text)))
             run(con, f"create table {made.table} as select {', '.join(columns)} from {among} where {where}")
             if self._store.mixed:
                 counted = f"select {MIX}, count(*) as n from {made.table} group by {MIX}"
                 mixes = f"select m.* replace (c.n as n) from {MIXES} m join ({counted}) c using ({MIX})"
                 run(con, f"create table {made.counts} as {mixes}")
             self._text = made
-            self._retire(con, *[before.table, before.counts] if before else [])
+            self._evict(con, *[before.table, before.counts] if before else [])
 
     def ordered(self, view: View) -> bool:
         """Say whether any page of a view is as near as the first."""
-        return view == View() or (self._order is not None and self._order[0] == view)
+        return self._as_stored(view) or (self._order is not None and self._order[0] == view)
+
+    def _as_stored(self, view: View) -> bool:
+        """Whether a view shows the rows by their keys: earlier states are stored behind all others."""
+        return view == View(every_row=self._every_row)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that the records have."""
+        return self._store.names
+
+    def rows(self) -> int:
+        """Return how many rows there are to look at."""
+        return (self._store.total if self._every_row else self._store.once) or 0
 
     def sort(self, con: duckdb.DuckDBPyConnection, view: View) -> None:
         """Put a view's keys in their order once, so that any page is as near as the first."""
@@ -127,11 +147,11 @@ class Found:
         before, name = self._order, f"{self._store.aside}.ordered_{next(_NUMBERS)}"
         run(con, f"create table {name} as {self._in_order(con, view)}")
         self._order = (view, name)
-        self._retire(con, *[before[1]] if before else [])
+        self._evict(con, *[before[1]] if before else [])
 
     def _in_order(self, con: duckdb.DuckDBPyConnection, view: View) -> str:
         """The SQL of all keys in order; few different values are put in order first, and rows by their place."""
-        kept = self._rows(view)
+        kept = self.rows_of(view.choice, view.by)
         if view.by is None:
             return f"select {KEY} from {kept} order by {KEY}"
         by, down = ident(view.by), "desc" if view.down else "asc"
@@ -150,47 +170,49 @@ class Found:
         if order and order[0] == view:
             name = order[1]
             page = f"select {KEY} from {name} where rowid >= {first} and rowid < {first + count} order by rowid"
-        elif view == View():
-            page = f"select {KEY} from records where {KEY} >= {first} and {KEY} < {first + count} order by {KEY}"
+        elif self._as_stored(view):
+            end = min(first + count, self.rows())
+            page = f"select {KEY} from records where {KEY} >= {first} and {KEY} < {end} order by {KEY}"
         else:
             if not self._knows(view.choice.text):
-                near = self._near(con, view, count) if first == 0 else []
+                near = self._first_page(con, view, count) if first == 0 else []
                 if len(near) == count:
                     return near
-                self.look_up(con, view.choice)
-            page = f"select {KEY} from {self._rows(view)} order by {view.order()} limit {count} offset {first}"
+                self.search(con, view.choice)
+            shown = self.rows_of(view.choice, view.by)
+            page = f"select {KEY} from {shown} order by {view.order()} limit {count} offset {first}"
         return [key for (key,) in rows(con, page)]
 
     def _knows(self, text: str | None) -> bool:
         return text is None or (self._text is not None and self._text.text == text)
 
-    def _near(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
+    def _first_page(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
         """Give the first keys of a view, or less where they stand further down: most texts fill a page soon."""
         if view.by is not None:
             return []
-        asked = f"select {KEY} from records where {KEY} < {_NEAR} and {matching(view.choice)}"
+        asked = f"select {KEY} from records where {KEY} < {_NEAR} and {both(self.scope, matching(view.choice))}"
         return [key for (key,) in rows(con, f"{asked} order by {KEY} limit {count}")]
 
     def place(self, con: duckdb.DuckDBPyConnection, view: View, key: int) -> int | None:
         """Give the place of a row in a view that ``sort`` has put in order, from 0; None if it is not in it."""
-        if view == View():
-            return key
+        if self._as_stored(view):
+            return key if key < self.rows() else None
         self.sort(con, view)
         name = self._order[1] if self._order else "records"
         found = rows(con, f"select rowid from {name} where {KEY} = {int(key)}")
         return int(found[0][0]) if found else None
 
-    def _retire(self, con: duckdb.DuckDBPyConnection, *before: str) -> None:
+    def _evict(self, con: duckdb.DuckDBPyConnection, *before: str) -> None:
         """Drop tables that nobody asks any more; the last two may still be read by a question on its way."""
         self._old += [before] if before else []
         while len(self._old) > _STILL_READ:
             for table in self._old.pop(0):
                 run(con, f"drop table if exists {table}")
 
-    def _rows(self, view: View) -> str:
-        """The SQL of a view's rows, with the column that they are sorted by."""
-        source, condition = self.source(view.choice)
-        if source == "records" or view.by is None or view.by in self._store.carried:
+    def rows_of(self, choice: Filter, column: str | None) -> str:
+        """The SQL of a filter's rows, with a column of the records."""
+        source, condition = self.source(choice)
+        if source == "records" or column is None or column in self._store.carried:
             return f"{source} where {condition}"
         return f"records where {KEY} in (select {KEY} from {source} where {condition})"
 

@@ -57,7 +57,7 @@ def test_files_become_a_page_to_pick_from_to_explore_and_to_export(browser: Brow
         expect(page.locator("#header")).to_contain_text("4 files")
         expect(page.locator("#header")).to_contain_text("3 rows rejected")
         page.get_by_role("tab", name="Explore").click()
-        expect(page.locator(".ik-count", has_text=re.compile("^2,397 records$"))).to_be_visible()
+        expect(page.locator(".ik-count", has_text=re.compile("^705 invitations of 569 customers"))).to_be_visible()
         page.get_by_role("tab", name="Anonymised export").click()
         expect(page.get_by_role("radio")).not_to_have_count(0)
         page.go_back()
@@ -147,7 +147,7 @@ def test_a_batch_is_marked_as_sent_on_the_day_of_the_plan(browser: Browser, tmp_
     with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, wrong):
         _rows(page, "pick")
         page.locator("#screen-pick .ik-line .ik-check input").first.click()
-        page.get_by_role("button", name=re.compile("Make batches of 1")).click()
+        page.get_by_role("button", name=re.compile("Create batches for 1")).click()
         page.get_by_role("button", name=re.compile("^Write 1 ")).click()
         page.get_by_role("dialog").get_by_role("button", name="Close").click()
         page.get_by_role("button", name=re.compile("Batches not marked as sent")).click()
@@ -165,7 +165,7 @@ def test_a_customer_who_has_acted_is_marked_on_the_day_of_the_plan(browser: Brow
     with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, _):
         _rows(page, "pick")
         page.locator(".ik-tabs").get_by_role("tab", name="Wait for the customer").click()
-        expect(page.locator("#screen-pick .ik-count")).to_have_text("126 of 2,397 records")
+        expect(page.locator("#screen-pick .ik-count")).to_have_text("126 of 569 customers")
         page.locator("#screen-pick .ik-line", has_text="Ask the customer to submit a service ticket").first.dblclick()
         expect(page.get_by_label("Done on")).to_have_value("2026-03-30")
         page.get_by_role("button", name="Mark done").click()

@@ -24,6 +24,9 @@ x = ik.Explorer(ik.load({str(DATA)!r}).records, as_of=dt.date(2026, 3, 30))
 x"""
 
 
+ALL = "705 invitations of 569 customers, 71 not sent yet"
+
+
 def pick(memory: Path) -> str:
     folder = memory.parent / "batches"
     return f"""import datetime as dt
@@ -57,11 +60,11 @@ def test_type_click_brush_sort_and_scroll_to_the_end(lab: Lab) -> None:
     with shown(lab, EXPLORE) as (tab, page):
         search = page.get_by_role("searchbox", name="Search names")
         search.press_sequentially("gmbh", delay=30)
-        expect(page.locator(".ik-count")).not_to_have_text("2,397 records")
+        expect(page.locator(".ik-count")).not_to_have_text(ALL)
         tab.until("x.filter.text", "'gmbh'")
-        expect(page.locator(".ik-count")).to_have_text(f"{int(tab.value('x.count')):,} of 2,397 records")
+        expect(page.locator(".ik-count")).to_contain_text(f"{int(tab.value('x.count')):,} of 705 invitations, ")
         search.press("Escape")
-        expect(page.locator(".ik-count")).to_have_text("2,397 records")
+        expect(page.locator(".ik-count")).to_have_text(ALL)
 
         page.locator(".ik-facets label", has_text="Association failed").locator("input").check()
         tab.until("x.value", "{'status': ['association_failed']}")
@@ -77,17 +80,17 @@ def test_type_click_brush_sort_and_scroll_to_the_end(lab: Lab) -> None:
         page.mouse.up()
         expect(page.locator(".ik-chip")).to_have_count(3)
         tab.until("x.filter.invited_to is not None", "True")
-        expect(page.locator(".ik-count")).to_have_text(f"{int(tab.value('x.count')):,} of 2,397 records")
+        expect(page.locator(".ik-count")).to_contain_text(f"{int(tab.value('x.count')):,} of 705 invitations, ")
 
         page.get_by_role("button", name="Reset all").click()
-        expect(page.locator(".ik-count")).to_have_text("2,397 records")
+        expect(page.locator(".ik-count")).to_have_text(ALL)
         page.get_by_role("columnheader", name="Account Name").get_by_role("button").click()
         expect(page.get_by_role("columnheader", name="Account Name")).to_have_attribute("aria-sort", "ascending")
         first = page.locator('.ik-line[aria-rowindex="2"]').locator(".ik-cell").nth(3)
         expect(first).to_have_text(tab.value("x.df['account_name'][0]").strip("'"))
 
         page.locator(".ik-scroller").evaluate("e => { e.scrollTop = e.scrollHeight }")
-        expect(page.locator('.ik-line[aria-rowindex="2398"]:not(.ik-wait)')).to_be_visible()
+        expect(page.locator('.ik-line[aria-rowindex="706"]:not(.ik-wait)')).to_be_visible()
 
 
 def test_by_keyboard_alone(lab: Lab) -> None:
@@ -102,7 +105,7 @@ def test_by_keyboard_alone(lab: Lab) -> None:
         page.keyboard.press("Control+z")
         tab.until("x.selected.height", "2")
         page.keyboard.press("Control+End")
-        expect(page.locator('.ik-line[aria-rowindex="2398"]')).to_be_visible()
+        expect(page.locator('.ik-line[aria-rowindex="706"]')).to_be_visible()
         page.keyboard.press("Home")
         page.keyboard.press("End")
         page.keyboard.press("Control+Home")
@@ -112,7 +115,7 @@ def test_by_keyboard_alone(lab: Lab) -> None:
         page.keyboard.press("Escape")
         expect(page.locator(".ik-panel")).to_be_hidden()
         page.keyboard.press("Control+a")
-        tab.until("x.selected.height", "2397")
+        tab.until("x.selected.height", "705")
         page.keyboard.press("/")
         page.keyboard.type("acct_26")
         page.keyboard.press("Enter")
@@ -121,6 +124,32 @@ def test_by_keyboard_alone(lab: Lab) -> None:
             page.keyboard.press("ArrowDown")
             page.keyboard.press(key)
         assert page.locator(".jp-Notebook .jp-Cell").count() == 1, "no key of the grid reached the notebook"
+
+
+def test_every_row_of_every_file_is_a_switch(lab: Lab) -> None:
+    with shown(lab, EXPLORE) as (tab, page):
+        switch = page.get_by_role("switch", name="Every row of every file")
+        expect(switch).not_to_be_checked()
+        failed = page.locator(".ik-facets label", has_text="Association failed").locator(".ik-n")
+        expect(failed).to_have_text("226")
+        switch.press("Space")
+        tab.until("x.every_row", "True")
+        expect(page.locator(".ik-count")).to_have_text("2,397 rows of 569 customers")
+        expect(page.locator(".ik-live")).to_have_text("2,397 rows of 569 customers")
+        expect(failed).to_have_text("762")
+        expect(page.get_by_role("columnheader").nth(1)).to_have_text("Snapshot Time")
+        expect(switch).to_be_focused()
+        switch.press("Space")
+        expect(page.locator(".ik-count")).to_have_text(ALL)
+        expect(failed).to_have_text("226")
+
+
+def test_the_details_group_what_the_files_said_by_invitation(lab: Lab) -> None:
+    with shown(lab, EXPLORE.removesuffix("x") + "x.sort('attempt_no', down=True)\nx") as (_, page):
+        page.locator(".ik-line").first.dblclick()
+        attempts = page.locator(".ik-attempt h5")
+        expect(attempts).to_have_text([re.compile(rf"^Attempt {n}, sent 2026-\d\d-\d\d") for n in (4, 3, 2, 1)])
+        expect(page.locator(".ik-panel h4").first).to_have_text("Invitations of this customer (4)")
 
 
 def test_the_cause_shows_on_hover_and_on_focus(lab: Lab) -> None:
@@ -151,7 +180,7 @@ def test_two_views_show_the_same_and_a_restart_leaves_words(lab: Lab) -> None:
         page.wait_for_timeout(1500)
         tab.run()
         page.locator(".ik-line .ik-badge").first.wait_for()
-        expect(page.locator(".ik-count").first).to_have_text("2,397 records")
+        expect(page.locator(".ik-count").first).to_have_text(ALL)
 
 
 SCRIPT = """import polars as pl
@@ -186,8 +215,8 @@ def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory
             box.click()
             expect(page.locator(".ik-choice strong")).to_have_text(f"{117 - row} selected")
         page.get_by_role("tab", name="Wait for the customer").click()
-        expect(page.locator(".ik-warn", has_text="116 of them hidden")).to_be_visible()
-        page.get_by_role("button", name="Make batches of 116").click()
+        expect(page.locator(".ik-warn", has_text="116 of them not in this list")).to_be_visible()
+        page.get_by_role("button", name="Create batches for 116").click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("heading", level=3)).to_contain_text("Invite 116 customers again")
         expect(dialog).to_contain_text("not chosen")
@@ -210,7 +239,7 @@ def test_two_views_of_a_plan_ask_only_whoever_asked(lab: Lab, memory: Path) -> N
         for view in (one, two):
             expect(view.locator(".ik-choice strong")).to_have_text("2 selected")
             expect(view.locator(".ik-line.ik-chosen")).to_have_count(2)
-        two.get_by_role("button", name="Make batches of 2").click()
+        two.get_by_role("button", name="Create batches for 2").click()
         expect(two.get_by_role("dialog")).to_contain_text("Invite 2 customers again")
         assert page.locator("dialog[open]").count() == 1
         two.get_by_role("dialog").get_by_role("button", name="Write 2 customers").click()
@@ -268,7 +297,7 @@ def test_axe_finds_nothing_to_complain_about(lab: Lab, memory: Path, *, dark: bo
         page.get_by_role("grid").first.press("Enter")
         page.locator(".ik-panel").first.wait_for()
         page.get_by_role("button", name="Select all 116 matching").click()
-        page.get_by_role("button", name="Make batches of 116").click()
+        page.get_by_role("button", name="Create batches for 116").click()
         page.get_by_role("dialog").wait_for()
         found = Axe().run(page, context=".ik", options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
         told = [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]
@@ -298,7 +327,7 @@ def test_a_cell_that_takes_long_does_not_keep_the_screen_waiting(lab: Lab) -> No
     with shown(lab, EXPLORE) as (_, page):
         page.evaluate(BUSY, "import time; time.sleep(12)")
         page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
-        expect(page.locator(".ik-count")).to_have_text(re.compile(r"^\d+ of 2,397 records$"), timeout=9_000)
+        expect(page.locator(".ik-count")).to_have_text(re.compile(r"^\d+ of 705 invitations"), timeout=9_000)
         page.locator(".ik-line:not(.ik-wait) input").first.check()
         expect(page.locator(".ik-choice strong")).to_have_text("1 selected", timeout=9_000)
         assert page.evaluate("window.over") is False

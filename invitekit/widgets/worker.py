@@ -1,4 +1,4 @@
-"""Questions to a store off the kernel's thread: of each kind the newest one counts, older ones are stopped."""
+"""Queries on background threads: of each channel only the newest counts, older ones are interrupted."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Connect = Callable[[], duckdb.DuckDBPyConnection]
 _THREADS = 4
 
 
-class Jobs:
+class Worker:
     """A few threads that answer a screen.
 
     A handler of messages must come back at once, on whatever thread it was called: it hands its
-    question in here. Work of one lane that a newer one has overtaken is interrupted, or never begun; each gets a
+    question in here. Work of one channel that a newer one has overtaken is interrupted, or never begun; each gets a
     connection of its own, since DuckDB refuses two uses of one at a time.
 
     Args:
@@ -44,30 +44,30 @@ class Jobs:
         self._waiting: set[Future[None]] = set()
         self.close = weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
 
-    def submit(self, lane: str, *steps: Work, connect: Connect | None = None) -> None:
-        """Have a question answered, in place of the lane's older one.
+    def submit(self, channel: str, *steps: Work, connect: Connect | None = None) -> None:
+        """Have a question answered, in place of the channel's older one.
 
         Args:
-            lane: What kind of question it is.
+            channel: What kind of question it is.
             steps: Ask it, and hand on the answers; each only if nothing has overtaken it by then.
             connect: Opens its connection, where that is another one than usual.
         """
         with self._lock:
-            number = self._overtake(lane)
-            future = self._pool.submit(self._run, lane, number, steps, connect or self._connect)
+            number = self._supersede(channel)
+            future = self._pool.submit(self._run, channel, number, steps, connect or self._connect)
             self._waiting = {one for one in self._waiting if not one.done()} | {future}
 
-    def drop(self, *lanes: str) -> None:
-        """Stop these lanes' questions: nobody waits for their answers any more."""
+    def cancel(self, *channels: str) -> None:
+        """Stop these channels' questions: nobody waits for their answers any more."""
         with self._lock:
-            for lane in lanes:
-                self._overtake(lane)
+            for channel in channels:
+                self._supersede(channel)
 
     def stop(self) -> None:
         """Interrupt all work, wait for what cannot be interrupted, and take no more."""
         with self._lock:
-            for lane in tuple(self._running):
-                self._overtake(lane)
+            for channel in tuple(self._running):
+                self._supersede(channel)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -80,37 +80,37 @@ class Jobs:
             if wait(left, timeout).not_done:
                 return False
 
-    def _overtake(self, lane: str) -> int:
-        number = self._newest[lane] = self._newest.get(lane, 0) + 1
-        if older := self._running.get(lane):
+    def _supersede(self, channel: str) -> int:
+        number = self._newest[channel] = self._newest.get(channel, 0) + 1
+        if older := self._running.get(channel):
             older.interrupt()
         return number
 
-    def _run(self, lane: str, number: int, steps: tuple[Work, ...], connect: Connect) -> None:
+    def _run(self, channel: str, number: int, steps: tuple[Work, ...], connect: Connect) -> None:
         for step in steps:
             con: duckdb.DuckDBPyConnection | None = None
             try:
                 with self._lock:
-                    if self._newest[lane] != number:
+                    if self._newest[channel] != number:
                         return
-                    con = self._running[lane] = connect()
+                    con = self._running[channel] = connect()
                 with contextlib.suppress(duckdb.InterruptException):
                     step(con)
             except Exception as error:  # noqa: BLE001 - shown on the screen: a message's handler has no other caller
                 with self._lock:
-                    overtaken = self._newest[lane] != number
+                    overtaken = self._newest[channel] != number
                 if not overtaken:  # else its tables may be gone, and nobody waits for it
                     self._failed(error)
                 return
             finally:
                 with self._lock:
-                    if con is not None and self._running.get(lane) is con:
-                        del self._running[lane]
+                    if con is not None and self._running.get(channel) is con:
+                        del self._running[channel]
                 if con is not None:
                     con.close()
 
 
-def told(error: BaseException, language: str = "en") -> dict[str, Any]:
+def error_payload(error: BaseException, language: str = "en") -> dict[str, Any]:
     """Give an error as the screen shows it: ours with what to do; of any other only its kind, for it may quote data.
 
     In another language than English where the screen's own errors are known in it.

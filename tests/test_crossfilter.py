@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit.model.filters import Filter
-from invitekit.widgets import brush, counts
+from invitekit.widgets import counts, crossfilter
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import Found
+from invitekit.widgets.view import QueryCache
 from tests.conftest import DATA, often
 
-Answers = tuple[duckdb.DuckDBPyConnection, Found]
+Answers = tuple[duckdb.DuckDBPyConnection, QueryCache]
 NAMES = ["status", "cause", "manager", "tag", "country"]
 FIRST = dt.date(2026, 1, 1)
 CHOICES = st.builds(
@@ -42,14 +42,14 @@ def answers() -> Iterator[Answers]:
     with store.cursor() as con:
         store.build(con)
     with store.cursor() as con:
-        yield con, Found(store)
+        yield con, QueryCache(store)
 
 
 def added(answers: Answers, choice: Filter, names: list[str]) -> tuple[list[dt.date], Any, dict[str, list[Any]]]:
     con, found = answers
-    found.look_up(con, choice)
+    found.search(con, choice)
     values = {name: [value for value, _ in listed] for name, listed in counts.facets(con, found, choice, names)}
-    told = brush.sums(con, found, choice, values)
+    told = crossfilter.prefix_sums(con, found, choice, values)
     assert told is not None
     days, sums = told
     return days, np.frombuffer(sums, "uint32").reshape(-1, len(days)), values
@@ -74,7 +74,7 @@ def test_any_days_are_one_subtraction(answers: Answers, choice: Filter, start: i
 def test_a_choice_of_more_values_than_are_listed_waits_for_the_kernel(answers: Answers) -> None:
     con, found = answers
     choices = [{"name": "status", "full": False, "values": [["expired", "", 1]]}, {"name": "tag", "full": True}]
-    told, (sums,) = brush.told(con, found, Filter(method="email"), choices)
+    told, (sums,) = crossfilter.payload(con, found, Filter(method="email"), choices)
     assert [one["name"] for one in told["facets"]] == ["status"]
     assert told["filter"] == {"method": ["email"]}
     assert told["matched"] == counts.matched(con, found, Filter(method="email"))
@@ -85,8 +85,8 @@ def test_a_choice_of_more_values_than_are_listed_waits_for_the_kernel(answers: A
 def test_too_many_sums_are_not_sent(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     con, found = answers
     days, _, _ = added(answers, Filter(), ["status"])
-    monkeypatch.setattr(brush, "MOST", len(days))
-    assert brush.sums(con, found, Filter(), {}) is not None
-    assert brush.sums(con, found, Filter(), {"status": ["expired"]}) is None
+    monkeypatch.setattr(crossfilter, "MOST", len(days))
+    assert crossfilter.prefix_sums(con, found, Filter(), {}) is not None
+    assert crossfilter.prefix_sums(con, found, Filter(), {"status": ["expired"]}) is None
     choices = [{"name": "status", "full": False, "values": [["expired", "", 1]]}]
-    assert brush.told(con, found, Filter(), choices) == ({"kind": "sums", "filter": {}}, [])
+    assert crossfilter.payload(con, found, Filter(), choices) == ({"kind": "sums", "filter": {}}, [])

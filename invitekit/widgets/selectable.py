@@ -1,4 +1,4 @@
-"""What of the rows on a screen is chosen, and what it was before."""
+"""A widget whose rows can be selected, with undo."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import duckdb
 
 from invitekit.errors import ArgumentError
 from invitekit.widgets import counts
-from invitekit.widgets.screen import Screen
+from invitekit.widgets.base import MessageWidget
 from invitekit.widgets.selection import Selection
-from invitekit.widgets.view import Found, View
+from invitekit.widgets.view import QueryCache, View
 
 _UNDONE = 100
 
 
-class Choosing(Screen):
+class Selectable(MessageWidget):
     """A screen of rows that can be chosen, by key, by range and by filter, and taken back."""
 
     can: ClassVar[str] = "true"
@@ -25,7 +25,7 @@ class Choosing(Screen):
     _number: int
     _since = 0
     """The number of the view with which the rows came that there are now: keys of an older one are other rows'."""
-    _found: Found
+    _found: QueryCache
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
@@ -49,8 +49,8 @@ class Choosing(Screen):
         does: dict[str, Callable[[], Selection]] = {
             "add": lambda: chosen.add(keys),
             "remove": lambda: chosen.remove(keys),
-            "all": lambda: chosen.add_all(choice),
-            "none_here": lambda: chosen.remove_all(choice),
+            "all": lambda: chosen.add_all(choice, every_row=self._view.every_row),
+            "none_here": lambda: chosen.remove_all(choice, every_row=self._view.every_row),
             "none": Selection,
         }
         if act == "undo":
@@ -69,7 +69,7 @@ class Choosing(Screen):
             keys = self._found.keys(con, view, first, last - first + 1)
             self._choose(self._selection.add(keys) if add else self._selection.remove(keys))
 
-        self._jobs.submit("range", work)
+        self._worker.submit("range", work)
 
     def _choose(self, selection: Selection, *, undoing: bool = False) -> None:
         with self._lock:
@@ -81,7 +81,7 @@ class Choosing(Screen):
         view = self._view
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            total, hidden = counts.selected(con, selection, view.choice, self.can)
+            total, hidden = counts.selected(con, self._found, selection, view.choice, self.can)
             self._tell("selection", selected=total, hidden=hidden, undo=bool(self._before))
 
-        self._jobs.submit("selection", work)
+        self._worker.submit("selection", work)

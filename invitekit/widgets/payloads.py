@@ -1,4 +1,4 @@
-"""What a screen is told: small JSON of texts, made of a store's rows."""
+"""The content of messages to the screen: small JSON of texts, made of a store's rows."""
 
 from __future__ import annotations
 
@@ -10,29 +10,38 @@ from typing import Any
 
 import duckdb
 
-from invitekit.load.sql import ident, rows
+from invitekit.load.sql import rows
 from invitekit.model import schema
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, restrictions
+from invitekit.model.identity import ALONE
+from invitekit.model.resolve import COLUMNS as COLUMNS_OF_RESOLVE
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.widgets import cells, counts
 from invitekit.widgets.conditions import DATED, KEY, chosen
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import Found, View, wide
+from invitekit.widgets.view import QueryCache, View, wide
 
 FACETS = ("decision", "status", "cause", "who_acts", "method", "association_type", "manager", "tag", "country", "batch")
 """The choices beside the rows, in the order of the screen; those whose column is missing are left out."""
 FIRST = (
     "effective_status", "decision", "customer_full_name", "account_name", "failure_code", "reason", "invitation_method",
-    "association_type", "invited_at", "account_manager", "custom_tag", "email", "mobile", "country", "attempts",
-    "retry_at",
+    "association_type", "invited_at", "attempt_no", "account_manager", "custom_tag", "email", "mobile", "country",
+    "attempts", "retry_at",
 )  # fmt: skip
 """Columns that are shown at first, in their order."""
 BADGES = ("effective_status", "decision", "failure_code")
 """Columns that the screen shows as words and colour, and asks for whether or not they are shown."""
 _OPEN = ("text", "snapshot", *DATED)
-HISTORY = ("snapshot_at", "invited_at", "effective_status", "failure_code", "invitation_method", "source_file")
+RESOLVED = {"attempt_no": "integer", "previous_outcome": "code", "invitation_sent_at": "time", "first_seen_at": "time",
+            "last_seen_at": "time", "in_newest_snapshot": "code"}  # fmt: skip
+"""The columns of the resolved table that a person reads, and their kinds; the others only connect rows."""
+_UNREAD = frozenset(COLUMNS_OF_RESOLVE) - {*RESOLVED, "customer_id"}
+STATES = ("snapshot_at", "status", "failure_code")
+"""What a file says of the state of an invitation."""
+_MOST = 200
+"""So many records of a customer are told at most."""
 
 
 @cache
@@ -44,16 +53,18 @@ def words(language: Language) -> dict[str, str]:
 
 def columns(names: list[str], language: Language) -> list[dict[str, Any]]:
     """Give each column with its label and kind, those shown at first before the others."""
-    order = [name for name in FIRST if name in names] + [name for name in names if name not in FIRST]
-    kinds = {name: schema.BY_NAME[name].kind if name in schema.BY_NAME else "text" for name in names}
+    order = [name for name in FIRST if name in names]
+    order += [name for name in names if name not in FIRST and name not in _UNREAD]
+    kinds = RESOLVED | {name: column.kind for name, column in schema.BY_NAME.items()}
     return [
-        {"name": name, "label": label(name, language), "kind": kinds[name], "shown": name in FIRST} for name in order
+        {"name": name, "label": label(name, language), "kind": kinds.get(name, "text"), "shown": name in FIRST}
+        for name in order
     ]
 
 
 def label(name: str, language: Language) -> str:
     """Give a column's label on the screen, where a failure's code is shown as its cause."""
-    return words(language)["cause"] if name == "failure_code" else schema.label(name, language)
+    return words(language).get(f"column_{name}") or schema.label(name, language)
 
 
 def chips(choice: Filter, language: Language, *, bare: bool) -> list[dict[str, str]]:
@@ -81,7 +92,14 @@ def _chip(choice: Filter, name: str, language: Language) -> str:
 
 
 def page(
-    con: duckdb.DuckDBPyConnection, found: Found, view: View, names: list[str], *, first: int, count: int, **how: Any
+    con: duckdb.DuckDBPyConnection,
+    found: QueryCache,
+    view: View,
+    names: list[str],
+    *,
+    first: int,
+    count: int,
+    **how: Any,
 ) -> dict[str, Any]:
     """Give a page: keys in their order, each shown column's texts, and the codes that badges are made of."""
     keys = found.keys(con, view, first, count)
@@ -116,18 +134,18 @@ def picked(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int]
 
 
 def counted(
-    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, selection: Selection, can: str
+    con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, selection: Selection, can: str
 ) -> dict[str, int]:
     """Count a filter's rows, those of them that can be chosen, and what is chosen, seen or hidden."""
     matched = counts.matched(con, found, choice)
     may = matched if can == "true" else counts.choosable(con, found, choice, can)
-    total, hidden = counts.selected(con, selection, choice, can)
+    total, hidden = counts.selected(con, found, selection, choice, can)
     return {"matched": matched, "can": may, "selected": total, "hidden": hidden}
 
 
 def facets(
     con: duckdb.DuckDBPyConnection,
-    found: Found,
+    found: QueryCache,
     choice: Filter,
     names: list[str],
     *,
@@ -159,31 +177,46 @@ def facets(
 def details(
     con: duckdb.DuckDBPyConnection, key: int, names: list[str], *, language: Language, bare: bool
 ) -> dict[str, Any] | None:
-    """Return all fields of a record except the plan's settings, and all records of its customer, newest first."""
+    """Return all fields of a record except the plan's settings, and the invitations of its customer, newest first."""
     row = wide(con, [key], names).get(key)
     if row is None:
         return None
     how: dict[str, Any] = {"language": language, "bare": bare, "whole": True}
     told = dict(zip(names, row, strict=True))
     fields = [
-        {"name": name, "label": schema.label(name, language), "text": cells.shown(name, value, **how)}
+        {
+            "name": name,
+            "label": schema.label(name, language) if name == "failure_code" else label(name, language),
+            "text": text,
+        }
         for name, value in told.items()
-        if value is not None and name not in SETTINGS
+        if (text := cells.shown(name, value, **how)) is not None and name not in SETTINGS and name not in _UNREAD
     ]
     codes = {name: told[name] for name in (*BADGES, "reason_code") if name in told}
-    return {"key": key, "fields": fields, "codes": codes, "history": _history(con, told, names, how)}
+    invitations = _invitations(con, told, how) if "invitation_id" in told else []
+    return {"key": key, "fields": fields, "codes": codes, "invitations": invitations}
 
 
-def _history(con: duckdb.DuckDBPyConnection, told: dict[str, Any], names: list[str], how: Any) -> dict[str, Any]:
-    """Give the rows of the same customer: by its ID, else by account or address."""
-    by = next((n for n in ("customer_id", "account_name", "email") if told.get(n) is not None), None)
-    columns_ = [name for name in HISTORY if name in names]
-    if by is None or not columns_:
-        return {"labels": [], "rows": []}
-    newest = ", ".join(f"{ident(n)} desc nulls last" for n in ("snapshot_at", "invited_at") if n in names) or KEY
-    asked = f"select {', '.join(map(ident, columns_))} from records where {ident(by)} = ? order by {newest} limit 200"
-    found = con.execute(asked, [told[by]]).fetchall()
-    return {
-        "labels": [schema.label(name, how["language"]) for name in columns_],
-        "rows": [[cells.shown(n, v, **how) for n, v in zip(columns_, row, strict=True)] for row in found],
-    }
+def _invitations(con: duckdb.DuckDBPyConnection, told: dict[str, Any], how: Any) -> list[dict[str, Any]]:
+    """Return the invitations of the same customer: number of the attempt, when and how it was sent, state, and files.
+
+    A row that no key tells apart has its own invitation only. The newest comes first, and whoever waits for an
+    invitation before those that were sent. ``states`` is what the files said: first and last snapshot, status, cause.
+    """
+    by = "customer_id" if (told["customer_id"] or ALONE)[: len(ALONE)] != ALONE else "invitation_id"
+    asked = f"""
+        select invitation_id, attempt_no, invitation_sent_at, invitation_method, effective_status, {", ".join(STATES)}
+        from records where {by} = ?
+        order by invitation_sent_at desc nulls first, invitation_id, snapshot_at desc nulls last, {KEY} limit {_MOST}"""
+    found: dict[str, dict[str, Any]] = {}
+    for invitation, attempt, *values, seen_at, status, cause in con.execute(asked, [told[by]]).fetchall():
+        texts = zip(("invitation_sent_at", "invitation_method", "effective_status"), values, strict=True)
+        sent_at, method, state = (cells.shown(name, value, **how) for name, value in texts)
+        new = {"attempt": attempt, "sent_at": sent_at, "method": method, "state": state, "states": []}
+        states = found.setdefault(invitation, new)["states"]
+        day, *said = (cells.shown(n, v, **how) for n, v in zip(STATES, (seen_at, status, cause), strict=True))
+        if states and states[-1][2:] == said:
+            states[-1][0] = day
+        else:
+            states.append([day, day, *said])
+    return list(found.values())

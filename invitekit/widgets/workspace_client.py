@@ -1,4 +1,4 @@
-"""What the picker asks of a workspace, and notes in it: one call at a time, from whatever thread."""
+"""Thread-safe access of the picker to a workspace: one call at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from invitekit.workspace import Workspace
 OUTCOMES = ("batch_id", "sent_at", "cause", "resent", "associated", "failed_again", "expired", "open", "not_seen")
 
 
-class Memory:
+class WorkspaceClient:
     """A workspace, or none: then nothing is known, and what would be noted is refused.
 
     A workspace has one connection, which refuses two calls at a time; the threads of a screen take turns here.
@@ -26,14 +26,14 @@ class Memory:
 
     def __init__(self, workspace: Workspace | None) -> None:
         self._workspace = workspace
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
         self.noted = 0
 
     def for_plan(self) -> dict[str, pa.Table]:
         """Give ``sent`` and ``resolved`` as ``plan_resends`` takes them."""
         if self._workspace is None:
             return {}
-        with self._turn:
+        with self._lock:
             return {
                 "sent": self._workspace.sent_events().to_arrow_table(),
                 "resolved": self._workspace.resolutions().to_arrow_table(),
@@ -43,7 +43,7 @@ class Memory:
         """Give each batch that was written and not logged: its ID, number, customers, and when it was written."""
         if self._workspace is None:
             return []
-        with self._turn:
+        with self._lock:
             waiting = self._workspace.batches().filter("sent is null").fetchall()
         return [[one[0], one[1], one[5], f"{one[2]:%Y-%m-%d %H:%M}"] for one in waiting]
 
@@ -51,36 +51,36 @@ class Memory:
         """Give who is in such a batch: ``customer_id``."""
         if self._workspace is None:
             return None
-        with self._turn:
+        with self._lock:
             return self._workspace.unsent_customers().to_arrow_table()
 
     def note(self, plan: Any, folder: str) -> dict[int, str]:
         """Note the batches of a plan, and give their IDs by number."""
         if self._workspace is None:
             return {}
-        with self._turn:
+        with self._lock:
             return self._workspace.record_batches(plan.to_arrow_table(), folder=folder)
 
     def forget(self, batch_ids: list[str]) -> None:
         """Forget batches that were not sent."""
-        with self._turn:
+        with self._lock:
             self._known().discard_batches(batch_ids)
 
     def log(self, batch_id: str, by: str, *, at: dt.date) -> None:
         """Record the day on which a batch was sent."""
-        with self._turn:
+        with self._lock:
             self._known().mark_batch_sent(batch_id, by=by, at=at)
             self.noted += 1
 
     def mark(self, record_id: str, *, on: dt.date, by: str, note: str | None, catalogue: Catalogue | None) -> None:
         """Note that a customer, or customer service, has done what a record waits for."""
-        with self._turn:
+        with self._lock:
             self._known().mark_resolved([record_id], on=on, by=by, note=note, catalogue=catalogue)
             self.noted += 1
 
     def outcomes(self, catalogue: Catalogue | None) -> list[tuple[Any, ...]]:
         """Give what became of each batch, by cause: the columns of ``OUTCOMES``."""
-        with self._turn:
+        with self._lock:
             return self._known().outcomes(catalogue=catalogue).select(*OUTCOMES).fetchall()
 
     def _known(self) -> Workspace:

@@ -1,4 +1,4 @@
-"""What every widget of ours is: messages in, answers out, nothing kept in a saved notebook."""
+"""The base of all widgets: messages in, messages out, and nothing in a saved notebook."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import traitlets
 
 from invitekit.model.catalogue import Language
 from invitekit.widgets.assets import joined
-from invitekit.widgets.jobs import Jobs, told
+from invitekit.widgets.worker import Worker, error_payload
 
 Does = Callable[[dict[str, Any]], None]
 Listener = Callable[[dict[str, Any], Sequence[bytes]], None]
 """Receives a message and its binary parts; called on any thread."""
 
 
-class Screen(anywidget.AnyWidget):
+class MessageWidget(anywidget.AnyWidget):
     """A widget that answers messages on threads of its own.
 
     Nothing of the rows, nor of what is typed, is a synchronised trait: a notebook that is saved with its
@@ -35,12 +35,12 @@ class Screen(anywidget.AnyWidget):
         self._listeners: list[Listener] = []
         super().__init__(**traits)
         self._lock = threading.RLock()
-        self._jobs = Jobs(self._connect, self._fail)
+        self._worker = Worker(self._connect, self._fail)
         self.on_msg(self._take)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until everything that was asked for has been answered, and say whether it is."""
-        return self._jobs.wait(timeout)
+        return self._worker.wait(timeout)
 
     def listen(self, listener: Listener) -> None:
         """Pass every message to a function too: a page has no kernel that would deliver it."""
@@ -59,7 +59,7 @@ class Screen(anywidget.AnyWidget):
     def stop(self) -> None:
         """End what is being answered, and send nothing more."""
         self._listeners.clear()
-        self._jobs.stop()
+        self._worker.stop()
         self.close()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
@@ -85,7 +85,7 @@ class Screen(anywidget.AnyWidget):
         self.send({"kind": kind, **content})
 
     def _fail(self, error: BaseException) -> None:
-        self._tell("error", **told(error, self._language))
+        self._tell("error", **error_payload(error, self._language))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         found = super()._repr_mimebundle_(**options)

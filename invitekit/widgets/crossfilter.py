@@ -1,4 +1,4 @@
-"""Counts by day beside every choice, for the browser to add up: whoever drags over days sees all others move at once.
+"""Cross-filter: counts by day beside every choice, which the browser adds up while somebody drags over days.
 
 The method is Falcon's (Moritz, Howe and Heer, 2019): what is about to be brushed is counted ahead, as sums from the
 first day on, so that the counts of any days are one subtraction each, and no message is waited for.
@@ -15,7 +15,7 @@ from invitekit.load.sql import ident, lit
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets.conditions import DATED, DAY, clauses
 from invitekit.widgets.counts import matched, source
-from invitekit.widgets.view import Found
+from invitekit.widgets.view import QueryCache
 
 MOST = 2_000_000
 """So many sums are sent at most, of four bytes each; where there would be more, counts come after each brush."""
@@ -23,8 +23,8 @@ _BEFORE = "date '0001-01-01'"
 """Before every day: here nothing is counted yet."""
 
 
-def told(
-    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, choices: list[dict[str, Any]]
+def payload(
+    con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, choices: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], list[bytes]]:
     """Give what a screen is told of an undated filter and its choices before they are brushed, and the sums, if any.
 
@@ -32,15 +32,15 @@ def told(
     """
     content: dict[str, Any] = {"kind": "sums", "filter": choice.to_dict()}
     whole = [one for one in choices if not one["full"]]
-    added = sums(con, found, choice, {one["name"]: [value for value, *_ in one["values"]] for one in whole})
+    added = prefix_sums(con, found, choice, {one["name"]: [value for value, *_ in one["values"]] for one in whole})
     if added is None:
         return content, []
     days = [day.isoformat() for day in added[0]]
     return content | {"days": days, "facets": whole, "matched": matched(con, found, choice)}, [added[1]]
 
 
-def sums(
-    con: duckdb.DuckDBPyConnection, found: Found, choice: Filter, values: dict[str, list[Any]]
+def prefix_sums(
+    con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, values: dict[str, list[Any]]
 ) -> tuple[list[dt.date], bytes] | None:
     """Add the rows up from the first day on, all together and by each value of some choices.
 
@@ -77,7 +77,7 @@ def _text(value: Any) -> str:
     return "null" if value is None else lit(str(value))
 
 
-def _by_day(found: Found, choice: Filter, name: str) -> str:
+def _by_day(found: QueryCache, choice: Filter, name: str) -> str:
     """The SQL of a choice's values as texts, by day, with their counts; without a name that of all rows."""
     names = {*clauses(choice), *DATED, *([name] if name else [])} - {"text"}
     table, condition, n = source(found, choice, names, but=(*DATED, name))

@@ -1,0 +1,149 @@
+"""Explorer, picker, plan, progress, trend and report tell of the same invitations and customers: every count agrees."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import invitekit as ik
+from invitekit.planning.summary import count_decisions
+from tests.conftest import DATA, often
+from tests.test_widgets import Heard
+
+DAY = dt.date(2026, 3, 30)
+STAGES = {"associated": "associated", "failed": "association_failed", "expired": "expired", "open": "invited",
+          "pre_registered": "pre_registered", "pending_review": "pending_review", "unknown": "unknown",
+          "not_pre_registered": "not_pre_registered"}  # fmt: skip
+"""Each stage of the funnel that is one status."""
+IN_REPORT = {"All records": "all", "Associated": "associated", "Association failed": "failed", "Expired": "expired",
+             "Still open": "open"}  # fmt: skip
+REPORTED = 10
+"""A report shows no smaller counts."""
+
+
+def as_polars(records: Any) -> pl.DataFrame:
+    frame: pl.DataFrame = nw.from_native(records).lazy().collect("polars").to_native()
+    return frame
+
+
+def counted(told: dict[str, Any], name: str) -> dict[Any, int]:
+    """Give a choice of a screen with its counts."""
+    return {value: n for facet in told["counts"]["facets"] if facet["name"] == name for value, _, n in facet["values"]}
+
+
+def check(records: pl.DataFrame, folder: Path) -> dict[str, int]:
+    """Check that all tell the same of some records, and give the counts."""
+    annotated = ik.annotate(records, as_of=DAY)
+    progress, plan = ik.progress(annotated, as_of=DAY), ik.plan_resends(annotated, as_of=DAY)
+    explorer, picker = Heard(ik.Explorer(records, as_of=DAY)), Heard(ik.ResendPicker(records, as_of=DAY))
+    for screen in (explorer, picker):
+        assert screen.widget.wait(60)
+    explored, picked = explorer.says(do="hello"), picker.says(do="hello")
+    stages = dict(progress.funnel.select("stage", "n").iter_rows())
+
+    assert explored["counts"]["matched"] == explorer.widget.count == progress.counts["invitations"] == stages["all"]
+    status = counted(explored, "status")
+    assert {stage: status.get(code, 0) for stage, code in STAGES.items()} == {stage: stages[stage] for stage in STAGES}
+
+    failed_by_week: dict[dt.date, int] = {}
+    for day, _, failed, _ in explored["counts"].get("days", []):
+        date = dt.date.fromisoformat(day)
+        week = date - dt.timedelta(date.weekday())
+        failed_by_week[week] = failed_by_week.get(week, 0) + failed
+    trend = dict(ik.failure_trend(annotated, as_of=DAY).select("period_start", "n").iter_rows())
+    assert {week: n for week, n in failed_by_week.items() if n} == {week: n for week, n in trend.items() if n}
+
+    decided = count_decisions(plan)
+    customers = explored["customers"]["customers"]
+    assert customers == decided.customers == picked["counts"]["total"] == sum(n for *_, n in picked["state"]["tabs"])
+    assert picker.widget.count == picked["counts"]["matched"] == decided.candidates
+    tabs = {code: n for code, _, n in picked["state"]["tabs"] if n}
+    assert tabs == {code: n for code, n in decided.by_decision.items() if n and code != "superseded"}
+    for screen in (explorer, picker):
+        screen.widget.every_row = True
+        assert screen.says(do="hello")["counts"]["total"] == records.height == progress.counts["rows"]
+        screen.widget.stop()
+
+    if stages["all"] >= REPORTED:
+        _check_report(annotated, stages, folder / "report.md")
+    return {
+        "invitations": progress.counts["invitations"],
+        "customers": customers,
+        "failed": stages["failed"],
+        "associated": stages["associated"],
+        "expired": stages["expired"],
+        "resend": decided.candidates,
+    }
+
+
+def _check_report(annotated: pl.DataFrame, stages: dict[str, int], path: Path) -> None:
+    ik.report(annotated, path, as_of=DAY, overwrite=True)
+    text = path.read_text("utf-8")
+    assert f"· {stages['all']:,} invitations ·" in text
+    for label, stage in IN_REPORT.items():
+        found = re.search(rf"^\| {label} .*?\| +([\d,]+|·) \|", text, re.MULTILINE)
+        assert found, label
+        if found[1] != "·":  # too small to be shown
+            assert int(found[1].replace(",", "")) == stages[stage], label
+
+
+def test_all_tell_the_same_of_the_sample(tmp_path: Path) -> None:
+    assert check(as_polars(ik.load(str(DATA)).records), tmp_path) == {
+        "invitations": 705,
+        "customers": 569,
+        "failed": 226,
+        "associated": 199,
+        "expired": 84,
+        "resend": 118,
+    }
+
+
+@pytest.mark.parametrize(("seed", "masked"), [(3, False), (4, True), (5, True)])
+def test_all_tell_the_same_of_made_up_files(tmp_path: Path, seed: int, *, masked: bool) -> None:
+    ik.write_sample(tmp_path / "files", rows=600, seed=seed, masked=masked)
+    records = as_polars(ik.load(str(tmp_path / "files")).records)
+    names = ["account_name"] if seed == 5 else []  # then no key tells whose a row is
+    check(records.with_columns(pl.lit(None, pl.String).alias(name) for name in names), tmp_path)
+
+
+KEYS = st.sampled_from([None, "anna", "ben", "carl", "T***m"])
+TIMES = st.sampled_from([None, "2026-03-02 10:07", "2026-03-02", "2026-03-10 09:31", "2026-03-19 16:02"])
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "Account Name": KEYS,
+            "Email": st.sampled_from([None, "a@x.example", "b@x.example", "t***@x.example"]),
+            "Customer Full Name": KEYS,
+            "Status": st.sampled_from(
+                ["Invited", "Association failed", "Associated", "Expired", "Pre-registered", "Pending review"]
+            ),
+            "Failure Cause": st.sampled_from([None, "The invitation link has been used."]),
+            "Invitation Method": st.sampled_from(["Email", "Link", None]),
+            "Invitation Time": TIMES,
+            "Snapshot Time": st.sampled_from(["2026-03-09", "2026-03-16", "2026-03-23"]),
+        }
+    ),
+    min_size=1,
+    max_size=12,
+)
+ONE: dict[str, Any] = {"Account Name": "anna", "Email": None, "Customer Full Name": None, "Status": "Expired",
+                       "Failure Cause": None, "Invitation Method": "Email", "Invitation Time": "2026-03-02 10:07",
+                       "Snapshot Time": "2026-03-09"}  # fmt: skip
+
+
+@settings(max_examples=often(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ROWS)
+@example(rows=[ONE, ONE])  # twice in one file
+@example(rows=[ONE | {"Account Name": "T***m", "Snapshot Time": day} for day in ("2026-03-09", "2026-03-16")])
+@example(rows=[ONE, ONE | {"Status": "Pre-registered", "Invitation Time": None, "Snapshot Time": "2026-03-16"}])
+def test_all_tell_the_same_of_any_history(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(rows[0], pl.String))
+    check(as_polars(ik.load(frame).records), tmp_path)
