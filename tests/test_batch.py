@@ -536,7 +536,7 @@ def test_the_page_says_what_to_click_by_which_rules_and_how_full_the_portal_is(
     assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 116; batches: 3." in page
     assert f"today: {count_decisions(sample_plan).open_customers}; the portal allows 100" in page
     assert "no room" not in page
-    assert "batch_03_resend_as_reseller (.csv .xlsx): 5 - " in page
+    assert "batch_03_resend_as_reseller (.csv .xlsx): 3 - " in page
     assert "association type Reseller" in page
     assert page.rstrip().endswith("Delete these files after use.")
 

@@ -289,7 +289,7 @@ def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: P
         ({"do": "log", "batch_id": "b", "by": " ", "at": "2026-03-30"}, "没有填写经办人。", "请填写经办人。"),
         ({"do": "discard", "batch_id": "b"}, "此工作区没有写出过该编号的批次。", "目前还没有任何批次。"),
         ({"do": "mark", "v": picker._number, "key": 0, "on": "2026-03-30", "by": "me"},
-         "1 条记录中有 1 条不在此工作区的任何文件中，或属于两位客户。",
+         "1 条记录中有 1 条不在此工作区的任何文件中、属于两位客户，或已脱敏。",
          "没有做任何标记；请先将这些记录所在的文件添加到工作区。"),
     ]  # fmt: skip
     for message, problem, hint in asked:

@@ -1,7 +1,7 @@
 """Which customer and invitation a record belongs to, and which one is the latest: one answer for every part.
 
-The comments say where the parts used to answer differently (plan, progress, success rates, comparison), and why this
-answer is right.
+The comments say where the parts used to answer differently (plan, metrics, success rates, comparison), and why this
+answer is right; those of the plan and the workspace stand in the tables of test_resend.py and test_workspace.py.
 """
 
 from __future__ import annotations

@@ -1015,9 +1015,11 @@ def test_snapshots_of_a_frame_are_compared_as_those_of_a_workspace(
 ) -> None:
     workspace.add(write_sample(tmp_path / "files", rows=300).paths)
     expected = workspace.compare()
-    found = compare_snapshots(engine(workspace.history().pl()))
+    parts_of_a_second = pl.col("snapshot_at") + pl.duration(milliseconds=250)
+    found = compare_snapshots(engine(workspace.history().pl().with_columns(snapshot_at=parts_of_a_second)))
     assert repr(found) == repr(expected)
     assert (found.before, found.after) == (expected.before, expected.after)
+    assert min(found.before.rows, found.after.rows) > 0
     with pytest.raises(SchemaError, match="300 of 300 records belong to no snapshot"):
         compare_snapshots(engine(workspace.history().pl().head(300).with_columns(snapshot_at=None)))
 
