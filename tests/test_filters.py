@@ -55,6 +55,14 @@ def test_a_filter_chooses_what_it_says(engine: Engine) -> None:
         assert found == chosen, how
 
 
+def test_days_are_those_of_the_invitation_where_the_records_are_resolved(engine: Engine) -> None:
+    """A record without a time of its own belongs to an invitation that has one."""
+    sent = pl.lit(dt.datetime(2026, 3, 2, 8)).alias("invitation_sent_at")
+    frame = engine(pl.DataFrame(ROWS, schema=SHAPE).with_columns(sent))
+    assert engine.to_polars(ik.where(frame, Filter(invited_from=dt.date(2026, 3, 2)))).height == len(ROWS)
+    assert engine.to_polars(ik.where(frame, Filter(invited_to=dt.date(2026, 3, 1)))).height == 0
+
+
 @pytest.mark.parametrize(("how", "_chosen", "words"), CHOICES.values(), ids=CHOICES)
 def test_a_filter_says_itself(how: dict[str, Any], _chosen: list[str], words: str) -> None:
     assert str(Filter(**how)) == words
