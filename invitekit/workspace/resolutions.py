@@ -55,7 +55,8 @@ def _matches(
     unknown = records.count(None)
     if unknown:
         raise ArgumentError(
-            f"{unknown:,} of {len(record_ids):,} record IDs are in no file of this workspace, of two customers, or masked.",
+            f"{unknown:,} of {len(record_ids):,} record IDs are in no file of this workspace, of two customers, "
+            "or masked.",
             hint="nothing was marked; take them from the records, or name the customers.",
         )
     named = find_customers(con, customers, catalogue) if customers else ()
