@@ -345,7 +345,7 @@ def test_counts_that_come_while_the_button_is_down_leave_the_bars_in_hand(browse
         page.mouse.move(x - 90, y)
         page.mouse.up()
         assert wishes(page) == [{"invited_from": "2026-03-01", "invited_to": "2026-03-01"}]
-        assert page.locator(".ik-figure figcaption > span").last.inner_text() == "2026-03-03", "drawn after the release"
+        expect(page.locator(".ik-figure figcaption > span").last).to_have_text("2026-03-03")  # drawn after the release
 
 
 def test_sums_come_to_a_plan_as_well(browser: Browser) -> None:
