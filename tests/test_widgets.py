@@ -611,6 +611,14 @@ def test_more_rows_than_fit_are_worked_on_in_duckdb_and_give_the_same(
     assert asked[0][1:] == asked[1][1:]
 
 
+def test_rows_are_previewed_by_the_columns_that_they_came_with(newest: pl.DataFrame) -> None:
+    store = Store(newest.select("account_name", "status"), lambda some, _: some.project("status, account_name"))
+    with store.cursor() as con:
+        store.kinds = {"status": "VARCHAR", "account_name": "VARCHAR", "decision": "VARCHAR"}  # as while it is stored
+        told = payloads.preview(store, con, ["account_name", "decision"], count=3)
+    assert told["cells"] == {"account_name": newest["account_name"].head(3).to_list()}
+
+
 def test_the_steps_of_a_plan_are_told_while_it_is_made(newest: pl.DataFrame) -> None:
     heard = Heard(ik.ResendPicker(newest, as_of=DAY))
     assert heard.widget.wait(60)
@@ -645,7 +653,7 @@ def test_a_relation_whose_connection_cannot_be_found_is_copied(
         con.register("given", newest)
         store = Store(con.sql("from given"))
     with store.cursor() as cursor:  # the user's connection is closed, and not needed
-        assert store.preview(cursor, 1)[0] == newest.row(0)
+        assert store.preview(cursor, 1) == (newest.columns, [newest.row(0)])
         store.build(cursor)
     assert store.total == len(newest)
 

@@ -114,8 +114,8 @@ def preview(
     store: Store, con: duckdb.DuckDBPyConnection, names: list[str], *, count: int, **how: Any
 ) -> dict[str, Any]:
     """Give the first rows as they come, while all are being stored: to look at, not to choose from."""
-    held = store.preview(con, count)
-    places = {name: store.names.index(name) for name in names}
+    there, held = store.preview(con, count)
+    places = {name: there.index(name) for name in names if name in there}  # others are still to be computed
     told = {name: [cells.shown(name, row[at], **how) for row in held] for name, at in places.items()}
     codes = {name: [row[places[name]] for row in held] for name in BADGES if name in places}
     return {"first": 0, "keys": [None] * len(held), "cells": told, "codes": codes}

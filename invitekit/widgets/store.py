@@ -113,11 +113,15 @@ class Store:
             given = con.sql(self._source)
             self._store(self._derive(given, con) if self._derive else given, con)
 
-    def preview(self, con: duckdb.DuckDBPyConnection, first: int) -> list[tuple[Any, ...]]:
-        """Give the first rows as the source has them, while all are being stored."""
+    def preview(self, con: duckdb.DuckDBPyConnection, first: int) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return the columns and the first rows as the source has them, while all are being stored."""
+        asked = f"select * from ({self._source}) limit {int(first)}"
         if self.ready:
-            return rows(con, f"select * exclude ({', '.join(OURS)}) from records order by {KEY} limit {first}")
-        return rows(con, f"select * from ({self._source}) limit {int(first)}")
+            asked = (
+                f"select * exclude ({', '.join(OURS)}) from {self._schema}.records order by {KEY} limit {int(first)}"
+            )
+        found = con.sql(asked)
+        return found.columns, found.fetchall()
 
     def _store(self, relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> None:
         self.kinds = _kinds(relation)
