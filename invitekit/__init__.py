@@ -10,8 +10,8 @@ if _typing.TYPE_CHECKING:
     from invitekit.errors import InvitekitError as InvitekitError
     from invitekit.errors import LeakError as LeakError
     from invitekit.export import export as export
-    from invitekit.load import Loaded as Loaded
-    from invitekit.load import load as load
+    from invitekit.ingest import Loaded as Loaded
+    from invitekit.ingest import load as load
     from invitekit.metrics import failure_trend as failure_trend
     from invitekit.metrics import progress as progress
     from invitekit.model.annotate import annotate as annotate
@@ -47,7 +47,7 @@ _MODULES = {
     "Filter": "model.filters",
     "InvitekitError": "errors",
     "LeakError": "errors",
-    "Loaded": "load",
+    "Loaded": "ingest",
     "ResendPicker": "widgets",
     "ResendRules": "planning",
     "Workspace": "workspace",
@@ -56,7 +56,7 @@ _MODULES = {
     "export": "export",
     "failure_trend": "metrics",
     "latest": "model.resolve",
-    "load": "load",
+    "load": "ingest",
     "plan_resends": "planning",
     "progress": "metrics",
     "read_catalogue": "model.catalogue",

@@ -16,7 +16,7 @@ from typing import Any
 import invitekit
 from invitekit.errors import ChangedError, LeakError, many
 from invitekit.export import GATES
-from invitekit.load import source
+from invitekit.ingest import discover
 from invitekit.planning import ResendRules
 from invitekit.privacy import policy_file
 
@@ -33,9 +33,9 @@ SAMPLES = {
     "ascii(path.name[:SHOWN_NAME])": [f"'{NAME}'"],
     "field.name": [field.name for field in fields(ResendRules)],
     "value": ["None", "0"],
-    "is_what": sorted({*source._SIGNATURES.values()} - {"ole"}),
+    "is_what": sorted({*discover._SIGNATURES.values()} - {"ole"}),
     "schema.label(required).lower()": ["status"],
-    "show_headers(found)": [f"['{NAME}', '{NAME}']", f"['{NAME}']"],
+    "show_headers(names)": [f"['{NAME}', '{NAME}']", f"['{NAME}']"],
     "column.kind": ["time"],
     "_called(row, number)": ["", f" ('{NAME}')"],
     "_FIELDS[field].__name__": [kind.__name__ for kind in policy_file._FIELDS.values()],

@@ -94,7 +94,7 @@ def xlsx(path: Path) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def sample_plan() -> pl.DataFrame:
-    made: pl.DataFrame = plan(ik.load(DATA).records).pl()
+    made: pl.DataFrame = plan(ik.load(DATA).records)
     return made
 
 
@@ -234,7 +234,7 @@ def test_every_list_can_be_loaded_again(sample_plan: pl.DataFrame, tmp_path: Pat
     for kind in ("csv", "xlsx"):
         loaded = ik.load(tmp_path / "set" / f"batch_01_resend_now.{kind}")
         assert loaded.summary.rejects == 0
-        assert loaded.records.pl().sort("source_row").select(same).equals(chosen.select(same))
+        assert loaded.records.sort("source_row").select(same).equals(chosen.select(same))
         assert not loaded.summary.unknown_messages
     for path in (tmp_path / "set").glob("worklist_*.csv"):
         assert ik.load(path).summary.rejects == 0
@@ -266,7 +266,7 @@ def test_no_cell_of_a_csv_is_run(tmp_path: Path, payload: str) -> None:
 @pytest.mark.parametrize("payload", FORMULAS[:4])
 def test_the_guard_is_gone_when_a_csv_is_loaded_again(tmp_path: Path, payload: str) -> None:
     write(records(dict.fromkeys(TEXTS, payload)), tmp_path / "set", formats=["csv"])
-    row = ik.load(tmp_path / "set" / "batch_01_resend_now.csv").records.pl().row(0, named=True)
+    row = ik.load(tmp_path / "set" / "batch_01_resend_now.csv").records.row(0, named=True)
     assert [row[name] for name in TEXTS] == [payload] * len(TEXTS)
 
 

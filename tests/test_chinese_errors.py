@@ -15,7 +15,7 @@ import pytest
 
 import invitekit as ik
 from invitekit.errors import translated
-from invitekit.load.intake import IDENTIFYING
+from invitekit.ingest.headers import IDENTIFYING
 from invitekit.model import schema
 from invitekit.widgets import worker
 from invitekit.widgets.picker import ADJUSTABLE
@@ -24,11 +24,10 @@ from tests.conftest import DATA
 from tests.sentences import Raised, raised
 from tests.test_widgets import Heard
 
-ROOMS = ("batches", "engine/datetimes.py", "export", "io", "load", "model/annotate.py", "model/filters.py",
+ROOMS = ("batches", "engine/datetimes.py", "export", "ingest", "io", "model/annotate.py", "model/filters.py",
          "model/identity.py", "planning", "privacy", "widgets", "workspace")  # fmt: skip
 ELSEWHERE = {
-    "load/frames.py": "no screen is given a source that is no file",
-    "load/messages.py": "no screen takes a second file",
+    "ingest/failure_messages.py": "no screen takes a second file",
     "privacy/scrub/__init__.py": "the export gives it columns of one length",
     "widgets/export_records.py": "said in the cell that makes the panel",
     "workspace/compare.py": "no screen compares snapshots",
@@ -55,12 +54,13 @@ NO_SCREEN = {
     ("export/api.py", "remarks is 'x.csv'."): CHOSEN,
     ("export/api.py", "level is 'x.csv', the policy's is 'x.csv'."): CHOSEN,
     ("export/source.py", "A Loaded is no frame."): TYPED,
-    ("load/encoding.py", "'x.csv' is no text encoding."): BY_CODE,
-    ("load/headers.py", "Your choice of columns maps x.csv and x.csv to 'x.csv'."): BY_CODE,
-    ("load/headers.py", "Your choice of columns names 'x.csv', which is no column."): BY_CODE,
-    ("load/headers.py", "Your choice of columns maps x.csv to 'x.csv', which no file has. Found: x.csv."): BY_CODE,
-    ("load/times.py", "'x.csv' is no time zone."): BY_CODE,
-    ("load/times.py", "This machine has no time zone database: only UTC is known."): BY_CODE,
+    ("ingest/__init__.py", "engine is 'x.csv'."): CHOSEN,
+    ("ingest/encoding.py", "'x.csv' is no text encoding."): BY_CODE,
+    ("ingest/headers.py", "Your choice of columns maps x.csv and x.csv to 'x.csv'."): BY_CODE,
+    ("ingest/headers.py", "Your choice of columns names 'x.csv', which is no column."): BY_CODE,
+    ("ingest/headers.py", "Your choice of columns maps x.csv to 'x.csv', which no file has. Found: x.csv."): BY_CODE,
+    ("ingest/datetimes.py", "'x.csv' is no time zone."): BY_CODE,
+    ("ingest/datetimes.py", "This machine has no time zone database: only UTC is known."): BY_CODE,
     ("engine/datetimes.py", "as_of is a x.csv."): TYPED,
     ("privacy/policy.py", "level is 'x.csv'."): CHOSEN,
     ("privacy/tokens.py", "A key has another length than 32 bytes."): TYPED,

@@ -67,7 +67,7 @@ def test_check_says_what_was_read_and_what_was_refused(run: Callable[..., Run], 
     found = run("check", export)
     assert found.returncode == 0
     assert "4 rows read = 3 records + 1 rejects" in found.stdout
-    assert "1 refused: invited_at is no time that can be read." in found.stdout
+    assert "1 rejected: invited_at is no time that can be read." in found.stdout
     assert "Customer Full Name" in found.stdout
 
 
@@ -220,13 +220,35 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
         until = time.monotonic() + 60
         while not list(places["out"].glob(".out.xlsx.*.part/*")) and time.monotonic() < until:
             time.sleep(0.01)
-        assert list(places["temporary"].glob("invitekit.*"))
         process.send_signal(number)
         process.send_signal(number)
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + number
     assert said == f"invitekit: stopped by {name}; nothing was left half written.\n"
     assert {name: list(place.iterdir()) for name, place in places.items()} == {"out": [], "temporary": []}
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_stops_a_load_on_disk_and_leaves_no_scratch(tmp_path: Path, name: str) -> None:
+    number, scratch = getattr(signal, name), tmp_path / "temporary"
+    scratch.mkdir()
+    (tmp_path / "long.csv").write_text(HEADER + ROWS.splitlines(keepends=True)[0] * 400_000)
+    on_disk = (
+        "import invitekit.cli as c, invitekit.ingest.engine_choice as e, invitekit.ingest.stores as s; "
+        "e.SMALL = s.IN_MEMORY = 0; e.free_memory = lambda: 0; c.main()"
+    )
+    words = [sys.executable, "-c", on_disk, "check", str(tmp_path / "long.csv")]
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        until = time.monotonic() + 60
+        while not list(scratch.glob("invitekit.*/records.duckdb")) and time.monotonic() < until:
+            time.sleep(0.01)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == 128 + number
+    assert said[0].startswith("Engine: DuckDB, on disk; for Polars, in memory, about ")
+    assert said[1:] == [f"invitekit: stopped by {name}; nothing was left half written."]
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_hangup_that_is_ignored_stays_ignored() -> None:

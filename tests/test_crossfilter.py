@@ -36,7 +36,7 @@ CHOICES = st.builds(
 
 @pytest.fixture(scope="module")
 def answers() -> Iterator[Answers]:
-    annotated = ik.annotate(ik.load(str(DATA)).records, as_of=dt.date(2026, 3, 30)).pl()
+    annotated = ik.annotate(ik.load(str(DATA)).records, as_of=dt.date(2026, 3, 30))
     undated = pl.when(pl.int_range(pl.len()) % 9 > 0).then("invited_at").alias("invited_at")
     store = Store(annotated.with_columns(undated))
     with store.cursor() as con:

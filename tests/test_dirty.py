@@ -6,17 +6,17 @@ import datetime as dt
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
+from polars.testing import assert_frame_equal
 
 import invitekit as ik
 from invitekit.cli import main
 from invitekit.errors import InvitekitError, SchemaError, SourceError
-from invitekit.load import Loaded
+from invitekit.ingest import Loaded, delimited
 
 FOLDER = Path(__file__).with_name("dirty")
 ABOUT = FOLDER / "README.md"
@@ -319,7 +319,7 @@ EXPECTED: dict[str, Read | Refused] = {
     "truncated.parquet": Refused(
         SourceError, "'truncated.parquet' is truncated or damaged: no Parquet footer can be read."
     ),
-    "damaged_inside.parquet": Refused(SourceError, "'damaged_inside.parquet' cannot be read to its end (Error)."),
+    "damaged_inside.parquet": Refused(SourceError, "'damaged_inside.parquet' cannot be read to its end."),
     "truncated.json": Refused(SourceError, "'truncated.json' is truncated or no valid JSON."),
     "scalar.json": Refused(SourceError, "'scalar.json' holds no list of records."),
     # cells
@@ -635,14 +635,10 @@ def as_text(value: Any) -> str | None:
     return str(value) if isinstance(value, dt.datetime) else value
 
 
-def as_dicts(relation: duckdb.DuckDBPyRelation) -> list[dict[str, Any]]:
-    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-
-
 def what_was_read(loaded: Loaded, rejects: Sequence[Mapping[str, Any]], expected: Read) -> dict[str, Any]:
     found = loaded.summary
     (file,) = found.files
-    rows = sorted(as_dicts(loaded.records), key=lambda row: row["source_row"])
+    rows = sorted(loaded.records.rows(named=True), key=lambda row: row["source_row"])
     columns = [*file.headers.values(), *file.extras]
     unknown = {name: dict(texts) for name, texts in found.unknown_codes.items()}
     return {
@@ -668,12 +664,25 @@ def test_every_file_has_an_expectation_and_a_line_that_says_what_is_wrong_with_i
 @pytest.mark.parametrize(("name", "expected"), READABLE.items(), ids=READABLE.keys())
 def test_a_file_gives_exactly_this_and_its_summary_names_nobody(name: str, expected: Read) -> None:
     loaded = ik.load(FOLDER / name)
-    rejects = as_dicts(loaded.rejects)
+    rejects = loaded.rejects.rows(named=True)
     found = what_was_read(loaded, rejects, expected)
     assert found == {key: list(value) if key == "rejects" else value for key, value in vars(expected).items()}
     assert list(found["headers"]) == list(expected.headers)
     assert all(row["source_file"] == name and row["content"] for row in rejects)
     assert PERSON.search(str(loaded) + loaded._repr_html_()) is None
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_file_gives_the_same_on_duckdb_and_in_small_blocks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ik.load(FOLDER / name)
+    stored = ik.load(FOLDER / name, engine="duckdb")
+    assert_frame_equal(stored.records.pl(), whole.records)
+    assert_frame_equal(stored.rejects.pl(), whole.rejects)
+    monkeypatch.setattr(delimited, "BLOCK_SIZE", 17)
+    in_blocks = ik.load(FOLDER / name)
+    assert_frame_equal(in_blocks.records, whole.records)
+    assert_frame_equal(in_blocks.rejects, whole.rejects)
+    assert in_blocks.summary == whole.summary == replace(stored.summary, engine="polars")
 
 
 @pytest.mark.parametrize(("name", "expected"), UNREADABLE.items(), ids=UNREADABLE.keys())

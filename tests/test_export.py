@@ -91,7 +91,7 @@ def people(rows: int = 200, columns: dict | None = None) -> pl.DataFrame:
 
 
 def annotated(frame: pl.DataFrame | None = None) -> pl.DataFrame:
-    return usual() if frame is None else ik.annotate(ik.load(frame).records, as_of=AS_OF).pl()
+    return usual() if frame is None else ik.annotate(ik.load(frame).records, as_of=AS_OF)
 
 
 @cache
@@ -492,7 +492,7 @@ def test_no_cell_of_an_export_runs_in_a_spreadsheet(tmp_path: Path, kind: str, l
         assert not [cell for cell in cells if cell.startswith(FORMULA_STARTS)]
     assert any("1+1" in cell for cell in cells)
     assert verify(done.path).rows == rows
-    back = ik.load(done.path).records.pl()
+    back = ik.load(done.path).records
     assert set(back["=tier" if "=tier" in back.columns else "'=tier"]) == {"=1+1", "-2", "gold", None}
 
 
@@ -613,13 +613,13 @@ def test_our_own_exports_are_read_back(tmp_path: Path, kind: str) -> None:
     loaded = ik.load(ik.export(frame, tmp_path / f"tokens.{kind}").path)
     assert (loaded.summary.records, loaded.summary.rejects) == (200, 0)
     assert sum(column.masked for column in loaded.summary.masked.values()) == 0
-    back = loaded.records.pl()
+    back = loaded.records
     assert Counter(back["status"]) == Counter(frame["status"])
     assert back["account_name"].n_unique() == 200
     masked = ik.load(ik.export(frame, tmp_path / f"masked.{kind}", level="masked").path)
     assert (masked.summary.records, masked.summary.rejects) == (200, 0)
-    assert Counter(masked.records.pl()["invited_at"].dt.date()) == Counter(frame["invited_at"].dt.date())
-    assert masked.records.pl()["record_id"].n_unique() == 200
+    assert Counter(masked.records["invited_at"].dt.date()) == Counter(frame["invited_at"].dt.date())
+    assert masked.records["record_id"].n_unique() == 200
 
 
 def test_values_that_came_masked_are_emptied_and_counted(tmp_path: Path) -> None:

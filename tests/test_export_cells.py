@@ -29,7 +29,7 @@ def records(tag: str = "sale", at: object = dt.datetime(2026, 3, 2, 9, 30)) -> p
 def test_an_odd_tag_leaves_as_it_is_or_as_other(tmp_path: Path, kind: str, tag: str, leaves: str) -> None:
     done = ik.export(records(tag), tmp_path / f"out.{kind}")
     if kind == "csv":
-        found = ik.load(done.path).records.pl()
+        found = ik.load(done.path).records
     else:
         found = pl.read_excel(done.path) if kind == "xlsx" else pl.read_parquet(done.path)
     assert set(found["custom_tag" if "custom_tag" in found.columns else "Custom Tag"]) == {leaves}

@@ -22,9 +22,12 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
-from invitekit.load import Loaded, delimited, door
-from invitekit.load.encoding import looks_like_utf16
-from invitekit.load.text import _CHUNK, WHITE, survey
+from invitekit.ingest import Loaded, delimited, engine_choice
+from invitekit.ingest.cleaning import WHITE
+from invitekit.ingest.csv_dialect import Dialect
+from invitekit.ingest.discover import find_sources
+from invitekit.ingest.encoding import looks_like_utf16
+from invitekit.ingest.engine_choice import choose_engine
 from invitekit.model import schema
 from tests.conftest import often
 
@@ -46,12 +49,12 @@ def write(folder: Path, content: str | bytes, name: str = "history.csv") -> Path
 
 
 def records(loaded: Loaded) -> pl.DataFrame:
-    return cast("pl.DataFrame", loaded.records.pl())
+    return cast("pl.DataFrame", loaded.records)
 
 
 def adds_up(loaded: Loaded) -> bool:
     s = loaded.summary
-    kept, refused = records(loaded).height, loaded.rejects.pl().height
+    kept, refused = records(loaded).height, loaded.rejects.height
     return s.rows_read == s.records + s.rejects and (s.records, s.rejects) == (kept, refused)
 
 
@@ -103,7 +106,7 @@ def test_the_word_cause_means_the_message_but_in_our_own_files() -> None:
         pl.DataFrame({"Account": ["a"], "Status": ["Failed"], "cause": ["The invitation link has expired."]})
     )
     assert records(plain)["failure_message"].to_list() == ["The invitation link has expired."]
-    own = ik.annotate(plain.records, as_of=dt.date(2026, 1, 1)).pl()
+    own = ik.annotate(plain.records, as_of=dt.date(2026, 1, 1))
     again = ik.load(own)
     assert records(again)["failure_message"].to_list() == ["The invitation link has expired."]
 
@@ -184,7 +187,7 @@ def test_an_odd_row_is_refused_alone(tmp_path: Path, line: str | bytes, reasons:
     lines: list[bytes] = [text.encode() for text in good]
     lines.insert(place, line.encode() if isinstance(line, str) else line)
     loaded = ik.load(write(tmp_path, (",".join(HEADER) + "\n").encode() + b"".join(lines)))
-    refused = loaded.rejects.pl()
+    refused = loaded.rejects
     assert records(loaded).sort("account_name")["account_name"].to_list() == ["p0", "p1"]
     assert refused["source_row"].to_list() == [place + 2]
     assert all(reason in found for reason, found in zip(reasons, refused["reason"], strict=True))
@@ -224,10 +227,20 @@ def test_empty_lines_alone_count_in_row_numbers_too(tmp_path: Path) -> None:
     assert sorted(found.select("account_name", "source_row").rows()) == [("ann", 3), ("bea", 6)]
 
 
-def test_a_clean_file_is_read_the_quick_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "_careful_csv", None)
-    path = write(tmp_path, text_of([*ROW[:-1], 'two\nlines, "quoted"'], [f"  {cell} " for cell in ROW]))
-    assert records(ik.load(path))["remarks"].sort().to_list() == ["called", 'two\nlines, "quoted"']
+def test_quoted_rows_without_line_breaks_are_split_all_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited._Block, "_read_row", None)
+    path = write(tmp_path, text_of([*ROW[:-1], 'two, "quoted"'], [f"  {cell} " for cell in ROW]))
+    assert records(ik.load(path))["remarks"].to_list() == ['two, "quoted"', "called"]
+
+
+def test_a_ragged_row_with_a_line_break_in_quotes_is_one_rejected_row(tmp_path: Path) -> None:
+    content = text_of(ROW) + 'Bea,"two\nlines",x\n' + text_of(["Cem", "cem", *ROW[2:]]).split("\n", 1)[1]
+    loaded = ik.load(write(tmp_path, content))
+    assert loaded.rejects.select("source_row", "reason", "content").rows() == [
+        (3, "has 3 cells, not 7", 'Bea,"two\nlines",x')
+    ]
+    assert records(loaded).select("account_name", "source_row").rows() == [("ann", 2), ("cem", 4)]
+    assert adds_up(loaded)
 
 
 def test_mixed_line_ends_lose_nothing(tmp_path: Path) -> None:
@@ -236,20 +249,18 @@ def test_mixed_line_ends_lose_nothing(tmp_path: Path) -> None:
     assert records(ik.load(write(tmp_path, content)))["account_name"].sort().to_list() == [f"p{i}" for i in range(6)]
 
 
-def test_rows_keep_their_order_and_numbers_when_several_threads_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delimited, "_BUFFER", 4_000_000)
+def test_rows_keep_their_order_and_numbers_over_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "BLOCK_SIZE", 40_000)
     small = write(tmp_path, text_of(ROW), "a.csv")
-    lines = (f"Person {i},a{i},a{i}@example.com,{i},Invited,2026-03-01 09:00:00,{'x' * 60}\n" for i in range(200_000))
+    lines = (f"Person {i},a{i},a{i}@example.com,{i},Invited,2026-03-01 09:00:00,{'x' * 60}\n" for i in range(20_000))
     big = write(tmp_path, ",".join(HEADER) + "\n" + "".join(lines), "b.csv")
     found = records(ik.load([small, big])).filter(pl.col("source_file") == "b.csv")
     place = found["account_name"].str.slice(1).cast(pl.Int64)
-    assert place.equals(pl.Series("account_name", range(200_000)))
+    assert place.equals(pl.Series("account_name", range(20_000)))
     assert found["source_row"].equals((place + 2).alias("source_row"))
 
 
-def test_title_rows_above_the_header_are_passed_over(tmp_path: Path) -> None:
+def test_title_rows_above_the_header_are_skipped(tmp_path: Path) -> None:
     loaded = ik.load(write(tmp_path, "History Records\nexported by me\n" + text_of(ROW)))
     assert records(loaded).select("account_name", "source_row").row(0) == ("ann", 4)
 
@@ -274,6 +285,29 @@ def test_any_text_in_any_cell_is_never_lost(tmp_path: Path, rows: list[tuple[str
     for remark, extra, row in zip(found["remarks"], found["Extra"], rows, strict=True):
         assert (remark or "") in row[0]
         assert (extra or "") in row[1]
+
+
+PIECES = ("a", "b", ",", ",", '"', '""', '"a"', "\n", "\r\n", "\r", " ", "é", "\0", ";", '"x,y"', '"l\nm"', "\udcff")
+
+
+@pytest.mark.slow
+@settings(max_examples=often(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=40))
+def test_lines_are_split_all_at_once_as_they_are_one_by_one(tmp_path: Path, pieces: list[str]) -> None:
+    path = write(tmp_path, b"h1,h2,h3\n" + "".join(pieces).encode("utf-8", "surrogateescape"))
+    dialect = Dialect("utf-8", ",", ("h1", "h2", "h3"), skip=1, first_row=2)
+
+    def split(block_size: int, *, one_by_one: bool) -> list[Any]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(delimited, "BLOCK_SIZE", block_size)
+            if one_by_one:
+                patch.setattr(delimited._Block, "_has_width", lambda _self, text: text.is_null() & text.is_not_null())
+            batches = list(delimited.read_delimited(path, dialect))
+        rows = [tuple(cell or None for cell in row) for batch in batches for row in batch.rows.rows()]
+        return [rows, [(row.number, row.reason, row.content) for batch in batches for row in batch.rejected]]
+
+    expected = split(1 << 20, one_by_one=True)
+    assert split(1 << 20, one_by_one=False) == split(7, one_by_one=False) == expected
 
 
 def is_one_clear_line_or_adds_up(path: Path) -> bool:
@@ -327,7 +361,7 @@ def test_json_lines_that_are_none_are_refused(tmp_path: Path) -> None:
     lines = [good, "{oops", "[1]", "", json.dumps({"Account": "b\ud800", "Status": "Invited"})]
     loaded = ik.load(write(tmp_path, "\n".join(lines), "history.jsonl"))
     assert records(loaded).select("account_name", "mobile", "More").rows() == [("a", "7", '{"x": ["1"]}')]
-    assert loaded.rejects.pl()["source_row"].to_list() == [2, 3, 5]
+    assert loaded.rejects["source_row"].to_list() == [2, 3, 5]
     assert adds_up(loaded)
 
 
@@ -512,27 +546,13 @@ def test_nothing_stays_in_the_temporary_folder(tmp_path: Path, monkeypatch: pyte
     place = tmp_path / "tmp"
     place.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(place))
-    monkeypatch.setattr(door, "ON_DISK", 0)
-    loaded = ik.load(write(tmp_path, text_of(ROW)))
+    loaded = ik.load(write(tmp_path, text_of(ROW)), engine="duckdb")
     (folder,) = place.iterdir()
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert records(loaded).height == 1
+    assert loaded.records.fetchall()[0][3] == "ann"
     del loaded
     gc.collect()
     assert list(place.iterdir()) == []
-
-
-def test_a_packed_source_lives_on_disk_from_fewer_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = pl.DataFrame({"Account": ["ann"], "Status": ["Invited"]})
-    frame.write_parquet(tmp_path / "few.parquet")
-    limit = "select count(*) from duckdb_databases() where path is not null and not internal"
-    found = []
-    for least in (1, 9):
-        monkeypatch.setattr(door, "ON_DISK", (tmp_path / "few.parquet").stat().st_size * least)
-        databases = ik.load(tmp_path / "few.parquet").records.query("records", limit)
-        assert databases is not None
-        found.append(databases.fetchall()[0][0])
-    assert found == [1, 0]
 
 
 # ---- what was once got wrong ----------------------------------------------------------------------
@@ -603,7 +623,7 @@ def test_a_header_that_means_something_to_the_engine_is_an_extra_column(tmp_path
 
 def test_a_refused_row_keeps_its_unknown_status_and_is_not_counted_among_records(tmp_path: Path) -> None:
     loaded = ik.load(write(tmp_path, "Account,Status,Sent At\na,Frozen,soon\nb,Lost,2026-03-01\n"))
-    assert "Frozen" in loaded.rejects.pl()["content"][0]
+    assert "Frozen" in loaded.rejects["content"][0]
     assert loaded.summary.unknown_codes == {"status": {"Lost": 1}}
 
 
@@ -666,9 +686,9 @@ def test_what_lies_in_a_folder_and_is_not_read_is_said(tmp_path: Path) -> None:
         write(tmp_path, "x", name)
     (tmp_path / "sub").mkdir()
     summary = ik.load(tmp_path).summary
-    assert summary.passed_over == ("old.xls", "packed.csv.gz", "sub/")
+    assert summary.ignored == ("old.xls", "packed.csv.gz", "sub/")
     assert "Not read: old.xls, packed.csv.gz, sub/." in str(summary)
-    assert ik.load(tmp_path / "history.csv").summary.passed_over == ()
+    assert ik.load(tmp_path / "history.csv").summary.ignored == ()
 
 
 @pytest.mark.parametrize("name", ["e_20260330.csv", "e_20260330093000.csv", "e_202603300930.csv", "2026-03-30 (1).csv"])
@@ -715,7 +735,7 @@ def test_a_second_files_refused_rows_are_counted_and_said(tmp_path: Path) -> Non
     loaded = ik.load(write(tmp_path, FAILED), messages=second)
     found = loaded.summary.messages
     assert found is not None
-    assert (found.rows, found.refused, found.ambiguous, found.unmatched) == (4, 1, 1, 1)
+    assert (found.rows, found.rejected, found.ambiguous, found.unmatched) == (4, 1, 1, 1)
     assert "1 of its rows could not be read" in str(loaded.summary)
 
 
@@ -756,14 +776,14 @@ def test_offsets_end_at_12_hours_west_and_14_east(tmp_path: Path, form: str, off
     loaded = of_one_column(tmp_path, *cells_in)
     found = records(loaded).sort("source_row")["invited_at"].to_list()
     assert found == [dt.datetime(2026, 2, 28, 19), dt.datetime(2026, 3, 1, 21)]
-    assert loaded.rejects.pl()["source_row"].to_list() == [2]
+    assert loaded.rejects["source_row"].to_list() == [2]
 
 
 @pytest.mark.parametrize("cell", ["0001-01-01T00:00+08:00", "9999-12-31 23:00-08:00", "9999-12-31 23:00", "0001-01-01"])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/New_York"])
 def test_a_time_at_the_end_of_the_calendar_is_refused(tmp_path: Path, cell: str, zone: str) -> None:
     loaded = ik.load(write(tmp_path, text_of([*ROW[:5], cell, ""])), time_zone=zone)
-    assert loaded.rejects.pl()["column"].to_list() == ["invited_at"]
+    assert loaded.rejects["column"].to_list() == ["invited_at"]
 
 
 @pytest.mark.parametrize(
@@ -793,9 +813,9 @@ def test_a_sheet_that_is_not_read_is_said(tmp_path: Path) -> None:
     )
     loaded = ik.load(path)
     assert records(loaded).select("account_name", "source_file").rows() == [("a", "b.xlsx")]
-    assert loaded.summary.passed_over == ("b.xlsx [Pivot]", "b.xlsx [Contacts]")
+    assert loaded.summary.ignored == ("b.xlsx [Pivot]", "b.xlsx [Contacts]")
     assert "Not read: b.xlsx [Pivot], b.xlsx [Contacts]." in str(loaded.summary)
-    assert ik.load(book_of(tmp_path / "c.xlsx", People=people)).summary.passed_over == ()
+    assert ik.load(book_of(tmp_path / "c.xlsx", People=people)).summary.ignored == ()
 
 
 @pytest.mark.parametrize("settings_", ["date1904='1'", 'date1904="on"'])
@@ -918,7 +938,7 @@ def test_bytes_that_are_no_text_are_refused_but_kept_in_an_extra_column() -> Non
     )  # fmt: skip
     loaded = ik.load(frame)
     assert records(loaded).select("account_name", "remarks", "Hash").rows() == [("c", None, None)]
-    refused = loaded.rejects.pl()
+    refused = loaded.rejects
     assert refused.select("source_row", "column", "reason").rows() == [
         (1, "remarks", "holds bytes that are no text"),
         (2, "account_name", "holds bytes that are no text"),
@@ -962,20 +982,74 @@ def test_white_far_down_in_a_file_is_trimmed_as_at_its_top(tmp_path: Path, white
     assert last.select("customer_full_name", "account_name", "remarks").rows() == [("Ann", "late", None)]
 
 
-@pytest.mark.parametrize("sign", [*WHITE, *schema.MASK_MARKS])
-def test_a_sign_is_found_where_the_reading_cuts_it(tmp_path: Path, sign: str) -> None:
-    signs = frozenset((*WHITE, *schema.MASK_MARKS)) - {" ", "\n"}
-    near = "\u00b7\u2019\u3001\uff0c"  # each begins as one of them
-    for shift in range(4):
-        content = near * 9 + "x" * (_CHUNK - 9 * len(near.encode()) - shift) + sign + "\nlast"
-        found = survey(write(tmp_path, content), signs)
-        assert found.lines == 2 + (sign == "\n")
-        assert found.signs - {"\n"} == {sign} - {" ", "\n"}
-
-
 def test_codes_in_bytes_are_read_as_those_in_text() -> None:
     frame = pl.DataFrame({"Account": ["a", "b", "c"], "Status": [b"Invited", "谜".encode(), b"\xff"]})
     loaded = ik.load(frame)
     assert records(loaded)["status"].to_list() == ["invited", "unknown"]
     assert loaded.summary.unknown_codes == {"status": {"谜": 1}}
-    assert loaded.rejects.pl().select("column", "reason").rows() == [("status", "holds bytes that are no text")]
+    assert loaded.rejects.select("column", "reason").rows() == [("status", "holds bytes that are no text")]
+
+
+# ---- wide sources -----------------------------------------------------------------------------------
+
+
+def test_formatted_blank_cells_are_no_columns(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "wide.xlsx") as book:
+        sheet, grey = book.add_worksheet(), book.add_format({"bg_color": "gray"})
+        sheet.write_row(0, 0, ["Account", "Status", "", "", "Memo"])
+        for row in range(1, 300):
+            sheet.write_row(row, 0, [f"a{row}", "Invited", None, "x", "y"])
+            sheet.write_blank(row, 16_383, None, grey)
+    loaded = ik.load(tmp_path / "wide.xlsx")
+    assert loaded.summary.files[0].extras == ("column 4", "Memo")
+    assert loaded.summary.records == 299
+
+
+@pytest.mark.parametrize("name", ["wide.csv", "wide.xlsx", "wide.jsonl"])
+def test_a_thousand_columns_are_read(tmp_path: Path, name: str) -> None:
+    names = [f"x{i}" for i in range(1000)]
+    rows = [["a", "Invited", *map(str, range(1000))], ["b", "Expired", *map(str, range(1000))]]
+    if name.endswith("csv"):
+        write(tmp_path, text_of(*rows, header=["Account", "Status", *names]), name)
+    elif name.endswith("xlsx"):
+        book_of(tmp_path / name, A=[["Account", "Status", *names], *rows])
+    else:
+        objects = [dict(zip(["Account", "Status", *names], row, strict=True)) for row in rows]
+        write(tmp_path, "\n".join(map(json.dumps, objects)), name)
+    found = records(ik.load(tmp_path / name))
+    assert found.select(names).row(1) == tuple(map(str, range(1000)))
+
+
+def test_headers_of_one_name_are_numbered(tmp_path: Path) -> None:
+    header = ["Account", "Status", *["x"] * 3000]
+    loaded = ik.load(write(tmp_path, text_of(["a", "Invited", *["1"] * 3000], header=header)))
+    assert loaded.summary.files[0].extras[:2] + loaded.summary.files[0].extras[-1:] == ("x", "x (2)", "x (3000)")
+
+
+# ---- engines ----------------------------------------------------------------------------------------
+
+
+def test_an_engine_that_does_not_exist_is_rejected() -> None:
+    with pytest.raises(ArgumentError, match="engine is 'spark'"):
+        ik.load(PLAIN, engine=cast("Any", "spark"))
+
+
+def test_sources_that_do_not_fit_into_memory_go_to_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = find_sources([write(tmp_path, text_of(ROW))])
+    assert choose_engine(sources) == ("polars", None)
+    monkeypatch.setattr(engine_choice, "SMALL", 0)
+    assert choose_engine(sources).engine == "polars"
+    monkeypatch.setattr(engine_choice, "free_memory", lambda: 100)
+    engine, reason = choose_engine(sources)
+    assert engine == "duckdb"
+    assert str(reason).startswith("Engine: DuckDB, on disk; for Polars, in memory, about ")
+
+
+def test_both_engines_add_messages_and_extra_columns_alike(tmp_path: Path) -> None:
+    messages = write(tmp_path, "Account,Reason\nann,one\n", "m.csv")
+    first = write(tmp_path, "Account,Status,Score\nann,Failed,7\n", "a.csv")
+    second = write(tmp_path, "Account,Status,SCORE,Sent At\nbea,Invited,8,03/04/2026\nx,Invited,1,soon\n", "b.csv")
+    polars, stored = (ik.load([first, second], messages=messages, engine=e) for e in ("polars", "duckdb"))
+    assert polars.records.equals(stored.records.pl())
+    assert polars.rejects.equals(stored.rejects.pl())
+    assert polars.records.select("failure_message", "Score").rows() == [("one", "7"), (None, "8")]

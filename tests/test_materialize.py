@@ -105,7 +105,7 @@ METRICS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", METRICS)
 def test_metrics_leave_no_temporary_tables_behind(name: str, tmp_path: Any) -> None:
-    records = ik.annotate(ik.load(several(tmp_path)).records, as_of=AS_OF)
+    records = ik.annotate(ik.load(several(tmp_path), engine="duckdb").records, as_of=AS_OF)
     con = connection_of(records)
     assert con is not None
     before = tables(con)
@@ -114,7 +114,7 @@ def test_metrics_leave_no_temporary_tables_behind(name: str, tmp_path: Any) -> N
 
 
 def test_the_newest_states_are_one_table(tmp_path: Any) -> None:
-    records = ik.annotate(ik.load(several(tmp_path)).records, as_of=AS_OF)
+    records = ik.annotate(ik.load(several(tmp_path), engine="duckdb").records, as_of=AS_OF)
     con = connection_of(records)
     assert con is not None
     before = tables(con)

@@ -32,7 +32,7 @@ ROWS = pl.DataFrame(
 
 
 def records() -> pl.DataFrame:
-    loaded: pl.DataFrame = ik.load(ROWS).records.pl()
+    loaded: pl.DataFrame = ik.load(ROWS).records
     return loaded
 
 

@@ -21,7 +21,7 @@ import pytest
 from invitekit import Workspace
 from invitekit.cli import output
 from invitekit.engine.scratch_dirs import where_processes_are
-from invitekit.load.source import _names
+from invitekit.ingest.discover import _names
 from invitekit.widgets import picker
 from invitekit.workspace.open_errors import not_opened
 

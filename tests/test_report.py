@@ -53,7 +53,7 @@ def loaded() -> Any:
 
 @pytest.fixture(scope="module")
 def annotated(loaded: Any) -> Any:
-    return ik.annotate(loaded.records, as_of=AS_OF).pl()
+    return ik.annotate(loaded.records, as_of=AS_OF)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def found(annotated: Any) -> Progress:
 
 @pytest.fixture(scope="module")
 def made(found: Progress, loaded: Any) -> Page:
-    change = ik.compare(*(ik.annotate(loaded.records.filter(f"snapshot_at = timestamp '{day}'"), as_of=AS_OF)
-                          for day in ("2026-03-23", "2026-03-30")))  # fmt: skip
+    days = (loaded.records.filter(pl.col("snapshot_at") == dt.datetime(2026, 3, day)) for day in (23, 30))
+    change = ik.compare(*(ik.annotate(records, as_of=AS_OF) for records in days))
     return page(found, charts.Look(), summary=loaded.summary, change=change)
 
 

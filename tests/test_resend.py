@@ -769,7 +769,7 @@ def test_a_logged_resend_is_its_customers_also_where_others_share_an_address() -
         "Invitation Time": ["2026-01-05 10:00:00"] * 3,
     }
     day = dt.date(2026, 3, 30)
-    records = ik.annotate(ik.load(pl.DataFrame(cells)).records, as_of=day).pl()
+    records = ik.annotate(ik.load(pl.DataFrame(cells)).records, as_of=day)
     # The record's number was another customer's when the resend was logged.
     sent = pl.DataFrame({"record_id": ["42"], "customer_id": ["account:xu"], "sent_at": [dt.datetime(2026, 3, 28)]})
     plan = ik.plan_resends(records, as_of=day, sent=sent)

@@ -187,7 +187,7 @@ def test_records_that_were_not_annotated_are_refused() -> None:
 
 
 def test_each_invitation_of_the_sample_is_counted_once_whatever_the_number_of_its_files(engine: Engine) -> None:
-    annotated = ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF).pl()
+    annotated = ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF)
     found = engine.to_polars(latest(engine(annotated)))
     assert (found.height, found["invitation_id"].n_unique(), found["customer_id"].n_unique()) == (705, 705, 569)
     assert found.filter("is_latest_of_customer").height == 569

@@ -269,7 +269,7 @@ def test_every_format_tells_the_same_story(tmp_path: Path, language: str) -> Non
     found = []
     for kind in ("csv", "xlsx", "parquet"):
         write_sample(tmp_path / kind, rows=400, weeks=1, format=kind, language=language, dirty=0)
-        found.append(load(tmp_path / kind).records.pl().sort("source_row").select(named))
+        found.append(load(tmp_path / kind).records.sort("source_row").select(named))
     assert found[0].equals(found[1])
     assert found[0].equals(found[2])
 
@@ -519,9 +519,7 @@ def test_some_failures_have_no_message_and_some_rows_stand_twice(untidy: pl.Data
 
 
 def test_untidy_times_are_the_same_moments(tmp_path: Path) -> None:
-    clean, dirty = (
-        load(write_sample(tmp_path / str(d), rows=900, weeks=1, dirty=d).paths[0]).records.pl() for d in (0, 1)
-    )
+    clean, dirty = (load(write_sample(tmp_path / str(d), rows=900, weeks=1, dirty=d).paths[0]).records for d in (0, 1))
     # Other forms know no more than their minute, or a hundred-thousandth of a day.
     both = clean.join(dirty, on=["account_name", "expires_at"])
     apart = (both["invited_at"] - both["invited_at_right"]).dt.total_seconds().abs()
@@ -561,7 +559,7 @@ def test_the_loader_refuses_exactly_what_was_planted(
 
 def test_the_refused_rows_name_nobody_have_no_such_day_or_a_cell_too_many(tmp_path: Path) -> None:
     write_sample(tmp_path, rows=1000)
-    reasons = " ".join(load(tmp_path).rejects.pl()["reason"])
+    reasons = " ".join(load(tmp_path).rejects["reason"])
     text = (tmp_path / "history_records_2026-03-30.csv").read_text(encoding="utf-8")
     assert "17 cells, not 16" in reasons
     assert text.count("2026-02-30") == 1

@@ -42,7 +42,7 @@ def through_export(path: Path) -> None:
 def test_no_cell_runs_and_each_is_read_back_to_the_letter(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "out.csv")
     assert not [cell for cell in raw(tmp_path / "out.csv", 0) if cell.startswith(tuple(SIGNS))]
-    back = ik.load(tmp_path / "out.csv").records.pl()["custom_tag"]
+    back = ik.load(tmp_path / "out.csv").records["custom_tag"]
     assert [found for found, cell in zip(back, CELLS, strict=True) if cell in KEPT] == KEPT
 
 

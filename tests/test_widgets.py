@@ -41,7 +41,7 @@ PERSONAL = ("anna.secret@acme.example", "13800138000", "Secret Holding", "acct_s
 @pytest.fixture(scope="module")
 def history() -> pl.DataFrame:
     """Every row of every file, in the order of the screen: the newest state of each invitation before all others."""
-    found: pl.DataFrame = ik.resolve(ik.annotate(ik.load(str(DATA)).records.pl(), as_of=DAY))
+    found: pl.DataFrame = ik.resolve(ik.annotate(ik.load(str(DATA)).records, as_of=DAY))
     return found.sort(~pl.col("is_latest_of_invitation"), "source_file", "source_row")
 
 

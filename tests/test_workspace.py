@@ -17,7 +17,6 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,9 +28,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
+from invitekit.engine.duckdb import rows as fetch
+from invitekit.engine.duckdb import run
 from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceError
-from invitekit.load.sql import rows as fetch
-from invitekit.load.sql import run
 from invitekit.model import schema
 from invitekit.model.annotate import EMAIL_LIFE
 from invitekit.model.catalogue import read_catalogue
@@ -506,7 +505,7 @@ def test_the_history_is_what_load_gives(workspace: Workspace, tmp_path: Path) ->
     workspace.add(files)
     order = ["source_file", "source_row"]
     names = [column.name for column in schema.RECORD]
-    assert workspace.history().pl().sort(order).equals(ik.load(files).records.pl().select(names).sort(order))
+    assert workspace.history().pl().sort(order).equals(ik.load(files).records.select(names).sort(order))
 
 
 def test_frames_in_memory_are_stored_as_relations_are(
@@ -514,13 +513,12 @@ def test_frames_in_memory_are_stored_as_relations_are(
 ) -> None:
     file = snapshot(tmp_path, MONDAY, row("acme", Note="7"), row(None))
 
-    def in_memory(*given: Any, **how: Any) -> Any:
-        loaded = ik.load(*given, **how)
-        return replace(loaded, records=loaded.records.pl(), rejects=loaded.rejects.pl())
+    def on_disk(*given: Any, **how: Any) -> Any:
+        return ik.load(*given, **how | {"engine": "duckdb"})
 
     workspace.add(file)
     expected = [fetch(workspace._con, f"select * exclude file_id from {table}") for table in ("records", "rejects")]
-    monkeypatch.setattr(import_files, "load", in_memory)
+    monkeypatch.setattr(import_files, "load", on_disk)
     workspace.add(file, replace=True)
     stored = [fetch(workspace._con, f"select * exclude file_id from {table}") for table in ("records", "rejects")]
     assert stored == expected

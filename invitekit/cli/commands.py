@@ -32,11 +32,12 @@ def check(
     rejected rows with file, row, column and reason. They hold personal data.
     """
     from invitekit.cli import output as out
-    from invitekit.io.table_writers import write_table
 
     source.check_output(output, overwrite=overwrite)
     loaded = source.load()
     if output is not None:
+        from invitekit.io.table_writers import write_table
+
         write_table(loaded.rejects, output, overwrite=overwrite)
     if as_json:
         out.json_line(out.summary_json(loaded.summary) | out.output_json(output))
@@ -62,7 +63,6 @@ def annotate(
     records, personal data included, to a file that only you can read.
     """
     from invitekit.cli import output as out
-    from invitekit.io.table_writers import write_table
     from invitekit.metrics import tally
     from invitekit.model.annotate import annotate as annotate_records
 
@@ -71,6 +71,8 @@ def annotate(
     loaded = source.load()
     annotated = annotate_records(loaded, as_of=moment, catalogue=source.failures, language=language)
     if output is not None:
+        from invitekit.io.table_writers import write_table
+
         write_table(annotated, output, overwrite=overwrite)
     counts = tally(annotated)
     if as_json:

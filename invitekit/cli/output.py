@@ -12,25 +12,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from invitekit.batches import Written
 from invitekit.errors import many
-from invitekit.export import GATES, Exported
+from invitekit.ingest.summary import Summary, show_text
 from invitekit.io.atomic_write import POSIX_MODES
-from invitekit.load import Summary
-from invitekit.load.summary import show_text
-from invitekit.metrics import Tally
 from invitekit.model import schema, vocabularies
-from invitekit.model.catalogue import Catalogue, Language
-from invitekit.planning import PlanSummary, ResendRules
-from invitekit.planning.reason_texts import read_reasons
-from invitekit.workspace import CHANGES, Comparison
+
+if TYPE_CHECKING:
+    from invitekit.batches import Written
+    from invitekit.export import Exported
+    from invitekit.metrics import Tally
+    from invitekit.model.catalogue import Catalogue, Language
+    from invitekit.planning import PlanSummary, ResendRules
+    from invitekit.workspace import Comparison
 
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
@@ -58,6 +57,11 @@ def line(text: str) -> None:
     _OUT.print(text, soft_wrap=True)
 
 
+def note(text: str) -> None:
+    """Print one line to stderr."""
+    sys.stderr.write(f"{text}\n")
+
+
 def json_line(found: dict[str, Any]) -> None:
     """Print one JSON object; where the output's encoding is not Unicode, in ASCII, so that nothing is lost."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
@@ -70,6 +74,15 @@ def progress(unit: Literal["bytes", "rows"] = "bytes") -> Iterator[Callable[[str
     if not sys.stderr.isatty():
         yield lambda _name, _done, _total: None
         return
+    from rich.progress import (  # noqa: PLC0415 - only on a terminal
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), amount, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -161,6 +174,7 @@ def summary_json(found: Summary) -> dict[str, Any]:
         "masked": {name: asdict(column) for name, column in found.masked.items()},
         "failed_without_message": found.failed_without_message,
         "messages": asdict(found.messages) if found.messages else None,
+        "engine": found.engine,
     }
 
 
@@ -203,6 +217,8 @@ def _causes(by_cause: dict[str, int], known: Catalogue, language: Language) -> T
 
 def decisions(summary: PlanSummary, rules: ResendRules, language: Language) -> None:
     """Print records by decision and reason, and the rules of the plan."""
+    from invitekit.planning.reason_texts import read_reasons  # noqa: PLC0415 - not loaded by other commands
+
     labels = {value.code: value.label(language) for value in vocabularies.DECISIONS}
     reasons = read_reasons()
     table = new_table("Decision", "Why", "Records")
@@ -261,6 +277,8 @@ def exported(done: Exported) -> None:
         line(f"Came masked or stand for nothing, and left empty: {told}.")
     for one in done.alike:
         line(one.sentence(done.language))
+    from invitekit.export import GATES  # noqa: PLC0415 - not loaded by other commands
+
     line(f"Passed before it got its name: {', '.join(GATES[gate] for gate in done.gates)}.")
     if done.level == "aggregated":
         line("Counts of two exports whose records differ by one customer tell of that customer: publish one of them.")
@@ -355,13 +373,13 @@ def comparison(result: Comparison) -> None:
     if result.before_at and result.after_at:
         line(f"From {result.before_at:%Y-%m-%d} to {result.after_at:%Y-%m-%d}:")
     table = new_table("Change", "Customers")
-    for name in (*CHANGES, "same"):
-        table.add_row(_CHANGES[name], f"{result.counts[name]:,}")
+    for name, words in _CHANGES.items():
+        table.add_row(words, f"{result.counts[name]:,}")
     show(table)
-    for side, words in ((result.before, "earlier"), (result.after, "later")):
+    for side, which in ((result.before, "earlier"), (result.after, "later")):
         if side.unmatched:
             line(
-                f"Not matched in the {words} snapshot: {side.unidentified:,} records without a customer (masked), "
+                f"Not matched in the {which} snapshot: {side.unidentified:,} records without a customer (masked), "
                 f"{side.conflicting:,} customers with contradicting records."
             )
 

@@ -57,8 +57,11 @@ def report(
 
 def _change(inputs: Inputs) -> Comparison | None:
     """Compare the two newest snapshots, where there are two."""
-    days = inputs.records.aggregate("count(distinct snapshot_at::date)").fetchall()[0][0]
-    if days < 2:
+    import narwhals.stable.v2 as nw
+
+    day = nw.col("snapshot_at").dt.date()
+    dated = nw.from_native(inputs.records).lazy().filter(~nw.col("snapshot_at").is_null())
+    if len(dated.select(day).unique().collect()) < 2:
         return None
     if inputs.workspace is not None:
         return inputs.workspace.compare()

@@ -15,7 +15,7 @@ import typer
 from invitekit.cli import options as o
 
 if TYPE_CHECKING:
-    from invitekit.load import Loaded, Summary
+    from invitekit.ingest import Loaded, Summary
     from invitekit.model.catalogue import Catalogue
     from invitekit.workspace import Workspace
 
@@ -55,13 +55,18 @@ class SourceOptions:
         }
 
     def load(self) -> Loaded:
-        """Load the sources, with progress on a terminal."""
+        """Load the sources, with progress on a terminal; large ones on the engine that has room for them."""
         how = self.load_arguments()
         from invitekit.cli import output
-        from invitekit.load import load
+        from invitekit.ingest import load
+        from invitekit.ingest.discover import find_sources
+        from invitekit.ingest.engine_choice import choose_engine
 
+        engine, reason = choose_engine(find_sources(self.sources, self.encoding))
+        if reason is not None:
+            output.note(reason)
         with output.progress() as tick:
-            return load(self.sources, progress=tick, **how)
+            return load(self.sources, progress=tick, engine=engine, **how)
 
     def check_output(
         self,
@@ -79,12 +84,12 @@ class SourceOptions:
             inputs: Files that the command reads besides the sources, messages and catalogues.
             extensions: Those that the output may have; else those of records.
         """
-        from invitekit.io.atomic_write import check_target
-        from invitekit.io.table_writers import WRITERS
-        from invitekit.load.source import find_sources
-
         if output is None:
             return []
+        from invitekit.ingest.discover import find_sources
+        from invitekit.io.atomic_write import check_target
+        from invitekit.io.table_writers import WRITERS
+
         others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
         read = [*(source.path for source in (find_sources(self.sources) if self.sources else [])), *others]
         check_target(output, extensions=extensions or WRITERS, overwrite=overwrite, sources=read)

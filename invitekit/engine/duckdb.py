@@ -1,8 +1,11 @@
-"""Find the connection of a DuckDB relation: a relation runs on its connection, but no method returns it."""
+"""Quote names and texts in SQL, run queries to their end, and find the connection of a relation."""
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -10,10 +13,41 @@ import duckdb
 def connection_of(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyConnection | None:
     """Return the connection that a relation runs on, without asking it anything: a cell may be using it just now.
 
-    The relation holds its connection, and Python's garbage collector lists what an object holds.
+    No method returns it. The relation holds its connection, and Python's garbage collector lists what an object holds.
 
     Returns:
         The connection, or None for a release of DuckDB that keeps it out of Python's sight. A caller has to copy the
         rows then.
     """
     return next((held for held in gc.get_referents(relation) if isinstance(held, duckdb.DuckDBPyConnection)), None)
+
+
+def lit(text: str) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + text.replace("'", "''").replace("\0", "") + "'"
+
+
+def ident(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""').replace("\0", "") + '"'
+
+
+def lit_path(path: Path) -> str:
+    """Return a path as a literal for DuckDB's readers, which read a bracket or a star in it as a pattern."""
+    return lit("".join(f"[{c}]" if c in "*?[" else c for c in str(path)))
+
+
+def run(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[Any] | None = None) -> int:
+    """Run a statement to its end, and return the count of rows that it changed, if it changes any."""
+    result = con.execute(query, values).fetchall()
+    return int(result[0][0]) if result and isinstance(result[0][0], int) else 0
+
+
+def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """Return all rows of a query."""
+    return con.execute(query).fetchall()
+
+
+def one(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Return the one number of a query; null is 0."""
+    return int(con.execute(query).fetchall()[0][0] or 0)

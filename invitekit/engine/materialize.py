@@ -1,20 +1,23 @@
-"""Materialize a lazy frame: compute it once and keep its rows where its records are."""
+"""Compute a lazy frame: once, with its rows kept where its records are, or into memory."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
-import duckdb
 import narwhals.stable.v2 as nw
+
+if TYPE_CHECKING:
+    import duckdb
 
 Frame = TypeVar("Frame")
 
 _NUMBERS = itertools.count(1)
-_Tables = dict[str, duckdb.DuckDBPyRelation]
+_Tables = dict[str, "duckdb.DuckDBPyRelation"]
 _TEMP_TABLES: ContextVar[_Tables | None] = ContextVar("_TEMP_TABLES", default=None)
 """The tables made since the innermost ``temp_tables`` began: by name, a relation of the same connection."""
 
@@ -31,7 +34,7 @@ def materialize(records: Frame) -> Frame:
     """
     if isinstance(records, nw.DataFrame | nw.LazyFrame):
         return cast("Frame", nw.from_native(materialize(records.to_native())))
-    if isinstance(records, duckdb.DuckDBPyRelation):
+    if is_relation(records):
         return cast("Frame", _as_table(records))
     frame: Any = nw.from_native(cast("Any", records), pass_through=True)
     if not isinstance(frame, nw.LazyFrame):
@@ -57,6 +60,19 @@ def with_row_numbers(frame: Any, name: str) -> Any:
     return frame.collect().with_row_index(name).lazy()
 
 
+def collect(frame: Any) -> Any:
+    """Return the rows of a small Narwhals frame in memory; pyarrow is loaded only where the engine needs it."""
+    if isinstance(frame, nw.DataFrame):
+        return frame
+    return frame.collect() if frame.implementation.is_polars() else frame.collect("pyarrow")
+
+
+def is_relation(records: Any) -> TypeGuard[duckdb.DuckDBPyRelation]:
+    """Return whether a frame is a DuckDB relation, without loading DuckDB for others."""
+    loaded = sys.modules.get("duckdb")
+    return loaded is not None and isinstance(records, loaded.DuckDBPyRelation)
+
+
 @contextlib.contextmanager
 def temp_tables() -> Iterator[Callable[[Frame], Frame]]:
     """Drop every table materialized inside the block when it ends; without a block, a table lives with its connection.
@@ -64,6 +80,7 @@ def temp_tables() -> Iterator[Callable[[Frame], Frame]]:
     The block gets a function ``persist``: a frame that is passed through it outlives the block.
 
     Example:
+        >>> import duckdb
         >>> with duckdb.connect() as con, temp_tables() as persist:
         ...     first, second = (materialize(con.sql(f"select {n} as n")) for n in (1, 2))
         ...     _ = persist(second)
@@ -75,7 +92,7 @@ def temp_tables() -> Iterator[Callable[[Frame], Frame]]:
     token = _TEMP_TABLES.set(tables)
 
     def persist(records: Frame) -> Frame:
-        if isinstance(records, duckdb.DuckDBPyRelation):
+        if is_relation(records):
             base = tables.pop(records.alias, None)
             if base is not None and outer is not None:
                 outer[records.alias] = base
@@ -87,7 +104,7 @@ def temp_tables() -> Iterator[Callable[[Frame], Frame]]:
         _TEMP_TABLES.reset(token)
         for name, base in tables.items():
             # A connection that was closed, or whose transaction failed, took its tables with it.
-            with contextlib.suppress(duckdb.Error):
+            with contextlib.suppress(sys.modules["duckdb"].Error):
                 base.query("ik_base", f"drop table if exists {name}")
 
 

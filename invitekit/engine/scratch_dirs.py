@@ -12,8 +12,6 @@ import uuid
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 _TAG = re.compile(r"\.(?P<pid>[0-9]+)-(?P<start>[0-9]*)-(?P<place>[0-9]*)\.[^.]*$")
 _PREFIX = "invitekit"
 ScratchDir = tempfile.TemporaryDirectory[str]
@@ -67,6 +65,8 @@ def process_start_time(pid: int) -> str | None:
     The text is empty where the system does not tell. It never changes while the process runs: psutil adds
     the boot time on Linux, which moves with the clock, so it is taken off again.
     """
+    import psutil  # noqa: PLC0415 - not loaded where nothing is written
+
     try:
         created = psutil.Process(pid).create_time()
         return str(round(100 * (created - psutil.boot_time() if psutil.LINUX else created)))

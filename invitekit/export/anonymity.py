@@ -8,7 +8,7 @@ from typing import Literal
 
 import duckdb
 
-from invitekit.load.sql import ident
+from invitekit.engine.duckdb import ident
 from invitekit.model import schema
 from invitekit.privacy import Row, Text, Token
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from invitekit.engine.duckdb import ident, lit
 from invitekit.errors import LeakError
 from invitekit.export.anonymity import Unique, report
 from invitekit.export.read_written import Written, read_back
 from invitekit.export.transform import Seen
 from invitekit.io.spreadsheet_escape import is_formula
-from invitekit.load.sql import ident, lit
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
 
 GATES = {

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import polars as pl
 
+from invitekit.engine.duckdb import ident
 from invitekit.export.prefetch import ahead
 from invitekit.export.source import Source, computed
 from invitekit.export.whose import WHO, with_who
-from invitekit.load.sql import ident
 from invitekit.privacy import OTHER, Row, Words, normalise
 from invitekit.privacy.policy import MOST_WORDS
 from invitekit.privacy.scrub import Directory, without_patterns

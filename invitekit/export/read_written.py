@@ -14,9 +14,9 @@ import fastexcel
 import polars as pl
 import pyarrow as pa
 
+from invitekit.engine.duckdb import ident, lit, lit_path
 from invitekit.errors import LeakError, raise_alone
 from invitekit.io.spreadsheet_escape import escape_headers, unescape
-from invitekit.load.sql import ident, lit, lit_path
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row
 
 MEMORY_LIMIT = "1200MB"

@@ -8,8 +8,8 @@ from typing import Self
 
 import polars as pl
 
+from invitekit.engine.duckdb import ident
 from invitekit.export.source import Source
-from invitekit.load.sql import ident
 from invitekit.privacy import Row, Text
 from invitekit.privacy.scrub import Directory, scrub_remarks
 

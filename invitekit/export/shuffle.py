@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from invitekit.engine.duckdb import ident, lit
 from invitekit.export.source import BATCH_ROWS, Source, computed, connection, following, frame
-from invitekit.load.sql import ident, lit
 
 IN_MEMORY = 768 * 2**20
 """Bytes of records that are put in order in memory; sorting more takes about twice the time, and a disk."""

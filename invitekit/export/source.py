@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import duckdb
 import polars as pl
 
+from invitekit.engine.arrow import as_arrow
+from invitekit.engine.duckdb import ident, lit, run
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
 from invitekit.export.read_written import MEMORY_LIMIT, lock
-from invitekit.load.frames import as_arrow
-from invitekit.load.sql import ident, lit, run
 from invitekit.model.filters import Filter, where
 
 BATCH_ROWS = 122_880

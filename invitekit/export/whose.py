@@ -13,9 +13,9 @@ from dataclasses import replace
 import duckdb
 import polars as pl
 
+from invitekit.engine.duckdb import ident, run
 from invitekit.export.prefetch import ahead
 from invitekit.export.source import Source, computed, connection
-from invitekit.load.sql import ident, run
 from invitekit.model import schema
 from invitekit.model.identity import ALONE, NEEDED, identify
 from invitekit.privacy import normalise

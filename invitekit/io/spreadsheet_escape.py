@@ -36,6 +36,11 @@ def unescape(cell: str) -> str:
     return f"regexp_replace({cell}, '{_quoted(_ESCAPED)}', '\\1')"
 
 
+def unescape_text(cell: pl.Expr) -> pl.Expr:
+    """Return the Polars expression of a cell as it was before ``escape``."""
+    return cell.str.replace(_ESCAPED, "$1")
+
+
 def escape_frame(frame: pl.DataFrame) -> pl.DataFrame:
     """Escape every text of a frame, as ``escape`` does."""
     import polars as pl  # noqa: PLC0415 - who only loads needs this module, and no Polars

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-import xlsxwriter
-from xlsxwriter.exceptions import XlsxWriterException
-
+from invitekit.engine.materialize import is_relation
 from invitekit.errors import OutputError
 from invitekit.io.atomic_write import check_target, not_written, write_file
 from invitekit.io.spreadsheet_escape import escape, escape_headers
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
 
 XLSX_ROWS = 1_048_575
 """Rows that an Excel sheet holds below its header."""
@@ -48,12 +50,17 @@ def write_table(
         OutputError: The name, the folder or the disk does not allow it.
     """
     target = check_target(path, extensions=WRITERS, overwrite=overwrite)
+    extension = target.suffix.lower()
+    if extension == ".parquet" and _is_polars(records):
+        return write_file(target, lambda part: _write_polars(records, part, finish), overwrite=overwrite)
+    import duckdb  # noqa: PLC0415 - not for Polars frames to Parquet
+    from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415 - as above
+
     with contextlib.ExitStack() as stack:
-        if not isinstance(records, duckdb.DuckDBPyRelation):
-            records = stack.enter_context(duckdb.connect()).from_arrow(records)
+        if not is_relation(records):
+            records = stack.enter_context(duckdb.connect()).from_arrow(_as_arrow(records))
 
         def fill(part: Path) -> None:
-            extension = target.suffix.lower()
             WRITERS[extension](_escaped(records) if extension == ".csv" and spreadsheet_safe else records, part)
             if finish is not None:
                 finish(part)
@@ -62,6 +69,21 @@ def write_table(
             return write_file(target, fill, overwrite=overwrite)
         except (duckdb.IOException, XlsxWriterException) as error:
             raise not_written(target, error) from None
+
+
+def _is_polars(records: Any) -> bool:
+    loaded = sys.modules.get("polars")
+    return loaded is not None and isinstance(records, loaded.DataFrame)
+
+
+def _as_arrow(records: Any) -> Any:
+    return records.to_arrow() if _is_polars(records) else records
+
+
+def _write_polars(records: pl.DataFrame, part: Path, finish: Callable[[Path], None] | None) -> None:
+    records.write_parquet(part, compression="zstd", compression_level=1)
+    if finish is not None:
+        finish(part)
 
 
 def write_bytes(content: bytes, path: str | os.PathLike[str], *, extensions: Collection[str], overwrite: bool) -> Path:
@@ -120,6 +142,8 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
         "default_date_format": "yyyy-mm-dd hh:mm:ss",
         "tmpdir": str(part.parent),
     }
+    import xlsxwriter  # noqa: PLC0415 - only for workbooks
+
     # Read before the rows: DuckDB answers no other query while rows are fetched.
     names = list(records.columns)
     with xlsxwriter.Workbook(str(part), options) as book:

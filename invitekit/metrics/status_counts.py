@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.materialize import collect
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -27,10 +29,10 @@ def tally(annotated: Any) -> Tally:
         The counts; ``by_cause`` adds up to the ``association_failed`` of ``by_status``.
     """
     frame: Any = nw.from_native(cast("Any", annotated))
-    counts = frame.lazy().group_by("effective_status", "failure_code").agg(nw.len().alias("records"))
+    counts = frame.group_by("effective_status", "failure_code").agg(nw.len().alias("records"))
     status: Counter[str] = Counter()
     cause: Counter[str] = Counter()
-    for name, code, records in counts.collect("pyarrow").rows():
+    for name, code, records in collect(counts).rows():
         status[name] += records
         if name == "association_failed":
             cause[code] += records

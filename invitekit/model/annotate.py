@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc, days_between, literal, without_zone
 from invitekit.engine.frames import HasRecords, as_frame
+from invitekit.engine.materialize import collect
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model import schema
 from invitekit.model.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, Catalogue, Failure, read_catalogue
@@ -88,7 +89,7 @@ def annotate(
         >>> from invitekit import load
         >>> rows = pl.DataFrame({"Account": ["a1"], "Status": ["Association failed"],
         ...                      "Failure Cause": ["The invitation link has expired."]})
-        >>> annotate(load(rows)).pl()["resend_rule"].to_list()
+        >>> annotate(load(rows))["resend_rule"].to_list()
         ['now']
     """
     if language not in ("en", "zh"):
@@ -152,7 +153,7 @@ def _fits(found: Any, kind: schema.Kind) -> bool:
 
 def _filled(frame: Any, names: list[str]) -> set[str]:
     """Name the columns that hold anything."""
-    held = frame.select((~nw.col(name).is_null()).any().alias(name) for name in names).lazy().collect("pyarrow")
+    held = collect(frame.select((~nw.col(name).is_null()).any().alias(name) for name in names))
     return {name for name in names if held[name].to_list()[0]}
 
 
@@ -171,7 +172,7 @@ def _with_failures(frame: Any, catalogue: Catalogue, language: Language) -> Any:
     message = nw.col("failure_message").cast(nw.String)
     # Grouped, not unique(): that numbers the rows of each group, five times the work.
     distinct = frame.filter(~message.is_null()).select(message.alias(_KEY)).group_by(_KEY).agg().select(_KEY)
-    texts = distinct.lazy().collect("pyarrow")[_KEY].to_list()
+    texts = collect(distinct)[_KEY].to_list()
     found = {text: failure for text in texts if (failure := catalogue.find(text)) is not None}
     empty = [text for text in texts if not text.translate(dict.fromkeys(map(ord, _INVISIBLE))).strip()]
     keys = nw.concat([distinct, frame.head(1).select(nw.lit(_NO_MESSAGE).alias(_KEY))])

@@ -55,7 +55,7 @@ def identify(records: Frame) -> Frame:
         >>> import polars as pl
         >>> from invitekit import load
         >>> rows = pl.DataFrame({"Account": ["Acme"], "Email": ["a@example.com"], "Status": ["Invited"]})
-        >>> identify(load(rows).records).pl()["customer_id"].to_list()
+        >>> identify(load(rows).records)["customer_id"].to_list()
         ['account:acme']
     """
     frame: Any = nw.from_native(cast("Any", records))

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.charts import Look
+from invitekit.ingest import Summary
 from invitekit.io.atomic_write import check_target
 from invitekit.io.table_writers import write_bytes
-from invitekit.load import Summary
 from invitekit.metrics import Progress, progress
 from invitekit.metrics.aggregate import Period
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from invitekit.charts import Look
 from invitekit.errors import translated
-from invitekit.load import Summary
+from invitekit.ingest import Summary
 from invitekit.metrics import Progress
 from invitekit.model import schema
 from invitekit.report.page import Table, words

@@ -12,9 +12,9 @@ import duckdb
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, OutputError
+from invitekit.ingest.datetimes import EARLIEST, LATEST
 from invitekit.io.atomic_write import os_reason
 from invitekit.io.table_writers import write_table
-from invitekit.load.times import EARLIEST, LATEST
 from invitekit.sample.cells import COLUMNS, planted, query
 from invitekit.sample.lifecycle import BEFORE, Snapshot
 

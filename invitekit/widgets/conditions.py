@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from invitekit.load.sql import ident, lit
+from invitekit.engine.duckdb import ident, lit
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets.selection import Selection
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from invitekit.load.sql import ident, lit, one, rows
+from invitekit.engine.duckdb import ident, lit, one, rows
 from invitekit.model import schema
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.model.identity import ALONE

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from invitekit.load.sql import ident, lit
+from invitekit.engine.duckdb import ident, lit
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets.conditions import DATED, DAY, clauses
 from invitekit.widgets.counts import matched, source

@@ -11,10 +11,10 @@ from typing import Any, ClassVar, cast
 import duckdb
 import polars as pl
 
+from invitekit.engine.arrow import as_arrow
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError, SourceError
-from invitekit.load.frames import as_arrow
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter, where
 from invitekit.model.resolve import latest

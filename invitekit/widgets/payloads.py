@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from invitekit.load.sql import rows
+from invitekit.engine.duckdb import rows
 from invitekit.model import schema
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, restrictions

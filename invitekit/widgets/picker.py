@@ -13,9 +13,9 @@ import duckdb
 
 from invitekit.batches import Written, write_batches
 from invitekit.engine.datetimes import as_utc
+from invitekit.engine.duckdb import rows
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError
-from invitekit.load.sql import rows
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import RESENDS

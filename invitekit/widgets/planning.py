@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from invitekit.batches import Written
 from invitekit.batches.output_folder import not_written
+from invitekit.engine.duckdb import ident, rows
 from invitekit.engine.materialize import materialize
 from invitekit.errors import OutputError
-from invitekit.load.sql import ident, rows
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.resolve import resolve

@@ -12,7 +12,9 @@ from typing import Any
 
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError
-from invitekit.load import load
+from invitekit.ingest import load
+from invitekit.ingest.discover import find_sources
+from invitekit.ingest.engine_choice import choose_engine
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.planning import ResendRules
@@ -139,7 +141,8 @@ class Session:
         memory = Workspace(workspace, make=bool(paths)) if workspace else None
         try:
             if memory is None:
-                loaded = load(paths, progress=progress, **options)
+                engine = choose_engine(find_sources(paths, options.get("encoding"))).engine
+                loaded = load(paths, progress=progress, engine=engine, **options)
                 names, summary = [file.name for file in loaded.summary.files], loaded.summary
                 counts, records, added = (summary.records, summary.rejects), loaded.records, tuple[Added, ...]()
             else:

@@ -12,11 +12,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from invitekit.engine.duckdb import connection_of
+from invitekit.engine.arrow import as_arrow
+from invitekit.engine.duckdb import connection_of, ident, lit, one, rows, run
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import ArgumentError
-from invitekit.load.frames import as_arrow
-from invitekit.load.sql import ident, lit, one, rows, run
 from invitekit.model.catalogue import read_catalogue
 from invitekit.model.filters import COLUMNS, SEARCHED, SENT
 from invitekit.model.identity import ALONE

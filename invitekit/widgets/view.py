@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from invitekit.load.sql import ident, one, rows, run
+from invitekit.engine.duckdb import ident, one, rows, run
 from invitekit.model.filters import Filter
 from invitekit.widgets.conditions import DAY, KEY, MIX, ONCE, SEARCH, both, matching
 from invitekit.widgets.store import MIXES, Store

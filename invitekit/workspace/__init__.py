@@ -13,9 +13,9 @@ from typing import Any, Self
 import duckdb
 
 from invitekit.engine.datetimes import as_utc
+from invitekit.engine.duckdb import rows, run
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import WorkspaceError, many
-from invitekit.load.sql import rows, run
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules, plan_resends

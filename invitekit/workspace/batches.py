@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.duckdb import rows, run
 from invitekit.errors import ArgumentError, SchemaError, many
-from invitekit.load.sql import rows, run
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import settings_of

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import duckdb
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.duckdb import ident, lit, one
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError
-from invitekit.load.sql import ident, lit, one
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import latest, resolve

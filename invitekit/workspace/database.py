@@ -15,10 +15,10 @@ from pathlib import Path
 
 import duckdb
 
+from invitekit.engine.duckdb import lit, run
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import WorkspaceError
 from invitekit.io.atomic_write import POSIX_MODES, make_private, os_reason, private_dir, publish_new
-from invitekit.load.sql import lit, run
 from invitekit.workspace import exports, migrations
 from invitekit.workspace.open_errors import check_path, not_opened, resolve
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 import duckdb
 
+from invitekit.engine.duckdb import one, rows, run
 from invitekit.engine.scratch_dirs import is_alive, process_start_time
 from invitekit.errors import ArgumentError, WorkspaceError
-from invitekit.load.sql import one, rows, run
 from invitekit.workspace.validation import past_datetime
 
 End = Literal["completed", "failed"]

@@ -9,8 +9,8 @@ import re
 
 import duckdb
 
+from invitekit.engine.duckdb import one, rows, run
 from invitekit.errors import WorkspaceError
-from invitekit.load.sql import one, rows, run
 
 KIND = "invitekit workspace"
 """The text in ``meta`` that tells a workspace from any other database."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 
 from invitekit.errors import ArgumentError, InvitekitError, WorkspaceError
+from invitekit.ingest.discover import FORMATS
 from invitekit.io.atomic_write import SHOWN_NAME, name_problem
-from invitekit.load.source import FORMATS
 from invitekit.workspace.validation import are_texts
 
 _LOCKED = ("Could not set lock", "used by another process", "already open in")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
+from invitekit.engine.duckdb import ident
 from invitekit.engine.materialize import materialize, temp_tables
-from invitekit.load.sql import ident
 from invitekit.model.annotate import EMAIL_LIFE, annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import resolve_parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from invitekit.load.sql import rows
+from invitekit.engine.duckdb import rows
 from invitekit.model import schema
 from invitekit.workspace import exports
 

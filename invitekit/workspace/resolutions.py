@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import duckdb
 
+from invitekit.engine.duckdb import one, run
 from invitekit.errors import ArgumentError
-from invitekit.load.sql import one, run
 from invitekit.model.catalogue import Catalogue
 from invitekit.workspace.customers import Match, as_list, find_customers, find_records
 from invitekit.workspace.database import transaction

@@ -1,4 +1,4 @@
-"""What was understood of the sources: values that print themselves for a terminal and a notebook."""
+"""The summary of a load: values that print themselves for a terminal and a notebook."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from invitekit.load.messages import MessageFinding
-from invitekit.load.settle import ASSUMED, DateFinding
+from invitekit.ingest.datetimes import ASSUMED, DateReport
+from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.model import schema
 
 _PRIVATE = re.compile(r"\S*@\S*|\+?\d[\d\s()-]{4,}\d|\d{5,}")
@@ -61,26 +61,28 @@ class Summary:
     Attributes:
         files: One entry a source.
         dates: One entry a time column and source.
-        time_zone: Where times without an offset were taken to be written.
+        time_zone: Where times without an offset were assumed to be written.
         unknown_codes: Per code column, texts in no vocabulary with their counts.
         unknown_messages: Failure messages in no catalogue.
         masked: Per column that may hold a person's name or contact.
         reject_reasons: Per column and reason, the count of rejects.
         failed_without_message: Failed records whose file gave no message.
-        messages: What became of a second file with messages, if there was one.
-        passed_over: Sheets of the given workbooks, files and folders of the given folders that were not read.
+        messages: How a second file with messages was joined, if there was one.
+        ignored: Sheets of the given workbooks, files and folders of the given folders that were not read.
+        engine: Where the records are: ``polars`` or ``duckdb``.
     """
 
     files: tuple[FileSummary, ...]
-    dates: tuple[DateFinding, ...]
+    dates: tuple[DateReport, ...]
     time_zone: str
     unknown_codes: Mapping[str, Mapping[str, int]]
     unknown_messages: tuple[UnknownMessage, ...]
     masked: Mapping[str, Masked]
     reject_reasons: Mapping[tuple[str | None, str], int]
     failed_without_message: int
-    messages: MessageFinding | None = None
-    passed_over: tuple[str, ...] = ()
+    messages: MessageJoinReport | None = None
+    ignored: tuple[str, ...] = ()
+    engine: str = "polars"
 
     @property
     def rows_read(self) -> int:
@@ -94,7 +96,7 @@ class Summary:
 
     @property
     def rejects(self) -> int:
-        """Rows that were refused; each is kept with its reason."""
+        """Rows that were rejected; each is kept with its reason."""
         return sum(file.rejects for file in self.files)
 
     @property
@@ -103,33 +105,35 @@ class Summary:
         return any(column.masked for column in self.masked.values())
 
     def remarks(self) -> list[str]:
-        """Say in sentences what a careful reader should know, most important first."""
-        return [*self._refusals(), *self._unknowns(), *self._added(), *self._masking(), *self._times(), *self._left()]
+        """Return in sentences what a careful reader should know, most important first."""
+        return [*self._rejected(), *self._unknowns(), *self._added(), *self._masking(), *self._times(), *self._left()]
 
     def _added(self) -> list[str]:
         return [str(self.messages)] if self.messages else []
 
     def _left(self) -> list[str]:
-        names, more = self.passed_over[:5], len(self.passed_over) - 5
+        names, more = self.ignored[:5], len(self.ignored) - 5
         rest = f" and {more} more" if more > 0 else ""
         return [f"Not read: {', '.join(names)}{rest}."] if names else []
 
-    def _refusals(self) -> list[str]:
+    def _rejected(self) -> list[str]:
         ranked = sorted(self.reject_reasons.items(), key=lambda item: -item[1])
-        return [f"{count:,} refused: {f'{column} ' if column else 'the row '}{why}." for (column, why), count in ranked]
+        return [
+            f"{count:,} rejected: {f'{column} ' if column else 'the row '}{why}." for (column, why), count in ranked
+        ]
 
     def _unknowns(self) -> list[str]:
-        said = [
+        sentences = [
             f"{sum(texts.values()):,} with an unknown {schema.label(name).lower()}: "
             + ", ".join(f"{show_text(text) or '(empty)'} ({count:,})" for text, count in _most(texts))
             for name, texts in self.unknown_codes.items()
         ]
         for message in self.unknown_messages[:10]:
             near = f"; closest known: {message.suggested_code}, a suggestion only" if message.suggested_code else ""
-            said.append(f"{message.count:,} with an unknown failure message '{show_text(message.text)}'{near}.")
+            sentences.append(f"{message.count:,} with an unknown failure message '{show_text(message.text)}'{near}.")
         if self.failed_without_message:
-            said.append(f"{self.failed_without_message:,} failed without a message: add a file with messages.")
-        return said
+            sentences.append(f"{self.failed_without_message:,} failed without a message: add a file with messages.")
+        return sentences
 
     def _masking(self) -> list[str]:
         return [
@@ -140,16 +144,16 @@ class Summary:
         ]
 
     def _times(self) -> list[str]:
-        said = [
-            f"{d.file}, {d.column}: {d.evidence.either:,} times can be read in two ways; read {d.order}. "
+        sentences = [
+            f"{d.file}, {d.column}: {d.evidence.ambiguous:,} times can be read in two ways; read {d.order}. "
             "Say day_first=True or False (--day-first or --month-first) to be sure."
             for d in self.dates
             if d.evidence.undecided and d.decided_by == ASSUMED
         ]
         without = sum(d.without_offset for d in self.dates)
         if without:
-            said.append(f"{without:,} times name no offset and were read as {self.time_zone}.")
-        return said
+            sentences.append(f"{without:,} times name no offset and were read as {self.time_zone}.")
+        return sentences
 
     def __str__(self) -> str:
         head = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
@@ -171,7 +175,7 @@ class Summary:
 
 
 def show_text(text: str) -> str:
-    """Show a free text without what could be a person's address or number."""
+    """Return a free text without what could be a person's address or number."""
     shown = _PRIVATE.sub("…", text)
     return shown if len(shown) <= 120 else shown[:119] + "…"
 

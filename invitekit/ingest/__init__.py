@@ -1,4 +1,4 @@
-"""The one door in: files or frames become records, and whatever was refused keeps its reason."""
+"""Read customer records from files or frames: records, rejected rows with their reasons, and a summary."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import duckdb
-
 from invitekit.engine.frames import HasRecords
-from invitekit.load import times
-from invitekit.load.door import Reading, as_paths, open_all, read
-from invitekit.load.messages import MessageFinding
-from invitekit.load.settle import DateFinding
-from invitekit.load.source import passed_over
-from invitekit.load.summary import FileSummary, Masked, Summary, UnknownMessage
-from invitekit.load.text import Wishes
+from invitekit.errors import ArgumentError
+from invitekit.ingest.datetimes import DateReport
+from invitekit.ingest.datetimes import time_zone as check_time_zone
+from invitekit.ingest.discover import ignored_in_folders
+from invitekit.ingest.engine_choice import Engine
+from invitekit.ingest.failure_messages import MessageJoinReport
+from invitekit.ingest.headers import ReadOptions
+from invitekit.ingest.pipeline import LoadOptions, as_paths, open_all, read_all
+from invitekit.ingest.stores import DuckDBStore, MemoryStore
+from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
 from invitekit.model.catalogue import Catalogue, read_catalogue
 
 __all__ = [
-    "DateFinding",
+    "DateReport",
     "FileSummary",
     "Loaded",
     "Masked",
-    "MessageFinding",
+    "MessageJoinReport",
     "Summary",
     "UnknownMessage",
     "load",
@@ -34,19 +35,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Loaded(HasRecords):
-    """What came in: three values.
+    """The result of ``load``.
 
     Attributes:
-        records: A DuckDB relation, one row a record, columns of ``schema.RECORD`` and then the
-            sources' extra columns; times are UTC without an offset. ``.pl()`` and ``.df()`` give
-            Polars and pandas frames.
-        rejects: A DuckDB relation, one row a refused row: ``source_file, source_row, column,
-            reason, content``. It holds personal data, as the sources do.
+        records: One row a record, in the order of the sources: the columns of ``schema.RECORD``, then the
+            sources' extra columns as text. Times are UTC without an offset (microseconds). A Polars frame,
+            or a DuckDB relation for ``engine="duckdb"``.
+        rejects: One row a rejected row, by source and row: ``source_file, source_row, column, reason, content``.
+            On the same engine. It holds personal data, as the sources do.
         summary: What was understood; ``rows_read == records + rejects``.
     """
 
-    records: duckdb.DuckDBPyRelation
-    rejects: duckdb.DuckDBPyRelation
+    records: Any
+    rejects: Any
     summary: Summary
 
     def __repr__(self) -> str:
@@ -68,24 +69,27 @@ def load(
     messages_key: str | None = None,
     catalogue: Catalogue | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    engine: Engine = "polars",
 ) -> Loaded:
     """Read customer records from files or a frame; nothing is lost and nothing is guessed silently.
 
     Args:
         sources: A path, folder or glob, several of them, or a frame: Polars, DuckDB relation,
             pandas, Arrow or PySpark (which is brought onto this machine).
-        columns: Which header holds which column, ``{'status': 'State'}``; else the known
+        columns: Which header is which column, ``{'status': 'State'}``; else the known
             headers in English and Chinese are understood.
         snapshot_at: When the sources were exported; else a column of theirs, else the date in
-            the file's name, says so.
+            the file's name.
         time_zone: Where times without an offset were written, an IANA name.
         day_first: What ``03/04/2025`` means; else each column's own cells decide, and when they
             cannot, the day comes first and the summary says so.
         encoding: The encoding of text files, when it is none of UTF-8, UTF-16, GB18030.
         messages: A second file that adds failure messages to failed records that have none.
-        messages_key: The column to match it on; else the first key that it has.
+        messages_key: The column to match it on; else the first key that both have.
         catalogue: The failure messages known; else the built-in ones.
         progress: Called before each source with its name, the bytes read so far and in all.
+        engine: ``polars`` for frames in memory, ``duckdb`` for relations on a private database on disk:
+            for sources that do not fit into memory.
 
     Returns:
         ``Loaded(records, rejects, summary)``.
@@ -98,11 +102,13 @@ def load(
     Example:
         >>> import polars as pl
         >>> loaded = load(pl.DataFrame({"Account": ["a1"], "Status": ["已关联"]}))
-        >>> loaded.records.pl()["status"].to_list()
+        >>> loaded.records["status"].to_list()
         ['associated']
     """
-    times.time_zone(time_zone)  # raises, if there is no such zone
-    plan = Reading(
+    check_time_zone(time_zone)
+    if engine not in ("polars", "duckdb"):
+        raise ArgumentError(f"engine is '{engine}'.", hint="use 'polars' or 'duckdb'.")
+    options = LoadOptions(
         zone=time_zone,
         day_first=day_first,
         snapshot_at=_as_time(snapshot_at),
@@ -111,10 +117,16 @@ def load(
         catalogue=catalogue or read_catalogue(),
         progress=progress or (lambda _name, _done, _total: None),
     )
-    wishes = Wishes(dict(columns or {}), encoding)
-    records, rejects, summary = read(open_all(sources, wishes), wishes, plan)
-    left = (*summary.passed_over, *passed_over(as_paths(sources)))
-    return Loaded(records, rejects, replace(summary, passed_over=left))
+    states = open_all(sources, ReadOptions(dict(columns or {}), encoding))
+    store = MemoryStore() if engine == "polars" else DuckDBStore(sum(state.size for state in states))
+    try:
+        summary = read_all(states, store, options)
+    except BaseException:
+        store.close()
+        raise
+    records, rejects = store.results()
+    ignored = (*summary.ignored, *ignored_in_folders(as_paths(sources)))
+    return Loaded(records, rejects, replace(summary, ignored=ignored, engine=engine))
 
 
 def _as_time(at: dt.datetime | dt.date | None) -> dt.datetime | None:

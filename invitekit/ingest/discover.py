@@ -1,4 +1,4 @@
-"""Find the source files and say what each one is, before anything is read from it."""
+"""Find the source files and check the type of each one, before any row is read."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 from invitekit.errors import SourceError
+from invitekit.ingest.encoding import checked, looks_like_utf16
 from invitekit.io.atomic_write import os_reason
-from invitekit.load.encoding import checked, looks_like_utf16
 
 FORMATS = {
     ".csv": "csv",
@@ -48,13 +48,13 @@ _DATE = re.compile(
     r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?=\D|$|\d{4}(?:\D|$)|\d{6}(?:\D|$))"
 )
 _FULL, _SOME = 0.9, 0.05
-"""Shares of control characters: so many make a file binary, so many do if it does not decode either."""
+"""Shares of control characters: above the first a file is binary, above the second if it does not decode either."""
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1a\x1b")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: where it lies, what it is, what it is called in records and messages."""
+    """One file: its path, its format, and its name in records and messages."""
 
     path: Path
     format: str
@@ -79,11 +79,11 @@ class Source:
 
 
 def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None = None) -> list[Source]:
-    """List the files behind paths, folders and globs, each once, in the order of their names.
+    """List the files of paths, folders and globs, each once, in the order of their names.
 
     Args:
         given: The paths, folders and globs.
-        encoding: Of text files, where the user named it: what is binary is seen in their text, then.
+        encoding: The encoding of text files that the user chose, if any: binary content is detected in decoded text.
 
     Raises:
         SourceError: Nothing was found, or a file is missing, empty, binary or of an unknown type.
@@ -122,8 +122,8 @@ def _expand(path: Path) -> list[Path]:
     return [path]
 
 
-def passed_over(given: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Name the files and folders of given folders that are not read; notes on a folder are none."""
+def ignored_in_folders(given: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """List the files and folders of given folders that are not read; hidden ones and a README are left out."""
     inside = [path for folder in map(Path, given) if folder.is_dir() for path in sorted(folder.iterdir())]
     left = [path for path in inside if not (_is_hidden(path) or path.stem.upper() == "README")]
     return [path.name + "/" * path.is_dir() for path in left if path.is_dir() or not _is_ours(path)]
@@ -138,7 +138,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _names(paths: Sequence[AnyPath]) -> dict[AnyPath, str]:
-    """Name each file by its own name; files of one name are told apart by their folder."""
+    """Name each file by its own name; files of the same name by their folder too."""
     depth = 1
     while len({path.parts[-depth:] for path in paths}) < len(paths):
         depth += 1
@@ -155,13 +155,13 @@ def _format_of(path: Path, encoding: str | None) -> str:
             hint=f"known types: {' '.join(FORMATS)}.",
         )
     is_what = next((kind for magic, kind in _SIGNATURES.items() if head.startswith(magic)), None)
-    _refuse_misnamed(path, by_name, is_what)
+    _check_type(path, by_name, is_what)
     if by_name in _TEXTS and _is_binary(head, encoding):
         raise SourceError(f"'{path.name}' is binary, not text.", hint="export it again as CSV, XLSX or Parquet.")
     return by_name
 
 
-def _refuse_misnamed(path: Path, by_name: str, is_what: str | None) -> None:
+def _check_type(path: Path, by_name: str, is_what: str | None) -> None:
     if is_what == "ole":
         raise SourceError(
             f"'{path.name}' is password-protected or an old .xls workbook.",

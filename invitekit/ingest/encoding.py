@@ -1,18 +1,23 @@
-"""Find out in which encoding a text file is written: by its mark, its header, its bytes."""
+"""Find the encoding of a text file from its byte order mark, its header and its bytes."""
 
 from __future__ import annotations
 
 import codecs
 import re
 from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
 
 from invitekit.errors import ArgumentError, SourceError
 from invitekit.model import schema
 
 HEAD = 1 << 18
 """Bytes at the beginning of a file that are looked at."""
+_BLOCK = 1 << 22
 HEADER_WITHIN = 20
-"""A header stands in the first rows; above it an export may have a title."""
+"""Rows that are searched for the header: an export may have a title above it."""
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
@@ -20,16 +25,16 @@ _MARKS = {
 """The longer one first: the mark of UTF-32 begins with that of UTF-16."""
 _COMMON_HANZI = 0.6
 _FEW = 0.1
-"""Of all lines, the share that may be broken: they are refused. So many may be foreign in a file of plain ASCII."""
+"""Share of lines that may be broken (they are rejected), or foreign in a file of plain ASCII."""
 _ENOUGH = 4
-"""Characters that such a file must hold to be taken for GB18030."""
+"""Characters that such a file must hold to be read as GB18030."""
 _BREAKS = b"\n,;\t"
 _BETWEEN = re.compile(r"[,;|:\"{}\[\]\t\r\n]")
-"""What stands between the headers of delimited text and the keys of JSON."""
+"""Characters between the headers of delimited text and the keys of JSON."""
 
 
 def checked(encoding: str) -> str:
-    """Give the codec of that name.
+    """Return the codec of that name.
 
     Raises:
         ArgumentError: There is none, or it is none for text.
@@ -46,29 +51,71 @@ def checked(encoding: str) -> str:
         ) from None
 
 
-def choose_encoding(wished: str | None, head: bytes, name: str, lines: Iterable[bytes] | None = None) -> str:
-    """Give the encoding that the user named, else the one that is found out.
+def encoding_of_file(path: Path, chosen: str | None = None) -> str:
+    """Return the encoding that the user chose, else the one that the whole file shows.
 
     Args:
-        wished: The user's choice. UTF-16 without a mark still lacks its byte order: that is found out.
-        head: The first bytes of the file.
-        name: What the file is called in a message.
-        lines: All lines of the file, when its head was not enough.
+        path: The file.
+        chosen: The user's choice. UTF-16 without a byte order mark still lacks its byte order: it is detected.
 
     Raises:
         ArgumentError: The user's choice is no encoding.
         SourceError: None was chosen, and it is none of those that can be told apart.
     """
-    if wished is None:
-        return find_encoding(head, name, lines)
-    codec = checked(wished)
-    if codec == "utf-16" and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return looks_like_utf16(head) or "utf-16-le"
-    return codec
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+        if chosen is not None:
+            codec = checked(chosen)
+            if codec == "utf-16" and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return looks_like_utf16(head) or "utf-16-le"
+            return codec
+        encoding = find_encoding(head, path.name)
+        if encoding != "utf-8" or _is_utf8(file):
+            return encoding
+        file.seek(0)
+        return find_encoding(b"", path.name, file)
+
+
+def _is_utf8(file: BinaryIO) -> bool:
+    """Return whether all bytes of a file decode as UTF-8."""
+    file.seek(0)
+    rest = b""
+    while block := file.read(_BLOCK):
+        block = rest + block
+        end = _last_boundary(block)
+        if not (block.isascii() or _is_valid(block[:end])):
+            return False
+        rest = block[end:]
+    return not rest
+
+
+def _last_boundary(block: bytes) -> int:
+    """Return where the last character begins if it may be cut, else the end."""
+    for back, byte in enumerate(reversed(block[-4:]), start=1):
+        if byte >= 0xC0:
+            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)
+            return len(block) - back * (back < length)
+        if byte < 0x80:
+            break
+    return len(block)
+
+
+def _is_valid(block: bytes) -> bool:
+    # Ten times as quick as bytes.decode.
+    try:
+        pl.Series([block], dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.ComputeError:
+        return False
+    return True
 
 
 def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) -> str:
-    """Decide between UTF-8, UTF-16 and GB18030; arguments as for ``choose_encoding``.
+    """Decide between UTF-8, UTF-16 and GB18030.
+
+    Args:
+        head: The first bytes of the file.
+        name: The file's name in a message.
+        lines: All lines of the file, when its head was not enough.
 
     Raises:
         SourceError: It is none of them.
@@ -105,7 +152,7 @@ def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) 
 
 
 def looks_like_utf16(head: bytes) -> str | None:
-    """Name the byte order of UTF-16 text without a mark, or None: ASCII in it has a NUL in each half."""
+    """Return the byte order of UTF-16 text without a mark, or None: each ASCII character in it has a NUL byte."""
     if 0 not in head:
         return None
     sample = head[: len(head) // 2 * 2]
@@ -125,14 +172,14 @@ def looks_like_utf16(head: bytes) -> str | None:
 
 
 def _is_set_apart(low: bytes, high: bytes) -> bool:
-    """Say whether separators come in two bytes."""
+    """Return whether separators are written in two bytes."""
     wide = sum(1 for a, b in zip(low, high, strict=True) if not b and a in _BREAKS)
     # In the other half of a unit they would be rare characters: where NULs are strays, half of them stand there.
     return wide >= 2 and 10 * sum(map(high.count, _BREAKS)) <= wide
 
 
 def _decodes(text: bytes, codec: str, *, final: bool = True) -> bool:
-    """Say whether bytes are text; unless they are final, their last character may be cut."""
+    """Return whether bytes are text; unless they are final, their last character may be cut."""
     try:
         codecs.getincrementaldecoder(codec)().decode(text, final)
     except UnicodeDecodeError:
@@ -141,7 +188,7 @@ def _decodes(text: bytes, codec: str, *, final: bool = True) -> bool:
 
 
 def _is_chinese_header(line: bytes) -> bool:
-    """Say whether a line names a column of ours in GB18030; a few of its words are UTF-8 by chance, too."""
+    """Return whether a line names a schema column in GB18030 and none in UTF-8."""
     return _names_a_column(line.decode("gb18030", "replace")) and not _names_a_column(line.decode("utf-8", "replace"))
 
 
@@ -150,7 +197,7 @@ def _names_a_column(line: str) -> bool:
 
 
 def _is_chinese(lines: list[bytes], least: int) -> bool:
-    """Tell GB18030 from Western 8-bit text, which GB18030 decodes into rare characters; broken lines may be few."""
+    """Tell GB18030 from Western 8-bit text, which GB18030 decodes into rare characters; few lines may be broken."""
     sound = [line for line in lines if _decodes(line, "gb18030")]
     decoded = b"".join(sound or lines).decode("gb18030", errors="replace")
     wide = [c for c in decoded if ord(c) > 0x7F]
@@ -160,5 +207,5 @@ def _is_chinese(lines: list[bytes], least: int) -> bool:
 
 
 def _is_common(code: bytes) -> bool:
-    """Say whether chance would hardly write it: four bytes in pattern, or two of the first standard, GB 2312."""
+    """Return whether a character is no accident: four bytes in pattern, or two of the first standard, GB 2312."""
     return len(code) == 4 or min(code) >= 0xA1

@@ -1,0 +1,70 @@
+"""A batch of rows as a reader yields it: text or typed columns by position, and rows that it could not read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+ROW = "_ik_row"
+"""The column with a row's number in its source, as a spreadsheet shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that a reader rejected: its number, why, and its content."""
+
+    number: int
+    reason: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of a source in order: ``_ik_row``, then ``c0, c1, ...`` by position; and rows that were rejected."""
+
+    rows: pl.DataFrame
+    rejected: Sequence[RejectedRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A source that was opened: a file, a sheet or a frame.
+
+    Attributes:
+        name: Its name in records and messages.
+        headers: Its own headers, in order.
+        read: Yields its rows batch by batch; it can be called once.
+        types: The types of its columns; all are text for text formats.
+        epoch: Day 0 of a workbook's serial dates; None if it is no workbook.
+        ignored: Sheets of the same workbook that are not read.
+        encoding, delimiter: Of text formats.
+    """
+
+    name: str
+    headers: tuple[str, ...]
+    read: Callable[[], Iterator[Batch]]
+    types: Sequence[pl.DataType] = ()
+    epoch: dt.datetime | None = None
+    ignored: Sequence[str] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
+
+    def column_type(self, position: int) -> pl.DataType:
+        """Return the type of a column."""
+        return self.types[position] if self.types else pl.String()
+
+
+def column_names(width: int) -> list[str]:
+    """Return the names of a batch's columns."""
+    return [f"c{i}" for i in range(width)]
+
+
+def text_frame(numbers: Sequence[int], columns: Iterable[Sequence[Any]], width: int) -> pl.DataFrame:
+    """Return row numbers and columns of text as the rows of a batch."""
+    series = [pl.Series(ROW, numbers, dtype=pl.Int64)]
+    series += [pl.Series(n, c, dtype=pl.String) for n, c in zip(column_names(width), columns, strict=True)]
+    return pl.DataFrame(series)

@@ -1,0 +1,404 @@
+"""Clean a batch of rows: headers to columns, trimmed texts, nulls, codes, times, record IDs, and rejected rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import polars as pl
+
+from invitekit.ingest.batches import ROW, Batch, Table
+from invitekit.ingest.datetimes import DateReport, Order, TimeColumn, is_null_like, time_text
+from invitekit.ingest.headers import IDENTIFYING, Headers
+from invitekit.io.spreadsheet_escape import PREFIX, unescape_text
+from invitekit.model import schema
+from invitekit.model.vocabularies import UNKNOWN
+
+READ = tuple(c for c in schema.RECORD if c.name not in schema.DERIVED)
+TIMES = tuple(c.name for c in READ if c.kind == "time")
+CODES = tuple(c.name for c in READ if c.kind == "code")
+WHITE = "".join(map(chr, (0, 9, 10, 11, 12, 13, 32, 0x00A0, 0x200B, 0x2060, 0x3000, 0xFEFF)))
+"""White and invisible characters that are no part of a cell at its ends."""
+REJECTED_COLUMNS = {
+    "source_file": pl.String(),
+    "source_row": pl.Int64(),
+    "column": pl.String(),
+    "reason": pl.String(),
+    "content": pl.String(),
+}
+_CONTACTS = ("record_id", "account_name", "email", "mobile")
+"""Columns that are compared letter by letter: full-width characters become half-width."""
+_FULL_WIDTH = [*map(chr, range(0xFF01, 0xFF5F)), "\u3000"]
+_HALF_WIDTH = [*map(chr, range(0x21, 0x7F)), " "]
+_TYPES: Mapping[str, pl.DataType] = {
+    "text": pl.String(),
+    "code": pl.String(),
+    "time": pl.Datetime("us"),
+    "integer": pl.Int64(),
+}
+_NOT_TEXT = "holds bytes that are no text"
+_NOBODY = "has no name, account, email, mobile or ID: it names nobody"
+
+
+@dataclass
+class Counts:
+    """What the batches of one source held: added up for the summary."""
+
+    rows: int = 0
+    records: int = 0
+    rejected: int = 0
+    reasons: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    unknown_codes: dict[str, Counter[str]] = field(default_factory=dict)
+    masked: Counter[str] = field(default_factory=Counter)
+    filled: Counter[str] = field(default_factory=Counter)
+    messages: Counter[str] = field(default_factory=Counter)
+    failed_without_message: int = 0
+
+    def __iadd__(self, other: Counts) -> Self:
+        self.rows += other.rows
+        self.records += other.records
+        self.rejected += other.rejected
+        self.failed_without_message += other.failed_without_message
+        for mine, theirs in ((self.masked, other.masked), (self.filled, other.filled), (self.messages, other.messages)):
+            mine.update(theirs)
+        self.reasons.update(other.reasons)
+        for name, texts in other.unknown_codes.items():
+            self.unknown_codes.setdefault(name, Counter()).update(texts)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A clean batch: records with the columns of all sources, and the rejected rows."""
+
+    records: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+def record_types(extras: Iterable[str]) -> dict[str, pl.DataType]:
+    """Return the columns of records and their types: those of the schema, then extra columns as text."""
+    return {c.name: _TYPES[c.kind] for c in schema.RECORD} | dict.fromkeys(extras, pl.String())
+
+
+class Cleaner:
+    """Cleans the batches of one source, in two passes: the second one needs what the first has counted of all.
+
+    Args:
+        table: The source.
+        headers: What its headers mean.
+        extras: The extra columns of all sources.
+        zone: Where times without an offset were written, an IANA name.
+        snapshot_at: When the source was exported; None if a column of its own says so, or nothing.
+        add_messages: Fills empty failure messages of failed records.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        headers: Headers,
+        *,
+        extras: Sequence[str],
+        zone: str,
+        snapshot_at: dt.datetime | None,
+        add_messages: Callable[[pl.DataFrame], pl.DataFrame] | None,
+    ) -> None:
+        self.counts = Counts()
+        self._table, self._headers, self._types = table, headers, record_types(extras)
+        self._snapshot_at, self._add_messages = snapshot_at, add_messages
+        own_spelling = {name.casefold(): name for name in extras}
+        self._extra = {position: own_spelling[name.casefold()] for position, name in headers.extra.items()}
+        present = {name: position for position, name in headers.canonical.items()}
+        self._times = {n: TimeColumn(table.name, n, zone, table.epoch) for n in TIMES if n in present}
+        self._position = present
+        self._unreadable: Counter[str] = Counter()
+
+    def read_times(self, batch: Batch) -> Batch:
+        """Read the times of a batch, but those that need an order of day and month: first pass."""
+        added = []
+        for name, column in self._times.items():
+            cells = batch.rows[f"c{self._position[name]}"]
+            if not isinstance(cells.dtype, pl.Date | pl.Datetime):
+                cells, _ = _as_text(cells)
+            times, left = column.read(cells)
+            added += [times.alias(f"t{self._position[name]}"), left.alias(f"c{self._position[name]}")]
+        return Batch(batch.rows.with_columns(added), batch.rejected)
+
+    def evidence(self) -> dict[str, Any]:
+        """Return what the cells of each time column prove about the order of day and month."""
+        return {name: column.evidence for name, column in self._times.items()}
+
+    def clean(self, batch: Batch, orders: Mapping[str, tuple[Order, str]]) -> Cleaned:
+        """Clean a batch of the first pass: second pass."""
+        rows = batch.rows
+        cells: dict[str, pl.Series] = {}
+        rejects: list[tuple[pl.Series, str, str]] = []
+        raw: dict[str, pl.Series] = {}
+        texts: list[pl.Series] = []
+        for position, name in self._headers.canonical.items():
+            if name not in TIMES:
+                column, undecodable = _as_text(rows[f"c{position}"])
+                if name in CODES:
+                    cells[name] = column
+                else:
+                    texts.append(column.alias(name))
+                if undecodable is not None:
+                    rejects.append((undecodable, name, _NOT_TEXT))
+        texts += [_as_text(rows[f"c{position}"])[0].alias(name) for position, name in self._extra.items()]
+        cells |= {column.name: column for column in clean_texts(pl.DataFrame(texts))}
+        for name, times in self._times.items():
+            order, _ = orders[name]
+            position = self._position[name]
+            cells[name], raw[name] = times.read_ordered(rows[f"t{position}"], rows[f"c{position}"], order)
+            reason = "is no time that can be read" + (f" ({order})" if times.evidence.order else "")
+            rejects.append((raw[name].is_not_null(), name, reason))
+        unknown = self._read_codes(cells)
+        cells |= {"source_row": rows[ROW]}
+        frame = pl.DataFrame([column.alias(name) for name, column in cells.items()])
+        frame = _with_reasons(frame, rejects)
+        accepted = frame["_ik_reason"].is_null()
+        rejected_rows = frame.filter(~accepted)
+        originals = pl.DataFrame([raw[n].filter(~accepted).alias(n) for n in self._times]) if self._times else None
+        self._count_unknown(unknown, accepted)
+        records = self._complete(frame.filter(accepted) if rejected_rows.height else frame)
+        return Cleaned(records, self._rejected(batch, rejected_rows, originals))
+
+    def date_reports(self, orders: Mapping[str, tuple[Order, str]]) -> list[DateReport]:
+        """Return how each time column was read."""
+        return [column.report(*orders[name], self._unreadable[name]) for name, column in self._times.items()]
+
+    def _read_codes(self, cells: dict[str, pl.Series]) -> dict[str, pl.Series]:
+        """Replace the texts of code columns by codes; return, by column, the texts that no vocabulary has."""
+        unknown: dict[str, pl.Series] = {}
+        notes: list[pl.Series] = []
+        for name in (n for n in CODES if n in cells):
+            texts = cells[name]
+            cells[name], unrecognised = read_codes(name, texts)
+            if unrecognised is not None:
+                unknown[name] = unrecognised
+                notes.append(pl.select(pl.lit(f"{name}: ") + unrecognised).to_series().alias(name))
+        if notes:
+            joined = pl.DataFrame(notes).select(pl.concat_str(pl.all(), separator="; ", ignore_nulls=True)).to_series()
+            cells["unrecognised"] = joined.replace("", None)
+        if "status" in cells:
+            empty = cells["status"].is_null()
+            if empty.any():
+                texts = unknown.get("status", pl.Series([None], dtype=pl.String).new_from_index(0, len(empty)))
+                unknown["status"] = texts.set(empty, "")
+                cells["status"] = cells["status"].fill_null(UNKNOWN)
+        return unknown
+
+    def _count_unknown(self, unknown: Mapping[str, pl.Series], accepted: pl.Series) -> None:
+        for name, texts in unknown.items():
+            found = texts.filter(accepted).drop_nulls()
+            if len(found):
+                self.counts.unknown_codes.setdefault(name, Counter()).update(dict(found.value_counts().rows()))
+
+    def _complete(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Add what the loader computes itself, count, and put the columns of all sources in order."""
+        self.counts.records += frame.height
+        absent = {n: pl.lit(None, t) for n, t in self._types.items() if n not in frame.columns}
+        frame = frame.with_columns(**absent).with_columns(source_file=pl.lit(self._table.name))
+        if self._add_messages is not None:
+            frame = self._add_messages(frame)
+        if self._snapshot_at is not None:
+            frame = frame.with_columns(snapshot_at=pl.lit(self._snapshot_at, pl.Datetime("us")))
+        names = [name for name in schema.MASKABLE if name in self._position]
+        masked = frame.select(is_masked(pl.col(name)) for name in names)
+        if names:
+            self.counts.masked.update(dict(zip(names, masked.sum().row(0), strict=True)))
+            self.counts.filled.update(dict(zip(names, frame.select(names).count().row(0), strict=True)))
+        failed = frame.filter(pl.col("failure_message").is_null() & (pl.col("status") == "association_failed"))
+        self.counts.failed_without_message += failed.height
+        messages = frame["failure_message"].drop_nulls()
+        self.counts.messages.update(dict(messages.value_counts().rows()))
+        ids = _record_ids(frame, masked)
+        return frame.with_columns(record_id=pl.col("record_id").fill_null(ids)).select(*self._types)
+
+    def _rejected(self, batch: Batch, rejected_rows: pl.DataFrame, originals: pl.DataFrame | None) -> pl.DataFrame:
+        self.counts.rows += batch.rows.height + len(batch.rejected)
+        self.counts.rejected += rejected_rows.height + len(batch.rejected)
+        names = [n for n in self._types if n in rejected_rows.columns and n not in ("source_row", "source_file")]
+        contents = _contents(rejected_rows.select(names), originals)
+        unread = [
+            (r.number, None, r.reason, r.content.encode("utf-8", "backslashreplace").decode()) for r in batch.rejected
+        ]
+        columns = (rejected_rows[name] for name in ("source_row", "_ik_column", "_ik_reason"))
+        rows = [*unread, *zip(*columns, contents, strict=True)]
+        for _, column, reason, _ in rows:
+            self.counts.reasons[column, reason] += 1
+            if column in self._times:
+                self._unreadable[column] += 1
+        return pl.DataFrame([(self._table.name, *row) for row in rows], schema=REJECTED_COLUMNS, orient="row")
+
+
+def clean_texts(cells: pl.DataFrame) -> pl.DataFrame:
+    """Trim cells, remove the prefix of escaped formulas, and make texts that stand for nothing null.
+
+    Args:
+        cells: Columns of text by name; in contact data full-width characters become half-width.
+    """
+    contacts = [name for name in cells.columns if name in _CONTACTS]
+    wide = _columns_where(cells, contacts, lambda cell: cell.str.len_bytes() != cell.str.len_chars())
+    if wide:
+        cells = cells.with_columns(pl.col(wide).str.replace_many(_FULL_WIDTH, _HALF_WIDTH))
+    escaped = _columns_where(cells, cells.columns, lambda cell: cell.str.starts_with(PREFIX))
+    if escaped:
+        cells = cells.with_columns(unescape_text(pl.col(name)) for name in escaped)
+    trimmed = cells.with_columns(pl.all().str.strip_chars(WHITE))
+    return trimmed.with_columns(pl.when(~pl.all().is_in(schema.NULL_LIKE)).then(pl.all()))
+
+
+def text_columns(rows: pl.DataFrame, positions: Mapping[str, int]) -> pl.DataFrame:
+    """Return columns of a batch as clean text, under their names."""
+    return clean_texts(pl.DataFrame([_as_text(rows[f"c{i}"])[0].alias(name) for name, i in positions.items()]))
+
+
+def _columns_where(cells: pl.DataFrame, names: Sequence[str], holds: Callable[[pl.Expr], pl.Expr]) -> list[str]:
+    """Return the columns that have a cell for which a condition holds."""
+    if not names:
+        return []
+    found = cells.select(holds(pl.col(name)).any().alias(name) for name in names).row(0)
+    return [name for name, any_cell in zip(names, found, strict=True) if any_cell]
+
+
+def read_codes(name: str, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+    """Return the code of each text, and the texts that no vocabulary has, if there are any.
+
+    A text that stands for nothing is null; an empty status counts as an unknown empty text.
+    """
+    words = schema.vocabulary(name)
+    codes: dict[str, str | None] = {}
+    unknown = []
+    for text in texts.unique().drop_nulls():
+        if (key := schema.header_key(text)) in words:
+            codes[text] = words[key]
+        elif is_null_like(text):
+            codes[text] = None
+        else:
+            codes[text] = UNKNOWN
+            unknown.append(text)
+    read = texts.replace_strict([*codes], [*codes.values()], default=None, return_dtype=pl.String)
+    if not unknown:
+        return read, None
+    return read, texts.set(~texts.is_in(unknown), None)
+
+
+def is_masked(cell: pl.Expr) -> pl.Expr:
+    """Return whether the portal has masked a cell; null is not masked."""
+    return cell.str.contains_any(list(schema.MASK_MARKS)).fill_null(value=False)
+
+
+def _as_text(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+    """Return cells of any type as text, and which of them are bytes that are no text."""
+    kind = cells.dtype
+    if kind == pl.String:
+        return cells, None
+    if kind == pl.Binary:
+        return _decoded(cells)
+    if kind.is_nested() or kind == pl.Object:
+        return pl.Series(cells.name, [_shown(cell) for cell in cells.to_list()], dtype=pl.String), None
+    if isinstance(kind, pl.Date | pl.Datetime):
+        return time_text(cells), None
+    if kind.is_float() or kind.is_decimal():
+        return _number_text(cells), None
+    return cells.cast(pl.String), None
+
+
+def _decoded(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+    texts: list[str | None] = []
+    undecodable = []
+    for position, cell in enumerate(cells):
+        try:
+            texts.append(None if cell is None else cell.decode())
+        except UnicodeDecodeError:
+            texts.append("".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02X}" for byte in cell))
+            undecodable.append(position)
+    where = pl.Series([False]).new_from_index(0, len(cells))
+    return pl.Series(cells.name, texts, dtype=pl.String), where.scatter(
+        undecodable, values=True
+    ) if undecodable else None
+
+
+def _number_text(cells: pl.Series) -> pl.Series:
+    """Whole numbers have no decimals: a mobile that went through a spreadsheet or pandas is 13800001111.0."""
+    if cells.dtype.is_float():
+        cells = cells.fill_nan(None)
+    number = pl.col(cells.name)
+    whole = (number == number.floor()) & (number.abs() < 10**18)
+    integer = pl.when(whole).then(number).cast(pl.Int64, strict=False).cast(pl.String)
+    return cells.to_frame().select(pl.coalesce(integer, number.cast(pl.String))).to_series()
+
+
+def _shown(cell: Any) -> str | None:
+    """Return a nested value as text: ``[a, b]``, ``{'x': 1}``."""
+    if cell is None:
+        return None
+    if isinstance(cell, list):
+        return f"[{', '.join(_shown(item) or 'NULL' for item in cell)}]"
+    if isinstance(cell, dict):
+        return "{" + ", ".join(f"'{key}': {_shown(value) or 'NULL'}" for key, value in cell.items()) + "}"
+    return str(cell).lower() if isinstance(cell, bool) else str(cell)
+
+
+def _with_reasons(frame: pl.DataFrame, rejects: Sequence[tuple[pl.Series, str, str]]) -> pl.DataFrame:
+    """Add the column and the reason that a row is rejected for: the first that holds."""
+    column = reason = pl.lit(None, pl.String)
+    identifying = [pl.col(name).is_null() for name in IDENTIFYING if name in frame.columns]
+    nobody = frame.select(pl.all_horizontal(identifying)).to_series()
+    if not nobody.any() and not any(where.any() for where, _, _ in rejects):
+        return frame.with_columns(_ik_column=column, _ik_reason=reason)
+    reason = pl.when(nobody).then(pl.lit(_NOBODY))
+    for where, name, why in reversed(rejects):
+        column = pl.when(where).then(pl.lit(name)).otherwise(column)
+        reason = pl.when(where).then(pl.lit(why)).otherwise(reason)
+    return frame.with_columns(_ik_column=column, _ik_reason=reason)
+
+
+def _contents(rejected_rows: pl.DataFrame, originals: pl.DataFrame | None) -> list[str]:
+    """Return the filled cells of rejected rows as JSON, times that could not be read as they were written."""
+    if rejected_rows.is_empty():
+        return []
+    times = [n for n in rejected_rows.columns if isinstance(rejected_rows[n].dtype, pl.Datetime)]
+    texts = rejected_rows.with_columns(time_text(rejected_rows[n]).alias(n) for n in times)
+    if originals is not None:
+        texts = texts.with_columns(originals[n].fill_null(texts[n]) for n in originals.columns)
+    return [
+        json.dumps({name: text for name, text in row.items() if text is not None}, ensure_ascii=False)
+        for row in texts.iter_rows(named=True)
+    ]
+
+
+def _record_ids(frame: pl.DataFrame, masked: pl.DataFrame) -> pl.Series:
+    """Derive an ID from the natural key, of unmasked values only, else from the place of the row.
+
+    A masked value is shared by many customers: an ID made from it would join strangers. Such a record gets an ID
+    that begins with r and means nothing in another file.
+    """
+    account, email, name, mobile = (
+        pl.when(~masked[n]).then(n) if n in masked.columns and masked[n].any() else pl.col(n)
+        for n in schema.NATURAL_KEY
+    )
+    person = frame.select(pl.coalesce(account, email, pl.concat_str([name, mobile], separator="|"))).to_series()
+    parts = [_lower(person), pl.col("invitation_method"), time_text(frame["invited_at"])]
+    key = pl.concat_str(parts, separator="|", ignore_nulls=True)
+    own = pl.concat_str(["source_file", "source_row"], separator="|")
+    unknown = person.is_null()
+    digests = _md5(frame.select(pl.when(unknown).then(own).otherwise(key)).to_series())
+    return pl.select(pl.when(unknown).then(pl.lit("r")).otherwise(pl.lit("k")) + digests).to_series()
+
+
+def _lower(texts: pl.Series) -> pl.Series:
+    # Rust lowers these two by context or into two letters.
+    if texts.str.contains_any(["Σ", "İ"]).any():
+        texts = texts.str.replace_many(["Σ", "İ"], ["σ", "i"])
+    return texts.str.to_lowercase()
+
+
+def _md5(texts: pl.Series) -> pl.Series:
+    digests = [hashlib.md5(text, usedforsecurity=False).hexdigest() for text in texts.cast(pl.Binary).to_list()]
+    return pl.Series(digests, dtype=pl.String)

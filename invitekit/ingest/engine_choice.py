@@ -1,0 +1,36 @@
+"""Choose the engine by the size of the sources: frames in memory, unless they do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from invitekit.engine.memory import free_memory
+from invitekit.ingest.discover import Source
+
+Engine = Literal["polars", "duckdb"]
+SMALL = 1 << 26
+"""Bytes of sources that always fit."""
+MEMORY_FACTOR = 12
+"""Bytes of memory for each byte of CSV, up to the finished result [measured: 8 for annotate]."""
+_UNPACKED = {"xlsx": 8, "parquet": 8, "json": 2, "json_lines": 2}
+"""How much larger than as CSV a source of a format is in memory [assumed]."""
+
+
+class EngineChoice(NamedTuple):
+    """The engine for some sources, and a sentence that says why; None where any engine would do."""
+
+    engine: Engine
+    reason: str | None
+
+
+def choose_engine(sources: Iterable[Source]) -> EngineChoice:
+    """Return DuckDB, on disk, where the sources would not fit into the free memory, else Polars."""
+    size = sum(source.size * _UNPACKED.get(source.format, 1) for source in sources)
+    if size <= SMALL:
+        return EngineChoice("polars", None)
+    free, needed = free_memory(), size * MEMORY_FACTOR
+    amounts = f"about {needed / 1e9:,.1f} GB are needed, {free / 1e9:,.1f} GB are free"
+    if needed > free:
+        return EngineChoice("duckdb", f"Engine: DuckDB, on disk; for Polars, in memory, {amounts}.")
+    return EngineChoice("polars", f"Engine: Polars, in memory; {amounts}.")

@@ -1,0 +1,117 @@
+"""Add failure messages from a second file, by a key that tells customers apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from invitekit.errors import SchemaError, SourceError
+from invitekit.ingest.cleaning import is_masked, text_columns
+from invitekit.ingest.discover import find_sources
+from invitekit.ingest.headers import Headers, ReadOptions, map_headers
+from invitekit.ingest.readers import open_tables
+
+KEYS = ("record_id", "account_name", "email", "mobile", "customer_full_name")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageJoinReport:
+    """How a second file with failure messages was joined.
+
+    Attributes:
+        key: The column both sides were matched on, without case, unmasked values only.
+        rows: Rows of the second file, rejected ones included.
+        rejected: Rows of it that could not be read.
+        added: Records that got a message.
+        ambiguous: Keys with more than one message in the second file; none of them was used.
+        unmatched: Keys that no failed record without a message has.
+    """
+
+    key: str
+    rows: int
+    added: int
+    ambiguous: int
+    unmatched: int
+    rejected: int = 0
+
+    def __str__(self) -> str:
+        parts = [f"{self.added:,} records got a message from the second file, by {self.key}"]
+        parts += [f"{self.rejected:,} of its rows could not be read"] if self.rejected else []
+        parts += [f"{self.ambiguous:,} of its keys have several messages and were not used"] if self.ambiguous else []
+        parts += [f"{self.unmatched:,} of its keys match no failed record"] if self.unmatched else []
+        return "; ".join(parts) + "."
+
+
+class Messages:
+    """The messages of a second file by key; fills those of failed records batch by batch.
+
+    Args:
+        path: CSV, XLSX, Parquet or JSON with a key column and a failure message column.
+        key: The key column's canonical name; else the first of ``KEYS`` that both sides have.
+        columns: The schema columns that the records have.
+
+    Raises:
+        SourceError: The file cannot be read.
+        SchemaError: It lacks the key or the message.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], key: str | None, columns: Collection[str]) -> None:
+        sources = find_sources([path])
+        if len(sources) > 1:
+            raise SourceError(
+                f"'{Path(path).name}' holds {len(sources)} files.", hint="name the one with the messages."
+            )
+        tables = open_tables(sources[0], ReadOptions({}, required="failure_message"))
+        if len(tables) > 1:
+            raise SourceError(f"'{sources[0].name}' has messages in {len(tables)} sheets.", hint="keep them in one.")
+        headers = map_headers(tables[0].headers)
+        self._key = _choose_key(headers, key, tables[0].name, columns)
+        self._rows = self._rejected = self._added = 0
+        self._matched: set[str] = set()
+        positions = {name: headers.position_of(name) for name in (self._key, "failure_message")}
+        read = []
+        for batch in tables[0].read():
+            self._rows += batch.rows.height + len(batch.rejected)
+            self._rejected += len(batch.rejected)
+            read.append(text_columns(batch.rows, positions))
+        texts = pl.concat(read) if read else pl.DataFrame(schema=dict.fromkeys(positions, pl.String))
+        texts = texts.filter(~is_masked(pl.col(self._key))).drop_nulls()
+        by_key = texts.group_by(pl.col(self._key).str.to_lowercase()).agg(pl.col("failure_message").unique())
+        single = pl.col("failure_message").list.len() == 1
+        self._ambiguous = by_key.filter(~single).height
+        self._messages = by_key.filter(single).select(
+            _ik_key=self._key, _ik_message=pl.col("failure_message").list.first()
+        )
+
+    def fill(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Add messages to failed records that have none."""
+        is_open = (pl.col("status") == "association_failed") & pl.col("failure_message").is_null()
+        keys = records.select(pl.when(is_open).then(pl.col(self._key).str.to_lowercase()).alias("_ik_key"))
+        texts = keys.join(self._messages, on="_ik_key", how="left", maintain_order="left")
+        added = texts.drop_nulls()
+        self._added += added.height
+        self._matched.update(added["_ik_key"])
+        return records.with_columns(failure_message=pl.col("failure_message").fill_null(texts["_ik_message"]))
+
+    def report(self) -> MessageJoinReport:
+        """Return how the file was joined, after all batches were filled."""
+        unmatched = self._messages.height - len(self._matched)
+        return MessageJoinReport(self._key, self._rows, self._added, self._ambiguous, unmatched, self._rejected)
+
+
+def _choose_key(headers: Headers, key: str | None, name: str, columns: Collection[str]) -> str:
+    """Return the first column that tells customers apart and that both sides have."""
+    shared = set(headers.canonical.values()) & set(columns)
+    if key is not None and key not in KEYS:
+        raise SchemaError(f"Messages cannot be matched on '{key}'.", hint=f"use one of {', '.join(KEYS)}.")
+    chosen = next((k for k in KEYS if k in shared), None) if key is None else key
+    if chosen is None or chosen not in shared:
+        raise SchemaError(
+            f"The records and '{name}' share no key{f' {key}' if key else ''}.",
+            hint=f"add one of {', '.join(KEYS)} to both.",
+        )
+    return chosen

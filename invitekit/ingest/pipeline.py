@@ -1,0 +1,191 @@
+"""The order of the steps: open all sources, read and clean each batch by batch, and add up the summary."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from invitekit.errors import InvitekitError
+from invitekit.ingest.batches import Table
+from invitekit.ingest.cleaning import Cleaner, Counts, record_types
+from invitekit.ingest.datetimes import DateReport
+from invitekit.ingest.discover import Source, find_sources
+from invitekit.ingest.failure_messages import MessageJoinReport, Messages
+from invitekit.ingest.headers import Headers, ReadOptions, check_choice, map_headers, require_identity
+from invitekit.ingest.readers import open_frame, open_tables
+from invitekit.ingest.stores import Store
+from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
+from invitekit.model import schema
+from invitekit.model.catalogue import Catalogue
+
+_MAX_SUGGESTIONS = 100
+"""Unknown messages that get the closest known one as a suggestion."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How to read what the sources leave open."""
+
+    zone: str
+    day_first: bool | None
+    snapshot_at: dt.datetime | None
+    messages: str | os.PathLike[str] | None
+    messages_key: str | None
+    catalogue: Catalogue
+    progress: Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source that was opened: its table, the meaning of its headers, and its file if it has one."""
+
+    table: Table
+    headers: Headers
+    source: Source | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its file."""
+        return self.source.size if self.source else 0
+
+    def snapshot(self, chosen: dt.datetime | None) -> tuple[dt.datetime | None, str | None]:
+        """Return when the source was exported, unless its rows say so, and how that is known."""
+        if chosen is not None:
+            return chosen, "argument"
+        if "snapshot_at" in self.headers.canonical.values():
+            return None, "column"
+        at = self.source.snapshot_at if self.source else None
+        return at, "file name" if at else None
+
+
+def as_paths(sources: Any) -> list[str | os.PathLike[str]]:
+    """Return the sources as paths, or nothing if they are frames."""
+    given = [sources] if isinstance(sources, str | os.PathLike) else sources
+    if isinstance(given, list | tuple | set) and all(isinstance(s, str | os.PathLike) for s in given):
+        return list(given)
+    return []
+
+
+def open_all(sources: Any, options: ReadOptions) -> list[SourceState]:
+    """Open every source before any is read, so that a bad one costs no time.
+
+    Raises:
+        SourceError: A file is missing, empty, binary, damaged, protected or of an unknown type.
+        SchemaError: A source lacks a column that it needs, or the user's mapping does not fit.
+        ArgumentError: A source is neither a path nor a frame.
+    """
+    opened: list[tuple[Table, Source | None]] = []
+    paths = as_paths(sources)
+    if paths or (isinstance(sources, list | tuple) and not sources):
+        for source in find_sources(paths, options.encoding):
+            opened += [(table, source) for table in open_tables(source, options)]
+    else:
+        frames = sources if isinstance(sources, list | tuple) else [sources]
+        names = ["frame"] if len(frames) == 1 else [f"frame {i}" for i in range(1, len(frames) + 1)]
+        opened = [(open_frame(f, name, options), None) for f, name in zip(frames, names, strict=True)]
+    states = [SourceState(table, map_headers(table.headers, options.columns), source) for table, source in opened]
+    check_choice(options.columns, [state.headers for state in states])
+    for state in states:
+        require_identity(state.headers, state.table.name)
+    return states
+
+
+def read_all(states: Sequence[SourceState], store: Store, options: LoadOptions) -> Summary:
+    """Read opened sources into a store, and return the summary."""
+    columns = {name for state in states for name in state.headers.canonical.values()}
+    extras = _extra_names(states)
+    store.create(record_types(extras))
+    messages = Messages(options.messages, options.messages_key, columns) if options.messages else None
+    counts: list[Counts] = []
+    dates: list[DateReport] = []
+    total, done = sum(state.size for state in states), 0
+    for state in states:
+        options.progress(state.table.name, done, total)
+        cleaner = Cleaner(
+            state.table,
+            state.headers,
+            extras=extras,
+            zone=options.zone,
+            snapshot_at=state.snapshot(options.snapshot_at)[0],
+            add_messages=messages.fill if messages else None,
+        )
+        dates += store.read(cleaner, state.table.read(), day_first=options.day_first)
+        counts.append(cleaner.counts)
+        done += state.size
+    return _summary(states, counts, dates, options, messages.report() if messages else None)
+
+
+def _extra_names(states: Iterable[SourceState]) -> list[str]:
+    """Return the extra columns of all sources, each once: their names differ in more than case."""
+    names: dict[str, str] = {}
+    for state in states:
+        for name in state.headers.extra.values():
+            names.setdefault(name.casefold(), name)
+    return list(names.values())
+
+
+def _file_summary(state: SourceState, counts: Counts, chosen: dt.datetime | None) -> FileSummary:
+    table, headers = state.table, state.headers
+    at, known_from = state.snapshot(chosen)
+    if counts.rows != counts.records + counts.rejected:
+        raise InvitekitError(
+            f"'{table.name}': {counts.rows} rows read are not {counts.records} records and {counts.rejected} rejects.",
+            hint="this is a defect of invitekit: nothing was written; please report it.",
+        )
+    return FileSummary(
+        name=table.name,
+        format=state.source.format if state.source else "frame",
+        encoding=table.encoding,
+        delimiter=table.delimiter,
+        rows_read=counts.rows,
+        records=counts.records,
+        rejects=counts.rejected,
+        snapshot_at=at,
+        snapshot_from=known_from,
+        headers={headers.names[p]: n for p, n in headers.canonical.items()},
+        extras=tuple(headers.extra.values()),
+    )
+
+
+def _summary(
+    states: Sequence[SourceState],
+    counts: Sequence[Counts],
+    dates: Sequence[DateReport],
+    options: LoadOptions,
+    messages: MessageJoinReport | None,
+) -> Summary:
+    every = Counts()
+    for one in counts:
+        every += one
+    return Summary(
+        files=tuple(_file_summary(s, c, options.snapshot_at) for s, c in zip(states, counts, strict=True)),
+        dates=tuple(dates),
+        time_zone=options.zone,
+        unknown_codes={name: _most_frequent(texts) for name, texts in every.unknown_codes.items()},
+        unknown_messages=_unknown_messages(every.messages, options.catalogue),
+        masked={n: Masked(every.masked[n], every.filled[n]) for n in schema.MASKABLE if every.filled[n]},
+        reject_reasons=dict(sorted(every.reasons.items(), key=lambda item: (-item[1], item[0][1]))),
+        failed_without_message=every.failed_without_message,
+        messages=messages,
+        ignored=tuple(name for state in states for name in state.table.ignored),
+    )
+
+
+def _most_frequent(texts: Counter[str]) -> dict[str, int]:
+    """Return texts by count, the empty one last among equals."""
+    return dict(sorted(texts.items(), key=lambda item: (-item[1], not item[0], item[0])))
+
+
+def _unknown_messages(texts: Counter[str], catalogue: Catalogue) -> tuple[UnknownMessage, ...]:
+    """Return the failure messages that the catalogue does not know, most frequent first."""
+    unknown: list[UnknownMessage] = []
+    for text, count in _most_frequent(texts).items():
+        if catalogue.find(text) is None:
+            near = catalogue.closest(text) if len(unknown) < _MAX_SUGGESTIONS else None
+            code, similarity = (near.failure.code, near.similarity) if near else (None, None)
+            unknown.append(UnknownMessage(text, count, code, similarity))
+    return tuple(unknown)

@@ -1,0 +1,335 @@
+"""Open each kind of source as a table: delimited text, workbooks, Parquet, JSON and frames."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from invitekit.errors import SourceError
+from invitekit.ingest.batches import ROW, Batch, RejectedRow, Table, column_names, text_frame
+from invitekit.ingest.csv_dialect import find_dialect
+from invitekit.ingest.datetimes import EPOCH_1900, EPOCH_1904
+from invitekit.ingest.delimited import BROKEN, open_text, read_delimited
+from invitekit.ingest.discover import Source
+from invitekit.ingest.encoding import HEADER_WITHIN, encoding_of_file
+from invitekit.ingest.headers import (
+    IDENTIFYING,
+    ReadOptions,
+    has_column,
+    header_score,
+    missing_column,
+    require_column,
+)
+
+BATCH_ROWS = 200_000
+"""Rows of a typed source that are read at a time."""
+_BATCH_CELLS = 5_000_000
+"""Cells of JSON objects that are put into columns at a time, absent ones included."""
+_MAX_INTEGER = 10**18
+"""From here on a number with a decimal point stays as it is written."""
+
+
+def open_tables(source: Source, options: ReadOptions) -> list[Table]:
+    """Open a file, each sheet of a workbook as a table of its own. Rows are read later, by ``Table.read``.
+
+    Raises:
+        SourceError: The file is damaged or not what its name says.
+        SchemaError: It lacks the required column.
+    """
+    return _OPEN[source.format](source, options)
+
+
+def _open_delimited(source: Source, options: ReadOptions) -> list[Table]:
+    dialect = find_dialect(source.path, options)
+
+    def read() -> Iterator[Batch]:
+        return read_delimited(source.path, dialect)
+
+    return [
+        Table(source.name, dialect.headers, read, encoding=dialect.encoding, delimiter=dialect.delimiter),
+    ]
+
+
+# ---- workbooks ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Sheet:
+    """A sheet that is not empty, and its row with the most known headers: how many, and its position."""
+
+    full_name: str
+    data: pl.DataFrame
+    score: int
+    row: int
+    headers: tuple[str, ...]
+
+
+def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
+    """Open every sheet that has the required column and a column that tells customers apart."""
+    sheets = _sheets(source, options)
+    with_header = [sheet for sheet in sheets if sheet.score]
+    if not with_header:
+        raise missing_column(options.required, source.name, [])
+    with_column = [s for s in with_header if has_column(options.required, s.headers, options.columns)]
+    # A count by status has the status, too.
+    with_identity = [s for s in with_column if any(has_column(n, s.headers, options.columns) for n in IDENTIFYING)]
+    chosen = with_identity or with_column or [max(with_header, key=lambda sheet: sheet.score)]
+    ignored = [sheet.full_name for sheet in sheets if sheet not in chosen]
+    epoch = _epoch(source.path)
+    tables = []
+    for sheet in chosen:
+        name = source.name if len(chosen) == 1 else sheet.full_name
+        require_column(options.required, sheet.headers, options.columns, name)
+        tables.append(Table(name, sheet.headers, _sheet_reader(sheet), epoch=epoch, ignored=ignored))
+        ignored = []
+    return tables
+
+
+def _sheets(source: Source, options: ReadOptions) -> list[_Sheet]:
+    import fastexcel  # noqa: PLC0415 - only for workbooks
+
+    sheets = []
+    try:
+        book = fastexcel.read_excel(source.path)
+        for name in book.sheet_names:
+            # skip_rows=0 keeps empty rows at the top, which count in row numbers.
+            data = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars()
+            positions = [i for i, column in enumerate(data) if column.null_count() < len(column)]
+            if positions:
+                data = data.select(pl.nth(positions))
+                score, row = _header_row(data, options.columns)
+                cells = zip(data.row(row), positions, strict=True)
+                headers = tuple((cell or "").strip() or f"column {position + 1}" for cell, position in cells)
+                sheets.append(_Sheet(f"{source.name} [{name}]", data, score, row, headers))
+    except fastexcel.FastExcelError:
+        raise SourceError(
+            f"'{source.name}' is truncated, damaged or password-protected.",
+            hint="open it in Excel, save it again without a password, and try again.",
+        ) from None
+    return sheets
+
+
+def _epoch(path: Path) -> dt.datetime:
+    """Return day 0 of a workbook's serial dates: fastexcel applies it to cells in a date format only."""
+    with zipfile.ZipFile(path) as book:
+        names = [name for name in book.namelist() if name == "xl/workbook.xml"]
+        settings = book.read(names[0]) if names else b""
+    return EPOCH_1904 if re.search(rb"date1904=[\"'](1|true|on)[\"']", settings) else EPOCH_1900
+
+
+def _header_row(sheet: pl.DataFrame, columns: Mapping[str, str]) -> tuple[int, int]:
+    """Find the row with the most known headers: how many, and its position."""
+    top = sheet.head(HEADER_WITHIN).rows()
+    scores = [(header_score([cell or "" for cell in row], columns), -i) for i, row in enumerate(top)]
+    score, position = max(scores, default=(0, 0))
+    return score, -position
+
+
+def _sheet_reader(sheet: _Sheet) -> Callable[[], Iterator[Batch]]:
+    def read() -> Iterator[Batch]:
+        body = sheet.data.slice(sheet.row + 1)
+        body.columns = column_names(body.width)
+        numbers = pl.int_range(sheet.row + 2, sheet.row + 2 + body.height, eager=True, dtype=pl.Int64).alias(ROW)
+        filled = pl.any_horizontal(pl.exclude(ROW).is_not_null())
+        yield from _slices(body.insert_column(0, numbers).filter(filled))
+
+    return read
+
+
+def _slices(rows: pl.DataFrame) -> Iterator[Batch]:
+    for start in range(0, rows.height, BATCH_ROWS):
+        yield Batch(rows.slice(start, BATCH_ROWS))
+
+
+# ---- Parquet and frames -------------------------------------------------------------------------
+
+
+def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
+    try:
+        names = pl.read_parquet_schema(source.path)
+    except (pl.exceptions.PolarsError, OSError):
+        raise SourceError(
+            f"'{source.name}' is truncated or damaged: no Parquet footer can be read.",
+            hint="export it again.",
+        ) from None
+    headers = tuple(names)
+    require_column(options.required, headers, options.columns, source.name)
+
+    def read() -> Iterator[Batch]:
+        scan = pl.scan_parquet(source.path, glob=False)
+        try:
+            count = scan.select(pl.len()).collect().item()
+            for start in range(0, count, BATCH_ROWS):
+                yield _numbered(scan.slice(start, BATCH_ROWS).collect(), start)
+        except pl.exceptions.PolarsError:
+            # Without the library's words: they may quote a cell.
+            raise SourceError(
+                f"'{source.name}' cannot be read to its end.",
+                hint="it may be truncated or damaged: export it again.",
+            ) from None
+
+    return [Table(source.name, headers, read, types=list(names.values()))]
+
+
+def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
+    """Open a frame of any engine as a table.
+
+    Raises:
+        ArgumentError: It is no frame.
+        SchemaError: It lacks the required column.
+    """
+    headers, types, frames = _polars_frames(frame)
+    require_column(options.required, headers, options.columns, name)
+
+    def read() -> Iterator[Batch]:
+        start = 0
+        for part in frames:
+            yield _numbered(part, start)
+            start += part.height
+
+    return Table(name, headers, read, types=types)
+
+
+def _numbered(rows: pl.DataFrame, start: int) -> Batch:
+    """Rows of a typed source are numbered from 1, in order."""
+    numbers = pl.int_range(start + 1, start + 1 + rows.height, eager=True, dtype=pl.Int64).alias(ROW)
+    rows.columns = column_names(rows.width)
+    return Batch(rows.insert_column(0, numbers))
+
+
+def _polars_frames(frame: Any) -> tuple[tuple[str, ...], Sequence[pl.DataType], Iterator[pl.DataFrame]]:
+    """Return the headers and types of a frame of any engine, and its rows as Polars frames."""
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    if isinstance(frame, pl.DataFrame):
+        parts = (frame.slice(start, BATCH_ROWS) for start in range(0, frame.height, BATCH_ROWS))
+        return tuple(frame.columns), frame.dtypes, parts
+    from invitekit.engine.arrow import as_arrow  # noqa: PLC0415 - pyarrow is loaded where a frame needs it
+
+    data = as_arrow(frame)
+    headers = tuple(data.schema.names)
+    batches = data.to_batches(BATCH_ROWS) if hasattr(data, "to_batches") else data
+    names = column_names(len(headers))
+    empty = data.schema.empty_table().rename_columns(names)
+    return headers, _from_arrow(empty).dtypes, (_from_arrow(b.rename_columns(names)) for b in batches)
+
+
+def _from_arrow(data: Any) -> pl.DataFrame:
+    rows = pl.from_arrow(data)
+    return rows if isinstance(rows, pl.DataFrame) else rows.to_frame()
+
+
+# ---- JSON ---------------------------------------------------------------------------------------
+
+
+class Number(str):
+    """A JSON number with a point or an exponent, by its own text."""
+
+    __slots__ = ()
+
+
+_Object = tuple[int, dict[str, str | None]]
+
+
+def _open_json_lines(source: Source, options: ReadOptions) -> list[Table]:
+    lines = open_text(source.path, encoding_of_file(source.path, options.encoding))
+    return [_objects_table(source, list(_read_json_lines(lines)), options)]
+
+
+def _read_json_lines(lines: Iterable[str]) -> Iterator[_Object | RejectedRow]:
+    for number, written in enumerate(lines, start=1):
+        line = written.lstrip("\ufeff") if number == 1 else written
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, parse_int=str, parse_float=Number)
+        except (ValueError, RecursionError):
+            yield RejectedRow(number, "is not JSON", line.strip())
+            continue
+        yield _as_object(number, value)
+
+
+def _open_json(source: Source, options: ReadOptions) -> list[Table]:
+    try:
+        text = "".join(open_text(source.path, encoding_of_file(source.path, options.encoding)))
+        values = json.loads(text.lstrip("\ufeff"), parse_int=str, parse_float=Number)
+    except (ValueError, RecursionError):
+        raise SourceError(
+            f"'{source.name}' is truncated or no valid JSON.",
+            hint="export it again; one object a line belongs into a .jsonl file.",
+        ) from None
+    if isinstance(values, dict):
+        lists = [value for value in values.values() if isinstance(value, list)]
+        values = lists[0] if len(lists) == 1 else [values]
+    if not isinstance(values, list):
+        raise SourceError(f"'{source.name}' holds no list of records.", hint="give a JSON array of objects.")
+    return [_objects_table(source, [_as_object(i, v) for i, v in enumerate(values, start=1)], options)]
+
+
+def _as_object(number: int, value: object) -> _Object | RejectedRow:
+    """Return a JSON value as a record: its values as text, nested ones as JSON."""
+    if not isinstance(value, dict):
+        return RejectedRow(number, "is JSON but no object", json.dumps(value, ensure_ascii=False))
+    cells = {str(key): _json_text(cell) for key, cell in value.items()}
+    if any(BROKEN.search(text) for pair in cells.items() for text in pair if text):
+        return RejectedRow(number, "holds half a character", json.dumps(value))
+    return number, cells
+
+
+def _json_text(value: object) -> str | None:
+    if isinstance(value, Number):
+        return _whole_number(value) or str(value)
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _whole_number(text: str) -> str | None:
+    """Return a whole number without decimals: a mobile that was a float is written 13800001111.0."""
+    try:
+        number = Decimal(text)
+        whole = number.copy_abs() < _MAX_INTEGER and number == number.to_integral_value()
+    except InvalidOperation:  # an exponent of twenty digits
+        return None
+    return str(int(number)) if whole else None
+
+
+def _objects_table(source: Source, items: Sequence[_Object | RejectedRow], options: ReadOptions) -> Table:
+    keys: dict[str, int] = {}
+    for item in items:
+        if not isinstance(item, RejectedRow):
+            for key in item[1]:
+                keys.setdefault(key, len(keys))
+    require_column(options.required, tuple(keys), options.columns, source.name)
+    rows = max(_BATCH_CELLS // max(len(keys), 1), 1)
+
+    def read() -> Iterator[Batch]:
+        for start in range(0, len(items), rows):
+            part = items[start : start + rows]
+            objects = [item for item in part if not isinstance(item, RejectedRow)]
+            columns: list[list[str | None]] = [[None] * len(objects) for _ in keys]
+            for position, (_, cells) in enumerate(objects):
+                for key, text in cells.items():
+                    columns[keys[key]][position] = text
+            rejected = [item for item in part if isinstance(item, RejectedRow)]
+            yield Batch(text_frame([number for number, _ in objects], columns, len(keys)), rejected)
+
+    return Table(source.name, tuple(keys), read)
+
+
+_OPEN: dict[str, Callable[[Source, ReadOptions], list[Table]]] = {
+    "csv": _open_delimited,
+    "xlsx": _open_workbook,
+    "parquet": _open_parquet,
+    "json": _open_json,
+    "json_lines": _open_json_lines,
+}

@@ -1,0 +1,122 @@
+"""Where clean batches go: Polars frames in memory, or a DuckDB database in a private temporary folder."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from invitekit.engine.scratch_dirs import scratch_dir
+from invitekit.ingest.batches import Batch
+from invitekit.ingest.cleaning import REJECTED_COLUMNS, Cleaned, Cleaner
+from invitekit.ingest.datetimes import DateReport, decide_orders
+
+if TYPE_CHECKING:
+    import duckdb
+
+IN_MEMORY = 1 << 28
+"""Bytes of sources up to which DuckDB keeps the records in memory; they may spill."""
+MEMORY_LIMIT = "1500MB"
+"""What DuckDB may hold in memory."""
+_SQL_TYPES = {pl.String(): "varchar", pl.Datetime("us"): "timestamp", pl.Int64(): "bigint"}
+
+
+class MemoryStore:
+    """Keeps everything in memory."""
+
+    def __init__(self) -> None:
+        self._records: list[pl.DataFrame] = []
+        self._rejected: list[pl.DataFrame] = []
+
+    def create(self, types: Mapping[str, pl.DataType]) -> None:
+        """Prepare empty records with these columns."""
+        self._records.append(pl.DataFrame(schema=types))
+        self._rejected.append(pl.DataFrame(schema=REJECTED_COLUMNS))
+
+    def read(self, cleaner: Cleaner, batches: Iterator[Batch], *, day_first: bool | None) -> list[DateReport]:
+        """Clean the batches of a source and keep them; return how its time columns were read."""
+        first = [cleaner.read_times(batch) for batch in batches]
+        orders = decide_orders(cleaner.evidence(), day_first=day_first)
+        first.reverse()
+        while first:
+            clean = cleaner.clean(first.pop(), orders)
+            self._records.append(clean.records)
+            self._rejected.append(clean.rejected)
+        return cleaner.date_reports(orders)
+
+    def close(self) -> None:
+        """Nothing is left behind."""
+
+    def results(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return records in the order of their sources, and rejected rows by source and row."""
+        rejected = pl.concat(self._rejected).sort("source_file", "source_row", maintain_order=True)
+        return pl.concat(self._records), rejected
+
+
+class DuckDBStore:
+    """Keeps records in a DuckDB database, on disk where they are many; it goes with the last relation.
+
+    Args:
+        size: Bytes of the sources.
+    """
+
+    def __init__(self, size: int) -> None:
+        import duckdb  # noqa: PLC0415 - not needed for frames in memory
+
+        folder = scratch_dir()
+        self._folder = Path(folder.name)
+        self._con = duckdb.connect(str(self._folder / "records.duckdb") if size > IN_MEMORY else ":memory:")
+        weakref.finalize(self._con, folder.cleanup)
+        self._con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+        self._con.execute("set temp_directory = $1", [str(self._folder / "spill")])
+        self._con.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
+
+    def close(self) -> None:
+        """Remove everything, after an error."""
+        self._con.close()
+
+    def create(self, types: Mapping[str, pl.DataType]) -> None:
+        """Prepare empty records with these columns."""
+        for table, columns in (("records", types), ("rejects", REJECTED_COLUMNS)):
+            declared = ", ".join(f"{_quoted(name)} {_SQL_TYPES[kind]}" for name, kind in columns.items())
+            self._con.execute(f"create table {table} ({declared})")
+
+    def read(self, cleaner: Cleaner, batches: Iterator[Batch], *, day_first: bool | None) -> list[DateReport]:
+        """Clean the batches of a source and store them; return how its time columns were read.
+
+        Rows whose order of day and month is not decided yet wait in files beside the database.
+        """
+        waiting = [self._write(number, cleaner.read_times(batch)) for number, batch in enumerate(batches)]
+        orders = decide_orders(cleaner.evidence(), day_first=day_first)
+        for path, rejected in waiting:
+            with path.open("rb") as file:
+                rows = pl.read_ipc(file)
+            path.unlink()
+            self._insert(cleaner.clean(Batch(rows, rejected), orders))
+        return cleaner.date_reports(orders)
+
+    def results(self) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation]:
+        """Return records in the order of their sources, and rejected rows by source and row."""
+        return self._con.table("records"), self._con.sql("select * from rejects order by source_file, source_row")
+
+    def _write(self, number: int, batch: Batch) -> tuple[Path, Any]:
+        path = self._folder / f"batch_{number}.arrow"
+        batch.rows.write_ipc(path, compression="lz4")
+        return path, batch.rejected
+
+    def _insert(self, clean: Cleaned) -> None:
+        for table, frame in (("records", clean.records), ("rejects", clean.rejected)):
+            if frame.height:
+                self._con.register("ik_batch", frame.to_arrow())
+                self._con.execute(f"insert into {table} from ik_batch")
+                self._con.unregister("ik_batch")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""').replace("\0", "") + '"'
+
+
+Store = MemoryStore | DuckDBStore
