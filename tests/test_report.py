@@ -548,15 +548,15 @@ def test_shares_are_as_precise_as_their_counts() -> None:
     ]  # fmt: skip
 
 
-def test_what_was_read_and_refused_is_said(made: Page, loaded: Any) -> None:
+def test_what_was_read_and_rejected_is_said(made: Page, loaded: Any) -> None:
     told = "\n".join(made.read)
-    assert "2,400 rows read = 2,397 records + 3 refused." in told
-    assert "1 refused: Invitation Time is no time that can be read." in told
+    assert "2,400 rows read = 2,397 records + 3 rejected." in told
+    assert "1 rejected: Invitation Time is no time that can be read." in told
     assert made.sources is not None
     assert [row[3] for row in made.sources.rows] == [f"{file.rows_read:,}" for file in loaded.summary.files]
 
 
-def test_a_chinese_report_says_in_chinese_why_rows_were_refused(tmp_path: Path) -> None:
+def test_a_chinese_report_says_in_chinese_why_rows_were_rejected(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     rows_of_it = [
         b"Account,Email,Status,Invited at", b"ann,a@example.com,Invited,2026-03-01", b"bea,b@example.com,Invited,soon",

@@ -63,7 +63,7 @@ def report(
         as_of: The moment that the records were annotated at; now, when it is left out.
         period: Of the trends: ``day``, ``week`` or ``month``.
         choice: The filter that the records were chosen by; it is said, not applied.
-        summary: What ``load`` says of the sources, to say what was read and refused.
+        summary: What ``load`` says of the sources, to say what was read and rejected.
         change: What ``compare`` says of the two newest snapshots.
         catalogue: The failures known; else the built-in ones.
         language: ``en`` or ``zh``.

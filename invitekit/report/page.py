@@ -57,7 +57,7 @@ class Page:
         title, facts: The head: what it is, and its date, size, version and choice.
         summary: Sentences.
         sections: The questions.
-        read, sources: What was read and refused, in sentences and as a table.
+        read, sources: What was read and rejected, in sentences and as a table.
         rules: How it was counted, in sentences.
         language: Of all of it.
     """

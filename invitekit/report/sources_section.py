@@ -1,4 +1,4 @@
-"""What was read to sentences and a table: counts of rows, and why some were refused; no name of a file."""
+"""What was read to sentences and a table: counts of rows, and why some were rejected; no name of a file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LOST = ("unfollowed", "undated", "untimed")
 
 
 def read(found: Progress, summary: Summary | None, look: Look) -> tuple[str, ...]:
-    """Say what was read, what was refused and why, and what could not be counted.
+    """Say what was read, what was rejected and why, and what could not be counted.
 
-    A file's name may be a customer's, so sources have numbers. Rows refused are counted as they
+    A file's name may be a customer's, so sources have numbers. Rejected rows are counted as they
     are: they tell of files, not of customers.
 
     Args:
@@ -43,7 +43,7 @@ def read(found: Progress, summary: Summary | None, look: Look) -> tuple[str, ...
 def _of_sources(summary: Summary, says: Mapping[str, str], look: Look) -> list[str]:
     known = {name: schema.label(name, look.language) for name in schema.BY_NAME}
     said = [
-        says["refused"].format(
+        says["rejected"].format(
             n=f"{n:,}", why=f"{known.get(column or '', says['row'])} {translated(why, words(look.language)['why'])}"
         )
         for (column, why), n in sorted(summary.reject_reasons.items(), key=lambda item: -item[1])
