@@ -13,6 +13,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 import invitekit as ik
+from tests.conftest import DATA
 
 PUBLIC = {
     "Explorer", "ExportPanel", "Filter", "InvitekitError", "LeakError", "Loaded", "ResendPicker", "ResendRules",
@@ -96,3 +97,31 @@ def test_the_version_is_the_one_of_the_installed_package() -> None:
 def test_the_package_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "invitekit", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"invitekit {version('invitekit')}\n"
+
+
+ENGINES, SCREENS = ["duckdb", "pandas", "pyarrow", "pyspark"], ["anywidget", "jinja2", "plotly", "scipy", "tornado"]
+EXPORTING = ["invitekit.batches", "invitekit.export", "invitekit.report", "invitekit.workspace", "invitekit.widgets"]
+
+
+@pytest.mark.parametrize(
+    ("command", "idle"),
+    [
+        (["--help"], [*ENGINES, *SCREENS, *EXPORTING, "narwhals", "polars"]),
+        (["check"], [*ENGINES, *SCREENS, *EXPORTING, "invitekit.metrics", "invitekit.planning"]),
+        (["annotate", "--as-of", "2026-03-30"], [*ENGINES, *SCREENS, *EXPORTING, "invitekit.planning"]),
+        (["plan", "--as-of", "2026-03-30"], [*ENGINES, *SCREENS, *EXPORTING]),
+        (["trend", "--as-of", "2026-03-30"], [*ENGINES, *SCREENS, *EXPORTING, "invitekit.planning"]),
+    ],
+    ids=lambda value: value[0],
+)
+def test_a_command_loads_only_what_it_needs(command: list[str], idle: list[str], tmp_path: Path) -> None:
+    source = [] if command == ["--help"] else [str(DATA)]
+    output = ["-o", str(tmp_path / "out.parquet")] if command[0] == "annotate" else []
+    code = f"""import contextlib, sys
+from invitekit.cli import main
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
+    sys.argv[1:] = {[*command, *source, *output]!r}
+    main()
+print([name for name in {idle!r} if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]", done.stderr

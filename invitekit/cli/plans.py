@@ -34,7 +34,6 @@ def plan(
     writes the batches for the person who clicks in the portal: they name customers. A workspace stores
     each batch under an ID.
     """
-    from invitekit.batches.output_folder import check as check_folder
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
@@ -44,6 +43,8 @@ def plan(
     chosen = ResendRules.from_toml(rules) if rules else ResendRules()
     source.check_output(output, overwrite=overwrite, inputs=[rules])
     if batch_dir is not None:
+        from invitekit.batches.output_folder import check as check_folder
+
         check_folder(batch_dir, overwrite=overwrite)
     with source.opened(to_write=batch_dir is not None) as inputs:
         if not as_json:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import days_between
+from invitekit.engine.materialize import collect
 from invitekit.metrics.distributions import beta_quantile
 from invitekit.model.identity import require
 from invitekit.model.resolve import resolved
@@ -107,7 +108,7 @@ def count_resends(records: Frame) -> Chances:
     )
     counted = frame.with_columns(_ik_outcome=outcome).group_by("cause_before", "method_before", "delay")
     summed = counted.agg(n=nw.col("_ik_outcome").count(), s=nw.col("_ik_outcome").sum())
-    rows = summed.lazy().collect("pyarrow").rows(named=True)
+    rows = collect(summed).rows(named=True)
     return Chances({(r["cause_before"], r["method_before"], int(r["delay"])): (int(r["n"]), int(r["s"])) for r in rows})
 
 

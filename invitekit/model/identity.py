@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.materialize import materialize
+from invitekit.engine.materialize import collect, materialize
 from invitekit.errors import SchemaError
 from invitekit.model import schema
 
@@ -63,7 +63,7 @@ def identify(records: Frame) -> Frame:
     frame = frame.with_columns(key("account_name").alias(_ACCOUNT))
     ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
     # Most exports name every account: then no other key is looked at.
-    if frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()).lazy().collect("pyarrow")["_ik_lacks"].to_list()[0]:
+    if collect(frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()))["_ik_lacks"].to_list()[0]:
         keys = {_EMAIL: address(), _PERSON: _person(), _NAME: key("customer_full_name")}
         frame = _linked(frame.with_columns(**keys))
         named = frame.with_columns(customer_id=nw.coalesce(*ids, *_other_ids(), nw.lit(ALONE)))
@@ -182,7 +182,7 @@ def _person_led(links: Any) -> Any:
 
 
 def _count(frame: Any) -> int:
-    return int(frame.select(_ik_n=nw.len()).lazy().collect("pyarrow")["_ik_n"].to_list()[0])
+    return int(collect(frame.select(_ik_n=nw.len()))["_ik_n"].to_list()[0])
 
 
 def _led(frame: Any, by: str, to: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
@@ -64,14 +65,13 @@ def count_decisions(plan: Any) -> PlanSummary:
     has_chance = nw.when(nw.col("chance_from") != NO_HISTORY)
     counts = (
         frame.with_columns(_ik_open=is_open.then(nw.lit(1)), _ik_known=has_chance.then(nw.lit(1)))
-        .lazy()
         .group_by("decision", "reason_code", *SETTINGS)
         .agg(n=nw.len(), batches=nw.col("batch").max(), open=nw.col("_ik_open").sum(), known=nw.col("_ik_known").sum())
-        .collect("pyarrow")
-        .rows(named=True)
     )
     ranks = {value.code: position for position, value in enumerate(DECISIONS)}
-    rows = sorted(counts, key=lambda row: (ranks[row["decision"]], -row["n"], row["reason_code"]))
+    rows = sorted(
+        collect(counts).rows(named=True), key=lambda row: (ranks[row["decision"]], -row["n"], row["reason_code"])
+    )
     by_decision, by_reason = Counter(dict.fromkeys(ranks, 0)), Counter[tuple[str, str]]()
     for row in rows:
         by_decision[row["decision"]] += row["n"]
