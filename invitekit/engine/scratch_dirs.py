@@ -27,8 +27,13 @@ def scratch_dir() -> ScratchDir:
 
     Folders that killed processes left, such as a notebook's kernel, are removed first.
     """
-    remove_abandoned(Path(tempfile.gettempdir()), _PREFIX)
+    remove_abandoned_scratch_dirs()
     return ScratchDir(prefix=f"{_PREFIX}{owner_tag()}", ignore_cleanup_errors=True)
+
+
+def remove_abandoned_scratch_dirs() -> None:
+    """Remove the folders that killed processes left: they hold records."""
+    remove_abandoned(Path(tempfile.gettempdir()), _PREFIX)
 
 
 def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> None:
@@ -40,9 +45,10 @@ def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> None:
         suffix: How their names end, after the tag and the random part.
     """
     for path in folder.iterdir():
+        if not (path.name.startswith(prefix) and path.name.endswith(suffix)):
+            continue
         tag = _TAG.search(path.name.removesuffix(suffix))
-        ours = path.name.startswith(prefix) and path.name.endswith(suffix)
-        if not (ours and tag and tag["place"] == where_processes_are() and path.is_dir()):
+        if not (tag and tag["place"] == where_processes_are() and path.is_dir()):
             continue
         if not is_alive(int(tag["pid"]), tag["start"]):
             shutil.rmtree(path, ignore_errors=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from invitekit.engine.frames import HasRecords
+from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
 from invitekit.errors import ArgumentError
 from invitekit.ingest.datetimes import DateReport
 from invitekit.ingest.datetimes import time_zone as check_time_zone
@@ -117,6 +118,7 @@ def load(
         catalogue=catalogue or read_catalogue(),
         progress=progress or (lambda _name, _done, _total: None),
     )
+    remove_abandoned_scratch_dirs()
     states = open_all(sources, ReadOptions(dict(columns or {}), encoding))
     store = MemoryStore() if engine == "polars" else DuckDBStore(sum(state.size for state in states))
     try:
