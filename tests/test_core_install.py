@@ -18,7 +18,7 @@ LIMIT = 450
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder outside of the repository, with the packaged notebooks and data."""
     folder = tmp_path_factory.mktemp("empty folder")
-    script = "from pathlib import Path; from invitekit.examples import copy_examples; copy_examples(Path())"
+    script = "from pathlib import Path; from invitekit.cli.examples import copy_examples; copy_examples(Path())"
     subprocess.run([f"{CORE}/bin/python", "-c", script], cwd=folder, check=True)
     return folder
 
