@@ -61,10 +61,13 @@ def with_row_numbers(frame: Any, name: str) -> Any:
 
 
 def collect(frame: Any) -> Any:
-    """Return the rows of a small Narwhals frame in memory; pyarrow is loaded only where the engine needs it."""
-    if isinstance(frame, nw.DataFrame):
-        return frame
-    return frame.collect() if frame.implementation.is_polars() else frame.collect("pyarrow")
+    """Return the rows of a small Narwhals frame in memory; pyarrow is loaded only where the engine needs it.
+
+    What pandas holds as NaN is null in the result.
+    """
+    if frame.implementation.is_polars():
+        return frame if isinstance(frame, nw.DataFrame) else frame.collect()
+    return frame.lazy().collect("pyarrow")
 
 
 def is_relation(records: Any) -> TypeGuard[duckdb.DuckDBPyRelation]:
