@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 
 def connection_of(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyConnection | None:
@@ -19,6 +20,8 @@ def connection_of(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyConnectio
         The connection, or None for a release of DuckDB that keeps it out of Python's sight. A caller has to copy the
         rows then.
     """
+    import duckdb  # noqa: PLC0415 - who only quotes a name does not need it
+
     return next((held for held in gc.get_referents(relation) if isinstance(held, duckdb.DuckDBPyConnection)), None)
 
 

@@ -38,7 +38,6 @@ class Table:
         name: Its name in records and messages.
         headers: Its own headers, in order.
         read: Yields its rows batch by batch; it can be called once.
-        types: The types of its columns; all are text for text formats.
         epoch: Day 0 of a workbook's serial dates; None if it is no workbook.
         ignored: Sheets of the same workbook that are not read.
         encoding, delimiter: Of text formats.
@@ -47,15 +46,10 @@ class Table:
     name: str
     headers: tuple[str, ...]
     read: Callable[[], Iterator[Batch]]
-    types: Sequence[pl.DataType] = ()
     epoch: dt.datetime | None = None
     ignored: Sequence[str] = ()
     encoding: str | None = None
     delimiter: str | None = None
-
-    def column_type(self, position: int) -> pl.DataType:
-        """Return the type of a column."""
-        return self.types[position] if self.types else pl.String()
 
 
 def column_names(width: int) -> list[str]:

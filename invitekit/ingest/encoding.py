@@ -197,7 +197,10 @@ def _names_a_column(line: str) -> bool:
 
 
 def _is_chinese(lines: list[bytes], least: int) -> bool:
-    """Tell GB18030 from Western 8-bit text, which GB18030 decodes into rare characters; few lines may be broken."""
+    """Return whether lines are GB18030 and not Western 8-bit text, which it decodes into rare characters.
+
+    A few of them may not decode at all.
+    """
     sound = [line for line in lines if _decodes(line, "gb18030")]
     decoded = b"".join(sound or lines).decode("gb18030", errors="replace")
     wide = [c for c in decoded if ord(c) > 0x7F]

@@ -155,13 +155,12 @@ def _slices(rows: pl.DataFrame) -> Iterator[Batch]:
 
 def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
     try:
-        names = pl.read_parquet_schema(source.path)
+        headers = tuple(pl.read_parquet_schema(source.path))
     except (pl.exceptions.PolarsError, OSError):
         raise SourceError(
             f"'{source.name}' is truncated or damaged: no Parquet footer can be read.",
             hint="export it again.",
         ) from None
-    headers = tuple(names)
     require_column(options.required, headers, options.columns, source.name)
 
     def read() -> Iterator[Batch]:
@@ -177,7 +176,7 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
                 hint="it may be truncated or damaged: export it again.",
             ) from None
 
-    return [Table(source.name, headers, read, types=list(names.values()))]
+    return [Table(source.name, headers, read)]
 
 
 def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
@@ -187,7 +186,7 @@ def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
         ArgumentError: It is no frame.
         SchemaError: It lacks the required column.
     """
-    headers, types, frames = _polars_frames(frame)
+    headers, frames = _polars_frames(frame)
     require_column(options.required, headers, options.columns, name)
 
     def read() -> Iterator[Batch]:
@@ -196,7 +195,7 @@ def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
             yield _numbered(part, start)
             start += part.height
 
-    return Table(name, headers, read, types=types)
+    return Table(name, headers, read)
 
 
 def _numbered(rows: pl.DataFrame, start: int) -> Batch:
@@ -206,21 +205,20 @@ def _numbered(rows: pl.DataFrame, start: int) -> Batch:
     return Batch(rows.insert_column(0, numbers))
 
 
-def _polars_frames(frame: Any) -> tuple[tuple[str, ...], Sequence[pl.DataType], Iterator[pl.DataFrame]]:
-    """Return the headers and types of a frame of any engine, and its rows as Polars frames."""
+def _polars_frames(frame: Any) -> tuple[tuple[str, ...], Iterator[pl.DataFrame]]:
+    """Return the headers of a frame of any engine, and its rows as Polars frames."""
     if isinstance(frame, pl.LazyFrame):
         frame = frame.collect()
     if isinstance(frame, pl.DataFrame):
         parts = (frame.slice(start, BATCH_ROWS) for start in range(0, frame.height, BATCH_ROWS))
-        return tuple(frame.columns), frame.dtypes, parts
+        return tuple(frame.columns), parts
     from invitekit.engine.arrow import as_arrow  # noqa: PLC0415 - pyarrow is loaded where a frame needs it
 
     data = as_arrow(frame)
     headers = tuple(data.schema.names)
     batches = data.to_batches(BATCH_ROWS) if hasattr(data, "to_batches") else data
     names = column_names(len(headers))
-    empty = data.schema.empty_table().rename_columns(names)
-    return headers, _from_arrow(empty).dtypes, (_from_arrow(b.rename_columns(names)) for b in batches)
+    return headers, (_from_arrow(b.rename_columns(names)) for b in batches)
 
 
 def _from_arrow(data: Any) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from invitekit.engine.duckdb import ident
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.ingest.batches import Batch
 from invitekit.ingest.cleaning import REJECTED_COLUMNS, Cleaned, Cleaner
@@ -81,7 +82,7 @@ class DuckDBStore:
     def create(self, types: Mapping[str, pl.DataType]) -> None:
         """Prepare empty records with these columns."""
         for table, columns in (("records", types), ("rejects", REJECTED_COLUMNS)):
-            declared = ", ".join(f"{_quoted(name)} {_SQL_TYPES[kind]}" for name, kind in columns.items())
+            declared = ", ".join(f"{ident(name)} {_SQL_TYPES[kind]}" for name, kind in columns.items())
             self._con.execute(f"create table {table} ({declared})")
 
     def read(self, cleaner: Cleaner, batches: Iterator[Batch], *, day_first: bool | None) -> list[DateReport]:
@@ -113,10 +114,6 @@ class DuckDBStore:
                 self._con.register("ik_batch", frame.to_arrow())
                 self._con.execute(f"insert into {table} from ik_batch")
                 self._con.unregister("ik_batch")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""').replace("\0", "") + '"'
 
 
 Store = MemoryStore | DuckDBStore

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from invitekit.engine.duckdb import ident
 from invitekit.engine.materialize import is_relation
 from invitekit.errors import OutputError
 from invitekit.io.atomic_write import check_target, not_written, write_file
@@ -16,7 +17,6 @@ from invitekit.io.spreadsheet_escape import escape, escape_headers
 
 if TYPE_CHECKING:
     import duckdb
-    import polars as pl
 
 XLSX_ROWS = 1_048_575
 """Rows that an Excel sheet holds below its header."""
@@ -51,22 +51,26 @@ def write_table(
     """
     target = check_target(path, extensions=WRITERS, overwrite=overwrite)
     extension = target.suffix.lower()
+
+    def write(fill: Callable[[Path], None]) -> Path:
+        def finished(part: Path) -> None:
+            fill(part)
+            if finish is not None:
+                finish(part)
+
+        return write_file(target, finished, overwrite=overwrite)
+
     if extension == ".parquet" and _is_polars(records):
-        return write_file(target, lambda part: _write_polars(records, part, finish), overwrite=overwrite)
+        return write(lambda part: records.write_parquet(part, compression="zstd", compression_level=1))
     import duckdb  # noqa: PLC0415 - not for Polars frames to Parquet
     from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415 - as above
 
     with contextlib.ExitStack() as stack:
         if not is_relation(records):
             records = stack.enter_context(duckdb.connect()).from_arrow(_as_arrow(records))
-
-        def fill(part: Path) -> None:
-            WRITERS[extension](_escaped(records) if extension == ".csv" and spreadsheet_safe else records, part)
-            if finish is not None:
-                finish(part)
-
+        safe = _escaped(records) if extension == ".csv" and spreadsheet_safe else records
         try:
-            return write_file(target, fill, overwrite=overwrite)
+            return write(lambda part: WRITERS[extension](safe, part))
         except (duckdb.IOException, XlsxWriterException) as error:
             raise not_written(target, error) from None
 
@@ -78,12 +82,6 @@ def _is_polars(records: Any) -> bool:
 
 def _as_arrow(records: Any) -> Any:
     return records.to_arrow() if _is_polars(records) else records
-
-
-def _write_polars(records: pl.DataFrame, part: Path, finish: Callable[[Path], None] | None) -> None:
-    records.write_parquet(part, compression="zstd", compression_level=1)
-    if finish is not None:
-        finish(part)
 
 
 def write_bytes(content: bytes, path: str | os.PathLike[str], *, extensions: Collection[str], overwrite: bool) -> Path:
@@ -118,13 +116,9 @@ def _escaped(records: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     names = escape_headers(records.columns)
     columns = []
     for name, header, kind in zip(records.columns, names, records.types, strict=True):
-        cell = escape(_quoted(name)) if str(kind) == "VARCHAR" else _quoted(name)
-        columns.append(f"{cell} as {_quoted(header)}")
+        cell = escape(ident(name)) if str(kind) == "VARCHAR" else ident(name)
+        columns.append(f"{cell} as {ident(header)}")
     return records.project(", ".join(columns))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:

@@ -14,7 +14,7 @@ _PRECISION = 1e-15
 _ROUNDING = 1e-9
 """What a share may lack by rounding, and still be reached."""
 _TIE = 1e-7
-"""By how much the logarithms of two chances may differ that are the same."""
+"""By how much the logarithms of equal probabilities may differ by rounding."""
 _TURNS = 10_000
 """A bound for loops that end much sooner: the fraction needs about the root of its larger parameter."""
 
@@ -51,30 +51,34 @@ def binomial_quantile(share: float, n: int, rate: float) -> int:
 
 
 def fisher_exact(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """Return the two-sided p-value of a table of two rows: of the tables with its sums, those that are no likelier."""
-    drawn, rest, marked = sum(first), sum(second), first[0] + second[0]
-    least, most = max(0, marked - rest), min(drawn, marked)
-    tables = _log_choose(drawn + rest, marked)
+    """Return the two-sided p-value of Fisher's exact test for a table of two rows.
 
-    def log_chance(k: int) -> float:
-        return _log_choose(drawn, k) + _log_choose(rest, marked - k) - tables
+    It is the probability, under the hypergeometric distribution, of all tables with the same sums that are no likelier.
+    """
+    first_row, second_row, first_column = sum(first), sum(second), first[0] + second[0]
+    lowest, highest = max(0, first_column - second_row), min(first_row, first_column)
+    tables = _log_choose(first_row + second_row, first_column)
 
-    seen = log_chance(first[0]) + _TIE
-    peak = min(max((drawn + 1) * (marked + 1) // (drawn + rest + 2), least), most)
-    left = bisect.bisect_right(range(least, peak), seen, key=log_chance) + least - 1
-    right = bisect.bisect_left(range(peak, most + 1), -seen, key=lambda k: -log_chance(k)) + peak
+    def log_probability(k: int) -> float:
+        return _log_choose(first_row, k) + _log_choose(second_row, first_column - k) - tables
+
+    limit = log_probability(first[0]) + _TIE
+    mode = min(max((first_row + 1) * (first_column + 1) // (first_row + second_row + 2), lowest), highest)
+    # The ends of the tails: below the mode probabilities rise, above it they fall.
+    left = bisect.bisect_right(range(lowest, mode), limit, key=log_probability) + lowest - 1
+    right = bisect.bisect_left(range(mode, highest + 1), -limit, key=lambda k: -log_probability(k)) + mode
     if left + 1 >= right:
         return 1.0
-    return min(1.0, _tail(log_chance, left, -1, least) + _tail(log_chance, right, 1, most))
+    return min(1.0, _tail(log_probability, left, -1, lowest) + _tail(log_probability, right, 1, highest))
 
 
-def _tail(log_chance: Callable[[int], float], start: int, step: int, end: int) -> float:
-    """Add up chances from ``start`` outwards, where each is smaller than the one before."""
+def _tail(log_probability: Callable[[int], float], start: int, step: int, end: int) -> float:
+    """Add up probabilities from ``start`` outwards, where each is smaller than the one before."""
     total = 0.0
     for k in range(start, end + step, step):
-        chance = math.exp(log_chance(k))
-        total += chance
-        if chance <= total * _PRECISION:
+        probability = math.exp(log_probability(k))
+        total += probability
+        if probability <= total * _PRECISION:
             break
     return total
 

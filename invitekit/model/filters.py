@@ -135,7 +135,7 @@ def where(records: Frame, choice: Filter) -> Frame:
 
 
 def restrictions(choice: Filter, sent: str = SENT[-1]) -> Iterator[tuple[str, Any]]:
-    """Give each restriction of a filter in words and as a condition on records with the time ``sent``."""
+    """Yield each restriction of a filter as words and as a condition; ``sent`` is the column of invitation times."""
     if choice.text is not None:
         yield f"Text holds '{choice.text}'", _holds(choice.text)
     for name, column in COLUMNS.items():

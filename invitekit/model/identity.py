@@ -1,4 +1,4 @@
-"""Which customer does a record belong to: one ID for each customer over all of its records."""
+"""Identify customers: one ID for all records of a customer, made from the keys that the records share."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ _AROUND = "^[<\"']|^(?i:mailto:)|[>\"'.;,]$"
 OWN_ID = "^r[0-9a-f]{32}$"
 """Matches a record ID that the loader made from the position of a row: it means nothing in another file."""
 _DIGITS = 10
+"""Last digits of a mobile number that are compared."""
 _ACCOUNT, _EMAIL, _PERSON, _NAME = "_ik_account", "_ik_email", "_ik_person", "_ik_name"
 _KEYS = [_ACCOUNT, _EMAIL, _PERSON, _NAME]
 
@@ -149,46 +150,41 @@ def _parted(links: Any) -> Any:
 
 
 def _merged(links: Any) -> Any:
-    """Give addresses without an account that share people the lowest one among them, round after round."""
-    held = links.filter(nw.col(_ACCOUNT).is_null() & ~nw.col(_EMAIL).is_null() & ~nw.col(_PERSON).is_null())
-    of_person = nw.col(_EMAIL).min().over(_PERSON), nw.col(_EMAIL).max().over(_PERSON)
-    shared = held.select(_EMAIL, _PERSON, _ik_low=of_person[0], _ik_high=of_person[1])
-    shared = materialize(shared.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_EMAIL, _PERSON).unique())
-    if not _count(shared):
-        return _person_led(links)
-    lowest, moved = shared.select(_EMAIL, _ik_low=_EMAIL).unique(), 1
-    while moved:
-        joined = shared.join(lowest, on=_EMAIL)
-        joined = joined.with_columns(nw.col("_ik_low").min().over(_PERSON))
+    """Merge customers without an account who are linked by a person: addresses of one customer become the lowest one.
+
+    Addresses that share a person are neighbours, and a customer is a connected component of them: each round takes
+    the lowest address of the neighbours, until none changes.
+    """
+    no_account = nw.col(_ACCOUNT).is_null()
+    neighbours = links.filter(no_account & ~nw.col(_EMAIL).is_null() & ~nw.col(_PERSON).is_null())
+    ends = neighbours.group_by(_PERSON).agg(_ik_low=nw.col(_EMAIL).min(), _ik_high=nw.col(_EMAIL).max())
+    several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_PERSON)
+    neighbours = materialize(neighbours.select(_EMAIL, _PERSON).unique().join(several, on=_PERSON))
+    lowest, changed = neighbours.select(_EMAIL, _ik_low=_EMAIL).unique(), _count(neighbours)
+    while changed:
+        joined = neighbours.join(lowest, on=_EMAIL).with_columns(nw.col("_ik_low").min().over(_PERSON))
         lower = joined.group_by(_EMAIL).agg(nw.col("_ik_low").min())
-        # What the lowest one itself is led to: half of a chain is skipped in each round.
-        ends = lowest.select(_ik_low=_EMAIL, _ik_end="_ik_low")
-        lower = lower.join(ends, on="_ik_low").select(_EMAIL, _ik_low=nw.min_horizontal("_ik_low", "_ik_end"))
-        before = lowest.select(_EMAIL, _ik_before="_ik_low")
-        lower = materialize(lower.join(before, on=_EMAIL))
-        moved = _count(lower.filter(nw.col("_ik_low") != nw.col("_ik_before")))
+        # The lowest address may have a lower one already: this halves the rounds that a long chain needs.
+        jump = lowest.select(_ik_low=_EMAIL, _ik_end="_ik_low")
+        lower = lower.join(jump, on="_ik_low").select(_EMAIL, _ik_low=nw.min_horizontal("_ik_low", "_ik_end"))
+        lower = materialize(lower.join(lowest.select(_EMAIL, _ik_before="_ik_low"), on=_EMAIL))
+        changed = _count(lower.filter(nw.col("_ik_low") != nw.col("_ik_before")))
         lowest = lower.select(_EMAIL, "_ik_low")
     merged = links.join(lowest, on=_EMAIL, how="left").with_columns(nw.coalesce("_ik_low", _EMAIL).alias(_EMAIL))
-    return materialize(_person_led(merged.drop("_ik_low")))
-
-
-def _person_led(links: Any) -> Any:
-    """Fill the address of people without an account, who have one by now."""
-    known = links.filter(nw.col(_ACCOUNT).is_null() & ~nw.col(_EMAIL).is_null())
-    ends = known.group_by(_PERSON).agg(_ik_low=nw.col(_EMAIL).min()).filter(~nw.col(_PERSON).is_null())
-    theirs = nw.when(nw.col(_ACCOUNT).is_null()).then(nw.col("_ik_low"))
-    filled = links.join(ends, on=_PERSON, how="left").with_columns(nw.coalesce(nw.col(_EMAIL), theirs).alias(_EMAIL))
-    return filled.drop("_ik_low")
+    # A person without an address has one by now, if any other record of the person names it.
+    return materialize(_led(merged.drop("_ik_low"), _PERSON, _EMAIL, among=no_account))
 
 
 def _count(frame: Any) -> int:
     return int(collect(frame.select(_ik_n=nw.len()))["_ik_n"].to_list()[0])
 
 
-def _led(frame: Any, by: str, to: str) -> Any:
-    """Fill a key where another leads to exactly one value of it."""
-    both = frame.select(by, to).filter(~nw.col(by).is_null() & ~nw.col(to).is_null())
+def _led(frame: Any, by: str, to: str, *, among: Any | None = None) -> Any:
+    """Fill a key where another leads to exactly one value of it; among some rows only, if a condition says which."""
+    known = frame if among is None else frame.filter(among)
+    both = known.select(by, to).filter(~nw.col(by).is_null() & ~nw.col(to).is_null())
     ends = both.group_by(by).agg(_ik_low=nw.col(to).min(), _ik_high=nw.col(to).max())
     one = ends.filter(nw.col("_ik_low") == nw.col("_ik_high")).select(by, "_ik_low")
-    filled = frame.join(one, on=by, how="left").with_columns(nw.coalesce(nw.col(to), nw.col("_ik_low")).alias(to))
+    found = nw.col("_ik_low") if among is None else nw.when(among).then("_ik_low")
+    filled = frame.join(one, on=by, how="left").with_columns(nw.coalesce(nw.col(to), found).alias(to))
     return filled.drop("_ik_low")

@@ -63,7 +63,7 @@ def resolve(records: Frame) -> Frame:
 
 
 def resolve_parts(records: Frame, part: str | None) -> Frame:
-    """Resolve each part of the records as a history of its own; customers are the same ones in all parts.
+    """Resolve each part of the records separately; customers are identified over all parts together.
 
     Args:
         records: As for ``resolve``.

@@ -1,4 +1,4 @@
-"""Which candidate comes first, and in which batch: by its chance, then by the date from which it is allowed."""
+"""Rank candidates by chance, then by the date from which a resend is allowed, and divide them into batches."""
 
 from __future__ import annotations
 

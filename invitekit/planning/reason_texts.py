@@ -22,7 +22,7 @@ class Reason:
         code: Our name for it.
         decision: One of ``schema.DECISIONS``.
         reason, step: Words by language; they may name ``{cause}``, ``{advice}`` or a rule.
-        many: The reason for many records at once, where each may have a cause of its own.
+        many: The reason as a heading over several records, whose causes may differ; empty where ``reason`` will do.
     """
 
     code: str
@@ -32,7 +32,7 @@ class Reason:
     many: Mapping[str, str]
 
     def summary(self, rules: ResendRules, language: Language) -> str:
-        """Return the reason for many records at once, where each may have a cause of its own."""
+        """Return the reason as a heading over several records, whose causes may differ."""
         return self.many.get(language) or self.words(rules, language)[0]
 
     def words(self, rules: ResendRules, language: Language) -> tuple[str, str]:

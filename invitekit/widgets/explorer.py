@@ -110,8 +110,8 @@ class Explorer(Grid):
 
     def data(self) -> Any:
         """Return what ``df`` holds, unsorted and on the engine that the records came on."""
-        explained_ = self._explain(self._records)
-        return where(explained_ if self.every_row else latest(explained_), self.filter)
+        all_rows = self._explain(self._records)
+        return where(all_rows if self.every_row else latest(all_rows), self.filter)
 
     def to_code(self) -> str:
         """Give a cell that shows this filter again: a widget's state does not outlive its kernel."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc, literal
-from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.engine.materialize import collect, materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
@@ -141,10 +141,10 @@ def compare(before: Frame, after: Frame) -> Comparison:
         records: Any = nw.from_native(resolve_parts(both.to_native(), _SIDE))
         unidentified = nw.when(nw.col("customer_id").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
         counted = records.group_by(_SIDE).agg(rows=nw.len(), unidentified=unidentified.sum())
-        counts = {row[_SIDE]: row for row in counted.lazy().collect("pyarrow").rows(named=True)}
+        counts = {row[_SIDE]: row for row in collect(counted).rows(named=True)}
         customers = materialize(_with_changes(records))
         totals = {f"in_{side}": nw.col(here).sum() for side, here in _HERE.items()}
-        by_change = customers.group_by("change").agg(customers=nw.len(), **totals).lazy().collect("pyarrow")
+        by_change = collect(customers.group_by("change").agg(customers=nw.len(), **totals))
         changed = customers.filter(nw.col("change").is_in(list(CHANGES))).select(*COLUMNS)
         changes = persist(materialize(changed.to_native()))
     found = {row["change"]: row for row in by_change.rows(named=True)}
@@ -225,7 +225,7 @@ def compare_snapshots(
         ArgumentError: There is no such snapshot, or no second one; the message lists those that exist.
     """
     frame: Any = nw.from_native(cast("Any", history))
-    dated = frame.group_by("snapshot_at").agg(n=nw.len()).lazy().collect("pyarrow")
+    dated = collect(frame.group_by("snapshot_at").agg(n=nw.len()))
     records_of = dict(zip(dated["snapshot_at"].to_list(), dated["n"].to_list(), strict=True))
     if undated := records_of.pop(None, 0):
         raise SchemaError(
