@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -300,3 +302,25 @@ def _remembered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def memory(_remembered: Path, tmp_path: Path) -> Path:
     """A workspace of its own that holds the sample."""
     return Path(shutil.copy(_remembered, tmp_path))
+
+
+@contextlib.contextmanager
+def busy(workspace: ik.Workspace) -> Iterator[None]:
+    """Keep the workspace's connection at work, as a long cell does."""
+    con, files, over = workspace._con, workspace.files(), threading.Event()
+
+    def cell() -> None:
+        while not over.is_set():
+            with contextlib.suppress(duckdb.Error):  # it was interrupted, or met the look below
+                con.execute("select count(*) from range(10_000_000) a join range(10_000_000) b on a.range < b.range")
+
+    with ThreadPoolExecutor(1) as cells:
+        cells.submit(cell)
+        try:
+            with contextlib.suppress(duckdb.Error):  # it refuses, since the cell is at work
+                while True:
+                    files.limit(1).columns  # noqa: B018
+            yield
+        finally:
+            over.set()
+            con.interrupt()

@@ -210,7 +210,8 @@ def test_a_workspace_that_another_process_holds(memory: Path) -> None:
 def test_a_workspace_that_is_none_or_damaged(memory: Path) -> None:
     whole = memory.read_bytes()
     memory.write_bytes(whole[: len(whole) // 2])
-    assert re.fullmatch(r"“w.duckdb”已损坏：DuckDB 无法打开它（\w+）。 请用备份恢复。", alert(workspace=str(memory)))
+    damaged = r"“w.duckdb”可能已损坏：DuckDB 无法打开它（\w+）。 请重试；若仍不行，请用备份恢复。"
+    assert re.fullmatch(damaged, alert(workspace=str(memory)))
     memory.write_bytes(b"no database" * 1000)
     assert alert(workspace=str(memory)) == "“w.duckdb”不是 DuckDB 数据库，因此不是工作区。 请换用另一个文件。"
     memory.unlink()

@@ -21,6 +21,7 @@ from invitekit.privacy import ACTIONS, LEVELS, Key, Level, scrubbed_remarks, sta
 from invitekit.widgets import ExportPanel, export_answers, export_columns
 from invitekit.widgets.export_watch import CancelledError, Watch
 from invitekit.widgets.export_words import table
+from tests.conftest import busy
 
 COUNT = 40
 FRAME = pl.DataFrame(
@@ -327,6 +328,13 @@ def test_a_file_that_a_later_export_replaced_is_not_taken_for_the_older_one(
     ik.export(FRAME, tmp_path / "one.csv", overwrite=True)
     found = screen.say("verify", id=row["id"])[-1]
     assert (found["good"], found["words"]) == (False, "The file of this name is that of a later export.")
+
+
+def test_a_cell_may_use_the_workspace_while_the_panel_does(tmp_path: Path, workspace: ik.Workspace) -> None:
+    screen = Screen(FRAME, workspace, folder=tmp_path)
+    with busy(workspace):
+        screen.say("export", file="one.csv")
+        assert [row["status"] for row in screen.last("history")["rows"]] == ["completed"]
 
 
 def test_a_closed_workspace_is_said_and_does_not_hide_the_form(tmp_path: Path, workspace: ik.Workspace) -> None:

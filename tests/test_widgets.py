@@ -32,7 +32,7 @@ from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import QueryCache
 from invitekit.widgets.worker import Worker
-from tests.conftest import DATA, often
+from tests.conftest import DATA, busy, often
 
 DAY = dt.date(2026, 3, 30)
 PERSONAL = ("anna.secret@acme.example", "13800138000", "Secret Holding", "acct_secret")
@@ -805,6 +805,26 @@ def test_tabs_count_what_the_plan_decides(picker: Heard) -> None:
     told = picker.says(do="every_row", on=True)
     assert {code: n for code, _, n in told["page"]["state"]["tabs"] if n} == rows
     assert told["counts"]["total"] == plan.height
+
+
+def test_a_cell_may_use_the_workspace_while_the_screen_does(picker: Heard) -> None:
+    with busy(picker.widget.workspace):
+        picker.says(do="choose", act="all")
+        digest = picker.says(do="confirm")["confirm"]["digest"]
+        ids = picker.says(do="write", digest=digest)["written"]["ids"]
+        assert "error" not in picker.says(do="log", batch_id=ids[0], by="anna", at="2026-03-28")
+        assert "error" not in picker.says(do="outcomes")
+        assert len(picker.says(do="hello")["state"]["unlogged"]) == len(ids) - 1
+    assert picker.widget.workspace.counts()["batches"] == 1
+
+
+def test_closing_the_workspace_waits_for_the_screen_and_releases_the_file(picker: Heard) -> None:
+    workspace = picker.widget.workspace
+    picker.widget.rules = ik.ResendRules(batch_size=7)  # plans anew, on a thread
+    workspace.close()
+    command = [sys.executable, "-c", "import sys, invitekit as ik; ik.Workspace(sys.argv[1]).close()", workspace.path]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 0
+    assert "error" in picker.says(do="outcomes")
 
 
 def test_only_those_to_invite_again_can_be_chosen(picker: Heard) -> None:

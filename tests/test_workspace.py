@@ -8,6 +8,7 @@ import errno
 import gc
 import itertools
 import json
+import logging
 import multiprocessing
 import os
 import random
@@ -1732,10 +1733,19 @@ def killed(folder: Path, life: int, seconds: float) -> set[tuple[str, str]]:
     return reported
 
 
+def reopened(file: Path) -> Workspace:
+    """Open a workspace as our error says: once more if it fails; the machine may have lacked something."""
+    try:
+        return Workspace(file)
+    except WorkspaceError as error:
+        logging.getLogger(__name__).warning("It did not open at once: %r", error.__context__)
+        return Workspace(file)
+
+
 def assert_committed_only(folder: Path, promised: set[tuple[str, str]]) -> None:
     """Nothing reported is missing, nothing is half, and nobody else can read it."""
     assert set(modes(folder).values()) <= {"0o600"}
-    with Workspace(folder / "memory.duckdb") as ws:
+    with reopened(folder / "memory.duckdb") as ws:
         both = [f"(select count(*) from {table} r where r.file_id = f.file_id)" for table in ("records", "rejects")]
         files = fetch(ws._con, f"select sha256, rows_read, {', '.join(both)} from files f")
         batches = fetch(ws._con, "select batch_id, count(*) from resends group by all")

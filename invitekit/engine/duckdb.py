@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,21 @@ def connection_of(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyConnectio
     import duckdb  # noqa: PLC0415 - who only quotes a name does not need it
 
     return next((held for held in gc.get_referents(relation) if isinstance(held, duckdb.DuckDBPyConnection)), None)
+
+
+def apart(records: Any) -> tuple[Any, duckdb.DuckDBPyConnection | None]:
+    """Return a relation on a separate connection, and that connection, so that a cell may use the first one.
+
+    A relation that reads a temporary table and a frame of another engine are returned as they are.
+    """
+    import duckdb  # noqa: PLC0415 - who only quotes a name does not need it
+
+    owner = connection_of(records) if isinstance(records, duckdb.DuckDBPyRelation) else None
+    if owner is not None:
+        own = owner.cursor()
+        with contextlib.suppress(duckdb.Error):
+            return own.sql(records.sql_query()), own
+    return records, owner
 
 
 def lit(text: str) -> str:

@@ -9,7 +9,6 @@ from invitekit.errors import InvitekitError
 from invitekit.export import Exported, Manifest, signer, verify
 from invitekit.privacy import Key
 from invitekit.widgets import worker
-from invitekit.widgets.export_records import apart
 from invitekit.widgets.export_words import gates, words
 
 MOST = 50
@@ -74,10 +73,10 @@ def size_of(path: Path) -> str | None:
     return f"{size:,.1f} GB"
 
 
-def history(workspace: Any, folder: Path, language: str) -> list[dict[str, Any]]:
-    """Give the workspace's exports for the screen, the newest first; a file is looked for in the panel's folder."""
-    found, _ = apart(workspace.exports())
-    rows = [dict(zip(found.columns, row, strict=True)) for row in found.order("id desc").limit(MOST).fetchall()]
+def history(exports: Any, folder: Path, language: str) -> list[dict[str, Any]]:
+    """Give exports of a workspace for the screen, the newest first; a file is looked for in the panel's folder."""
+    newest = exports.order("id desc").limit(MOST)
+    rows = [dict(zip(newest.columns, row, strict=True)) for row in newest.fetchall()]
     told, taken = [], set[str]()
     for row in rows:
         there = row["status"] == "completed" and row["file_name"] not in taken

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -182,7 +182,8 @@ class ExportPanel(MessageWidget):
             return
         try:
             if not self._turn.locked():
-                self._past = answers.history(self._workspace, self._folder, self._language)
+                with self._workspace.cursor() as own:
+                    self._past = answers.history(own.exports(), self._folder, self._language)
         except (InvitekitError, duckdb.Error):
             self._tell("history", rows=self._past, note="no_reading")
         else:
@@ -213,7 +214,7 @@ class ExportPanel(MessageWidget):
         target, watch = self._target(), Watch(self._progress)
         with self._alone(watch), watch.stopped():
             self._progress("preparing", 0, None)
-            with lent(self._records, watch.stoppable) as records:
+            with lent(self._records, watch.stoppable) as records, self._own_workspace() as own:
                 self._result = done = export(
                     records,
                     target,
@@ -223,11 +224,15 @@ class ExportPanel(MessageWidget):
                     remarks=self.remarks,
                     language=self._language,
                     overwrite=overwrite,
-                    workspace=self._workspace,
+                    workspace=own,
                     progress=watch,
                 )
         self._tell("result", **answers.told(done, self._language))
         return done
+
+    def _own_workspace(self) -> AbstractContextManager[Any]:
+        """Open the workspace on a connection of its own, since a cell may use it meanwhile."""
+        return nullcontext() if self._workspace is None else self._workspace.cursor()
 
     @contextmanager
     def _alone(self, watch: Watch) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.duckdb import connection_of
+from invitekit.engine.duckdb import apart
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError
 from invitekit.export.source import open_source
@@ -32,19 +32,6 @@ def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language)
         return records, names
     made = annotate(records, as_of=as_of, language=language)
     return made, nw.from_native(made).collect_schema().names()
-
-
-def apart(records: Any) -> tuple[Any, duckdb.DuckDBPyConnection | None]:
-    """Return a relation on a separate connection, and that connection, so that a cell may use the first one.
-
-    A relation that reads a temporary table and a frame of another engine are returned as they are.
-    """
-    owner = connection_of(records) if isinstance(records, duckdb.DuckDBPyRelation) else None
-    if owner is not None:
-        own = owner.cursor()
-        with contextlib.suppress(duckdb.Error):
-            return own.sql(records.sql_query()), own
-    return records, owner
 
 
 @contextlib.contextmanager

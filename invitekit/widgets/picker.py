@@ -13,7 +13,7 @@ import duckdb
 
 from invitekit.batches import Written, write_batches
 from invitekit.engine.datetimes import as_utc
-from invitekit.engine.duckdb import rows
+from invitekit.engine.duckdb import apart, rows
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError
 from invitekit.model.catalogue import Catalogue, Language
@@ -87,7 +87,8 @@ class ResendPicker(Grid):
         if records is None and workspace is None:
             raise ArgumentError("There are no records.", hint="pass records, or a workspace that has some.")
         self.workspace = workspace if workspace is None or isinstance(workspace, Workspace) else Workspace(workspace)
-        self._records, self._rules, self._as_of = as_frame(records), rules or ResendRules(), as_of
+        self._records, _ = apart(as_frame(records))
+        self._rules, self._as_of = rules or ResendRules(), as_of
         self._moment = as_utc(as_of)
         self._memory = WorkspaceClient(self.workspace)
         self._planning: Store | None = None
@@ -97,7 +98,8 @@ class ResendPicker(Grid):
         self.written: Written | None = None
         plan = self._planner(self._rules, language)
         traits.setdefault("columns", list(COLUMNS))
-        super().__init__(self._source(), derive=plan, language=language, every_row=every_row, **traits)
+        with self._memory.lend(self._records) as found:
+            super().__init__(found, derive=plan, language=language, every_row=every_row, **traits)
         self._view = View(Filter(decision=RESENDS), "rank", every_row=every_row)
         self.set_trait("value", self._view.choice.to_dict())
 
@@ -107,6 +109,7 @@ class ResendPicker(Grid):
         for store in (self._planning, self._tried[1] if self._tried else None):
             if store is not None:
                 store.close()
+        self._memory.close()
 
     @property
     def rules(self) -> ResendRules:
@@ -128,8 +131,9 @@ class ResendPicker(Grid):
     def _new_store(self, records: Any, derive: Any) -> Store:
         return Store(records, derive, once=self.once, preview=False)
 
-    def _source(self) -> Any:
-        return self._records if self._records is not None else self.workspace and self.workspace.history()
+    def _new_plan(self, rules: ResendRules) -> Store:
+        with self._memory.lend(self._records) as found:
+            return self._new_store(found, self._planner(rules, self._language))
 
     def _planner(self, rules: ResendRules, language: Language) -> Any:
         memory = self._memory.for_plan()
@@ -169,7 +173,7 @@ class ResendPicker(Grid):
     def _plan_again(self) -> None:
         """Make the plan anew; until it is there nobody is confirmed or written from the old one."""
         rules, self._frozen = self._rules, None
-        store = self._planning = self._new_store(self._source(), self._planner(rules, self._language))
+        store = self._planning = self._new_plan(rules)
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             store.build(con)
@@ -181,7 +185,7 @@ class ResendPicker(Grid):
     def _try_rules(self, message: dict[str, Any]) -> None:
         self._settled()
         rules = replace(self._rules, **{name: message["rules"][name] for name in ADJUSTABLE})
-        store, noted = self._new_store(self._source(), self._planner(rules, self._language)), self._memory.noted
+        store, noted = self._new_plan(rules), self._memory.noted
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             store.build(con)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from invitekit.engine.duckdb import apart
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError
 from invitekit.ingest import load
@@ -21,7 +22,6 @@ from invitekit.planning import ResendRules
 from invitekit.widgets.base import MessageWidget
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel
-from invitekit.widgets.export_records import apart
 from invitekit.widgets.payloads import words
 from invitekit.widgets.picker import ResendPicker
 from invitekit.widgets.worker import error_payload
@@ -239,7 +239,6 @@ class Session:
 
     def _make(self, tab: str) -> MessageWidget:
         moment, language = self._as_of, self._language
-        # A connection of its own: DuckDB refuses two calls at a time on one.
         own = self._another_workspace()
         records = own.history() if own is not None else apart(self._records)[0]
         if tab == "explore":
@@ -269,7 +268,7 @@ class Session:
         with self._lock:
             if not self._workspaces:
                 return None
-            self._workspaces.append(Workspace(self._workspaces[0].path))
+            self._workspaces.append(self._workspaces[0].cursor())
             return self._workspaces[-1]
 
     def _reset(self, workspace: Workspace | None = None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -18,16 +20,29 @@ OUTCOMES = ("batch_id", "sent_at", "cause", "resent", "associated", "failed_agai
 class WorkspaceClient:
     """A workspace, or none: then nothing is known, and what would be noted is refused.
 
-    A workspace has one connection, which refuses two calls at a time; the threads of a screen take turns here.
+    It has a connection of its own, so that a cell may use the workspace meanwhile. A connection refuses two calls at
+    a time: the threads of a screen take turns here.
 
     Attributes:
         noted: How often something was noted that a plan made before does not know.
     """
 
     def __init__(self, workspace: Workspace | None) -> None:
-        self._workspace = workspace
+        self._workspace = workspace and workspace.cursor()
         self._lock = threading.RLock()
         self.noted = 0
+
+    def close(self) -> None:
+        """Let go of the workspace's file."""
+        if self._workspace is not None:
+            with self._lock:
+                self._workspace.close()
+
+    @contextlib.contextmanager
+    def lend(self, records: Any) -> Iterator[Any]:
+        """Lend records, or else every stored row, to who opens a connection of its own from them."""
+        with self._lock:
+            yield self._known().history() if records is None else records
 
     def for_plan(self) -> dict[str, pa.Table]:
         """Give ``sent`` and ``resolved`` as ``plan_resends`` takes them."""

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import html
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +22,7 @@ from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules, plan_resends
 from invitekit.workspace import batches, customers, exports, import_files, outcomes, queries, resolutions
 from invitekit.workspace.compare import CHANGES, Comparison, Side, compare, compare_snapshots
-from invitekit.workspace.database import Shared, private_files, share, transaction
+from invitekit.workspace.database import Shared, close_connection, private_files, share, transaction
 from invitekit.workspace.import_files import Added
 from invitekit.workspace.migrations import SCHEMA_VERSION
 
@@ -61,6 +62,7 @@ class Workspace:
         self, path: str | os.PathLike[str] = "invitekit.duckdb", *, read_only: bool = False, make: bool = True
     ) -> None:
         self._shared: Shared | None = share(path, read_only=read_only, make=make)
+        self._cursors: weakref.WeakSet[Workspace] = weakref.WeakSet()
         self._cursor = self._shared.con.cursor()
         run(self._cursor, "set TimeZone = 'UTC'")
         run(self._cursor, "set enable_progress_bar = false")
@@ -70,11 +72,30 @@ class Workspace:
     # Open and close.
 
     def close(self) -> None:
-        """Close the file and release it for others; relations of this workspace stop working."""
+        """Close the file and release it for others; relations and cursors of this workspace stop working.
+
+        Raises:
+            WorkspaceError: Another thread is at work on it, such as a screen that makes a plan, and does not end.
+        """
         if self._shared is not None:
+            for cursor in tuple(self._cursors):
+                cursor.close()
             with private_files():
-                self._cursor.close()
+                close_connection(self._con, self.path.name)
                 self._shared = None
+
+    def cursor(self) -> Workspace:
+        """Open this workspace once more on a connection of its own, which another thread needs.
+
+        A connection refuses a second call at a time. The cursor is closed with this workspace, or before.
+
+        Raises:
+            WorkspaceError: This workspace is closed.
+        """
+        self._con  # noqa: B018 - a closed one is refused
+        made = Workspace(self.path, read_only=self.read_only, make=False)
+        self._cursors.add(made)
+        return made
 
     def __enter__(self) -> Self:
         return self

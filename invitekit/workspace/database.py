@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from invitekit.workspace.open_errors import check_path, not_opened, resolve
 _ONE_AT_A_TIME = threading.RLock()
 """Held while a workspace is opened or written: the mask of new files belongs to the whole process."""
 
-
+_PATIENCE = 60
+"""Seconds that closing waits for a thread that is at work."""
 _QUIET: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -169,6 +171,26 @@ def private_files() -> Iterator[None]:
         finally:
             if POSIX_MODES:
                 os.umask(before)
+
+
+def close_connection(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Close a connection and what was opened from it, as soon as no thread is at work on one of them.
+
+    Raises:
+        WorkspaceError: One is at work for longer than ``_PATIENCE`` seconds.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            con.close()
+        except duckdb.Error:  # it refuses instead of waiting
+            if time.monotonic() > end:
+                raise WorkspaceError(
+                    f"'{name}' is at work in another thread.", hint="wait for the screen that uses it, then close it."
+                ) from None
+            time.sleep(0.01)
+        else:
+            return
 
 
 @contextlib.contextmanager

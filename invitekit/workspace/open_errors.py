@@ -88,7 +88,10 @@ def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceE
         if sign in message:
             return WorkspaceError(f"'{name}' {problem}.", hint=hint)
     kind = type(error).__name__.removesuffix("Exception")
-    return WorkspaceError(f"'{name}' is damaged: DuckDB cannot open it ({kind}).", hint="restore it from a copy.")
+    return WorkspaceError(
+        f"'{name}' may be damaged: DuckDB cannot open it ({kind}).",
+        hint="try again; if that does not help, restore it from a copy.",
+    )
 
 
 def _locked(name: str, holder: re.Match[str] | None, *, read_only: bool) -> WorkspaceError:

@@ -31,6 +31,11 @@ READY = """() => {
   return !!k && k.connectionStatus === 'connected' && k.status === 'idle'; }"""
 RUN = """() => { window.__run = 'pending'; window.jupyterapp.commands.execute('notebook:run-all-cells')
   .then(ok => window.__run = ok ? 'ok' : 'failed', e => window.__run = 'error ' + e); }"""
+FAILURES = """() => {
+  const p = window.jupyterapp.shell.currentWidget, k = p.sessionContext.session?.kernel;
+  const cells = p.content.widgets.filter(c => c.model.type === 'code').map(c => c.model);
+  return {kernel: k && [k.connectionStatus, k.status], counts: cells.map(m => m.executionCount),
+    errors: cells.flatMap(m => m.outputs.toJSON().filter(o => o.output_type === 'error'))}; }"""
 EVAL = """async (expr) => {
   const k = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const r = await k.requestExecute({code: '', silent: true, store_history: false, user_expressions: {v: expr}}).done;
@@ -63,7 +68,8 @@ class Tab:
         """Run all cells."""
         self.page.evaluate(RUN)
         self.page.wait_for_function("window.__run !== 'pending'", timeout=timeout * 1000)
-        assert self.page.evaluate("window.__run") == "ok"
+        if (found := self.page.evaluate("window.__run")) != "ok":
+            raise AssertionError(f"The notebook {found}: {self.page.evaluate(FAILURES)}; {self.problems}")
 
     def value(self, expression: str) -> str:
         """Evaluate an expression in the kernel, and give its repr."""
