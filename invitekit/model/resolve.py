@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import is_day, literal
-from invitekit.engine.materialize import collect, materialize, temp_tables, with_row_numbers
+from invitekit.engine.materialize import collect, materialize, temp_tables, with_positions, with_row_numbers
 from invitekit.model.identity import ALONE, identify, require
 from invitekit.model.identity import NEEDED as IDENTIFYING
 
@@ -75,19 +75,23 @@ def resolve_parts(records: Frame, part: str | None) -> Frame:
     with temp_tables() as persist:
         numbered = with_row_numbers(frame.select(*given), _ROW)
         # Few columns are sorted and joined; the others are looked up by row at the end.
-        narrow = numbered.select(_ROW, *NEEDED, (nw.lit("") if part is None else nw.col(part)).alias(_PART))
-        answers = _answers(narrow)
+        parts = [] if part is None else [nw.col(part).alias(_PART)]
+        answers = _answers(numbered.select(_ROW, *NEEDED, *parts), [_PART] if parts else [])
         joined = numbered.join(answers, on=_ROW, how="left").select(*given, *COLUMNS)
         return persist(materialize(cast("Frame", joined.to_native())))
 
 
-def _answers(narrow: Any) -> Any:
+def _answers(narrow: Any, part: list[str]) -> Any:
     """Return ``_ik_row`` and ``COLUMNS`` of each record."""
-    identified = materialize(nw.from_native(identify(narrow.to_native())).select(_ROW, _PART, "customer_id", *_USED))
+    identified = materialize(nw.from_native(identify(narrow.to_native())).select(_ROW, *part, "customer_id", *_USED))
     # Numbers in place of names: engines sort and join them faster.
-    groups = identified.group_by("customer_id", _PART).agg(nw.col(_ROW).min().alias(_GROUP))
-    newest = identified.group_by(_PART).agg(_ik_newest=nw.col("snapshot_at").max())
-    frame = identified.join(groups, on=["customer_id", _PART]).join(newest, on=_PART)
+    groups = identified.group_by("customer_id", *part).agg(nw.col(_ROW).min().alias(_GROUP))
+    newest = nw.col("snapshot_at").max().alias("_ik_newest")
+    frame = identified.join(groups, on=["customer_id", *part])
+    if part:
+        frame = frame.join(identified.group_by(part).agg(newest), on=part)
+    else:
+        frame = frame.join(identified.select(newest), how="cross")
     frame = materialize(frame.with_columns(nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN)))
     frame = materialize(_with_positions(_with_invitations(frame)))
     invitations = _invitations(frame)
@@ -106,7 +110,7 @@ def _answers(narrow: Any) -> Any:
         "attempt_no",
         "previous_outcome",
         customer_id=nw.when(is_known).then(nw.col("customer_id")),
-        invitation_id=nw.concat_str([nw.col("customer_id"), nw.col(_PART), nw.lit("@"), time]),
+        invitation_id=nw.concat_str([nw.col("customer_id"), *map(nw.col, part), nw.lit("@"), time]),
         invitation_sent_at=sent,
         is_latest_of_invitation=(nw.col(_POSITION) == nw.col("_ik_first")) & counts,
         is_latest_of_customer=(nw.col(_POSITION) == 1) & counts,
@@ -163,29 +167,42 @@ def with_contradictions(latest: Any, records: Any) -> Any:
     A record without a time of its own does not contradict one that has it.
 
     Args:
-        latest: Some rows of the records.
+        latest: Rows that are the latest of their customers.
         records: What ``resolve`` returns, as a Narwhals frame.
     """
-    same = ["invitation_id", "_ik_seen", "_ik_undated"]
-    seen = nw.col("snapshot_at").fill_null(_NEVER)
+    same = ["invitation_id", "_ik_undated"]
     undated = nw.when(nw.col("invited_at").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
-    found = records.select("invitation_id", _ik_seen=seen, _ik_undated=undated, _ik_outcome=outcome().fill_null(""))
-    ends = found.group_by(*same).agg(_ik_low=nw.col("_ik_outcome").min(), _ik_high=nw.col("_ik_outcome").max())
+    # The latest record of a customer is in the last snapshot of its invitation.
+    last = records.filter(nw.col("snapshot_at").fill_null(_NEVER) == nw.col("last_seen_at").fill_null(_NEVER))
+    outcomes = last.select("invitation_id", _ik_undated=undated, _ik_outcome=outcome().fill_null(""))
+    ends = outcomes.group_by(*same).agg(_ik_low=nw.col("_ik_outcome").min(), _ik_high=nw.col("_ik_outcome").max())
     mixed = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(*same, is_contradicted=nw.lit(value=True))
-    latest = latest.with_columns(_ik_seen=seen, _ik_undated=undated).join(mixed, on=same, how="left")
-    return latest.with_columns(nw.col("is_contradicted").fill_null(value=False)).drop("_ik_seen", "_ik_undated")
+    latest = latest.with_columns(_ik_undated=undated).join(mixed, on=same, how="left")
+    return latest.with_columns(nw.col("is_contradicted").fill_null(value=False)).drop("_ik_undated")
 
 
 def _with_invitations(frame: Any) -> Any:
     """Add the time of each record's invitation, and ``_ik_own``, its own; ``_NEVER`` and null where there is none."""
-    frame = _with_exact_times(frame)
+    frame = _with_exact_times(frame).with_columns(
+        _ik_undated=nw.when(nw.col("_ik_own").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
+    )
+    return frame.join(_looked_up(frame), on=_ROW, how="left").with_columns(
+        nw.coalesce("_ik_own", nw.col(_AT)).fill_null(_NEVER).alias(_AT)
+    )
+
+
+def _looked_up(frame: Any) -> Any:
+    """Return the time of the invitation of each record that has none of its own, from its customer's other records.
+
+    In a snapshot, records with a time stand before those without: these look back to them, and on to later snapshots.
+    """
+    undated = frame.filter(nw.col("_ik_undated") == 1).select(_GROUP).unique()
+    frame = frame.join(undated, on=_GROUP).select(_ROW, _GROUP, _SEEN, "_ik_undated", "_ik_own", "effective_status")
     first_seen = nw.col(_SEEN).min().over(_GROUP, "_ik_own")
     frame = frame.with_columns(
-        _ik_undated=nw.when(nw.col("_ik_own").is_null()).then(nw.lit(1)).otherwise(nw.lit(0)),
         _ik_earlier=nw.col("_ik_own").fill_null(_NEVER),
         _ik_debut=nw.when(nw.col(_SEEN) == first_seen).then(nw.col("_ik_own")).otherwise(None).fill_null(_ALWAYS),
     )
-    # In a snapshot, records with a time stand before those without: these look back to them, and on to later snapshots.
     order = [_SEEN, "_ik_undated"]
     frame = frame.with_columns(
         _ik_back=nw.col("_ik_earlier").cum_max().over(_GROUP, order_by=order),
@@ -195,7 +212,7 @@ def _with_invitations(frame: Any) -> Any:
     ahead = nw.when(nw.col("_ik_ahead") < _ALWAYS).then(nw.col("_ik_ahead"))
     waiting = nw.col("effective_status").is_in(list(NOT_INVITED))
     looked_up = nw.when(waiting).then(ahead).otherwise(nw.coalesce(back, ahead))
-    return frame.with_columns(nw.coalesce(nw.col("_ik_own"), looked_up).fill_null(_NEVER).alias(_AT))
+    return frame.filter(nw.col("_ik_undated") == 1).select(_ROW, looked_up.alias(_AT))
 
 
 def _with_exact_times(frame: Any) -> Any:
@@ -215,13 +232,12 @@ def _with_positions(frame: Any) -> Any:
     """Number the records of each customer, the latest first: also the order of the records of an invitation."""
     is_sent = nw.col(_AT) != _NEVER
     frame = frame.with_columns(
-        _ik_one=nw.lit(1),
         # In one snapshot, a customer who waits for the next invitation has the earlier ones behind.
         _ik_stage=nw.when(is_sent).then(1 - nw.col("_ik_undated")).otherwise(nw.lit(2)),
         _ik_last=nw.when(is_sent).then(nw.col(_AT)).otherwise(nw.col("_ik_own").max().over(_GROUP)).fill_null(_NEVER),
     )
     order = ["_ik_last", _SEEN, "_ik_stage", "source_file", "source_row"]
-    return frame.with_columns(nw.col("_ik_one").cum_sum(reverse=True).over(_GROUP, order_by=order).alias(_POSITION))
+    return with_positions(frame, _POSITION, _GROUP, order)
 
 
 def _invitations(frame: Any) -> Any:

@@ -134,12 +134,11 @@ def _histories(frame: Any, sent: Any | None) -> Any:
 def _with_shared_addresses(newest: Any, frame: Any, histories: Any, is_resting: Any) -> Any:
     """Add whether other customers have a record's email address, and whether one of them is associated or resting."""
     taken = nw.when((nw.col("_ik_association") > 0) | is_resting).then(nw.lit(1)).otherwise(nw.lit(0))
-    held = frame.select("_ik_customer", _ik_address=address()).filter(~nw.col("_ik_address").is_null())
-    held = held.join(histories.select("_ik_customer", _ik_taken=taken), on="_ik_customer")
-    addresses = held.group_by("_ik_address").agg(
-        nw.col("_ik_taken").max(), _ik_one=nw.col("_ik_customer").min(), _ik_other=nw.col("_ik_customer").max()
-    )
-    shared = addresses.filter(nw.col("_ik_one") != nw.col("_ik_other")).select("_ik_address", "_ik_taken")
+    pairs = frame.select("_ik_customer", "email").filter(~nw.col("email").is_null()).unique()
+    pairs = pairs.select("_ik_customer", _ik_address=address()).filter(~nw.col("_ik_address").is_null()).unique()
+    pairs = pairs.join(histories.select("_ik_customer", _ik_taken=taken), on="_ik_customer")
+    addresses = pairs.group_by("_ik_address").agg(nw.col("_ik_taken").max(), _ik_customers=nw.len())
+    shared = addresses.filter(nw.col("_ik_customers") > 1).select("_ik_address", "_ik_taken")
     newest = newest.join(shared, on="_ik_address", how="left")
     return newest.with_columns(
         _ik_is_shared=~nw.col("_ik_taken").is_null(), _ik_is_taken=(nw.col("_ik_taken") == 1).fill_null(value=False)
