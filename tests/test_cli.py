@@ -31,7 +31,7 @@ ROWS = (
     "Bea Example,bea,bea@example.com,Email,Association failed,The invitation link has expired.,2026-03-02 09:00:00\n"
     "Cem Example,cem,cem@example.com,Link,Associated,,2026-03-03 09:00:00\n"
 )
-REFUSED = f"Dot Example,dot,{CANARY},Email,Invited,,2026-02-30 09:00:00\n"
+REFUSED = f"Dot Example,dot,of.{CANARY},Email,Invited,,2026-02-30 09:00:00\n"
 
 
 def start(*words: str | Path) -> subprocess.CompletedProcess[str]:

@@ -785,7 +785,8 @@ def picker(memory: Path, tmp_path: Path) -> Heard:
 
 def _plan(workspace: ik.Workspace, rules: ik.ResendRules | None = None) -> pl.DataFrame:
     annotated = ik.annotate(workspace.history(), as_of=DAY)
-    how: dict[str, Any] = {"as_of": DAY, "sent": workspace.sent_events(), "resolved": workspace.resolutions()}
+    known = {"sent": workspace.sent_events(), "resolved": workspace.resolutions(), "rejected": workspace.rejects()}
+    how: dict[str, Any] = {"as_of": DAY} | known
     found: pl.DataFrame = cast("Any", ik.plan_resends(annotated, rules, **how)).pl()
     return found
 

@@ -61,6 +61,8 @@ def _today(told: dict[str, Any], found: PlanSummary, settings: PlanSettings, bat
     }
     lines = [told["today"].strip()]
     lines += [told["full"]] * (found.open_customers >= rules.portal_cap)
+    if found.named_by_rejected_rows:
+        lines.append(told["rejected"].format(customers=f"{found.named_by_rejected_rows:,}"))
     if found.candidates:
         lines.append(told["ranked"] if found.with_history else told["unranked"])
     return "\n".join(lines).format(**numbers)

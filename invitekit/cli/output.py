@@ -231,6 +231,9 @@ def decisions(summary: PlanSummary, rules: ResendRules, language: Language) -> N
     line(rules.words(language))
     batches = many(summary.batches, "batch", "batches")
     line(f"{summary.candidates:,} of {many(summary.customers, 'customer')} to invite again, in {batches}.")
+    if summary.named_by_rejected_rows:
+        named = many(summary.named_by_rejected_rows, "customer")
+        line(f"For review because a row that may be newer was rejected: {named}. 'check' lists the rejected rows.")
     line(f"Pending review or pre-registered: {summary.open_customers:,}; the portal allows {rules.portal_cap}.")
     if summary.candidates:
         line(

@@ -82,7 +82,7 @@ def _plan(inputs: Inputs, rules: ResendRules, as_of: dt.datetime, language: o.La
     if inputs.workspace is not None:
         return inputs.workspace.plan(rules, as_of, language, failures)
     annotated = materialize(annotate(inputs.records, as_of=as_of, catalogue=failures, language=language))
-    return materialize(plan_resends(annotated, rules, as_of=as_of, language=language))
+    return materialize(plan_resends(annotated, rules, as_of=as_of, rejected=inputs.rejected, language=language))
 
 
 def _write_batches(inputs: Inputs, planned: Any, folder: Path, how: dict[str, Any]) -> Written:
@@ -116,6 +116,7 @@ def _json(summary: PlanSummary, rules: ResendRules) -> dict[str, Any]:
         "batches": summary.batches,
         "open_customers": summary.open_customers,
         "portal_cap": rules.portal_cap,
+        "named_by_rejected_rows": summary.named_by_rejected_rows,
         "with_history": summary.with_history,
         "rules": str(rules),
     }

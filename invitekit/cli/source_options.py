@@ -123,7 +123,7 @@ class SourcesOrWorkspace(SourceOptions):
         loaded = self.load() if self.sources else None
         summary = loaded.summary if loaded is not None else None
         if self.workspace is None:
-            yield Inputs(loaded.records if loaded is not None else None, summary)
+            yield Inputs(loaded.records if loaded is not None else None, summary, rejected=loaded and loaded.rejects)
             return
         from invitekit.workspace import Workspace
 
@@ -151,6 +151,7 @@ class Inputs:
     records: Any
     summary: Summary | None = None
     workspace: Workspace | None = None
+    rejected: Any = None
 
     def json(self) -> dict[str, Any]:
         """Return the counts as plain JSON values."""

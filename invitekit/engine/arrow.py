@@ -33,6 +33,16 @@ def as_arrow(frame: Any) -> pa.Table | pa.RecordBatchReader:
     return _plain(known).to_arrow()
 
 
+def as_table(frame: Any) -> pa.Table:
+    """Return a frame's rows as an Arrow table in memory.
+
+    Raises:
+        ArgumentError: It is no frame.
+    """
+    rows = as_arrow(frame)
+    return rows if isinstance(rows, pa.Table) else rows.read_all()
+
+
 def _plain(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
     """Make text of columns that hold anything: pandas' object columns may mix texts and numbers."""
     mixed = [name for name, kind in frame.schema.items() if kind in (nw.Object, nw.Unknown)]

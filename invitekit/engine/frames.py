@@ -6,11 +6,12 @@ from typing import Any
 
 
 class HasRecords:
-    """A value whose ``records`` are a frame: what ``load`` returns."""
+    """A value whose ``records`` and ``rejects`` are frames: what ``load`` returns."""
 
     __slots__ = ()
 
     records: Any
+    rejects: Any
 
 
 def as_frame(records: Any) -> Any:

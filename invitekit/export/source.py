@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import duckdb
 import polars as pl
 
-from invitekit.engine.arrow import as_arrow
+from invitekit.engine.arrow import as_table
 from invitekit.engine.duckdb import ident, lit, run
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
@@ -137,10 +137,9 @@ def _opened(records: Any, choice: Filter | None) -> Source:
     chosen = where(records, choice) if choice else records
     if isinstance(chosen, duckdb.DuckDBPyRelation):
         return Source(chosen, tuple(chosen.columns), _count(chosen))
-    arrow = as_arrow(chosen)
     con, folder = connection()
     # A stream can be read once; the words that may leave are looked for before.
-    relation = con.from_arrow(arrow.read_all() if hasattr(arrow, "read_all") else arrow)
+    relation = con.from_arrow(as_table(chosen))
     return Source(relation, tuple(relation.columns), _count(relation), con, folder)
 
 

@@ -42,8 +42,8 @@ class Loaded(HasRecords):
         records: One row a record, in the order of the sources: the columns of ``schema.RECORD``, then the
             sources' extra columns as text. Times are UTC without an offset (microseconds). A Polars frame,
             or a DuckDB relation for ``engine="duckdb"``.
-        rejects: One row a rejected row, by source and row: ``source_file, source_row, column, reason, content``.
-            On the same engine. It holds personal data, as the sources do.
+        rejects: One row a rejected row, by source and row: ``source_file, source_row, column, reason, content,
+            snapshot_at`` (UTC, or null). On the same engine. It holds personal data, as the sources do.
         summary: What was understood; ``rows_read == records + rejects``.
     """
 

@@ -30,6 +30,7 @@ REJECTED_COLUMNS = {
     "column": pl.String(),
     "reason": pl.String(),
     "content": pl.String(),
+    "snapshot_at": pl.Datetime("us"),
 }
 _CONTACTS = ("record_id", "account_name", "email", "mobile")
 """Columns that are compared letter by letter: full-width characters become half-width."""
@@ -225,11 +226,16 @@ class Cleaner:
         names = [n for n in self._types if n in rejected_rows.columns and n not in ("source_row", "source_file")]
         contents = _contents(rejected_rows.select(names), originals)
         unread = [
-            (r.number, None, r.reason, r.content.encode("utf-8", "backslashreplace").decode()) for r in batch.rejected
+            (r.number, None, r.reason, r.content.encode("utf-8", "backslashreplace").decode(), self._snapshot_at)
+            for r in batch.rejected
         ]
         columns = (rejected_rows[name] for name in ("source_row", "_ik_column", "_ik_reason"))
-        rows = [*unread, *zip(*columns, contents, strict=True)]
-        for _, column, reason, _ in rows:
+        if self._snapshot_at is None and "snapshot_at" in rejected_rows.columns:
+            snapshots = rejected_rows["snapshot_at"].to_list()
+        else:
+            snapshots = [self._snapshot_at] * rejected_rows.height
+        rows = [*unread, *zip(*columns, contents, snapshots, strict=True)]
+        for _, column, reason, *_ in rows:
             self.counts.reasons[column, reason] += 1
             if column in self._times:
                 self._unreadable[column] += 1

@@ -65,7 +65,7 @@ def identify(records: Frame) -> Frame:
     ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
     # Most exports name every account: then no other key is looked at.
     if collect(frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()))["_ik_lacks"].to_list()[0]:
-        keys = {_EMAIL: address(), _PERSON: _person(), _NAME: key("customer_full_name")}
+        keys = {_EMAIL: address(), _PERSON: person(), _NAME: key("customer_full_name")}
         frame = _linked(frame.with_columns(**keys))
         named = frame.with_columns(customer_id=nw.coalesce(*ids, *_other_ids(), nw.lit(ALONE)))
         return cast("Frame", materialize(named.drop(_KEYS).to_native()))
@@ -118,7 +118,8 @@ def _mobile() -> Any:
     return nw.when(digits != "").then(digits).otherwise(folded)
 
 
-def _person() -> Any:
+def person() -> Any:
+    """Build the expression of full name and mobile together as they are compared; null where one lacks."""
     return nw.concat_str([key("customer_full_name"), nw.lit("|"), _mobile()])
 
 

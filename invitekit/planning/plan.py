@@ -21,6 +21,7 @@ from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ranking, reason_texts, reasons
 from invitekit.planning.logged_events import resolve_logged, with_resolutions, with_sent
 from invitekit.planning.reasons import first_of
+from invitekit.planning.rejected_rows import REJECTED, with_rejected
 from invitekit.planning.rules import ResendRules
 
 Frame = TypeVar("Frame")
@@ -30,8 +31,11 @@ _PLAN = [column.name for column in schema.PLAN]
 _DECIDING = (
     "_ik_customer", "_ik_address", "customer_id", "invitation_id", "snapshot_at", "status", "effective_status",
     "failure_code", "resend_rule", "invitation_method", "invited_at", "invitation_sent_at", "expires_at",
+    "customer_full_name", "mobile",
 )  # fmt: skip
 """The columns of a customer's newest record that its decision depends on."""
+_SLOTS = {"cause": "cause", "advice": "advice", "row": REJECTED}
+"""What a reason's text may name, and the column that it is filled with."""
 NEEDED = (*RESOLVING, *(c.name for c in schema.ANNOTATED[:6]), "status", "invitation_method", "expires_at",
           "associated_at")  # fmt: skip
 
@@ -43,6 +47,7 @@ def plan_resends(
     as_of: dt.datetime | dt.date | None = None,
     sent: Frame | None = None,
     resolved: Frame | None = None,
+    rejected: Any = None,
     chances: Chances | None = None,
     language: Language = "en",
 ) -> Frame:
@@ -62,6 +67,8 @@ def plan_resends(
         resolved: What a customer or customer service resolved, on the same engine: ``record_id,
             resolved_at`` (UTC), and where they are known ``customer_id`` and ``failure_code``. It counts
             for that failure, if it is not older than the day of the customer's last invitation.
+        rejected: The rejected rows that ``load`` returned beside the records, of any engine. A customer who is named
+            by one, and whose newest record is not from a later snapshot, is for review: the row may tell a newer state.
         chances: The success rates of resends; else counted in these records.
         language: Of ``reason`` and ``next_step``: ``en`` or ``zh``.
 
@@ -88,14 +95,15 @@ def plan_resends(
     with temp_tables() as persist:
         frame: Any = nw.from_native(cast("Any", with_resolved(records)))
         frame = frame.drop([name for name in _PLAN if name != "customer_id"], strict=False)
-        events = [None if one is None else nw.from_native(cast("Any", one)) for one in (sent, resolved)]
+        besides = {"sent": sent, "resolved": resolved, "rejected": rejected}
+        known = {name: nw.from_native(cast("Any", one)) for name, one in besides.items() if one is not None}
         if chances is None:
             chances = count_resends(frame.to_native())
         frame = frame.with_columns(_ik_customer=nw.coalesce("customer_id", "invitation_id"))
-        decided = _decided(frame, rules, moment, *events)
+        decided = _decided(frame, rules, moment, **known)
         candidates = decided.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE)))
         ranked = ranking.rank_candidates(candidates, chances, rules, moment)
-        decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts")
+        decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts", REJECTED)
         decided = decided.join(ranked, on="_ik_customer", how="left")
         planned = _with_decisions(frame.join(decided, on="_ik_customer", how="left"), rules, language)
         planned = planned.with_columns(planned_at=literal(moment), plan_rules=nw.lit(rules.to_json()))
@@ -103,12 +111,19 @@ def plan_resends(
         return persist(materialize(cast("Frame", planned.to_native())))
 
 
-def _decided(frame: Any, rules: ResendRules, moment: dt.datetime, sent: Any | None, resolved: Any | None) -> Any:
+def _decided(
+    frame: Any, rules: ResendRules, moment: dt.datetime, *, sent: Any = None, resolved: Any = None, rejected: Any = None
+) -> Any:
     """Return the newest record of each customer with its reason, and when a resend is allowed."""
     histories = materialize(_histories(frame, sent))
     newest = frame.filter(nw.col("is_latest_of_customer")).with_columns(_ik_address=address()).select(*_DECIDING)
     newest = with_contradictions(newest, frame).join(histories, on="_ik_customer")
-    newest = _with_shared_addresses(newest, frame, histories, reasons.is_resting(rules, moment))
+    addresses = _addresses(frame)
+    newest = _with_shared_addresses(newest, addresses, histories, reasons.is_resting(rules, moment))
+    if rejected is None:
+        newest = newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
+    else:
+        newest = with_rejected(newest, frame, addresses, rejected)
     newest = with_resolutions(newest, frame, resolved, moment).with_columns(_ik_ends_at=reasons.ends_at(rules))
     newest = newest.with_columns(reason_code=reasons.reason(rules, moment))
     newest = newest.with_columns(retry_at=reasons.retry_at(rules))
@@ -131,14 +146,19 @@ def _histories(frame: Any, sent: Any | None) -> Any:
     return histories if sent is None else with_sent(histories, frame, resolve_logged(frame, sent, "sent_at"))
 
 
-def _with_shared_addresses(newest: Any, frame: Any, histories: Any, is_resting: Any) -> Any:
-    """Add whether other customers have a record's email address, and whether one of them is associated or resting."""
-    taken = nw.when((nw.col("_ik_association") > 0) | is_resting).then(nw.lit(1)).otherwise(nw.lit(0))
+def _addresses(frame: Any) -> Any:
+    """Return the email addresses of each customer in all records: ``_ik_customer, _ik_address``."""
     pairs = frame.select("_ik_customer", "email").filter(~nw.col("email").is_null()).unique()
     pairs = pairs.select("_ik_customer", _ik_address=address()).filter(~nw.col("_ik_address").is_null()).unique()
-    pairs = pairs.join(histories.select("_ik_customer", _ik_taken=taken), on="_ik_customer")
-    addresses = pairs.group_by("_ik_address").agg(nw.col("_ik_taken").max(), _ik_customers=nw.len())
-    shared = addresses.filter(nw.col("_ik_customers") > 1).select("_ik_address", "_ik_taken")
+    return materialize(pairs)
+
+
+def _with_shared_addresses(newest: Any, addresses: Any, histories: Any, is_resting: Any) -> Any:
+    """Add whether other customers have a record's email address, and whether one of them is associated or resting."""
+    taken = nw.when((nw.col("_ik_association") > 0) | is_resting).then(nw.lit(1)).otherwise(nw.lit(0))
+    pairs = addresses.join(histories.select("_ik_customer", _ik_taken=taken), on="_ik_customer")
+    owners = pairs.group_by("_ik_address").agg(nw.col("_ik_taken").max(), _ik_customers=nw.len())
+    shared = owners.filter(nw.col("_ik_customers") > 1).select("_ik_address", "_ik_taken")
     newest = newest.join(shared, on="_ik_address", how="left")
     return newest.with_columns(
         _ik_is_shared=~nw.col("_ik_taken").is_null(), _ik_is_taken=(nw.col("_ik_taken") == 1).fill_null(value=False)
@@ -159,7 +179,7 @@ def _with_decisions(frame: Any, rules: ResendRules, language: Language) -> Any:
     dated = nw.when(~nw.col("decision").is_in(["superseded", "associated", "blocked"])).then(nw.col("retry_at"))
     chosen = nw.col("decision").is_in(list(RESENDS))
     of_candidates = [nw.when(chosen).then(nw.col(name)).alias(name) for name in ranking.COLUMNS]
-    texts = {"reason": _filled("reason", "cause"), "next_step": _filled("step", "advice")}
+    texts = {"reason": _filled("reason"), "next_step": _filled("step")}
     return frame.with_columns(dated.alias("retry_at"), *of_candidates, **texts)
 
 
@@ -174,12 +194,14 @@ def _texts(frame: Any, rules: ResendRules, language: Language) -> Any:
 
 
 def _split(text: str) -> dict[str, str]:
-    """Split a text at the slot for the failure's own text; ``slot`` is empty where it has none."""
-    before, slot, after = text.partition("{")
-    return {"before": before, "slot": slot, "after": after.partition("}")[2]}
+    """Split a text at its slot, which names what is to be filled in; ``slot`` is empty where it has none."""
+    before, _, rest = text.partition("{")
+    slot, _, after = rest.partition("}")
+    return {"before": before, "slot": slot, "after": after}
 
 
-def _filled(name: str, own: str) -> Any:
-    """Build the expression of a reason's text, with the failure's own text in its slot."""
-    filled = nw.when(nw.col(f"_ik_{name}_slot") != "").then(nw.col(own).fill_null("")).otherwise(nw.lit(""))
-    return nw.concat_str([nw.col(f"_ik_{name}_before"), filled, nw.col(f"_ik_{name}_after")])
+def _filled(name: str) -> Any:
+    """Build the expression of a reason's text with its slot filled in."""
+    slot = nw.col(f"_ik_{name}_slot")
+    rows = [(slot == text, nw.col(column).fill_null("")) for text, column in _SLOTS.items()]
+    return nw.concat_str([nw.col(f"_ik_{name}_before"), first_of(rows, nw.lit("")), nw.col(f"_ik_{name}_after")])

@@ -21,7 +21,7 @@ class Reason:
     Attributes:
         code: Our name for it.
         decision: One of ``schema.DECISIONS``.
-        reason, step: Words by language; they may name ``{cause}``, ``{advice}`` or a rule.
+        reason, step: Words by language; they may name ``{cause}``, ``{advice}``, ``{row}`` or a rule.
         many: The reason as a heading over several records, whose causes may differ; empty where ``reason`` will do.
     """
 
@@ -36,8 +36,8 @@ class Reason:
         return self.many.get(language) or self.words(rules, language)[0]
 
     def words(self, rules: ResendRules, language: Language) -> tuple[str, str]:
-        """Return reason and next step with the rules' numbers filled in; cause and advice are still to be filled in."""
-        left = {"cause": "{cause}", "advice": "{advice}"}
+        """Return reason and next step with the rules' numbers filled in; what differs by record is left as it is."""
+        left = {name: f"{{{name}}}" for name in ("cause", "advice", "row")}
         numbers = {name: str(value) for name, value in asdict(rules).items()}
         return self.reason[language].format(**numbers, **left), self.step[language].format(**numbers, **left)
 

@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import literal
 from invitekit.model.vocabularies import METHODS
+from invitekit.planning.rejected_rows import REJECTED
 from invitekit.planning.rules import ResendRules
 
 CANDIDATE = ("as_reseller", "marked_resolved", "failed", "expired", "not_invited_yet", "pre_registered")
@@ -34,6 +35,7 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
     """Build the expression of the reason code of a customer's newest record, from its columns and the history."""
     as_of = literal(moment)
     rows = [
+        (~nw.col(REJECTED).is_null(), nw.lit("row_rejected")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),
         (nw.col("_ik_association") == 2, nw.lit("associated_before")),
         (nw.col("_ik_association") == 1, nw.lit("association_unclear")),

@@ -46,6 +46,11 @@ class PlanSummary:
         """Customers to invite again today."""
         return sum(self.by_decision[decision] for decision in RESENDS)
 
+    @property
+    def named_by_rejected_rows(self) -> int:
+        """Customers for review because a row that may be newer was rejected."""
+        return self.by_reason.get(("review", "row_rejected"), 0)
+
 
 def count_decisions(plan: Any) -> PlanSummary:
     """Count a plan in one pass.

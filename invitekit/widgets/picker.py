@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 import duckdb
 
 from invitekit.batches import Written, write_batches
+from invitekit.engine.arrow import as_table
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import apart, rows
-from invitekit.engine.frames import as_frame
+from invitekit.engine.frames import HasRecords, as_frame
 from invitekit.errors import ArgumentError
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter
@@ -88,6 +89,7 @@ class ResendPicker(Grid):
             raise ArgumentError("There are no records.", hint="pass records, or a workspace that has some.")
         self.workspace = workspace if workspace is None or isinstance(workspace, Workspace) else Workspace(workspace)
         self._records, _ = apart(as_frame(records))
+        self._rejected = {"rejected": as_table(records.rejects)} if isinstance(records, HasRecords) else {}
         self._rules, self._as_of = rules or ResendRules(), as_of
         self._moment = as_utc(as_of)
         self._memory = WorkspaceClient(self.workspace)
@@ -136,7 +138,7 @@ class ResendPicker(Grid):
             return self._new_store(found, self._planner(rules, self._language))
 
     def _planner(self, rules: ResendRules, language: Language) -> Any:
-        memory = self._memory.for_plan()
+        memory = self._memory.for_plan() | self._rejected
         self._moment = as_utc(self._as_of)  # now is now again, where no moment was named
         return planning.planner(rules, self._moment, memory, self._catalogue, language, tell=self._tell_step)
 

@@ -69,7 +69,7 @@ def planner(
     Args:
         rules: When a customer may be invited again.
         moment: What the plan is for.
-        memory: What a workspace knows besides: ``sent`` and ``resolved``, as ``plan_resends`` takes them.
+        memory: What is known besides: ``sent``, ``resolved`` and ``rejected``, as ``plan_resends`` takes them.
         catalogue: The failures known; else the built-in ones.
         language: Of causes, reasons and next steps.
         tell: Is told which step begins.

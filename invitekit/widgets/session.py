@@ -145,13 +145,14 @@ class Session:
                 loaded = load(paths, progress=progress, engine=engine, **options)
                 names, summary = [file.name for file in loaded.summary.files], loaded.summary
                 counts, records, added = (summary.records, summary.rejects), loaded.records, tuple[Added, ...]()
+                planned: Any = loaded
             else:
                 added = memory.add(paths, progress=progress, **options) if paths else ()
-                stored, records = memory.counts(), memory.history()
+                stored, planned, records = memory.counts(), None, memory.history()
                 counts = stored["records"], stored["rejects"]
                 names = [row[0] for row in memory.files().select("source_file").fetchall()]
             picker = ResendPicker(
-                records, self._rules, memory, as_of=self._as_of, folder=self._folder / "batches",
+                planned, self._rules, memory, as_of=self._as_of, folder=self._folder / "batches",
                 catalogue=self._catalogue, language=self._language,
             )  # fmt: skip
         except BaseException:

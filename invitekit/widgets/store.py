@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from invitekit.engine.arrow import as_arrow
+from invitekit.engine.arrow import as_table
 from invitekit.engine.duckdb import connection_of, ident, lit, one, rows, run
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import ArgumentError
@@ -242,8 +242,7 @@ def _opened(
             return own, query, None, None
         return own, _typed(records), owner, None
     con = _connect(folder)
-    found = as_arrow(records)
-    given = found if isinstance(found, pa.Table) else found.read_all()
+    given = as_table(records)
     con.register(_GIVEN, given)
     return con, f"select * from {_GIVEN}", None, given
 

@@ -45,13 +45,14 @@ class WorkspaceClient:
             yield self._known().history() if records is None else records
 
     def for_plan(self) -> dict[str, pa.Table]:
-        """Give ``sent`` and ``resolved`` as ``plan_resends`` takes them."""
+        """Give ``sent``, ``resolved`` and ``rejected`` as ``plan_resends`` takes them."""
         if self._workspace is None:
             return {}
         with self._lock:
             return {
                 "sent": self._workspace.sent_events().to_arrow_table(),
                 "resolved": self._workspace.resolutions().to_arrow_table(),
+                "rejected": self._workspace.rejects().to_arrow_table(),
             }
 
     def unlogged(self) -> list[list[Any]]:

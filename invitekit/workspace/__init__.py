@@ -197,7 +197,7 @@ class Workspace:
         return customers.newest_records(self._con)
 
     def rejects(self) -> duckdb.DuckDBPyRelation:
-        """Every rejected row: ``source_file, source_row, column, reason, content``."""
+        """Every rejected row: ``source_file, source_row, column, reason, content, snapshot_at``."""
         return self._con.sql(queries.REJECTS)
 
     def find(self, names: str | Iterable[str]) -> tuple[str, ...]:
@@ -255,11 +255,11 @@ class Workspace:
             What ``plan_resends`` returns: every stored row with one decision.
         """
         moment = as_utc(as_of)
-        events: dict[str, Any] = {"sent": self.sent_events(), "resolved": self.resolutions()}
+        known: dict[str, Any] = {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": self.rejects()}
         with temp_tables() as persist:
             history = self._con.sql(queries.BY_AGE)
             annotated = annotate(history, as_of=moment, catalogue=catalogue, language=language)
-            planned: duckdb.DuckDBPyRelation = plan_resends(annotated, rules, as_of=moment, language=language, **events)
+            planned: duckdb.DuckDBPyRelation = plan_resends(annotated, rules, as_of=moment, language=language, **known)
             return persist(materialize(queries.as_stored(planned)))
 
     def record_batches(

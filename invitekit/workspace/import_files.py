@@ -26,7 +26,7 @@ from invitekit.workspace.database import transaction
 from invitekit.workspace.queries import RECORD
 from invitekit.workspace.validation import now
 
-_REJECT = ("source_file", "source_row", "column", "reason", "content")
+_REJECT = ("source_file", "source_row", "column", "reason", "content", "snapshot_at")
 _KNOWN = (
     "select file_id, source_file, sha256, snapshot_at, rows_read, records, rejects, true from files where sha256 = ? "
     "order by file_id"

@@ -34,7 +34,7 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 source_file varchar not null, source_row bigint not null, unrecognised varchar, extra varchar)""",
             """create table rejects (
                 file_id integer not null, source_file varchar not null, source_row bigint, "column" varchar,
-                reason varchar, content varchar)""",
+                reason varchar, content varchar, snapshot_at timestamp)""",
             """create table batches (
                 batch_id varchar not null, written_at timestamp not null, folder varchar,
                 planned_at timestamp not null, plan_rules varchar not null, record_id varchar not null,

@@ -22,7 +22,7 @@ order by snapshot_at, source_file, sha256"""
 HISTORY = f"select {', '.join(RECORD)} from records"
 BY_AGE = HISTORY.replace("source_row", "(file_id::bigint << 32) | source_row as source_row")
 """The same, with row numbers that also tell which of two files of one name and snapshot was added last: it counts."""
-REJECTS = 'select source_file, source_row, "column", reason, content from rejects order by all'
+REJECTS = 'select source_file, source_row, "column", reason, content, snapshot_at from rejects order by all'
 RESENDS = """
 select batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause, failure_code,
     invitation_method, account_name, email

@@ -1,0 +1,113 @@
+"""Rejected rows: a customer whose newer row could not be read is not decided by an older record."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine import literal_table
+from invitekit.engine.materialize import collect
+from invitekit.model.identity import OWN_ID, address, key, person
+
+COLUMNS = ("source_file", "source_row", "column", "content", "snapshot_at")
+"""The columns that are needed of rejected rows, as ``load`` returns them."""
+REJECTED = "_ik_rejected"
+_KEY = "_ik_key"
+_ACCOUNT, _EMAIL, _PERSON, _ID = "account:", "email:", "person:", "id:"
+_CELLS = re.compile(r"""[,;\t|"'\r\n]+""")
+"""Matches what may separate the cells of a row that was not split."""
+_MOST_CELLS = 40
+"""Cells of such a row that are looked at."""
+_MOBILE_DIGITS = 7
+"""Fewer digits are no mobile number."""
+
+
+def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any) -> Any:
+    """Add ``_ik_rejected``: file and row of a rejected row that may be newer than a customer's newest record, or null.
+
+    Any key in a rejected row names a customer: account name, email address, full name with mobile, or
+    the file's own ID. A row that could not be split into its columns is searched for them. It may be newer unless
+    its snapshot is older than the newest record's; without a time of its snapshot it may be.
+
+    Args:
+        newest: One row a customer: ``_ik_customer, snapshot_at`` and the columns that identify it.
+        frame: All records, with ``_ik_customer``.
+        addresses: The email addresses of each customer: ``_ik_customer, _ik_address``.
+        rejected: ``COLUMNS``, a Narwhals frame of any engine.
+    """
+    rows = collect(rejected.select(*COLUMNS)).rows(named=True)
+    named_by = _customer_keys(rows)
+    labels: dict[str, str] = {}
+    if named_by:
+        for customer, found_key, snapshot in _matches(newest, frame, addresses, list(named_by)):
+            for row in named_by[found_key]:
+                if snapshot is None or row["snapshot_at"] is None or row["snapshot_at"] >= snapshot:
+                    labels[customer] = max(labels.get(customer, ""), _label(row))
+    if not labels:
+        return newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
+    table = literal_table.table(newest, {"_ik_customer": list(labels), REJECTED: list(labels.values())})
+    return newest.join(table, on="_ik_customer", how="left")
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    column = f" ({row['column']})" if row["column"] else ""
+    return f"{row['source_file']}, {row['source_row']}{column}"
+
+
+def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[tuple[str, str, dt.datetime | None]]:
+    """Return each customer that has one of the keys, the key, and the snapshot of the customer's newest record."""
+    wanted = literal_table.table(frame, {_KEY: keys})
+    customer = nw.col("_ik_customer")
+    sources = [
+        newest.select("_ik_customer", customer.alias(_KEY)),
+        addresses.select("_ik_customer", nw.concat_str([nw.lit(_EMAIL), nw.col("_ik_address")]).alias(_KEY)),
+    ]
+    if any(one.startswith(_PERSON) for one in keys):
+        sources.append(newest.select("_ik_customer", nw.concat_str([nw.lit(_PERSON), person()]).alias(_KEY)))
+    if any(one.startswith(_ID) for one in keys):
+        sources.append(frame.select("_ik_customer", nw.concat_str([nw.lit(_ID), nw.col("record_id")]).alias(_KEY)))
+    pairs = nw.concat([source.join(wanted, on=_KEY) for source in sources])
+    pairs = pairs.join(newest.select("_ik_customer", "snapshot_at"), on="_ik_customer")
+    return [tuple(row) for row in collect(pairs.select("_ik_customer", _KEY, "snapshot_at")).rows()]
+
+
+def _customer_keys(rows: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the keys that rejected rows hold, as they are compared, each with its rows."""
+    cells = [(row, one) for row in rows for one in _identifying(row["content"] or "")]
+    if not cells:
+        return {}
+    names = ("account_name", "email", "customer_full_name", "mobile", "record_id")
+    columns = {name: [one.get(name) for _, one in cells] for name in names}
+    schema = dict.fromkeys(names, nw.String())
+    table = nw.from_dict(columns, schema, backend="polars")
+    own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
+    prefixed = {_ACCOUNT: key("account_name"), _EMAIL: address(), _PERSON: person(), _ID: own_id}
+    keys = table.select(nw.concat_str([nw.lit(prefix), value]).alias(prefix) for prefix, value in prefixed.items())
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for (row, _), values in zip(cells, keys.rows(), strict=True):
+        for value in values:
+            if value is not None:
+                found[value].append(row)
+    return found
+
+
+def _identifying(content: str) -> Iterator[Mapping[str, str]]:
+    """Yield what may identify the customer of a rejected row: its columns, or each cell of one that was not split."""
+    try:
+        columns = json.loads(content)
+    except ValueError:
+        columns = None
+    if isinstance(columns, dict):
+        yield {name: str(value) for name, value in columns.items()}
+        return
+    cells = [cell.strip() for cell in _CELLS.split(content) if cell.strip()][:_MOST_CELLS]
+    for cell in cells:
+        yield {"account_name": cell, "email": cell, "record_id": cell}
+        if sum(map(str.isdigit, cell)) >= _MOBILE_DIGITS:
+            yield from ({"customer_full_name": name, "mobile": cell} for name in cells if name != cell)

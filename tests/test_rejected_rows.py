@@ -1,0 +1,134 @@
+"""A rejected row may hold the newest state of a customer: nobody is invited again on an older one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+import pytest
+
+import invitekit as ik
+
+if TYPE_CHECKING:
+    from tests.conftest import Engine, Run
+
+DAY = dt.date(2026, 3, 31)
+HEADER = "Customer Full Name,Account Name,Email,Mobile,Invitation Method,Status,Invited At"
+EXPIRED = "Acme Ltd,acme,Anna@acme.example,+44 7700 900100,Email,Expired,2026-02-20 09:00:00"
+OTHER = "Beta Ltd,beta,bob@beta.example,+44 7700 900101,Email,Expired,2026-02-20 09:00:00"
+NEWEST = "history_2026-03-30.csv"
+
+
+def write(folder: Path, date: str, *rows: str, header: str = HEADER) -> Path:
+    path = folder / f"history_{date}.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", "utf-8")
+    return path
+
+
+def decisions(folder: Path, engine: Callable[[pl.DataFrame], Any] = lambda frame: frame) -> dict[str, tuple[str, str]]:
+    """Plan the files of a folder; return decision and reason of each customer by account."""
+    loaded = ik.load(folder)
+    annotated = ik.annotate(engine(loaded.records), as_of=DAY)
+    planned: Any = nw.from_native(ik.plan_resends(annotated, as_of=DAY, rejected=loaded.rejects)).lazy().collect()
+    newest = planned.filter(nw.col("decision") != "superseded").select("account_name", "decision", "reason")
+    return {account: (decision, reason) for account, decision, reason in newest.rows()}
+
+
+@pytest.mark.every_engine
+def test_a_customer_whose_newest_row_was_rejected_is_for_review_with_its_row(tmp_path: Path, engine: Engine) -> None:
+    write(tmp_path, "2026-03-02", EXPIRED, OTHER)
+    write(tmp_path, "2026-03-30", OTHER, "Acme Ltd,acme,anna@acme.example,,Email,Associated,the other day")
+    found = decisions(tmp_path, engine)
+    assert found["acme"][0] == "review"
+    assert f"{NEWEST}, 3 (invited_at)" in found["acme"][1]
+    assert found["beta"][0] == "resend_now"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "?,ACME ,,,Email,Associated,the other day",
+        ",,<anna@ACME.example>,,Email,Associated,the other day",
+        "Acme  Ltd,,,7700900100,Email,Associated,the other day",
+        'Acme Ltd,acme,x,,Email,"Associated" or so,2026-03-12',
+        "Acme, Ltd,2,acme,,,Email,Associated,2026-03-12",
+        "a,b,c,d,e,f,g,h,mailto:anna@acme.example,Associated",
+        "a,b,c,d,e,f,g,h,Acme Ltd,0044 7700 900100,Associated",
+    ],
+)
+def test_any_key_in_a_rejected_row_names_its_customer(tmp_path: Path, row: str) -> None:
+    write(tmp_path, "2026-03-02", EXPIRED, OTHER)
+    write(tmp_path, "2026-03-30", OTHER, row)
+    found = decisions(tmp_path)
+    assert (found["acme"][0], found["beta"][0]) == ("review", "resend_now")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "Acme Ltd,other,,,Email,Associated,the other day",
+        "Acme Ltd,,,7700 900199,Email,Associated,the other day",
+        "Acme Ltd,ac***me,a***@acme.example,****00100,Email,Associated,the other day",
+        "Total,,,,,,5 rows",
+    ],
+)
+def test_a_rejected_row_of_somebody_else_changes_nothing(tmp_path: Path, row: str) -> None:
+    write(tmp_path, "2026-03-30", EXPIRED, row)
+    assert decisions(tmp_path)["acme"][0] == "resend_now"
+
+
+@pytest.mark.parametrize(("rejected", "read", "decision"), [("02", "30", "resend_now"), ("30", "30", "review")])
+def test_only_a_row_that_may_be_newer_counts(tmp_path: Path, rejected: str, read: str, decision: str) -> None:
+    bad = EXPIRED.replace("2026-02-20 09:00:00", "the other day")
+    for date in {rejected, read}:
+        rows = [bad] * (date == rejected) + [EXPIRED] * (date == read) + [OTHER]
+        write(tmp_path, f"2026-03-{date}", *rows)
+    assert decisions(tmp_path)["acme"][0] == decision
+
+
+def test_the_snapshot_of_a_rejected_row_may_come_from_its_own_column(tmp_path: Path) -> None:
+    header = f"{HEADER},Snapshot At"
+    bad = EXPIRED.replace("2026-02-20 09:00:00", "the other day")
+    rows = [f"{bad},2026-03-02", f"{EXPIRED},2026-03-09", f"{bad.replace('cme', 'dam')},2026-03-09"]
+    rows.append(f"{EXPIRED.replace('cme', 'dam')},2026-03-02")
+    (tmp_path / "all.csv").write_text("\n".join([header, *rows]) + "\n", "utf-8")
+    found = decisions(tmp_path)
+    assert (found["acme"][0], found["adam"][0]) == ("resend_now", "review")
+
+
+def test_a_customer_is_known_by_the_ids_of_its_file(tmp_path: Path) -> None:
+    header = f"Record ID,{HEADER}"
+    masked = "A***e,a***e,a***@x.example,***100,Email,{},{}"
+    write(tmp_path, "2026-03-30", f"P-1,{masked.format('Expired', '2026-02-20')}", header=header)
+    bad = f"P-1,{masked.format('Associated', 'the other day')}"
+    write(tmp_path, "2026-03-31", bad, f"P-2,{masked.format('Expired', '2026-02-20')}", header=header)
+    found = ik.load(tmp_path)
+    plan = ik.plan_resends(ik.annotate(found.records, as_of=DAY), as_of=DAY, rejected=found.rejects)
+    assert dict(plan.select("record_id", "reason_code").rows())["P-1"] == "row_rejected"
+
+
+def test_command_workspace_and_screen_decide_the_same_and_say_how_many(tmp_path: Path, run: Callable[..., Run]) -> None:
+    files, batches, memory = tmp_path / "files", tmp_path / "batches", tmp_path / "w.duckdb"
+    files.mkdir()
+    write(files, "2026-03-02", EXPIRED, OTHER)
+    write(files, "2026-03-30", OTHER, "Acme Ltd,acme,anna@acme.example,,Email,Associated,the other day")
+    out = run("plan", files, "--as-of", "2026-03-31", "--batch-dir", batches).stdout
+    assert "a row that may be newer was rejected: 1 customer." in " ".join(out.split())
+    (page,) = batches.glob("*.txt")
+    assert "could not be read: 1." in page.read_text("utf-8-sig")
+    with ik.Workspace(memory) as workspace:
+        workspace.add(files)
+        stored = workspace.plan(as_of=DAY).filter("decision = 'review'").project("account_name, reason_code")
+        assert stored.fetchall() == [("acme", "row_rejected")]
+        for picker in (ik.ResendPicker(ik.load(files), as_of=DAY), ik.ResendPicker(None, None, workspace, as_of=DAY)):
+            assert picker.wait(60)
+            assert picker.count == 1
+            picker.stop()
+    assert (
+        json.loads(run("plan", "-w", memory, "--as-of", "2026-03-31", "--json").stdout)["named_by_rejected_rows"] == 1
+    )
