@@ -401,6 +401,33 @@ def test_a_reader_that_leaves_early_is_no_error(export: Path) -> None:
     assert found.stderr == ""
 
 
+def test_check_writes_a_page_that_says_what_was_understood(
+    run: Callable[..., Run], export: Path, tmp_path: Path
+) -> None:
+    with export.open("a", encoding="utf-8") as file:
+        file.write("<b>Eve</b>,eve,eve@example.com,Email,Frozen & co,,2026-03-04 09:00:00\n")
+    found = run("check", export, "-o", tmp_path / "check.html")
+    assert "It holds personal data" in found.stdout
+    page = (tmp_path / "check.html").read_text("utf-8")
+    for told in (
+        "<title>Check of history_2026-03-30.csv</title>",
+        "5 rows read = 4 records + 1 rejects",
+        "Frozen &amp; co (1)",
+        '<td>history_2026-03-30.csv</td><td class="n">5</td><td>Invitation Time</td>',
+        "<td>Failure Cause</td><td>Failure Cause</td>",
+        f"of.{CANARY}",
+    ):
+        assert told in page
+    assert "<b>Eve" not in page
+    found = run("check", export, "-o", tmp_path / "check.html", "--no-values", "--overwrite")
+    assert "It quotes no cell of the files." in found.stdout
+    page = (tmp_path / "check.html").read_text("utf-8")
+    assert CANARY not in page
+    assert "Frozen" not in page
+    assert "1 with an unknown status: 1 word." in page
+    assert (tmp_path / "check.html").stat().st_mode & 0o777 == 0o600
+
+
 def test_plan_says_what_was_decided_and_why(run: Callable[..., Run], export: Path) -> None:
     said = run("plan", export, "--as-of", "2026-03-30").stdout
     assert "The invitation has expired." in said

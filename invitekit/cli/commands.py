@@ -17,6 +17,9 @@ from invitekit.cli.source_options import SourceOptions, with_source_options
 from invitekit.errors import many
 from invitekit.extras import require_extra
 
+_PAGE = ".html"
+"""The extension that makes ``check`` write a page."""
+
 
 @with_source_options
 def check(
@@ -24,26 +27,35 @@ def check(
     output: o.Output = None,
     overwrite: o.Overwrite = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if any row was rejected.")] = False,
+    values: Annotated[
+        bool, typer.Option("--values/--no-values", help="Quote rejected rows and unknown words in an .html page.")
+    ] = True,
     as_json: o.Json = False,
 ) -> None:
     """Check new files and print what was understood.
 
     Prints headers, date formats, rejected rows, unknown values and masked columns. With -o, writes the
-    rejected rows with file, row, column and reason. They hold personal data.
+    rejected rows with file, row, column and reason: as a table, or with .html as a page that says all of
+    this. They hold personal data; with --no-values the page quotes no cell, and may be sent to whoever
+    made the files.
     """
     from invitekit.cli import output as out
+    from invitekit.io.table_writers import WRITERS, write_table
 
-    source.check_output(output, overwrite=overwrite)
+    page = output is not None and output.suffix.lower() == _PAGE
+    source.check_output(output, overwrite=overwrite, extensions=[*WRITERS, _PAGE])
     loaded = source.load()
-    if output is not None:
-        from invitekit.io.table_writers import write_table
+    if output is not None and page:
+        from invitekit.cli.check_page import write_check_page
 
+        write_check_page(loaded, output, values=values, overwrite=overwrite)
+    elif output is not None:
         write_table(loaded.rejects, output, overwrite=overwrite)
     if as_json:
         out.json_line(out.summary_json(loaded.summary) | out.output_json(output))
     else:
         out.summary(loaded.summary)
-        out.written(output, "The rejected rows")
+        out.written(output, "Page" if page else "Rejected rows", personal=values or not page)
     if strict and loaded.summary.rejects:
         raise typer.Exit(1)
 
@@ -81,7 +93,7 @@ def annotate(
     out.headline(loaded.summary)
     out.tables(counts, source.failures, language)
     out.snapshots(loaded.summary)
-    out.written(output, "The annotated records")
+    out.written(output, "Annotated records")
 
 
 def sample(

@@ -183,10 +183,11 @@ def output_json(output: Path | None) -> dict[str, Any]:
     return {} if output is None else {"output": str(output)}
 
 
-def written(output: Path | None, what: str) -> None:
-    """Print where a result was written, if it was."""
+def written(output: Path | None, what: str, *, personal: bool = True) -> None:
+    """Print where a result was written, if it was, and whether it holds personal data."""
     if output is not None:
-        line(f"{what} are in {output}. They hold personal data; {_READERS} read the file.")
+        note = f"It holds personal data; {_READERS} read it." if personal else "It quotes no cell of the files."
+        line(f"{what}: {output}. {note}")
 
 
 def tables(found: Tally, known: Catalogue, language: Language) -> None:

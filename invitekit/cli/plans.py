@@ -60,7 +60,7 @@ def plan(
             return out.json_line(inputs.json() | _json(summary, chosen) | files)
     out.decisions(summary, chosen, language)
     out.batches(batches, source.workspace)
-    return out.written(output, "The decisions")
+    return out.written(output, "Decisions")
 
 
 def _print_inputs(inputs: Inputs, batch_dir: Path | None) -> None:

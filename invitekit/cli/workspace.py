@@ -238,7 +238,7 @@ def compare(
             return out.json_line(inputs.json() | out.comparison_json(comparison) | out.output_json(output))
         inputs.print_summary()
         out.comparison(comparison)
-    return out.written(output, "The changes")
+    return out.written(output, "Changes")
 
 
 def _existing(path: Path) -> Workspace:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from invitekit.errors import many
 from invitekit.ingest.datetimes import ASSUMED, DateReport
 from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.model import schema
@@ -104,9 +105,14 @@ class Summary:
         """Whether any name or contact arrived masked."""
         return any(column.masked for column in self.masked.values())
 
-    def remarks(self) -> list[str]:
-        """Return in sentences what a careful reader should know, most important first."""
-        return [*self._rejected(), *self._unknowns(), *self._added(), *self._masking(), *self._times(), *self._left()]
+    def remarks(self, *, values: bool = True) -> list[str]:
+        """Return in sentences what a careful reader should know, most important first.
+
+        Args:
+            values: Quote unknown words and messages of the files, without what may be an address or a number.
+        """
+        unknown = self._unknowns(values=values)
+        return [*self._rejected(), *unknown, *self._added(), *self._masking(), *self._times(), *self._left()]
 
     def _added(self) -> list[str]:
         return [str(self.messages)] if self.messages else []
@@ -122,13 +128,15 @@ class Summary:
             f"{count:,} rejected: {f'{column} ' if column else 'the row '}{why}." for (column, why), count in ranked
         ]
 
-    def _unknowns(self) -> list[str]:
-        sentences = [
-            f"{sum(texts.values()):,} with an unknown {schema.label(name).lower()}: "
-            + ", ".join(f"{show_text(text) or '(empty)'} ({count:,})" for text, count in _most(texts))
-            for name, texts in self.unknown_codes.items()
-        ]
-        for message in self.unknown_messages[:10]:
+    def _unknowns(self, *, values: bool) -> list[str]:
+        sentences = []
+        for name, texts in self.unknown_codes.items():
+            words = (f"{show_text(text) or '(empty)'} ({count:,})" for text, count in _most(texts))
+            listed = f": {', '.join(words)}" if values else f": {many(len(texts), 'word')}."
+            sentences.append(f"{sum(texts.values()):,} with an unknown {schema.label(name).lower()}{listed}")
+        if self.unknown_messages and not values:
+            sentences.append(f"{sum(one.count for one in self.unknown_messages):,} with an unknown failure message.")
+        for message in self.unknown_messages[:10] if values else ():
             near = f"; closest known: {message.suggested_code}, a suggestion only" if message.suggested_code else ""
             sentences.append(f"{message.count:,} with an unknown failure message '{show_text(message.text)}'{near}.")
         if self.failed_without_message:

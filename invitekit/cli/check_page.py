@@ -1,0 +1,168 @@
+"""The page of ``check -o check.html``: what was understood of the files, which rows were rejected, and what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from invitekit import __version__
+from invitekit.errors import many
+from invitekit.ingest import Loaded, Summary
+from invitekit.io.table_writers import write_bytes
+from invitekit.model import schema
+
+EXTENSION = ".html"
+MOST_ROWS = 1000
+"""Rejected rows on the page."""
+_MOST_EXTRAS = 200
+_STYLE = """
+.total { font-size: 19px; }
+section > p:first-child { margin-top: 0; }
+.warn { border-left: 5px solid #d55e00; }
+td { white-space: normal; overflow-wrap: break-word; }
+td:last-child { overflow-wrap: anywhere; }
+"""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_PERSONAL = (
+    "<b>Personal data.</b> This page quotes rejected rows. To send it to whoever made the files, write it with "
+    "<code>--no-values</code>."
+)
+_CORRECT = (
+    "Correct these rows in the file, or export it again. A customer who is named by a row that may be newer is not "
+    "invited until it is read."
+)
+
+
+def write_check_page(loaded: Loaded, path: Path, *, values: bool, overwrite: bool = False) -> Path:
+    """Write the page to a private file.
+
+    Args:
+        loaded: What ``load`` returned.
+        path: The file, ending in ``.html``.
+        values: Quote the cells of rejected rows and unknown words: personal data.
+        overwrite: Replace a file of that name.
+
+    Raises:
+        OutputError: The file exists, or cannot be written.
+    """
+    page = check_page(loaded, values=values).encode()
+    return write_bytes(page, path, extensions=[EXTENSION], overwrite=overwrite)
+
+
+def check_page(loaded: Loaded, *, values: bool) -> str:
+    """Return the page as HTML; every text is escaped, and nothing is fetched from the network."""
+    summary = loaded.summary
+    name = summary.files[0].name if len(summary.files) == 1 else many(len(summary.files), "file")
+    title = escape(f"Check of {name}")
+    style = files("invitekit").joinpath("report", "page.css").read_text("utf-8") + _STYLE
+    made = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>{title}</h1><p class="facts"><span>{made}</span> <span>invitekit {__version__}</span></p></header>
+<main>
+{"".join(_sections(loaded, summary, values=values))}</main>
+</body>
+</html>
+"""
+
+
+def _sections(loaded: Loaded, summary: Summary, *, values: bool) -> Iterator[str]:
+    if values and summary.rejects:
+        yield _section("", _PERSONAL, "warn")
+    remarks = "".join(f"<li>{escape(remark)}</li>\n" for remark in summary.remarks(values=values))
+    total = escape(str(summary).splitlines()[0])
+    yield _section("", f'<span class="total">{total}</span>', "summary", f"<ul>\n{remarks}</ul>" if remarks else "")
+    if summary.rejects:
+        headers = ("File", "Row", "Field", "Reason", *(["Content"] if values else []))
+        more = summary.rejects - MOST_ROWS
+        note = f" {more:,} more rows are not shown: -o rejected.xlsx writes all of them." if more > 0 else ""
+        rows = _rejected(loaded.rejects, values=values)
+        yield _section("Rejected rows", _CORRECT + note, table=_table(headers, rows, {1}))
+    headers = ("File", "Read as", "Snapshot", "Rows", "Records", "Rejected")
+    yield _section("Files", "", table=_table(headers, map(_file, summary.files), {3, 4, 5}))
+    missing = ", ".join(_missing(summary)) or "nothing"
+    columns = _table(("Header in the file", "Read as"), _columns(summary))
+    yield _section("Columns", escape(f"Not in the files: {missing}."), table=columns)
+    if summary.dates:
+        headers = ("File", "Field", "Forms (cells)", "Day and month", "No UTC offset")
+        yield _section("Dates", "", table=_table(headers, _dates(summary), {4}))
+
+
+def _section(title: str, text: str, kind: str = "", table: str = "") -> str:
+    heading = f"<h2>{escape(title)}</h2>\n" if title else ""
+    paragraph = f'<p class="{"how" if title else ""}">{text}</p>\n' if text else ""
+    return f'<section class="{kind}">\n{heading}{paragraph}{table}</section>\n'
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int] = ()) -> str:
+    def line(cells: Sequence[str], tag: str) -> str:
+        kinds = (' class="n"' if position in numbers else "" for position in range(len(cells)))
+        return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+
+    body = "\n".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
+    head = f"<thead><tr>{line(headers, 'th')}</tr></thead>"
+    return f'<div class="wide"><table>\n{head}\n<tbody>\n{body}\n</tbody>\n</table></div>\n'
+
+
+def _rejected(rejects: Any, *, values: bool) -> list[list[str]]:
+    """Return the first rejected rows as cells of the page."""
+    first = rejects.limit(MOST_ROWS)
+    rows: pl.DataFrame = first if isinstance(first, pl.DataFrame) else first.pl()
+    return [
+        [file, f"{row}", schema.label(column) if column else "", reason, *([_content(content)] if values else [])]
+        for file, row, column, reason, content in rows.select(
+            "source_file", "source_row", "column", "reason", "content"
+        ).rows()
+    ]
+
+
+def _content(content: str | None) -> str:
+    """Return the cells of a rejected row by the labels of their fields; a row that was not split stays as it is."""
+    try:
+        cells = json.loads(content or "")
+    except ValueError:
+        cells = None
+    if not isinstance(cells, dict):
+        return content or ""
+    return "; ".join(f"{schema.label(name)}: {cell}" for name, cell in cells.items())
+
+
+def _file(one: Any) -> list[str]:
+    how = " ".join(filter(None, [one.format, one.encoding, f"'{one.delimiter}'" if one.delimiter else None]))
+    when = f"{one.snapshot_at:%Y-%m-%d}" if one.snapshot_at else one.snapshot_from or "not known"
+    return [one.name, how, when, f"{one.rows_read:,}", f"{one.records:,}", f"{one.rejects:,}"]
+
+
+def _columns(summary: Summary) -> Iterator[list[str]]:
+    """Yield each header with the field that it was read as, the unknown ones last."""
+    known = {header: name for one in summary.files for header, name in one.headers.items()}
+    yield from ([header, schema.label(name)] for header, name in known.items())
+    extras = dict.fromkeys(name for one in summary.files for name in one.extras)
+    yield from ([name, "an extra column, kept as it is"] for name in list(extras)[:_MOST_EXTRAS])
+
+
+def _missing(summary: Summary) -> list[str]:
+    seen = {name for one in summary.files for name in one.headers.values()}
+    return [schema.label(c.name) for c in schema.RECORD if c.name not in seen and c.name not in schema.DERIVED]
+
+
+def _dates(summary: Summary) -> Iterator[list[str]]:
+    for one in summary.dates:
+        forms = ", ".join(f"{form} ({count:,})" for form, count in one.forms.items())
+        order = f"{one.order}, by {one.decided_by}" if one.order else "no question"
+        yield [one.file, schema.label(one.column), forms or "empty", order, f"{one.without_offset:,}"]
