@@ -551,7 +551,7 @@ def test_shares_are_as_precise_as_their_counts() -> None:
 def test_what_was_read_and_rejected_is_said(made: Page, loaded: Any) -> None:
     told = "\n".join(made.read)
     assert "2,400 rows read = 2,397 records + 3 rejected." in told
-    assert "1 rejected: Invitation Time is no time that can be read." in told
+    assert "1 rejected: Invitation Time is no time that can be read: day or clock that does not exist." in told
     assert made.sources is not None
     assert [row[3] for row in made.sources.rows] == [f"{file.rows_read:,}" for file in loaded.summary.files]
 

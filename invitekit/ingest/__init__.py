@@ -11,8 +11,7 @@ from typing import Any
 from invitekit.engine.frames import HasRecords
 from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
 from invitekit.errors import ArgumentError
-from invitekit.ingest.datetimes import DateReport
-from invitekit.ingest.datetimes import time_zone as check_time_zone
+from invitekit.ingest.datetimes import DateReport, check_time_zone
 from invitekit.ingest.discover import ignored_in_folders
 from invitekit.ingest.engine_choice import Engine
 from invitekit.ingest.failure_messages import MessageJoinReport

@@ -13,8 +13,9 @@ from typing import Any, Self
 import polars as pl
 
 from invitekit.ingest.batches import ROW, Batch, Table
-from invitekit.ingest.datetimes import DateReport, Order, TimeColumn, is_null_like, time_text
+from invitekit.ingest.datetimes import NO_TIME, OPTIONAL_TIMES, DateReport, TimeColumn, is_null_like, time_text
 from invitekit.ingest.headers import IDENTIFYING, Headers
+from invitekit.ingest.time_forms import Order
 from invitekit.io.spreadsheet_escape import PREFIX, unescape_text
 from invitekit.model import schema
 from invitekit.model.vocabularies import UNKNOWN
@@ -116,7 +117,6 @@ class Cleaner:
         present = {name: position for position, name in headers.canonical.items()}
         self._times = {n: TimeColumn(table.name, n, zone, table.epoch) for n in TIMES if n in present}
         self._position = present
-        self._unreadable: Counter[str] = Counter()
 
     def read_times(self, batch: Batch) -> Batch:
         """Read the times of a batch, but those that need an order of day and month: first pass."""
@@ -137,7 +137,8 @@ class Cleaner:
         """Clean a batch of the first pass: second pass."""
         rows = batch.rows
         cells: dict[str, pl.Series] = {}
-        rejects: list[tuple[pl.Series, str, str]] = []
+        rejects: list[tuple[pl.Series, str, str | pl.Series]] = []
+        notes: list[pl.Series] = []
         raw: dict[str, pl.Series] = {}
         texts: list[pl.Series] = []
         for position, name in self._headers.canonical.items():
@@ -152,12 +153,14 @@ class Cleaner:
         texts += [_as_text(rows[f"c{position}"])[0].alias(name) for position, name in self._extra.items()]
         cells |= {column.name: column for column in clean_texts(pl.DataFrame(texts))}
         for name, times in self._times.items():
-            order, _ = orders[name]
             position = self._position[name]
-            cells[name], raw[name] = times.read_ordered(rows[f"t{position}"], rows[f"c{position}"], order)
-            reason = "is no time that can be read" + (f" ({order})" if times.evidence.order else "")
-            rejects.append((raw[name].is_not_null(), name, reason))
-        unknown = self._read_codes(cells)
+            read = times.read_ordered(rows[f"t{position}"], rows[f"c{position}"], *orders[name])
+            cells[name], raw[name], problems = read
+            if problems is not None and name in OPTIONAL_TIMES:
+                notes.append(_note(name, raw[name]))
+            elif problems is not None:
+                rejects.append((raw[name].is_not_null(), name, f"is {NO_TIME}" + problems))
+        unknown = self._read_codes(cells, notes)
         cells |= {"source_row": rows[ROW]}
         frame = pl.DataFrame([column.alias(name) for name, column in cells.items()])
         frame = _with_reasons(frame, rejects)
@@ -170,18 +173,22 @@ class Cleaner:
 
     def date_reports(self, orders: Mapping[str, tuple[Order, str]]) -> list[DateReport]:
         """Return how each time column was read."""
-        return [column.report(*orders[name], self._unreadable[name]) for name, column in self._times.items()]
+        return [column.report(*orders[name]) for name, column in self._times.items()]
 
-    def _read_codes(self, cells: dict[str, pl.Series]) -> dict[str, pl.Series]:
-        """Replace the texts of code columns by codes; return, by column, the texts that no vocabulary has."""
+    def _read_codes(self, cells: dict[str, pl.Series], notes: list[pl.Series]) -> dict[str, pl.Series]:
+        """Replace the texts of code columns by codes; return, by column, the texts that no vocabulary has.
+
+        Args:
+            cells: The columns; notes of what was not recognised are added.
+            notes: Those of other columns.
+        """
         unknown: dict[str, pl.Series] = {}
-        notes: list[pl.Series] = []
         for name in (n for n in CODES if n in cells):
             texts = cells[name]
             cells[name], unrecognised = read_codes(name, texts)
             if unrecognised is not None:
                 unknown[name] = unrecognised
-                notes.append(pl.select(pl.lit(f"{name}: ") + unrecognised).to_series().alias(name))
+                notes.append(_note(name, unrecognised))
         if notes:
             joined = pl.DataFrame(notes).select(pl.concat_str(pl.all(), separator="; ", ignore_nulls=True)).to_series()
             cells["unrecognised"] = joined.replace("", None)
@@ -237,8 +244,6 @@ class Cleaner:
         rows = [*unread, *zip(*columns, contents, snapshots, strict=True)]
         for _, column, reason, *_ in rows:
             self.counts.reasons[column, reason] += 1
-            if column in self._times:
-                self._unreadable[column] += 1
         return pl.DataFrame([(self._table.name, *row) for row in rows], schema=REJECTED_COLUMNS, orient="row")
 
 
@@ -351,7 +356,12 @@ def _shown(cell: Any) -> str | None:
     return str(cell).lower() if isinstance(cell, bool) else str(cell)
 
 
-def _with_reasons(frame: pl.DataFrame, rejects: Sequence[tuple[pl.Series, str, str]]) -> pl.DataFrame:
+def _note(name: str, texts: pl.Series) -> pl.Series:
+    """Return texts that were not recognised with the name of their column."""
+    return pl.select(pl.lit(f"{name}: ") + texts).to_series().alias(name)
+
+
+def _with_reasons(frame: pl.DataFrame, rejects: Sequence[tuple[pl.Series, str, str | pl.Series]]) -> pl.DataFrame:
     """Add the column and the reason that a row is rejected for: the first that holds."""
     column = reason = pl.lit(None, pl.String)
     identifying = [pl.col(name).is_null() for name in IDENTIFYING if name in frame.columns]

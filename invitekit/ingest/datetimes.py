@@ -1,95 +1,66 @@
-"""Read times in any form that files use, as UTC without an offset attached.
+"""Read the time columns of a source, as UTC without an offset attached.
 
-Most cells of a column share a few forms: these are parsed by Polars, all cells at once. Whatever is left is
-read by Python, each distinct text once. The order of day and month in ``03/04/2025`` belongs to the column: its
-cells stay text until all batches of the source have been counted.
+Most cells of a column share a few forms: these are parsed by Polars, all cells at once. Of what is left, each distinct
+text is read once, without its minutes. The order of day and month in ``03/04/2025`` belongs to the column: its cells
+stay text until all batches of the source have been counted.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 
 from invitekit.errors import ArgumentError
+from invitekit.ingest import time_forms
+from invitekit.ingest.time_forms import FORMS, ORDERED_FORMS, Form, Order, ShortOrder, Written
 from invitekit.model import schema
 
-Order = Literal["day first", "month first"]
 ASSUMED = "nothing: assumed"
 """What decided the order of day and month, where nothing did."""
+OPTIONAL_TIMES = ("expires_at", "associated_at")
+"""Times that a record can do without: one that cannot be read is null, and its text is kept as unrecognised."""
+NO_TIME = "no time that can be read: "
 EARLIEST, LATEST = 2000, 2100
 """Years that an invitation can have [assumed]: from the first, before the second; others are typing errors."""
-MOST_WEST, MOST_EAST = dt.timedelta(hours=-12), dt.timedelta(hours=14)
-"""The offsets from UTC that places have are between these two."""
-EPOCH_1900 = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - naive UTC, like every time here
+NEVER = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - naive UTC, like every time here
+"""The expiry of what never expires: later than every date, so that no rule makes it expire."""
+EPOCH_1900 = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - as above
 EPOCH_1904 = dt.datetime(1904, 1, 1)  # noqa: DTZ001 - as above
 """Day 0 of a workbook's serial dates: old workbooks of a Mac count from 1904."""
+UNIX_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - as above
+_DAY = 24 * 60 * 60
+MONTHS = 12
 
-_OFFSET = "(?:[+](?:0[0-9]|1[0-3]):?[0-5][0-9]|[+]14:?00|-(?:0[0-9]|1[01]):?[0-5][0-9]|-12:?00)"
-_DIRECTIVES = {"%Y": r"\d{4}", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%H": r"\d{1,2}", "%M": r"[0-5]?\d",
-               "%S": r"[0-5]?\d", "%z": _OFFSET}  # fmt: skip
 _SAMPLE = 30
 """Cells that are looked at for a common form."""
-_CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?)?"
-_UTC_OFFSET = r"\s*(?:(Z|z|UTC|GMT)|(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})?)?"
-_YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})[-/.](\d{{1,2}}){_CLOCK}{_UTC_OFFSET}", re.ASCII)
-_YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})[-/.](\d{{4}}){_CLOCK}{_UTC_OFFSET}", re.ASCII)
-_COMPACT = re.compile(r"(20\d{2})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?", re.ASCII)
-_SERIAL = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
-_EVIDENCE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}", re.ASCII)
-_CHINESE = str.maketrans({"年": "-", "月": "-", "日": " ", "号": " ", "时": ":", "分": ":", "秒": " "})
-_INVISIBLE = str.maketrans(
-    dict.fromkeys("\0\u200b\u2060\ufeff", " ")
-    | dict.fromkeys("\xad\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "")
-)
-"""Invisible spaces; and marks of direction and joiners, which some systems write before each part of a date."""
+_NUMBER = r"^[0-9]{5}(?:[.][0-9]+)?$|^1[0-9]{9}(?:[.][0-9]+)?$|^1[0-9]{12}$"
+"""A serial date of a workbook, or a Unix time in seconds or milliseconds, from 2001 to 2033."""
+_MINUTES = re.compile(r"[^:]*[^:\d]\d{1,2}:([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?(?![:\d])", re.ASCII)
+"""A clock up to its minutes, seconds and fraction."""
+_YEARS_APART = 10
+"""Two-digit years of one column are less than this apart; an order that puts them further apart is wrong [assumed]."""
+_SWAPPED_FROM = 3
+"""Dates of each kind from which a workbook's cells look swapped."""
 
 
-class Form(NamedTuple):
-    """A common form of a time: an example, its pattern, and the format that Polars parses it with."""
+class _Reading(NamedTuple):
+    """How a text is read: a time, local or UTC, or a problem; if nothing is set, it waits for the order."""
 
-    example: str
-    pattern: str
-    format: str
-    has_offset: bool
-
-
-def _form(example: str, format: str) -> Form:  # noqa: A002 - the name that Polars uses
-    pattern = re.escape(format)
-    for directive, digits in _DIRECTIVES.items():
-        pattern = pattern.replace(re.escape(directive), digits)
-    return Form(example, f"^{pattern}$", format, format.endswith(("%z", "Z")))
+    local: dt.datetime | None = None
+    utc: dt.datetime | None = None
+    problem: str | None = None
+    is_done: bool = False
 
 
-_CLOCKS = (("", ""), (" 09:30", " %H:%M"), (" 09:30:15", " %H:%M:%S"))
-
-
-def _forms(day: str, format: str) -> tuple[Form, ...]:  # noqa: A002 - as above
-    return tuple(_form(day + example, format + clock) for example, clock in _CLOCKS)
-
-
-FORMS = (
-    *_forms("2025-11-28", "%Y-%m-%d"),
-    *_forms("2025/11/28", "%Y/%m/%d"),
-    *_forms("28.11.2025", "%d.%m.%Y"),
-    _form("2025-11-28 09:30:15", "%Y-%m-%dT%H:%M:%S"),
-    _form("2025-11-28 09:30:15Z", "%Y-%m-%dT%H:%M:%SZ"),
-    _form("2025-11-28 09:30:15+08:00", "%Y-%m-%dT%H:%M:%S%z"),
-    _form("2025-11-28 09:30:15+08:00", "%Y-%m-%d %H:%M:%S%z"),
-)
-"""Common forms that have one meaning only."""
-ORDERED_FORMS: Mapping[Order, tuple[Form, ...]] = {
-    "day first": _forms("28/11/2025", "%d/%m/%Y"),
-    "month first": _forms("11/28/2025", "%m/%d/%Y"),
-}
-"""Common forms that need an order of day and month, which a column has and a cell has not."""
+_READING = (pl.Datetime("us"), pl.Datetime("us"), pl.String(), pl.Boolean())
+_NOTHING = _Reading(is_done=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +105,11 @@ class DateReport:
         decided_by: What decided the order: the column's own cells, another column of the source, the argument,
             or nothing (assumed).
         evidence: The cells that prove either order.
-        without_offset: Cells read in the default time zone because they have no UTC offset.
-        unreadable: Cells that are no time; their rows are rejected.
+        zone: Where times without an offset were written.
+        without_offset: Cells read in this zone because they have no UTC offset.
+        problems: Why cells are no time that can be read, with their count.
+        swapped: Typed dates that a spreadsheet may have read with day and month swapped: none is after the 12th day,
+            and each date that stayed text is.
     """
 
     file: str
@@ -144,29 +118,27 @@ class DateReport:
     order: Order | None = None
     decided_by: str | None = None
     evidence: Evidence = field(default_factory=Evidence)
+    zone: str = "UTC"
     without_offset: int = 0
-    unreadable: int = 0
+    problems: dict[str, int] = field(default_factory=dict)
+    swapped: int = 0
+
+    @property
+    def unreadable(self) -> int:
+        """Cells that are no time that can be read."""
+        return sum(self.problems.values())
 
 
-@dataclass(frozen=True, slots=True)
-class ReadTime:
-    """One time in UTC, the form that it was written in, and whether it has a UTC offset of its own."""
-
-    value: dt.datetime
-    form: str
-    has_offset: bool
-
-
-def time_zone(name: str) -> dt.tzinfo:
-    """Return the time zone of an IANA name; UTC needs no zone database.
+def check_time_zone(name: str) -> None:
+    """Check that there is a time zone of an IANA name; UTC needs no zone database.
 
     Raises:
         ArgumentError: There is no such zone, or no zone database on this machine.
     """
     if name == "UTC":
-        return dt.UTC
+        return
     try:
-        return ZoneInfo(name)
+        ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         if not available_timezones():
             raise ArgumentError(
@@ -183,7 +155,7 @@ class TimeColumn:
     Args:
         file: The source's name.
         name: The column's name.
-        zone: Where times without an offset were written, an IANA name.
+        zone: Where times without an offset were written: an IANA name, or an offset such as +08:00.
         epoch: Day 0 of the workbook, if it is one: its times are fractions of a day, exact to the second.
     """
 
@@ -192,7 +164,13 @@ class TimeColumn:
         self.evidence = Evidence()
         self._file, self._zone, self._epoch = file, zone, epoch
         self._forms: Counter[str] = Counter()
-        self._without_offset = 0
+        self._problems: Counter[str] = Counter()
+        self._short_years: dict[ShortOrder, Counter[int]] = {
+            order: Counter() for order in ("day first", "month first", "year first")
+        }
+        self._parsed: dict[str, Written | str] = {}
+        self._short = self._without_offset = self._year_first = 0
+        self._late_day = False
 
     def read(self, cells: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Return the times of a batch, and the texts of the cells that are not read yet.
@@ -202,29 +180,43 @@ class TimeColumn:
         if cells.dtype == pl.Date or isinstance(cells.dtype, pl.Datetime):
             return self._read_typed(cells)
         times, left = self._read_common(cells, FORMS)
-        rest = left.drop_nulls()
-        if rest.is_empty():
-            return times, left
-        # The clock does not matter for the order: few distinct days are left without it.
-        days = rest.str.strip_chars().str.extract("^([^ ]*)").value_counts()
-        self.evidence += count_date_order_evidence(days.rows())
-        distinct = rest.filter(~rest.str.contains(_COMMON_ORDERED)).value_counts()
-        # The order does not matter for these: the others wait for it.
-        others = [row for row in distinct.rows() if not _EVIDENCE.match(_plain(row[0]))]
-        return self._read_distinct(times, left, others, "day first")
-
-    def read_ordered(self, times: pl.Series, left: pl.Series, order: Order) -> tuple[pl.Series, pl.Series]:
-        """Read the cells that needed an order; return all times, and the texts that are no times."""
+        left = left.set(left == "", None)
         if left.null_count() == len(left):
             return times, left
+        times, left = self._read_numbers(times, left)
+        common = left.str.contains(_COMMON_ORDERED).fill_null(value=False)
+        # The clock does not matter for the order: few distinct days are left without it.
+        for day, count in left.filter(common).str.extract("^([^ ]*)").value_counts().rows():
+            self._count_order(time_forms.parse(day), count)
+        times, others, _ = self._read_distinct(times, left.set(common, None), None)
+        return times, left.set(others.is_null() & ~common, None)
+
+    def read_ordered(
+        self, times: pl.Series, left: pl.Series, order: Order, decided_by: str
+    ) -> tuple[pl.Series, pl.Series, pl.Series | None]:
+        """Read the cells that needed an order.
+
+        Returns:
+            All times, the texts that are no times, and what is wrong with each of these, if there are any.
+        """
+        if left.null_count() == len(left):
+            return times, left, None
         ordered, left = self._read_common(left, ORDERED_FORMS[order])
         times = times.fill_null(ordered)
-        return self._read_distinct(times, left, left.drop_nulls().value_counts().rows(), order)
+        if left.null_count() == len(left):
+            return times, left, None
+        times, left, problems = self._read_distinct(times, left, (order, self._short_order(order, decided_by)))
+        if problems is not None:
+            self._problems.update(problems.drop_nulls().to_list())
+        return times, left, problems
 
-    def report(self, order: Order, decided_by: str, unreadable: int) -> DateReport:
+    def report(self, order: Order, decided_by: str) -> DateReport:
         """Return how the column was read."""
         evidence = self.evidence
         asked = evidence.day_first + evidence.month_first + evidence.ambiguous > 0
+        proven = max(evidence.day_first, evidence.month_first)
+        one_sided = proven >= _SWAPPED_FROM and evidence in (Evidence(proven), Evidence(0, proven))
+        swapped = self._year_first if one_sided and not self._late_day and self._year_first >= _SWAPPED_FROM else 0
         return DateReport(
             file=self._file,
             column=self.name,
@@ -232,20 +224,28 @@ class TimeColumn:
             order=order if asked else None,
             decided_by=decided_by if asked else None,
             evidence=evidence,
+            zone=self._zone,
             without_offset=self._without_offset,
-            unreadable=unreadable,
+            problems=dict(self._problems),
+            swapped=swapped,
         )
+
+    def _count(self, form: str, cells: int, *, has_offset: bool) -> None:
+        if cells:
+            self._forms[form] += cells
+            self._without_offset += 0 if has_offset else cells
+
+    def _count_year_first(self, cells: int, *, late_day: bool) -> None:
+        self._year_first += cells
+        self._late_day = self._late_day or (late_day and cells > 0)
 
     def _read_typed(self, cells: pl.Series) -> tuple[pl.Series, pl.Series]:
         zone = cells.dtype.time_zone if isinstance(cells.dtype, pl.Datetime) else None
         times = cells.cast(pl.Datetime("us", zone))
         times = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else self._to_utc(times)
         times = _in_range(times)
-        count = times.count()
-        if count:
-            kind = "date" if cells.dtype == pl.Date else "timestamp" + " with time zone" * bool(zone)
-            self._forms[f"typed {kind}"] += count
-            self._without_offset += 0 if zone else count
+        kind = "date" if cells.dtype == pl.Date else "timestamp" + " with time zone" * bool(zone)
+        self._count(f"typed {kind}", times.count(), has_offset=bool(zone))
         left = time_text(cells).to_frame("left").select(pl.when(times.is_null()).then("left")).to_series()
         return times, left
 
@@ -258,9 +258,7 @@ class TimeColumn:
             fits = left.str.contains(form.pattern)
             parsed = left.set(~fits, None) if not fits.all() else left
             parsed = self._parse(parsed, form)
-            if count := parsed.count():
-                self._forms[form.example] += count
-                self._without_offset += 0 if form.has_offset else count
+            self._count(form.example, parsed.count(), has_offset=form.has_offset)
             times = times.fill_null(parsed)
             left = left.set(times.is_not_null(), None)
         return times, left
@@ -273,34 +271,149 @@ class TimeColumn:
             parsed = texts.str.to_date(form.format, strict=False).cast(pl.Datetime("us"))
         else:
             parsed = texts.str.to_datetime(form.format, time_unit="us", strict=False)
+        if form.format.startswith("%Y"):
+            self._count_year_first(parsed.count(), late_day=self._late_day or bool((parsed.dt.day() > MONTHS).any()))
         return _in_range(parsed if form.has_offset else self._to_utc(parsed))
+
+    def _read_numbers(self, times: pl.Series, left: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Read serial dates of a workbook and Unix times."""
+        numbers = left.str.normalize("NFKC").str.strip_chars()
+        numbers = numbers.set(~numbers.str.contains(_NUMBER), None).cast(pl.Float64)
+        if numbers.null_count() == len(numbers):
+            return times, left
+        for form, start, seconds, chosen in (
+            ("Excel serial 45989.4", self._epoch or EPOCH_1900, (numbers * _DAY).round(), numbers < 1e5),
+            ("Unix time 1764322215", UNIX_EPOCH, numbers, (numbers >= 1e5) & (numbers < 1e10)),
+            ("Unix time 1764322215000", UNIX_EPOCH, numbers / 1000, numbers >= 1e10),
+        ):
+            since = (seconds.set(~chosen, None) * 1e6).round().cast(pl.Int64).cast(pl.Duration("us"))
+            is_unix = start == UNIX_EPOCH
+            found = pl.select(pl.lit(start) + since).to_series()
+            found = _in_range(found if is_unix else self._to_utc(found))
+            self._count(form, found.count(), has_offset=is_unix)
+            times = times.fill_null(found)
+        return times, left.set(times.is_not_null(), None)
 
     def _to_utc(self, local: pl.Series) -> pl.Series:
         if self._zone == "UTC":
             return local
-        # Of an hour that comes twice, the later one; one that the clock skips is left to Python.
+        if self._zone.startswith(("+", "-")):
+            return local - dt.timedelta(minutes=time_forms.minutes_of(self._zone))
+        # Of an hour that comes twice, the later one; an hour that the clock skips goes on with the offset before it.
+        times = self._from_zone(local)
+        if times.null_count() > local.null_count():
+            times = times.fill_null(self._from_zone(local.dt.offset_by("-25h")).dt.offset_by("25h"))
+        return times
+
+    def _from_zone(self, local: pl.Series) -> pl.Series:
         zoned = local.dt.replace_time_zone(self._zone, ambiguous="latest", non_existent="null")
         return zoned.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
 
     def _read_distinct(
-        self, times: pl.Series, left: pl.Series, texts: Iterable[tuple[str, int]], order: Order
-    ) -> tuple[pl.Series, pl.Series]:
-        """Read each distinct text on its own."""
-        read: dict[str, dt.datetime | None] = {}
-        zone = time_zone(self._zone)
-        for text, count in texts:
-            if is_null_like(text):
-                read[text] = None
-            elif (time := read_time(text, order, zone, self._epoch)) is not None:
-                read[text] = time.value
-                self._forms[time.form] += count
-                self._without_offset += 0 if time.has_offset else count
-        if not read:
-            return times, left
-        values = pl.Series([*read.values()], dtype=pl.Datetime("us"))
-        found = left.replace_strict(pl.Series([*read], dtype=pl.String), values, default=None)
-        done = left.is_in([*read]).fill_null(value=False)
-        return times.fill_null(found), left.set(done, None)
+        self, times: pl.Series, left: pl.Series, orders: tuple[Order, ShortOrder | None] | None
+    ) -> tuple[pl.Series, pl.Series, pl.Series | None]:
+        """Read each distinct text; return all times, the texts that are left, and what is wrong with them."""
+        counted = left.drop_nulls().alias("text").to_frame().group_by("text", maintain_order=True).len()
+        if counted.is_empty():
+            return times, left, None
+        readings = [self._read_text(text, cells, orders) for text, cells in counted.rows()]
+        values = (pl.Series(column, dtype=t) for column, t in zip(zip(*readings, strict=True), _READING, strict=True))
+        local, utc, problems, done = values
+        utc = utc.fill_null(self._to_utc(local))
+        if self._epoch is not None:
+            utc = utc.dt.offset_by("500ms").dt.truncate("1s")
+        found = pl.DataFrame({"text": counted["text"], "time": utc, "problem": problems, "done": done})
+        rows = left.alias("text").to_frame().join(found, on="text", how="left", maintain_order="left")
+        return times.fill_null(rows["time"]), left.set(rows["done"].fill_null(value=False), None), rows["problem"]
+
+    def _read_text(self, text: str, cells: int, orders: tuple[Order, ShortOrder | None] | None) -> _Reading:
+        if is_null_like(text) or not text.strip(" 0."):
+            return _NOTHING
+        if self.name == "expires_at" and time_forms.is_never(text):
+            return self._no_expiry(cells)
+        key, since = _without_minutes(text)
+        if (written := self._parsed.get(key)) is None:
+            written = self._parsed[key] = time_forms.parse(key)
+        if isinstance(written, str):
+            return _Reading(problem=written)
+        if written.mark is None:
+            return self._read_date(written, since, cells)
+        if orders is None:
+            self._count_order(written, cells)
+            return _Reading()
+        return self._read_in_order(written, since, cells, orders)
+
+    def _read_in_order(
+        self, written: Written, since: dt.timedelta, cells: int, orders: tuple[Order, ShortOrder | None]
+    ) -> _Reading:
+        order = orders[bool(written.short)] if len(written.short) != 1 else written.short[0]
+        if order is None:
+            return _Reading(problem=time_forms.SHORT_YEAR)
+        if written.short and order not in written.short:
+            return _Reading(problem=time_forms.NO_SUCH_DATE)
+        reading = self._read_date(written.in_order(order), since, cells)
+        return reading._replace(problem=reading.problem and f"{reading.problem} ({order})")
+
+    def _read_date(self, written: Written, since: dt.timedelta, cells: int) -> _Reading:
+        if self.name == "expires_at" and written.numbers in time_forms.LAST_DAYS:
+            return self._no_expiry(cells)
+        if written.numbers in time_forms.PLACEHOLDERS:
+            self._forms["no date: 1970-01-01"] += cells
+            return _NOTHING
+        try:
+            local = dt.datetime(*written.numbers, *written.clock) + since  # noqa: DTZ001 - naive, as it is written
+        except ValueError:
+            return _Reading(problem=time_forms.NO_SUCH_DATE)
+        if not EARLIEST <= local.year < LATEST:
+            return _Reading(problem=time_forms.NO_SUCH_YEAR)
+        if written.form.startswith("2025-"):
+            self._count_year_first(cells, late_day=local.day > MONTHS)
+        self._count(written.form, cells, has_offset=written.offset is not None)
+        if written.offset is None:
+            return _Reading(local=local, is_done=True)
+        return _Reading(utc=local - dt.timedelta(minutes=written.offset), is_done=True)
+
+    def _no_expiry(self, cells: int) -> _Reading:
+        self._forms["never"] += cells
+        return _Reading(utc=NEVER, is_done=True)
+
+    def _count_order(self, written: Written | str, cells: int) -> None:
+        """Count what a date proves about the order of its column."""
+        if isinstance(written, str) or written.mark is None:
+            return
+        if written.short:
+            self._short += cells
+            for order in written.short:
+                self._short_years[order][written.in_order(order).numbers[0]] += cells
+            self.evidence += Evidence(month_first=cells * (written.short == ("month first",)))
+            return
+        first, second, _ = written.numbers
+        self.evidence += Evidence(
+            day_first=cells * (first > MONTHS >= second),
+            month_first=cells * (second > MONTHS >= first),
+            ambiguous=cells * (first <= MONTHS and second <= MONTHS),
+        )
+
+    def _short_order(self, order: Order, decided_by: str) -> ShortOrder | None:
+        """Return the order of dates with a two-digit year, or None if it is in doubt."""
+        possible = [
+            name
+            for name, years in self._short_years.items()
+            if any(100 * sum(years[year + i] for i in range(_YEARS_APART)) >= 99 * self._short for year in years)
+        ]
+        if len(possible) == 1:
+            return possible[0]
+        return order if order in possible and decided_by != ASSUMED else None
+
+
+def _without_minutes(text: str) -> tuple[str, dt.timedelta]:
+    """Return a text with a clock at the full hour, and the time since: a column has few distinct hours."""
+    if (clock := _MINUTES.match(text)) is None:
+        return text, dt.timedelta()
+    minute, second, fraction = clock.groups()
+    key = text[: clock.start(1)] + "00" + (":00" + ".0" * bool(fraction)) * bool(second) + text[clock.end() :]
+    micro = int((fraction or "0")[:6].ljust(6, "0"))
+    return key, dt.timedelta(minutes=int(minute), seconds=int(second or 0), microseconds=micro)
 
 
 def time_text(times: pl.Series) -> pl.Series:
@@ -359,114 +472,3 @@ def _in_range(times: pl.Series) -> pl.Series:
     year = times.dt.year()
     outside = (year < EARLIEST) | (year >= LATEST)
     return times.set(outside, None) if outside.any() else times
-
-
-def count_date_order_evidence(texts: Iterable[tuple[str, int]]) -> Evidence:
-    """Count what cells with day, month and year prove about their order.
-
-    Args:
-        texts: Distinct cell texts with their counts; other forms are ignored.
-    """
-    day = month = ambiguous = 0
-    for text, count in texts:
-        date = _EVIDENCE.match(_plain(text))
-        if date is None:
-            continue
-        first, second = int(date[1]), int(date[2])
-        day += count * (first > 12 >= second)
-        month += count * (second > 12 >= first)
-        ambiguous += count * (first <= 12 and second <= 12)
-    return Evidence(day, month, ambiguous)
-
-
-def read_time(text: str, order: Order, zone: dt.tzinfo, epoch: dt.datetime | None = None) -> ReadTime | None:
-    """Read one cell, or return None if it is no time.
-
-    Args:
-        text: The cell; full-width digits and Chinese units are understood.
-        order: What ``03/04/2025`` means in this column; with dots the day always comes first.
-        zone: Where a time without an offset was written.
-        epoch: Day 0 of the workbook that the cell is in, if it is in one. Its times are
-            fractions of a day, exact to the second.
-    """
-    plain = _plain(text)
-    if _SERIAL.fullmatch(plain):
-        return _from_serial(float(plain), zone, epoch or EPOCH_1900)
-    time = _read_written(plain, order, zone)
-    return time if time is None or epoch is None else replace(time, value=_to_second(time.value))
-
-
-def _read_written(plain: str, order: Order, zone: dt.tzinfo) -> ReadTime | None:
-    if match := _YEAR_FIRST.fullmatch(plain):
-        year, mark, month, day, *rest = match.groups()
-        return _assemble((year, month, day), rest, f"2025{mark}11{mark}28", zone)
-    if match := _YEAR_LAST.fullmatch(plain):
-        first, mark, second, year, *rest = match.groups()
-        if mark == "." or order == "day first":
-            return _assemble((year, second, first), rest, f"28{mark}11{mark}2025", zone)
-        return _assemble((year, first, second), rest, f"11{mark}28{mark}2025", zone)
-    if match := _COMPACT.fullmatch(plain):
-        year, month, day, hour, minute, second = match.groups()
-        rest = [hour, minute, second, None, None, None, None, None, None]
-        return _assemble((year, month, day), rest, "20251128", zone)
-    return None
-
-
-def _plain(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).translate(_CHINESE)
-    return " ".join(folded.translate(_INVISIBLE).split()).rstrip(":").rstrip()
-
-
-def _assemble(date: tuple[str, str, str], rest: list[str | None], form: str, zone: dt.tzinfo) -> ReadTime | None:
-    hour, minute, second, fraction, half, utc, sign, offset_hours, offset_minutes = rest
-    micro = int((fraction or "0")[:6].ljust(6, "0"))
-    clock = _hour(int(hour or 0), half)
-    try:
-        year, month, day = map(int, date)
-        value = dt.datetime(year, month, day, clock, int(minute or 0), int(second or 0), micro)  # noqa: DTZ001
-    except ValueError:
-        return None
-    if not dt.MINYEAR < year < dt.MAXYEAR:  # an offset may lead out of Python's years
-        return None
-    form += _clock_form(hour, second, fraction, half)
-    if utc is None and sign is None:
-        return _if_in_range(_local_to_utc(value, zone), form, has_offset=False)
-    shift = dt.timedelta(hours=int(offset_hours or 0), minutes=int(offset_minutes or 0))
-    shift = -shift if sign == "-" else shift
-    if not MOST_WEST <= shift <= MOST_EAST or int(offset_minutes or 0) >= 60:
-        return None
-    return _if_in_range(value - shift, form + ("Z" if utc else "+08:00"), has_offset=True)
-
-
-def _hour(hour: int, half: str | None) -> int:
-    if half is None:
-        return hour
-    if not 1 <= hour <= 12:
-        return -1
-    return hour % 12 + 12 * (half.lower() == "pm")
-
-
-def _clock_form(hour: str | None, second: str | None, fraction: str | None, half: str | None) -> str:
-    if hour is None:
-        return ""
-    return " 09:30" + ":15" * bool(second) + ".123" * bool(fraction) + " AM" * bool(half)
-
-
-def _to_second(value: dt.datetime) -> dt.datetime:
-    """Round to the second: Excel keeps a time as a fraction of a day."""
-    return (value + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
-
-
-def _from_serial(serial: float, zone: dt.tzinfo, epoch: dt.datetime) -> ReadTime | None:
-    rounded = _to_second(epoch + dt.timedelta(days=serial))
-    return _if_in_range(_local_to_utc(rounded, zone), "Excel serial 45989.4", has_offset=False)
-
-
-def _local_to_utc(value: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
-    # Of an hour that comes twice, the later one; an hour that the clock skips goes on with the offset before it.
-    later, earlier = (value.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (1, 0))
-    return max(later, earlier).replace(tzinfo=None)
-
-
-def _if_in_range(value: dt.datetime, form: str, *, has_offset: bool) -> ReadTime | None:
-    return ReadTime(value, form, has_offset) if EARLIEST <= value.year < LATEST else None

@@ -14,7 +14,9 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 from invitekit.errors import SourceError
+from invitekit.ingest.datetimes import MONTHS
 from invitekit.ingest.encoding import checked, looks_like_utf16
+from invitekit.ingest.time_forms import plain
 from invitekit.io.atomic_write import os_reason
 
 FORMATS = {
@@ -44,9 +46,15 @@ _SIGNATURES = {
 }
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 _GLOB = re.compile(r"[*?\[]")
-_DATE = re.compile(
-    r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?=\D|$|\d{4}(?:\D|$)|\d{6}(?:\D|$))"
-)
+_DATES = tuple(re.compile(rf"(?<!\d){pattern}(?!\d)", re.ASCII) for pattern in (
+    r"(?P<year>20\d\d)(?P<month>\d\d)(?P<day>\d\d)(?:[ t]?\d{4}(?:\d\d)?)?",
+    r"(?P<day>\d{1,2})[-. ]+m(?P<month>\d{1,2})[-. ]+(?P<year>20\d\d)",
+    r"m(?P<month>\d{1,2})[-. ]+(?P<day>\d{1,2})[-. ]+(?P<year>20\d\d)",
+    r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>20\d\d)",
+    r"(?P<year>20\d\d)[-. ]+m?(?P<month>\d{1,2})[-. ]+(?P<day>\d{1,2})(?:t\d+)?",
+    r"(?P<first>\d{1,2})(?P<mark>[- ])(?P<second>\d{1,2})(?P=mark)(?P<year>20\d\d)",
+))  # fmt: skip
+"""Dates in the name of a file, rewritten by ``plain``; the last one needs an order of day and month."""
 _FULL, _SOME = 0.9, 0.05
 """Shares of control characters: above the first a file is binary, above the second if it does not decode either."""
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1a\x1b")
@@ -54,28 +62,17 @@ _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1a\x1b")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: its path, its format, and its name in records and messages."""
+    """One file: its path, its format, its name in records and messages, and the date in its name, midnight UTC."""
 
     path: Path
     format: str
     name: str
+    snapshot_at: dt.datetime | None
 
     @property
     def size(self) -> int:
         """Bytes on disk."""
         return self.path.stat().st_size
-
-    @property
-    def snapshot_at(self) -> dt.datetime | None:
-        """The date in the file's name (``2026-03-30``, ``20260330``), midnight UTC, or None."""
-        found = _DATE.search(self.path.stem)
-        if found is None:
-            return None
-        try:
-            year, month, day = map(int, found.groups())
-            return dt.datetime(year, month, day)  # noqa: DTZ001 - naive UTC, like every time here
-        except ValueError:
-            return None
 
 
 def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None = None) -> list[Source]:
@@ -95,7 +92,40 @@ def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None =
     if not paths:
         raise SourceError("No source was given.", hint="name at least one file, folder or glob.")
     names = _names(list(paths))
-    return [Source(path, _format_of(path, encoding), names[path]) for path in paths]
+    dates = snapshot_dates([path.stem for path in paths])
+    return [Source(p, _format_of(p, encoding), names[p], at) for p, at in zip(paths, dates, strict=True)]
+
+
+def snapshot_dates(stems: Sequence[str]) -> list[dt.datetime | None]:
+    """Return the latest date in each file's name, midnight UTC, or None: a range is dated by its end.
+
+    For names such as ``02-03-2026`` the other names decide the order of day and month, or the name has no date.
+    """
+    found = [_dates_in(stem) for stem in stems]
+    day_first, month_first = (
+        any(date.get(part, 0) > MONTHS for dates in found for date in dates) for part in ("first", "second")
+    )
+    for date in (date for dates in found for date in dates if "first" in date):
+        day, month = ("first", "second") if day_first else ("second", "first")
+        if day_first != month_first or date[day] == date[month]:
+            date |= {"day": date[day], "month": date[month]}
+    return [max(filter(None, map(_day, dates)), default=None) for dates in found]
+
+
+def _dates_in(stem: str) -> list[dict[str, int]]:
+    text = plain(stem.replace("_", " "))
+    dates = []
+    for pattern in _DATES:
+        dates += [{n: int(v) for n, v in date.groupdict().items() if n != "mark"} for date in pattern.finditer(text)]
+        text = pattern.sub("#", text)
+    return dates
+
+
+def _day(date: dict[str, int]) -> dt.datetime | None:
+    try:
+        return dt.datetime(date["year"], date["month"], date["day"])  # noqa: DTZ001 - naive UTC, like every time here
+    except (KeyError, ValueError):
+        return None
 
 
 def _expand(path: Path) -> list[Path]:

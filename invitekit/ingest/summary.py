@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from invitekit.errors import many
-from invitekit.ingest.datetimes import ASSUMED, DateReport
+from invitekit.ingest.datetimes import ASSUMED, NO_TIME, OPTIONAL_TIMES, DateReport
 from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.model import schema
 
@@ -152,16 +153,46 @@ class Summary:
         ]
 
     def _times(self) -> list[str]:
-        sentences = [
-            f"{d.file}, {d.column}: {d.evidence.ambiguous:,} times can be read in two ways; read {d.order}. "
-            "Say day_first=True or False (--day-first or --month-first) to be sure."
+        return [*self._undecided(), *self._swapped(), *self._left_empty(), *self._undated(), *self._zones()]
+
+    def _undecided(self) -> list[str]:
+        proven = {d.column: d for d in self.dates if d.evidence.order}
+        return [
+            f"{d.file}, {d.column}: {d.evidence.ambiguous:,} times can be read in two ways; read {d.order}"
+            + (f", though {proven[d.column].file} has the {proven[d.column].order}" if d.column in proven else "")
+            + ". Say day_first=True or False (--day-first or --month-first) to be sure."
             for d in self.dates
             if d.evidence.undecided and d.decided_by == ASSUMED
         ]
-        without = sum(d.without_offset for d in self.dates)
-        if without:
-            sentences.append(f"{without:,} times name no offset and were read as {self.time_zone}.")
-        return sentences
+
+    def _swapped(self) -> list[str]:
+        return [
+            f"{d.file}, {d.column}: a spreadsheet may have swapped day and month of {d.swapped:,} dates: none of them "
+            "is after the 12th, and all dates that stayed text are. Export the file again, and do not open it before."
+            for d in self.dates
+            if d.swapped
+        ]
+
+    def _left_empty(self) -> list[str]:
+        problems: Counter[tuple[str, str]] = Counter()
+        for d in (d for d in self.dates if d.column in OPTIONAL_TIMES):
+            problems.update({(d.column, problem): count for problem, count in d.problems.items()})
+        return [f"{count:,} left empty: {column} is {NO_TIME}{why}." for (column, why), count in problems.most_common()]
+
+    def _undated(self) -> list[str]:
+        undated = [file.name for file in self.files if file.snapshot_from is None]
+        if len(self.files) == 1 or not undated:
+            return []
+        return [
+            f"{len(undated)} of {len(self.files)} sources have no date, so the newest records are not known: put it "
+            "into their names (history_2026-03-30.csv), or date files of one day with --snapshot (snapshot_at)."
+        ]
+
+    def _zones(self) -> list[str]:
+        without: Counter[str] = Counter()
+        for d in self.dates:
+            without[d.zone] += d.without_offset
+        return [f"{count:,} times name no offset and were read as {zone}." for zone, count in without.items() if count]
 
     def __str__(self) -> str:
         head = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"

@@ -1,0 +1,325 @@
+"""Dates and times as people have them: every form is read as it is meant, or refused with the form named."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tomllib
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, cast
+
+import polars as pl
+import pytest
+import xlsxwriter
+from babel import Locale
+
+import invitekit as ik
+from invitekit.ingest import time_forms
+from invitekit.ingest.datetimes import NEVER, TimeColumn
+from invitekit.ingest.discover import snapshot_dates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from invitekit.ingest import Loaded
+
+DAY = dt.datetime(2026, 3, 5)
+HALF_PAST_NINE = dt.datetime(2026, 3, 5, 9, 30)
+
+
+def of_column(*cells: Any, column: str = "Sent At", **options: Any) -> Loaded:
+    frame = pl.DataFrame({"Account": [f"a{i}" for i in range(len(cells))], "Status": ["Invited"] * len(cells)})
+    return ik.load(frame.with_columns(pl.Series(column, cells)), **options)
+
+
+def times(*cells: Any, name: str = "invited_at", **options: Any) -> list[dt.datetime | None]:
+    loaded = of_column(*cells, **options)
+    assert loaded.summary.rejects == 0, loaded.summary.reject_reasons
+    return cast("pl.DataFrame", loaded.records)[name].to_list()
+
+
+def reason(*cells: Any, **options: Any) -> str:
+    """Why all cells are rejected."""
+    ((_, why),) = of_column(*cells, **options).summary.reject_reasons
+    return why
+
+
+READ: dict[dt.datetime, list[Any]] = {
+    DAY: [
+        "Mar 5, 2026", "5 mars 2026", "5. März 2026", "5 de marzo de 2026", "05-Mar-2026", "05-MAR-26",
+        "Thu 5 March 2026",
+        "5 d’març de 2026", "5 tháng 3, 2026", "ngày 5 tháng 3 năm 2026", "5 มีนาคม 2026", "५ मार्च २०२६",
+        "٥ مارس ٢٠٢٦",
+        "2026 m. kovo 5 d.", "5. maaliskuuta 2026", "Πέμπτη 5 Μαρτίου 2026", "mar 5 mar 2026", "March 5th, 2026",
+        "2026年三月5日", "26年3月5日", "2026年3月5日星期四", "2026/3/5(木)", "2026년 3월 5일 목요일", "2026. 3. 5.",
+        "20260305",
+    ],
+    HALF_PAST_NINE: [
+        "March 5, 2026 9:30 AM", "Mar 5, 2026, 9:30:00 AM", "5 Mar 2026 09:30", "05-MAR-26 09.30.00.000000 AM",
+        "Thu Mar  5 09:30:00 UTC 2026", "Thu Mar  5 09:30:00 2026", "2026-03-05 9h30", "05.03.2026 à 9h30",
+        "2026-03-05 09.30",
+        "2026年3月5日 上午9时30分", "2026/3/5 午前9:30", "2026. 3. 5. 오전 9:30", "5 Μαρτίου 2026 9:30 π.μ.",
+        "5/Mar/2026:09:30:00 +0000",
+        "2026-03-05-09.30.00.000000", "202603050930", "20260305093000", "20260305T093000Z", "2026. márc. 5. 9:30",
+        "5 марта 2026 г., 9:30",
+        "Thu, 05 Mar 2026 09:30:00 GMT", "5. maaliskuuta 2026 klo 9.30", "2026-03-05 10:30 CET",
+        "2026-03-05T09:30:00,000",
+        "５ Mar ２０２６ ０９：３０", "Thu Mar 05 2026 17:30:00 GMT+0800 (China Standard Time)",
+        "Thu, 05 Mar 2026 17:30:00 +0800",
+        "2026-03-05 17:30 UTC+8", "2026-03-05 17:30 (GMT+08:00)", "2026-03-05T17:30+08:00[Asia/Shanghai]",
+        "2026-03-05 15:00 UTC+5:30",
+        "1772703000", "1772703000.0", "1772703000000", "46086.395833333", "１７７２７０３０００", 1772703000000,
+        1772703000.0,
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "meant"), [(cell, meant) for meant, cells in READ.items() for cell in cells])
+def test_a_time_is_read_in_every_form(cell: Any, meant: dt.datetime) -> None:
+    assert times(cell) == [meant]
+
+
+CLOCKS = [(12, "AM", 0), (0, "a.m.", 0), (1, "上午", 1), (12, "PM", 12), (0, "午後", 12), (11, "p. m.", 23)]
+
+
+@pytest.mark.parametrize("form", ["{}:{:02}:00 {}", "{2} {0}:{1:02}", "{}.{:02} {}", "{2}{0}时{1}分"])
+@pytest.mark.parametrize(("hour", "half", "meant"), CLOCKS)
+def test_a_clock_of_twelve_hours_begins_at_twelve(form: str, hour: int, half: str, meant: int) -> None:
+    clock = form.format(hour, 5, half)
+    assert times(f"2026-03-05 {clock}", f"5 Mar 2026 {clock}") == [dt.datetime(2026, 3, 5, meant, 5)] * 2
+
+
+REFUSED = {
+    time_forms.SEVERAL_ZONES: ["Thu Mar  5 09:30:00 CST 2026", "2026-03-05 09:30 IST", "5 Mar 2026 9:30 AM EST"],
+    time_forms.SEVERAL_MONTHS: ["5 listopada 2026", "lip 5, 2026"],
+    time_forms.UNKNOWN_WORD: ["5 Foo 2026", "before 2026-03-05", "made 5 Mar 2026", "bis 5.3.2026"],
+    time_forms.SHORT_YEAR: ["15.03.26", "26/3/15", "03/05/26 9:30"],
+    time_forms.NO_SUCH_DATE: ["30 Feb 2026", "5 Mar 2026 25:00", "5 Mar 2026 13:00 PM", "2026年13月1日"],
+    time_forms.NO_SUCH_OFFSET: ["5 Mar 2026 09:30 +15:00", "2026-03-05 09:30 UTC-13"],
+    time_forms.NO_SUCH_YEAR: ["5 Mar 1999", "31.12.1999 23:59", "2100-01-01", "01 Jan 2100"],
+    time_forms.NUMBER: ["12345", "13800001111", "2072703000", "1.772703E+12", "7"],
+    time_forms.INCOMPLETE: ["2026-03", "March 2026", "5-Mar", "09:30"],
+    time_forms.NOTHING_KNOWN: [
+        "tomorrow", "Mar 5 10:20:30", "2026-03-05 9", "2026-03-05 / 2026-04-05", "5 Mar 2026 12:30 SA", "x" * 9999,
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "why"), [(cell, why) for why, cells in REFUSED.items() for cell in cells])
+def test_what_is_refused_names_the_form_and_never_the_value(cell: str, why: str) -> None:
+    assert reason(cell) == f"is no time that can be read: {why}"
+
+
+def test_years_begin_with_2000_and_end_with_2099() -> None:
+    first, last = dt.datetime(2000, 1, 1), dt.datetime(2099, 12, 31)
+    assert times("2000-01-01", "2099-12-31", "1 Jan 2000", "31 Dec 2099", "31.12.2099") == [first, last] * 2 + [last]
+    for cell in ("1999-12-31", "2100-01-01", "31.12.1999", "01/01/2100"):
+        assert time_forms.NO_SUCH_YEAR in reason(cell)
+
+
+@pytest.mark.parametrize(
+    ("cells", "meant"),
+    [
+        (["3/15/26 9:30", "3/5/26 9:30"], [(2026, 3, 15, 9, 30), (2026, 3, 5, 9, 30)]),
+        (["15.03.26", "05.03.26"], [(2026, 3, 15), (2026, 3, 5)]),
+        (["26-03-15", "26-03-05"], [(2026, 3, 15), (2026, 3, 5)]),
+        # Dates of four digits prove the order for those of two.
+        (["05/03/26", "15/03/2026"], [(2026, 3, 5), (2026, 3, 15)]),
+    ],
+)
+def test_the_column_decides_what_a_two_digit_year_is(cells: list[str], meant: list[tuple[Any, ...]]) -> None:
+    assert times(*cells) == [dt.datetime(*numbers) for numbers in meant]
+
+
+def test_the_user_decides_where_a_column_leaves_the_two_digit_year_open() -> None:
+    assert times("05/03/26", day_first=True) == times("03/05/26", day_first=False) == [DAY]
+
+
+@pytest.mark.parametrize(("second", "order"), [("04/28/2025", "day first"), ("28/04/2025", "day first")])
+def test_as_many_proofs_of_either_order_are_a_tie_that_the_day_wins(second: str, order: str) -> None:
+    other = "28/04/2025" if second.startswith("04") else "04/28/2025"
+    loaded = of_column("03/04/2025", second, other)
+    assert loaded.summary.dates[0].order == order
+    assert cast("pl.DataFrame", loaded.records)["invited_at"][0] == dt.datetime(2025, 4, 3)
+    assert reason("28/04/2025", "04/28/2025").endswith(f"{time_forms.NO_SUCH_DATE} (day first)")
+
+
+def test_the_twelfth_is_ambiguous_and_the_thirteenth_a_proof() -> None:
+    assert of_column("12/12/2025").summary.dates[0].evidence.undecided
+    assert of_column("12/13/2025").summary.dates[0].order == "month first"
+    assert of_column("13/12/2025").summary.dates[0].order == "day first"
+
+
+def test_another_file_that_proves_the_order_is_said(tmp_path: Path) -> None:
+    for name, day in (("a", "03/04/2026"), ("b", "04/13/2026")):
+        (tmp_path / f"{name}.csv").write_text(f"Account,Status,Sent At\nx,Invited,{day}\n")
+    told = str(ik.load(tmp_path).summary)
+    assert (
+        "a.csv, invited_at: 1 times can be read in two ways; read day first, though b.csv has the month first." in told
+    )
+
+
+GAP = dt.datetime(2026, 3, 29, 1, 30)
+"""02:30 in Berlin on the night when the clock skips from 02:00 to 03:00, with the offset before it."""
+
+
+SKIPPED = [
+    "2026-03-29 02:30:00", "2026-03-29T02:30:00", "29.03.2026 02:30", "29/03/2026 02:30", "29 Mar 2026 2:30 AM",
+    "2026年3月29日2时30分", dt.datetime(2026, 3, 29, 2, 30),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", SKIPPED)
+def test_a_clock_that_summer_time_skips_is_one_moment_in_every_spelling(cell: Any) -> None:
+    assert times(cell, time_zone="Europe/Berlin") == [GAP]
+
+
+def test_a_day_without_midnight_is_read() -> None:
+    assert times("2018-11-04", "4 Nov 2018", time_zone="America/Sao_Paulo") == [dt.datetime(2018, 11, 4, 3)] * 2
+
+
+@pytest.mark.parametrize("zone", ["+08:00", "Asia/Shanghai"])
+def test_a_column_has_a_zone_of_its_own(zone: str) -> None:
+    column = TimeColumn("f.csv", "invited_at", zone)
+    found, left = column.read(pl.Series(["2026-03-05 17:30:00", "5 Mar 2026 5:30 PM", "2026-03-05 09:30 UTC"]))
+    assert (found.to_list(), left.null_count()) == ([HALF_PAST_NINE] * 3, 3)
+    report = column.report("day first", "")
+    assert (report.zone, report.without_offset) == (zone, 2)
+
+
+NOTHING = [
+    "0000-00-00",
+    "0000-00-00 00:00:00",
+    "1970-01-01",
+    "1970-01-01T08:00:00+08:00",
+    "1900-01-00",
+    "9999-12-31",
+    "0",
+    dt.date(1970, 1, 1),
+]
+
+
+@pytest.mark.parametrize("cell", NOTHING)
+def test_a_day_that_stands_for_none_is_empty(cell: Any) -> None:
+    assert times(cell) == [None]
+    assert times(cell, column="Associated At", name="associated_at") == [None]
+
+
+FOR_EVER = [
+    "Permanent", "NEVER", " never expires.", "Unlimited", "长期有效", "永久", "不限", "unbefristet", "∞", "infinity",
+    "9999-12-31 23:59:59", "2999-12-31", "31.12.9999", dt.date(9999, 12, 31),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", FOR_EVER)
+def test_an_expiry_that_never_comes_is_later_than_every_rule(cell: Any) -> None:
+    frame = pl.DataFrame({"Account": ["a"], "Method": ["Email"], "Status": ["Invited"], "Sent At": ["2026-03-05"]})
+    records = ik.load(frame.with_columns(pl.Series("Expires At", [cell]))).records
+    assert records["expires_at"].to_list() == [NEVER]
+    as_of = dt.datetime(2026, 6, 1)
+    assert ik.annotate(records, as_of=as_of)["effective_status"].to_list() == ["invited"]
+    assert ik.annotate(records.with_columns(expires_at=None), as_of=as_of)["effective_status"].to_list() == ["expired"]
+
+
+def test_a_record_can_do_without_a_time_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "h.csv"
+    head = "Account,Status,Sent At,Expires At,Associated At\n"
+    path.write_text(head + "a,Associated,2026-03-05,soon,5 Foo 2026\nb,Associated,soon,2026-03-12,2026-03-06\n")
+    loaded = ik.load(path)
+    kept = cast("pl.DataFrame", loaded.records).select(
+        "account_name", "invited_at", "expires_at", "associated_at", "unrecognised"
+    )
+    assert kept.rows() == [("a", DAY, None, None, "expires_at: soon; associated_at: 5 Foo 2026")]
+    assert loaded.rejects["column"].to_list() == ["invited_at"]
+    told = loaded.summary.remarks()
+    assert f"1 left empty: expires_at is no time that can be read: {time_forms.NOTHING_KNOWN}." in told
+    assert f"1 left empty: associated_at is no time that can be read: {time_forms.UNKNOWN_WORD}." in told
+    assert {d.column: d.unreadable for d in loaded.summary.dates} == {
+        "invited_at": 1,
+        "expires_at": 1,
+        "associated_at": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("texts", "swapped"),
+    [(["13/03/2026", "14/03/2026", "28/03/2026"], 3), (["03/03/2026"] * 3, 0), (["13/03/2026"], 0)],
+)
+def test_dates_that_a_spreadsheet_swapped_are_said(tmp_path: Path, texts: list[str], swapped: int) -> None:
+    path = tmp_path / "opened.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet, style = book.add_worksheet(), book.add_format({"num_format": "dd/mm/yyyy"})
+        sheet.write_row(0, 0, ["Account", "Status", "Sent At"])
+        typed = [dt.date(2026, month, 3) for month in (1, 2, 12)]
+        for row, cell in enumerate([*typed, *texts], 1):
+            sheet.write_row(row, 0, [f"a{row}", "Invited"])
+            sheet.write(row, 2, cell, style)
+    summary = ik.load(path).summary
+    assert summary.dates[0].swapped == swapped
+    assert ("may have swapped day and month of 3 dates" in str(summary)) == bool(swapped)
+
+
+def test_a_typed_date_after_the_twelfth_clears_the_others() -> None:
+    typed = ["2026-01-03", "2026-02-03", "2026-03-13"]
+    assert of_column(*typed, "13/03/2026", "14/03/2026", "28/03/2026").summary.dates[0].swapped == 0
+
+
+DATED = {
+    dt.datetime(2026, 3, 30): [
+        "history_20260101-20260330", "history_20260101_20260330", "2026-01-01 to 2026-03-30", "导出_2026年3月30日",
+        "h 30-03-2026", "h 30.03.2026",
+        "history_2026-3-30", "history_2026.03.30 (1)", "20260330T0915_history", "history_20260330093015",
+        "e_202603300930", "history_20260330_1",
+        "h 30 Mar 2026", "Export Mar 30, 2026 at 9.30", "30_mars_2026", "2026-03-30T09-15", "e_２０２６０３３０",
+    ],
+    None: [
+        "13820260330", "order20260330123", "inv_1774862115", "history-2026-03", "history_20261330", "h 02-03-2026",
+        "history", "30-2026",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("stem", "at"), [(stem, at) for at, stems in DATED.items() for stem in stems])
+def test_a_file_is_dated_by_the_latest_date_in_its_name(stem: str, at: dt.datetime | None) -> None:
+    assert snapshot_dates([stem]) == [at]
+
+
+@pytest.mark.parametrize(
+    ("other", "at"), [("h 30-03-2026", dt.datetime(2026, 3, 2)), ("h 03-30-2026", dt.datetime(2026, 2, 3)), ("h", None)]
+)
+def test_other_names_decide_the_order_of_day_and_month(other: str, at: dt.datetime | None) -> None:
+    assert snapshot_dates(["h 02-03-2026", other])[0] == at
+    assert snapshot_dates(["h 03-03-2026", other])[0] == dt.datetime(2026, 3, 3)
+
+
+def test_names_that_prove_either_order_prove_none() -> None:
+    assert snapshot_dates(["h 02-03-2026", "h 30-03-2026", "h 03-30-2026"]) == [None] * 3
+
+
+def test_several_files_without_a_date_are_told_how_to_have_one(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("Account,Status\nx,Invited\n")
+    assert "2 of 2 sources have no date" in str(ik.load(tmp_path).summary)
+    assert "--snapshot" in str(ik.load(tmp_path).summary)
+    assert "no date" not in str(ik.load(tmp_path / "a.csv").summary)
+    assert "no date" not in str(ik.load(tmp_path, snapshot_at=DAY).summary)
+
+
+def test_the_table_of_month_names_is_that_of_babel() -> None:
+    text = files("invitekit.ingest").joinpath("time_words.toml").read_text(encoding="utf-8")
+    table = {
+        name: {word.strip() for word in words.replace("\n", " ").split("|")}
+        for name, words in tomllib.loads(text).items()
+    }
+    languages = re.findall(r"\w+", text[text.index("# Languages:") + 12 : text.index("month_1")])
+    assert len(languages) > 80
+    for language in languages:
+        for number, name in (
+            i for kind in ("format", "stand-alone") for i in Locale.parse(language).months[kind]["wide"].items()
+        ):
+            word = re.sub(r"^(de |d['’])", "", name.casefold().replace("\u200f", "").strip(". "))
+            assert any(c.isdigit() for c in word) or word in table[f"month_{number}"] | table["ambiguous"], (
+                language,
+                name,
+            )
+            assert [n for n in range(1, 13) if word in table[f"month_{n}"]] in ([number], []), (language, name)
