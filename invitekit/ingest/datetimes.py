@@ -180,16 +180,11 @@ class TimeColumn:
         if cells.dtype == pl.Date or isinstance(cells.dtype, pl.Datetime):
             return self._read_typed(cells)
         times, left = self._read_common(cells, FORMS)
-        left = left.set(left == "", None)
-        if left.null_count() == len(left):
-            return times, left
-        times, left = self._read_numbers(times, left)
-        common = left.str.contains(_COMMON_ORDERED).fill_null(value=False)
-        # The clock does not matter for the order: few distinct days are left without it.
-        for day, count in left.filter(common).str.extract("^([^ ]*)").value_counts().rows():
-            self._count_order(time_forms.parse(day), count)
-        times, others, _ = self._read_distinct(times, left.set(common, None), None)
-        return times, left.set(others.is_null() & ~common, None)
+        rows = (left != "").fill_null(value=False).arg_true()
+        if rows.is_empty():
+            return times, _nulls(left, pl.String)
+        found, rest = self._read_rest(left.gather(rows))
+        return times.scatter(rows, found), _nulls(left, pl.String).scatter(rows, rest)
 
     def read_ordered(
         self, times: pl.Series, left: pl.Series, order: Order, decided_by: str
@@ -203,12 +198,13 @@ class TimeColumn:
             return times, left, None
         ordered, left = self._read_common(left, ORDERED_FORMS[order])
         times = times.fill_null(ordered)
-        if left.null_count() == len(left):
+        rows = left.is_not_null().arg_true()
+        if rows.is_empty():
             return times, left, None
-        times, left, problems = self._read_distinct(times, left, (order, self._short_order(order, decided_by)))
-        if problems is not None:
-            self._problems.update(problems.drop_nulls().to_list())
-        return times, left, problems
+        found, rest, problems = self._read_distinct(left.gather(rows), (order, self._short_order(order, decided_by)))
+        self._problems.update(problems.drop_nulls().to_list())
+        texts = _nulls(left, pl.String)
+        return times.scatter(rows, found), texts.scatter(rows, rest), _nulls(left, pl.String).scatter(rows, problems)
 
     def report(self, order: Order, decided_by: str) -> DateReport:
         """Return how the column was read."""
@@ -251,7 +247,7 @@ class TimeColumn:
 
     def _read_common(self, cells: pl.Series, forms: Iterable[Form]) -> tuple[pl.Series, pl.Series]:
         """Read cells in common forms as long as some are frequent; return times, and the texts that are left."""
-        times = pl.Series(cells.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(cells))
+        times = _nulls(cells, pl.Datetime("us"))
         left, untried = cells, list(forms)
         while (form := _frequent_form(left, untried)) is not None:
             untried.remove(form)
@@ -275,12 +271,24 @@ class TimeColumn:
             self._count_year_first(parsed.count(), late_day=self._late_day or bool((parsed.dt.day() > MONTHS).any()))
         return _in_range(parsed if form.has_offset else self._to_utc(parsed))
 
-    def _read_numbers(self, times: pl.Series, left: pl.Series) -> tuple[pl.Series, pl.Series]:
+    def _read_rest(self, texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Read texts in no common form; return times, and the texts that wait for an order or are no times."""
+        times = self._read_numbers(texts)
+        left = texts.set(times.is_not_null(), None)
+        common = left.str.contains(_COMMON_ORDERED).fill_null(value=False)
+        # The clock does not matter for the order: few distinct days are left without it.
+        for day, count in left.filter(common).str.extract("^([^ ]*)").value_counts().rows():
+            self._count_order(time_forms.parse(day), count)
+        found, others, _ = self._read_distinct(left.set(common, None), None)
+        return times.fill_null(found), left.set(others.is_null() & ~common, None)
+
+    def _read_numbers(self, texts: pl.Series) -> pl.Series:
         """Read serial dates of a workbook and Unix times."""
-        numbers = left.str.normalize("NFKC").str.strip_chars()
+        times = _nulls(texts, pl.Datetime("us"))
+        numbers = texts.str.normalize("NFKC").str.strip_chars()
         numbers = numbers.set(~numbers.str.contains(_NUMBER), None).cast(pl.Float64)
         if numbers.null_count() == len(numbers):
-            return times, left
+            return times
         for form, start, seconds, chosen in (
             ("Excel serial 45989.4", self._epoch or EPOCH_1900, (numbers * _DAY).round(), numbers < 1e5),
             ("Unix time 1764322215", UNIX_EPOCH, numbers, (numbers >= 1e5) & (numbers < 1e10)),
@@ -292,7 +300,7 @@ class TimeColumn:
             found = _in_range(found if is_unix else self._to_utc(found))
             self._count(form, found.count(), has_offset=is_unix)
             times = times.fill_null(found)
-        return times, left.set(times.is_not_null(), None)
+        return times
 
     def _to_utc(self, local: pl.Series) -> pl.Series:
         if self._zone == "UTC":
@@ -310,21 +318,19 @@ class TimeColumn:
         return zoned.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
 
     def _read_distinct(
-        self, times: pl.Series, left: pl.Series, orders: tuple[Order, ShortOrder | None] | None
-    ) -> tuple[pl.Series, pl.Series, pl.Series | None]:
-        """Read each distinct text; return all times, the texts that are left, and what is wrong with them."""
-        counted = left.drop_nulls().alias("text").to_frame().group_by("text", maintain_order=True).len()
-        if counted.is_empty():
-            return times, left, None
+        self, texts: pl.Series, orders: tuple[Order, ShortOrder | None] | None
+    ) -> tuple[pl.Series, pl.Series, pl.Series]:
+        """Read each distinct text; return times, the texts that are left, and what is wrong with them."""
+        counted = texts.drop_nulls().alias("text").to_frame().group_by("text", maintain_order=True).len()
         readings = [self._read_text(text, cells, orders) for text, cells in counted.rows()]
-        values = (pl.Series(column, dtype=t) for column, t in zip(zip(*readings, strict=True), _READING, strict=True))
-        local, utc, problems, done = values
+        columns = zip(*readings, strict=True) if readings else [()] * len(_READING)
+        local, utc, problems, done = (pl.Series(c, dtype=t) for c, t in zip(columns, _READING, strict=True))
         utc = utc.fill_null(self._to_utc(local))
         if self._epoch is not None:
             utc = utc.dt.offset_by("500ms").dt.truncate("1s")
         found = pl.DataFrame({"text": counted["text"], "time": utc, "problem": problems, "done": done})
-        rows = left.alias("text").to_frame().join(found, on="text", how="left", maintain_order="left")
-        return times.fill_null(rows["time"]), left.set(rows["done"].fill_null(value=False), None), rows["problem"]
+        rows = texts.alias("text").to_frame().join(found, on="text", how="left", maintain_order="left")
+        return rows["time"], texts.set(rows["done"].fill_null(value=False), None), rows["problem"]
 
     def _read_text(self, text: str, cells: int, orders: tuple[Order, ShortOrder | None] | None) -> _Reading:
         if is_null_like(text) or not text.strip(" 0."):
@@ -466,6 +472,10 @@ def _frequent_form(cells: pl.Series, forms: Iterable[Form]) -> Form | None:
     sample = cells.drop_nulls().head(_SAMPLE).to_list()
     counted = Counter(form for text in sample for form in forms if re.match(form.pattern, text))
     return counted.most_common(1)[0][0] if counted else None
+
+
+def _nulls(like: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+    return pl.Series(like.name, [None], dtype=dtype).new_from_index(0, len(like))
 
 
 def _in_range(times: pl.Series) -> pl.Series:
