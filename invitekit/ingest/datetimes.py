@@ -42,7 +42,7 @@ _SAMPLE = 30
 """Cells that are looked at for a common form."""
 _NUMBER = r"^[0-9]{5}(?:[.][0-9]+)?$|^1[0-9]{9}(?:[.][0-9]+)?$|^1[0-9]{12}$"
 """A serial date of a workbook, or a Unix time in seconds or milliseconds, from 2001 to 2033."""
-_MINUTES = re.compile(r"[^:]*[^:\d]\d{1,2}:([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?(?![:\d])", re.ASCII)
+_MINUTES = re.compile(r"[^:]*[^:\d]\d{1,2}[:时時]([0-5]?\d)(?:([:分])([0-5]?\d)(?:[.,](\d{1,9}))?)?(?![:\d])", re.ASCII)
 """A clock up to its minutes, seconds and fraction."""
 _YEARS_APART = 10
 """Two-digit years of one column are less than this apart; an order that puts them further apart is wrong [assumed]."""
@@ -416,8 +416,8 @@ def _without_minutes(text: str) -> tuple[str, dt.timedelta]:
     """Return a text with a clock at the full hour, and the time since: a column has few distinct hours."""
     if (clock := _MINUTES.match(text)) is None:
         return text, dt.timedelta()
-    minute, second, fraction = clock.groups()
-    key = text[: clock.start(1)] + "00" + (":00" + ".0" * bool(fraction)) * bool(second) + text[clock.end() :]
+    minute, mark, second, fraction = clock.groups()
+    key = text[: clock.start(1)] + "00" + f"{mark or ''}00{'.0' * bool(fraction)}" * bool(second) + text[clock.end() :]
     micro = int((fraction or "0")[:6].ljust(6, "0"))
     return key, dt.timedelta(minutes=int(minute), seconds=int(second or 0), microseconds=micro)
 

@@ -54,36 +54,41 @@ _WORD = re.compile(r"[^\W\d_][^\d\s.,:/()\[\]+-]*")
 _CJK = re.compile("[\u3040-\u9fff\uac00-\ud7af]")
 _CJK_WEEKDAY = re.compile(r"\([月火水木金土日一二三四五六]\)")
 _SHORT_CJK_YEAR = re.compile(r"(?<!\d)(\d\d)(?=[年년])")
-_REWRITES = tuple((re.compile(pattern), put) for pattern, put in (
-    (r",(?!\d)|(?<!:\d\d),", " "),
+_REWRITES = tuple((needed, re.compile(pattern), put) for needed, pattern, put in (
+    (",", r",(?!\d)|(?<!:\d\d),", " "),
     # A name of the zone after an offset says nothing new.
-    (r"(z|[+-]\d\d:?\d\d) ?[(\[][^)\]]*[)\]]$", r"\1"),
-    (r"[()\[\]]|'(?=\d)", " "),
-    (r"\bd['’](?=[^\W\d])", ""),
-    (r"\b(?:utc|gmt|ut) ?([+-]) ?(\d)(?=:|$| )", r" \g<1>0\2"),
-    (r"\b(?:utc|gmt|ut) ?([+-]) ?(\d\d)", r" \1\2"),
-    (r"\b([^\W\d_])\. ?([^\W\d_])\b\.?", r"\1\2"),
-    (r"\b([ap]) m\b", r"\1m"),
-    (r"\ba las? |(?<=\d{4}) m\. ", " "),
-    (r"(?<=\d) ?z$", " +00:00"),
-    (r"(?<=\d)t(?=\d)", " "),
-    (r"^(20\d\d)(\d\d)(\d\d)(?=$|[ +-])", r"\1-\2-\3"),
-    (r"^(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?!\d)", r"\1-\2-\3 \4:\5:\6"),
-    (r"^(\d{4}-\d\d-\d\d) (\d\d)(\d\d)(\d\d)?(?=$|[z. +-])", r"\1 \2:\3:\4"),
-    (r"^(\d{4}-\d\d-\d\d)-(?=\d\d\.\d\d\.\d\d)", r"\1 "),
-    (r"(?<=\d{4}):(?=\d\d:)", " "),
-    (r"(\d) ?h ?(\d)", r"\1:\2"),
-    (r"(\d) ?(?:h|uhr)$", r"\1:00"),
-    (r" (\d{1,2}):$", r" \1:00"),
+    (")", r"(z|[+-]\d\d:?\d\d) ?\([^)]*\)$", r"\1"),
+    ("]", r"(z|[+-]\d\d:?\d\d) ?\[[^]]*\]$", r"\1"),
+    ("(", r"[()]", " "),
+    ("'", r"'(?=\d)|\bd'(?=[^\W\d])", " "),
+    ("’", r"\bd’(?=[^\W\d])", ""),
+    ("t", r"\b(?:utc|gmt|ut) ?([+-]) ?(\d)(?=:|$| )", r" \g<1>0\2"),
+    ("t", r"\b(?:utc|gmt|ut) ?([+-]) ?(\d\d)", r" \1\2"),
+    (".", r"\b([^\W\d_])\. ?([^\W\d_])\b\.?", r"\1\2"),
+    (" m", r"\b([ap]) m\b", r"\1m"),
+    (" m. ", r"(?<=\d{4}) m\. ", " "),
+    ("a la", r"\ba las? ", " "),
+    ("z", r"(?<=\d) ?z$", " +00:00"),
+    ("t", r"(?<=\d)t(?=\d)", " "),
+    ("20", r"^(20\d\d)(\d\d)(\d\d)(?=$|[ +-])", r"\1-\2-\3"),
+    ("20", r"^(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?!\d)", r"\1-\2-\3 \4:\5:\6"),
+    ("20", r"^(\d{4}-\d\d-\d\d) (\d\d)(\d\d)(\d\d)?(?=$|[z. +-])", r"\1 \2:\3:\4"),
+    (".", r"^(\d{4}-\d\d-\d\d)-(?=\d\d\.\d\d\.\d\d)", r"\1 "),
+    (":", r"(?<=\d{4}):(?=\d\d:)", " "),
+    ("h", r"(\d) ?h ?(\d)", r"\1:\2"),
+    ("h", r"(\d) ?(?:h|uhr)$", r"\1:00"),
+    (":", r" (\d{1,2}):$", r" \1:00"),
     # "mar" and "sen" are days of the week, too: the second name is the month.
-    (r"^(?:mar|sen)[. ]+(\d{1,2}[./ ]*(?:de )?[^\W\d_].*)$", r"\1"),
-    (r"\b(?:tháng|thg) (\d{1,2})\b", r" m\1 "),
+    ("mar", r"^mar[. ]+(\d{1,2}[./ ]*(?:de )?[^\W\d_].*)$", r"\1"),
+    ("sen", r"^sen[. ]+(\d{1,2}[./ ]*[^\W\d_].*)$", r"\1"),
+    ("th", r"\b(?:tháng|thg) (\d{1,2})\b", r" m\1 "),
 ))  # fmt: skip
-_AFTER_WORDS = tuple((re.compile(pattern), put) for pattern, put in (
-    (r"^w\b", " "),
-    (r"(?<!:\d\d) w(?= )", " "),
-    (r"^([^:]*) w *$", r"\1"),
-    (r":+(?= |$|[+-])", " "),
+"""Patterns with what a text needs to have one, and what is put in their place."""
+_AFTER_WORDS = tuple((needed, re.compile(pattern), put) for needed, pattern, put in (
+    ("w", r"^w\b", " "),
+    ("w", r"(?<!:\d\d) w(?= )", " "),
+    ("w", r"^([^:]*) w *$", r"\1"),
+    (":", r":+(?= |$|[+-])", " "),
 ))  # fmt: skip
 _MARK = r"(?:[-/.]| )+"
 _CLOCK = (
@@ -196,7 +201,9 @@ def _words() -> tuple[dict[str, str], re.Pattern[str], frozenset[str]]:
 
 
 def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_CHARACTERS).split())
+    if not text.isascii() or "\0" in text:
+        text = unicodedata.normalize("NFKC", text).translate(_CHARACTERS)
+    return " ".join(text.casefold().split())
 
 
 def is_never(text: str) -> bool:
@@ -221,9 +228,10 @@ def plain(text: str) -> str:
     return _rewritten(" ".join(text.split()), _AFTER_WORDS)
 
 
-def _rewritten(text: str, rules: Iterable[tuple[re.Pattern[str], str]]) -> str:
-    for pattern, put in rules:
-        text = pattern.sub(put, text)
+def _rewritten(text: str, rules: Iterable[tuple[str, re.Pattern[str], str]]) -> str:
+    for needed, pattern, put in rules:
+        if needed in text:
+            text = pattern.sub(put, text)
     return " ".join(text.split())
 
 
