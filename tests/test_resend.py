@@ -666,6 +666,16 @@ def test_a_link_with_a_life_expires() -> None:
     assert decisions == {29: "expired", 30: "expired", 31: "link_open_until"}
 
 
+@pytest.mark.parametrize("method", ["email", "link", "qr_code", "campaign"])
+@pytest.mark.parametrize("life", [None, 5])
+def test_an_expiry_of_its_own_wins_over_every_life_of_the_rules(method: str, life: int | None) -> None:
+    rules = ResendRules(link_life_days=life)
+    for ends, reason in ((TODAY, "expired"), (TODAY + SECOND, "open"), (dt.datetime(9999, 12, 31), "open")):
+        made = plan(record(invited=days(10), invitation_method=method, expires_at=ends), rules=rules)
+        assert reason in made["reason_code"][0]
+        assert made["retry_at"][0] == ends
+
+
 def test_without_a_pause_no_date_is_needed() -> None:
     made = plan(record(failure="link_used"), rules=ResendRules(cool_down_days=0))
     assert made["decision"].to_list() == ["resend_now"]

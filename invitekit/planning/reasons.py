@@ -56,7 +56,7 @@ def _by_status(rules: ResendRules, as_of: Any) -> Any:
         (nw.col("status") == "not_pre_registered", nw.lit("not_pre_registered")),
         (nw.col("status") == "expired", nw.lit("expired")),
         (invited & (nw.col("invitation_method").is_null() | ~known), nw.lit("unknown_method")),
-        (invited & ~is_email & unlimited, nw.lit("link_open")),
+        (invited & ~is_email & unlimited & ends.is_null(), nw.lit("link_open")),
         (invited & ends.is_null(), nw.lit("no_date")),
         (invited & (ends <= as_of), nw.lit("expired")),
         (invited & is_email, nw.lit("invitation_open")),
@@ -80,14 +80,13 @@ def _by_failure() -> Any:
 
 
 def ends_at(rules: ResendRules) -> Any:
-    """Build the expression of when an invitation runs out: an email by its date, else its life; others by the rules."""
+    """Build the expression of when an invitation runs out: by its own date, else by the life that the rules give it."""
     # A record without a time of its own may be of a later invitation than the one that is known.
     sent_at = nw.when(~nw.col("invited_at").is_null()).then(nw.col("invitation_sent_at"))
-    email = nw.coalesce(nw.col("expires_at"), sent_at.dt.offset_by(f"{rules.email_life_days}d"))
-    if rules.link_life_days is None:
-        return nw.when(nw.col("invitation_method") == "email").then(email)
-    other = sent_at.dt.offset_by(f"{rules.link_life_days}d")
-    return nw.when(nw.col("invitation_method") == "email").then(email).otherwise(other)
+    life = nw.when(nw.col("invitation_method") == "email").then(sent_at.dt.offset_by(f"{rules.email_life_days}d"))
+    if rules.link_life_days is not None:
+        life = life.otherwise(sent_at.dt.offset_by(f"{rules.link_life_days}d"))
+    return nw.coalesce(nw.col("expires_at"), life)
 
 
 def retry_at(rules: ResendRules) -> Any:
