@@ -178,13 +178,11 @@ def test_a_day_without_midnight_is_read() -> None:
     assert times("2018-11-04", "4 Nov 2018", time_zone="America/Sao_Paulo") == [dt.datetime(2018, 11, 4, 3)] * 2
 
 
-@pytest.mark.parametrize("zone", ["+08:00", "Asia/Shanghai"])
-def test_a_column_has_a_zone_of_its_own(zone: str) -> None:
-    column = TimeColumn("f.csv", "invited_at", zone)
+def test_a_column_has_a_zone_of_its_own() -> None:
+    column = TimeColumn("f.csv", "invited_at", "Asia/Shanghai")
     found, left = column.read(pl.Series(["2026-03-05 17:30:00", "5 Mar 2026 5:30 PM", "2026-03-05 09:30 UTC"]))
     assert (found.to_list(), left.null_count()) == ([HALF_PAST_NINE] * 3, 3)
-    report = column.report("day first", "")
-    assert (report.zone, report.without_offset) == (zone, 2)
+    assert column.report("day first", "").without_offset == 2
 
 
 NOTHING = [

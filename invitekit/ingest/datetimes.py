@@ -105,8 +105,7 @@ class DateReport:
         decided_by: What decided the order: the column's own cells, another column of the source, the argument,
             or nothing (assumed).
         evidence: The cells that prove either order.
-        zone: Where times without an offset were written.
-        without_offset: Cells read in this zone because they have no UTC offset.
+        without_offset: Cells read in the time zone of the column because they have no UTC offset.
         problems: Why cells are no time that can be read, with their count.
         swapped: Typed dates that a spreadsheet may have read with day and month swapped: none is after the 12th day,
             and each date that stayed text is.
@@ -118,7 +117,6 @@ class DateReport:
     order: Order | None = None
     decided_by: str | None = None
     evidence: Evidence = field(default_factory=Evidence)
-    zone: str = "UTC"
     without_offset: int = 0
     problems: dict[str, int] = field(default_factory=dict)
     swapped: int = 0
@@ -155,7 +153,7 @@ class TimeColumn:
     Args:
         file: The source's name.
         name: The column's name.
-        zone: Where times without an offset were written: an IANA name, or an offset such as +08:00.
+        zone: Where times without an offset were written, an IANA name: of the column, or of all sources.
         epoch: Day 0 of the workbook, if it is one: its times are fractions of a day, exact to the second.
     """
 
@@ -220,7 +218,6 @@ class TimeColumn:
             order=order if asked else None,
             decided_by=decided_by if asked else None,
             evidence=evidence,
-            zone=self._zone,
             without_offset=self._without_offset,
             problems=dict(self._problems),
             swapped=swapped,
@@ -305,8 +302,6 @@ class TimeColumn:
     def _to_utc(self, local: pl.Series) -> pl.Series:
         if self._zone == "UTC":
             return local
-        if self._zone.startswith(("+", "-")):
-            return local - dt.timedelta(minutes=time_forms.minutes_of(self._zone))
         # Of an hour that comes twice, the later one; an hour that the clock skips goes on with the offset before it.
         times = self._from_zone(local)
         if times.null_count() > local.null_count():

@@ -189,10 +189,8 @@ class Summary:
         ]
 
     def _zones(self) -> list[str]:
-        without: Counter[str] = Counter()
-        for d in self.dates:
-            without[d.zone] += d.without_offset
-        return [f"{count:,} times name no offset and were read as {zone}." for zone, count in without.items() if count]
+        without = sum(d.without_offset for d in self.dates)
+        return [f"{without:,} times name no offset and were read as {self.time_zone}."] if without else []
 
     def __str__(self) -> str:
         head = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"

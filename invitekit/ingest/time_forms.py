@@ -252,7 +252,7 @@ def _written(form: str, parts: dict[str, str | None]) -> Written | str:
     if (hour and not minute and not half) or (offset and not hour and len(offset) == len("+08")):
         return NOTHING_KNOWN
     clock = (_hour(int(hour or 0), half), int(minute or 0), int(second or 0), int((fraction or "0")[:6].ljust(6, "0")))
-    minutes = minutes_of(offset) if offset else None
+    minutes = _minutes(offset) if offset else None
     if minutes is not None and not MOST_WEST <= minutes <= MOST_EAST:
         return NO_SUCH_OFFSET
     year, month, day = (parts[name] or "" for name in ("year", "month", "day"))
@@ -288,7 +288,7 @@ def _hour(hour: int, half: str | None) -> int:
     return hour % 12 + 12 * (half == "pm") if hour <= 12 else -1
 
 
-def minutes_of(offset: str) -> int:
+def _minutes(offset: str) -> int:
     """Return an offset such as +08:00 in minutes; one with too many minutes is further than any place."""
     hours, minutes = int(offset[1:3]), int(offset[3:].strip(":") or 0)
     return (60 * hours + minutes) * (-1 if offset[0] == "-" else 1) if minutes < 60 else MOST_EAST + 1

@@ -83,9 +83,10 @@ def ends_at(rules: ResendRules) -> Any:
     """Build the expression of when an invitation runs out: by its own date, else by the life that the rules give it."""
     # A record without a time of its own may be of a later invitation than the one that is known.
     sent_at = nw.when(~nw.col("invited_at").is_null()).then(nw.col("invitation_sent_at"))
-    life = nw.when(nw.col("invitation_method") == "email").then(sent_at.dt.offset_by(f"{rules.email_life_days}d"))
-    if rules.link_life_days is not None:
-        life = life.otherwise(sent_at.dt.offset_by(f"{rules.link_life_days}d"))
+    email = sent_at.dt.offset_by(f"{rules.email_life_days}d")
+    no_limit = nw.lit(None, nw.Datetime("us"))
+    other = no_limit if rules.link_life_days is None else sent_at.dt.offset_by(f"{rules.link_life_days}d")
+    life = nw.when(nw.col("invitation_method") == "email").then(email).otherwise(other)
     return nw.coalesce(nw.col("expires_at"), life)
 
 
