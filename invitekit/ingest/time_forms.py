@@ -59,6 +59,7 @@ _REWRITES = tuple((needed, re.compile(pattern), put) for needed, pattern, put in
     # A name of the zone after an offset says nothing new.
     (")", r"(z|[+-]\d\d:?\d\d) ?\([^)]*\)$", r"\1"),
     ("]", r"(z|[+-]\d\d:?\d\d) ?\[[^]]*\]$", r"\1"),
+    (":", r"(:\d\d(?:\.\d+)? ?[+-]\d\d:?\d\d) [a-z]{3,5}$", r"\1"),
     ("(", r"[()]", " "),
     ("'", r"'(?=\d)|\bd'(?=[^\W\d])", " "),
     ("’", r"\bd’(?=[^\W\d])", ""),
@@ -89,6 +90,7 @@ _AFTER_WORDS = tuple((needed, re.compile(pattern), put) for needed, pattern, put
     ("w", r"(?<!:\d\d) w(?= )", " "),
     ("w", r"^([^:]*) w *$", r"\1"),
     (":", r":+(?= |$|[+-])", " "),
+    (":", r"^(\d{1,2}:\d\d(?::\d\d)?(?: [ap]m)?) ([^:]*\d)$", r"\2 \1"),
 ))  # fmt: skip
 _MARK = r"(?:[-/.]| )+"
 _CLOCK = (
@@ -304,4 +306,5 @@ def _problem(text: str) -> str:
         return SEVERAL_MONTHS
     if words:
         return UNKNOWN_WORD if re.search(r"\d", text) else NOTHING_KNOWN
-    return INCOMPLETE if len(re.findall(r"\d+", text.partition(":")[0])) <= len("dm") else NOTHING_KNOWN
+    numbers = re.findall(r"\d+", re.sub(r"\d+:[\d:.]+", "", text))
+    return INCOMPLETE if len(numbers) <= len("dm") else NOTHING_KNOWN
