@@ -14,9 +14,11 @@ import xlsxwriter
 from babel import Locale
 
 import invitekit as ik
+from invitekit.errors import translated
 from invitekit.ingest import time_forms
 from invitekit.ingest.datetimes import NEVER, TimeColumn
 from invitekit.ingest.discover import snapshot_dates
+from invitekit.report.page import words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -323,3 +325,10 @@ def test_the_table_of_month_names_is_that_of_babel() -> None:
                 name,
             )
             assert [n for n in range(1, 13) if word in table[f"month_{n}"]] in ([number], []), (language, name)
+
+
+@pytest.mark.parametrize("problem", [*REFUSED, f"{time_forms.NO_SUCH_DATE} (day first)"])
+def test_the_report_says_in_chinese_why_a_time_cannot_be_read(problem: str) -> None:
+    told = translated(f"is no time that can be read: {problem}", words("zh")["why"])
+    assert told.startswith("不是可读的时间：")
+    assert re.search(r"[a-z]{3,}", told.replace("Unix", "")) is None
