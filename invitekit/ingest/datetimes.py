@@ -328,6 +328,7 @@ class TimeColumn:
         return rows["time"], texts.set(rows["done"].fill_null(value=False), None), rows["problem"]
 
     def _read_text(self, text: str, cells: int, orders: tuple[Order, ShortOrder | None] | None) -> _Reading:
+        # A zero is what Excel keeps where there is no date.
         if is_null_like(text) or not text.strip(" 0."):
             return _NOTHING
         if self.name == "expires_at" and time_forms.is_never(text):
@@ -347,13 +348,14 @@ class TimeColumn:
     def _read_in_order(
         self, written: Written, since: dt.timedelta, cells: int, orders: tuple[Order, ShortOrder | None]
     ) -> _Reading:
-        order = orders[bool(written.short)] if len(written.short) != 1 else written.short[0]
-        if order is None:
+        order, short_order = orders
+        chosen = order if not written.short else written.short[0] if len(written.short) == 1 else short_order
+        if chosen is None:
             return _Reading(problem=time_forms.SHORT_YEAR)
-        if written.short and order not in written.short:
+        if written.short and chosen not in written.short:
             return _Reading(problem=time_forms.NO_SUCH_DATE)
-        reading = self._read_date(written.in_order(order), since, cells)
-        return reading._replace(problem=reading.problem and f"{reading.problem} ({order})")
+        reading = self._read_date(written.in_order(chosen), since, cells)
+        return reading._replace(problem=reading.problem and f"{reading.problem} ({chosen})")
 
     def _read_date(self, written: Written, since: dt.timedelta, cells: int) -> _Reading:
         if self.name == "expires_at" and written.numbers in time_forms.LAST_DAYS:
