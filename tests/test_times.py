@@ -87,6 +87,10 @@ def test_a_time_is_read_in_every_form(cell: Any, meant: dt.datetime) -> None:
 CLOCKS = [(12, "AM", 0), (0, "a.m.", 0), (1, "上午", 1), (12, "PM", 12), (0, "午後", 12), (11, "p. m.", 23)]
 
 
+def test_a_fraction_of_a_unix_time_is_exact() -> None:
+    assert times("1772703000.290000", "1772703000290") == [HALF_PAST_NINE.replace(microsecond=290_000)] * 2
+
+
 @pytest.mark.parametrize("form", ["{}:{:02}:00 {}", "{2} {0}:{1:02}", "{}.{:02} {}", "{2}{0}时{1}分"])
 @pytest.mark.parametrize(("hour", "half", "meant"), CLOCKS)
 def test_a_clock_of_twelve_hours_begins_at_twelve(form: str, hour: int, half: str, meant: int) -> None:

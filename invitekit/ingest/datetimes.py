@@ -291,7 +291,7 @@ class TimeColumn:
             ("Unix time 1764322215", UNIX_EPOCH, numbers, (numbers >= 1e5) & (numbers < 1e10)),
             ("Unix time 1764322215000", UNIX_EPOCH, numbers / 1000, numbers >= 1e10),
         ):
-            since = (seconds.set(~chosen, None) * 1e6).round().cast(pl.Int64).cast(pl.Duration("us"))
+            since = (seconds.set(~chosen, None) * 1e6).cast(pl.Int64).cast(pl.Duration("us"))
             is_unix = start == UNIX_EPOCH
             found = pl.select(pl.lit(start) + since).to_series()
             found = _in_range(found if is_unix else self._to_utc(found))
