@@ -103,7 +103,7 @@ REFUSED = {
     time_forms.SEVERAL_MONTHS: ["5 listopada 2026", "lip 5, 2026"],
     time_forms.UNKNOWN_WORD: ["5 Foo 2026", "before 2026-03-05", "made 5 Mar 2026", "bis 5.3.2026"],
     time_forms.SHORT_YEAR: ["15.03.26", "26/3/15", "03/05/26 9:30"],
-    time_forms.NO_SUCH_DATE: ["30 Feb 2026", "5 Mar 2026 25:00", "5 Mar 2026 13:00 PM", "2026年13月1日"],
+    time_forms.NO_SUCH_DATE: ["30 Feb 2026", "5 Mar 2026 25:00", "5 Mar 2026 13:00 PM", "2026年13月1日", "3.15.26"],
     time_forms.NO_SUCH_OFFSET: ["5 Mar 2026 09:30 +15:00", "2026-03-05 09:30 UTC-13"],
     time_forms.NO_SUCH_YEAR: ["5 Mar 1999", "31.12.1999 23:59", "2100-01-01", "01 Jan 2100"],
     time_forms.NUMBER: ["12345", "13800001111", "2072703000", "1.772703E+12", "7"],
