@@ -97,7 +97,7 @@ KEPT = (
     r'name = "…"，action = "drop"', r'\[\[column\]\](?:，name = "Deal")?', r'values = \["gold", "silver"\]',
     r"max_attempts = 2", "invitekit key new", "spring-report", "generalise top", "a-z、0-9、_",
     r"records\.parquet", r"invitekit\.duckdb", r"x\.csv(?:\.\.\.|1)?", r"\.(?:csv|jsonl|parquet|xlsx?)\b",
-    "record_id", "customer_id",
+    "record_id", "customer_id", "客户ID",
     *(rf"\b{word}\b" for word in ("column", "fewest", "how", "into", "keep", "range", "values")),
     *(rf"\b{word}\b" for word in ("7z", "gzip", "parquet", "pdf", "sqlite", "zip")),
     "CSV", "DuckDB", "Excel", "GB18030", "JSON", "Parquet", "TOML", "UTC", r"UTF-\d+", "Windows", "XLSX", "invitekit",

@@ -276,7 +276,9 @@ EXPECTED: dict[str, Read | Refused] = {
     "no_status.parquet": Refused(
         SchemaError, "No column of 'no_status.parquet' holds the status. Found: ['Customer Full Name', 'Email']."
     ),
-    "no_identity.csv": Refused(SchemaError, "No column of 'no_identity.csv' tells records apart."),
+    "no_identity.csv": Refused(
+        SchemaError, "No column of 'no_identity.csv' tells records apart. Found: ['Status', 'Remarks']."
+    ),
     "no_header.csv": Refused(
         SchemaError, "No column of 'no_header.csv' holds the status. Found: 5 columns, 1 with a known header."
     ),
@@ -315,7 +317,7 @@ EXPECTED: dict[str, Read | Refused] = {
     "truncated.xlsx": Refused(SourceError, "'truncated.xlsx' is truncated, damaged or password-protected."),
     "workbook_without_table.xlsx": Refused(
         SchemaError,
-        "No column of 'workbook_without_table.xlsx' holds the status. Found: 0 columns, none with a known header.",
+        "No column of 'workbook_without_table.xlsx' holds the status. Found: 2 columns, none with a known header.",
     ),
     "truncated.parquet": Refused(
         SourceError, "'truncated.parquet' is truncated or damaged: no Parquet footer can be read."

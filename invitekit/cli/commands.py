@@ -30,6 +30,10 @@ def check(
     values: Annotated[
         bool, typer.Option("--values/--no-values", help="Quote rejected rows and unknown words in an .html page.")
     ] = True,
+    words_skeleton: Annotated[
+        Path | None,
+        typer.Option("--words-skeleton", metavar="FILE", help="Write unknown words to this .toml file, for --words."),
+    ] = None,
     as_json: o.Json = False,
 ) -> None:
     """Check new files and print what was understood.
@@ -37,14 +41,20 @@ def check(
     Prints headers, date formats, rejected rows, unknown values and masked columns. With -o, writes the
     rejected rows with file, row, column and reason: as a table, or with .html as a page that says all of
     this. They hold personal data; with --no-values the page quotes no cell, and may be sent to whoever
-    made the files.
+    made the files. With --words-skeleton, writes the unknown words with their counts: fill in what they
+    mean, and use the file with --words.
     """
     from invitekit.cli import output as out
     from invitekit.io.table_writers import WRITERS, write_table
 
     page = output is not None and output.suffix.lower() == _PAGE
     source.check_output(output, overwrite=overwrite, extensions=[*WRITERS, _PAGE])
+    source.check_output(words_skeleton, overwrite=overwrite, extensions=(".toml",))
     loaded = source.load()
+    if words_skeleton is not None:
+        from invitekit.ingest.words import write_skeleton
+
+        write_skeleton(loaded.summary.unknown_codes, words_skeleton, known=source.words, overwrite=overwrite)
     if output is not None and page:
         from invitekit.cli.check_page import write_check_page
 
@@ -52,10 +62,13 @@ def check(
     elif output is not None:
         write_table(loaded.rejects, output, overwrite=overwrite)
     if as_json:
-        out.json_line(out.summary_json(loaded.summary) | out.output_json(output))
+        skeleton = {} if words_skeleton is None else {"words_skeleton": str(words_skeleton)}
+        out.json_line(out.summary_json(loaded.summary) | out.output_json(output) | skeleton)
     else:
         out.summary(loaded.summary)
         out.written(output, "Page" if page else "Rejected rows", personal=values or not page)
+        if words_skeleton is not None:
+            out.line(f"The unknown words are in {words_skeleton}. Write what they mean, then use it: --words FILE.")
     if strict and loaded.summary.rejects:
         raise typer.Exit(1)
 

@@ -61,6 +61,10 @@ Catalogues = Annotated[
     list[Path] | None,
     typer.Option("--catalogue", metavar="FILE", help="A TOML file with failure messages of your own. Repeatable."),
 ]
+Words = Annotated[
+    Path | None,
+    typer.Option("--words", metavar="FILE", help="A TOML file that says what your files' own status words mean."),
+]
 Language = Annotated[LanguageCode, typer.Option("--language", help="Language of causes, advice and reasons.")]
 Rules = Annotated[
     Path | None, typer.Option("--rules", metavar="FILE", help="A TOML file with resend rules of your own.")

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from invitekit.errors import many
-from invitekit.ingest.summary import Summary, show_text
+from invitekit.ingest.private_text import show_text
+from invitekit.ingest.summary import Summary
 from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.model import schema, vocabularies
 

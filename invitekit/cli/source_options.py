@@ -33,6 +33,7 @@ class SourceOptions:
     messages: o.Messages = None
     messages_key: o.MessagesKey = None
     catalogue: o.Catalogues = None
+    words: o.Words = None
 
     @functools.cached_property
     def failures(self) -> Catalogue:
@@ -52,6 +53,7 @@ class SourceOptions:
             "messages": self.messages,
             "messages_key": self.messages_key,
             "catalogue": self.failures,
+            "words": self.words,
         }
 
     def load(self) -> Loaded:
@@ -81,7 +83,7 @@ class SourceOptions:
         Args:
             output: Where to write, if anywhere.
             overwrite: Whether a file of that name may be replaced.
-            inputs: Files that the command reads besides the sources, messages and catalogues.
+            inputs: Files that the command reads besides the sources, messages, words and catalogues.
             extensions: Those that the output may have; else those of records.
         """
         if output is None:
@@ -90,7 +92,7 @@ class SourceOptions:
         from invitekit.io.atomic_write import check_target
         from invitekit.io.table_writers import WRITERS
 
-        others = [path for path in (self.messages, *(self.catalogue or []), *inputs) if path is not None]
+        others = [path for path in (self.messages, self.words, *(self.catalogue or []), *inputs) if path is not None]
         read = [*(source.path for source in (find_sources(self.sources) if self.sources else [])), *others]
         check_target(output, extensions=extensions or WRITERS, overwrite=overwrite, sources=read)
         return read

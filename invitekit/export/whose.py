@@ -17,7 +17,7 @@ from invitekit.engine.duckdb import ident, run
 from invitekit.export.prefetch import ahead
 from invitekit.export.source import Source, computed, connection
 from invitekit.model import schema
-from invitekit.model.identity import ALONE, NEEDED, identify
+from invitekit.model.identity import ALONE, NEEDED, OPTIONAL, identify
 from invitekit.privacy import normalise
 
 WHO = "_ik_who"
@@ -42,7 +42,7 @@ def with_who(source: Source, names: Sequence[str]) -> Source:
 
 def _known(source: Source, names: Sequence[str], con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
     """Copy what is needed into a table of our own, and tell in it whose each record is."""
-    needed = [name for name in NEEDED if name in source.columns]
+    needed = [name for name in (*NEEDED, *OPTIONAL) if name in source.columns]
     kinds = dict(zip(source.relation.columns, map(str, source.relation.types), strict=True))
     own = [f"{_plain(name, kinds[name])} as {ident(_OWN + name)}" for name in names]
     keys = [f"{ident(name)}::varchar as {name}" for name in needed]

@@ -19,6 +19,7 @@ from invitekit.ingest.headers import ReadOptions
 from invitekit.ingest.pipeline import LoadOptions, as_paths, open_all, read_all
 from invitekit.ingest.stores import DuckDBStore, MemoryStore
 from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
+from invitekit.ingest.words import read_words
 from invitekit.model.catalogue import Catalogue, read_catalogue
 
 __all__ = [
@@ -68,6 +69,7 @@ def load(
     messages: str | os.PathLike[str] | None = None,
     messages_key: str | None = None,
     catalogue: Catalogue | None = None,
+    words: str | os.PathLike[str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     engine: Engine = "polars",
 ) -> Loaded:
@@ -80,13 +82,16 @@ def load(
             headers in English and Chinese are understood.
         snapshot_at: When the sources were exported; else a column of theirs, else the date in
             the file's name.
-        time_zone: Where times without an offset were written, an IANA name.
+        time_zone: Where times without an offset were written, an IANA name; a header that states a zone, such as
+            ``Invitation Time (UTC+8)``, counts first for its own column.
         day_first: What ``03/04/2025`` means; else each column's own cells decide, and when they
             cannot, the day comes first and the summary says so.
         encoding: The encoding of text files, when it is none of UTF-8, UTF-16, GB18030.
         messages: A second file that adds failure messages to failed records that have none.
         messages_key: The column to match it on; else the first key that both have.
         catalogue: The failure messages known; else the built-in ones.
+        words: A TOML file that says which status, method or type your files' own words mean:
+            ``[status]``, ``"in Bearbeitung" = "invited"``.
         progress: Called before each source with its name, the bytes read so far and in all.
         engine: ``polars`` for frames in memory, ``duckdb`` for relations on a private database on disk:
             for sources that do not fit into memory.
@@ -97,7 +102,7 @@ def load(
     Raises:
         SourceError: A file is missing, empty, binary, damaged, protected or of an unknown type.
         SchemaError: No status column, two columns of one meaning, a mapping to nothing.
-        ArgumentError: An argument that means nothing, such as an unknown time zone.
+        ArgumentError: An argument that means nothing, such as an unknown time zone, or a wrong file of words.
 
     Example:
         >>> import polars as pl
@@ -115,10 +120,11 @@ def load(
         messages=messages,
         messages_key=messages_key,
         catalogue=catalogue or read_catalogue(),
+        words=read_words(words),
         progress=progress or (lambda _name, _done, _total: None),
     )
     remove_abandoned_scratch_dirs()
-    states = open_all(sources, ReadOptions(dict(columns or {}), encoding))
+    states = open_all(sources, ReadOptions(dict(columns or {}), encoding), options)
     store = MemoryStore() if engine == "polars" else DuckDBStore(sum(state.size for state in states))
     try:
         summary = read_all(states, store, options)

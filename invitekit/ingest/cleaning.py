@@ -14,8 +14,10 @@ import polars as pl
 
 from invitekit.ingest.batches import ROW, Batch, Table
 from invitekit.ingest.datetimes import NO_TIME, OPTIONAL_TIMES, DateReport, TimeColumn, is_null_like, time_text
+from invitekit.ingest.header_words import word_code
 from invitekit.ingest.headers import IDENTIFYING, Headers
 from invitekit.ingest.time_forms import Order
+from invitekit.ingest.words import Words
 from invitekit.io.spreadsheet_escape import PREFIX, unescape_text
 from invitekit.model import schema
 from invitekit.model.vocabularies import UNKNOWN
@@ -33,7 +35,7 @@ REJECTED_COLUMNS = {
     "content": pl.String(),
     "snapshot_at": pl.Datetime("us"),
 }
-_CONTACTS = ("record_id", "account_name", "email", "mobile")
+_CONTACTS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
 """Columns that are compared letter by letter: full-width characters become half-width."""
 _FULL_WIDTH = [*map(chr, range(0xFF01, 0xFF5F)), "\u3000"]
 _HALF_WIDTH = [*map(chr, range(0x21, 0x7F)), " "]
@@ -43,6 +45,8 @@ _TYPES: Mapping[str, pl.DataType] = {
     "time": pl.Datetime("us"),
     "integer": pl.Int64(),
 }
+_ACCOUNTS = ("account_name", "account_manager")
+"""Of two columns in one, the account names: they have no space, line break or slash."""
 _NOT_TEXT = "holds bytes that are no text"
 _NOBODY = "has no name, account, email, mobile or ID: it names nobody"
 
@@ -59,6 +63,7 @@ class Counts:
     masked: Counter[str] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
+    not_joined: Counter[str] = field(default_factory=Counter)
     failed_without_message: int = 0
 
     def __iadd__(self, other: Counts) -> Self:
@@ -97,6 +102,7 @@ class Cleaner:
         zone: Where times without an offset were written, an IANA name.
         snapshot_at: When the source was exported; None if a column of its own says so, or nothing.
         add_messages: Fills empty failure messages of failed records.
+        words: The words of code columns.
     """
 
     def __init__(
@@ -108,18 +114,22 @@ class Cleaner:
         zone: str,
         snapshot_at: dt.datetime | None,
         add_messages: Callable[[pl.DataFrame], pl.DataFrame] | None,
+        words: Words,
     ) -> None:
-        self.counts = Counts()
+        self.counts, self._words = Counts(), words
         self._table, self._headers, self._types = table, headers, record_types(extras)
         self._snapshot_at, self._add_messages = snapshot_at, add_messages
         own_spelling = {name.casefold(): name for name in extras}
         self._extra = {position: own_spelling[name.casefold()] for position, name in headers.extra.items()}
         present = {name: position for position, name in headers.canonical.items()}
-        self._times = {n: TimeColumn(table.name, n, zone, table.epoch) for n in TIMES if n in present}
+        self._times = {
+            n: TimeColumn(table.name, n, headers.zones.get(n, zone), table.epoch) for n in TIMES if n in present
+        }
         self._position = present
 
     def read_times(self, batch: Batch) -> Batch:
         """Read the times of a batch, but those that need an order of day and month: first pass."""
+        batch = self._with_second_parts(batch)
         added = []
         for name, column in self._times.items():
             cells = batch.rows[f"c{self._position[name]}"]
@@ -128,6 +138,19 @@ class Cleaner:
             times, left = column.read(cells)
             added += [times.alias(f"t{self._position[name]}"), left.alias(f"c{self._position[name]}")]
         return Batch(batch.rows.with_columns(added), batch.rejected)
+
+    def _with_second_parts(self, batch: Batch) -> Batch:
+        """Split each column that holds two, such as "Customer Name/Account Name"."""
+        rows = batch.rows
+        for position, source in self._headers.second_parts.items():
+            both = clean_texts(pl.DataFrame([_as_text(rows[f"c{source}"])[0].alias("both")]))
+            account_first = self._headers.canonical[source] in _ACCOUNTS
+            first, second = split_joined(pl.col("both"), account_first=account_first)
+            split = both.select(first.alias(f"c{source}"), second.alias(f"c{position}"))
+            alone = int((split[f"c{source}"].is_not_null() & split[f"c{position}"].is_null()).sum())
+            self.counts.not_joined[self._headers.names[source]] += alone
+            rows = rows.with_columns(split)
+        return Batch(rows, batch.rejected)
 
     def evidence(self) -> dict[str, Any]:
         """Return what the cells of each time column prove about the order of day and month."""
@@ -185,7 +208,7 @@ class Cleaner:
         unknown: dict[str, pl.Series] = {}
         for name in (n for n in CODES if n in cells):
             texts = cells[name]
-            cells[name], unrecognised = read_codes(name, texts)
+            cells[name], unrecognised = read_codes(name, texts, self._words)
             if unrecognised is not None:
                 unknown[name] = unrecognised
                 notes.append(_note(name, unrecognised))
@@ -264,6 +287,17 @@ def clean_texts(cells: pl.DataFrame) -> pl.DataFrame:
     return trimmed.with_columns(pl.when(~pl.all().is_in(schema.NULL_LIKE)).then(pl.all()))
 
 
+def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Expr]:
+    """Return the two parts of a cell such as ``Acme Ltd/acme01``: an account name has no space, line break or slash.
+
+    A cell without an account name at its end, or at its beginning, is all of the first part.
+    """
+    parts = both.str.extract_groups(r"(?s)^([^\s/|]+)\s*[/|\n]\s*(.*\S)$" if account_first else
+                                    r"(?s)^(.*\S)\s*[/|\n]\s*([^\s/|]+)$")  # fmt: skip
+    first, second = parts.struct[0], parts.struct[1]
+    return pl.when(second.is_null()).then(both).otherwise(first), second
+
+
 def text_columns(rows: pl.DataFrame, positions: Mapping[str, int]) -> pl.DataFrame:
     """Return columns of a batch as clean text, under their names."""
     return clean_texts(pl.DataFrame([_as_text(rows[f"c{i}"])[0].alias(name) for name, i in positions.items()]))
@@ -277,17 +311,17 @@ def _columns_where(cells: pl.DataFrame, names: Sequence[str], holds: Callable[[p
     return [name for name, any_cell in zip(names, found, strict=True) if any_cell]
 
 
-def read_codes(name: str, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+def read_codes(name: str, texts: pl.Series, words: Words) -> tuple[pl.Series, pl.Series | None]:
     """Return the code of each text, and the texts that no vocabulary has, if there are any.
 
     A text that stands for nothing is null; an empty status counts as an unknown empty text.
     """
-    words = schema.vocabulary(name)
+    known = words.of(name)
     codes: dict[str, str | None] = {}
     unknown = []
     for text in texts.unique().drop_nulls():
-        if (key := schema.header_key(text)) in words:
-            codes[text] = words[key]
+        if (code := word_code(text, known)) is not None:
+            codes[text] = code
         elif is_null_like(text):
             codes[text] = None
         else:
@@ -390,7 +424,7 @@ def _contents(rejected_rows: pl.DataFrame, originals: pl.DataFrame | None) -> li
 
 
 def _record_ids(frame: pl.DataFrame, masked: pl.DataFrame) -> pl.Series:
-    """Derive an ID from the natural key, of unmasked values only, else from the place of the row.
+    """Derive an ID from the natural key, of unmasked values only, or the portal's ID, else from the place of the row.
 
     A masked value is shared by many customers: an ID made from it would join strangers. Such a record gets an ID
     that begins with r and means nothing in another file.
@@ -399,7 +433,8 @@ def _record_ids(frame: pl.DataFrame, masked: pl.DataFrame) -> pl.Series:
         pl.when(~masked[n]).then(n) if n in masked.columns and masked[n].any() else pl.col(n)
         for n in schema.NATURAL_KEY
     )
-    person = frame.select(pl.coalesce(account, email, pl.concat_str([name, mobile], separator="|"))).to_series()
+    portal = pl.lit("customer ") + pl.col("portal_customer_id")
+    person = frame.select(pl.coalesce(account, email, pl.concat_str([name, mobile], separator="|"), portal)).to_series()
     parts = [_lower(person), pl.col("invitation_method"), time_text(frame["invited_at"])]
     key = pl.concat_str(parts, separator="|", ignore_nulls=True)
     own = pl.concat_str(["source_file", "source_row"], separator="|")

@@ -6,12 +6,12 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from invitekit.ingest.encoding import HEAD, HEADER_WITHIN, encoding_of_file
-from invitekit.ingest.headers import ReadOptions, header_score, missing_column, require_column
+from invitekit.ingest.headers import ReadOptions, header_rows, header_score, missing_column, require_column
 
 DELIMITERS = (",", ";", "\t", "|")
 _HEAD_LINES = 500
@@ -64,14 +64,22 @@ def find_dialect(path: Path, options: ReadOptions) -> Dialect:
 
 def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[str], options: ReadOptions) -> Dialect:
     if best is None:
-        raise missing_column(options.required, path.name, _likely_headers(lines))
-    require_column(options.required, best[2].headers, options.columns, path.name)
-    return best[2]
+        names, *below = _likely_table(lines) or [[]]
+        raise missing_column(options.required, path.name, names, below)
+    dialect = best[2]
+    rows = list(islice(_rows(lines, dialect.delimiter), 2 * HEADER_WITHIN))
+    headers, last = header_rows([cells for _, cells in rows], dialect.first_row - 2, options.columns)
+    below = [cells for _, cells in rows[last + 1 :]]
+    require_column(options.required, headers, options.columns, path.name, below)
+    return replace(dialect, headers=tuple(headers), skip=rows[last][0], first_row=last + 2)
 
 
-def _likely_headers(lines: Sequence[str]) -> Sequence[str]:
-    rows = ([cells for _, cells in islice(_rows(lines, d), HEADER_WITHIN)] for d in DELIMITERS)
-    return max((cells for table in rows for cells in table), key=len, default=[])
+def _likely_table(lines: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Return the rows from the first of the widest ones on, split at the delimiter that makes them the widest."""
+    tables = [[cells for _, cells in islice(_rows(lines, d), HEADER_WITHIN)] for d in DELIMITERS]
+    table = max(tables, key=lambda rows: max(map(len, rows), default=0))
+    widest = max(map(len, table), default=0)
+    return table[next((i for i, cells in enumerate(table) if len(cells) == widest), 0) :]
 
 
 def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:

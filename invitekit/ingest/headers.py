@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise, zip_longest
 
 from invitekit.errors import SchemaError
+from invitekit.ingest.header_words import Heading, heading
 from invitekit.io.spreadsheet_escape import unescape_header
 from invitekit.model import schema
 
-IDENTIFYING = ("record_id", "account_name", "email", "customer_full_name", "customer_name", "mobile")
+IDENTIFYING = (
+    "record_id", "portal_customer_id", "account_name", "email", "customer_full_name", "customer_name", "mobile",
+)  # fmt: skip
 """Columns that tell customers apart: a source needs one of them, and so does each row."""
+_IDS = ("record_id", "portal_customer_id")
+"""Columns of IDs, which a mere count of rows is not."""
 IN_FILE = " (in file)"
 """Added to the name of an extra column that the package uses itself."""
 _INTERNAL = "_ik_"
 _DUCKDB_NAMES = ("rowid",)
 _PRIVATE = re.compile(r"@|\d{5,}")
-_ALSO_HEADERS = frozenset({"email"})
-"""Words of a vocabulary that are headers first."""
+_DATA = re.compile(r"@|\d{5,}|[^\s*]\*{2,}|^[\d\s./:+-]*\d[\d\s./:+-]*$")
+"""An address, a number, a date or a masked value: no header looks like that."""
+_SURE = 2
+"""A row of at least so many known headers, words of cells not counted, is the header."""
+_LONG_ID, _A_FEW = 10, 3
+"""Digits that a count of rows has not, and rows that make a series."""
 _MAX_SHOWN = 24
 _MAX_HEADER = 200
 """Characters; a longer cell is no header."""
@@ -38,14 +48,21 @@ class Headers:
     """The meaning of the headers of one source, by position.
 
     Attributes:
-        names: The headers as the source has them, blank ones included.
+        names: The headers as the source has them, blank ones included, then one for each second part of a column
+            that holds two.
         canonical: The schema column of a position.
         extra: The name that an extra column is kept under, by position.
+        zones: The time zone that a header states for its times, by column.
+        second_parts: The position of the column that a second part is split off, by the position it gets.
+        notes: What a careful reader should know about the headers, in sentences.
     """
 
     names: tuple[str, ...]
     canonical: Mapping[int, str]
     extra: Mapping[int, str]
+    zones: Mapping[str, str] = field(default_factory=dict)
+    second_parts: Mapping[int, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def position_of(self, name: str) -> int:
         """Return the position of a schema column that this source has."""
@@ -57,36 +74,111 @@ def how_to_choose(name: str, header: str) -> str:
     return f"columns={{{name!r}: {header!r}}}, or --column '{name}={header}'"
 
 
-def map_headers(names: Sequence[str], columns: Mapping[str, str] | None = None) -> Headers:
-    """Map headers to schema columns.
+Cells = Callable[[int], Sequence[str]]
+"""Returns the first filled cells of a column, by its position: they decide what headers of two meanings mean."""
+
+
+def map_headers(
+    names: Sequence[str],
+    columns: Mapping[str, str] | None = None,
+    cells: Cells | None = None,
+    known: Callable[[str, str], bool] | None = None,
+) -> Headers:
+    """Map headers to schema columns: of several that mean one column, the most exact one counts.
 
     Args:
         names: The headers as the source has them, in order.
         columns: The user's choice, canonical name to header; a header that this source lacks is ignored here.
+        cells: The first cells of a column; without them, a header whose values decide is an extra column.
+        known: Whether a cell's text is known in a column of words or messages.
 
     Raises:
-        SchemaError: Two headers mean the same column.
+        SchemaError: Two headers mean the same column equally exactly.
     """
     chosen = _chosen(names, columns or {})
     own_file = "failure_code" in names
-    canonical: dict[int, str] = dict(chosen)
-    position_of = {name: position for position, name in chosen.items()}
+    canonical, notes = dict(chosen), list[str]()
+    candidates: dict[str, list[tuple[int, int]]] = {}
+    headings = [heading(header) for header in names]
     for position, header in enumerate(names):
-        name = _meaning(header, own_file=own_file)
-        if position in chosen or name is None or name in chosen.values() or schema.BY_NAME[name].stage != "record":
+        for meaning in () if position in chosen else _meanings(header, own_file=own_file):
+            if meaning.name not in chosen.values() and schema.BY_NAME[meaning.name].stage == "record":
+                candidates.setdefault(meaning.name, []).append((meaning.exactness, position))
+    for name, found in candidates.items():
+        fits = [
+            (e, p)
+            for e, p in sorted(found)
+            if e <= schema.LOOSE or (e == schema.BY_VALUES and _fits(name, p, cells, known))
+        ]
+        fits = [(e, p) for e, p in fits if p not in canonical]
+        if not fits:
+            notes += [_maybe_note(names[p], name) for e, p in found if e == schema.MAYBE]
             continue
-        if name in position_of:
-            raise _two_columns(names, position_of[name], position, name)
+        exactness, position = fits[0]
+        if len(fits) > 1 and fits[1][0] == exactness:
+            raise _two_columns(names, position, fits[1][1], name)
+        if name in _IDS and cells is not None and counts_rows(cells(position)):
+            notes.append(_counter_note(names[position], name))
+            continue
         canonical[position] = name
-        position_of[name] = position
-    return Headers(tuple(names), canonical, _extras(names, canonical, own_file=own_file))
+        notes += [_less_exact_note(names[other], names[position], name) for _, other in fits[1:]]
+    all_names, second_parts = list(names), {}
+    for position, read in enumerate(headings):
+        if read.joined and position not in canonical and not set(read.joined) & set(canonical.values()):
+            second_parts[len(all_names)] = position
+            canonical |= {position: read.joined[0], len(all_names): read.joined[1]}
+            all_names.append(f"{names[position]}, second part")
+    canonical = dict(sorted(canonical.items()))
+    zones = {name: zone for p, name in canonical.items() if p < len(names) and (zone := headings[p].zone)}
+    zones = {name: zone for name, zone in zones.items() if schema.BY_NAME[name].kind == "time"}
+    extra = _extras(names, canonical, own_file=own_file)
+    return Headers(tuple(all_names), canonical, extra, zones, second_parts, tuple(notes))
 
 
-def _meaning(header: str, *, own_file: bool) -> str | None:
+def _meanings(header: str, *, own_file: bool) -> Sequence[schema.Meaning]:
     # "Cause" and "reason" are words for the message, and in our own files columns of their own.
     if header in schema.BY_NAME and schema.BY_NAME[header].stage != "record" and not own_file:
         header = header.upper()
-    return schema.canonical_name(header)
+    return heading(header).meanings
+
+
+def _fits(name: str, position: int, cells: Cells | None, known: Callable[[str, str], bool] | None) -> bool:
+    """Return whether the cells of a column bear out what its header may mean."""
+    texts = cells(position) if cells is not None else ()
+    if name == "email":
+        return any("@" in text for text in texts)
+    if name == "mobile":
+        return any(re.search(r"\d{3}", text) for text in texts) and not any("@" in text for text in texts)
+    if schema.BY_NAME[name].kind == "time":
+        return any(re.search(r"\d[-/.年]\s*\d", text) for text in texts)
+    return known is not None and any(known(name, text) for text in set(texts))
+
+
+def counts_rows(texts: Sequence[str]) -> bool:
+    """Return whether cells are a count of rows: whole numbers no larger than the rows, or one more each time."""
+    if not texts or not all(text.isdecimal() and len(text) < _LONG_ID for text in texts):
+        return False
+    numbers = [*map(int, texts)]
+    if max(numbers) <= 2 * len(numbers) + 1:
+        return True
+    steps = {second - first for first, second in pairwise(numbers) if second > 1}
+    return len(numbers) >= _A_FEW and steps in ({1}, {-1})
+
+
+def _counter_note(header: str, name: str) -> str:
+    return (
+        f"'{header}' counts rows (1, 2, 3): kept as an extra column, as its numbers name no customer in another file. "
+        f"If they do: {how_to_choose(name, header)}."
+    )
+
+
+def _maybe_note(header: str, name: str) -> str:
+    return f"no column holds the {schema.label(name).lower()}. If '{header}' does: {how_to_choose(name, header)}."
+
+
+def _less_exact_note(header: str, exact: str, name: str) -> str:
+    label = schema.label(name).lower()
+    return f"'{header}' is kept as an extra column: '{exact}' is the {label}."
 
 
 def _chosen(names: Sequence[str], columns: Mapping[str, str]) -> dict[int, str]:
@@ -159,26 +251,82 @@ def _extras(names: Sequence[str], canonical: Mapping[int, str], *, own_file: boo
 
 
 def header_score(cells: Sequence[str], columns: Mapping[str, str]) -> int:
-    """Count the cells that name a column of the schema or of the user's mapping."""
-    wanted = set(map(schema.header_key, columns.values()))
+    """Count the cells that name a column of the schema, of the portal or of the user's mapping."""
+    wanted = {*map(schema.header_key, (*columns.values(), *schema.PRE_REGISTRATION))}
     short = (cell for cell in cells if cell and len(cell) <= _MAX_HEADER)
-    return sum(1 for c in short if schema.canonical_name(c) or (wanted and schema.header_key(c) in wanted))
+    return sum(1 for c in short if _is_known(c) or schema.header_key(c) in wanted)
+
+
+def header_rows(rows: Sequence[Sequence[str]], position: int, columns: Mapping[str, str]) -> tuple[Sequence[str], int]:
+    """Return the header that a row makes with its neighbour, and the position of the last row of the header.
+
+    A header of two rows has cells that were merged: down, with an empty cell in one of the rows, or across, where a
+    word above belongs to those below it. Or its second row repeats the first in another language.
+
+    Args:
+        rows: The first rows of a source.
+        position: The one with the most known headers.
+        columns: The user's mapping.
+    """
+    best, last, most = rows[position], position, header_score(rows[position], columns)
+    for upper in (position - 1, position):
+        if upper < 0 or upper + 1 >= len(rows) or (upper == position and _looks_like_data(rows[upper + 1])):
+            continue
+        cells = _merged(rows[upper], rows[upper + 1])
+        if header_score(cells, columns) > most or (upper == position and _says_the_same(rows[upper], rows[upper + 1])):
+            best, last, most = cells, upper + 1, header_score(cells, columns)
+    return best, last
+
+
+def _merged(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
+    """Return the header of two rows: the lower cell, with the word above it where only both together are known."""
+    cells, group = [], ""
+    for above, below in zip_longest(upper, lower, fillvalue=""):
+        group = above.strip() or group
+        both = f"{group} {below}".strip()
+        if not below.strip():
+            cells.append(above)
+        else:
+            cells.append(both if not _is_known(below) and _is_known(both) else below)
+    return cells
+
+
+def _says_the_same(upper: Sequence[str], lower: Sequence[str]) -> bool:
+    """Return whether the second of two rows is the header in another language."""
+    pairs = [pair for pair in zip_longest(upper, lower, fillvalue="") if pair[1].strip()]
+    same = [heading(above) == heading(below) != Heading() and above != below for above, below in pairs]
+    return len(same) >= _SURE and all(same)
+
+
+def _is_known(header: str) -> bool:
+    read = heading(header)
+    return bool(read.joined) or any(meaning.exactness < schema.MAYBE for meaning in read.meanings)
+
+
+def _may_mean(name: str, header: str) -> bool:
+    return any(m.name == name and m.exactness < schema.MAYBE for m in heading(header).meanings)
 
 
 def has_column(required: str, names: Sequence[str], columns: Mapping[str, str]) -> bool:
     """Return whether one of the headers names a column."""
     wanted = schema.header_key(columns.get(required, required))
-    return any(schema.canonical_name(h) == required or schema.header_key(h) == wanted for h in names)
+    return any(_may_mean(required, h) or schema.header_key(h) == wanted for h in names)
 
 
-def require_column(required: str, names: Sequence[str], columns: Mapping[str, str], source: str) -> None:
+def require_column(
+    required: str,
+    names: Sequence[str],
+    columns: Mapping[str, str],
+    source: str,
+    below: Sequence[Sequence[str]] | None = None,
+) -> None:
     """Check that one of the headers names the required column.
 
     Raises:
         SchemaError: None does; it shows the headers.
     """
     if not has_column(required, names, columns):
-        raise missing_column(required, source, names)
+        raise missing_column(required, source, names, below)
 
 
 def require_identity(headers: Headers, source: str) -> None:
@@ -189,18 +337,26 @@ def require_identity(headers: Headers, source: str) -> None:
     """
     if not set(IDENTIFYING) & set(headers.canonical.values()):
         raise SchemaError(
-            f"No column of '{source}' tells records apart.",
+            f"No column of '{source}' tells records apart. Found: {show_headers(headers.names)}.",
             hint="give one of these: " + ", ".join(schema.label(n) for n in IDENTIFYING) + ".",
         )
 
 
-def missing_column(required: str, source: str, names: Sequence[str]) -> SchemaError:
-    """Return the error for a source without a column; it shows the headers unless they may be a person's data."""
-    known = sum(schema.canonical_name(h) is not None for h in names)
-    shown = f"{len(names)} columns, {known or 'none'} with a known header"
-    # A row of data may hold one word that is a header, too: its other words may be names.
-    if names and 2 * known >= len(names) and not _looks_like_data(names):
-        shown = show_headers(names)
+def missing_column(
+    required: str, source: str, names: Sequence[str], below: Sequence[Sequence[str]] | None = None
+) -> SchemaError:
+    """Return the error for a source without a column; it shows the headers unless they may be a person's data.
+
+    Args:
+        required: The column.
+        source: The source's name.
+        names: The headers, or the row that is most like a header.
+        below: The rows after it; None for a source that cannot have data in the place of its headers.
+    """
+    shown = show_headers(names)
+    if not _are_headers(names, below):
+        known = sum(map(_is_known, names))
+        shown = f"{len(names)} columns, {known or 'none'} with a known header"
     what = schema.label(required).lower()
     return SchemaError(
         f"No column of '{source}' holds the {what}. Found: {shown}.",
@@ -208,10 +364,28 @@ def missing_column(required: str, source: str, names: Sequence[str]) -> SchemaEr
     )
 
 
-def _looks_like_data(names: Sequence[str]) -> bool:
-    """Return whether a header row is a customer's row: an address, a number or a status is no header."""
-    words = {key for column in schema.RECORD for key in schema.vocabulary(column.name)} - {""}
-    return any(_PRIVATE.search(h) or schema.header_key(h) in words - _ALSO_HEADERS for h in names)
+def _are_headers(names: Sequence[str], below: Sequence[Sequence[str]] | None) -> bool:
+    """Return whether a row is a header, in any language, and not the row of a customer."""
+    if not any(name.strip() for name in names) or _looks_like_data(names):
+        return False
+    # A row of data may hold words that are headers, too: its other words may be names.
+    known = sum(_is_known(name) and not _is_word(name) for name in names)
+    sure = known >= _SURE or 2 * sum(map(_is_known, names)) >= len(names)
+    return sure or below is None or any(map(_looks_like_data, below))
+
+
+def _is_word(cell: str) -> bool:
+    """Return whether a cell is a word of a code column, such as a status."""
+    return any(schema.header_key(cell) in schema.vocabulary(column.name) for column in schema.RECORD if column.values)
+
+
+def _looks_like_data(cells: Sequence[str]) -> bool:
+    """Return whether a row is a customer's row: an address, a number or a status is no header."""
+    if any(_DATA.search(cell) for cell in cells):
+        return True
+    known = sum(_is_known(cell) and not _is_word(cell) for cell in cells)
+    words = [cell for cell in cells if _is_word(cell)]
+    return known < _SURE and (len(words) >= _SURE or any(not _is_known(word) for word in words))
 
 
 def show_headers(names: Sequence[str]) -> str:

@@ -5,20 +5,30 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any
 
 from invitekit.errors import InvitekitError
-from invitekit.ingest.batches import Table
-from invitekit.ingest.cleaning import Cleaner, Counts, record_types
+from invitekit.ingest.batches import Batch, Table
+from invitekit.ingest.cleaning import Cleaner, Counts, record_types, text_columns
 from invitekit.ingest.datetimes import DateReport
 from invitekit.ingest.discover import Source, find_sources
 from invitekit.ingest.failure_messages import MessageJoinReport, Messages
-from invitekit.ingest.headers import Headers, ReadOptions, check_choice, map_headers, require_identity
+from invitekit.ingest.header_words import word_code
+from invitekit.ingest.headers import (
+    Headers,
+    ReadOptions,
+    check_choice,
+    map_headers,
+    missing_column,
+    require_identity,
+)
 from invitekit.ingest.readers import open_frame, open_tables
 from invitekit.ingest.stores import Store
 from invitekit.ingest.summary import FileSummary, Masked, Summary, UnknownMessage
+from invitekit.ingest.words import Words
 from invitekit.model import schema
 from invitekit.model.catalogue import Catalogue
 
@@ -36,6 +46,7 @@ class LoadOptions:
     messages: str | os.PathLike[str] | None
     messages_key: str | None
     catalogue: Catalogue
+    words: Words
     progress: Callable[[str, int, int], None]
 
 
@@ -70,7 +81,7 @@ def as_paths(sources: Any) -> list[str | os.PathLike[str]]:
     return []
 
 
-def open_all(sources: Any, options: ReadOptions) -> list[SourceState]:
+def open_all(sources: Any, options: ReadOptions, known: LoadOptions) -> list[SourceState]:
     """Open every source before any is read, so that a bad one costs no time.
 
     Raises:
@@ -87,11 +98,39 @@ def open_all(sources: Any, options: ReadOptions) -> list[SourceState]:
         frames = sources if isinstance(sources, list | tuple) else [sources]
         names = ["frame"] if len(frames) == 1 else [f"frame {i}" for i in range(1, len(frames) + 1)]
         opened = [(open_frame(f, name, options), None) for f, name in zip(frames, names, strict=True)]
-    states = [SourceState(table, map_headers(table.headers, options.columns), source) for table, source in opened]
+    states = [_with_headers(table, source, options, known) for table, source in opened]
     check_choice(options.columns, [state.headers for state in states])
     for state in states:
+        # The values of a column may have shown that it is not what its header says.
+        if options.required not in state.headers.canonical.values():
+            raise missing_column(options.required, state.table.name, state.headers.names)
         require_identity(state.headers, state.table.name)
     return states
+
+
+def _with_headers(table: Table, source: Source | None, options: ReadOptions, known: LoadOptions) -> SourceState:
+    """Decide what the headers of a table mean; where headers alone do not tell, its first rows do."""
+    first: list[Batch] = []
+    batches: Iterator[Batch] | None = None
+
+    def cells(position: int) -> list[str]:
+        nonlocal batches
+        if batches is None:
+            batches = table.read()
+            first.extend(islice(batches, 1))
+        return [] if not first else text_columns(first[0].rows, {"cell": position})["cell"].drop_nulls().to_list()
+
+    def is_known(name: str, text: str) -> bool:
+        if name == "failure_message":
+            return known.catalogue.find(text) is not None
+        return word_code(text, known.words.of(name)) is not None
+
+    headers = map_headers(table.headers, options.columns, cells, is_known)
+    # A file is read again from its beginning; of a frame, the rows that were looked at are put back.
+    if batches is not None and source is None:
+        looked_at = chain(first, batches)
+        table = replace(table, read=lambda: looked_at)
+    return SourceState(table, headers, source)
 
 
 def read_all(states: Sequence[SourceState], store: Store, options: LoadOptions) -> Summary:
@@ -112,6 +151,7 @@ def read_all(states: Sequence[SourceState], store: Store, options: LoadOptions) 
             zone=options.zone,
             snapshot_at=state.snapshot(options.snapshot_at)[0],
             add_messages=messages.fill if messages else None,
+            words=options.words,
         )
         dates += store.read(cleaner, state.table.read(), day_first=options.day_first)
         counts.append(cleaner.counts)
@@ -148,7 +188,18 @@ def _file_summary(state: SourceState, counts: Counts, chosen: dt.datetime | None
         snapshot_from=known_from,
         headers={headers.names[p]: n for p, n in headers.canonical.items()},
         extras=tuple(headers.extra.values()),
+        zones=headers.zones,
+        notes=(*headers.notes, *_not_joined(counts)),
     )
+
+
+def _not_joined(counts: Counts) -> list[str]:
+    """Return how many cells of columns that hold two have one part only."""
+    return [
+        f"'{header}': {count:,} cells hold one part only and were read as its first column."
+        for header, count in counts.not_joined.items()
+        if count
+    ]
 
 
 def _summary(

@@ -25,6 +25,7 @@ from invitekit.ingest.headers import (
     IDENTIFYING,
     ReadOptions,
     has_column,
+    header_rows,
     header_score,
     missing_column,
     require_column,
@@ -78,7 +79,8 @@ def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
     sheets = _sheets(source, options)
     with_header = [sheet for sheet in sheets if sheet.score]
     if not with_header:
-        raise missing_column(options.required, source.name, [])
+        names, *below = _texts(sheets[0].data) if sheets else [[]]
+        raise missing_column(options.required, source.name, names, below)
     with_column = [s for s in with_header if has_column(options.required, s.headers, options.columns)]
     # A count by status has the status, too.
     with_identity = [s for s in with_column if any(has_column(n, s.headers, options.columns) for n in IDENTIFYING)]
@@ -88,7 +90,7 @@ def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
     tables = []
     for sheet in chosen:
         name = source.name if len(chosen) == 1 else sheet.full_name
-        require_column(options.required, sheet.headers, options.columns, name)
+        require_column(options.required, sheet.headers, options.columns, name, _texts(sheet.data, sheet.row + 1))
         tables.append(Table(name, sheet.headers, _sheet_reader(sheet), epoch=epoch, ignored=ignored))
         ignored = []
     return tables
@@ -106,9 +108,10 @@ def _sheets(source: Source, options: ReadOptions) -> list[_Sheet]:
             positions = [i for i, column in enumerate(data) if column.null_count() < len(column)]
             if positions:
                 data = data.select(pl.nth(positions))
-                score, row = _header_row(data, options.columns)
-                cells = zip(data.row(row), positions, strict=True)
-                headers = tuple((cell or "").strip() or f"column {position + 1}" for cell, position in cells)
+                score, best = _header_row(data, options.columns)
+                written, row = header_rows(_texts(data), best, options.columns)
+                cells = zip(written, positions, strict=True)
+                headers = tuple(cell.strip() or f"column {position + 1}" for cell, position in cells)
                 sheets.append(_Sheet(f"{source.name} [{name}]", data, score, row, headers))
     except fastexcel.FastExcelError:
         raise SourceError(
@@ -132,6 +135,11 @@ def _header_row(sheet: pl.DataFrame, columns: Mapping[str, str]) -> tuple[int, i
     scores = [(header_score([cell or "" for cell in row], columns), -i) for i, row in enumerate(top)]
     score, position = max(scores, default=(0, 0))
     return score, -position
+
+
+def _texts(sheet: pl.DataFrame, start: int = 0) -> list[list[str]]:
+    """Return some rows of a sheet as text."""
+    return [[cell or "" for cell in row] for row in sheet.slice(start, HEADER_WITHIN + 1).rows()]
 
 
 def _sheet_reader(sheet: _Sheet) -> Callable[[], Iterator[Batch]]:

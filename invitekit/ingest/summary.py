@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import html
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +11,12 @@ from dataclasses import dataclass, field
 from invitekit.errors import many
 from invitekit.ingest.datetimes import ASSUMED, NO_TIME, OPTIONAL_TIMES, DateReport
 from invitekit.ingest.failure_messages import MessageJoinReport
+from invitekit.ingest.private_text import show_text
 from invitekit.model import schema
 
-_PRIVATE = re.compile(r"\S*@\S*|\+?\d[\d\s()-]{4,}\d|\d{5,}")
+_SHOWN_WORDS = 10
+_HOW_TO_TEACH = " Say what they mean in a file: 'invitekit check ... --words-skeleton FILE' begins one."
+_FIXED = "Etc/GMT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class FileSummary:
     """One source: how it was read and how many of its rows became records.
 
     ``rows_read`` is ``records + rejects``, always. ``headers`` maps the file's header to the
-    schema column, ``extras`` lists the columns that are kept as they are.
+    schema column, ``extras`` lists the columns that are kept as they are. ``zones`` has the time zone that a header
+    states, by column; ``notes`` say in sentences what was decided about headers.
     """
 
     name: str
@@ -36,6 +39,8 @@ class FileSummary:
     snapshot_from: str | None
     headers: Mapping[str, str]
     extras: tuple[str, ...]
+    zones: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,10 @@ class Summary:
         Args:
             values: Quote unknown words and messages of the files, without what may be an address or a number.
         """
-        unknown = self._unknowns(values=values)
-        return [*self._rejected(), *unknown, *self._added(), *self._masking(), *self._times(), *self._left()]
+        return [
+            *self._rejected(), *self._unknowns(values=values), *self._added(), *self._headers(), *self._masking(),
+            *self._times(), *self._left(),
+        ]  # fmt: skip
 
     def _added(self) -> list[str]:
         return [str(self.messages)] if self.messages else []
@@ -122,6 +129,11 @@ class Summary:
         names, more = self.ignored[:5], len(self.ignored) - 5
         rest = f" and {more} more" if more > 0 else ""
         return [f"Not read: {', '.join(names)}{rest}."] if names else []
+
+    def _headers(self) -> list[str]:
+        """Return what was decided about headers; the same sentence of several files once."""
+        files = {note: [f.name for f in self.files if note in f.notes] for file in self.files for note in file.notes}
+        return [f"{names[0]}{f' and {len(names) - 1:,} more' * (len(names) > 1)}: {n}" for n, names in files.items()]
 
     def _rejected(self) -> list[str]:
         ranked = sorted(self.reject_reasons.items(), key=lambda item: -item[1])
@@ -132,9 +144,13 @@ class Summary:
     def _unknowns(self, *, values: bool) -> list[str]:
         sentences = []
         for name, texts in self.unknown_codes.items():
-            words = (f"{show_text(text) or '(empty)'} ({count:,})" for text, count in _most(texts))
-            listed = f": {', '.join(words)}" if values else f": {many(len(texts), 'word')}."
-            sentences.append(f"{sum(texts.values()):,} with an unknown {schema.label(name).lower()}{listed}")
+            words = [f"{show_text(text) or '(empty)'} ({count:,})" for text, count in _most(texts)]
+            more = f", and {len(texts) - len(words):,} more words" if len(texts) > len(words) else ""
+            listed = f": {', '.join(words)}{more}" if values else f": {many(len(texts), 'word')}"
+            sentences.append(
+                f"{sum(texts.values()):,} with an unknown {schema.label(name).lower()}{listed}."
+                + _HOW_TO_TEACH * any(texts)
+            )
         if self.unknown_messages and not values:
             sentences.append(f"{sum(one.count for one in self.unknown_messages):,} with an unknown failure message.")
         for message in self.unknown_messages[:10] if values else ():
@@ -189,8 +205,16 @@ class Summary:
         ]
 
     def _zones(self) -> list[str]:
-        without = sum(d.without_offset for d in self.dates)
-        return [f"{without:,} times name no offset and were read as {self.time_zone}."] if without else []
+        stated = {(file.name, column): zone for file in self.files for column, zone in file.zones.items()}
+        without: Counter[tuple[str, str]] = Counter()
+        for d in self.dates:
+            zone = stated.get((d.file, d.column))
+            without[zone or self.time_zone, ", as their header says" if zone else ""] += d.without_offset
+        return [
+            f"{count:,} times name no offset and were read as {_zone_label(zone)}{why}."
+            for (zone, why), count in without.items()
+            if count
+        ]
 
     def __str__(self) -> str:
         head = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
@@ -211,11 +235,10 @@ class Summary:
         return f"<p><b>{html.escape(first)}</b></p><table>{head}{rows}</table><ul>{items}</ul>"
 
 
-def show_text(text: str) -> str:
-    """Return a free text without what could be a person's address or number."""
-    shown = _PRIVATE.sub("…", text)
-    return shown if len(shown) <= 120 else shown[:119] + "…"
-
-
 def _most(texts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(texts.items(), key=lambda item: -item[1])[:5]
+    return sorted(texts.items(), key=lambda item: -item[1])[:_SHOWN_WORDS]
+
+
+def _zone_label(zone: str) -> str:
+    """Return a zone as people write it: Etc/GMT-8 counts to the west, and is UTC+8."""
+    return f"UTC{-int(zone.removeprefix(_FIXED)):+d}" if zone.startswith(_FIXED) else zone

@@ -15,6 +15,8 @@ Frame = TypeVar("Frame")
 ALONE = "row:"
 """The beginning of the ID of an unidentified record: no key tells which customer it belongs to."""
 NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
+OPTIONAL = ("portal_customer_id",)
+"""Keys that records may lack."""
 _UNSEEN = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
 """Invisible characters, written out: engines have different escapes."""
 _WHITE = "[ \t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
@@ -27,6 +29,7 @@ OWN_ID = "^r[0-9a-f]{32}$"
 """Matches a record ID that the loader made from the position of a row: it means nothing in another file."""
 _DIGITS = 10
 """Last digits of a mobile number that are compared."""
+_PORTAL, _LEAST, _MOST = "_ik_portal", "_ik_least_portal", "_ik_most_portal"
 _ACCOUNT, _EMAIL, _PERSON, _NAME = "_ik_account", "_ik_email", "_ik_person", "_ik_name"
 _KEYS = [_ACCOUNT, _EMAIL, _PERSON, _NAME]
 
@@ -34,7 +37,8 @@ _KEYS = [_ACCOUNT, _EMAIL, _PERSON, _NAME]
 def identify(records: Frame) -> Frame:
     """Add ``customer_id``: the same text for all records of one customer, another for every other.
 
-    The account name tells customers apart, else the email address, else full name and mobile
+    The portal's own customer ID tells customers apart; a record without one gets the one that its other keys lead to,
+    if that is one only. Else the account name does, else the email address, else full name and mobile
     together; letters' case, white space and signs that show nothing mean nothing, nor
     does how a mobile number is written: its last ten digits are compared. A record without an account name
     gets the one that its email address, or its full name and mobile, has on all other records, if
@@ -44,7 +48,7 @@ def identify(records: Frame) -> Frame:
     without any key is known by the file's own ID, else by its row alone (``customer_id`` begins with ``row:``).
 
     Args:
-        records: A frame of any engine with the columns of ``schema.RECORD``.
+        records: A frame of any engine with the columns of ``schema.RECORD``; ``portal_customer_id`` may be absent.
 
     Returns:
         The same rows on the same engine, with ``customer_id`` (text, never null).
@@ -60,16 +64,37 @@ def identify(records: Frame) -> Frame:
         ['account:acme']
     """
     frame: Any = nw.from_native(cast("Any", records))
-    require(frame.collect_schema().names(), NEEDED)
-    frame = frame.with_columns(key("account_name").alias(_ACCOUNT))
+    names = frame.collect_schema().names()
+    require(names, NEEDED)
+    portal = key("portal_customer_id") if "portal_customer_id" in names else nw.lit(None, nw.String)
+    frame = frame.with_columns(key("account_name").alias(_ACCOUNT), portal.alias(_PORTAL))
+    looked_at = frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any(), _ik_has=(~nw.col(_PORTAL).is_null()).any())
+    lacks_account, has_portal_id = collect(looked_at).rows()[0]
+    identified = _by_other_keys(frame, lacks_account=bool(lacks_account))
+    if has_portal_id:
+        identified = _by_portal_id(materialize(identified))
+    return cast("Frame", identified.drop(_PORTAL).to_native())
+
+
+def _by_portal_id(frame: Any) -> Any:
+    """Set ``customer_id`` to the portal's ID: the record's own, or the one of the records that its keys lead to."""
+    known = frame.filter(~nw.col(_PORTAL).is_null()).group_by("customer_id")
+    known = known.agg(nw.col(_PORTAL).min().alias(_LEAST), nw.col(_PORTAL).max().alias(_MOST))
+    one = materialize(known.filter(nw.col(_LEAST) == nw.col(_MOST)).select("customer_id", _LEAST))
+    frame = frame.join(one, on="customer_id", how="left")
+    portal = nw.concat_str([nw.lit("customer:"), nw.coalesce(_PORTAL, _LEAST)])
+    return materialize(frame.with_columns(customer_id=nw.coalesce(portal, "customer_id")).drop(_LEAST))
+
+
+def _by_other_keys(frame: Any, *, lacks_account: bool) -> Any:
     ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
     # Most exports name every account: then no other key is looked at.
-    if collect(frame.select(_ik_lacks=nw.col(_ACCOUNT).is_null().any()))["_ik_lacks"].to_list()[0]:
+    if lacks_account:
         keys = {_EMAIL: address(), _PERSON: person(), _NAME: key("customer_full_name")}
         frame = _linked(frame.with_columns(**keys))
         named = frame.with_columns(customer_id=nw.coalesce(*ids, *_other_ids(), nw.lit(ALONE)))
-        return cast("Frame", materialize(named.drop(_KEYS).to_native()))
-    return cast("Frame", frame.with_columns(customer_id=ids[0]).drop(_ACCOUNT).to_native())
+        return materialize(named.drop(_KEYS))
+    return frame.with_columns(customer_id=ids[0]).drop(_ACCOUNT)
 
 
 def _other_ids() -> list[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from invitekit.model.vocabularies import ASSOCIATION_TYPES, DECISIONS, METHODS, RESEND_RULES, STATUSES, WHO_ACTS, Value
 
@@ -20,7 +20,14 @@ Privacy = Literal["identifier", "quasi_identifier", "free_text", "attribute", "t
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it is called here, by people and by files, and what it gives away."""
+    """One column: what it is called here, by people and by files, and what it gives away.
+
+    Attributes:
+        aliases: Headers of files that mean this column and nothing else.
+        loose: Less exact headers: they mean this column where no other header of the file does.
+        by_values: Headers that may mean something else, too: the column's values decide.
+        maybe: Headers that may mean it, which nothing but the user can tell.
+    """
 
     name: str
     kind: Kind
@@ -30,76 +37,117 @@ class Column:
     aliases: tuple[str, ...] = ()
     values: tuple[Value, ...] = ()
     stage: Stage = "record"
+    loose: tuple[str, ...] = ()
+    by_values: tuple[str, ...] = ()
+    maybe: tuple[str, ...] = ()
 
+
+CONTACT = ("Contact", "Contact Information", "联系方式")
+"""Headers of a column with email addresses or mobile numbers: its values say which."""
+JOINED = (
+    ("customer_full_name", "account_name"), ("customer_name", "account_name"), ("custom_tag", "account_manager"),
+)  # fmt: skip
+"""Columns that the portal shows as one, such as "Customer Name/Account Name"."""
+PRE_REGISTRATION = ("Pre-registration Time", "报备时间")
+"""Headers of the portal that mean no column of ours: an extra column, which still tells a header row from data."""
 
 # fmt: off
 COLUMNS = (
     Column(
         "record_id", "text", "Record ID", "记录编号", "identifier",
         # "No." and "序号" are not among them: they count the rows of one file and mean nothing in the next.
-        ("ID", "Invitation ID", "邀请编号"),
+        ("Invitation ID", "邀请编号"), loose=("ID",),
     ),
     Column(
         "customer_full_name", "text", "Customer Full Name", "客户全称", "identifier",
-        ("Full Name", "Customer's Full Name", "Company Name", "客户全名", "公司名称"),
+        ("Full Name", "Customer's Full Name", "客户全名"),
+        loose=("Company Name", "Company", "Organization", "Organisation", "Organization Name", "Enterprise Name",
+               "公司名称", "公司全称", "客户公司", "企业名称", "企业全称", "单位名称"),
     ),
-    Column("customer_name", "text", "Customer Name", "客户名称", "identifier", ("Customer", "客户", "客户姓名")),
+    Column(
+        "customer_name", "text", "Customer Name", "客户名称", "identifier", ("客户姓名",), loose=("Customer", "客户"),
+    ),
     Column(
         "account_name", "text", "Account Name", "客户账号", "identifier",
-        ("Account", "Customer Account", "Customer Account Name", "Account Name of Customer",
-         "账号名", "账号", "账号名称", "客户账号名", "帐号", "客户帐号"),
+        ("Account", "Customer Account", "Customer Account Name", "Account Name of Customer", "HUAWEI CLOUD Account",
+         "HUAWEI CLOUD Account Name", "账号名", "账号", "账号名称", "客户账号名", "帐号", "客户帐号", "客户账户",
+         "账户名", "华为云账号", "华为云账号名", "华为云账户"),
+        loose=("Login Name", "Username", "登录名", "用户名"),
     ),
     Column(
         "email", "text", "Email", "邮箱", "identifier",
-        ("E-mail", "Email Address", "Mail", "Customer Email", "电子邮箱", "邮箱地址", "邮件地址", "客户邮箱"),
+        ("E-mail", "Email Address", "Customer Email", "Customer Email Address", "Email ID", "Invitee Email",
+         "Invited Email", "电子邮箱", "邮箱地址", "邮件地址", "客户邮箱", "邀请邮箱", "Email地址", "E-mail地址"),
+        loose=("Mail", "Contact Email", "联系邮箱", "邮件", "电子邮件"), by_values=CONTACT,
     ),
     Column(
         "mobile", "text", "Mobile Number", "手机号", "identifier",
-        ("Mobile", "Mobile Phone", "Phone", "Phone Number", "Telephone",
-         "移动电话", "手机", "手机号码", "联系电话"),
+        ("Mobile", "Mobile No.", "Mobile Phone", "Mobile Phone Number", "Cell Phone", "Cellphone", "移动电话", "手机",
+         "手机号码", "联系手机", "客户手机", "客户手机号"),
+        loose=("Phone", "Phone Number", "Phone No.", "Telephone", "Contact Number", "Contact Phone", "电话",
+               "电话号码", "联系电话"),
+        by_values=CONTACT,
+    ),
+    Column(
+        "portal_customer_id", "text", "Portal Customer ID", "客户ID", "identifier",
+        ("Customer ID", "Customer's ID", "Customer Account ID", "Account ID", "客户编号", "账号ID", "客户账号ID"),
     ),
     Column(
         "country", "text", "Country/Region", "国家地区", "quasi_identifier",
-        ("Country", "Region", "Country or Region", "国家/地区", "国家", "地区"),
+        ("Country", "Country or Region", "国家/地区", "国家"), loose=("Region", "地区"),
     ),
     Column(
         "account_manager", "text", "Account Manager", "客户经理", "identifier",
-        ("Manager", "Account Manager's Account", "Owner", "Sales Manager", "客户经理账号"),
+        loose=("Manager", "Account Manager's Account", "Account Manager's Account Name", "Account Owner", "Owner",
+               "Sales Manager", "Invited By", "客户经理账号", "客户经理账号名", "销售经理", "负责人", "邀请人"),
     ),
-    Column("custom_tag", "text", "Custom Tag", "自定义标签", "quasi_identifier", ("Tag", "Tags", "Label", "标签")),
     Column(
-        "remarks", "text", "Remarks", "备注", "free_text",
-        ("Remark", "Notes", "Note", "Comment", "Comments", "说明"),
+        "custom_tag", "text", "Custom Tag", "自定义标签", "quasi_identifier", ("Tag", "Tags", "标签"), loose=("Label",),
+    ),
+    Column(
+        "remarks", "text", "Remarks", "备注", "free_text", ("Remark",),
+        loose=("Notes", "Note", "Comment", "Comments", "说明"),
     ),
     Column(
         "invitation_method", "code", "Invitation Method", "邀请方式", "attribute",
-        ("Method", "Invite Method", "Channel", "邀请渠道"), METHODS,
+        ("Method", "Invite Method", "Invitation Channel", "邀请渠道"), METHODS,
+        loose=("Channel",), by_values=("Invitation Type", "方式", "渠道", "邀请类型"),
     ),
     Column(
         "association_type", "code", "Association Type", "关联类型", "attribute",
-        ("Model", "Association Model", "Cooperation Model", "关联模式", "合作模式"), ASSOCIATION_TYPES,
+        ("Association Model", "Cooperation Model", "关联模式", "合作模式"), ASSOCIATION_TYPES, loose=("Model",),
     ),
     Column(
         "status", "code", "Status", "状态", "attribute",
-        ("Association Status", "Invitation Status", "State", "关联状态", "邀请状态"), STATUSES,
+        ("Association Status", "Invitation Status", "Invite Status", "关联状态", "邀请状态"), STATUSES,
+        loose=("Current Status", "Customer Status", "Invitation Result", "Association Result", "当前状态", "客户状态",
+               "邀请结果", "关联结果"),
+        by_values=("State", "Result", "Registration Status", "结果"),
     ),
     Column(
         "failure_message", "text", "Failure Cause", "失败原因", "free_text",
-        ("Failure Reason", "Failure Message", "Cause", "Reason", "Cause of Failure", "Error Message",
-         "关联失败原因", "原因"),
+        ("Failure Reason", "Failure Message", "Cause", "Cause of Failure", "Reason for Failure", "Fail Reason",
+         "Association Failure Cause", "Association Failure Reason", "Cause of Association Failure",
+         "关联失败原因", "关联失败原因说明", "失败描述", "失败说明", "失败信息"),
+        loose=("Reason", "Error Message", "原因"), by_values=("Details", "Message", "详情"),
     ),
     Column(
         "invited_at", "time", "Invitation Time", "邀请时间", "quasi_identifier",
-        ("Invited At", "Sent At", "Invited On", "Invitation Date", "Invited", "Sent On", "发送时间", "邀请日期"),
+        ("Invited At", "Sent At", "Invited On", "Invitation Date", "Invite Date", "Date Invited", "Sent On",
+         "Sent Time", "Sending Time", "Invitation Sent At", "发送时间", "邀请日期", "邀请发送时间", "邀请发出时间"),
+        loose=("Invited",), by_values=("Invitation Sent",),
+        maybe=("Created At", "Created", "Created On", "Created Date", "Creation Time", "Create Time", "Date",
+               "创建时间", "日期"),
     ),
     Column(
         "expires_at", "time", "Expires At", "失效时间", "quasi_identifier",
-        ("Valid Until", "Expiration Time", "Expiry Date", "Expires", "Expires On",
-         "过期时间", "有效期至", "失效日期"),
+        ("Valid Until", "Expiration Time", "Expiration Date", "Expiry Date", "Expiry Time", "Expires On",
+         "过期时间", "有效期至", "失效日期", "到期时间"),
+        loose=("Expires",),
     ),
     Column(
         "associated_at", "time", "Association Time", "关联时间", "quasi_identifier",
-        ("Associated At", "Associated On", "Association Date", "关联日期"),
+        ("Associated At", "Associated On", "Association Date", "Date Associated", "关联日期"),
     ),
     Column(
         "snapshot_at", "time", "Snapshot Time", "快照时间", "technical",
@@ -175,34 +223,63 @@ MASKABLE = ("customer_full_name", "customer_name", "account_name", "email", "mob
 """Columns that the portal may have masked before we see them."""
 
 
+_TRADITIONAL = str.maketrans(
+    "戶稱帳賬號郵機電話標籤備註國區經關聯類狀態敗請時間發過報審鏈結線動營銷顧問轉單業為雲華碼確認維記掃應說負責詳據錄帐",
+    "户称账账号邮机电话标签备注国区经关联类状态败请时间发过报审链结线动营销顾问转单业为云华码确认维记扫应说负责详据录账",
+)
+"""Traditional letters of headers and words, and 帐 of 帐号, as the letters that we write them with."""
+
+
 def header_key(text: str) -> str:
     """Fold a header or a code's text so that spelling habits do not matter.
 
-    NFKC, case, white space, and the punctuation between words are folded:
-    ``"E-Mail address"`` and ``"email_address"`` give the same key.
+    NFKC, case, white space, the punctuation between words, and traditional letters are folded:
+    ``"E-Mail address"`` and ``"email_address"`` give the same key, as do ``"狀態"`` and ``"状态"``.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c for c in folded if c.isalnum())
+    return "".join(c for c in folded if c.isalnum()).translate(_TRADITIONAL)
+
+
+class Meaning(NamedTuple):
+    """A column that a header means, and how exactly: the lower, the more."""
+
+    exactness: int
+    name: str
+
+
+ALIAS, LOOSE, BY_VALUES, MAYBE = range(4)
+"""How exactly a header means a column: by its own name, a less exact one, as its values decide, or as the user says."""
 
 
 @cache
-def _headers() -> dict[str, str]:
-    table: dict[str, str] = {}
+def _headers() -> dict[str, tuple[Meaning, ...]]:
+    table: dict[str, tuple[Meaning, ...]] = {}
     for column in COLUMNS:
-        for text in (column.name, column.en, column.zh, *column.aliases):
-            if column.name not in DERIVED:
-                table.setdefault(header_key(text), column.name)
+        if column.name in DERIVED:
+            continue
+        texts = {ALIAS: (column.name, column.en, column.zh, *column.aliases), LOOSE: column.loose}
+        for exactness, headers in (texts | {BY_VALUES: column.by_values, MAYBE: column.maybe}).items():
+            for key in map(header_key, headers):
+                own = Meaning(exactness, column.name)
+                # A header of several columns is one of records, unless its values decide which.
+                table[key] = (*table.get(key, ()), own) if exactness == BY_VALUES else table.get(key, (own,))
     return table
 
 
-def canonical_name(header: str) -> str | None:
-    """Name the column that a file's header means, or None for an extra column.
+def meanings(header: str) -> tuple[Meaning, ...]:
+    """Return the columns that a header may mean: none for an extra column, several where its values decide.
 
     A header that is letter for letter a canonical name is that column, whatever else it may mean.
     """
     if header in BY_NAME:
-        return None if header in DERIVED else header
-    return _headers().get(header_key(header))
+        return () if header in DERIVED else (Meaning(ALIAS, header),)
+    return _headers().get(header_key(header), ())
+
+
+def canonical_name(header: str) -> str | None:
+    """Return the column that a file's header means, or None for an extra column."""
+    found = meanings(header)
+    return found[0].name if found and found[0].exactness < MAYBE else None
 
 
 @cache

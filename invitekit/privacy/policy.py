@@ -35,6 +35,7 @@ TABLE = (
     ("email",               "mask",               "pseudonymise",       "drop"),
     ("email",               "drop",               "derive mailbox",     "drop"),
     ("mobile",              "mask",               "pseudonymise",       "drop"),
+    ("portal_customer_id",  "drop",               "pseudonymise",       "drop"),
     ("country",             "generalise country", "generalise country", "drop"),
     ("account_manager",     "mask",               "pseudonymise",       "drop"),
     ("custom_tag",          "generalise top",     "generalise top",     "drop"),
@@ -87,6 +88,7 @@ LEAST_DAYS = 13
 """Days of the invitation that fit one row, at the least; counted for all pairs of days in the tests."""
 PREFIXES = {
     "record_id": "i",
+    "portal_customer_id": "d",
     "customer_full_name": "n",
     "customer_name": "p",
     "account_name": "a",

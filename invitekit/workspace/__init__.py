@@ -162,7 +162,7 @@ class Workspace:
             replace: Read files that are stored already again, such as with other settings.
             supersede: Replace stored files of the same name and snapshot date by these.
             how: Passed on to ``load``: ``columns, time_zone, day_first, encoding, messages,
-                messages_key, catalogue``.
+                messages_key, catalogue, words``.
 
         Returns:
             One ``Added`` a file. When a file is rejected, those before it stay stored: add all again.

@@ -57,6 +57,7 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 check (status in ('running', 'completed', 'failed', 'interrupted')))""",
         ),
     ),
+    (2, ("alter table records add column portal_customer_id varchar",)),
 )
 SCHEMA_VERSION = VERSIONS[-1][0]
 _TABLE = re.compile(r"create table (\w+)")

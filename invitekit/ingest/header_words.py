@@ -1,0 +1,153 @@
+"""Read headers and words that hold more than one name: two languages, a required mark, a time zone, a remark."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from typing import NamedTuple
+from zoneinfo import available_timezones
+
+from invitekit.model import schema
+from invitekit.model.schema import Meaning, header_key
+
+_MARKS = frozenset(
+    map(
+        header_key,
+        ("required", "optional", "mandatory", "必填", "必填项", "选填", "可选", "必选", "CST", "local time", "local",
+         "当地时间", "本地时间"),
+    )
+)  # fmt: skip
+"""Texts in brackets that say nothing about the column; of the time zones among them nobody can tell which one it is."""
+_BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]*)[)\]】〕]")
+_DATE_FORM = re.compile(r"[ymdhs年月日时分秒./:\- ]+", re.IGNORECASE)
+_STAR = " *•:"
+_BETWEEN = re.compile(r"[/|\\\n\r;,、·]+|\s[-–—]\s")
+_LETTERS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+|[^\u3400-\u9fff\uf900-\ufaff]+")
+"""Runs of Chinese letters, and of all others."""
+_OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?([0-5]\d))?|UTC|GMT", re.IGNORECASE)
+_DAYS = re.compile(r"\d+\s*(?:days?|d|天|日)", re.IGNORECASE)
+_SEE_CAUSE = tuple(map(header_key, ("see cause", "see reason", "see failure cause", "见原因", "见失败原因")))
+_MINUS = str.maketrans("−–", "--")
+_PLACES = {
+    header_key(name): zone
+    for zone, names in {
+        "Asia/Shanghai": ("北京时间", "中国时间", "中国标准时间", "Beijing", "Beijing time", "China time",
+                          "China standard time", "Shanghai time"),
+        "Asia/Hong_Kong": ("香港时间", "Hong Kong time", "HKT"),
+        "Asia/Singapore": ("新加坡时间", "Singapore time", "SGT"),
+    }.items()
+    for name in names
+}  # fmt: skip
+_PART_OF_AN_HOUR = {
+    "+0330": "Asia/Tehran", "+0430": "Asia/Kabul", "+0530": "Asia/Kolkata", "+0545": "Asia/Kathmandu",
+    "+0630": "Asia/Yangon", "+0930": "Australia/Darwin",
+}  # fmt: skip
+"""A zone without summer time for each offset that is not a number of hours."""
+_LAST_WORDS = re.compile(r"(.*?\S)[\s_,-]+(\S+(?:\s+time)?)", re.IGNORECASE | re.DOTALL)
+_MOST_WEST, _MOST_EAST = -12, 14
+
+
+class Heading(NamedTuple):
+    """What a header means.
+
+    Attributes:
+        meanings: The columns that it may mean: none for an extra column, several where its values decide.
+        zone: The time zone that it states for its times, an IANA name.
+        joined: The two columns that it holds, in its order.
+    """
+
+    meanings: tuple[Meaning, ...] = ()
+    zone: str | None = None
+    joined: tuple[str, str] | None = None
+
+
+@lru_cache(maxsize=4096)
+def heading(header: str) -> Heading:
+    """Return what a header means.
+
+    A header in two languages, such as ``状态(Status)`` or ``Status/状态``, has to mean the same in both. Of what stands
+    in brackets a required mark, a form of dates and a time zone are understood: with anything else a header
+    means no column.
+    """
+    if found := schema.meanings(header):
+        return Heading(found)
+    text = unicodedata.normalize("NFKC", header).strip(_STAR)
+    zone, parts = None, []
+    for inside in _BRACKETS.findall(text):
+        if stated := _time_zone(inside):
+            zone = stated
+        elif header_key(inside) not in _MARKS and not _DATE_FORM.fullmatch(inside):
+            parts.append(inside)
+    text = _BRACKETS.sub(" ", text).strip(_STAR)
+    if zone is None and not _read_parts([text, *parts]) and (words := _LAST_WORDS.fullmatch(text)):
+        zone = _time_zone(words[2])
+        text = words[1] if zone else text
+    read = _read_parts([text, *parts])
+    return read._replace(zone=zone) if read else Heading()
+
+
+def word_code(text: str, words: Mapping[str, str]) -> str | None:
+    """Return the canonical value of a word, or None if it is unknown.
+
+    A word in two languages, such as ``已关联 Associated``, has to mean the same in both. Brackets may hold a
+    method, a type, a number of days, or a reference to the cause: ``已关联（代售）``.
+    """
+    if (code := words.get(header_key(text))) is not None:
+        return code
+    text = unicodedata.normalize("NFKC", text)
+    inside = [part for part in _BRACKETS.findall(text) if header_key(part) not in _remarks()]
+    parts = [_BRACKETS.sub(" ", text), *(part for part in inside if not _DAYS.fullmatch(part.strip()))]
+    codes = {
+        words.get(header_key(piece)) for part in parts for piece in _pieces(part, lambda p: header_key(p) in words)
+    }
+    return codes.pop() if len(codes) == 1 else None
+
+
+@cache
+def _remarks() -> frozenset[str]:
+    """Return the folded texts that may stand in brackets after a status."""
+    return frozenset({*schema.vocabulary("invitation_method"), *schema.vocabulary("association_type"), *_SEE_CAUSE})
+
+
+def _pieces(text: str, is_known: Callable[[str], object]) -> list[str]:
+    """Split a text that is not known as a whole: at the signs between two names, then where the letters change."""
+    pieces = [text] if is_known(text) else [p for p in _BETWEEN.split(text) if p.strip(_STAR)]
+    return [
+        run.strip(_STAR)
+        for piece in pieces
+        for run in ([piece] if is_known(piece) else _LETTERS.findall(piece))
+        if run.strip(_STAR)
+    ]
+
+
+def _read_parts(parts: list[str]) -> Heading | None:
+    """Return what all parts of a header mean, or None if one of them means no column, or they differ."""
+    found = [schema.meanings(piece) for part in parts for piece in _pieces(part, schema.meanings)]
+    if not found or not all(found):
+        return None
+    same = set.intersection(*({meaning.name for meaning in meanings} for meanings in found))
+    if same:
+        of_same = [meaning for meanings in found for meaning in meanings if meaning.name in same]
+        return Heading(tuple(min(m for m in of_same if m.name == name) for name in sorted(same)))
+    names = tuple(dict.fromkeys(meanings[0].name for meanings in found))
+    if set(names) == {"email", "mobile"}:
+        return Heading(schema.meanings(schema.CONTACT[0]))
+    if set(names) in map(set, schema.JOINED):
+        return Heading(joined=(names[0], names[1]))
+    return None
+
+
+def _time_zone(text: str) -> str | None:
+    """Return the time zone that a text names: an offset from UTC, an IANA name or a place in words."""
+    text = text.strip().translate(_MINUS)
+    if (place := _PLACES.get(header_key(text))) is not None:
+        return place
+    if (offset := _OFFSET.fullmatch(text)) is None:
+        return text if "/" in text and text in available_timezones() else None
+    hours, minutes = int(f"{offset[1] or '+'}{offset[2] or 0}"), offset[3] or "00"
+    if minutes != "00":
+        return _PART_OF_AN_HOUR.get(f"{offset[1]}{abs(hours):02}{minutes}")
+    # The names of these zones count to the west.
+    return ("UTC" if hours == 0 else f"Etc/GMT{-hours:+d}") if _MOST_WEST <= hours <= _MOST_EAST else None

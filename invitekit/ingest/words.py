@@ -1,0 +1,157 @@
+"""Words that a user teaches: which status, method or type a word of a file means, read from a TOML file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from invitekit.errors import ArgumentError, many
+from invitekit.ingest.private_text import show_text
+from invitekit.io.atomic_write import check_target, os_reason, write_file
+from invitekit.model import schema
+
+TABLES = {"status": "status", "method": "invitation_method", "type": "association_type"}
+"""The tables of a file with words, and the column that each is for."""
+_CLOSE_ENOUGH = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of code columns: those of the package, and those that the user teaches, which count first.
+
+    Attributes:
+        taught: The canonical value of each folded word, by column.
+    """
+
+    taught: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, name: str) -> dict[str, str]:
+        """Return the canonical value of every folded word of a column."""
+        return schema.vocabulary(name) | dict(self.taught.get(name, {}))
+
+    def closest(self, name: str, word: str) -> str | None:
+        """Return the known word that looks most like an unknown one, as a suggestion only."""
+        spelt = {schema.header_key(text): text for text in _spellings(name)}
+        near = get_close_matches(schema.header_key(word), spelt, n=1, cutoff=_CLOSE_ENOUGH)
+        return spelt[near[0]] if near else None
+
+
+def read_words(path: str | os.PathLike[str] | None) -> Words:
+    """Read the words that a user teaches.
+
+    Args:
+        path: A TOML file with the tables ``[status]``, ``[method]`` and ``[type]``, each row a word of the files and
+            the canonical value that it means: ``"in Bearbeitung" = "invited"``. Letters' case, spaces and
+            punctuation of a word do not matter. None for no words.
+
+    Raises:
+        ArgumentError: It cannot be read, has another table, names an unknown value, or gives a word two values.
+    """
+    if path is None:
+        return Words()
+    name = Path(path).name
+    tables = _read(Path(path))
+    strange = [table for table, rows in tables.items() if table not in TABLES or not isinstance(rows, dict)]
+    if strange:
+        raise ArgumentError(
+            f"{name} holds '{strange[0]}', which is no table of words.",
+            hint="use the tables [status], [method] and [type].",
+        )
+    return Words({TABLES[table]: _meanings(name, table, rows) for table, rows in tables.items()})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        problem = f"{path.name} cannot be read: {os_reason(error)}."
+        raise ArgumentError(problem, hint="check its path and mode.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        where = f" ({error})" if isinstance(error, tomllib.TOMLDecodeError) else ""
+        raise ArgumentError(
+            f"{path.name} is not a TOML file with words{where}.",
+            hint='write "word" = "value" under [status], each word once.',
+        ) from None
+
+
+def _meanings(name: str, table: str, rows: Mapping[str, Any]) -> dict[str, str]:
+    codes = [value.code for value in schema.BY_NAME[TABLES[table]].values]
+    spelt: dict[str, str] = {}
+    meanings: dict[str, str] = {}
+    for word, code in rows.items():
+        key = schema.header_key(word)
+        if not key:
+            raise ArgumentError(
+                f"{name}, [{table}]: a word has no letters or digits.", hint="remove it: an empty cell stays unknown."
+            )
+        if code not in codes:
+            raise ArgumentError(
+                f"{name}, [{table}]: '{show_text(word)}' has a value that does not exist.",
+                hint=f"use one of {', '.join(codes)}.",
+            )
+        if meanings.get(key, code) != code:
+            raise ArgumentError(
+                f"{name}, [{table}]: '{show_text(spelt[key])}' and '{show_text(word)}' are one word with two values.",
+                hint="keep one of them.",
+            )
+        spelt[key], meanings[key] = word, code
+    return meanings
+
+
+def write_skeleton(
+    unknown: Mapping[str, Mapping[str, int]],
+    path: str | os.PathLike[str],
+    *,
+    known: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write ``skeleton`` to a file.
+
+    Args:
+        unknown: The counts of unknown words by column, as the summary has them.
+        path: A .toml file.
+        known: The file of words that was used.
+        overwrite: Whether a file of that name may be replaced.
+
+    Raises:
+        OutputError: It cannot be written, or exists.
+    """
+    text = skeleton(unknown, read_words(known))
+    check_target(Path(path), extensions=(".toml",), overwrite=overwrite)
+    return write_file(Path(path), lambda part: part.write_text(text, encoding="utf-8"), overwrite=overwrite)
+
+
+def skeleton(unknown: Mapping[str, Mapping[str, int]], words: Words) -> str:
+    """Return a file for ``read_words`` with unknown words as comments: how often each was found, and the closest known.
+
+    Args:
+        unknown: The counts of unknown words by column, as the summary has them. One that could hold a person's
+            address or number is left out, and counted.
+        words: The words that are known.
+    """
+    lines = [
+        "# Unknown words of your files. Write between the last quotation marks what a word means, remove the # before",
+        "# it, and pass this file on: --words FILE, or load(..., words=FILE).",
+    ]
+    for table, name in TABLES.items():
+        lines += ["", f"[{table}]", f"# One of: {', '.join(value.code for value in schema.BY_NAME[name].values)}"]
+        hidden = 0
+        for word, count in unknown.get(name, {}).items():
+            if word and (show_text(word) != word or not word.isprintable()):
+                hidden += 1
+            elif word:
+                near = words.closest(name, word)
+                seen = many(count, "record") + (f"; closest known word: {near}" if near else "")
+                lines.append(f'# {json.dumps(word, ensure_ascii=False)} = ""  # {seen}')
+        lines += [f"# Left out, as they may be personal data: {hidden:,}"] if hidden else []
+    return "\n".join(lines) + "\n"
+
+
+def _spellings(name: str) -> Sequence[str]:
+    return [text for v in schema.BY_NAME[name].values for text in (v.code, v.en, v.zh, *v.aliases)]
