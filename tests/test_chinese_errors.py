@@ -97,7 +97,7 @@ KEPT = (
     r'name = "…"，action = "drop"', r'\[\[column\]\](?:，name = "Deal")?', r'values = \["gold", "silver"\]',
     r"max_attempts = 2", "invitekit key new", "spring-report", "generalise top", "a-z、0-9、_",
     r"records\.parquet", r"invitekit\.duckdb", r"x\.csv(?:\.\.\.|1)?", r"\.(?:csv|jsonl|parquet|xlsx?)\b",
-    "record_id", "customer_id", "客户ID",
+    "record_id", "customer_id", "客户ID", r"\[(?:status|method|type)\]",
     *(rf"\b{word}\b" for word in ("column", "fewest", "how", "into", "keep", "range", "values")),
     *(rf"\b{word}\b" for word in ("7z", "gzip", "parquet", "pdf", "sqlite", "zip")),
     "CSV", "DuckDB", "Excel", "GB18030", "JSON", "Parquet", "TOML", "UTC", r"UTF-\d+", "Windows", "XLSX", "invitekit",
@@ -182,7 +182,7 @@ def alert(sources: list[str] | None = None, workspace: str | None = None) -> str
     with pytest.raises(Exception) as opening:  # noqa: PT011 - of any kind, as the page takes it
         Session(Path(), language="zh").open(sources or (), workspace)
     told = " ".join(worker.error_payload(opening.value, "zh").values())
-    assert not english(told, "w.duckdb", "s.csv", "Customer", "Email", "Serialization", "IO")
+    assert not english(told, "w.duckdb", "s.csv", "Customer", "Email", "Status", "Notes", "Serialization", "IO")
     return told
 
 
@@ -220,7 +220,7 @@ def test_a_workspace_that_is_none_or_damaged(memory: Path) -> None:
 
 
 FILES = {
-    "Status,Notes\nInvited,a\n": "“s.csv”中没有能区分客户的列。 请至少提供以下一列：记录编号、客户账号",
+    "Status,Notes\nInvited,a\n": "“s.csv”中没有能区分客户的列。找到的列：“Status”、“Notes”。 请至少提供",
     "Customer,Email\nAcme,a@b.example\n": "“s.csv”中没有状态列。找到的列：",
     "": "“s.csv”是空文件。 请从门户重新导出。",
 }

@@ -235,7 +235,8 @@ EXTRA = [(action, how) for action, hows in HOWS.items() if action != "drop" for 
 @cache
 def planned() -> pl.DataFrame:
     """Records with every column that the table names."""
-    return ik.plan_resends(annotated(), as_of=AS_OF)
+    with_portal_ids = annotated().with_columns(portal_customer_id=pl.format("hwc{}", pl.col("account_name").hash()))
+    return ik.plan_resends(with_portal_ids, as_of=AS_OF)
 
 
 def with_work(frame: pl.DataFrame, level: Level, row: Row) -> pl.DataFrame:

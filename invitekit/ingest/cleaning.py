@@ -288,12 +288,13 @@ def clean_texts(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Expr]:
-    """Return the two parts of a cell such as ``Acme Ltd/acme01``: an account name has no space, line break or slash.
+    """Return the two parts of a cell such as ``Acme Ltd/acme01``.
 
-    A cell without an account name at its end, or at its beginning, is all of the first part.
+    An account name has three letters or more, and no space, line break or slash: "Nord A/S" holds none. Without one at
+    its end, or at its beginning if ``account_first``, all of a cell is the first part.
     """
-    parts = both.str.extract_groups(r"(?s)^([^\s/|]+)\s*[/|\n]\s*(.*\S)$" if account_first else
-                                    r"(?s)^(.*\S)\s*[/|\n]\s*([^\s/|]+)$")  # fmt: skip
+    parts = both.str.extract_groups(r"(?s)^([^\s/|]{3,})\s*[/|\n]\s*(.*\S)$" if account_first else
+                                    r"(?s)^(.*\S)\s*[/|\n]\s*([^\s/|]{3,})$")  # fmt: skip
     first, second = parts.struct[0], parts.struct[1]
     return pl.when(second.is_null()).then(both).otherwise(first), second
 

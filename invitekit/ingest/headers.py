@@ -371,7 +371,11 @@ def _are_headers(names: Sequence[str], below: Sequence[Sequence[str]] | None) ->
     # A row of data may hold words that are headers, too: its other words may be names.
     known = sum(_is_known(name) and not _is_word(name) for name in names)
     sure = known >= _SURE or 2 * sum(map(_is_known, names)) >= len(names)
-    return sure or below is None or any(map(_looks_like_data, below))
+    return (
+        sure
+        or below is None
+        or any(name.strip() and _DATA.search(cell) for row in below for name, cell in zip(names, row, strict=False))
+    )
 
 
 def _is_word(cell: str) -> bool:

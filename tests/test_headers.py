@@ -1,0 +1,425 @@
+"""Headers and words as people write them: what they mean, what they state, and what is not guessed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import xlsxwriter
+
+import invitekit as ik
+from invitekit.cli import main
+from invitekit.errors import ArgumentError, SchemaError
+from invitekit.ingest import Loaded
+from invitekit.ingest.headers import counts_rows
+from invitekit.ingest.words import read_words, skeleton
+from invitekit.model import schema
+from invitekit.model.identity import identify
+
+CUSTOMER = {"Account": "ann", "Status": "Invited"}
+
+
+def load(cells: dict[str, Any], **how: Any) -> Loaded:
+    """Load one row, or columns of several."""
+    return ik.load(
+        pl.DataFrame({name: cell if isinstance(cell, list) else [cell] for name, cell in cells.items()}), **how
+    )
+
+
+def meant(cells: dict[str, Any]) -> dict[str, str]:
+    """Return the column that each header means."""
+    return dict(load(cells).summary.files[0].headers)
+
+
+def words(folder: Path, text: str) -> Path:
+    path = folder / "words.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [
+        ("状态(Status)", "status"),
+        ("状态（Status）", "status"),
+        ("状态 Status", "status"),
+        ("状态Status", "status"),
+        ("Status/状态", "status"),
+        ("状态\nStatus", "status"),
+        ("* Status", "status"),
+        ("＊状态", "status"),
+        ("Status (required)", "status"),
+        ("状态（必填）", "status"),
+        ("狀態", "status"),
+        ("客戶帳號（Account Name）", "account_name"),
+        ("電話號碼", "mobile"),
+        ("Mobile No.", "mobile"),
+        ("Association Failure Cause", "failure_message"),
+        ("Invitation Time (YYYY-MM-DD)", "invited_at"),
+        ("Customer ID", "portal_customer_id"),
+        ("客户ID", "portal_customer_id"),
+    ],
+)
+def test_a_header_in_two_languages_or_with_a_mark_is_understood(header: str, column: str) -> None:
+    others = {"status": {"Account": "ann"}, "account_name": {"Status": "Invited"}}.get(column, CUSTOMER)
+    cell = {"status": "Invited", "invited_at": "2026-03-01"}.get(column, "x77")
+    assert meant({**others, header: cell})[header] == column
+
+
+@pytest.mark.parametrize(
+    "header", ["Status (old)", "Status/Mobile", "状态 Mobile", "Account (parent)", "Email (private)"]
+)
+def test_a_header_with_another_word_is_an_extra_column(header: str) -> None:
+    assert load({**CUSTOMER, header: "x"}).summary.files[0].extras == (header,)
+
+
+@pytest.mark.parametrize("column", schema.RECORD, ids=lambda column: column.name)
+def test_less_exact_headers_mean_a_column_where_no_other_does(column: schema.Column) -> None:
+    others = {"Email": "a@example.com", "Status": "Invited"}
+    others.pop(column.en, None)
+    for header in column.loose:
+        cells = ["Invited" if column.name == "status" else "2026-03-01" if column.kind == "time" else "Link"]
+        assert meant({**others, "Account Name": "ann", header: cells} if column.name != "account_name" else
+                     {**others, header: cells})[header] == column.name  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("exact", "loose"),
+    [
+        ("Mobile", "Phone"),
+        ("Country", "Region"),
+        ("Account Manager", "Owner"),
+        ("Failure Cause", "Reason"),
+        ("Customer Full Name", "Company Name"),
+        ("手机号", "联系电话"),
+        ("Email", "Contact Email"),
+    ],
+)
+def test_of_two_headers_the_more_exact_one_counts_and_the_other_is_an_extra_column(exact: str, loose: str) -> None:
+    summary = load({**CUSTOMER, loose: "x", exact: "y"}).summary
+    assert exact in summary.files[0].headers
+    assert f"'{loose}' is kept as an extra column: '{exact}' is the" in str(summary)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Mobile", "Mobile Number"), ("Phone", "Telephone"), ("邮箱", "Email")])
+def test_two_equally_exact_headers_are_refused_with_both_names(one: str, other: str) -> None:
+    with pytest.raises(SchemaError, match=f"'{one}' .* and '{other}'"):
+        load({**CUSTOMER, one: "x", other: "y"})
+
+
+def test_a_header_of_two_meanings_is_decided_by_the_values_of_its_column() -> None:
+    assert meant({"Account": ["a", "b"], "State": ["Nonsense", "Invited"]})["State"] == "status"
+    assert meant({**CUSTOMER, "Details": "The invitation link has expired."})["Details"] == "failure_message"
+    assert "Details" not in meant({**CUSTOMER, "Details": "called twice"})
+    assert meant({**CUSTOMER, "联系方式": "138 0000 1111"})["联系方式"] == "mobile"
+    assert meant({**CUSTOMER, "联系方式": "a@example.com"})["联系方式"] == "email"
+    assert "联系方式" not in meant({**CUSTOMER, "联系方式": "WeChat"})
+    with pytest.raises(SchemaError, match=r"Found: \['Account', 'State'\]"):
+        load({"Account": "a", "State": "Texas"})
+    forced = load({"Account": "a", "State": "Texas"}, columns={"status": "State"})
+    assert forced.summary.unknown_codes == {"status": {"Texas": 1}}
+
+
+def test_a_date_that_nobody_calls_the_invitation_is_suggested_only() -> None:
+    summary = load({**CUSTOMER, "Created At": "2026-03-01"}).summary
+    assert summary.files[0].extras == ("Created At",)
+    assert "If 'Created At' does: columns={'invited_at': 'Created At'}" in str(summary)
+    assert "Created At" not in str(load({**CUSTOMER, "Created At": "x", "Invited At": "2026-03-01"}).summary)
+
+
+@pytest.mark.parametrize(
+    ("header", "hour", "zone"),
+    [
+        ("Invitation Time (UTC+8)", 1, "UTC+8"),
+        ("Invitation Time (GMT+08:00)", 1, "UTC+8"),
+        ("邀请时间（北京时间）", 1, "Asia/Shanghai"),
+        ("Invited At UTC-3", 12, "UTC-3"),
+        ("Invited At (Asia/Shanghai)", 1, "Asia/Shanghai"),
+        ("Invited At UTC", 9, "UTC"),
+    ],
+)
+def test_a_time_zone_in_a_header_counts_for_its_column_before_the_option(header: str, hour: int, zone: str) -> None:
+    cells = {**CUSTOMER, header: "2026-03-01 09:00", "Expires At": "2026-03-08 09:00"}
+    loaded = load(cells, time_zone="Europe/Berlin")
+    assert loaded.records.select("invited_at", "expires_at").row(0) == (
+        dt.datetime(2026, 3, 1, hour),
+        dt.datetime(2026, 3, 8, 8),
+    )
+    assert f"1 times name no offset and were read as {zone}, as their header says." in str(loaded.summary)
+    assert "1 times name no offset and were read as Europe/Berlin." in str(loaded.summary)
+
+
+def test_an_offset_in_a_cell_counts_before_the_zone_in_its_header() -> None:
+    loaded = load({**CUSTOMER, "Invited At (UTC+8)": "2026-03-01T09:00:00Z"})
+    assert loaded.records["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 9)]
+
+
+def test_a_time_zone_of_several_places_is_not_guessed() -> None:
+    loaded = load({**CUSTOMER, "Invited At (CST)": "2026-03-01 09:00"})
+    assert loaded.records["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 9)]
+    assert "1 times name no offset and were read as UTC." in str(loaded.summary)
+
+
+def test_a_column_of_names_and_accounts_is_split() -> None:
+    cells = ["Acme Ltd/acme01", "Nord A/S/nord", "Nord A/S", "Cem\ncem1", None]
+    loaded = load({"Customer Name/Account Name": cells, "Email": ["e@example.com"] * 5, "Status": ["Invited"] * 5})
+    assert loaded.records.select("customer_name", "account_name").rows() == [
+        ("Acme Ltd", "acme01"), ("Nord A/S", "nord"), ("Nord A/S", None), ("Cem", "cem1"), (None, None),
+    ]  # fmt: skip
+    assert "1 cells hold one part only" in str(loaded.summary)
+    reverse = load({"Account Name/Customer Name": "nord/Nord A/S", "Status": "Invited"}).records
+    assert reverse.select("account_name", "customer_name").row(0) == ("nord", "Nord A/S")
+    tags = load({**CUSTOMER, "Custom Tag/Account Manager's Account Name": "spring fair/li01"}).records
+    assert tags.select("custom_tag", "account_manager").row(0) == ("spring fair", "li01")
+
+
+def test_a_column_of_two_is_an_extra_one_where_the_file_has_one_of_them_itself() -> None:
+    found = load({**CUSTOMER, "Customer Name/Account Name": "Acme/other"})
+    assert found.records.select("account_name", "Customer Name/Account Name").row(0) == ("ann", "Acme/other")
+
+
+@pytest.mark.parametrize("header", ["ID", "Record ID", "Customer ID", "客户ID"])
+@pytest.mark.parametrize(
+    ("numbers", "is_a_count"),
+    [
+        (["1", "2", "3"], True),
+        (["3", "1", "2"], True),
+        (["51", "52", "53"], True),
+        (["1", "2", "1", "2"], True),
+        (["4711", "4807", "4999"], False),
+        (["INV-1", "INV-2", "INV-3"], False),
+        (["0a1b", "0a1c", "0a1d"], False),
+    ],
+)
+def test_a_count_of_rows_is_no_id_under_any_header(header: str, numbers: list[str], *, is_a_count: bool) -> None:
+    summary = load({"Account": ["x"] * len(numbers), "Status": ["Invited"] * len(numbers), header: numbers}).summary
+    assert (header not in summary.files[0].headers) is is_a_count
+    assert (f"'{header}' counts rows" in str(summary)) is is_a_count
+
+
+def test_strangers_of_two_masked_files_with_row_numbers_stay_strangers(tmp_path: Path) -> None:
+    for day, status in (("23", "Associated"), ("30", "Expired")):
+        rows = [f"{i},T***{day}{i},138****0000,Email,{status},2026-03-10\n" for i in (1, 2, 3)]
+        header = "ID,Customer Full Name,Mobile,Invitation Method,Status,Invited At\n"
+        (tmp_path / f"history_2026-03-{day}.csv").write_text(header + "".join(rows))
+    loaded = ik.load(tmp_path)
+    found = ik.plan_resends(ik.annotate(loaded, as_of=dt.date(2026, 3, 31)), as_of=dt.date(2026, 3, 31))
+    assert identify(loaded.records)["customer_id"].n_unique() == 6
+    assert found.filter(pl.col("source_file").str.contains("30"))["decision"].eq("associated").sum() == 0
+
+
+def test_the_user_may_say_that_row_numbers_are_ids() -> None:
+    found = load({"Account": ["a", "b"], "Status": ["Invited"] * 2, "ID": ["1", "2"]}, columns={"record_id": "ID"})
+    assert found.records["record_id"].to_list() == ["1", "2"]
+
+
+def test_rows_counted_over_a_gap_or_with_letters_are_no_count() -> None:
+    assert counts_rows([str(i) for i in range(500)])
+    assert counts_rows([str(i) for i in range(900, 600, -1)])
+    assert not counts_rows(["100000001234", "100000001235", "100000001236"])
+    assert not counts_rows([])
+
+
+def test_the_portals_customer_id_tells_customers_apart_before_any_other_key() -> None:
+    rows = {
+        "Customer ID": ["c7f", "C7F", "d8a", None, None, None],
+        "Account": ["old", "new", "twin", "old", "twin", "other"],
+        "Status": ["Invited"] * 6,
+    }
+    assert identify(load(rows).records)["customer_id"].to_list() == [
+        "customer:c7f", "customer:c7f", "customer:d8a", "customer:c7f", "customer:d8a", "account:other",
+    ]  # fmt: skip
+
+
+def test_an_account_of_two_portal_ids_leads_to_neither() -> None:
+    rows = {"Customer ID": ["c1f", "c2f", None], "Account": ["shared"] * 3, "Status": ["Invited"] * 3}
+    assert identify(load(rows).records)["customer_id"].to_list() == ["customer:c1f", "customer:c2f", "account:shared"]
+
+
+def test_masked_files_are_followed_by_the_portals_customer_id(tmp_path: Path) -> None:
+    for day, status in (("23", "Expired"), ("30", "Associated")):
+        rows = [f"{portal_id},T***m,邮件,{status},2026-03-10\n" for portal_id in ("hw0a", "hwx")]
+        text = "".join(["客户ID,客户全称,邀请方式,状态,邀请时间\n", *rows])
+        (tmp_path / f"history_2026-03-{day}.csv").write_text(text, encoding="utf-8")
+    loaded = ik.load(tmp_path)
+    assert identify(loaded.records)["customer_id"].to_list() == ["customer:hw0a", "customer:hwx"] * 2
+    assert loaded.records["record_id"].n_unique() == 2
+    with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
+        workspace.add([tmp_path / "history_2026-03-23.csv", tmp_path / "history_2026-03-30.csv"])
+        assert sorted(workspace.history().pl()["portal_customer_id"]) == ["hw0a", "hw0a", "hwx", "hwx"]
+        assert workspace.compare().counts["became_associated"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Konto,E-Mail,Zustand\nacme,a@example.com,offen\n", "['Konto', 'E-Mail', 'Zustand']"),
+        ("Клиент,Статус\nАнна,138 0000 1111\n", "['Клиент', 'Статус']"),
+        ("客户全称,客户账号,邮箱,结局\n甲,acme,a@example.com,开\n", "['客户全称', '客户账号', '邮箱', '结局']"),
+        ("Account,Email,Mobile,Campaign,URL\nx,y,z,c,u\n", "['Account', 'Email', 'Mobile', 'Campaign', 'URL']"),
+        ("Ann Smith,acme,Email,open\nBob Jones,beta,Link,open\n", "4 columns, 1 with a known header"),
+        ("Ann Smith,138 0000 1111,x\nBob Jones,139 0000 1111,y\n", "3 columns, none with a known header"),
+    ],
+)
+def test_a_refusal_lists_the_headers_in_any_language_but_no_row_of_data(tmp_path: Path, text: str, shown: str) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SchemaError) as refused:
+        ik.load(path)
+    assert f"Found: {shown}." in refused.value.problem
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["Customer", "", "", "Status", "Invitation"], ["Full Name", "Account", "Email", "", "Time"]],
+        [
+            ["客户全称", "客户账号", "邮箱", "状态", "邀请时间"],
+            ["Full Name", "Account", "Email", "Status", "Invited At"],
+        ],
+        [["Export of today", "", "", "", ""], ["Full Name", "Account", "Email", "Status", "Invited At"]],
+    ],
+    ids=["merged", "two languages", "title"],
+)
+def test_a_header_of_two_rows_is_read_as_one(tmp_path: Path, rows: list[list[str]]) -> None:
+    rows = [*rows, ["Acme", "acme", "a@example.com", "Invited", "2026-03-01"], ["", "beta", "", "Invited", ""]]
+    (tmp_path / "a.csv").write_text("".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, [cell or None for cell in row])
+    for name in ("a.csv", "a.xlsx"):
+        found = ik.load(tmp_path / name).records
+        columns = ["customer_full_name", "account_name", "email", "status", "invited_at", "source_row"]
+        assert found.select(columns).rows() == [
+            ("Acme", "acme", "a@example.com", "invited", dt.datetime(2026, 3, 1), 3),
+            (None, "beta", None, "invited", None, 4),
+        ]
+
+
+def test_a_first_row_of_data_is_no_second_row_of_the_header(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Account,,Status\n,Email,Invited\nacme,Link,Invited\n")
+    loaded = ik.load(tmp_path / "a.csv")
+    assert (loaded.summary.rows_read, loaded.records["account_name"].to_list()) == (2, ["acme"])
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        ("Not associated", "invited"),
+        ("未关联", "invited"),
+        ("未關聯", "invited"),
+        ("Delivered", "invited"),
+        ("Link expired", "expired"),
+        ("Expired (7 days)", "expired"),
+        ("Association Failed (see cause)", "association_failed"),
+        ("已关联（代售）", "associated"),
+        ("已关联 Associated", "associated"),
+        ("Associated/已关联", "associated"),
+        ("待报备", "not_pre_registered"),
+        ("Pending for review", "pending_review"),
+        *(
+            (word, "unknown")
+            for word in ("Registered", "Pending", "Successful", "Accepted", "Approved", "已注册", "TRUE")
+        ),
+        *(
+            (word, "unknown")
+            for word in ("Invalid", "Associated (failed)", "Associated (revoked)", "Associated/Failed")
+        ),
+    ],
+)
+def test_a_status_word_of_one_meaning_is_known_and_others_are_reported(word: str, code: str) -> None:
+    loaded = load({"Account": "ann", "Status": word})
+    assert loaded.records["status"].to_list() == [code]
+    assert (loaded.summary.unknown_codes == {"status": {word: 1}}) is (code == "unknown")
+
+
+def test_words_can_be_taught(tmp_path: Path) -> None:
+    path = words(
+        tmp_path,
+        '[status]\n"in Bearbeitung" = "invited"\n"Failed" = "expired"\n'
+        '[method]\n"Post" = "link"\n[type]\n"VAR" = "reseller"\n',
+    )
+    cells = {"Account": ["a", "b"], "Status": ["IN  BEARBEITUNG", "failed"], "Method": ["post", "Email"],
+             "Association Type": ["VAR", "?!x"]}  # fmt: skip
+    loaded = load(cells, words=path)
+    assert loaded.records.select("status", "invitation_method", "association_type").rows() == [
+        ("invited", "link", "reseller"), ("expired", "email", "unknown"),
+    ]  # fmt: skip
+    assert loaded.summary.unknown_codes == {"association_type": {"?!x": 1}}
+    state = load({"Account": "a", "State": "in Bearbeitung"}, words=path)
+    assert state.records["status"].to_list() == ["invited"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[status]\n"a" = "open"\n', "'a' has a value that does not exist. Hint: use one of pre_registered, not_pre_"),
+        ('[status]\n"a" = ""\n', "'a' has a value that does not exist"),
+        ('[status]\n"A b" = "invited"\n"a-B" = "expired"\n', "'A b' and 'a-B' are one word with two values"),
+        ('[state]\n"a" = "invited"\n', "holds 'state', which is no table of words"),
+        ('status = "invited"\n', "holds 'status', which is no table of words"),
+        ('[status]\n"!" = "invited"\n', "a word has no letters or digits"),
+        ('[status]\na b = "invited"\n', "is not a TOML file with words"),
+    ],
+)
+def test_a_wrong_file_of_words_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(ArgumentError) as refused:
+        load(CUSTOMER, words=words(tmp_path, text))
+    assert problem in str(refused.value)
+    assert "words.toml" in str(refused.value)
+
+
+def test_a_missing_file_of_words_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"words\.toml cannot be read"):
+        load(CUSTOMER, words=tmp_path / "words.toml")
+
+
+def test_a_summary_says_how_many_unknown_words_it_does_not_list() -> None:
+    found = [f"word{i:02}" for i in range(13)]
+    text = str(load({"Account": found, "Status": found}).summary)
+    assert "word09 (1), and 3 more words. Say what they mean in a file" in text
+
+
+def test_a_skeleton_lists_unknown_words_but_none_that_may_be_personal(tmp_path: Path) -> None:
+    unknown = {"status": {"Expird": 2, 'a "b"': 1, "write to ann@example.com": 1, "": 3}}
+    text = skeleton(unknown, read_words(None))
+    assert '# "Expird" = ""  # 2 records; closest known word: Expired' in text
+    assert r'# "a \"b\"" = ""  # 1 record' in text
+    assert "ann@" not in text
+    assert "Left out, as they may be personal data: 1" in text
+    filled = text.replace('# "Expird" = ""', '"Expird" = "expired"').replace(
+        r'# "a \"b\"" = ""', r'"a \"b\"" = "invited"'
+    )
+    taught = read_words(words(tmp_path, filled))
+    assert taught.taught["status"] == {"expird": "expired", "ab": "invited"}
+
+
+def test_check_writes_the_skeleton_and_every_command_takes_the_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["invitekit", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    Path("history_2026-03-30.csv").write_text("Account,Status\nann,Open now\n")
+    assert run("check", "history_2026-03-30.csv", "--words-skeleton", "w.toml") == 0
+    assert run("check", "history_2026-03-30.csv", "--words-skeleton", "w.toml") == 1
+    assert "exists already" in capsys.readouterr().err
+    text = Path("w.toml").read_text(encoding="utf-8")
+    Path("w.toml").write_text(text.replace('# "Open now" = ""', '"Open now" = "invited"'), encoding="utf-8")
+    assert run("check", "history_2026-03-30.csv", "--words", "w.toml", "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["unknown_codes"] == {}
+    assert run("annotate", "history_2026-03-30.csv", "--words", "w.toml", "-o", "w.toml", "--overwrite") == 1
+    assert run("workspace", "add", "history_2026-03-30.csv", "--words", "w.toml") == 0
+    with ik.Workspace("invitekit.duckdb") as workspace:
+        assert workspace.history().pl()["status"].to_list() == ["invited"]
