@@ -55,6 +55,8 @@ def words(folder: Path, text: str) -> Path:
         ("＊状态", "status"),
         ("Status (required)", "status"),
         ("状态（必填）", "status"),
+        ("状态（Status）*必填", "status"),
+        ("Status ▲", "status"),
         ("狀態", "status"),
         ("客戶帳號（Account Name）", "account_name"),
         ("電話號碼", "mobile"),
@@ -76,6 +78,19 @@ def test_a_header_in_two_languages_or_with_a_mark_is_understood(header: str, col
 )
 def test_a_header_with_another_word_is_an_extra_column(header: str) -> None:
     assert load({**CUSTOMER, header: "x"}).summary.files[0].extras == (header,)
+
+
+def test_a_header_with_an_unknown_text_in_brackets_is_suggested_only() -> None:
+    text = str(load({**CUSTOMER, "Mobile (private)": "x", "Email (private)": "x", "Email": "y"}).summary)
+    assert (
+        "no column holds the mobile number. If 'Mobile (private)' does: columns={'mobile': 'Mobile (private)'}" in text
+    )
+    assert "Email (private)" not in text
+
+
+def test_the_zone_of_a_header_that_the_user_chose_counts_too() -> None:
+    loaded = load({**CUSTOMER, "Went out (UTC+8)": "2026-03-01 09:00"}, columns={"invited_at": "Went out (UTC+8)"})
+    assert loaded.records["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 1)]
 
 
 @pytest.mark.parametrize("column", schema.RECORD, ids=lambda column: column.name)
@@ -141,13 +156,15 @@ def test_a_date_that_nobody_calls_the_invitation_is_suggested_only() -> None:
         ("Invited At UTC-3", 12, "UTC-3"),
         ("Invited At (Asia/Shanghai)", 1, "Asia/Shanghai"),
         ("Invited At UTC", 9, "UTC"),
+        ("invited_at_utc", 9, "UTC"),
+        ("Invited At (UTC+5:30)", 3, "Asia/Kolkata"),
     ],
 )
 def test_a_time_zone_in_a_header_counts_for_its_column_before_the_option(header: str, hour: int, zone: str) -> None:
     cells = {**CUSTOMER, header: "2026-03-01 09:00", "Expires At": "2026-03-08 09:00"}
     loaded = load(cells, time_zone="Europe/Berlin")
     assert loaded.records.select("invited_at", "expires_at").row(0) == (
-        dt.datetime(2026, 3, 1, hour),
+        dt.datetime(2026, 3, 1, hour, 30 * ("5:30" in header)),
         dt.datetime(2026, 3, 8, 8),
     )
     assert f"1 times name no offset and were read as {zone}, as their header says." in str(loaded.summary)

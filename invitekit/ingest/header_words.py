@@ -45,7 +45,7 @@ _PART_OF_AN_HOUR = {
     "+0630": "Asia/Yangon", "+0930": "Australia/Darwin",
 }  # fmt: skip
 """A zone without summer time for each offset that is not a number of hours."""
-_LAST_WORDS = re.compile(r"(.*?\S)[\s_,-]+(\S+(?:\s+time)?)", re.IGNORECASE | re.DOTALL)
+_LAST_WORDS = re.compile(r"(.*?\S)[\s_,-]+([^\s_]+(?:\s+time)?)", re.IGNORECASE | re.DOTALL)
 _MOST_WEST, _MOST_EAST = -12, 14
 
 
@@ -69,7 +69,7 @@ def heading(header: str) -> Heading:
 
     A header in two languages, such as ``状态(Status)`` or ``Status/状态``, has to mean the same in both. Of what stands
     in brackets a required mark, a form of dates and a time zone are understood: with anything else a header
-    means no column.
+    may mean its column, which the user decides.
     """
     if found := schema.meanings(header):
         return Heading(found)
@@ -85,7 +85,10 @@ def heading(header: str) -> Heading:
         zone = _time_zone(words[2])
         text = words[1] if zone else text
     read = _read_parts([text, *parts])
-    return read._replace(zone=zone) if read else Heading()
+    if read is None and parts and (without := _read_parts([text])) is not None:
+        # What is in brackets may make it another column: "Mobile (private)".
+        read = Heading(tuple(meaning._replace(exactness=schema.MAYBE) for meaning in without.meanings))
+    return (read or Heading())._replace(zone=zone)
 
 
 def word_code(text: str, words: Mapping[str, str]) -> str | None:
@@ -124,7 +127,8 @@ def _pieces(text: str, is_known: Callable[[str], object]) -> list[str]:
 
 def _read_parts(parts: list[str]) -> Heading | None:
     """Return what all parts of a header mean, or None if one of them means no column, or they differ."""
-    found = [schema.meanings(piece) for part in parts for piece in _pieces(part, schema.meanings)]
+    pieces = [piece for part in parts for piece in _pieces(part, schema.meanings) if header_key(piece) not in _MARKS]
+    found = [schema.meanings(piece) for piece in pieces]
     if not found or not all(found):
         return None
     same = set.intersection(*({meaning.name for meaning in meanings} for meanings in found))

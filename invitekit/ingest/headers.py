@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 
 from invitekit.errors import SchemaError
-from invitekit.ingest.header_words import Heading, heading
+from invitekit.ingest.header_words import heading
 from invitekit.io.spreadsheet_escape import unescape_header
 from invitekit.model import schema
 
@@ -294,7 +294,7 @@ def _merged(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
 def _says_the_same(upper: Sequence[str], lower: Sequence[str]) -> bool:
     """Return whether the second of two rows is the header in another language."""
     pairs = [pair for pair in zip_longest(upper, lower, fillvalue="") if pair[1].strip()]
-    same = [heading(above) == heading(below) != Heading() and above != below for above, below in pairs]
+    same = [_is_known(above) and heading(above) == heading(below) and above != below for above, below in pairs]
     return len(same) >= _SURE and all(same)
 
 
