@@ -128,7 +128,8 @@ def test_two_equally_exact_headers_are_refused_with_both_names(one: str, other: 
 
 
 def test_a_header_of_two_meanings_is_decided_by_the_values_of_its_column() -> None:
-    assert meant({"Account": ["a", "b"], "State": ["Nonsense", "Invited"]})["State"] == "status"
+    state = load({"Account": ["a", "b"], "State": ["Nonsense", "Invited"]})
+    assert state.records["status"].to_list() == ["unknown", "invited"]
     assert meant({**CUSTOMER, "Details": "The invitation link has expired."})["Details"] == "failure_message"
     assert "Details" not in meant({**CUSTOMER, "Details": "called twice"})
     assert meant({**CUSTOMER, "联系方式": "138 0000 1111"})["联系方式"] == "mobile"
@@ -260,16 +261,19 @@ def test_an_account_of_two_portal_ids_leads_to_neither() -> None:
 
 def test_masked_files_are_followed_by_the_portals_customer_id(tmp_path: Path) -> None:
     for day, status in (("23", "Expired"), ("30", "Associated")):
-        rows = [f"{portal_id},T***m,邮件,{status},2026-03-10\n" for portal_id in ("hw0a", "hwx")]
+        invited = {"hw0a": "2026-03-10", "hwx": f"2026-03-{day}"}
+        rows = [f"{customer},T***m,邮件,{status},{at}\n" for customer, at in invited.items()]
         text = "".join(["客户ID,客户全称,邀请方式,状态,邀请时间\n", *rows])
         (tmp_path / f"history_2026-03-{day}.csv").write_text(text, encoding="utf-8")
     loaded = ik.load(tmp_path)
     assert identify(loaded.records)["customer_id"].to_list() == ["customer:hw0a", "customer:hwx"] * 2
-    assert loaded.records["record_id"].n_unique() == 2
+    assert loaded.records["record_id"].n_unique() == 3
     with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
         workspace.add([tmp_path / "history_2026-03-23.csv", tmp_path / "history_2026-03-30.csv"])
         assert sorted(workspace.history().pl()["portal_customer_id"]) == ["hw0a", "hw0a", "hwx", "hwx"]
         assert workspace.compare().counts["became_associated"] == 2
+        annotated = ik.annotate(workspace.history().pl(), as_of=dt.date(2026, 3, 31))
+        assert ik.progress(annotated, as_of=dt.date(2026, 3, 31)).repeats["resends"].sum() == 1
 
 
 @pytest.mark.parametrize(
@@ -311,9 +315,10 @@ def test_a_header_of_two_rows_is_read_as_one(tmp_path: Path, rows: list[list[str
         for number, row in enumerate(rows):
             sheet.write_row(number, 0, [cell or None for cell in row])
     for name in ("a.csv", "a.xlsx"):
-        found = ik.load(tmp_path / name).records
+        loaded = ik.load(tmp_path / name)
+        assert loaded.summary.rejects == 0
         columns = ["customer_full_name", "account_name", "email", "status", "invited_at", "source_row"]
-        assert found.select(columns).rows() == [
+        assert loaded.records.select(columns).rows() == [
             ("Acme", "acme", "a@example.com", "invited", dt.datetime(2026, 3, 1), 3),
             (None, "beta", None, "invited", None, 4),
         ]

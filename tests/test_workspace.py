@@ -669,6 +669,19 @@ def test_a_snapshot_date_is_needed_for_every_row(workspace: Workspace, tmp_path:
     assert workspace.add(undated, snapshot_at=NEXT)[0].snapshot_at == dt.datetime(2026, 3, 30)
 
 
+def test_a_file_of_the_first_version_gets_the_column_of_the_portals_customer_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "memory.duckdb"
+    with monkeypatch.context() as first:
+        first.setattr(migrations, "VERSIONS", migrations.VERSIONS[:1])
+        first.setattr(migrations, "SCHEMA_VERSION", 1)
+        Workspace(path).close()
+    with Workspace(path) as ws:
+        ws.add(snapshot(tmp_path, MONDAY, row("acme", **{"Customer ID": "hw7f"})))
+        assert ws.history().select("portal_customer_id").fetchall() == [("hw7f",)]
+
+
 def test_two_customers_who_share_an_id_of_their_files_stay_two(workspace: Workspace, tmp_path: Path) -> None:
     reused(workspace, tmp_path)
     assert sorted(workspace.records().select("account_name, record_id").fetchall()) == [("acme", "N3"), ("beta", "N1")]

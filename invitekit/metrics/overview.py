@@ -102,10 +102,11 @@ def progress(
     cubes.check(period, by)
     moment, known = as_utc(as_of), catalogue or read_catalogue()
     frame: Any = nw.from_native(records)
-    identity.require(frame.collect_schema().names(), _NEEDED)
+    names = frame.collect_schema().names()
+    identity.require(names, _NEEDED)
     states = _snapshots(frame)
     with temp_tables():
-        resolved = materialize(resolve(frame.select(*_NEEDED).to_native()))
+        resolved = materialize(resolve(frame.select(*identity.used_keys(_NEEDED, names)).to_native()))
         lost, invitations = count_untrackable(resolved), nw.from_native(latest(resolved))
         counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
         again = repeats(resolved, known, language)

@@ -14,7 +14,7 @@ from invitekit.metrics import aggregate as cubes
 from invitekit.metrics.aggregate import EMPTY, By
 from invitekit.metrics.funnel import NOT_INVITED, OPEN, SETTLED, small_table
 from invitekit.metrics.intervals import NORMAL_QUANTILE, SMALL
-from invitekit.model.identity import require
+from invitekit.model.identity import require, used_keys
 from invitekit.model.resolve import NEEDED as RESOLVED_FROM
 from invitekit.model.resolve import latest
 
@@ -59,9 +59,10 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
     cubes.check("week", [by])
     frame: Any = nw.from_native(records)
     needed = (*NEEDED, *([by] if by else []))
-    require(frame.collect_schema().names(), needed)
+    names = frame.collect_schema().names()
+    require(names, needed)
     with temp_tables():
-        invitations = nw.from_native(latest(frame.select(*needed).to_native()))
+        invitations = nw.from_native(latest(frame.select(*used_keys(needed, names)).to_native()))
         return survival(durations(invitations, by), by)
 
 

@@ -14,7 +14,7 @@ from invitekit.metrics.aggregate import FAILED, OF_FAILURES, OTHER, By, Period
 from invitekit.metrics.funnel import SETTLED, small_table
 from invitekit.metrics.intervals import Limits, control_limits, rated, signals
 from invitekit.model.annotate import EMAIL_LIFE
-from invitekit.model.identity import require
+from invitekit.model.identity import require, used_keys
 from invitekit.model.resolve import NEEDED as RESOLVED_FROM
 from invitekit.model.resolve import latest
 from invitekit.model.vocabularies import UNKNOWN, WHO_ACTS
@@ -69,9 +69,10 @@ def failure_trend(
     cubes.check(period, [by])
     moment = as_utc(as_of)
     frame: Any = nw.from_native(records)
-    require(frame.collect_schema().names(), _NEEDED)
+    names = frame.collect_schema().names()
+    require(names, _NEEDED)
     with temp_tables():
-        invitations = nw.from_native(latest(frame.select(*_NEEDED).to_native()))
+        invitations = nw.from_native(latest(frame.select(*used_keys(_NEEDED, names)).to_native()))
         return trend(cubes.cube(invitations, [by] if by else [], period), by, period, moment)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
@@ -117,6 +118,11 @@ def require(names: list[str], needed: tuple[str, ...]) -> None:
         later = {column.name for column in schema.ANNOTATED} & set(missing)
         hint = "pass what annotate(...) gives." if later else "pass what load(...) gives, or add the columns as nulls."
         raise SchemaError(f"Records lack {', '.join(missing)}.", hint=hint)
+
+
+def used_keys(needed: Iterable[str], names: Collection[str]) -> list[str]:
+    """Return the columns that are needed, and of the keys that records may lack those that they have."""
+    return list(dict.fromkeys([*needed, *(name for name in OPTIONAL if name in names)]))
 
 
 def key(name: str) -> Any:

@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import is_day, literal
 from invitekit.engine.materialize import collect, materialize, temp_tables, with_positions, with_row_numbers
-from invitekit.model.identity import ALONE, OPTIONAL, identify, require
+from invitekit.model.identity import ALONE, identify, require, used_keys
 from invitekit.model.identity import NEEDED as IDENTIFYING
 
 Frame = TypeVar("Frame")
@@ -75,9 +75,8 @@ def resolve_parts(records: Frame, part: str | None) -> Frame:
     with temp_tables() as persist:
         numbered = with_row_numbers(frame.select(*given), _ROW)
         # Few columns are sorted and joined; the others are looked up by row at the end.
-        used = [*NEEDED, *(name for name in OPTIONAL if name in given)]
         parts = [] if part is None else [nw.col(part).alias(_PART)]
-        answers = _answers(numbered.select(_ROW, *used, *parts), [_PART] if parts else [])
+        answers = _answers(numbered.select(_ROW, *used_keys(NEEDED, given), *parts), [_PART] if parts else [])
         joined = numbered.join(answers, on=_ROW, how="left").select(*given, *COLUMNS)
         return persist(materialize(cast("Frame", joined.to_native())))
 

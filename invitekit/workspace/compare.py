@@ -14,7 +14,7 @@ from invitekit.engine.materialize import collect, materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
-from invitekit.model.identity import require
+from invitekit.model.identity import require, used_keys
 from invitekit.model.resolve import NEEDED as RESOLVING
 from invitekit.model.resolve import resolve_parts, with_contradictions
 from invitekit.planning.reasons import first_of
@@ -136,7 +136,7 @@ def compare(before: Frame, after: Frame) -> Comparison:
     Raises:
         SchemaError: A column that is needed is missing.
     """
-    both = nw.concat([_side(frame, side) for frame, side in zip((before, after), _SIDES, strict=True)])
+    both = _both(before, after)
     with temp_tables() as persist:
         records: Any = nw.from_native(resolve_parts(both.to_native(), _SIDE))
         unidentified = nw.when(nw.col("customer_id").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
@@ -161,10 +161,15 @@ def compare(before: Frame, after: Frame) -> Comparison:
     return Comparison(by_name, before_side, after_side, changes)
 
 
-def _side(annotated: Any, side: str) -> Any:
-    frame: Any = nw.from_native(annotated)
-    require(frame.collect_schema().names(), _NEEDED)
-    return frame.select(*_NEEDED).with_columns(nw.lit(side).alias(_SIDE))
+def _both(before: Any, after: Any) -> Any:
+    """Return what is needed of both sides, and the keys that both have, in one frame."""
+    frames: list[Any] = [nw.from_native(before), nw.from_native(after)]
+    names = [set(frame.collect_schema().names()) for frame in frames]
+    for found in names:
+        require(list(found), _NEEDED)
+    used = used_keys(_NEEDED, names[0] & names[1])
+    sides = zip(frames, _SIDES, strict=True)
+    return nw.concat([frame.select(*used).with_columns(nw.lit(side).alias(_SIDE)) for frame, side in sides])
 
 
 def _with_changes(records: Any) -> Any:
