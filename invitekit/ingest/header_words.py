@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import available_timezones
@@ -81,10 +81,9 @@ def heading(header: str) -> Heading:
         elif header_key(inside) not in _MARKS and not _DATE_FORM.fullmatch(inside):
             parts.append(inside)
     text = _BRACKETS.sub(" ", text).strip(_STAR)
-    if zone is None and not _read_parts([text, *parts]) and (words := _LAST_WORDS.fullmatch(text)):
-        zone = _time_zone(words[2])
-        text = words[1] if zone else text
     read = _read_parts([text, *parts])
+    if read is None and zone is None and (words := _LAST_WORDS.fullmatch(text)) and (zone := _time_zone(words[2])):
+        read = _read_parts([words[1], *parts])
     if read is None and parts and (without := _read_parts([text])) is not None:
         # What is in brackets may make it another column: "Mobile (private)".
         read = Heading(tuple(meaning._replace(exactness=schema.MAYBE) for meaning in without.meanings))
@@ -114,22 +113,25 @@ def _remarks() -> frozenset[str]:
     return frozenset({*schema.vocabulary("invitation_method"), *schema.vocabulary("association_type"), *_SEE_CAUSE})
 
 
-def _pieces(text: str, is_known: Callable[[str], object]) -> list[str]:
+def _pieces(text: str, is_known: Callable[[str], object]) -> Iterator[str]:
     """Split a text that is not known as a whole: at the signs between two names, then where the letters change."""
-    pieces = [text] if is_known(text) else [p for p in _BETWEEN.split(text) if p.strip(_STAR)]
-    return [
-        run.strip(_STAR)
-        for piece in pieces
-        for run in ([piece] if is_known(piece) else _LETTERS.findall(piece))
-        if run.strip(_STAR)
-    ]
+    if is_known(text):
+        yield text
+        return
+    for piece in _BETWEEN.split(text):
+        runs = _LETTERS.findall(piece)
+        yield from (run for run in ([piece] if len(runs) == 1 or is_known(piece) else runs) if run.strip(_STAR))
 
 
 def _read_parts(parts: list[str]) -> Heading | None:
     """Return what all parts of a header mean, or None if one of them means no column, or they differ."""
-    pieces = [piece for part in parts for piece in _pieces(part, schema.meanings) if header_key(piece) not in _MARKS]
-    found = [schema.meanings(piece) for piece in pieces]
-    if not found or not all(found):
+    found = []
+    for piece in (piece for part in parts for piece in _pieces(part, schema.meanings)):
+        if meanings := schema.meanings(piece.strip(_STAR)):
+            found.append(meanings)
+        elif header_key(piece) not in _MARKS:
+            return None
+    if not found:
         return None
     same = set.intersection(*({meaning.name for meaning in meanings} for meanings in found))
     if same:
