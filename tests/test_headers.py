@@ -141,6 +141,17 @@ def test_a_header_of_two_meanings_is_decided_by_the_values_of_its_column() -> No
     assert forced.summary.unknown_codes == {"status": {"Texas": 1}}
 
 
+def test_a_file_of_messages_is_matched_by_the_portals_id_and_needs_a_header_that_says_message(tmp_path: Path) -> None:
+    cells = {"Customer ID": ["hw1a", "hw2b"], "Status": ["Failed", "Failed"]}
+    path = tmp_path / "messages.csv"
+    path.write_text("客户ID,失败原因\nHW1A,The invitation link has expired.\n")
+    found = load(cells, messages=path)
+    assert found.records["failure_message"].to_list() == ["The invitation link has expired.", None]
+    path.write_text("Customer ID,Details\nhw1a,The invitation link has expired.\n")
+    with pytest.raises(SchemaError, match=r"holds the failure cause. Found: \['Customer ID', 'Details'\]"):
+        load(cells, messages=path)
+
+
 def test_a_date_that_nobody_calls_the_invitation_is_suggested_only() -> None:
     summary = load({**CUSTOMER, "Created At": "2026-03-01"}).summary
     assert summary.files[0].extras == ("Created At",)

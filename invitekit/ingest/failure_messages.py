@@ -12,10 +12,10 @@ import polars as pl
 from invitekit.errors import SchemaError, SourceError
 from invitekit.ingest.cleaning import is_masked, text_columns
 from invitekit.ingest.discover import find_sources
-from invitekit.ingest.headers import Headers, ReadOptions, map_headers
+from invitekit.ingest.headers import Headers, ReadOptions, map_headers, missing_column
 from invitekit.ingest.readers import open_tables
 
-KEYS = ("record_id", "account_name", "email", "mobile", "customer_full_name")
+KEYS = ("record_id", "portal_customer_id", "account_name", "email", "mobile", "customer_full_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ class Messages:
         if len(tables) > 1:
             raise SourceError(f"'{sources[0].name}' has messages in {len(tables)} sheets.", hint="keep them in one.")
         headers = map_headers(tables[0].headers)
+        if "failure_message" not in headers.canonical.values():
+            raise missing_column("failure_message", tables[0].name, tables[0].headers)
         self._key = _choose_key(headers, key, tables[0].name, columns)
         self._rows = self._rejected = self._added = 0
         self._matched: set[str] = set()
