@@ -25,7 +25,7 @@ from invitekit.batches import Written
 from invitekit.errors import ArgumentError
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, base, cells, crossfilter, payloads, planning, worker
+from invitekit.widgets import Selection, base, cells, crossfilter, payloads, planning, unknown_words, worker
 from invitekit.widgets.assets import joined
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
@@ -1081,3 +1081,16 @@ def test_a_chinese_screen_says_its_errors_in_chinese(newest: pl.DataFrame) -> No
     assert heard.widget.wait(60)
     told = heard.says(do="choose", v=-1, act="all")
     assert told["error"]["problem"] == "这些行已发生变化。"
+
+
+def test_unknown_words_are_counted_by_column_with_the_likeliest_value() -> None:
+    rows = [("a1", "On ice", "Pigeon", ""), ("a2", "On ice", "Email", "soon"), ("a3", "Asociated", "Email", "")]
+    rows += [("a4", "Expired", "Email", "soon")]
+    frame = pl.DataFrame(rows, schema=["Account", "Status", "Method", "Valid Until"], orient="row")
+    asked = unknown_words.questions(ik.load(frame).records, "en")
+    found = {one["column"]: {(word, n, likely) for word, n, likely in one["words"]} for one in asked["columns"]}
+    assert asked["records"] == 3
+    assert found == {
+        "status": {("On ice", 2, None), ("Asociated", 1, "associated")},
+        "invitation_method": {("Pigeon", 1, None)},
+    }

@@ -127,6 +127,31 @@ def write_skeleton(
     return write_file(Path(path), lambda part: part.write_text(text, encoding="utf-8"), overwrite=overwrite)
 
 
+def add_words(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
+    """Add words to a file of words, which is created if it is missing; a word that it has gets its new value.
+
+    Args:
+        path: The file.
+        tables: The canonical value of words, by table: ``status``, ``method``, ``type``.
+
+    Raises:
+        ArgumentError: The file is none of words, or a value does not exist.
+        OutputError: It cannot be written.
+    """
+    before = _read(path) if path.exists() else {}
+    lines = ["# What words of the files mean. The page adds what it is told; --words FILE uses it elsewhere."]
+    for table in TABLES:
+        told = {schema.header_key(word): code for word, code in tables.get(table, {}).items()}
+        rows = {word: code for word, code in before.get(table, {}).items() if schema.header_key(word) not in told}
+        rows |= tables.get(table, {})
+        _meanings(path.name, table, rows)
+        if rows:
+            lines += ["", f"[{table}]"]
+            lines += [f"{json.dumps(word, ensure_ascii=False)} = {json.dumps(code)}" for word, code in rows.items()]
+    text = "\n".join(lines) + "\n"
+    write_file(path, lambda part: part.write_text(text, encoding="utf-8"), overwrite=True)
+
+
 def skeleton(unknown: Mapping[str, Mapping[str, int]], words: Words) -> str:
     """Return a file for ``read_words`` with unknown words as comments: how often each was found, and the closest known.
 

@@ -102,8 +102,12 @@ class Page {
   notice() {
     const { added = [], run } = this.state, known = added.filter(([, there]) => there), fresh = added.filter(([, there]) => !there);
     const close = h("button", { type: "button", onclick: () => { this.dismissed = run; this.notice(); } }, this.words("close"));
+    const records = this.state.unknown?.records;
+    const ask = records ? h("p", { className: "warning" }, this.words("words_unknown", { n: this.n(records) }), " ",
+      h("button", { type: "button", onclick: () => this.teach() }, this.words("words_say"))) : null;
     const line = (word, files) => files.length ? h("p", { title: files.map(([name]) => name).join("\n") }, this.words(word, { n: this.n(files.length) })) : null;
-    at("notice").replaceChildren(...(added.length && this.dismissed !== run ? [h("div", {}, line("files_added", fresh), line("files_known", known)), close] : []));
+    const shown = this.dismissed !== run && (added.length || ask) && this.state.status === "open";
+    at("notice").replaceChildren(...(shown ? [h("div", {}, line("files_added", fresh), line("files_known", known), ask), close] : []));
   }
   problem(said) {
     at("problem").hidden = !said;
@@ -121,6 +125,22 @@ class Page {
     at("main").replaceChildren(h("section", { className: "choose" }, h("h2", {}, this.words("open_what")), h("p", {}, this.words("open_why")),
       files.length ? h("label", {}, this.words("files"), list) : h("p", {}, this.words("nothing_here")),
       h("label", {}, this.words("workspace"), workspace), h("button", { type: "button", className: "main", onclick: go }, this.words("open_files"))));
+  }
+  /** Ask what unknown words mean; what is not chosen stays unknown. */
+  teach() {
+    const fields = this.state.unknown.columns.map(({ column, label, values, words }) => [column, h("fieldset", {}, h("legend", {}, label), words.map(([word, n, likely]) => {
+      const likeliest = values.find(([code]) => code === likely)?.[1];
+      const choice = h("select", { name: word }, h("option", { value: "" }, this.words("words_leave")), values.map(([code, text]) => h("option", { value: code }, text)));
+      return h("label", {}, h("span", {}, h("b", {}, word), ` ${this.words("words_rows", { n: this.n(n) })}`, likeliest ? ` ${this.words("words_likely", { value: likeliest })}` : ""), choice);
+    }))]);
+    const save = () => this.send("page", { type: "teach", words: Object.fromEntries(fields.map(([column, field]) =>
+      [column, Object.fromEntries([...field.querySelectorAll("select")].filter(({ value }) => value).map(({ name, value }) => [name, value]))])) });
+    this.drop();
+    at("notice").replaceChildren();
+    at("main").replaceChildren(h("section", { className: "choose" }, h("h2", {}, this.words("words_title")), h("p", {}, this.words("words_why")),
+      fields.map(([, field]) => field), h("div", {}, h("button", { type: "button", className: "main", onclick: save }, this.words("words_save")), " ",
+        h("button", { type: "button", onclick: () => { this.problem(null); this.notice(); this.open(); } }, this.words("cancel")))));
+    at("main").querySelector("select").focus();
   }
   wait() {
     this.bar = h("progress");

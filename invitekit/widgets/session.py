@@ -19,6 +19,7 @@ from invitekit.ingest.engine_choice import choose_engine
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.planning import ResendRules
+from invitekit.widgets import unknown_words
 from invitekit.widgets.base import MessageWidget
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel
@@ -47,6 +48,7 @@ class _Opened:
     files: list[str]
     counts: tuple[int, int]
     added: tuple[Added, ...]
+    unknown: dict[str, Any]
 
 
 class Session:
@@ -79,6 +81,7 @@ class Session:
         self._records: Any = None
         self._workspaces: list[Workspace] = []
         self._screens: dict[str, MessageWidget] = {}
+        self._opening: tuple[list[str], str | Path | None, dict[str, Any]] = ([], None, {})
         self._state: dict[str, Any] = {}
         self._reset()
 
@@ -138,6 +141,10 @@ class Session:
         self, paths: list[str], workspace: str | Path | None, progress: Progress | None, options: dict[str, Any]
     ) -> _Opened:
         """Read files or a workspace, and make the picker; what was open before stays open."""
+        self._opening = paths, workspace, options
+        if options.get("words") is None and (words_file := self._folder / unknown_words.FILE).is_file():
+            options = options | {"words": words_file}
+        again = options.pop("replace", False)
         memory = Workspace(workspace, make=bool(paths)) if workspace else None
         try:
             if memory is None:
@@ -147,7 +154,7 @@ class Session:
                 counts, records, added = (summary.records, summary.rejects), loaded.records, tuple[Added, ...]()
                 planned: Any = loaded
             else:
-                added = memory.add(paths, progress=progress, **options) if paths else ()
+                added = memory.add(paths, progress=progress, replace=again, **options) if paths else ()
                 stored, planned, records = memory.counts(), None, memory.history()
                 counts = stored["records"], stored["rejects"]
                 names = [row[0] for row in memory.files().select("source_file").fetchall()]
@@ -159,7 +166,8 @@ class Session:
             if memory is not None:
                 memory.close()
             raise
-        return _Opened(records, memory, picker, names, counts, added)
+        unknown = unknown_words.questions(records, self._language)
+        return _Opened(records, memory, picker, names, counts, added, unknown)
 
     def _show(self, opened: _Opened, run: str | None = None) -> None:
         """Show what was read, unless the page was closed or something else was chosen meanwhile."""
@@ -176,6 +184,7 @@ class Session:
                 "files": opened.files,
                 "records": opened.counts[0],
                 "rejected": opened.counts[1],
+                "unknown": opened.unknown,
                 "added": [[one.name, one.already_stored] for one in opened.added],
                 "workspace": opened.workspace.path.name if opened.workspace is not None else None,
                 "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
@@ -194,6 +203,8 @@ class Session:
             self._tell_state()
         elif message["type"] == "open":
             self._in_background(PAGE, lambda: self._open_chosen(message))
+        elif message["type"] == "teach":
+            self._teach(message["words"])
 
     def _open_chosen(self, message: dict[str, Any]) -> None:
         """Open what was chosen on the page; only files that it offered."""
@@ -208,6 +219,21 @@ class Session:
             self._state["status"], run = "loading", self._state["run"]
         self._tell_state()
         self._show(self._read(list(map(str, files)), workspace, self._tell_progress, {}), run)
+
+    def _teach(self, said: dict[str, dict[str, str]]) -> None:
+        """Keep what words mean, and read the files that are open again."""
+        paths, workspace, options = self._opening
+        if not paths:
+            raise ArgumentError(
+                "The workspace was opened without its files.", hint="open the files again together with the workspace."
+            )
+        unknown_words.teach(Path(options.get("words") or self._folder / unknown_words.FILE), said)
+        with self._lock:
+            self._reset()
+            self._state["status"], run = "loading", self._state["run"]
+        self._tell_state()
+        again = options | {"replace": True}
+        self._in_background(PAGE, lambda: self._show(self._read(paths, workspace, self._tell_progress, again), run))
 
     def _offered(self) -> dict[str, dict[str, Path]]:
         try:

@@ -26,7 +26,8 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 snapshot_at timestamp not null, rows_read bigint not null, records bigint not null,
                 rejects bigint not null, added_at timestamp not null, check (rows_read = records + rejects))""",
             """create table records (
-                file_id integer not null, record_id varchar not null, customer_full_name varchar,
+                file_id integer not null, record_id varchar not null, portal_customer_id varchar,
+                customer_full_name varchar,
                 customer_name varchar, account_name varchar, email varchar, mobile varchar, country varchar,
                 account_manager varchar, custom_tag varchar, remarks varchar, invitation_method varchar,
                 association_type varchar, status varchar, failure_message varchar, invited_at timestamp,
@@ -57,7 +58,6 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 check (status in ('running', 'completed', 'failed', 'interrupted')))""",
         ),
     ),
-    (2, ("alter table records add column portal_customer_id varchar",)),
 )
 SCHEMA_VERSION = VERSIONS[-1][0]
 _TABLE = re.compile(r"create table (\w+)")

@@ -174,3 +174,28 @@ def test_a_customer_who_has_acted_is_marked_on_the_day_of_the_plan(browser: Brow
         assert workspace.marks().aggregate("count(*), any_value(resolved_at::date)::varchar").fetchall() == [
             (1, "2026-03-30")
         ]
+
+
+def test_a_word_that_is_not_known_is_taught_on_the_page(browser: Browser, tmp_path: Path) -> None:
+    rows = ["Account Name,Status,Invitation Method,Invitation Time", "acme,In Bearbeitung,Email,2026-01-10 09:00:00"]
+    rows += ["beta,Expired,Email,2026-01-10 09:00:00", "cora,On ice,Email,2026-01-10 09:00:00"]
+    (tmp_path / "history_2026-03-30.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    with (
+        served(tmp_path, "history_2026-03-30.csv", "-w", "w.duckdb") as address,
+        opened(browser, address) as (page, wrong),
+    ):
+        expect(page.locator("#notice")).to_contain_text("2 records have words that are not known")
+        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("1")
+        page.get_by_role("button", name="Say what they mean").click()
+        page.get_by_role("button", name="Keep and read again").click()
+        expect(page.locator("#problem")).to_contain_text("No meaning was chosen.")
+        page.get_by_label("In Bearbeitung").select_option("expired")
+        page.get_by_role("button", name="Keep and read again").click()
+        expect(page.locator("#notice")).to_contain_text("1 records have words that are not known")
+        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("2")
+        assert "On ice" not in (tmp_path / "invitekit-words.toml").read_text("utf-8")
+        page.reload()
+        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("2")
+        assert wrong == []
+    with served(tmp_path, "history_2026-03-30.csv") as address, opened(browser, address) as (page, _):
+        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("2")

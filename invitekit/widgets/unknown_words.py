@@ -1,0 +1,75 @@
+"""Words of files that no vocabulary has: counted for the page, and what a person says that they mean."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.materialize import collect
+from invitekit.errors import ArgumentError
+from invitekit.ingest.words import TABLES, Words, add_words
+from invitekit.model import schema
+from invitekit.model.catalogue import Language
+
+FILE = "invitekit-words.toml"
+"""Holds what the page was taught, beside the files that it opens."""
+_NEXT = re.compile(f"; (?=(?:{'|'.join(c.name for c in schema.RECORD)}): )")
+_MOST = 50
+"""Words of one column that the page asks for."""
+
+
+def count_unknown(records: Any) -> tuple[int, dict[str, Counter[str]]]:
+    """Count the records that have an unknown word, and each word by column, from the column ``unrecognised``."""
+    frame: Any = nw.from_native(records)
+    cells = frame.filter(~nw.col("unrecognised").is_null()).group_by("unrecognised").agg(_ik_n=nw.len())
+    counts = {name: Counter[str]() for name in TABLES.values()}
+    total = 0
+    for cell, n in collect(cells.select("unrecognised", "_ik_n")).rows():
+        parts = [part.partition(": ") for part in _NEXT.split(cell)]
+        words = [(name, word) for name, _, word in parts if name in counts and word.strip()]
+        total += n * bool(words)
+        for name, word in words:
+            counts[name][word] += n
+    return total, {name: words for name, words in counts.items() if words}
+
+
+def questions(records: Any, language: Language) -> dict[str, Any]:
+    """Return what the page asks: by column its label, its values, and its words with counts and the likeliest value."""
+    vocabulary = Words()
+    total, unknown = count_unknown(records)
+    columns = [
+        {
+            "column": name,
+            "label": schema.label(name, language),
+            "values": [[value.code, value.label(language)] for value in schema.BY_NAME[name].values],
+            "words": [[word, n, _likely(vocabulary, name, word)] for word, n in words.most_common(_MOST)],
+        }
+        for name, words in unknown.items()
+    ]
+    return {"records": total, "columns": columns}
+
+
+def _likely(vocabulary: Words, name: str, word: str) -> str | None:
+    near = vocabulary.closest(name, word)
+    return vocabulary.of(name).get(schema.header_key(near)) if near else None
+
+
+def teach(file: Path, said: Mapping[str, Mapping[str, str]]) -> None:
+    """Add what a person said to the file of words.
+
+    Args:
+        file: The file, which is created if it is missing.
+        said: The canonical value of words, by column.
+
+    Raises:
+        ArgumentError: Nothing was said, or a value does not exist.
+    """
+    tables = {table: dict(said[name]) for table, name in TABLES.items() if said.get(name)}
+    if not tables:
+        raise ArgumentError("No meaning was chosen.", hint="choose what at least one word means.")
+    add_words(file, tables)
