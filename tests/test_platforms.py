@@ -1,7 +1,7 @@
-"""Windows, macOS and shared folders, played on this machine: one fact at a time, in a process of its own.
+"""Windows, macOS and shared folders, simulated on this machine, each in a process of its own.
 
-Each fact is code that runs before the package is imported. Then the real command line runs all commands, one after
-the other, in a folder whose path holds blanks and letters beyond ASCII.
+What another system does differently is code that runs before the package is imported. Then the real command line runs
+all commands, one after the other, in a folder whose path holds blanks and letters beyond ASCII.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PureWindowsPath
 
@@ -105,82 +105,71 @@ def replace(module, name, check):
 """
 
 
-@dataclass(frozen=True)
-class Fact:
-    """What another system does otherwise: code that plays it, and variables of the environment."""
+WINDOWS = """
+import fcntl, signal
 
-    code: str = ""
-    environment: dict[str, str] = field(default_factory=dict)
+# What is open for reading only cannot be synced, and a folder cannot be opened.
+def sync(file):
+    if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        refuse(errno.EBADF)
 
+replace(os, 'fsync', sync)
+replace(os, 'open', lambda path, *_, **__: os.path.isdir(path) and refuse(errno.EACCES))
 
-NO_PROC = "there is no proc"
-OPEN_HERE = "what is open here cannot be renamed or removed"
-TAKEN = "a name that is taken is not renamed over"
-NO_LINKS = "there are no hard links"
-RENAMES = (OPEN_HERE, TAKEN, NO_LINKS)
-"""Facts with which files are written a second time too."""
-FACTS = {
-    "there is no fcntl": Fact("sys.modules['fcntl'] = None"),
-    "there is no zone database": Fact("sys.modules['tzdata'] = None", {"PYTHONTZPATH": ""}),
-    "a folder cannot be opened": Fact(
-        "replace(os, 'open', lambda path, *_, **__: os.path.isdir(path) and refuse(errno.EACCES))"
-    ),
-    "a folder cannot be synced": Fact(
-        "replace(os, 'fsync', lambda file: stat.S_ISDIR(os.fstat(file).st_mode) and refuse(errno.EINVAL))"
-    ),
-    "only what is open for writing can be synced": Fact(
-        "import fcntl\n"
-        "def readable(file):\n"
-        "    if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:\n"
-        "        refuse(errno.EBADF)\n"
-        "replace(os, 'fsync', readable)"
-    ),
-    "a signal of zero ends the process": Fact("os.kill = refuses(errno.EINVAL)"),
-    "a process cannot be replaced by another, and there is no hang-up": Fact(
-        "import signal\n"
-        "del signal.SIGHUP\n"
-        "for name in dir(os):\n"
-        "    if name.startswith('exec'):\n"
-        "        setattr(os, name, refuses(errno.EPERM))"
-    ),
-    NO_PROC: Fact(
-        "import builtins, io\n"
-        "def proc(path, *_, **__):\n"
-        "    if isinstance(path, (str, bytes, os.PathLike)) and os.fsdecode(path).startswith('/proc'):\n"
-        "        refuse(errno.ENOENT)\n"
-        "for module, names in ((os, ('open', 'stat', 'lstat', 'readlink', 'listdir')), (io, ['open'])):\n"
-        "    for name in names:\n"
-        "        replace(module, name, proc)\n"
-        "builtins.open = io.open"
-    ),
-    NO_LINKS: Fact("os.link = refuses(errno.EPERM)"),
-    TAKEN: Fact("replace(os, 'rename', lambda _from, to, **_: os.path.lexists(to) and refuse(errno.EEXIST))"),
-    OPEN_HERE: Fact(
-        "def opened():\n"
-        "    for number in os.listdir('/proc/self/fd'):\n"
-        "        try:\n"
-        "            yield os.readlink(f'/proc/self/fd/{number}')\n"
-        "        except OSError:\n"
-        "            continue\n"
-        "    with open('/proc/self/maps', 'rb') as maps:\n"
-        "        yield from (line.split(None, 5)[5].decode().strip() for line in maps if line.count(b'/'))\n"
-        "def shut(*paths, dir_fd=None, **_):\n"
-        "    for path in map(os.path.realpath, paths):\n"
-        "        if any(one == path or one.startswith(path + '/') for one in opened()):\n"
-        "            refuse(errno.EACCES)\n"
-        "for name in ('rename', 'replace', 'unlink', 'remove', 'rmdir'):\n"
-        "    replace(os, name, shut)"
-    ),
-    "a pipe takes the letters of Windows' western code page only": Fact(environment={"PYTHONIOENCODING": "cp1252"}),
-    "changing a mode changes nothing": Fact(
-        "os.chmod = os.fchmod = lambda *_given, **_how: None\nos.umask = lambda _mask: 0o022"
-    ),
-    "files have no modes": Fact(
-        "import invitekit.io.atomic_write\n"
-        "invitekit.io.atomic_write.POSIX_MODES = False\n"
-        "os.chmod = os.umask = refuses(errno.ENOTSUP)"
-    ),
-}
+# There is no fcntl, no zone database and no hang-up; signal zero ends a process, and none replaces another.
+sys.modules['fcntl'] = sys.modules['tzdata'] = None
+del signal.SIGHUP
+os.kill = refuses(errno.EINVAL)
+for name in dir(os):
+    if name.startswith('exec'):
+        setattr(os, name, refuses(errno.EPERM))
+
+# Changing a mode changes nothing.
+os.chmod = os.fchmod = lambda *_given, **_how: None
+os.umask = lambda _mask: 0o022
+
+# A name that is taken is not renamed over, and what is open here cannot be renamed or removed.
+replace(os, 'rename', lambda _from, to, **_: os.path.lexists(to) and refuse(errno.EEXIST))
+
+def opened():
+    for number in os.listdir('/proc/self/fd'):
+        try:
+            yield os.readlink(f'/proc/self/fd/{number}')
+        except OSError:
+            continue
+    with open('/proc/self/maps', 'rb') as maps:
+        yield from (line.split(None, 5)[5].decode().strip() for line in maps if line.count(b'/'))
+
+def shut(*paths, dir_fd=None, **_):
+    for path in map(os.path.realpath, paths):
+        if any(one == path or one.startswith(path + '/') for one in opened()):
+            refuse(errno.EACCES)
+
+for name in ('rename', 'replace', 'unlink', 'remove', 'rmdir'):
+    replace(os, name, shut)
+"""
+SHARED_FOLDER = """
+import builtins, io
+
+# There is no /proc, as on macOS.
+def proc(path, *_, **__):
+    if isinstance(path, (str, bytes, os.PathLike)) and os.fsdecode(path).startswith('/proc'):
+        refuse(errno.ENOENT)
+
+for module, names in ((os, ('open', 'stat', 'lstat', 'readlink', 'listdir')), (io, ['open'])):
+    for name in names:
+        replace(module, name, proc)
+builtins.open = io.open
+
+# There are no hard links, folders cannot be synced, and files have no modes.
+os.link = refuses(errno.EPERM)
+replace(os, 'fsync', lambda file: stat.S_ISDIR(os.fstat(file).st_mode) and refuse(errno.EINVAL))
+import invitekit.io.atomic_write
+invitekit.io.atomic_write.POSIX_MODES = False
+os.chmod = os.umask = refuses(errno.ENOTSUP)
+"""
+WESTERN = {"PYTHONIOENCODING": "cp1252", "PYTHONTZPATH": ""}
+"""A pipe takes the letters of Windows' western code page only, and the system has no time zones."""
 
 
 HEADER = "Account,Email,Mobile,Status,Failure Cause,Invitation Time,Invitation Method,Custom Tag"
@@ -219,8 +208,8 @@ def left_behind() -> str:
     return f"invitekit.{ended.pid}-77-{where_processes_are()}.x"
 
 
-def play(folder: Path, fact: Fact, commands: list[str]) -> Ended:
-    """Run commands in a child process where a fact holds."""
+def play(folder: Path, system: str, commands: list[str]) -> Ended:
+    """Run commands in a child process on a simulated system."""
     place, scratch = folder / HOME, folder / "Lokale Daten ü"
     (place / "data").mkdir(parents=True)
     (scratch / left_behind()).mkdir(parents=True)
@@ -229,8 +218,8 @@ def play(folder: Path, fact: Fact, commands: list[str]) -> Ended:
     named = {"HOME": str(folder / HOME.parts[0]), "USER": HOME.parts[0], "TMPDIR": str(scratch)}
     quiet = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "POLARS_MAX_THREADS": "1"}
     ended = subprocess.run(
-        [sys.executable, "-c", REFUSE + fact.code + DRIVER, json.dumps(commands)],
-        cwd=place, env=os.environ | named | quiet | fact.environment, capture_output=True, check=False, timeout=180,
+        [sys.executable, "-c", REFUSE + system + DRIVER, json.dumps(commands)],
+        cwd=place, env=os.environ | named | quiet | WESTERN, capture_output=True, check=False, timeout=180,
     )  # fmt: skip
     out, err = ended.stdout.decode("utf-8", "replace"), ended.stderr.decode("utf-8", "replace")
     told = place / "ended.json"
@@ -240,23 +229,23 @@ def play(folder: Path, fact: Fact, commands: list[str]) -> Ended:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FACTS)
-def test_every_command_runs_where(name: str, tmp_path: Path) -> None:
-    commands = (COMMANDS + AGAIN.lstrip() * (name in RENAMES)).strip().splitlines()
-    ended = play(tmp_path, FACTS[name], commands)
+@pytest.mark.parametrize("system", [WINDOWS, SHARED_FOLDER], ids=["Windows", "a shared folder"])
+def test_every_command_runs_on(system: str, tmp_path: Path) -> None:
+    commands = (COMMANDS + AGAIN.lstrip()).strip().splitlines()
+    ended = play(tmp_path, system, commands)
     page = [code for command, code in ended.codes.items() if command.startswith("page")]
     assert page == [200, 200, 200], ended.err
     assert {name: ended.codes[name] for name in commands} == dict.fromkeys(commands, 0), ended.err
     assert {path for path in ended.left if not path.startswith("key.")} - ended.locks == WRITTEN
-    assert ended.scratch == [left_behind()] * (name == NO_PROC), (
+    assert ended.scratch == [left_behind()] * (system == SHARED_FOLDER), (
         "where nothing is known of processes, nothing is removed"
     )
 
 
 @pytest.mark.slow
-def test_every_format_is_written_and_read_back_where_nothing_open_can_be_renamed(tmp_path: Path) -> None:
+def test_every_format_is_written_and_read_back_on_windows(tmp_path: Path) -> None:
     commands = OTHER_FORMATS.strip().splitlines()
-    ended = play(tmp_path, FACTS[OPEN_HERE], commands)
+    ended = play(tmp_path, WINDOWS, commands)
     assert ended.codes == dict.fromkeys(commands, 0), ended.err
     files = {command.split(" -o ")[1].split()[0] for command in commands if " -o " in command}
     manifests = {f"{file}.manifest.json" for file in files if file.startswith("export")}
@@ -265,7 +254,7 @@ def test_every_format_is_written_and_read_back_where_nothing_open_can_be_renamed
 
 
 def test_without_a_zone_database_only_utc_is_known_and_the_error_says_what_to_install(tmp_path: Path) -> None:
-    ended = play(tmp_path, FACTS["there is no zone database"], ["check data --time-zone Europe/Berlin"])
+    ended = play(tmp_path, WINDOWS, ["check data --time-zone Europe/Berlin"])
     assert set(ended.codes.values()) == {1}
     assert ended.err.endswith("only UTC is known. Hint: install one: pip install tzdata.\n")
 

@@ -28,7 +28,7 @@ from invitekit.export.source import Source
 from invitekit.export.transform import Seen, identifying, release, watch
 from invitekit.export.whose import WHO, with_who
 from invitekit.export.writers import SINKS
-from invitekit.io.atomic_write import not_written, private_dir, publish
+from invitekit.io.atomic_write import make_private, not_written, private_dir, publish
 from invitekit.io.lock import exclusive_lock
 from invitekit.privacy import Policy, Row, Secrets
 
@@ -248,7 +248,8 @@ def _aside(target: Path, kept: Path) -> Path | None:
     try:
         os.link(target, kept, follow_symlinks=False)
     except (OSError, NotImplementedError):  # a disk without links
-        shutil.copy2(target, kept, follow_symlinks=False)
+        shutil.copyfile(target, kept, follow_symlinks=False)
+        make_private(kept)
     return kept
 
 
