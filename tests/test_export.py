@@ -90,12 +90,17 @@ def people(rows: int = 200, columns: dict | None = None) -> pl.DataFrame:
     return pl.DataFrame(made | (columns or {}))
 
 
+FEW = ("record_id", "account_name", "email", "account_manager", "country", "status", "invited_at", "days_to_associate",
+       "effective_status", "failure_code")  # fmt: skip
+"""Columns for tests that need not export all of them, which takes three times as long."""
+
+
 def annotated(frame: pl.DataFrame | None = None) -> pl.DataFrame:
-    return usual() if frame is None else ik.annotate(ik.load(frame).records, as_of=AS_OF)
+    return every_column().select(FEW) if frame is None else ik.annotate(ik.load(frame).records, as_of=AS_OF)
 
 
 @cache
-def usual() -> pl.DataFrame:
+def every_column() -> pl.DataFrame:
     return annotated(people())
 
 
@@ -112,7 +117,7 @@ def left(folder: Path) -> list[str]:
 @pytest.mark.parametrize("level", ["masked", "pseudonymised", "aggregated"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_export_holds_its_rows_and_nobody(tmp_path: Path, kind: str, level: Level) -> None:
-    done = ik.export(annotated(), tmp_path / f"out.{kind}", level=level)
+    done = ik.export(every_column(), tmp_path / f"out.{kind}", level=level)
     assert left(tmp_path) == [f"out.{kind}", f"out.{kind}.manifest.json"]
     found = read(done.path)
     assert found.height == done.rows
@@ -124,7 +129,7 @@ def test_an_export_holds_its_rows_and_nobody(tmp_path: Path, kind: str, level: L
 
 
 def test_the_manifest_says_what_was_done_and_passed_and_nothing_of_the_machine(tmp_path: Path) -> None:
-    done = ik.export(annotated(), tmp_path / "out.parquet", key=KEY, purpose="spring-report")
+    done = ik.export(every_column(), tmp_path / "out.parquet", key=KEY, purpose="spring-report")
     told = json.loads(done.manifest.read_text())
     assert (told["level"], told["rows"], told["key_id"], told["purpose"]) == (
         "pseudonymised",
@@ -145,21 +150,22 @@ def test_the_manifest_says_what_was_done_and_passed_and_nothing_of_the_machine(t
     assert KEY.text() not in done.manifest.read_text()
 
 
-@pytest.mark.parametrize("engine", ["polars", "lazy", "duckdb", "pandas", "arrow", "reader"])
-def test_records_of_every_engine_are_exported(tmp_path: Path, engine: str) -> None:
+def test_records_of_every_engine_are_exported(tmp_path: Path) -> None:
     frame = annotated()
-    taken: dict[str, Callable[[], Any]] = {
-        "polars": lambda: frame,
-        "lazy": frame.lazy,
-        "duckdb": lambda: duckdb.from_arrow(frame.to_arrow()),
-        "pandas": frame.to_pandas,
-        "arrow": frame.to_arrow,
-        "reader": lambda: frame.to_arrow().to_reader(),
+    taken = {
+        "polars": frame,
+        "lazy": frame.lazy(),
+        "duckdb": duckdb.from_arrow(frame.to_arrow()),
+        "pandas": frame.to_pandas(),
+        "arrow": frame.to_arrow(),
+        "reader": frame.to_arrow().to_reader(),
     }
-    ik.export(frame, tmp_path / "one.parquet", key=KEY)
-    ik.export(taken[engine](), tmp_path / "two.parquet", key=KEY)
-    order = ["account_name", "record_id"]
-    assert read(tmp_path / "two.parquet").sort(order).equals(read(tmp_path / "one.parquet").sort(order))
+    found = {
+        engine: read(ik.export(one, tmp_path / f"{engine}.parquet", key=KEY).path).sort("account_name", "record_id")
+        for engine, one in taken.items()
+    }
+    assert [engine for engine, one in found.items() if not one.equals(found["polars"])] == []
+    assert found["polars"].height == 200
 
 
 def test_a_filter_chooses_the_records(tmp_path: Path) -> None:
@@ -176,7 +182,7 @@ def test_no_records_are_an_export_too(tmp_path: Path) -> None:
 
 
 def test_a_planned_record_is_exported_with_its_decision_and_without_its_reasons_words(tmp_path: Path) -> None:
-    plan = ik.plan_resends(annotated(), as_of=AS_OF)
+    plan = ik.plan_resends(every_column(), as_of=AS_OF)
     found = read(ik.export(plan, tmp_path / "out.parquet").path)
     assert set(found["decision"]) <= {value.code for value in schema.BY_NAME["decision"].values}
     assert found["customer_id"].str.contains("^c[0-9a-f]{32}$").all()
@@ -235,7 +241,7 @@ EXTRA = [(action, how) for action, hows in HOWS.items() if action != "drop" for 
 @cache
 def planned() -> pl.DataFrame:
     """Records with every column that the table names."""
-    with_portal_ids = annotated().with_columns(portal_customer_id=pl.format("hwc{}", pl.col("account_name").hash()))
+    with_portal_ids = every_column().with_columns(portal_customer_id=pl.format("hwc{}", pl.col("account_name").hash()))
     return ik.plan_resends(with_portal_ids, as_of=AS_OF)
 
 
@@ -283,6 +289,8 @@ def test_an_action_that_does_nothing_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: Level, row: Row, kind: str
 ) -> None:
     frame = with_work(planned(), level, row)
+    if level != "aggregated":
+        frame = frame.select({row.column, "account_name"})
     monkeypatch.setattr(pipeline, "release", mutated(row.into))
     monkeypatch.setattr(counts, "release", mutated(row.into))
     with pytest.raises(LeakError) as refused:
@@ -300,9 +308,8 @@ def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
         "days": list(range(200)), "range": list(range(200)), "day": [dt.datetime(2026, 3, 2, 9, 30)] * 200,
     }  # fmt: skip
     cells["month"] = cells["day"]
-    frame = annotated().with_columns(pl.Series("Extra", cells.get(how, [f"call Ann Canary{n}" for n in range(200)])))
-    if how == "code":
-        frame = frame.drop("failure_code")
+    extra = pl.Series("Extra", cells.get(how, [f"call Ann Canary{n}" for n in range(200)]))
+    frame = annotated().select("account_name", extra)
     level: Level = "masked" if how == "day" else "pseudonymised"
     more = {"range": "range = [0, 100]", "": 'values = ["gold"]' if action == "keep" else ""}
     rules = tmp_path / "policy.toml"
@@ -320,34 +327,32 @@ def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
     assert left(tmp_path) == before
 
 
-@pytest.mark.parametrize("column", ["record_id", "email", "remarks", "source_file", "unrecognised"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_column_that_had_to_be_dropped_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, column: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     true = transform.release
-    monkeypatch.setattr(
-        pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"].alias(f"{column} raw"))
-    )
+    monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(raw=b["email"]))
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / f"out.{kind}")
     assert (refused.value.column, refused.value.gate) == ("file", "columns")
     assert left(tmp_path) == []
 
 
-MILLION = 1_000_000
+MANY = 1_000_000 if SOAK else 150_000
+"""More rows than one small frame has."""
 
 
 @pytest.fixture(scope="module")
-def million() -> Iterator[duckdb.DuckDBPyRelation]:
-    """A million records, small ones."""
+def many() -> Iterator[duckdb.DuckDBPyRelation]:
+    """Small records."""
     with duckdb.connect() as con:
         con.execute("set enable_progress_bar = false")
         con.execute(
             f"create table records as select 'k' || md5(i::varchar) as record_id, 'acct_' || i as account_name, "
             f"'p' || i || '@canary.example' as email, 'mgr.canary' || i % 9 as account_manager, 'Germany' as country, "
             f"'expired' as status, "
-            f"timestamp '2026-03-02' + to_hours((i % 500)::int) as invited_at from range({MILLION}) t(i)"
+            f"timestamp '2026-03-02' + to_hours((i % 500)::int) as invited_at from range({MANY}) t(i)"
         ).fetchall()
         yield con.table("records")
 
@@ -366,8 +371,8 @@ SLIPS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("column", SLIPS)
-def test_one_raw_value_in_one_row_of_a_million_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, million: duckdb.DuckDBPyRelation, column: str
+def test_one_raw_value_in_one_row_of_many_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: duckdb.DuckDBPyRelation, column: str
 ) -> None:
     true = transform.release
     slipped: list[int] = []
@@ -383,7 +388,7 @@ def test_one_raw_value_in_one_row_of_a_million_is_found_out(
 
     monkeypatch.setattr(pipeline, "release", leak)
     with pytest.raises(LeakError) as refused:
-        ik.export(million if SOAK or column == "email" else million.limit(MILLION // 4), tmp_path / "out.parquet")
+        ik.export(many, tmp_path / "out.parquet")
     assert (refused.value.column, refused.value.gate, refused.value.count) == (column, "declared", 1)
     assert left(tmp_path) == []
 
@@ -443,7 +448,7 @@ def test_a_column_of_another_type_is_found_out(
     true = transform.release
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(pl.col(column).cast(kind)))
     with pytest.raises(LeakError) as refused:
-        ik.export(annotated(), tmp_path / "out.parquet")
+        ik.export(every_column(), tmp_path / "out.parquet")
     assert (refused.value.column, refused.value.gate) == (column, "types")
 
 
@@ -522,33 +527,30 @@ ODD = (
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("odd", ODD)
-def test_a_customer_may_be_called_anything(tmp_path: Path, odd: str, kind: str) -> None:
-    frame = annotated()
+def test_a_customer_may_be_called_anything(tmp_path: Path, kind: str) -> None:
+    each = 20  # records with an odd tag, and more than enough customers of it without an odd name
+    frame = annotated(people(each * len(ODD)))
+    odd = pl.Series([name for name in ODD for _ in range(each)])
     names = ["customer_full_name", "customer_name", "account_name", "email", "account_manager"]
-    frame = frame.with_columns(pl.when(pl.int_range(200) < 20).then(pl.lit(odd)).otherwise(n).alias(n) for n in names)
-    frame = frame.with_columns(custom_tag=pl.lit(odd), remarks=pl.lit(odd), failure_message=pl.lit(odd))
-    done = ik.export(frame, tmp_path / f"out.{kind}")
-    found = read(done.path)
-    assert found.height == 200
+    is_name = pl.int_range(pl.len()) % each < 3
+    frame = frame.with_columns(pl.when(is_name).then(odd).otherwise(name).alias(name) for name in names)
+    frame = frame.with_columns(custom_tag=odd, remarks=odd, failure_message=odd)
+    found = read(ik.export(frame, tmp_path / f"out.{kind}").path)
+    assert found.height == each * len(ODD)
     assert set(found["custom_tag"]) == {"other"}, "a tag that is somebody's name does not leave"
-    words = {"email": {"email"}, "associated": {"associated"}, "other": {"other"}}.get(odd, set())
     cells = {str(cell) for row in found.rows() for cell in row}
-    numbers = {"0"} if odd == "0" else set()
-    assert odd not in cells - words - numbers
+    assert cells & set(ODD) == {"email", "associated", "other"}, "words of fixed lists"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_columns_of_few_values_do_not_carry_those_of_other_records(tmp_path: Path, kind: str) -> None:
-    frame = annotated()
+def test_columns_of_few_values_do_not_carry_those_of_other_records(tmp_path: Path) -> None:
+    frame = every_column()
     for name in ("status", "custom_tag", "country", "account_manager", "customer_name"):
         values = [*frame[name].drop_nulls().unique(), "canary-not-exported"]
         cast = pl.Enum(values) if name != "custom_tag" else pl.Categorical()
         frame = frame.with_columns(pl.col(name).cast(cast))
     for taken in (frame, frame.to_arrow(), duckdb.from_arrow(frame.to_arrow())):
-        done = ik.export(taken, tmp_path / f"out.{kind}", overwrite=True)
+        done = ik.export(taken, tmp_path / "out.parquet", overwrite=True)
         assert b"canary" not in done.path.read_bytes()
-    if kind == "parquet":
         assert set(pl.read_parquet_schema(done.path).values()) == {pl.String(), pl.Date(), pl.Boolean()}
         assert not any(pa.types.is_dictionary(field.type) for field in pq.read_schema(done.path))
         assert pq.read_metadata(done.path).metadata is None
@@ -595,11 +597,13 @@ def test_counts_of_too_few_are_refused(tmp_path: Path) -> None:
 
 
 def test_two_exports_with_one_key_join_as_the_raw_records_do(tmp_path: Path) -> None:
-    old, new = annotated(people(150)), annotated(people(200))[40:]
+    joined = ["account_name", "email", "mobile", "customer_full_name", "account_manager"]
+    new = every_column().select(joined)
+    old, new = new[:150], new[40:]
     for name, frame in (("old", old), ("new", new)):
         ik.export(frame, tmp_path / f"{name}.parquet", key=KEY)
     tokens = [read(tmp_path / f"{name}.parquet") for name in ("old", "new")]
-    for column in ("account_name", "email", "mobile", "customer_full_name", "account_manager"):
+    for column in joined:
         raw = old.join(new, on=column).height
         assert raw > 0
         assert tokens[0].join(tokens[1], on=column).height == raw
@@ -766,25 +770,26 @@ from invitekit.export import export
 from invitekit.errors import OutputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 frame = pl.read_parquet(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
-try:
-    export(frame, sys.argv[2])
-except OutputError as error:
-    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+for name in sys.argv[3:]:
+    try:
+        export(frame, name)
+    except OutputError as error:
+        print(error)
 """
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     annotated().write_parquet(tmp_path / "in.parquet")
-    command = [sys.executable, "-c", FULL, str(tmp_path / "in.parquet"), str(tmp_path / f"out.{kind}"), "2000"]
+    targets = [str(tmp_path / f"out.{kind}") for kind in KINDS]
+    command = [sys.executable, "-c", FULL, str(tmp_path / "in.parquet"), "2000", *targets]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert "cannot be written" in done.stdout, done.stderr
+    assert done.stdout.count("cannot be written") == len(KINDS), done.stderr
     assert "canary" not in (done.stdout + done.stderr).lower()
     assert left(tmp_path) == ["in.parquet"]
 
 
-KILLED_ROWS = 3_000
+KILLED_ROWS = 1_000
 ZYGOTE = """
 import os, sys
 import pandas, polars as pl
@@ -819,13 +824,13 @@ def _state(target: Path, _files: tuple[tuple[int, int], ...]) -> str:
     return "whole"
 
 
-KILLS = often(100)
+KILLS = often(60)
 
 
 @pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> None:
     source, target, dice = tmp_path / "in.parquet", tmp_path / "out" / "out.parquet", random.Random(7)
-    annotated(people(KILLED_ROWS)).write_parquet(source)
+    annotated(people(KILLED_ROWS)).select(FEW).write_parquet(source)
     target.parent.mkdir()
     command = [sys.executable, "-c", ZYGOTE, str(source), str(target)]
     found, killed = Counter[str](), 0
@@ -850,7 +855,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> N
         zygote.stdin.close()
     assert killed > KILLS / 2
     assert found["torn"] == 0, found
-    assert found["none"] > 10, found
+    assert found["none"] > KILLS / 5, found
     ik.export(pl.read_parquet(source), target, overwrite=True)
     assert not [path for path in target.parent.iterdir() if path.is_dir() and any(path.iterdir())]
     assert state(target) == "whole"
@@ -1132,7 +1137,7 @@ def test_no_error_of_an_engine_travels_with_ours(tmp_path: Path, how: str) -> No
 
 def test_no_error_of_an_engine_travels_with_a_refused_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = transform.release
-    long = pl.lit("y" * 3_000_000).alias("custom_tag")  # longer than a line of CSV may be
+    long = pl.lit("y" * 3_000_000).alias("country")  # longer than a line of CSV may be
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"], long))
     with pytest.raises(LeakError) as refused:
         ik.export(annotated().head(3), tmp_path / "out.csv")
@@ -1155,11 +1160,15 @@ TAGS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("tag", TAGS)
-def test_a_frequent_tag_that_tells_of_somebody_leaves_as_other(tmp_path: Path, tag: str) -> None:
-    frame = annotated().with_columns(custom_tag=pl.Series([tag, "spring-sale"] * 100))
-    found = read(ik.export(frame, tmp_path / "out.parquet").path)
-    assert set(found["custom_tag"]) == {"other", "spring-sale"}
+def tagged() -> pl.DataFrame:
+    """Records whose frequent tags all tell of somebody, but for one."""
+    tags = [*TAGS, "spring-sale"]
+    return every_column().with_columns(custom_tag=pl.Series([tags[n % len(tags)] for n in range(200)]))
+
+
+def test_a_frequent_tag_that_tells_of_somebody_leaves_as_other(tmp_path: Path) -> None:
+    found = read(ik.export(tagged(), tmp_path / "out.parquet").path)
+    assert dict(found["custom_tag"].value_counts().iter_rows()) == {"other": 178, "spring-sale": 22}
 
 
 class Blind(frequent_values.Lookout):
@@ -1169,13 +1178,11 @@ class Blind(frequent_values.Lookout):
         return frozenset()
 
 
-@pytest.mark.parametrize("tag", TAGS)
-def test_a_word_that_tells_of_somebody_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str) -> None:
-    frame = annotated().with_columns(custom_tag=pl.Series([tag, "spring-sale"] * 100))
+def test_a_word_that_tells_of_somebody_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frequent_values, "Lookout", Blind)
     with pytest.raises(LeakError) as refused:
-        ik.export(frame, tmp_path / "out.parquet")
-    assert (refused.value.column, refused.value.gate) == ("custom_tag", "values")
+        ik.export(tagged(), tmp_path / "out.parquet")
+    assert (refused.value.column, refused.value.gate, refused.value.count) == ("custom_tag", "values", len(TAGS))
     assert left(tmp_path) == []
 
 

@@ -124,9 +124,10 @@ for name in dir(os):
     if name.startswith('exec'):
         setattr(os, name, refuses(errno.EPERM))
 
-# Changing a mode changes nothing.
-os.chmod = os.fchmod = lambda *_given, **_how: None
-os.umask = lambda _mask: 0o022
+# Files have no modes.
+import invitekit.io.atomic_write
+invitekit.io.atomic_write.POSIX_MODES = False
+os.chmod = os.umask = refuses(errno.ENOTSUP)
 
 # A name that is taken is not renamed over, and what is open here cannot be renamed or removed.
 replace(os, 'rename', lambda _from, to, **_: os.path.lexists(to) and refuse(errno.EEXIST))
@@ -149,7 +150,7 @@ for name in ('rename', 'replace', 'unlink', 'remove', 'rmdir'):
     replace(os, name, shut)
 """
 SHARED_FOLDER = """
-import builtins, io
+import builtins, io, itertools
 
 # There is no /proc, as on macOS.
 def proc(path, *_, **__):
@@ -161,12 +162,13 @@ for module, names in ((os, ('open', 'stat', 'lstat', 'readlink', 'listdir')), (i
         replace(module, name, proc)
 builtins.open = io.open
 
-# There are no hard links, folders cannot be synced, and files have no modes.
+# There are no hard links, and folders cannot be synced.
 os.link = refuses(errno.EPERM)
 replace(os, 'fsync', lambda file: stat.S_ISDIR(os.fstat(file).st_mode) and refuse(errno.EINVAL))
-import invitekit.io.atomic_write
-invitekit.io.atomic_write.POSIX_MODES = False
-os.chmod = os.umask = refuses(errno.ENOTSUP)
+
+# To change a mode is refused, or changes nothing: in turns, as shares do either.
+turns = itertools.count()
+os.chmod = os.fchmod = lambda *_given, **_how: next(turns) % 2 and refuse(errno.EPERM)
 """
 WESTERN = {"PYTHONIOENCODING": "cp1252", "PYTHONTZPATH": ""}
 """A pipe takes the letters of Windows' western code page only, and the system has no time zones."""

@@ -31,6 +31,9 @@ READY = """() => {
   return !!k && k.connectionStatus === 'connected' && k.status === 'idle'; }"""
 RUN = """() => { window.__run = 'pending'; window.jupyterapp.commands.execute('notebook:run-all-cells')
   .then(ok => window.__run = ok ? 'ok' : 'failed', e => window.__run = 'error ' + e); }"""
+FILL = """(cells) => { const nb = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
+  nb.deleteCellRange(0, nb.cells.length);
+  nb.insertCells(0, cells); }"""
 FAILURES = """() => {
   const p = window.jupyterapp.shell.currentWidget, k = p.sessionContext.session?.kernel;
   const cells = p.content.widgets.filter(c => c.model.type === 'code').map(c => c.model);
@@ -64,6 +67,18 @@ class Tab:
         self.page.goto(f"{self.base}/lab/tree/{name}?reset")
         self.page.wait_for_function(READY, polling=100)
 
+    def fill(self, *cells: str) -> None:
+        """Replace all cells, and with them what they show."""
+        self.page.evaluate(FILL, [_cell(cell) for cell in cells])
+        expect(self.page.locator(".jp-OutputArea-output")).to_have_count(0)
+
+    def show(self, *, width: int, height: int, dark: bool) -> None:
+        """Set the size of the window, and its colours in the browser and in JupyterLab, which keeps them."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
+        theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+        self.page.evaluate("(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+
     def run(self, timeout: float = 120) -> None:
         """Run all cells."""
         self.page.evaluate(RUN)
@@ -93,6 +108,27 @@ class Lab:
         self._browser = browser
         self._base = base
         self._number = 0
+        self._opened = contextlib.ExitStack()
+        self._tab: Tab | None = None
+
+    @contextlib.contextmanager
+    def cells(self, *cells: str, width: int = 1400, height: int = 1000, dark: bool = False) -> Iterator[Tab]:
+        """Run cells in a tab and a kernel that stay open for the next test, unless this one fails."""
+        with contextlib.ExitStack() as failed:
+            failed.callback(self.close)
+            tab = self._tab = self._tab or self._opened.enter_context(self.notebook())
+            tab.outside.clear()
+            tab.problems.clear()
+            tab.show(width=width, height=height, dark=dark)
+            tab.fill(*cells)
+            tab.run()
+            yield tab
+            failed.pop_all()
+
+    def close(self) -> None:
+        """Close the tab that tests share."""
+        self._tab = None
+        self._opened.close()
 
     @contextlib.contextmanager
     def notebook(
@@ -108,7 +144,7 @@ class Lab:
         self._number += 1
         name = f"n{self._number}.ipynb"
         written = {
-            "cells": [_cell(cell, at) for at, cell in enumerate(cells)],
+            "cells": [_cell(cell) | {"id": f"c{at}"} for at, cell in enumerate(cells)],
             "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}, **(metadata or {})},
             "nbformat": 4,
             "nbformat_minor": 5,
@@ -122,16 +158,13 @@ class Lab:
         self, name: str, *, width: int = 1400, height: int = 1000, dark: bool = False, wait: float = 120
     ) -> Iterator[Tab]:
         """Run a notebook of the folder from top to bottom in a fresh tab, and give the tab."""
-        context = self._browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-        )
+        context = self._browser.new_context()
         page = context.new_page()
         page.set_default_timeout(30_000)
         tab = Tab(page, self._base)
         try:
             tab.open(name)
-            theme = "JupyterLab Dark" if dark else "JupyterLab Light"  # kept in the lab's settings: said each time
-            page.evaluate("(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+            tab.show(width=width, height=height, dark=dark)
             tab.run(wait)
             yield tab
         finally:
@@ -139,15 +172,8 @@ class Lab:
             context.close()
 
 
-def _cell(source: str, at: int) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "id": f"c{at}",
-        "source": source,
-        "metadata": {},
-        "outputs": [],
-        "execution_count": None,
-    }
+def _cell(source: str) -> dict[str, Any]:
+    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
 
 
 @contextlib.contextmanager
@@ -185,7 +211,9 @@ def started(folder: Path, browser: Browser, *, subshells: bool = True) -> Iterat
         server = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_for(base)
-            yield Lab(folder / "nb", browser, base)
+            lab = Lab(folder / "nb", browser, base)
+            with contextlib.closing(lab):
+                yield lab
         finally:
             server.terminate()
             server.wait(20)

@@ -36,9 +36,16 @@ p"""
 
 
 @contextmanager
-def shown(lab: Lab, *cells: str, **how: int | bool) -> Iterator[tuple[Tab, Page]]:
-    """Run cells, wait for rows and counts, and hold at the end that nothing went wrong or left the machine."""
-    with lab.notebook(*cells, **how) as tab:  # type: ignore[arg-type]
+def shown(lab: Lab, *cells: str, alone: bool = False, **how: int | bool) -> Iterator[tuple[Tab, Page]]:
+    """Run cells, wait for rows and counts, and check at the end that nothing went wrong or left the machine.
+
+    Args:
+        lab: The JupyterLab.
+        cells: Python.
+        alone: Whether they need a tab and a kernel of their own.
+        how: Width, height and whether it is dark.
+    """
+    with (lab.notebook if alone else lab.cells)(*cells, **how) as tab:  # type: ignore[arg-type]
         tab.page.locator(".ik").first.wait_for()
         expect(tab.page.locator(".ik:not([data-settled])")).to_have_count(0, timeout=30_000)  # rows of all, and counts
         tab.page.locator(".ik-line:not(.ik-wait) .ik-badge").first.wait_for()
@@ -167,7 +174,7 @@ def test_the_cause_shows_on_hover_and_on_focus(lab: Lab) -> None:
 
 
 def test_two_views_show_the_same_and_a_restart_leaves_words(lab: Lab) -> None:
-    with shown(lab, EXPLORE, "x") as (tab, page):
+    with shown(lab, EXPLORE, "x", alone=True) as (tab, page):
         one, two = page.locator(".ik").nth(0), page.locator(".ik").nth(1)
         one.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
         expect(two.locator(".ik-chip")).to_have_count(1)
@@ -272,7 +279,7 @@ def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None
             for text in frame[name].drop_nulls() if len(text) > 5}  # fmt: skip
     assert len(held) > 500
     typed = next(text for text in sorted(held) if "@" in text)
-    with shown(lab, EXPLORE, pick(memory)) as (tab, page):
+    with shown(lab, EXPLORE, pick(memory), alone=True) as (tab, page):
         page.get_by_role("searchbox").first.fill(typed)
         tab.until("x.filter.text", repr(typed))
         page.get_by_role("button", name="Show numbers and addresses").first.click()
@@ -325,7 +332,7 @@ BUSY = """(code) => { const kernel = window.jupyterapp.shell.currentWidget.sessi
 
 
 def test_a_cell_that_takes_long_does_not_keep_the_screen_waiting(lab: Lab) -> None:
-    with shown(lab, EXPLORE) as (_, page):
+    with shown(lab, EXPLORE, alone=True) as (_, page):
         page.evaluate(BUSY, "import time; time.sleep(12)")
         page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
         expect(page.locator(".ik-count")).to_have_text(re.compile(r"^\d+ of 705 invitations"), timeout=9_000)
