@@ -132,6 +132,8 @@ TABLE = {
     "failed, a second after the pause": case(
         "resend_now", "failed", record(invited=days(7) - SECOND, failure="link_used"), retry=TODAY - SECOND),
     "failed without a date": case("review", "no_date", record(failure="link_used"), attempts=0),
+    "failed without a date, and nobody resolved it": case(
+        "contact_support", "contact_support", record(failure="system_busy"), attempts=0),
     # Three attempts at most; snapshots repeat an invitation, they do not add one.
     "two attempts": case("resend_now", "expired", record(status="expired", invited=days(40)),
                          record(status="expired", invited=days(20)), retry=days(13), attempts=2),
@@ -164,6 +166,9 @@ TABLE = {
     "associated": case("associated", "associated", record(status="associated", invited=days(20))),
     "pre-registered, not invited yet": case(
         "resend_now", "not_invited_yet", record(status="pre_registered"), attempts=0),
+    **{f"pre-registered by {method}": case(
+        "resend_now", "not_invited_yet", record(status="pre_registered", invitation_method=method), attempts=0)
+        for method in ("link", None)},
     "pre-registered, inside the pause": case(
         "wait_for_cooldown", "cooling_down", record(status="pre_registered", invited=days(2)),
         retry=TODAY + dt.timedelta(days=5)),
@@ -437,6 +442,10 @@ def test_an_associated_address_is_known_whatever_stands_around_it(spelt: str) ->
     assert made["reason_code"].to_list() == ["associated", "same_email"]
 
 
+def test_a_customer_known_by_an_address_alone_is_invited_again() -> None:
+    assert plan(record(None, "expired", days(30), email="a@example.com"))["reason_code"].to_list() == ["expired"]
+
+
 def test_people_who_share_a_mailbox_without_accounts_are_left_to_a_person(engine: Engine) -> None:
     names, box = ["Alpha", "Beta", "BETA", "Gamma", None], "office@example.com"
     rows = [record(None, "expired", days(30 + i), email=box, customer_full_name=n) for i, n in enumerate(names)]
@@ -676,9 +685,10 @@ def test_an_expiry_of_its_own_wins_over_every_life_of_the_rules(method: str, lif
         assert made["retry_at"][0] == ends
 
 
-def test_without_a_pause_no_date_is_needed() -> None:
-    made = plan(record(failure="link_used"), rules=ResendRules(cool_down_days=0))
-    assert made["decision"].to_list() == ["resend_now"]
+@pytest.mark.parametrize(("pause", "reason"), [(0, "failed"), (1, "no_date")])
+def test_without_a_pause_no_date_is_needed(pause: int, reason: str) -> None:
+    made = plan(record(failure="link_used"), rules=ResendRules(cool_down_days=pause))
+    assert made["reason_code"].to_list() == [reason]
 
 
 def test_every_reason_has_a_decision_and_words_in_both_languages() -> None:
