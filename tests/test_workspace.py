@@ -1524,6 +1524,11 @@ LATER: dict[str, tuple[list[dict[str, Any]], str]] = {
         [{"status": "Associated", "associated": "2026-03-23 08:59:59"}], "already_associated",
     ),
     "failed once more": ([{"failure": "link_used", "invited": FRESH}], "failed_again"),
+    "failed once more, dated a day before it was logged": (
+        [{"failure": "link_used", "invited": "2026-03-23 09:00:00"}], "failed_again",
+    ),
+    "failed a day before it was logged": ([{"failure": "link_used", "invited": "2026-03-23 08:59:59"}], "not_seen"),
+    "failed without a date": ([{"failure": "link_used"}], "failed_again"),
     "failed for another cause": ([{"failure": "prepaid_partner", "invited": WEEK_AGO}], "failed_again"),
     "the old failure only": ([FAILED], "not_seen"),
     "expired": ([{"status": "Expired", "invited": FRESH}], "expired"),
@@ -1535,45 +1540,63 @@ LATER: dict[str, tuple[list[dict[str, Any]], str]] = {
     "pre-registered again, and listed first": ([{"status": "Pre-registered"}, FAILED], "open"),
     "still invited": ([{"status": "Invited", "method": "Link", "invited": FRESH}], "open"),
     "gone": ([], "not_seen"),
+    "associated, then expired": ([{"status": "Expired", "invited": FRESH}], "associated"),
+    "invited, then failed": ([{"failure": "link_used", "invited": FRESH}], "failed_again"),
+    "associated before, without a date": ([{"status": "Associated"}], "already_associated"),
 }  # fmt: skip
+BETWEEN = {
+    "associated, then expired": {"status": "Associated"},
+    "invited, then failed": {"method": "Link", "invited": FRESH},
+}
+"""What a snapshot of the week in between says."""
 
 
-@pytest.mark.parametrize("case", LATER)
-def test_what_became_of_a_resend_is_one_of_six(workspace: Workspace, tmp_path: Path, case: str) -> None:
-    later, outcome = LATER[case]
-    workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("other")))
-    workspace.mark_sent(batch(workspace, "acme"), by="anna", at=SENT, batch_id="b1")
-    workspace.add(snapshot(tmp_path, NEXT, row("other"), *(row("acme", **one) for one in later)))
-    found = workspace.outcomes().pl().row(0, named=True)
+def test_what_became_of_a_resend_is_one_of_six(workspace: Workspace, tmp_path: Path) -> None:
+    before = {name: {"status": "Associated"} if "before, without" in name else FAILED for name in LATER}
+    workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **one) for name, one in before.items()), row("other")))
     kinds = ("associated", "already_associated", "failed_again", "expired", "open", "not_seen")
-    assert found["cause"] == "link_used"
-    assert {kind: found[kind] for kind in kinds} == dict.fromkeys(kinds, 0) | {outcome: 1}
-    assert (found["resent"], found["not_resent"]) == (1, 0)
+    expected = {kind: [name for name, (_, outcome) in LATER.items() if outcome == kind] for kind in kinds}
+    for kind, names in expected.items():
+        workspace.mark_sent(batch(workspace, *names), by="anna", at=SENT, batch_id=kind)
+    workspace.add(snapshot(tmp_path, dt.date(2026, 3, 27), *(row(name, **one) for name, one in BETWEEN.items())))
+    rows = [row(name, **one) for name, (later, _) in LATER.items() for one in later]
+    workspace.add(snapshot(tmp_path, NEXT, row("other"), *rows))
+    found = workspace.outcomes().pl()
+    assert found.group_by("batch_id").agg(pl.col(kinds).sum()).sort("batch_id").rows() == [
+        (batch, *(len(expected[kind]) * (kind == batch) for kind in kinds)) for batch in sorted(kinds)
+    ]
+    assert found.group_by("cause").agg(pl.col("resent", "not_resent").sum()).sort("cause").rows() == [
+        ("associated", 1, 0), ("link_used", len(LATER) - 1, 0),
+    ]  # fmt: skip
 
 
 def test_those_not_resent_stand_beside_those_who_were(workspace: Workspace, tmp_path: Path) -> None:
-    accounts = ("sent", "other batch", "by another way", "waited", "waited too", "other cause", "fine")
+    others = ("other batch", "by another way", "at that moment", "waited", "waited too", "other cause", "fine")
+    accounts = ("sent", *others)
     causes = {"other cause": {"failure": "prepaid_partner"}, "fine": {"status": "Associated"}}
     workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **causes.get(name, FAILED)) for name in accounts)))
     workspace.mark_sent(batch(workspace, "sent"), by="anna", at=SENT, batch_id="b1")
     workspace.mark_sent(batch(workspace, "other batch"), by="anna", at=SENT + dt.timedelta(days=1), batch_id="b2")
     later = {name: {"status": "Associated"} for name in accounts if name != "waited too"}
     later["by another way"] = {"status": "Associated", "invited": FRESH.replace("09:", "10:")}
+    later["at that moment"] = {"status": "Associated", "invited": FRESH}
     later["waited too"] = FAILED
     workspace.add(snapshot(tmp_path, NEXT, *(row(name, **later[name]) for name in accounts)))
     found = workspace.outcomes().pl()
     shown = found.select("batch_id", "cause", "resent", "associated", "not_resent", "not_resent_associated").rows()
-    assert shown == [("b1", "link_used", 1, 1, 2, 1), ("b2", "link_used", 1, 1, 3, 2)]
+    assert shown == [("b1", "link_used", 1, 1, 3, 2), ("b2", "link_used", 1, 1, 4, 3)]
 
 
-@pytest.mark.parametrize(("apart", "others"), [(30, 0), (31, 1)])
-def test_a_resend_within_thirty_days_is_no_absence_of_one(
+@pytest.mark.parametrize(("apart", "others"), [(30, 1), (31, 2)])
+def test_an_invitation_within_thirty_days_is_no_absence_of_one(
     workspace: Workspace, tmp_path: Path, apart: int, others: int
 ) -> None:
-    workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
+    workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **FAILED) for name in ("acme", "beta", "gamma", "delta"))))
     workspace.mark_sent(batch(workspace, "acme"), by="anna", at=SENT, batch_id="b1")
     workspace.mark_sent(batch(workspace, "beta"), by="anna", at=SENT + dt.timedelta(days=apart), batch_id="b2")
-    workspace.add(snapshot(tmp_path, dt.date(2026, 6, 1), row("acme", **FAILED), row("beta", "Associated")))
+    workspace.add(snapshot(tmp_path, dt.date(2026, 6, 1), row("acme", **FAILED), row("beta", "Associated"),
+                           row("gamma", "Expired", invited="2026-04-23 09:00:00"),
+                           row("delta", "Expired", invited="2026-04-23 09:00:01")))  # fmt: skip
     found = {one["batch_id"]: one for one in workspace.outcomes().pl().iter_rows(named=True)}
     assert found["b1"]["not_resent"] == others
     assert found["b1"]["not_resent_associated"] == 0, "it was invited again before it became associated"
@@ -1581,13 +1604,15 @@ def test_a_resend_within_thirty_days_is_no_absence_of_one(
 
 
 def test_what_happens_after_the_next_resend_belongs_to_that_one(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED)))
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
     workspace.mark_sent(batch(workspace), by="anna", at=SENT, batch_id="b1")
-    workspace.add(snapshot(tmp_path, NEXT, row("acme", failure="prepaid_partner", invited=FRESH)))
+    workspace.add(snapshot(tmp_path, NEXT, row("acme", failure="prepaid_partner", invited=FRESH),
+                           row("beta", method="Email", invited=FRESH)))  # fmt: skip
     workspace.mark_sent(batch(workspace), by="anna", at=dt.datetime(2026, 3, 31), batch_id="b2")
-    workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), row("acme", "Associated", associated="2026-04-02")))
-    found = workspace.outcomes().pl().select("batch_id", "cause", "failed_again", "associated").rows()
-    assert found == [("b1", "link_used", 1, 0), ("b2", "prepaid_partner", 0, 1)]
+    associated = [row(name, "Associated", associated="2026-04-02") for name in ("acme", "beta")]
+    workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), *associated))
+    found = workspace.outcomes().pl().select("batch_id", "cause", "failed_again", "open", "associated").rows()
+    assert found == [("b1", "link_used", 1, 1, 0), ("b2", "invited", 0, 0, 1), ("b2", "prepaid_partner", 0, 0, 1)]
 
 
 def test_a_resend_is_followed_by_its_account_although_its_record_is_in_no_file(
