@@ -584,8 +584,9 @@ def resent(account: str, outcome: str, *, before: str = "expired", gap: int = 10
 
 def test_a_resend_counts_once_by_its_newest_state_and_only_when_it_is_over(engine: Engine) -> None:
     rows = [*resent("a", "associated"), *resent("b", "expired"), *resent("c", "associated", gap=7),
-            *resent("d", "invited"), record("e", status="associated", invited=days(9))]  # fmt: skip
-    rows[-2] |= {"invitation_method": "link"}  # still open
+            record("e", "expired", days(20)), record("e", "pre_registered"),  # it waits for the resend
+            *resent("d", "invited")]  # fmt: skip
+    rows[-1] |= {"invitation_method": "link"}  # still open
     again = [row | {"snapshot_at": days(7), "status": "invited", "invitation_method": "link"} for row in rows[1:2]]
     annotated = ik.annotate(frame(*rows, *again), as_of=TODAY)
     found = count_resends(engine(annotated))

@@ -1543,7 +1543,10 @@ LATER: dict[str, tuple[list[dict[str, Any]], str]] = {
     "associated, then expired": ([{"status": "Expired", "invited": FRESH}], "associated"),
     "invited, then failed": ([{"failure": "link_used", "invited": FRESH}], "failed_again"),
     "associated before, without a date": ([{"status": "Associated"}], "already_associated"),
+    "the old expiry only": ([{"status": "Expired", "invited": WEEK_AGO}], "not_seen"),
 }  # fmt: skip
+BEFORE = {name: LATER[name][0][0] for name in ("associated before, without a date", "the old expiry only")}
+"""Who had not failed when the resend was logged."""
 BETWEEN = {
     "associated, then expired": {"status": "Associated"},
     "invited, then failed": {"method": "Link", "invited": FRESH},
@@ -1552,8 +1555,8 @@ BETWEEN = {
 
 
 def test_what_became_of_a_resend_is_one_of_six(workspace: Workspace, tmp_path: Path) -> None:
-    before = {name: {"status": "Associated"} if "before, without" in name else FAILED for name in LATER}
-    workspace.add(snapshot(tmp_path, MONDAY, *(row(name, **one) for name, one in before.items()), row("other")))
+    before = [row(name, **BEFORE.get(name, FAILED)) for name in LATER]
+    workspace.add(snapshot(tmp_path, MONDAY, *before, row("other")))
     kinds = ("associated", "already_associated", "failed_again", "expired", "open", "not_seen")
     expected = {kind: [name for name, (_, outcome) in LATER.items() if outcome == kind] for kind in kinds}
     for kind, names in expected.items():
@@ -1566,7 +1569,7 @@ def test_what_became_of_a_resend_is_one_of_six(workspace: Workspace, tmp_path: P
         (batch, *(len(expected[kind]) * (kind == batch) for kind in kinds)) for batch in sorted(kinds)
     ]
     assert found.group_by("cause").agg(pl.col("resent", "not_resent").sum()).sort("cause").rows() == [
-        ("associated", 1, 0), ("link_used", len(LATER) - 1, 0),
+        ("associated", 1, 0), ("expired", 1, 0), ("link_used", len(LATER) - 2, 0),
     ]  # fmt: skip
 
 
@@ -1607,12 +1610,15 @@ def test_what_happens_after_the_next_resend_belongs_to_that_one(workspace: Works
     workspace.add(snapshot(tmp_path, MONDAY, row("acme", **FAILED), row("beta", **FAILED)))
     workspace.mark_sent(batch(workspace), by="anna", at=SENT, batch_id="b1")
     workspace.add(snapshot(tmp_path, NEXT, row("acme", failure="prepaid_partner", invited=FRESH),
-                           row("beta", method="Email", invited=FRESH)))  # fmt: skip
-    workspace.mark_sent(batch(workspace), by="anna", at=dt.datetime(2026, 3, 31), batch_id="b2")
+                           row("beta", method="Email", invited=FRESH),
+                           row("still invited", method="Email", invited=FRESH)))  # fmt: skip
+    workspace.mark_sent(batch(workspace, "acme", "beta"), by="anna", at=dt.datetime(2026, 3, 31), batch_id="b2")
     associated = [row(name, "Associated", associated="2026-04-02") for name in ("acme", "beta")]
     workspace.add(snapshot(tmp_path, dt.date(2026, 4, 6), *associated))
-    found = workspace.outcomes().pl().select("batch_id", "cause", "failed_again", "open", "associated").rows()
-    assert found == [("b1", "link_used", 1, 1, 0), ("b2", "invited", 0, 0, 1), ("b2", "prepaid_partner", 0, 0, 1)]
+    shown = ("batch_id", "cause", "failed_again", "open", "associated", "not_resent")
+    assert workspace.outcomes().pl().select(shown).rows() == [
+        ("b1", "link_used", 1, 1, 0, 0), ("b2", "invited", 0, 0, 1, 0), ("b2", "prepaid_partner", 0, 0, 1, 0),
+    ]  # fmt: skip
 
 
 def test_a_resend_is_followed_by_its_account_although_its_record_is_in_no_file(

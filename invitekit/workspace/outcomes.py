@@ -104,8 +104,7 @@ def _others(history: str) -> str:
         "from (select distinct batch_id, sent_at, cause from resent) b "
         "join states s on s.snapshot_at <= b.sent_at and b.sent_at < s.valid_until "
         f"and {_cause('s', 'b.sent_at')} = b.cause "
-        "where s.status in ('association_failed', 'expired', 'invited') "
-        f"and {_effective('s', 'b.sent_at')} in ('association_failed', 'expired') "
+        f"where {_effective('s', 'b.sent_at')} in ('association_failed', 'expired') "
         f"and not exists (from logged x where {mine} and x.sent_at {near}) "
         f"and not exists (from {history} x where {mine} and {after})"
     )
