@@ -605,6 +605,7 @@ def test_a_rate_is_drawn_to_the_wider_group_and_little_data_falls_back() -> None
     known = Chances(
         {("expired", "email", 1): (100, 50), ("link_used", "email", 1): (9, 9), ("code_used", "link", 0): (40, 0)}
     )
+    assert Chances().of("expired", "email", 1).rate == 0.5
     everything, little = known.of("none such", "email", 0), known.of("link_used", "email", 1)
     assert (little.basis, little.rate) == ("all", everything.rate)
     assert known.of("code_used", "link", 4).basis == "cause"

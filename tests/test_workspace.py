@@ -651,7 +651,7 @@ def test_columns_of_the_users_own_are_kept(workspace: Workspace, tmp_path: Path)
 def test_refused_rows_are_kept_with_their_reason(workspace: Workspace, tmp_path: Path) -> None:
     workspace.add(snapshot(tmp_path, MONDAY, row("acme"), row(None, email=None), row("beta", invited="soon")))
     found = workspace.rejects().pl()
-    assert found.columns == ["source_file", "source_row", "column", "reason", "content"]
+    assert found.columns == ["source_file", "source_row", "column", "reason", "content", "snapshot_at"]
     assert found["source_row"].to_list() == [3, 4]
     assert found["column"].to_list() == [None, "invited_at"]
     assert json.loads(found["content"][1])["invited_at"] == "soon"
