@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -24,10 +24,14 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of a source in order: ``_ik_row``, then ``c0, c1, ...`` by position; and rows that were rejected."""
+    """Rows of a source in order: ``_ik_row``, then ``c0, c1, ...`` by position; and rows that were rejected.
+
+    ``notes`` counts rows that were read in a way that the summary reports, by the sentence that follows the count.
+    """
 
     rows: pl.DataFrame
     rejected: Sequence[RejectedRow] = ()
+    notes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +66,10 @@ def text_frame(numbers: Sequence[int], columns: Iterable[Sequence[Any]], width: 
     series = [pl.Series(ROW, numbers, dtype=pl.Int64)]
     series += [pl.Series(n, c, dtype=pl.String) for n, c in zip(column_names(width), columns, strict=True)]
     return pl.DataFrame(series)
+
+
+def mark_rows(count: int, positions: Iterable[int]) -> pl.Series:
+    """Return so many flags, those at the positions true."""
+    flags = pl.Series([False]).new_from_index(0, count)
+    marked = list(positions)
+    return flags.scatter(marked, values=True) if marked else flags

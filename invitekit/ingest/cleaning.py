@@ -12,21 +12,20 @@ from typing import Any, Self
 
 import polars as pl
 
-from invitekit.ingest.batches import ROW, Batch, Table
+from invitekit.ingest.batches import ROW, Batch, Table, mark_rows
+from invitekit.ingest.cells import Notes, clean_texts, without_guards
 from invitekit.ingest.datetimes import NO_TIME, OPTIONAL_TIMES, DateReport, TimeColumn, is_null_like, time_text
 from invitekit.ingest.header_words import word_code
 from invitekit.ingest.headers import IDENTIFYING, Headers
+from invitekit.ingest.non_customers import why_no_customer
 from invitekit.ingest.time_forms import Order
 from invitekit.ingest.words import Words
-from invitekit.io.spreadsheet_escape import PREFIX, unescape_text
 from invitekit.model import schema
 from invitekit.model.vocabularies import UNKNOWN
 
 READ = tuple(c for c in schema.RECORD if c.name not in schema.DERIVED)
 TIMES = tuple(c.name for c in READ if c.kind == "time")
 CODES = tuple(c.name for c in READ if c.kind == "code")
-WHITE = "".join(map(chr, (0, 9, 10, 11, 12, 13, 32, 0x00A0, 0x200B, 0x2060, 0x3000, 0xFEFF)))
-"""White and invisible characters that are no part of a cell at its ends."""
 REJECTED_COLUMNS = {
     "source_file": pl.String(),
     "source_row": pl.Int64(),
@@ -35,10 +34,6 @@ REJECTED_COLUMNS = {
     "content": pl.String(),
     "snapshot_at": pl.Datetime("us"),
 }
-_CONTACTS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
-"""Columns that are compared letter by letter: full-width characters become half-width."""
-_FULL_WIDTH = [*map(chr, range(0xFF01, 0xFF5F)), "\u3000"]
-_HALF_WIDTH = [*map(chr, range(0x21, 0x7F)), " "]
 _TYPES: Mapping[str, pl.DataType] = {
     "text": pl.String(),
     "code": pl.String(),
@@ -65,6 +60,7 @@ class Counts:
     messages: Counter[str] = field(default_factory=Counter)
     not_joined: Counter[str] = field(default_factory=Counter)
     failed_without_message: int = 0
+    notes: Notes = field(default_factory=Counter)
 
     def __iadd__(self, other: Counts) -> Self:
         self.rows += other.rows
@@ -74,6 +70,7 @@ class Counts:
         for mine, theirs in ((self.masked, other.masked), (self.filled, other.filled), (self.messages, other.messages)):
             mine.update(theirs)
         self.reasons.update(other.reasons)
+        self.notes.update(other.notes)
         for name, texts in other.unknown_codes.items():
             self.unknown_codes.setdefault(name, Counter()).update(texts)
         return self
@@ -129,12 +126,14 @@ class Cleaner:
 
     def read_times(self, batch: Batch) -> Batch:
         """Read the times of a batch, but those that need an order of day and month: first pass."""
+        self.counts.notes.update({(None, note): count for note, count in batch.notes.items()})
         batch = self._with_second_parts(batch)
         added = []
+        written = {name: batch.rows[f"c{self._position[name]}"] for name in self._times}
+        typed = {name for name, cells in written.items() if isinstance(cells.dtype, pl.Date | pl.Datetime)}
+        texts = without_guards(pl.DataFrame([_as_text(written[n])[0].alias(n) for n in written if n not in typed]))
         for name, column in self._times.items():
-            cells = batch.rows[f"c{self._position[name]}"]
-            if not isinstance(cells.dtype, pl.Date | pl.Datetime):
-                cells, _ = _as_text(cells)
+            cells = written[name] if name in typed else texts[name]
             times, left = column.read(cells)
             added += [times.alias(f"t{self._position[name]}"), left.alias(f"c{self._position[name]}")]
         return Batch(batch.rows.with_columns(added), batch.rejected)
@@ -143,7 +142,7 @@ class Cleaner:
         """Split each column that holds two, such as "Customer Name/Account Name"."""
         rows = batch.rows
         for position, source in self._headers.second_parts.items():
-            both = clean_texts(pl.DataFrame([_as_text(rows[f"c{source}"])[0].alias("both")]))
+            both = clean_texts(pl.DataFrame([_as_text(rows[f"c{source}"])[0].alias("both")]))[0]
             account_first = self._headers.canonical[source] in _ACCOUNTS
             first, second = split_joined(pl.col("both"), account_first=account_first)
             split = both.select(first.alias(f"c{source}"), second.alias(f"c{position}"))
@@ -160,7 +159,7 @@ class Cleaner:
         """Clean a batch of the first pass: second pass."""
         rows = batch.rows
         cells: dict[str, pl.Series] = {}
-        rejects: list[tuple[pl.Series, str, str | pl.Series]] = []
+        rejects: list[tuple[pl.Series, str | None, str | pl.Series]] = []
         notes: list[pl.Series] = []
         raw: dict[str, pl.Series] = {}
         texts: list[pl.Series] = []
@@ -174,7 +173,9 @@ class Cleaner:
                 if undecodable is not None:
                     rejects.append((undecodable, name, _NOT_TEXT))
         texts += [_as_text(rows[f"c{position}"])[0].alias(name) for position, name in self._extra.items()]
-        cells |= {column.name: column for column in clean_texts(pl.DataFrame(texts))}
+        cleaned, cell_notes = clean_texts(pl.DataFrame(texts))
+        self.counts.notes.update(cell_notes)
+        cells |= {column.name: column for column in cleaned}
         for name, times in self._times.items():
             position = self._position[name]
             read = times.read_ordered(rows[f"t{position}"], rows[f"c{position}"], *orders[name])
@@ -183,7 +184,11 @@ class Cleaner:
                 notes.append(_note(name, raw[name]))
             elif problems is not None:
                 rejects.append((raw[name].is_not_null(), name, f"is {NO_TIME}" + problems))
+        as_written = {name: cells[name] for name in CODES if name in cells}
         unknown = self._read_codes(cells, notes)
+        if "status" in unknown:
+            candidates = unknown["status"].is_not_null()
+            rejects[:0] = self._no_customers(candidates, cells, as_written, raw)
         cells |= {"source_row": rows[ROW]}
         frame = pl.DataFrame([column.alias(name) for name, column in cells.items()])
         frame = _with_reasons(frame, rejects)
@@ -197,6 +202,32 @@ class Cleaner:
     def date_reports(self, orders: Mapping[str, tuple[Order, str]]) -> list[DateReport]:
         """Return how each time column was read."""
         return [column.report(*orders[name]) for name, column in self._times.items()]
+
+    def _no_customers(
+        self,
+        candidates: pl.Series,
+        cells: Mapping[str, pl.Series],
+        codes: Mapping[str, pl.Series],
+        times: Mapping[str, pl.Series],
+    ) -> list[tuple[pl.Series, str | None, str | pl.Series]]:
+        """Return which of the rows without a known status are no customers, and why."""
+        for name in times:
+            candidates &= cells[name].is_null()
+        at = candidates.arg_true()
+        if "email" in cells:
+            at = at.filter(~cells["email"].gather(at).str.contains("@", literal=True).fill_null(value=False))
+        if at.is_empty():
+            return []
+        texts = {name: cell.gather(at) for name, cell in {**cells, **codes, **times}.items() if name != "unrecognised"}
+        texts |= {name: texts[name].fill_null(time_text(cells[name].gather(at))) for name in times}
+        rows = pl.DataFrame([text.alias(name) for name, text in texts.items()])
+        names = self._headers.names
+        headers = {name: names[position] for name, position in self._position.items() if position < len(names)}
+        reasons = why_no_customer(rows, headers)
+        return [
+            (mark_rows(len(candidates), at.filter(reasons == reason)), None, reason)
+            for reason in reasons.unique().drop_nulls().sort()
+        ]
 
     def _read_codes(self, cells: dict[str, pl.Series], notes: list[pl.Series]) -> dict[str, pl.Series]:
         """Replace the texts of code columns by codes; return, by column, the texts that no vocabulary has.
@@ -270,23 +301,6 @@ class Cleaner:
         return pl.DataFrame([(self._table.name, *row) for row in rows], schema=REJECTED_COLUMNS, orient="row")
 
 
-def clean_texts(cells: pl.DataFrame) -> pl.DataFrame:
-    """Trim cells, remove the prefix of escaped formulas, and make texts that stand for nothing null.
-
-    Args:
-        cells: Columns of text by name; in contact data full-width characters become half-width.
-    """
-    contacts = [name for name in cells.columns if name in _CONTACTS]
-    wide = _columns_where(cells, contacts, lambda cell: cell.str.len_bytes() != cell.str.len_chars())
-    if wide:
-        cells = cells.with_columns(pl.col(wide).str.replace_many(_FULL_WIDTH, _HALF_WIDTH))
-    escaped = _columns_where(cells, cells.columns, lambda cell: cell.str.starts_with(PREFIX))
-    if escaped:
-        cells = cells.with_columns(unescape_text(pl.col(name)) for name in escaped)
-    trimmed = cells.with_columns(pl.all().str.strip_chars(WHITE))
-    return trimmed.with_columns(pl.when(~pl.all().is_in(schema.NULL_LIKE)).then(pl.all()))
-
-
 def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Expr]:
     """Return the two parts of a cell such as ``Acme Ltd/acme01``.
 
@@ -301,15 +315,7 @@ def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Exp
 
 def text_columns(rows: pl.DataFrame, positions: Mapping[str, int]) -> pl.DataFrame:
     """Return columns of a batch as clean text, under their names."""
-    return clean_texts(pl.DataFrame([_as_text(rows[f"c{i}"])[0].alias(name) for name, i in positions.items()]))
-
-
-def _columns_where(cells: pl.DataFrame, names: Sequence[str], holds: Callable[[pl.Expr], pl.Expr]) -> list[str]:
-    """Return the columns that have a cell for which a condition holds."""
-    if not names:
-        return []
-    found = cells.select(holds(pl.col(name)).any().alias(name) for name in names).row(0)
-    return [name for name, any_cell in zip(names, found, strict=True) if any_cell]
+    return clean_texts(pl.DataFrame([_as_text(rows[f"c{i}"])[0].alias(name) for name, i in positions.items()]))[0]
 
 
 def read_codes(name: str, texts: pl.Series, words: Words) -> tuple[pl.Series, pl.Series | None]:
@@ -364,10 +370,7 @@ def _decoded(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:
         except UnicodeDecodeError:
             texts.append("".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02X}" for byte in cell))
             undecodable.append(position)
-    where = pl.Series([False]).new_from_index(0, len(cells))
-    return pl.Series(cells.name, texts, dtype=pl.String), where.scatter(
-        undecodable, values=True
-    ) if undecodable else None
+    return pl.Series(cells.name, texts, dtype=pl.String), mark_rows(len(cells), undecodable) if undecodable else None
 
 
 def _number_text(cells: pl.Series) -> pl.Series:
@@ -396,7 +399,9 @@ def _note(name: str, texts: pl.Series) -> pl.Series:
     return pl.select(pl.lit(f"{name}: ") + texts).to_series().alias(name)
 
 
-def _with_reasons(frame: pl.DataFrame, rejects: Sequence[tuple[pl.Series, str, str | pl.Series]]) -> pl.DataFrame:
+def _with_reasons(
+    frame: pl.DataFrame, rejects: Sequence[tuple[pl.Series, str | None, str | pl.Series]]
+) -> pl.DataFrame:
     """Add the column and the reason that a row is rejected for: the first that holds."""
     column = reason = pl.lit(None, pl.String)
     identifying = [pl.col(name).is_null() for name in IDENTIFYING if name in frame.columns]
@@ -405,7 +410,7 @@ def _with_reasons(frame: pl.DataFrame, rejects: Sequence[tuple[pl.Series, str, s
         return frame.with_columns(_ik_column=column, _ik_reason=reason)
     reason = pl.when(nobody).then(pl.lit(_NOBODY))
     for where, name, why in reversed(rejects):
-        column = pl.when(where).then(pl.lit(name)).otherwise(column)
+        column = pl.when(where).then(pl.lit(name, pl.String)).otherwise(column)
         reason = pl.when(where).then(pl.lit(why)).otherwise(reason)
     return frame.with_columns(_ik_column=column, _ik_reason=reason)
 

@@ -10,8 +10,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from invitekit.errors import SourceError
 from invitekit.ingest.encoding import HEAD, HEADER_WITHIN, encoding_of_file
-from invitekit.ingest.headers import ReadOptions, header_rows, header_score, missing_column, require_column
+from invitekit.ingest.headers import (
+    IDENTIFYING,
+    ReadOptions,
+    header_rows,
+    header_score,
+    map_headers,
+    missing_column,
+    require_column,
+)
 
 DELIMITERS = (",", ";", "\t", "|")
 _HEAD_LINES = 500
@@ -29,6 +38,8 @@ class Dialect:
         headers: The cells of the header row.
         skip: Physical lines up to and with the header row.
         first_row: The number that a spreadsheet shows for the row after the header.
+        least: Cells that a row must have: the header's number, or fewer where the missing ones may be empty.
+        quote: The character around cells that hold a delimiter.
     """
 
     encoding: str
@@ -36,6 +47,8 @@ class Dialect:
     headers: tuple[str, ...]
     skip: int
     first_row: int
+    least: int
+    quote: str = '"'
 
 
 def find_dialect(path: Path, options: ReadOptions) -> Dialect:
@@ -56,7 +69,7 @@ def find_dialect(path: Path, options: ReadOptions) -> Dialect:
         for row, (skip, cells) in enumerate(islice(_rows(lines, delimiter), HEADER_WITHIN), start=1):
             score = header_score(cells, options.columns)
             if score and (best is None or (score, -rank) > best[:2]):
-                best = (score, -rank, Dialect(codec, delimiter, tuple(cells), skip, row + 1))
+                best = (score, -rank, Dialect(codec, delimiter, tuple(cells), skip, row + 1, len(cells)))
             if score == len(cells) >= _SURE:
                 return _checked(best, path, lines, options)
     return _checked(best, path, lines, options)
@@ -64,6 +77,7 @@ def find_dialect(path: Path, options: ReadOptions) -> Dialect:
 
 def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[str], options: ReadOptions) -> Dialect:
     if best is None:
+        _check_not_garbled(path, lines, options)
         names, *below = _likely_table(lines) or [[]]
         raise missing_column(options.required, path.name, names, below)
     dialect = best[2]
@@ -71,7 +85,35 @@ def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[
     headers, last = header_rows([cells for _, cells in rows], dialect.first_row - 2, options.columns)
     below = [cells for _, cells in rows[last + 1 :]]
     require_column(options.required, headers, options.columns, path.name, below)
-    return replace(dialect, headers=tuple(headers), skip=rows[last][0], first_row=last + 2)
+    quote = "'" if all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in headers) else '"'
+    headers = [cell[1:-1] for cell in headers] if quote == "'" else headers
+    least = _least_cells(headers, options)
+    return replace(dialect, headers=tuple(headers), skip=rows[last][0], first_row=last + 2, least=least, quote=quote)
+
+
+def _check_not_garbled(path: Path, lines: Sequence[str], options: ReadOptions) -> None:
+    """Check that the header is not UTF-8 that was read in another encoding and saved again."""
+    for codec in ("cp1252", "latin-1"):
+        try:
+            again = [line.encode(codec).decode() for line in lines[:HEADER_WITHIN]]
+        except UnicodeError:
+            continue
+        if any(header_score(cells, options.columns) for d in DELIMITERS for _, cells in _rows(again, d)):
+            raise SourceError(
+                f"The text of '{path.name}' is garbled: UTF-8 was read as {codec} and saved again.",
+                hint="export it again and do not edit it in between, or open it as UTF-8.",
+            )
+
+
+def _least_cells(headers: Sequence[str], options: ReadOptions) -> int:
+    """Return how many cells hold the required column and one that tells customers apart."""
+    canonical = map_headers(headers, options.columns).canonical
+    # The second part of a column that holds two has no place of its own.
+    position = {name: i for i, name in canonical.items() if i < len(headers)}
+    identifying = [position[name] for name in IDENTIFYING if name in position]
+    if options.required not in position or not identifying:
+        return len(headers)
+    return max(position[options.required], min(identifying)) + 1
 
 
 def _likely_table(lines: Sequence[str]) -> Sequence[Sequence[str]]:
@@ -85,7 +127,9 @@ def _likely_table(lines: Sequence[str]) -> Sequence[Sequence[str]]:
 def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(iter(lines), delimiter=delimiter)
     try:
-        for cells in reader:
+        for row in reader:
+            # A spreadsheet that took the file for one column has quoted each line as a whole.
+            cells = next(csv.reader(row, delimiter=delimiter)) if len(row) == 1 and delimiter in row[0] else row
             yield reader.line_num, [cell.strip().lstrip("\ufeff") for cell in cells]
     except csv.Error:
         return

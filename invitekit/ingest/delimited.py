@@ -6,14 +6,15 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 
 import polars as pl
 
-from invitekit.ingest.batches import ROW, Batch, RejectedRow, column_names, text_frame
+from invitekit.ingest.batches import ROW, Batch, RejectedRow, column_names, mark_rows, text_frame
 from invitekit.ingest.csv_dialect import Dialect
 
 BLOCK_SIZE = 1 << 25
@@ -26,6 +27,9 @@ BROKEN = re.compile("[\ud800-\udfff]")
 """A surrogate: stands for a byte that does not decode, or is half a character in JSON."""
 
 _BLANK = " \r\n"
+_PADDED = "rows have fewer cells than the header: the missing last cells were read as empty"
+_SPLIT = "rows were quoted as one cell and were split into cells"
+_BACKSLASHED = "rows have quotes that are written with a backslash, and were read so"
 
 codecs.register_error(_MARK_UNDECODABLE, lambda error: ("\udcff", getattr(error, "end", 0)))
 
@@ -33,9 +37,10 @@ codecs.register_error(_MARK_UNDECODABLE, lambda error: ("\udcff", getattr(error,
 def read_delimited(path: Path, dialect: Dialect) -> Iterator[Batch]:
     """Yield the rows after the header, each block of the file as a batch of text columns.
 
-    A row that does not have the header's number of cells is rejected, whatever it holds; one more cell is
-    allowed when it is empty. A quote that is not closed rejects its line only. Blank lines are no rows, but
-    count in row numbers, as in a spreadsheet.
+    A row with more cells than the header is rejected unless the additional ones are empty. In a row with fewer
+    cells the missing last ones are empty, unless it would lack its key or status or is a piece of a broken row.
+    A line that is quoted as a whole is split. A quote that is not closed rejects its line only. Blank lines are no
+    rows, but count in row numbers, as in a spreadsheet.
     """
     # Python's reader rejects longer cells.
     csv.field_size_limit(_MAX_CELL)
@@ -85,6 +90,7 @@ class _Irregular:
     cells: list[str] | None
     reason: str | None
     content: str
+    note: str | None = None
 
 
 class _Block:
@@ -96,19 +102,27 @@ class _Block:
     """
 
     def __init__(self, lines: list[bytes], dialect: Dialect, first_number: int, *, is_last: bool) -> None:
-        self._delimiter, self._width = dialect.delimiter, len(dialect.headers)
+        self._delimiter, self._width, self._quote = dialect.delimiter, len(dialect.headers), dialect.quote
+        self._least, self._is_last = dialect.least, is_last
+        # Cells without a header at the end need not be there.
+        self._full = next((i + 1 for i in reversed(range(self._width)) if dialect.headers[i]), self._width)
+        self._notes: Counter[str] = Counter()
+        self._padded: pl.Series | None = None
         regular, blank = self._classify(_as_text(lines))
-        irregular, end = self._read_irregular(lines, ~(regular | blank), is_last=is_last)
+        irregular, end = self._read_irregular(lines, ~(regular | blank))
         self.unfinished = lines[end:]
         readable = [row for row in irregular if row.cells is not None]
-        follows = _mark(len(lines), (i for row in irregular for i in range(row.start + 1, row.start + row.lines)))
-        kept = ((regular & ~follows) | _mark(len(lines), (row.start for row in readable))).head(end)
+        follows = mark_rows(len(lines), (i for row in irregular for i in range(row.start + 1, row.start + row.lines)))
+        kept = ((regular & ~follows) | mark_rows(len(lines), (row.start for row in readable))).head(end)
         # A row is numbered by its first line; the lines that follow it do not count.
         follows = follows.head(end).cast(pl.Int64)
         numbers = first_number + pl.int_range(end, eager=True) - follows.cum_sum()
         self.next_number = first_number + end - int(follows.sum())
         self._numbers = numbers.filter(kept)
         self._body = self._one_row_a_line(lines, readable, kept.to_list())
+        self._notes.update(row.note for row in readable if row.note)
+        if self._padded is not None:
+            self._notes[_PADDED] += int((self._padded.head(end) & regular.head(end) & kept).sum())
         self._rejected = [
             RejectedRow(int(numbers[row.start]), row.reason, row.content) for row in irregular if row.reason is not None
         ]
@@ -117,17 +131,24 @@ class _Block:
         """Return the rows of the block in order."""
         names = column_names(self._width)
         if not self._body:
-            return Batch(text_frame([], [[]] * self._width, self._width), self._rejected)
-        # One column more, for the empty cell that a line may have at its end.
-        header = self._delimiter.join([*names, "rest"]).encode() + b"\n"
-        frame = pl.read_csv(header + self._body, separator=self._delimiter, infer_schema=False)
-        return Batch(frame.select(self._numbers.alias(ROW), *names), self._rejected)
+            return Batch(text_frame([], [[]] * self._width, self._width), self._rejected, self._notes)
+        header = self._delimiter.join(names).encode() + b"\n"
+        frame = pl.read_csv(
+            header + self._body,
+            separator=self._delimiter,
+            quote_char=self._quote,
+            infer_schema=False,
+            truncate_ragged_lines=True,  # empty cells at the end of a line
+        )
+        return Batch(frame.insert_column(0, self._numbers.alias(ROW)), self._rejected, self._notes)
 
     def _one_row_a_line(self, lines: list[bytes], readable: Sequence[_Irregular], kept: list[bool]) -> bytes:
         """Join regular lines and irregular rows, these with all their cells quoted."""
         for row in readable:
             quoted = io.StringIO()
-            writer = csv.writer(quoted, delimiter=self._delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
+            writer = csv.writer(
+                quoted, delimiter=self._delimiter, quotechar=self._quote, quoting=csv.QUOTE_ALL, lineterminator="\n"
+            )
             writer.writerow(row.cells or [])
             lines[row.start] = quoted.getvalue().encode()
         body = b"".join(compress(lines, kept))
@@ -139,34 +160,52 @@ class _Block:
 
     def _classify(self, text: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Return which lines are regular rows on their own, and which are blank."""
-        quoted = text.str.contains('"', literal=True).fill_null(value=False)
-        regular = self._has_width(text)
+        quoted = text.str.contains(self._quote, literal=True).fill_null(value=False)
+        delimiters = text.str.count_matches(self._delimiter, literal=True)
+        malformed = pl.Series(dtype=pl.UInt32)
         if quoted.any():
-            quoting = text.filter(quoted)
-            separator = re.escape(self._delimiter)
-            cell = f'(?:"(?:[^"]|"")*"|[^"{separator}]*)'
-            outside = quoting.str.replace_all('"[^"]*"', "q")
-            fits = quoting.str.contains(f"^{cell}(?:{separator}{cell})*[\r\n]*$") & self._has_width(outside)
-            regular = regular.scatter(quoted.arg_true(), fits)
-        odd = ~regular
-        blank = odd.clone()
+            quoting, at = text.filter(quoted), quoted.arg_true()
+            separator, q = re.escape(self._delimiter), self._quote
+            cell = f"(?:{q}(?:[^{q}]|{q}{q})*{q}|[^{q}{separator}]*)"
+            outside = quoting.str.replace_all(f"{q}[^{q}]*{q}", "q")
+            delimiters = delimiters.scatter(at, outside.str.count_matches(self._delimiter, literal=True))
+            malformed = at.filter(~quoting.str.contains(f"^{cell}(?:{separator}{cell})*[\r\n]*$"))
+        regular = (delimiters == self._width - 1).fill_null(value=False)
+        blank = odd = ~regular
+        self._padded = None
         if odd.any():
-            blank = blank.scatter(
-                odd.arg_true(), (text.filter(odd).str.strip_chars(_BLANK) == "").fill_null(value=False)
-            )
+            at = odd.arg_true()
+            fits, padded = self._fits(text, delimiters, at)
+            regular = regular.scatter(at, fits)
+            self._padded = mark_rows(len(text), at.filter(padded)) if padded.any() else None
+            blank = blank.scatter(at, (text.gather(at).str.strip_chars(_BLANK) == "").fill_null(value=False))
+        regular = regular.scatter(malformed, values=False) if len(malformed) else regular
         return regular, blank
 
-    def _has_width(self, text: pl.Series) -> pl.Series:
-        """Return which lines have the header's number of delimiters, or one more at their end."""
-        delimiters = text.str.count_matches(self._delimiter, literal=True)
-        fits = delimiters == self._width - 1
-        one_more = delimiters == self._width
-        if one_more.any():
-            at_end = text.filter(one_more).str.strip_chars_end("\r\n").str.ends_with(self._delimiter)
-            fits = fits.scatter(one_more.arg_true(), at_end)
-        return fits.fill_null(value=False)
+    def _fits(self, text: pl.Series, delimiters: pl.Series, at: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Return which lines are rows although they have not all cells, or too many, and which of them lack cells."""
+        after = at + 1
+        last = len(text) - 1
+        if at[-1] == last:
+            after = after.clone().scatter(len(at) - 1, None)
+        columns = {"line": text, "count": delimiters.cast(pl.Int64)}
+        lines = pl.DataFrame(
+            {name: column.gather(at) for name, column in columns.items()}
+            | {f"next_{name}": column.gather(after) for name, column in columns.items()}
+        )
+        line, count, following = pl.col("line"), pl.col("count"), pl.col("next_count")
+        row = line.str.strip_chars_end("\r\n")
+        at_end = row.str.len_bytes() - row.str.strip_chars_end(self._delimiter).str.len_bytes()
+        too_many = (count >= self._width) & (at_end > count - self._width)
+        short = (count >= self._least - 1) & (count < self._width - 1) & line.str.contains("[\r\n]$")
+        # Two lines that have all cells together are one row with a line break in it.
+        broken = (following < self._least - 1) & (count + following == self._width - 1)
+        broken &= pl.col("next_line").str.strip_chars(_BLANK) != ""
+        fits = (too_many | (short & ~broken.fill_null(not self._is_last))).fill_null(value=False)
+        found = lines.select(fits=fits, padded=(fits & (count < self._full - 1)).fill_null(value=False))
+        return found["fits"], found["padded"]
 
-    def _read_irregular(self, lines: list[bytes], odd: pl.Series, *, is_last: bool) -> tuple[list[_Irregular], int]:
+    def _read_irregular(self, lines: list[bytes], odd: pl.Series) -> tuple[list[_Irregular], int]:
         """Read the rows that begin at odd lines, and return where a row begins that the block does not end."""
         rows: list[_Irregular] = []
         end = 0
@@ -174,7 +213,7 @@ class _Block:
             if start < end:
                 continue  # a line of the row before
             row = self._read_row(lines, start)
-            if row is None and not is_last and len(lines) - start < MAX_RECORD_LINES:
+            if row is None and not self._is_last and len(lines) - start < MAX_RECORD_LINES:
                 return rows, start
             rows.append(row or self._unreadable(lines[start], start))
             end = start + rows[-1].lines
@@ -182,24 +221,74 @@ class _Block:
 
     def _read_row(self, lines: list[bytes], start: int) -> _Irregular | None:
         """Read the row that begins at a line; None if a quote in it is not closed."""
+        if (row := self._read_backslashed(lines[start], start)) is not None:
+            return row
         # Not islice, which would walk to the first line.
         decoded = (_decode(lines[i]) for i in range(start, min(start + MAX_RECORD_LINES, len(lines))))
-        reader = csv.reader(decoded, delimiter=self._delimiter, strict=True)
+        reader = csv.reader(decoded, delimiter=self._delimiter, quotechar=self._quote, strict=True)
+        note = None
         try:
             cells = next(reader)
         except csv.Error as error:
             return None if "unexpected end" in str(error) else self._unreadable(lines[start], start)
-        content = "".join(map(_decode, lines[start : start + reader.line_num])).rstrip("\r\n")
+        if len(cells) == 1 and self._delimiter in cells[0]:
+            cells, note = self._split(cells)
+        content = "".join(map(_decode, lines[start : start + reader.line_num]))
         reason = None
         if BROKEN.search(content):
             reason = "holds bytes that do not decode"
-        elif not (len(cells) == self._width or (len(cells) == self._width + 1 and not cells[-1])):
+        elif any(cells[self._width :]) or len(cells) < self._least:
             reason = f"has {len(cells)} cells, not {self._width}"
-        return _Irregular(start, reader.line_num, None if reason else cells, reason, content)
+        elif len(cells) < self._width:
+            after = start + reader.line_num
+            if after == len(lines) and not self._is_last:
+                return None
+            reason = self._why_not_padded(len(cells), content, lines[after] if after < len(lines) else b"")
+            note = note or (_PADDED if len(cells) < self._full else None)
+        cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
+        return _Irregular(start, reader.line_num, None if reason else cells, reason, content.rstrip("\r\n"), note)
+
+    def _split(self, cells: list[str]) -> tuple[list[str], str | None]:
+        """Split a row that is quoted as one cell, if it is a row inside."""
+        try:
+            inside = next(csv.reader(cells, delimiter=self._delimiter, quotechar=self._quote, strict=True))
+        except csv.Error:
+            return cells, None
+        return (inside, _SPLIT) if self._least <= len(inside) <= self._width else (cells, None)
+
+    def _why_not_padded(self, count: int, content: str, following: bytes) -> str | None:
+        """Return why a row with fewer cells than the header is rejected; None if its missing last cells are empty."""
+        if not content.endswith(("\r", "\n")):
+            return f"has {count} cells, not {self._width}, and no line end: the file may be cut off"
+        q = self._quote
+        rest = _decode(following).strip(_BLANK)
+        more = re.sub(f"{q}[^{q}]*{q}", "q", rest).count(self._delimiter)
+        if rest and not BROKEN.search(rest) and more < self._least - 1 and count + more == self._width:
+            return f"has {count} cells, not {self._width}: the next line seems to be the rest of it"
+        return None
+
+    def _read_backslashed(self, line: bytes, start: int) -> _Irregular | None:
+        """Read a line that writes quotes in cells with a backslash; None if it does not, or is no row so."""
+        if b"\\" + self._quote.encode() not in line:
+            return None
+        text = _decode(line)
+        for escape in (None, "\\"):
+            reader = csv.reader(
+                [text], delimiter=self._delimiter, quotechar=self._quote, escapechar=escape, strict=True
+            )
+            try:
+                cells = next(reader)
+            except csv.Error:
+                continue
+            if len(cells) == self._width and not BROKEN.search(text):
+                return _Irregular(start, 1, cells, None, text.rstrip("\r\n"), _BACKSLASHED if escape else None)
+        return None
 
     def _unreadable(self, line: bytes, start: int) -> _Irregular:
         content = _decode(line).rstrip("\r\n")
         reason = "has a quote that is not closed, or text after a closing one"
+        if "\\" + self._quote in content:
+            reason += "; it writes quotes with a backslash: export it again with doubled quotes"
         if BROKEN.search(content):
             reason = "holds bytes that do not decode"
         return _Irregular(start, 1, None, reason, content)
@@ -216,10 +305,3 @@ def _as_text(lines: list[bytes]) -> pl.Series:
 
 def _decode(line: bytes) -> str:
     return line.decode("utf-8", _MARK_UNDECODABLE)
-
-
-def _mark(count: int, positions: Iterable[int]) -> pl.Series:
-    """Return so many flags, those at the positions true."""
-    flags = pl.Series([False]).new_from_index(0, count)
-    marked = list(positions)
-    return flags.scatter(marked, values=True) if marked else flags

@@ -9,11 +9,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TypeVar
 
 from invitekit.errors import SourceError
+from invitekit.ingest.containers import PACKED, Unpacked, is_old_workbook, markup, unpack, workbook_in_zip
 from invitekit.ingest.datetimes import MONTHS
 from invitekit.ingest.encoding import checked, looks_like_utf16
 from invitekit.ingest.time_forms import plain
@@ -25,6 +26,9 @@ FORMATS = {
     ".txt": "csv",
     ".xlsx": "xlsx",
     ".xlsm": "xlsx",
+    ".xls": "xls",
+    ".xlsb": "xlsb",
+    ".ods": "ods",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".json": "json",
@@ -32,6 +36,7 @@ FORMATS = {
     ".ndjson": "json_lines",
 }
 _TEXTS = ("csv", "json", "json_lines")
+_WORKBOOKS = ("xlsx", "xls", "xlsb", "ods")
 _NOT_OURS = (".manifest.json",)
 _SIGNATURES = {
     b"PAR1": "parquet",
@@ -43,6 +48,7 @@ _SIGNATURES = {
     b"\xff\xd8\xff": "picture",
     b"SQLite format 3": "sqlite",
     b"7z\xbc\xaf": "7z",
+    b"MIME-Version:": "mht",
 }
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 _GLOB = re.compile(r"[*?\[]")
@@ -62,17 +68,23 @@ _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\r\f\x1a\x1b")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: its path, its format, its name in records and messages, and the date in its name, midnight UTC."""
+    """One file: its path, its format, its name, the date in its name (midnight UTC), and what it was unpacked to."""
 
     path: Path
     format: str
     name: str
     snapshot_at: dt.datetime | None
+    unpacked: Unpacked | None = None
+
+    @property
+    def content(self) -> Path:
+        """The file to read."""
+        return self.unpacked.path if self.unpacked else self.path
 
     @property
     def size(self) -> int:
-        """Bytes on disk."""
-        return self.path.stat().st_size
+        """Bytes of the file to read."""
+        return self.content.stat().st_size
 
 
 def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None = None) -> list[Source]:
@@ -93,7 +105,19 @@ def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None =
         raise SourceError("No source was given.", hint="name at least one file, folder or glob.")
     names = _names(list(paths))
     dates = snapshot_dates([path.stem for path in paths])
-    return [Source(p, _format_of(p, encoding), names[p], at) for p, at in zip(paths, dates, strict=True)]
+    sources = [_source(path, names[path], at, encoding) for path, at in zip(paths, dates, strict=True)]
+    packed = snapshot_dates([source.content.stem for source in sources])
+    return [replace(one, snapshot_at=one.snapshot_at or at) for one, at in zip(sources, packed, strict=True)]
+
+
+def _source(path: Path, name: str, snapshot_at: dt.datetime | None, encoding: str | None) -> Source:
+    if path.suffix.lower() not in PACKED:
+        return Source(path, _format_of(path, encoding), name, snapshot_at)
+    head = _head(path)
+    if head.startswith(b"PK") and (kind := workbook_in_zip(path)):
+        return Source(path, kind, name, snapshot_at)
+    unpacked = unpack(path, FORMATS)
+    return Source(path, _format_of(unpacked.path, encoding), name, snapshot_at, unpacked)
 
 
 def snapshot_dates(stems: Sequence[str]) -> list[dt.datetime | None]:
@@ -182,13 +206,28 @@ def _format_of(path: Path, encoding: str | None) -> str:
     if by_name is None:
         raise SourceError(
             f"'{path.name}' is of an unknown type ('{path.suffix or 'no extension'}').",
-            hint=f"known types: {' '.join(FORMATS)}.",
+            hint=f"known types: {' '.join((*FORMATS, *PACKED))}.",
         )
+    if found := _workbook_or_page(path, by_name, head):
+        return found
     is_what = next((kind for magic, kind in _SIGNATURES.items() if head.startswith(magic)), None)
     _check_type(path, by_name, is_what)
     if by_name in _TEXTS and _is_binary(head, encoding):
         raise SourceError(f"'{path.name}' is binary, not text.", hint="export it again as CSV, XLSX or Parquet.")
     return by_name
+
+
+def _workbook_or_page(path: Path, by_name: str, head: bytes) -> str | None:
+    """Return the format of a workbook or a web page by its content: programs write several under one extension."""
+    if by_name in _WORKBOOKS and head.startswith(b"PK"):
+        return workbook_in_zip(path)
+    if by_name in _WORKBOOKS and head.startswith(b"\xd0\xcf\x11\xe0") and is_old_workbook(path):
+        return "xls"
+    if by_name in (*_WORKBOOKS, "csv") and (found := markup(head)):
+        return found
+    # Text under the name of a workbook: spreadsheets open it, too.
+    is_text = by_name == "xls" and not any(map(head.startswith, _SIGNATURES)) and not _is_binary(head, None)
+    return "csv" if is_text else None
 
 
 def _check_type(path: Path, by_name: str, is_what: str | None) -> None:
@@ -197,7 +236,7 @@ def _check_type(path: Path, by_name: str, is_what: str | None) -> None:
             f"'{path.name}' is password-protected or an old .xls workbook.",
             hint="open it in Excel and save it as .xlsx without a password.",
         )
-    expected = {"xlsx": "zip", "parquet": "parquet"}.get(by_name)
+    expected = {"parquet": "parquet", "xls": "ole"}.get(by_name, "zip" if by_name in _WORKBOOKS else None)
     if is_what != expected:
         found = is_what or "text or unknown content"
         raise SourceError(

@@ -24,6 +24,28 @@ _MARKS = {
 }  # fmt: skip
 """The longer one first: the mark of UTF-32 begins with that of UTF-16."""
 _COMMON_HANZI = 0.6
+_USUAL = frozenset(
+    "的一是在有人中大国上公司科技限份股集团信息网络云数据智能电子商务贸易北京海深圳广州杭南东江山天华新安金文化教育医疗工业"
+    "服管理发展投资建设际心分示例测试客户王李张刘陈杨赵黄周吴徐孙马朱胡郭何高阿里巴小明"
+)
+"""Characters of names of companies and people; the few that other text becomes by accident are not among them."""
+_FEW_USUAL = 0.15
+_SURELY_HEADERS = 3
+"""Known headers that no line of cells holds."""
+_SCRIPTS = {
+    "euc_kr": "[\uac00-\ud7a3]",
+    "euc_jp": "[\u3040-\u30ff\u4e00-\u9fff]",
+    "shift_jis": "[\u3040-\u30ff\u4e00-\u9fff]",
+    "big5": "[\u4e00-\u9fff]",
+    "cp1251": "[\u0430-\u045f]|(?<![\u0400-\u04ff])[\u0400-\u042f]",
+    "cp1256": "[\u0600-\u06ff]",
+}
+"""The letters that text has in an encoding, the more telling ones first."""
+_KANA = re.compile("[\u3040-\u30ff]")
+_WORDS = re.compile(rb"[\x80-\xff]{3,}")
+_EIGHT_BITS = bytes(range(0x80, 0x100))
+_SEVEN_BITS = {"hz": re.compile(rb"~\{(?:[!-w][!-~])+~\}"), "iso2022_jp": re.compile(rb"\x1b\$[@B]")}
+"""Encodings in ASCII that switch to other letters by a sign."""
 _FEW = 0.1
 """Share of lines that may be broken (they are rejected), or foreign in a file of plain ASCII."""
 _ENOUGH = 4
@@ -123,6 +145,7 @@ def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) 
     marked = next((codec for mark, codec in _MARKS.items() if head.startswith(mark)), None)
     if marked or (marked := looks_like_utf16(head)):
         return marked
+    _check_no_seven_bits(head, name)
     total = good = bad = room = 0
     odd: list[bytes] = []
     for line in lines if lines is not None else head.splitlines()[: -1 if len(head) == HEAD else None]:
@@ -138,17 +161,71 @@ def find_encoding(head: bytes, name: str, lines: Iterable[bytes] | None = None) 
             if room < HEAD:
                 odd.append(line[:HEAD])
                 room += len(odd[-1])
-    few = bad <= total * _FEW
-    if bad <= good:
-        return "utf-8"
-    if _is_chinese(odd, least=_ENOUGH if few else 1):
+    return "utf-8" if bad <= good else _eight_bit_encoding(odd, head, name, few=bad <= total * _FEW)
+
+
+def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool) -> str:
+    """Decide between GB18030 and others by the lines that are not UTF-8; if they are few, they may be broken."""
+    other = _other_encoding(lines)
+    if _is_chinese(lines, least=_ENOUGH if few else 1):
+        if other:
+            _check_chinese_is_usual(lines, head, other, name)
         return "gb18030"
     if few:
         return "utf-8"
+    suggested = other or "cp1252"
     raise SourceError(
         f"'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.",
-        hint="name its encoding (encoding='cp1252', or --encoding cp1252), or save it as UTF-8.",
+        hint=f"name its encoding (encoding='{suggested}', or --encoding {suggested}), or save it as UTF-8.",
     )
+
+
+def _check_no_seven_bits(head: bytes, name: str) -> None:
+    if found := next((codec for codec, sign in _SEVEN_BITS.items() if sign.search(head)), None):
+        raise SourceError(
+            f"'{name}' seems to be written in {found}.",
+            hint=f"name its encoding (encoding='{found}', or --encoding {found}), or save it as UTF-8.",
+        )
+
+
+def _other_encoding(lines: list[bytes]) -> str | None:
+    """Return the encoding in which nearly all letters of lines are of one script, or None."""
+    # Letters with accents stand alone between others; words of another script are of one piece.
+    joined = b"\n".join(lines)
+    if sum(map(len, _WORDS.findall(joined))) * 2 < len(joined) - len(joined.translate(None, _EIGHT_BITS)):
+        return None
+    for codec, script in _SCRIPTS.items():
+        try:
+            text = joined.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        letters = sum(1 for c in text if ord(c) > 0x7F)
+        of_script = len(re.findall(script, text))
+        # Japanese is known by its syllables: the other characters are in Chinese text, too.
+        kana = 0.1 if codec in ("euc_jp", "shift_jis") else 0.0
+        if letters and of_script >= 0.8 * letters and len(_KANA.findall(text)) >= kana * letters:
+            return codec
+    return None
+
+
+def _check_chinese_is_usual(lines: list[bytes], head: bytes, other: str, name: str) -> None:
+    """Check that text that is of another encoding, too, holds the usual characters when it is read as GB18030."""
+    wide = [c for c in b"".join(lines).decode("gb18030", "replace") if ord(c) > 0x7F]
+    if sum(c in _USUAL for c in wide) < len(wide) * _FEW_USUAL:
+        raise SourceError(
+            f"'{name}' can be read in two encodings, {other} and gb18030.{_both_headers(head, other)}",
+            hint=f"say which one it is: encoding='{other}' or 'gb18030' (--encoding {other}, --encoding gb18030).",
+        )
+
+
+def _both_headers(head: bytes, other: str) -> str:
+    """Return how the header reads in both encodings, if the first line is a header: cells are personal."""
+    line = head.splitlines()[0] if head else b""
+    cells = _BETWEEN.split(line.decode("ascii", "ignore"))
+    if line.isascii() or sum(1 for cell in cells if schema.canonical_name(cell)) < _SURELY_HEADERS:
+        return ""
+    first, second = (line.decode(codec, "replace").strip()[:100] for codec in (other, "gb18030"))
+    return f" Its header is '{first}' or '{second}'."
 
 
 def looks_like_utf16(head: bytes) -> str | None:

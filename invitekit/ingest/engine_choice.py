@@ -13,7 +13,7 @@ SMALL = 1 << 26
 """Bytes of sources that always fit."""
 MEMORY_FACTOR = 12
 """Bytes of memory for each byte of CSV, up to the finished result [measured: 8 for annotate]."""
-_UNPACKED = {"xlsx": 8, "parquet": 8, "json": 2, "json_lines": 2}
+_UNPACKED = {"xlsx": 8, "xlsb": 8, "ods": 8, "parquet": 8, "json": 2, "json_lines": 2}
 """How much larger than as CSV a source of a format is in memory [assumed]."""
 
 

@@ -221,6 +221,7 @@ def _summary(
         masked={n: Masked(every.masked[n], every.filled[n]) for n in schema.MASKABLE if every.filled[n]},
         reject_reasons=dict(sorted(every.reasons.items(), key=lambda item: (-item[1], item[0][1]))),
         failed_without_message=every.failed_without_message,
+        notes={note: count for note, count in every.notes.most_common() if count},
         messages=messages,
         ignored=tuple(name for state in states for name in state.table.ignored),
     )

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from invitekit.ingest.headers import (
     missing_column,
     require_column,
 )
+from invitekit.ingest.json_shapes import Found, find_records
+from invitekit.ingest.sheets import RawSheet, read_sheets
 
 BATCH_ROWS = 200_000
 """Rows of a typed source that are read at a time."""
@@ -50,10 +53,10 @@ def open_tables(source: Source, options: ReadOptions) -> list[Table]:
 
 
 def _open_delimited(source: Source, options: ReadOptions) -> list[Table]:
-    dialect = find_dialect(source.path, options)
+    dialect = find_dialect(source.content, options)
 
     def read() -> Iterator[Batch]:
-        return read_delimited(source.path, dialect)
+        return read_delimited(source.content, dialect)
 
     return [
         Table(source.name, dialect.headers, read, encoding=dialect.encoding, delimiter=dialect.delimiter),
@@ -63,20 +66,34 @@ def _open_delimited(source: Source, options: ReadOptions) -> list[Table]:
 # ---- workbooks ----------------------------------------------------------------------------------
 
 
+_FORMULAS = (
+    "formula cells of '{}' hold no result and were read as empty: open the file in Excel, save it, load it again"
+)
+_FILLED_DOWN = "rows lie in merged cells and got their value from the first of these rows"
+_HIDDEN_ROWS = "rows of '{}' are hidden there, by a filter perhaps, and were read like all others"
+_HIDDEN_SHEET = "rows come from the hidden sheet '{}': no other sheet holds records"
+
+
 @dataclass(frozen=True, eq=False)
 class _Sheet:
     """A sheet that is not empty, and its row with the most known headers: how many, and its position."""
 
     full_name: str
+    raw: RawSheet
     data: pl.DataFrame
     score: int
     row: int
     headers: tuple[str, ...]
+    notes: dict[str, int]
 
 
 def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
-    """Open every sheet that has the required column and a column that tells customers apart."""
-    sheets = _sheets(source, options)
+    """Open every sheet that has the required column and a column that tells customers apart.
+
+    A hidden sheet, such as a backup, is opened only if no other holds records.
+    """
+    raw = read_sheets(source.content, source.format, source.name, options.encoding)
+    sheets = [sheet for one in raw if (sheet := _sheet(one, source.name, options)) is not None]
     with_header = [sheet for sheet in sheets if sheet.score]
     if not with_header:
         names, *below = _texts(sheets[0].data) if sheets else [[]]
@@ -85,8 +102,9 @@ def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
     # A count by status has the status, too.
     with_identity = [s for s in with_column if any(has_column(n, s.headers, options.columns) for n in IDENTIFYING)]
     chosen = with_identity or with_column or [max(with_header, key=lambda sheet: sheet.score)]
-    ignored = [sheet.full_name for sheet in sheets if sheet not in chosen]
-    epoch = _epoch(source.path)
+    chosen = [sheet for sheet in chosen if not sheet.raw.hidden] or chosen
+    ignored = [sheet.full_name + " (hidden)" * sheet.raw.hidden for sheet in sheets if sheet not in chosen]
+    epoch = _epoch(source.content) if source.format == "xlsx" else EPOCH_1900
     tables = []
     for sheet in chosen:
         name = source.name if len(chosen) == 1 else sheet.full_name
@@ -96,29 +114,22 @@ def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
     return tables
 
 
-def _sheets(source: Source, options: ReadOptions) -> list[_Sheet]:
-    import fastexcel  # noqa: PLC0415 - only for workbooks
-
-    sheets = []
-    try:
-        book = fastexcel.read_excel(source.path)
-        for name in book.sheet_names:
-            # skip_rows=0 keeps empty rows at the top, which count in row numbers.
-            data = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars()
-            positions = [i for i, column in enumerate(data) if column.null_count() < len(column)]
-            if positions:
-                data = data.select(pl.nth(positions))
-                score, best = _header_row(data, options.columns)
-                written, row = header_rows(_texts(data), best, options.columns)
-                cells = zip(written, positions, strict=True)
-                headers = tuple(cell.strip() or f"column {position + 1}" for cell, position in cells)
-                sheets.append(_Sheet(f"{source.name} [{name}]", data, score, row, headers))
-    except fastexcel.FastExcelError:
-        raise SourceError(
-            f"'{source.name}' is truncated, damaged or password-protected.",
-            hint="open it in Excel, save it again without a password, and try again.",
-        ) from None
-    return sheets
+def _sheet(raw: RawSheet, file: str, options: ReadOptions) -> _Sheet | None:
+    """Find the header of a sheet, and what is to be said of its cells; None if it is empty."""
+    data, filled_down = raw.filled_down()
+    positions = [i for i, column in enumerate(data) if column.null_count() < len(column)]
+    if not positions:
+        return None
+    data = data.select(pl.nth(positions))
+    score, best = _header_row(data, options.columns)
+    cells, row = header_rows(_texts(data), best, options.columns)
+    headers = tuple(cell.strip() or f"column {i + 1}" for cell, i in zip(cells, positions, strict=True))
+    name = f"{file} [{raw.name}]"
+    hidden = sum(1 for number in raw.hidden_rows if row + 1 < number <= data.height)
+    notes = {_FILLED_DOWN: filled_down, _HIDDEN_ROWS.format(name): hidden}
+    notes |= {_FORMULAS.format(headers[i]): raw.no_result[p] for i, p in enumerate(positions) if p in raw.no_result}
+    notes[_HIDDEN_SHEET.format(name)] = data.height - row - 1 if raw.hidden else 0
+    return _Sheet(name, raw, data, score, row, headers, notes)
 
 
 def _epoch(path: Path) -> dt.datetime:
@@ -148,14 +159,13 @@ def _sheet_reader(sheet: _Sheet) -> Callable[[], Iterator[Batch]]:
         body.columns = column_names(body.width)
         numbers = pl.int_range(sheet.row + 2, sheet.row + 2 + body.height, eager=True, dtype=pl.Int64).alias(ROW)
         filled = pl.any_horizontal(pl.exclude(ROW).is_not_null())
-        yield from _slices(body.insert_column(0, numbers).filter(filled))
+        rows = body.insert_column(0, numbers).filter(filled)
+        notes = sheet.notes
+        for start in range(0, rows.height, BATCH_ROWS):
+            yield Batch(rows.slice(start, BATCH_ROWS), notes=notes)
+            notes = {}
 
     return read
-
-
-def _slices(rows: pl.DataFrame) -> Iterator[Batch]:
-    for start in range(0, rows.height, BATCH_ROWS):
-        yield Batch(rows.slice(start, BATCH_ROWS))
 
 
 # ---- Parquet and frames -------------------------------------------------------------------------
@@ -163,7 +173,7 @@ def _slices(rows: pl.DataFrame) -> Iterator[Batch]:
 
 def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
     try:
-        headers = tuple(pl.read_parquet_schema(source.path))
+        headers = tuple(pl.read_parquet_schema(source.content))
     except (pl.exceptions.PolarsError, OSError):
         raise SourceError(
             f"'{source.name}' is truncated or damaged: no Parquet footer can be read.",
@@ -172,7 +182,7 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
     require_column(options.required, headers, options.columns, source.name)
 
     def read() -> Iterator[Batch]:
-        scan = pl.scan_parquet(source.path, glob=False)
+        scan = pl.scan_parquet(source.content, glob=False)
         try:
             count = scan.select(pl.len()).collect().item()
             for start in range(0, count, BATCH_ROWS):
@@ -243,12 +253,25 @@ class Number(str):
     __slots__ = ()
 
 
+_SPACE = re.compile(r"\s*")
+_ONE_PAGE = "records more are announced in '{}' than it holds: it is one page of several"
 _Object = tuple[int, dict[str, str | None]]
 
 
 def _open_json_lines(source: Source, options: ReadOptions) -> list[Table]:
-    lines = open_text(source.path, encoding_of_file(source.path, options.encoding))
-    return [_objects_table(source, list(_read_json_lines(lines)), options)]
+    lines = open_text(source.content, encoding_of_file(source.content, options.encoding))
+    top: list[str] = []
+    while not (top and top[-1].strip("\ufeff \t\r\n")) and (line := next(lines, None)) is not None:
+        top.append(line)
+    if top and not top[-1].rstrip().endswith("}"):
+        # One list, or objects over several lines.
+        top += lines
+        values = _parsed(_concatenated, "".join(top))
+        if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
+            return _tables_of(source, find_records(values[0], source.name, options), options)
+        if values:
+            return _tables_of(source, Found(values), options)
+    return [_objects_table(source, list(_read_json_lines(chain(top, lines))), options)]
 
 
 def _read_json_lines(lines: Iterable[str]) -> Iterator[_Object | RejectedRow]:
@@ -265,20 +288,44 @@ def _read_json_lines(lines: Iterable[str]) -> Iterator[_Object | RejectedRow]:
 
 
 def _open_json(source: Source, options: ReadOptions) -> list[Table]:
-    try:
-        text = "".join(open_text(source.path, encoding_of_file(source.path, options.encoding)))
-        values = json.loads(text.lstrip("\ufeff"), parse_int=str, parse_float=Number)
-    except (ValueError, RecursionError):
+    text = "".join(open_text(source.content, encoding_of_file(source.content, options.encoding)))
+    values = _parsed(_one_value, text) or _parsed(_concatenated, text)
+    if values is None:
         raise SourceError(
             f"'{source.name}' is truncated or no valid JSON.",
             hint="export it again; one object a line belongs into a .jsonl file.",
-        ) from None
-    if isinstance(values, dict):
-        lists = [value for value in values.values() if isinstance(value, list)]
-        values = lists[0] if len(lists) == 1 else [values]
-    if not isinstance(values, list):
-        raise SourceError(f"'{source.name}' holds no list of records.", hint="give a JSON array of objects.")
-    return [_objects_table(source, [_as_object(i, v) for i, v in enumerate(values, start=1)], options)]
+        )
+    found = find_records(values[0], source.name, options) if len(values) == 1 else Found(values)
+    return _tables_of(source, found, options)
+
+
+def _parsed(parse: Callable[[str], list[Any]], text: str) -> list[Any] | None:
+    try:
+        return parse(text.lstrip("\ufeff").strip())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _one_value(text: str) -> list[Any]:
+    return [json.loads(text, parse_int=str, parse_float=Number)]
+
+
+def _concatenated(text: str) -> list[Any]:
+    """Return the values of a text that holds one after the other."""
+    decoder = json.JSONDecoder(parse_int=str, parse_float=Number)
+    values, position = [], 0
+    while position < len(text):
+        value, end = decoder.raw_decode(text, position)
+        values.append(value)
+        found = _SPACE.match(text, end)
+        position = found.end() if found else end
+    return values
+
+
+def _tables_of(source: Source, found: Found, options: ReadOptions) -> list[Table]:
+    items = [_as_object(i, value) for i, value in enumerate(found.records, start=1)]
+    missing = max((found.announced or 0) - len(items), 0)
+    return [_objects_table(source, items, options, {_ONE_PAGE.format(source.name): missing})]
 
 
 def _as_object(number: int, value: object) -> _Object | RejectedRow:
@@ -309,7 +356,12 @@ def _whole_number(text: str) -> str | None:
     return str(int(number)) if whole else None
 
 
-def _objects_table(source: Source, items: Sequence[_Object | RejectedRow], options: ReadOptions) -> Table:
+def _objects_table(
+    source: Source,
+    items: Sequence[_Object | RejectedRow],
+    options: ReadOptions,
+    notes: Mapping[str, int] | None = None,
+) -> Table:
     keys: dict[str, int] = {}
     for item in items:
         if not isinstance(item, RejectedRow):
@@ -327,14 +379,15 @@ def _objects_table(source: Source, items: Sequence[_Object | RejectedRow], optio
                 for key, text in cells.items():
                     columns[keys[key]][position] = text
             rejected = [item for item in part if isinstance(item, RejectedRow)]
-            yield Batch(text_frame([number for number, _ in objects], columns, len(keys)), rejected)
+            part_rows = text_frame([number for number, _ in objects], columns, len(keys))
+            yield Batch(part_rows, rejected, (notes or {}) if start == 0 else {})
 
     return Table(source.name, tuple(keys), read)
 
 
 _OPEN: dict[str, Callable[[Source, ReadOptions], list[Table]]] = {
     "csv": _open_delimited,
-    "xlsx": _open_workbook,
+    **dict.fromkeys(("xlsx", "xls", "xlsb", "ods", "xml", "html"), _open_workbook),
     "parquet": _open_parquet,
     "json": _open_json,
     "json_lines": _open_json_lines,

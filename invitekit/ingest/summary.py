@@ -75,6 +75,7 @@ class Summary:
         reject_reasons: Per column and reason, the count of rejects.
         failed_without_message: Failed records whose file gave no message.
         messages: How a second file with messages was joined, if there was one.
+        notes: Per column (or None) and sentence, the count of cells or rows that were changed or need a look.
         ignored: Sheets of the given workbooks, files and folders of the given folders that were not read.
         engine: Where the records are: ``polars`` or ``duckdb``.
     """
@@ -87,6 +88,7 @@ class Summary:
     masked: Mapping[str, Masked]
     reject_reasons: Mapping[tuple[str | None, str], int]
     failed_without_message: int
+    notes: Mapping[tuple[str | None, str], int]
     messages: MessageJoinReport | None = None
     ignored: tuple[str, ...] = ()
     engine: str = "polars"
@@ -118,8 +120,8 @@ class Summary:
             values: Quote unknown words and messages of the files, without what may be an address or a number.
         """
         return [
-            *self._rejected(), *self._unknowns(values=values), *self._added(), *self._headers(), *self._masking(),
-            *self._times(), *self._left(),
+            *self._rejected(), *self._noted(), *self._unknowns(values=values), *self._added(), *self._headers(),
+            *self._masking(), *self._times(), *self._left(),
         ]  # fmt: skip
 
     def _added(self) -> list[str]:
@@ -139,6 +141,12 @@ class Summary:
         ranked = sorted(self.reject_reasons.items(), key=lambda item: -item[1])
         return [
             f"{count:,} rejected: {f'{column} ' if column else 'the row '}{why}." for (column, why), count in ranked
+        ]
+
+    def _noted(self) -> list[str]:
+        return [
+            f"{f'{schema.label(column)}: ' if column else ''}{count:,} {text}."
+            for (column, text), count in self.notes.items()
         ]
 
     def _unknowns(self, *, values: bool) -> list[str]:

@@ -1,0 +1,144 @@
+"""Clean the texts of cells: white space, guards of spreadsheets, wrapped addresses, and texts for nothing."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from invitekit.io.spreadsheet_escape import unescape_text
+from invitekit.model import schema
+
+WHITE = "".join(map(chr, (*range(33), 0x7F, 0x85, 0x00A0, 0x200B, 0x200E, 0x200F, 0x2060, 0x3000, 0xFEFF)))
+"""White, control and invisible characters that are no part of a cell at its ends."""
+Notes = Counter[tuple[str | None, str]]
+"""Counts of cells by column and by what the summary says of them."""
+SHORTENED = (
+    "cells hold a number that a spreadsheet shortened, such as 1.38E+10: its last digits are lost, so they were read "
+    "as empty; export again with the column as text"
+)
+SEVERAL_ADDRESSES = "cells hold several addresses: the first one was used"
+GARBLED = (
+    "cells seem garbled by a wrong encoding, such as Ã¤ or ????: export again as UTF-8, and do not edit the file in "
+    "between"
+)
+_CONTACTS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
+"""Columns that are compared letter by letter: full-width characters become half-width."""
+_NAMES = ("customer_full_name", "customer_name", "account_manager")
+_FIRST = 200
+"""Cells that show whether a program has guarded or garbled a column."""
+_FULL_WIDTH = [*map(chr, range(0xFF01, 0xFF5F)), "\u3000"]
+_HALF_WIDTH = [*map(chr, range(0x21, 0x7F)), " "]
+_FORMULA_TEXT = '(?s)^="{1,2}(.*?)"{1,2}$'
+"""A text that is written as a formula, so that a spreadsheet keeps its zeros."""
+_PAIRS = ('(?s)^"([^"]+)"$', "(?s)^'([^']+)'$")
+_GUARD = re.compile("[\\s\x1f]*[=\"'`]")
+_TEXT_MARK = "^[`']+"
+"""What people type before a number to keep its zeros."""
+_AROUND_ADDRESS = [" ", "<", ">", ";", ",", ":", "(", "[", "|", "、", "\t", "\n", '"', "/"]
+_ADDRESS = r"""[^\s<>;,:()\[\]|、"'/]+@[^\s<>;,:()\[\]|、"'/]*[^\s<>;,:()\[\]|、"'/.]"""
+_SHORTENED = r"^\d(?:[.,]\d+)?E\+\d\d$"
+_GARBLED = (
+    r"^\?{2}|"
+    # UTF-8 that was read as Windows-1252 or Latin-1; what was replaced; what a program could not write.
+    "[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201a"
+    "\u201c-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]|\ufffd"
+)
+
+
+def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
+    """Trim cells, remove what spreadsheets and people put around them, and make texts that stand for nothing null.
+
+    Args:
+        cells: Columns of text by name; in contact data full-width characters become half-width.
+
+    Returns:
+        The cells, and the counts of those that the summary has to report.
+    """
+    contacts = [name for name in cells.columns if name in _CONTACTS]
+    for name in _columns_where(cells, contacts, _is_wide):
+        column = cells[name]
+        at = cells.select(_is_wide(pl.col(name)).arg_true()).to_series()
+        half = column.gather(at).str.replace_many(_FULL_WIDTH, _HALF_WIDTH)
+        cells = cells.with_columns(column.scatter(at, half))
+    cells = _without_guards(cells.with_columns(pl.all().str.strip_chars(WHITE)))
+    cells, notes = _readable_contacts(cells)
+    cells = cells.with_columns(pl.when(~pl.all().is_in(schema.NULL_LIKE)).then(pl.all()))
+    notes.update(_garbled(cells))
+    return cells, notes
+
+
+def without_guards(cells: pl.DataFrame) -> pl.DataFrame:
+    """Return columns without the formulas or quotes around their cells, where their first cells have some."""
+    first = cells.head(_FIRST)
+    for name in (name for name in cells.columns if any(map(_GUARD.match, first[name].drop_nulls()))):
+        text = pl.col(name).str.strip_chars(WHITE)
+        for pattern in (_FORMULA_TEXT, *_PAIRS):
+            text = text.str.replace(pattern, "$1")
+        cells = cells.with_columns(text.str.replace(_TEXT_MARK, ""))
+    return cells
+
+
+def _without_guards(cells: pl.DataFrame) -> pl.DataFrame:
+    texts = {}
+    for name in _columns_where(cells, cells.columns, lambda cell: cell.str.contains("^[=\"'`]")):
+        text = unescape_text(pl.col(name)).str.strip_chars(WHITE)
+        text = text.str.replace(_FORMULA_TEXT, "$1")
+        if name in (*_CONTACTS, *_NAMES):
+            for pair in _PAIRS:
+                text = text.str.replace(pair, "$1")
+        text = text.str.replace(_TEXT_MARK, "") if name in _CONTACTS else text
+        texts[name] = text.str.strip_chars(WHITE)
+    return cells.with_columns(**texts) if texts else cells
+
+
+def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
+    """Take addresses out of what is around them, and make numbers null that lost their digits."""
+    notes = Notes()
+    # One search in all addresses is quicker than a search in each.
+    joined = (cells["email"].str.join("\0").item() or "") if "email" in cells.columns else ""
+    if any(sign in joined for sign in _AROUND_ADDRESS):
+        email = pl.col("email")
+        addresses = email.str.to_lowercase().str.extract_all(_ADDRESS).list.n_unique()
+        notes["email", SEVERAL_ADDRESSES] = int(cells.select((addresses > 1).sum()).item() or 0)
+        wrapped = email.str.contains_any(_AROUND_ADDRESS)
+        first = pl.coalesce(email.str.extract(f"({_ADDRESS})"), email)
+        cells = cells.with_columns(email=pl.when(wrapped).then(first).otherwise(email))
+    keys = [name for name in ("record_id", "portal_customer_id", "account_name", "mobile") if name in cells.columns]
+    for name in _columns_where(cells, keys, lambda cell: _begins(cell, "0", ":")):
+        shortened = pl.col(name).str.contains(_SHORTENED)
+        if count := int(cells.select(shortened.sum()).item() or 0):
+            notes[name, SHORTENED] = count
+            cells = cells.with_columns(pl.when(~shortened).then(name))
+    return cells, notes
+
+
+def _garbled(cells: pl.DataFrame) -> Notes:
+    """Count the names that are garbled: where one column is, all are."""
+    name = next((name for name in ("customer_full_name", "customer_name", "remarks") if name in cells.columns), None)
+    if name is None:
+        return Notes()
+    names = cells[name]
+    if not names.head(_FIRST).str.contains(_GARBLED).any():
+        return Notes()
+    return Notes({(name, GARBLED): int(names.str.contains(_GARBLED).sum())})
+
+
+def _is_wide(cell: pl.Expr) -> pl.Expr:
+    """Return whether a cell holds other characters than ASCII."""
+    return cell.str.len_bytes() != cell.str.len_chars()
+
+
+def _begins(cell: pl.Expr, first: str, after: str) -> pl.Expr:
+    """Return whether a cell begins with a character from one up to another, without that."""
+    return (cell >= first) & (cell < after)
+
+
+def _columns_where(cells: pl.DataFrame, names: Sequence[str], holds: Callable[[pl.Expr], pl.Expr]) -> list[str]:
+    """Return the columns that have a cell for which a condition holds."""
+    if not names:
+        return []
+    found = cells.select(holds(pl.col(name)).any().alias(name) for name in names).row(0)
+    return [name for name, any_cell in zip(names, found, strict=True) if any_cell]

@@ -1,0 +1,122 @@
+"""Look into containers: unpack a packed table within a limit, and tell the kinds of workbooks by their content."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import weakref
+import zipfile
+import zlib
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from invitekit.engine.scratch_dirs import scratch_dir
+from invitekit.errors import SourceError
+
+PACKED = (".gz", ".zip")
+MAX_UNPACKED = 1 << 31
+"""Bytes that are unpacked at most: a small file may hold any number of them."""
+UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
+"""What packed content raises that is damaged, protected, or of a kind that is not known here."""
+_BLOCK = 1 << 20
+_WORKBOOK_PARTS = {"xl/workbook.xml": "xlsx", "xl/workbook.bin": "xlsb", "content.xml": "ods"}
+_WEB_PAGE = re.compile(rb"^\W*(?:<[!?][^>]*>\s*)*<(?:html|head|body|table|meta|style|div)\b", re.IGNORECASE)
+_XML_WORKBOOK = re.compile(rb"<(?:\w+:)?Workbook\b[^>]*urn:schemas-microsoft-com:office:spreadsheet")
+
+
+@dataclass(frozen=True, eq=False)
+class Unpacked:
+    """A file that was unpacked into a private folder, which goes with it."""
+
+    path: Path
+
+
+def unpack(path: Path, known: Container[str]) -> Unpacked:
+    """Unpack the one table of a .gz or .zip file.
+
+    Args:
+        path: The packed file.
+        known: The extensions of tables.
+
+    Raises:
+        SourceError: It is damaged or protected, too large, or holds no table or several.
+    """
+    try:
+        if path.suffix.lower() == ".gz":
+            with gzip.open(path) as packed:
+                return _copy(cast("IO[bytes]", packed), path.stem, path)
+        with zipfile.ZipFile(path) as archive:
+            inside = [info for info in archive.infolist() if _is_table(info.filename, known)]
+            if len(inside) != 1:
+                raise _not_one(path, [info.filename for info in inside])
+            with archive.open(inside[0]) as packed:
+                return _copy(packed, PurePosixPath(inside[0].filename).name, path)
+    except UNREADABLE:
+        raise SourceError(
+            f"'{path.name}' cannot be unpacked: it is damaged, or protected by a password.",
+            hint="unpack it yourself and name the file inside.",
+        ) from None
+
+
+def _is_table(name: str, known: Container[str]) -> bool:
+    inside = PurePosixPath(name)
+    hidden = inside.name.startswith((".", "~$")) or "__MACOSX" in inside.parts
+    return inside.suffix.lower() in known and not hidden
+
+
+def _not_one(path: Path, names: list[str]) -> SourceError:
+    if not names:
+        return SourceError(f"'{path.name}' holds no table.", hint="unpack it and see what is inside.")
+    shown = ", ".join(names[:10]) + ", ..." * (len(names) > 10)
+    return SourceError(
+        f"'{path.name}' holds {len(names)} tables: {shown}.", hint="unpack it and name those that are to be read."
+    )
+
+
+def _copy(packed: IO[bytes], name: str, path: Path) -> Unpacked:
+    folder = scratch_dir()
+    target = Path(folder.name) / re.sub(r"[^\w.() -]", "_", name)[-100:]
+    unpacked = Unpacked(target)
+    weakref.finalize(unpacked, folder.cleanup)
+    left = MAX_UNPACKED
+    with target.open("wb") as file:
+        while block := packed.read(_BLOCK):
+            left -= len(block)
+            if left < 0:
+                raise SourceError(
+                    f"'{path.name}' holds more than {MAX_UNPACKED:,} bytes when it is unpacked.",
+                    hint="unpack it yourself and name the file inside.",
+                )
+            file.write(block)
+    return unpacked
+
+
+def workbook_in_zip(path: Path) -> str | None:
+    """Return which kind of workbook a ZIP file is, or None."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.casefold().lstrip("/") for name in archive.namelist()}
+    except UNREADABLE:
+        return None
+    return next((kind for part, kind in _WORKBOOK_PARTS.items() if part in names), None)
+
+
+def is_old_workbook(path: Path) -> bool:
+    """Return whether an OLE file holds a workbook that is not encrypted as a whole."""
+    with path.open("rb") as file:
+        head = file.read(512)
+        sector = 1 << min(int.from_bytes(head[30:32], "little"), 12)
+        file.seek((int.from_bytes(head[48:52], "little") + 1) * sector)
+        directory = file.read(1 << 13)
+    names = [name.encode("utf-16-le") for name in ("Workbook", "Book", "EncryptedPackage")]
+    return any(name in directory for name in names[:2]) and names[2] not in directory
+
+
+def markup(head: bytes) -> str | None:
+    """Return ``html`` for a web page, ``xml`` for a workbook of Excel 2003 in XML, or None."""
+    text = head.replace(b"\0", b"")
+    if _XML_WORKBOOK.search(text):
+        return "xml"
+    return "html" if _WEB_PAGE.search(text.lstrip(b"\xef\xbb\xbf\xff\xfe")) else None

@@ -1,0 +1,130 @@
+"""Find the records in a JSON document: a list, the answer of a service around one, or a table as pandas writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from invitekit.errors import SourceError
+from invitekit.ingest.headers import ReadOptions, has_column, header_score
+
+_DEPTH = 4
+"""Levels of objects around a list that are searched."""
+_INDEX = "index"
+
+
+class Found(NamedTuple):
+    """Records, and the number of them that the document announces, if it does."""
+
+    records: list[Any]
+    announced: int | None = None
+
+
+def find_records(document: object, name: str, options: ReadOptions) -> Found:
+    """Return the records of a document.
+
+    Args:
+        document: What was parsed.
+        name: The file's name in a message.
+        options: The column that records have, and the user's choice of headers.
+
+    Raises:
+        SourceError: It holds several lists of records, or none.
+    """
+    found = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
+    if len(found) > 1:
+        raise SourceError(
+            f"'{name}' holds {len(found)} lists of records: {', '.join('.'.join(path) for path, _ in found)}.",
+            hint="keep the one that is to be read.",
+        )
+    if found:
+        return found[0][1]
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list)]
+        return Found(lists[0] if len(lists) == 1 else [document])
+    if not isinstance(document, list):
+        raise SourceError(f"'{name}' holds no list of records.", hint="give a JSON array of objects.")
+    return Found(document)
+
+
+def _candidates(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Found]]:
+    """Yield the lists of records in a value, with the keys that lead to them."""
+    if isinstance(value, list):
+        yield path, Found(_with_header(value) or value)
+    elif isinstance(value, dict):
+        if (table := _table(value)) is not None:
+            yield path, Found(table)
+        elif len(path) < _DEPTH:
+            for key, inner in value.items():
+                for where, found in _candidates(inner, (*path, key)):
+                    announced = _announced(value) if found.announced is None else found.announced
+                    yield where, Found(found.records, announced)
+
+
+def _table(value: Mapping[str, Any]) -> list[Any] | None:
+    """Return the records of a table that is written by columns, by rows without names, or by its index."""
+    columns, rows = value.get("columns"), value.get("data", value.get("rows"))
+    if isinstance(columns, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+        names = [str(column.get("name", column) if isinstance(column, dict) else column) for column in columns]
+        records = [dict(zip(names, row, strict=True)) if len(row) == len(names) else row for row in rows]
+        labels = value.get("index")
+        return _with_index(labels, records) if isinstance(labels, list) and len(labels) == len(rows) else records
+    inner = list(value.values())
+    if len(inner) < 2:
+        return None
+    if (
+        all(isinstance(one, list) for one in inner)
+        and len({len(one) for one in inner}) == 1
+        and not _holds(inner, dict)
+    ):
+        return [dict(zip(value, cells, strict=True)) for cells in zip(*inner, strict=True)]
+    if not all(isinstance(one, dict) for one in inner):
+        return None
+    if len({tuple(one) for one in inner}) == 1 and not _holds([one.values() for one in inner], dict | list):
+        labels = list(inner[0])
+        by_label = [{column: cells[label] for column, cells in value.items()} for label in labels]
+        # Written by columns, the labels are those of the rows; written by rows, they are the headers.
+        is_by_rows = header_score(labels, {}) > header_score(list(value), {})
+        return _with_index(list(value), inner) if is_by_rows else _with_index(labels, by_label)
+    return None
+
+
+def _holds(rows: Sequence[Any], kind: Any) -> bool:
+    return any(isinstance(cell, kind) for row in rows for cell in row)
+
+
+def _with_index(labels: Sequence[Any], records: list[Any]) -> list[Any]:
+    """Add the labels of rows as a column, unless they only count them."""
+    if [str(label) for label in labels] == [str(i) for i in range(len(labels))]:
+        return records
+    return [
+        {_INDEX: label, **row} if isinstance(row, dict) else row for label, row in zip(labels, records, strict=True)
+    ]
+
+
+def _with_header(rows: list[Any]) -> list[Any] | None:
+    """Return the records of a list of rows whose first one is the header."""
+    if len(rows) < 2 or not all(isinstance(row, list) for row in rows):
+        return None
+    names = rows[0]
+    if not all(isinstance(name, str) for name in names):
+        return None
+    return [dict(zip(names, row, strict=True)) if len(row) == len(names) else row for row in rows[1:]]
+
+
+def _have_column(records: list[Any], options: ReadOptions) -> bool:
+    names: dict[str, None] = {}
+    for record in records[:100]:
+        if isinstance(record, dict):
+            names |= dict.fromkeys(map(str, record))
+    return has_column(options.required, tuple(names), options.columns)
+
+
+def _announced(value: Mapping[str, Any]) -> int | None:
+    for key, number in value.items():
+        if (
+            key.casefold() in ("total", "totalcount", "total_count", "totalsize", "total_size")
+            and str(number).isdigit()
+        ):
+            return int(number)
+    return None

@@ -1,0 +1,87 @@
+"""Find rows of a table that are no customers: repeated headers, totals, legends, titles and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from invitekit.ingest.cells import WHITE
+from invitekit.model import schema
+
+REPEATED_HEADER = "repeats the header"
+TOTAL = "is a total, no customer"
+LEGEND = "explains a word as a legend does, and is no customer"
+ONE_CELL = "has one filled cell only: it is a title, a note or a footer, no customer"
+_CALLED = ("customer_full_name", "customer_name", "account_name")
+_FEW_COLUMNS = 4
+"""In a table of so many known columns a customer has more than a name."""
+_FEW_CELLS = 6
+"""A total, a legend or a note fills no more cells."""
+_UNITS = "(?:rows?|records?|items?|entries|customers?|[条條项項行个個人户戶位笔筆])"
+_COUNTED = "(?:记录|記錄|数据|數據|客户|客戶)?"
+_TOTAL = (
+    rf"(?i)^(?:(?:grand|sub|overall)[ -]?)?(?:totals?|sum|count|records|rows)\b[^\p{{L}}]*{_UNITS}?[^\p{{L}}]*$"
+    rf"|^(?:合计|总计|小计|共计|总数|汇总|合計|總計|小計)[^\p{{L}}]*{_UNITS}?{_COUNTED}[^\p{{L}}]*$"
+    rf"|^[^\p{{L}}]*共?[^\p{{L}}]*\d[^\p{{L}}]*{_UNITS}{_COUNTED}[^\p{{L}}]*$"
+    r"|^.{1,60}\b(?:sub-?)?total$"
+)
+"""The whole text of a total, a subtotal or a count."""
+_NUMBER = r"^[\d.,\s%()/-]+$"
+_ACCOUNT = r"^[\w.@+-]{2,}$"
+
+
+def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series:
+    """Return for each row why it is no customer; null where it may be one.
+
+    The whole row decides: a total has a number beside it, but no status, date or contact.
+
+    Args:
+        rows: Rows without a known status: the cells of all columns as text.
+        headers: The header of each schema column.
+    """
+    column, cell = pl.col("column"), pl.col("cell")
+    filled = rows.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
+    as_header = rows.select(
+        pl.sum_horizontal((pl.col(n) == h.strip()).fill_null(value=False) for n, h in headers.items())
+    )
+    few = (filled <= _FEW_CELLS) | (as_header.to_series() >= 2)
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+    if not few.any():
+        return nothing
+    cells = rows.with_row_index("row").filter(few).unpivot(index="row", variable_name="column", value_name="cell")
+    cells = cells.with_columns(cell.str.strip_chars(WHITE)).filter(cell != "")
+    is_total = cell.str.contains(_TOTAL)
+    known = {name: header.strip() for name, header in headers.items()}
+    found = cells.group_by("row").agg(
+        filled=pl.len(),
+        headers=(cell == column.replace_strict(known, default=None, return_dtype=pl.String)).sum(),
+        total=(is_total & ~column.is_in(["email", "mobile", "status"])).any(),
+        other=(~is_total & ~cell.str.contains(_NUMBER)).any(),
+        named_only=column.is_in(_CALLED).all(),
+        word=cell.is_in(_status_words(cells)).any(),
+        # An account name has no spaces: it may stand alone.
+        key=(
+            column.is_in(["record_id", "email", "mobile"]) | (column == "account_name") & cell.str.contains(_ACCOUNT)
+        ).any(),
+    )
+    wide = pl.lit(len(headers) >= _FEW_COLUMNS)
+    reason = (
+        pl.when((pl.col("headers") >= 2) & (pl.col("headers") == pl.col("filled")))
+        .then(pl.lit(REPEATED_HEADER))
+        .when(pl.col("total") & ~pl.col("other"))
+        .then(pl.lit(TOTAL))
+        .when(pl.col("word") & pl.col("named_only") & (pl.col("filled") == 2))
+        .then(pl.lit(LEGEND))
+        .when((pl.col("filled") == 1) & ~pl.col("key") & wide)
+        .then(pl.lit(ONE_CELL))
+    )
+    reasons = found.select("row", reason=reason)
+    return nothing.scatter(reasons["row"], reasons["reason"])
+
+
+def _status_words(cells: pl.DataFrame) -> list[str]:
+    """Return the names that are words of a status."""
+    statuses = schema.vocabulary("status")
+    texts = cells.filter(pl.col("column").is_in(_CALLED))["cell"].unique()
+    return [text for text in texts if schema.header_key(text) in statuses]

@@ -1,0 +1,356 @@
+"""Containers as programs write them: workbooks of every kind, packed files, web tables, and JSON around records."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import html
+import io
+import json
+import random
+import struct
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+import xlsxwriter
+
+import invitekit as ik
+from invitekit.errors import InvitekitError, SourceError
+from invitekit.ingest import Loaded, containers
+
+HEADER = ["Customer Full Name", "Account", "Email", "Status", "Invitation Time"]
+ANN = ["Ann Example", "ann", "ann@example.com", "Invited", "2026-03-01 09:00:00"]
+BEA = ["Bea Example", "bea", "bea@example.com", "Associated", "2026-03-02 10:00:00"]
+ROWS = [HEADER, ANN, BEA]
+READ = [
+    ("Ann Example", "ann", "invited", dt.datetime(2026, 3, 1, 9)),
+    ("Bea Example", "bea", "associated", dt.datetime(2026, 3, 2, 10)),
+]
+
+
+def read(loaded: Loaded) -> list[tuple[Any, ...]]:
+    records = loaded.records.sort("account_name")
+    return list(records.select("customer_full_name", "account_name", "status", "invited_at").rows())
+
+
+def as_csv(rows: Sequence[Sequence[str]] = ROWS) -> bytes:
+    return "".join(",".join(row) + "\n" for row in rows).encode()
+
+
+def as_html(rows: Sequence[Sequence[str]] = ROWS, charset: str = "utf-8") -> bytes:
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+    page = f"<html><head><meta charset={charset}><style>td{{}}</style></head><body><table>{body}</table></body></html>"
+    return page.encode(charset)
+
+
+def as_xml() -> bytes:
+    def cell(text: str) -> str:
+        if text[:4] == "2026":
+            return f'<Cell><Data ss:Type="DateTime">{text.replace(" ", "T")}.000</Data></Cell>'
+        return f'<Cell><Data ss:Type="String">{text}</Data></Cell>'
+
+    rows = "".join(f"<Row>{''.join(map(cell, row))}</Row>" for row in ROWS)
+    name = "urn:schemas-microsoft-com:office:spreadsheet"
+    sheet = f'<Worksheet ss:Name="S"><Table>{rows}</Table></Worksheet>'
+    return f'<?xml version="1.0"?>\n<Workbook xmlns="{name}" xmlns:ss="{name}">{sheet}</Workbook>'.encode()
+
+
+def as_ods() -> bytes:
+    office = "urn:oasis:names:tc:opendocument:xmlns:"
+    cells = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>' for cell in row
+        )
+        + "</table:table-row>"
+        for row in ROWS
+    )
+    spaces = " ".join(f'xmlns:{one}="{office}{one}:1.0"' for one in ("office", "table", "text"))
+    table = f'<office:spreadsheet><table:table table:name="S">{cells}</table:table></office:spreadsheet>'
+    content = f"<office:document-content {spaces}><office:body>{table}</office:body></office:document-content>"
+    manifest = f'<m:manifest xmlns:m="{office}manifest:1.0"/>'
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    return as_zip(mimetype=kind, **{"content.xml": content, "META-INF/manifest.xml": manifest})
+
+
+def as_zip(**files: str | bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return target.getvalue()
+
+
+def as_xlsx(fill: Callable[[Any, Any], None] | None = None, rows: Sequence[Sequence[str]] = ROWS) -> bytes:
+    target = io.BytesIO()
+    with xlsxwriter.Workbook(target) as book:
+        sheet = book.add_worksheet("Records")
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+        if fill:
+            fill(book, sheet)
+    return target.getvalue()
+
+
+def as_xls() -> bytes:
+    """Build a BIFF8 workbook in an OLE file by hand: no library here writes one."""
+
+    def record(kind: int, content: bytes = b"") -> bytes:
+        return struct.pack("<HH", kind, len(content)) + content
+
+    def text(value: str, length: str) -> bytes:
+        return struct.pack(f"<{length}B", len(value), 0) + value.encode("latin-1")
+
+    begin, end = struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0x600), record(0x0A)
+    labels = (
+        record(0x204, struct.pack("<HHH", r, c, 0) + text(cell, "H"))
+        for r, row in enumerate(ROWS)
+        for c, cell in enumerate(row)
+    )
+    sheet = record(0x809, begin) + b"".join(labels) + end
+    globals_begin = record(0x809, struct.pack("<HHHHII", 0x600, 0x05, 0, 0, 0, 0x600))
+    start = len(globals_begin) + len(record(0x85, b"\0" * 6 + text("S", "B"))) + len(end)
+    stream = globals_begin + record(0x85, struct.pack("<IH", start, 0) + text("S", "B")) + end + sheet
+    stream = stream.ljust(4096, b"\0")
+    fat = [0xFFFFFFFD, 0xFFFFFFFE, *range(3, 10), 0xFFFFFFFE]
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(24, b"\0") + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6)
+    header += b"\0" * 6 + struct.pack("<9I", 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
+    header += struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
+
+    def entry(name: str, kind: int, child: int, first: int, size: int) -> bytes:
+        title = (name + "\0").encode("utf-16-le")
+        numbers = struct.pack("<HBBIII", len(title), kind, 1, 0xFFFFFFFF, 0xFFFFFFFF, child)
+        return title.ljust(64, b"\0") + numbers + b"\0" * 36 + struct.pack("<IQ", first, size)
+
+    directory = entry("Root Entry", 5, 1, 0xFFFFFFFE, 0) + entry("Workbook", 2, 0xFFFFFFFF, 2, len(stream))
+    table = struct.pack("<128I", *fat, *[0xFFFFFFFF] * (128 - len(fat)))
+    return header + table + directory.ljust(512, b"\0") + stream
+
+
+CONTAINERS: dict[str, Callable[[], bytes]] = {
+    "biff.xls": as_xls,
+    "web.xls": as_html,
+    "web_gbk.xls": lambda: as_html(charset="gb2312"),
+    "web.xlsx": as_html,
+    "web.csv": as_html,
+    "xml.xls": as_xml,
+    "text.xls": as_csv,
+    "utf16.xls": lambda: as_csv().decode().replace(",", "\t").encode("utf-16"),
+    "renamed.xls": as_xlsx,
+    "book.ods": as_ods,
+    "book.zip": as_xlsx,
+    "table.csv.gz": lambda: gzip.compress(as_csv()),
+    "book.xlsx.gz": lambda: gzip.compress(as_xlsx()),
+    "table.zip": lambda: as_zip(**{"in/table.csv": as_csv(), "__MACOSX/in/._table.csv": b"x", "readme.md": b"x"}),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_table_is_read_from_whatever_holds_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(CONTAINERS[name]())
+    loaded = ik.load(tmp_path / name)
+    assert read(loaded) == READ
+    assert loaded.summary.files[0].name == name
+
+
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "two.zip": (as_zip(**{"a.csv": "x", "b.csv": "x"}), "'two.zip' holds 2 tables: a.csv, b.csv."),
+    "none.zip": (as_zip(**{"a.doc": "x"}), "'none.zip' holds no table."),
+    "cut.csv.gz": (gzip.compress(as_csv())[:-9], "'cut.csv.gz' cannot be unpacked"),
+    "cut.zip": (as_zip(**{"a.csv": as_csv()})[:-30], "'cut.zip' cannot be unpacked"),
+    "cut.xls": (as_xml()[:-40], "'cut.xls' is truncated, damaged or password-protected."),
+    "login.csv": (
+        b"<!doctype html><html><body><p>Log in</p></body></html>",
+        "'login.csv' is a web page without a table",
+    ),
+    "packed.csv": (as_zip(**{"a.csv": as_csv()}), "its content is zip, not csv"),
+    "wide.xls": (
+        as_xml().replace(b"<Row><Cell>", b'<Row ss:Index="1000000"><Cell ss:Index="16000">', 1),
+        "'wide.xls' is truncated, damaged or password-protected.",
+    ),
+    "archive.xls": (b"MIME-Version: 1.0\nContent-Type: multipart/related\n", "its content is mht, not xls"),
+    "table.gz": (gzip.compress(as_csv()), "'table' is of an unknown type"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_refused_and_named(tmp_path: Path, name: str) -> None:
+    content, problem = REFUSED[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError) as refused:
+        ik.load(tmp_path / name)
+    assert problem in refused.value.problem
+
+
+def test_a_small_file_may_not_unpack_to_more_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "MAX_UNPACKED", 1 << 20)
+    monkeypatch.setattr(containers, "_BLOCK", 1 << 16)
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"a" * (1 << 21)))
+    with pytest.raises(SourceError, match="holds more than 1,048,576 bytes when it is unpacked"):
+        ik.load(tmp_path / "bomb.csv.gz")
+
+
+@pytest.mark.parametrize(("outer", "inner"), [("e_2026-03-30.zip", "e.csv"), ("e.zip", "e_2026-03-30.csv")])
+def test_the_date_of_a_packed_export_is_in_either_name(tmp_path: Path, outer: str, inner: str) -> None:
+    (tmp_path / outer).write_bytes(as_zip(**{inner: as_csv()}))
+    assert ik.load(tmp_path / outer).summary.files[0].snapshot_at == dt.datetime(2026, 3, 30)
+
+
+def test_packed_files_in_a_folder_are_not_read_beside_what_was_unpacked_from_them(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(as_csv())
+    (tmp_path / "table.zip").write_bytes(as_zip(**{"table.csv": as_csv()}))
+    loaded = ik.load(tmp_path)
+    assert (loaded.summary.records, loaded.summary.ignored) == (2, ("table.zip",))
+
+
+# ---- what a person sees in a workbook -----------------------------------------------------------
+
+
+def load_xlsx(tmp_path: Path, fill: Callable[[Any, Any], None] | None = None, **how: Any) -> Loaded:
+    path = tmp_path / "book.xlsx"
+    path.write_bytes(as_xlsx(fill, **how))
+    return ik.load(path)
+
+
+@pytest.mark.parametrize("shift", [0, 2])
+def test_merged_cells_have_their_value_in_each_row(tmp_path: Path, shift: int) -> None:
+    def merge(_: Any, sheet: Any) -> None:
+        sheet.merge_range(shift + 1, shift, shift + 2, shift, "Ann Example")
+        sheet.merge_range(shift + 1, shift + 1, shift + 2, shift + 1, "ann")
+
+    loaded = load_xlsx(tmp_path, merge, rows=[*[[]] * shift, *([""] * shift + row for row in ROWS)])
+    assert loaded.records["email"].to_list() == ["ann@example.com", "bea@example.com"]
+    assert loaded.records.select("customer_full_name", "account_name").rows() == [("Ann Example", "ann")] * 2
+    assert "1 rows lie in merged cells and got their value from the first of these rows." in str(loaded.summary)
+
+
+def test_a_header_in_two_rows_is_read_from_both(tmp_path: Path) -> None:
+    rows = [["Customer Full Name", "Account", "Contact", "Invitation", ""], ["", "", *HEADER[2:]], ANN, BEA]
+    assert read(load_xlsx(tmp_path, rows=rows)) == READ
+
+
+def test_a_hidden_sheet_is_not_read_unless_it_alone_holds_records(tmp_path: Path) -> None:
+    def back_up(book: Any, _: Any) -> None:
+        old = book.add_worksheet("Backup")
+        old.write_row(0, 0, HEADER)
+        old.write_row(1, 0, ["Old Example", "old", "", "Invited", "2025-01-01"])
+        old.very_hidden()
+
+    loaded = load_xlsx(tmp_path, back_up)
+    assert (read(loaded), loaded.summary.ignored) == (READ, ("book.xlsx [Backup] (hidden)",))
+    alone = load_xlsx(tmp_path, back_up, rows=[["Notes"], ["none"]])
+    assert alone.records["account_name"].to_list() == ["old"]
+    assert "1 rows come from the hidden sheet 'book.xlsx [Backup]': no other sheet holds records." in str(alone.summary)
+
+
+def test_hidden_rows_are_read_and_reported(tmp_path: Path) -> None:
+    loaded = load_xlsx(tmp_path, lambda _, sheet: sheet.set_row(2, None, None, {"hidden": True}))
+    assert read(loaded) == READ
+    assert "1 rows of 'book.xlsx [Records]' are hidden there, by a filter perhaps, and were read" in str(loaded.summary)
+
+
+def test_formulas_without_a_result_are_reported_by_column(tmp_path: Path) -> None:
+    content = as_xlsx(lambda _, sheet: sheet.write_formula("C2", '=B2&"@example.com"'))
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as book, zipfile.ZipFile(target, "w") as changed:
+        for name in book.namelist():
+            # Programs that do not compute write no result.
+            changed.writestr(name, book.read(name).replace(b"</f><v>0</v>", b"</f><v></v>"))
+    (tmp_path / "book.xlsx").write_bytes(target.getvalue())
+    summary = str(ik.load(tmp_path / "book.xlsx").summary)
+    assert "1 formula cells of 'Email' hold no result and were read as empty" in summary
+    assert "formula" not in str(load_xlsx(tmp_path).summary)
+
+
+# ---- JSON around records ------------------------------------------------------------------------
+
+RECORDS = [dict(zip(HEADER, row, strict=True)) for row in (ANN, BEA)]
+FRAME = pd.DataFrame(RECORDS)
+SHAPES: dict[str, str] = {
+    "answer.json": json.dumps({"code": 0, "data": {"list": RECORDS, "total": 2}, "errors": []}),
+    "records.json": json.dumps({"result": {"records": RECORDS}, "links": [{"href": "x"}]}),
+    "rows.json": json.dumps(ROWS),
+    "lists.json": json.dumps(FRAME.to_dict("list")),
+    "split.json": FRAME.to_json(orient="split"),
+    "index.json": FRAME.to_json(orient="index"),
+    "columns.json": FRAME.to_json(orient="columns"),
+    "table.json": FRAME.to_json(orient="table"),
+    "lines.json": FRAME.to_json(orient="records", lines=True),
+    "array.jsonl": json.dumps(RECORDS),
+    "pretty.jsonl": "\n".join(json.dumps(record, indent=1) for record in RECORDS),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_records_are_found_in_a_json_document(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(SHAPES[name], "utf-8")
+    assert read(ik.load(tmp_path / name)) == READ
+
+
+@pytest.mark.parametrize("orient", ["split", "index", "columns", "table"])
+def test_an_index_that_holds_accounts_is_a_column(tmp_path: Path, orient: Any) -> None:
+    FRAME.set_index("Account").to_json(tmp_path / "f.json", orient=orient)
+    name = "Account" if orient == "table" else "index"
+    loaded = ik.load(tmp_path / "f.json", columns={"account_name": name})
+    assert loaded.records["account_name"].to_list() == ["ann", "bea"]
+
+
+def test_several_lists_of_records_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text(json.dumps({"now": RECORDS, "old": {"list": RECORDS}}))
+    with pytest.raises(SourceError, match=r"holds 2 lists of records: now, old\.list"):
+        ik.load(tmp_path / "f.json")
+
+
+def test_one_page_of_an_answer_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text(json.dumps({"data": {"list": RECORDS, "total": 40}}))
+    assert "38 records more are announced in 'f.json' than it holds" in str(ik.load(tmp_path / "f.json").summary)
+
+
+# ---- damage -------------------------------------------------------------------------------------
+
+SEEDS: dict[str, bytes] = {
+    "f.csv": as_csv(),
+    "f.tsv": as_csv().replace(b",", b"\t"),
+    "f.json": SHAPES["answer.json"].encode(),
+    "f.jsonl": SHAPES["lines.json"].encode(),
+    "f.xlsx": as_xlsx(),
+    "f.zip": as_zip(**{"f.csv": as_csv()}),
+    "b.xls": as_xls(),
+    "x.xls": as_xml(),
+    "h.xls": as_html(),
+    "f.ods": as_ods(),
+    "f.csv.gz": gzip.compress(as_csv(), mtime=0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SEEDS)
+def test_damaged_bytes_give_records_that_add_up_or_one_error(tmp_path: Path, name: str) -> None:
+    chance, path = random.Random(name), tmp_path / name
+    for _ in range(60):
+        content = bytearray(SEEDS[name])
+        for _ in range(chance.randint(1, 8)):
+            at = chance.randrange(len(content))
+            content[at : at + chance.randint(0, 3)] = chance.randbytes(chance.randint(0, 3))
+        path.write_bytes(content)
+        try:
+            summary = ik.load(path).summary
+        except InvitekitError as error:
+            problem, adds_up = str(error), True
+        else:
+            problem, adds_up = "", summary.rows_read == summary.records + summary.rejects
+        # "defect" is what load calls rows that do not add up.
+        assert adds_up
+        assert "defect" not in problem
+
+
+def test_a_frame_of_one_wide_row_stays_quick(tmp_path: Path) -> None:
+    wide = pl.DataFrame({name: [value] for name, value in zip(HEADER, ANN, strict=True)})
+    wide = wide.with_columns(pl.lit("x").alias(f"extra {i}") for i in range(1000))
+    wide.write_csv(tmp_path / "wide.csv")
+    assert len(ik.load(tmp_path / "wide.csv").summary.files[0].extras) == 1000

@@ -1,0 +1,284 @@
+"""Rows and cells as people have them: what is read, what is rejected and why, and what the summary reports."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit.errors import SourceError
+from invitekit.ingest import Loaded
+
+HEADER = "Customer Full Name,Account,Email,Mobile,Status,Invitation Time,Remarks"
+ANN = "Ann Example,ann,ann@example.com,+44 7700 900101,Invited,2026-03-01,called"
+BEA = "Bea Example,bea,bea@example.com,+44 7700 900102,Expired,2026-03-02,"
+
+
+def load(folder: Path, *lines: str, name: str = "f.csv", encoding: str = "utf-8", **options: Any) -> Loaded:
+    path = folder / name
+    path.write_bytes("".join(f"{line}\n" for line in lines).encode(encoding))
+    return ik.load(path, **options)
+
+
+def reasons(loaded: Loaded) -> list[tuple[int, str]]:
+    summary = loaded.summary
+    assert summary.rows_read == summary.records + summary.rejects
+    return [(row, reason) for row, reason in loaded.rejects.select("source_row", "reason").rows()]
+
+
+def accounts(loaded: Loaded) -> list[str]:
+    return list(loaded.records["account_name"])
+
+
+# ---- rows with too few or too many cells --------------------------------------------------------
+
+
+def test_missing_last_cells_are_empty_and_reported(tmp_path: Path) -> None:
+    loaded = load(tmp_path, HEADER, ANN, "Cem Example,cem,,,Invited", ",dot,,,Expired,2026-03-03", f"{BEA},,,")
+    assert accounts(loaded) == ["ann", "cem", "dot", "bea"]
+    assert (reasons(loaded), loaded.records["remarks"].to_list()) == ([], ["called", None, None, None])
+    assert "2 rows have fewer cells than the header: the missing last cells were read as empty." in str(loaded.summary)
+
+
+@pytest.mark.parametrize(
+    ("lines", "rejected"),
+    [
+        (["Cem Example,cem,cem@example.com"], [(3, "has 3 cells, not 7")]),  # no status
+        (
+            ["Cem Example,cem,,,Invited,2026-03-03", "4,he wrote back"],
+            [(3, "has 6 cells, not 7: the next line seems to be the rest of it"), (4, "has 2 cells, not 7")],
+        ),
+        (["Cem Example,cem,,,Invited,2026-03-03,x,y"], [(3, "has 8 cells, not 7")]),
+    ],
+)
+def test_a_row_that_lacks_more_or_is_broken_is_rejected(
+    tmp_path: Path, lines: Sequence[str], rejected: list[tuple[int, str]]
+) -> None:
+    loaded = load(tmp_path, HEADER, ANN, *lines, BEA)
+    assert reasons(loaded) == rejected
+
+
+def test_a_short_last_line_without_an_end_may_be_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text(f"{HEADER}\n{ANN}\nCem Example,cem,,,Invi")
+    assert reasons(ik.load(tmp_path / "f.csv")) == [(3, "has 5 cells, not 7, and no line end: the file may be cut off")]
+
+
+def test_blank_headers_at_the_end_need_no_cells(tmp_path: Path) -> None:
+    loaded = load(tmp_path, f"{HEADER},,", ANN, BEA)
+    assert (accounts(loaded), reasons(loaded)) == (["ann", "bea"], [])
+    assert "fewer cells" not in str(loaded.summary)
+
+
+# ---- quotes -------------------------------------------------------------------------------------
+
+QUOTED = {
+    "whole lines": [f'"{HEADER}"', f'"{ANN}"', '"Bea ""B"" Example,bea,,,Expired,2026-03-02,"'],
+    "whole rows": [HEADER, f'"{ANN}"', '"""Bea """"B"""" Example"",bea,,,Expired,2026-03-02,"'],
+    "single quotes": [
+        f"'{HEADER.replace(',', chr(39) + ',' + chr(39))}'",
+        ANN,
+        "'Bea ''B'' Example','bea',,,Expired,,",
+    ],
+    "backslashes": [HEADER, ANN, r'"Bea \"B\" Example","bea","","","Expired","2026-03-02",""'],
+}
+
+
+@pytest.mark.parametrize("kind", QUOTED)
+def test_lines_are_read_however_their_quotes_are_written(tmp_path: Path, kind: str) -> None:
+    loaded = load(tmp_path, *QUOTED[kind])
+    assert (accounts(loaded), reasons(loaded)) == (["ann", "bea"], [])
+    assert loaded.records["customer_full_name"].to_list()[1].replace('"', "'") == "Bea 'B' Example"
+
+
+def test_a_quote_with_a_backslash_that_makes_no_row_is_named(tmp_path: Path) -> None:
+    assert "backslash" in reasons(load(tmp_path, HEADER, r'"Bea \"B\" Example","bea"x', ANN))[0][1]
+
+
+# ---- rows that are no customers -----------------------------------------------------------------
+
+TOTAL = "is a total, no customer"
+ONE_CELL = "has one filled cell only: it is a title, a note or a footer, no customer"
+LEGEND = "explains a word as a legend does, and is no customer"
+NO_CUSTOMERS = {
+    "Total,2,,,,,": TOTAL,
+    "Grand Total: 2,,,,,,": TOTAL,
+    "合计,2,,,,,": TOTAL,
+    "共 2 条,,,,,,": TOTAL,
+    ",,,,,2,Total": TOTAL,
+    "North sub-total,1,,,,,": TOTAL,
+    "(2 rows),,,,,,": TOTAL,
+    "Confidential - do not distribute,,,,,,": ONE_CELL,
+    "Region: North,,,,,,": ONE_CELL,
+    "Expired,the link has run out,,,,,": LEGEND,
+    HEADER: "repeats the header",
+}
+
+
+@pytest.mark.parametrize("line", NO_CUSTOMERS)
+def test_totals_notes_and_repeated_headers_are_no_customers(tmp_path: Path, line: str) -> None:
+    loaded = load(tmp_path, HEADER, ANN, line, BEA)
+    assert reasons(loaded) == [(3, NO_CUSTOMERS[line])]
+    assert accounts(loaded) == ["ann", "bea"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Total Energies,,total@example.com,,,,",
+        "Total,total,,,Invited,,",
+        "Total,5,,,,2026-03-03,",
+        "Total,acme,,,,,",
+        ",cem_5,,,,,",
+        "Expired Goods Ltd,goods_1,,,,,",
+        "Cem Example,,,+44 7700 900103,,,",
+    ],
+)
+def test_a_customer_stays_one_whatever_its_name(tmp_path: Path, line: str) -> None:
+    loaded = load(tmp_path, HEADER, ANN, line)
+    assert (loaded.summary.records, reasons(loaded)) == (2, [])
+
+
+def test_in_a_narrow_table_a_name_alone_may_be_a_customer(tmp_path: Path) -> None:
+    assert load(tmp_path, "Customer Full Name,Status", "Ann Example,", "Bea Example,Invited").summary.records == 2
+
+
+# ---- cells --------------------------------------------------------------------------------------
+
+GUARDED = [
+    '" 00123 "',
+    '="00123"',
+    '=""00123""',
+    "'00123",
+    "`00123",
+    "\x1f00123",
+    "\t00123",
+    '"00123"',
+    "'00123'",
+    "００１２３",
+    '\'="00123"',
+]
+
+
+@pytest.mark.parametrize("column", ["account_name", "mobile", "record_id"])
+@pytest.mark.parametrize("cell", GUARDED)
+def test_what_keeps_a_number_as_it_is_comes_off(column: str, cell: str) -> None:
+    frame = pl.DataFrame({"account_name": ["ann"], "status": ["Invited"], "mobile": ["1"], "record_id": ["i"]})
+    assert ik.load(frame.with_columns(pl.lit(cell).alias(column))).records[column].to_list() == ["00123"]
+
+
+def test_guards_come_off_dates_names_and_bare_csv_cells_too(tmp_path: Path) -> None:
+    line = '="Ann Example",="001","=""ann@example.com""",,="Invited",="2026-03-01",="x"'
+    found = load(tmp_path, HEADER, line).records.row(0, named=True)
+    assert [found[n] for n in ("customer_full_name", "account_name", "email", "status", "invited_at", "remarks")] == [
+        "Ann Example", "001", "ann@example.com", "invited", dt.datetime(2026, 3, 1), "x",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "cell"), [("customer_full_name", "'s-Gravenhage Bakkerij"), ("remarks", '"late"')])
+def test_a_mark_that_belongs_to_a_text_stays(column: str, cell: str) -> None:
+    frame = pl.DataFrame({"account_name": ["ann"], "status": ["Invited"], column: [cell]})
+    assert ik.load(frame).records[column].to_list() == [cell]
+
+
+@pytest.mark.parametrize(
+    ("cell", "address", "several"),
+    [
+        ("Ann Example <ann@example.com>", "ann@example.com", False),
+        ("mailto:ann@example.com", "ann@example.com", False),
+        ("<ann@example.com>", "ann@example.com", False),
+        ("ann@example.com <ANN@example.com>", "ann@example.com", False),
+        ("ann@example.com; bea@example.com", "ann@example.com", True),
+        ("ann@example.com，bea@example.com", "ann@example.com", True),
+        ("ann@example.com\nbea@example.com", "ann@example.com", True),
+        ("a***@example.com", "a***@example.com", False),
+        ("not an address", "not an address", False),
+    ],
+)
+def test_the_first_address_of_a_cell_is_used(cell: str, address: str, several: bool) -> None:
+    loaded = ik.load(pl.DataFrame({"email": [cell], "status": ["Invited"]}))
+    assert loaded.records["email"].to_list() == [address]
+    assert ("Email: 1 cells hold several addresses: the first one was used." in str(loaded.summary)) == several
+
+
+def test_a_shortened_number_is_no_key_and_is_reported() -> None:
+    frame = pl.DataFrame(
+        {"account_name": ["a1", "1.38E+10"], "mobile": ["1.38E+10", "13800001111"], "status": "Invited"}
+    )
+    loaded = ik.load(frame)
+    assert loaded.records.select("account_name", "mobile").rows() == [("a1", None), (None, "13800001111")]
+    said = str(loaded.summary)
+    assert "Mobile Number: 1 cells hold a number that a spreadsheet shortened" in said
+    assert "Account Name: 1 cells hold a number that a spreadsheet shortened" in said
+
+
+@pytest.mark.parametrize("name", ["BÃ¤ckerei Example", "????????1", "B\ufffdckerei"])
+def test_garbled_names_are_counted(name: str) -> None:
+    frame = pl.DataFrame(
+        {"customer_full_name": [name, "Bäckerei Example", "示例公司", "São Example?"], "status": "Invited"}
+    )
+    assert "Customer Full Name: 1 cells seem garbled" in str(ik.load(frame).summary)
+
+
+# ---- encodings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "problem"),
+    [
+        ("euc_kr", "예제상사 주식회사", "can be read in two encodings, euc_kr and gb18030."),
+        ("euc_jp", "サンプル株式会社", "can be read in two encodings, euc_jp and gb18030."),
+        ("cp1256", "شركة المثال", "can be read in two encodings, cp1256 and gb18030."),
+        ("big5", "範例股份有限公司", "can be read in two encodings, big5 and gb18030."),
+        ("cp1251", "Пример и сыновья", "is written neither in UTF-8 nor in UTF-16 nor in GB18030."),
+        ("hz", "示例公司", "seems to be written in hz."),
+        ("iso2022_jp", "サンプル株式会社", "seems to be written in iso2022_jp."),
+    ],
+)
+def test_a_doubtful_encoding_is_refused_with_the_one_to_choose(
+    tmp_path: Path, encoding: str, name: str, problem: str
+) -> None:
+    lines = [HEADER, *(ANN.replace("Ann Example", f"{name} {i}") for i in range(12))]
+    with pytest.raises(SourceError) as refused:
+        load(tmp_path, *lines, encoding=encoding)
+    assert problem in refused.value.problem
+    assert f"--encoding {encoding}" in (refused.value.hint or "")
+    assert name not in str(refused.value)
+    chosen = ik.load(tmp_path / "f.csv", encoding=encoding)
+    assert chosen.records["customer_full_name"].to_list()[0] == f"{name} 0"
+
+
+def test_a_header_is_shown_in_both_encodings(tmp_path: Path) -> None:
+    header = "고객이름,Account,Email,Mobile,Status,Invitation Time,비고"
+    with pytest.raises(SourceError, match="Its header is '고객이름,Account,"):
+        load(tmp_path, header, *[ANN.replace("Ann Example", "예제상사 주식회사")] * 3, encoding="euc_kr")
+
+
+@pytest.mark.parametrize(
+    "names", [["张三", "李四"], ["上海示例科技有限公司"], ["阿里示例", "王小明"], ["北京海奥", "昌隆"]]
+)
+def test_a_few_chinese_names_are_read_without_a_question(tmp_path: Path, names: list[str]) -> None:
+    lines = [HEADER, *(ANN.replace("Ann Example", name) for name in names)]
+    loaded = load(tmp_path, *lines, encoding="gb18030")
+    assert loaded.records["customer_full_name"].to_list() == names
+
+
+def test_a_garbled_header_is_named(tmp_path: Path) -> None:
+    text = "客户全称,客户账号,状态\n示例,ann,已关联\n".encode().decode("latin-1")
+    (tmp_path / "f.csv").write_text(text, "utf-8")
+    with pytest.raises(SourceError, match="is garbled: UTF-8 was read as latin-1 and saved again"):
+        ik.load(tmp_path / "f.csv")
+
+
+def test_notes_of_all_batches_add_up_on_disk_too(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"Account": f"a{i}", "Email": "x@example.com; y@example.com", "Status": "Invited"}) for i in range(3)
+    ]
+    for engine in ("polars", "duckdb"):
+        loaded = load(tmp_path, *lines, name="f.jsonl", engine=engine)
+        assert loaded.summary.notes == {("email", "cells hold several addresses: the first one was used"): 3}
