@@ -58,7 +58,12 @@ def adds_up(loaded: Loaded) -> bool:
     return s.rows_read == s.records + s.rejects and (s.records, s.rejects) == (kept, refused)
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_lines_that_no_delimiter_splits_are_refused_as_such(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="not split into cells"):
+        ik.load(write(tmp_path, text_of(["x"] * len(HEADER), delimiter="#").replace("#", "   ")))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "~", "\x01"])
 def test_the_delimiter_is_found_out(tmp_path: Path, delimiter: str) -> None:
     row = [*ROW[:-1], "a, b; c | d"]
     loaded = ik.load(write(tmp_path, text_of(row, delimiter=delimiter)))

@@ -206,6 +206,13 @@ def test_the_first_address_of_a_cell_is_used(cell: str, address: str, several: b
     assert ("Email: 1 cells hold several addresses: the first one was used." in str(loaded.summary)) == several
 
 
+def test_quotes_around_a_message_come_off_and_those_inside_a_remark_stay() -> None:
+    message, remark = "The invitation link has expired.", '"as agreed"'
+    columns = {"Account": ["a"], "Status": ["Failed"], "Failure Cause": [f'"{message}"'], "Remarks": [remark]}
+    records = ik.load(pl.DataFrame(columns)).records
+    assert records.select("failure_message", "remarks").rows() == [(message, remark)]
+
+
 def test_a_shortened_number_is_no_key_and_is_reported() -> None:
     frame = pl.DataFrame(
         {"account_name": ["a1", "1.38E+10"], "mobile": ["1.38E+10", "13800001111"], "status": "Invited"}

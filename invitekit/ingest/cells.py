@@ -26,7 +26,6 @@ GARBLED = (
 )
 _CONTACTS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
 """Columns that are compared letter by letter: full-width characters become half-width."""
-_NAMES = ("customer_full_name", "customer_name", "account_manager")
 _FIRST = 200
 """Cells that show whether a program has guarded or garbled a column."""
 _FULL_WIDTH = [*map(chr, range(0xFF01, 0xFF5F)), "\u3000"]
@@ -86,7 +85,7 @@ def _without_guards(cells: pl.DataFrame) -> pl.DataFrame:
     for name in _columns_where(cells, cells.columns, lambda cell: cell.str.contains("^[=\"'`]")):
         text = unescape_text(pl.col(name)).str.strip_chars(WHITE)
         text = text.str.replace(_FORMULA_TEXT, "$1")
-        if name in (*_CONTACTS, *_NAMES):
+        if name != "remarks":
             for pair in _PAIRS:
                 text = text.str.replace(pair, "$1")
         text = text.str.replace(_TEXT_MARK, "") if name in _CONTACTS else text

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from invitekit.errors import SourceError
+from invitekit.errors import SchemaError, SourceError
 from invitekit.ingest.encoding import HEAD, HEADER_WITHIN, encoding_of_file
 from invitekit.ingest.headers import (
     IDENTIFYING,
@@ -22,8 +22,10 @@ from invitekit.ingest.headers import (
     require_column,
 )
 
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01")
 _HEAD_LINES = 500
+_LONG = 40
+"""Characters; a longer line without a delimiter holds several cells."""
 _SURE = 4
 """A row of at least so many cells that are all known headers is the header."""
 
@@ -79,6 +81,11 @@ def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[
     if best is None:
         _check_not_garbled(path, lines, options)
         names, *below = _likely_table(lines) or [[]]
+        if len(names) == 1 and len(names[0]) > _LONG:
+            raise SchemaError(
+                f"The lines of '{path.name}' are not split into cells: no delimiter is known that does it.",
+                hint="save it with commas, semicolons or tabs between the cells, or as a workbook.",
+            )
         raise missing_column(options.required, path.name, names, below)
     dialect = best[2]
     rows = list(islice(_rows(lines, dialect.delimiter), 2 * HEADER_WITHIN))

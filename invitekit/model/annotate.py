@@ -217,8 +217,13 @@ def _looked_up(found: dict[str, Failure], language: Language) -> dict[str, Any]:
     }
 
 
+def ends_at() -> Any:
+    """Build the expression of when an invitation runs out: by its own date, else an email by its life; else never."""
+    life = nw.when(nw.col("invitation_method") == "email").then(nw.col("invited_at") + nw.lit(EMAIL_LIFE))
+    return nw.coalesce(nw.col("expires_at"), life)
+
+
 def _effective_status(as_of: Any) -> Any:
-    """An email invitation past its life is expired, whatever its label says [assumed: labels go stale]."""
-    ends = nw.coalesce(nw.col("expires_at"), nw.col("invited_at") + nw.lit(EMAIL_LIFE))
-    over = (nw.col("status") == "invited") & (nw.col("invitation_method") == "email") & (ends <= as_of)
+    """An invitation that has run out is expired, whatever its label says [assumed: labels go stale]."""
+    over = (nw.col("status") == "invited") & (ends_at() <= as_of)
     return nw.when(over).then(nw.lit("expired")).otherwise(nw.col("status"))

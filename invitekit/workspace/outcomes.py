@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import duckdb
+import narwhals.stable.v2 as nw
 
 from invitekit.engine.duckdb import ident
 from invitekit.engine.materialize import materialize, temp_tables
-from invitekit.model.annotate import EMAIL_LIFE, annotate
+from invitekit.model.annotate import annotate, ends_at
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import resolve_parts
 from invitekit.workspace.customers import events_of_customers
@@ -22,6 +23,7 @@ def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duc
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
     with temp_tables() as persist:
         history = annotate(con.sql(f"select *, snapshot_at::varchar as snapshot from ({BY_AGE})"), catalogue=catalogue)
+        history = nw.from_native(history).with_columns(runs_out_at=ends_at()).to_native()
         # The state of a customer at an earlier time is what the snapshot of that time shows.
         states = materialize(resolve_parts(history, "snapshot"))
         resends = con.sql("select batch_id, sent_at, cause as logged_cause, record_id, customer_id from resends")
@@ -30,11 +32,8 @@ def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duc
 
 
 def _effective(row: str, at: str) -> str:
-    """Build the SQL of a row's effective status at a time, by the rule of ``annotate``."""
-    life = f"interval {int(EMAIL_LIFE.total_seconds())} second"
-    ends = f"coalesce({row}.expires_at, {row}.invited_at + {life})"
-    over = f"{row}.status = 'invited' and {row}.invitation_method = 'email' and {ends} <= {at}"
-    return f"case when {over} then 'expired' else {row}.status end"
+    """Build the SQL of a row's effective status at a time; ``annotate`` knows when an invitation runs out."""
+    return f"case when {row}.status = 'invited' and {row}.runs_out_at <= {at} then 'expired' else {row}.status end"
 
 
 def _cause(row: str, at: str) -> str:
