@@ -242,7 +242,7 @@ def test_every_list_can_be_loaded_again(sample_plan: pl.DataFrame, tmp_path: Pat
 
 def test_what_only_a_whole_set_knows_stays_out(sample_set: Path) -> None:
     for path in sample_set.glob("*.csv"):
-        assert not {"Mobile Number", "Remarks", "Customer ID"} & set(csv(path).columns)
+        assert not {"Mobile Number", "Remarks", "Customer Key"} & set(csv(path).columns)
 
 
 def test_a_csv_opens_as_utf_8_in_excel(sample_set: Path) -> None:

@@ -589,7 +589,7 @@ def test_a_trend_of_many_periods_fits_a_terminal_and_says_what_it_leaves_out(
     run: Callable[..., Run], tmp_path: Path
 ) -> None:
     path, start = tmp_path / "m.csv", dt.date(2020, 1, 1)
-    lines = [f"{number},Expired,{start + dt.timedelta(days=number % 2000)},m{number % 40}" for number in range(8000)]
+    lines = [f"C{number},Expired,{start + dt.timedelta(days=number % 2000)},m{number % 40}" for number in range(8000)]
     path.write_text("\n".join(["ID,Status,Invitation Time,Account Manager", *lines]), encoding="utf-8")
     said = run("trend", path, "--as-of", "2026-03-30", "--period", "day", "--by", "account_manager").stdout
     assert "Not shown: 1,991 earlier days of the 2,000." in said.replace("\n", " ")

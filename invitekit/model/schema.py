@@ -173,7 +173,7 @@ COLUMNS = (
     Column(
         "days_to_associate", "integer", "Days to Associate", "关联用时（天）", "attribute", stage="annotated"
     ),
-    Column("customer_id", "text", "Customer ID", "客户标识", "identifier", stage="plan"),
+    Column("customer_id", "text", "Customer Key", "客户标识", "identifier", stage="plan"),
     Column("decision", "code", "Decision", "决定", "attribute", values=DECISIONS, stage="plan"),
     Column("reason_code", "code", "Reason Code", "理由代码", "attribute", stage="plan"),
     Column("reason", "text", "Reason", "理由", "attribute", stage="plan"),
