@@ -413,6 +413,7 @@ def test_check_writes_a_page_that_says_what_was_understood(
         "<title>Check of history_2026-03-30.csv</title>",
         "5 rows read = 4 records + 1 rejects",
         "Frozen &amp; co (1)",
+        "# &quot;Frozen &amp; co&quot; = &quot;&quot;  # 1 record",
         '<td>history_2026-03-30.csv</td><td class="n">5</td><td>Invitation Time</td>',
         "<td>Failure Cause</td><td>Failure Cause</td>",
         f"of.{CANARY}",

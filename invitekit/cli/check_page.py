@@ -15,6 +15,7 @@ import polars as pl
 from invitekit import __version__
 from invitekit.errors import many
 from invitekit.ingest import Loaded, Summary
+from invitekit.ingest.words import Words, skeleton
 from invitekit.io.table_writers import write_bytes
 from invitekit.model import schema
 
@@ -28,6 +29,7 @@ section > p:first-child { margin-top: 0; }
 .warn { border-left: 5px solid #d55e00; }
 td { white-space: normal; overflow-wrap: break-word; }
 td:last-child { overflow-wrap: anywhere; }
+pre { overflow-x: auto; padding: 10px; background: var(--back); border: 1px solid var(--line); border-radius: 6px; }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _PERSONAL = (
@@ -37,6 +39,10 @@ _PERSONAL = (
 _CORRECT = (
     "Correct these rows in the file, or export it again. A customer who is named by a row that may be newer is not "
     "invited until it is read."
+)
+_TEACH = (
+    "Copy this into a file, such as <code>words.toml</code>, say what each word means, and read the files again with "
+    "<code>--words words.toml</code>."
 )
 
 
@@ -93,6 +99,10 @@ def _sections(loaded: Loaded, summary: Summary, *, values: bool) -> Iterator[str
         note = f" {more:,} more rows are not shown: -o rejected.xlsx writes all of them." if more > 0 else ""
         rows = _rejected(loaded.rejects, values=values)
         yield _section("Rejected rows", _CORRECT + note, table=_table(headers, rows, {1}))
+    if values and any(any(texts) for texts in summary.unknown_codes.values()):
+        yield _section(
+            "Unknown words", _TEACH, table=f"<pre>{escape(skeleton(summary.unknown_codes, Words()))}</pre>\n"
+        )
     headers = ("File", "Read as", "Snapshot", "Rows", "Records", "Rejected")
     yield _section("Files", "", table=_table(headers, map(_file, summary.files), {3, 4, 5}))
     missing = ", ".join(_missing(summary)) or "nothing"

@@ -19,6 +19,7 @@ from invitekit.extras import require_extra
 
 _PAGE = ".html"
 """The extension that makes ``check`` write a page."""
+_CHECKS = (".parquet", ".csv", ".xlsx", _PAGE)
 
 
 @with_source_options
@@ -45,10 +46,9 @@ def check(
     mean, and use the file with --words.
     """
     from invitekit.cli import output as out
-    from invitekit.io.table_writers import WRITERS, write_table
 
     page = output is not None and output.suffix.lower() == _PAGE
-    source.check_output(output, overwrite=overwrite, extensions=[*WRITERS, _PAGE])
+    source.check_output(output, overwrite=overwrite, extensions=_CHECKS)
     source.check_output(words_skeleton, overwrite=overwrite, extensions=(".toml",))
     loaded = source.load()
     if words_skeleton is not None:
@@ -60,6 +60,8 @@ def check(
 
         write_check_page(loaded, output, values=values, overwrite=overwrite)
     elif output is not None:
+        from invitekit.io.table_writers import write_table
+
         write_table(loaded.rejects, output, overwrite=overwrite)
     if as_json:
         skeleton = {} if words_skeleton is None else {"words_skeleton": str(words_skeleton)}
