@@ -29,7 +29,7 @@ section > p:first-child { margin-top: 0; }
 .warn { border-left: 5px solid #d55e00; }
 td { white-space: normal; overflow-wrap: break-word; }
 td:last-child { overflow-wrap: anywhere; }
-pre { overflow-x: auto; padding: 10px; background: var(--back); border: 1px solid var(--line); border-radius: 6px; }
+pre { white-space: pre-wrap; padding: 10px; border: 1px solid var(--line); border-radius: 6px; }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _PERSONAL = (
