@@ -71,5 +71,5 @@ def text_frame(numbers: Sequence[int], columns: Iterable[Sequence[Any]], width: 
 def mark_rows(count: int, positions: Iterable[int]) -> pl.Series:
     """Return so many flags, those at the positions true."""
     flags = pl.Series([False]).new_from_index(0, count)
-    marked = list(positions)
+    marked = sorted(positions)
     return flags.scatter(marked, values=True) if marked else flags

@@ -76,7 +76,7 @@ def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series
         .when((pl.col("filled") == 1) & ~pl.col("key") & wide)
         .then(pl.lit(ONE_CELL))
     )
-    reasons = found.select("row", reason=reason)
+    reasons = found.select("row", reason=reason).sort("row")
     return nothing.scatter(reasons["row"], reasons["reason"])
 
 

@@ -69,7 +69,7 @@ class RawSheet:
                 by_column.setdefault(column, {}).update(dict.fromkeys(below, value))
                 rows.update(below)
         for column, values in by_column.items():
-            filled = data.to_series(column).clone().scatter([*values], [*values.values()])
+            filled = data.to_series(column).clone().scatter(sorted(values), [values[row] for row in sorted(values)])
             data = data.with_columns(filled)
         return data, len(rows)
 
