@@ -8,6 +8,7 @@ import html
 import io
 import json
 import random
+import re
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
@@ -298,6 +299,14 @@ def test_an_index_that_holds_accounts_is_a_column(tmp_path: Path, orient: Any) -
     name = "Account" if orient == "table" else "index"
     loaded = ik.load(tmp_path / "f.json", columns={"account_name": name})
     assert loaded.records["account_name"].to_list() == ["ann", "bea"]
+
+
+def test_keys_of_lists_that_may_be_a_person_are_not_shown(tmp_path: Path) -> None:
+    path, rows = tmp_path / "history.json", [{"Account": "ann", "Status": "Invited"}]
+    path.write_text(json.dumps({"ann@example.com": rows, "+44 7700 900101": rows}))
+    with pytest.raises(SourceError) as caught:
+        ik.load(path)
+    assert not re.search("ann@|7700", str(caught.value))
 
 
 def test_several_lists_of_records_are_refused_by_name(tmp_path: Path) -> None:

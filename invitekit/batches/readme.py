@@ -58,11 +58,11 @@ def _today(told: dict[str, Any], found: PlanSummary, settings: PlanSettings, bat
         "rules": _rules(told, rules),
         "open": f"{found.open_customers:,}",
         "cap": f"{rules.portal_cap:,}",
+        "rejected": f"{found.named_by_rejected_rows:,}",
     }
     lines = [told["today"].strip()]
     lines += [told["full"]] * (found.open_customers >= rules.portal_cap)
-    if found.named_by_rejected_rows:
-        lines.append(told["rejected"].format(customers=f"{found.named_by_rejected_rows:,}"))
+    lines += [told["rejected"]] * bool(found.named_by_rejected_rows)
     if found.candidates:
         lines.append(told["ranked"] if found.with_history else told["unranked"])
     return "\n".join(lines).format(**numbers)

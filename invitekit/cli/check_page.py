@@ -13,8 +13,9 @@ from typing import Any
 import polars as pl
 
 from invitekit import __version__
+from invitekit.cli.output import how_read
 from invitekit.errors import many
-from invitekit.ingest import Loaded, Summary
+from invitekit.ingest import FileSummary, Loaded, Summary
 from invitekit.ingest.words import Words, skeleton
 from invitekit.io.table_writers import write_bytes
 from invitekit.model import schema
@@ -152,10 +153,8 @@ def _content(content: str | None) -> str:
     return "; ".join(f"{schema.label(name)}: {cell}" for name, cell in cells.items())
 
 
-def _file(one: Any) -> list[str]:
-    how = " ".join(filter(None, [one.format, one.encoding, f"'{one.delimiter}'" if one.delimiter else None]))
-    when = f"{one.snapshot_at:%Y-%m-%d}" if one.snapshot_at else one.snapshot_from or "not known"
-    return [one.name, how, when, f"{one.rows_read:,}", f"{one.records:,}", f"{one.rejects:,}"]
+def _file(one: FileSummary) -> list[str]:
+    return [one.name, *how_read(one), f"{one.rows_read:,}", f"{one.records:,}", f"{one.rejects:,}"]
 
 
 def _columns(summary: Summary) -> Iterator[list[str]]:

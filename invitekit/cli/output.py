@@ -20,7 +20,7 @@ from rich.table import Table
 
 from invitekit.errors import many
 from invitekit.ingest.private_text import show_text
-from invitekit.ingest.summary import Summary
+from invitekit.ingest.summary import FileSummary, Summary
 from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.model import schema, vocabularies
 
@@ -117,14 +117,18 @@ def summary(found: Summary) -> None:
     headline(found)
     files = new_table("Source", "Read as", "Rows", "Records", "Rejects", "Snapshot")
     for f in found.files:
-        how = " ".join(
-            filter(None, [f.format, f.encoding, f"'{f.delimiter}'" if f.delimiter not in (None, ",") else None])
-        )
-        when = f"{f.snapshot_at:%Y-%m-%d}" if f.snapshot_at else f.snapshot_from or "not known"
+        how, when = how_read(f)
         files.add_row(f.name, how, f"{f.rows_read:,}", f"{f.records:,}", f"{f.rejects:,}", when)
     _OUT.print(files)
     _print_headers(found)
     _print_dates(found)
+
+
+def how_read(one: FileSummary) -> tuple[str, str]:
+    """Return how a source was read, such as ``csv utf-8``, and the day of its snapshot."""
+    delimiter = f"'{one.delimiter}'" if one.delimiter not in (None, ",") else None
+    when = f"{one.snapshot_at:%Y-%m-%d}" if one.snapshot_at else one.snapshot_from or "not known"
+    return " ".join(filter(None, [one.format, one.encoding, delimiter])), when
 
 
 def _print_headers(found: Summary) -> None:

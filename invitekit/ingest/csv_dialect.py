@@ -115,7 +115,7 @@ def _check_not_garbled(path: Path, lines: Sequence[str], options: ReadOptions) -
 def _least_cells(headers: Sequence[str], options: ReadOptions) -> int:
     """Return how many cells hold the required column and one that tells customers apart."""
     canonical = map_headers(headers, options.columns).canonical
-    # The second part of a column that holds two has no place of its own.
+    # A second part that was split off a column has no cell in the file.
     position = {name: i for i, name in canonical.items() if i < len(headers)}
     identifying = [position[name] for name in IDENTIFYING if name in position]
     if options.required not in position or not identifying:

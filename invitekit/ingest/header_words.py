@@ -19,7 +19,7 @@ _MARKS = frozenset(
          "当地时间", "本地时间"),
     )
 )  # fmt: skip
-"""Texts in brackets that say nothing about the column; of the time zones among them nobody can tell which one it is."""
+"""Texts in brackets that do not change what the header means; the time zones among them are ambiguous."""
 _BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]*)[)\]】〕]")
 _DATE_FORM = re.compile(r"[ymdhs年月日时分秒./:\- ]+", re.IGNORECASE)
 _STAR = " *•:"

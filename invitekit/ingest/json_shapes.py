@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 
 from invitekit.errors import SourceError
 from invitekit.ingest.headers import ReadOptions, has_column, header_score
+from invitekit.ingest.private_text import show_text
 
 _DEPTH = 4
 """Levels of objects around a list that are searched."""
 _INDEX = "index"
+_MOST_SHOWN = 10
+"""Lists that a message names by their keys."""
 
 
 class Found(NamedTuple):
@@ -33,8 +36,9 @@ def find_records(document: object, name: str, options: ReadOptions) -> Found:
     """
     found = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
     if len(found) > 1:
+        paths = ", ".join(show_text(".".join(path)) for path, _ in found[:_MOST_SHOWN])
         raise SourceError(
-            f"'{name}' holds {len(found)} lists of records: {', '.join('.'.join(path) for path, _ in found)}.",
+            f"'{name}' holds {len(found)} lists of records: {paths}{', ...' * (len(found) > _MOST_SHOWN)}.",
             hint="keep the one that is to be read.",
         )
     if found:

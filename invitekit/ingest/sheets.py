@@ -21,7 +21,7 @@ from invitekit.ingest.encoding import checked, encoding_of_file
 _MAX_ROWS, _MAX_COLUMNS = 1 << 20, 1 << 14
 """Of a sheet in Excel."""
 _MAX_CELLS = 1 << 26
-"""Of a sheet whose cells may say that they span, or skip, any number of others."""
+"""Cells of a sheet in XML or HTML, where one cell may span or skip any number of others."""
 _BLOCK = 1 << 22
 _HTML_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _SS = "{urn:schemas-microsoft-com:office:spreadsheet}"

@@ -139,7 +139,7 @@ def add_words(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
         OutputError: It cannot be written.
     """
     before = _read(path) if path.exists() else {}
-    lines = ["# What words of the files mean. The page adds what it is told; --words FILE uses it elsewhere."]
+    lines = ["# The meaning of status, method and type words. Written by the page; use it elsewhere with --words FILE."]
     for table in TABLES:
         told = {schema.header_key(word): code for word, code in tables.get(table, {}).items()}
         rows = {word: code for word, code in before.get(table, {}).items() if schema.header_key(word) not in told}

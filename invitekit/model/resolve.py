@@ -192,7 +192,7 @@ def _with_invitations(frame: Any) -> Any:
 
 
 def _looked_up(frame: Any) -> Any:
-    """Return the time of the invitation of each record that has none of its own, from its customer's other records.
+    """Return the invitation time of each record that lacks one, taken from its customer's other records.
 
     In a snapshot, records with a time stand before those without: these look back to them, and on to later snapshots.
     """

@@ -1,4 +1,4 @@
-"""Rejected rows: a customer whose newer row could not be read is not decided by an older record."""
+"""Rejected rows: find the customers whose newest row may be among them, so that no older record decides."""
 
 from __future__ import annotations
 
