@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import gc
 import json
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit.batches import Written
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, where
 from invitekit.widgets import Selection, base, cells, crossfilter, payloads, planning, unknown_words, worker
@@ -817,6 +818,16 @@ def test_a_cell_may_use_the_workspace_while_the_screen_does(picker: Heard) -> No
         assert "error" not in picker.says(do="outcomes")
         assert len(picker.says(do="hello")["state"]["unlogged"]) == len(ids) - 1
     assert picker.widget.workspace.counts()["batches"] == 1
+
+
+def test_closing_a_workspace_waits_until_a_thread_at_work_on_it_has_ended(memory: Path) -> None:
+    workspace = ik.Workspace(memory)
+    work = contextlib.ExitStack()
+    work.enter_context(busy(workspace.cursor()))
+    threading.Timer(0.3, work.close).start()
+    workspace.close()
+    with pytest.raises(WorkspaceError, match="is closed"):
+        workspace.counts()
 
 
 def test_closing_the_workspace_waits_for_the_screen_and_releases_the_file(picker: Heard) -> None:
