@@ -347,7 +347,7 @@ def test_more_rows_than_a_sheet_holds_are_refused(tmp_path: Path, monkeypatch: p
 
 
 LETTERS = [(who, language, code, letter) for who in ("customer", "customer_service") for language in ("en", "zh")
-           for code, letter in message_templates.read_letters(who, language).items()]  # fmt: skip
+           for code, letter in message_templates.templates(who, language).items()]  # fmt: skip
 each_letter = pytest.mark.parametrize(
     ("who", "language", "code", "letter"), LETTERS, ids=["-".join(one[:3]) for one in LETTERS]
 )
@@ -359,14 +359,14 @@ def test_every_failure_that_waits_for_somebody_has_its_letter() -> None:
     reasons = {("customer", code) for code, r in read_reasons().items() if r.decision == "wait_for_customer"}
     needed |= reasons - {("customer", "customer_must_act")} | {(who, "other") for who in by_rule.values()}
     for language in ("en", "zh"):
-        there = [(row["to"], row["code"]) for row in message_templates.words()["letter"]]
+        there = [(row["to"], row["code"]) for row in message_templates.texts()["message"]]
         assert len(there) == len(set(there))
         assert set(there) == needed == {(who, code) for who, told, code, _ in LETTERS if told == language}
 
 
 @each_letter
 def test_a_letter_is_short_and_names_only_what_it_may(
-    who: str, language: str, code: str, letter: message_templates.Letter
+    who: str, language: str, code: str, letter: message_templates.Template
 ) -> None:
     assert letter.subject
     assert "\n" not in letter.subject + letter.subject.strip()
@@ -383,7 +383,7 @@ def test_a_letter_is_short_and_names_only_what_it_may(
 
 @each_letter
 def test_a_letter_says_that_another_invitation_follows(
-    who: str, language: str, code: str, letter: message_templates.Letter
+    who: str, language: str, code: str, letter: message_templates.Template
 ) -> None:
     assert re.search(r"invite you again|new invitation|再次向您发送邀请|重新发送邀请", letter.body), (
         who,
@@ -408,7 +408,7 @@ def test_a_reminder_asks_for_all_that_the_portal_suggests(code: str) -> None:
     failure = read_catalogue().by_code(code)
     assert failure is not None
     suggested = (failure.suggested_operation("en") or "").lower()
-    body = message_templates.read_letters("customer", "en")[code].body.lower()
+    body = message_templates.templates("customer", "en")[code].body.lower()
     asked = [words for said, words in OPERATIONS.items() if said in suggested]
     assert asked
     assert [words for words in asked if words not in body] == []
@@ -549,11 +549,10 @@ def test_the_page_warns_when_the_portal_is_full(tmp_path: Path, count: int, full
 
 def test_the_chinese_page_says_the_rules_in_chinese(tmp_path: Path) -> None:
     rules = ResendRules(cool_down_days=0, max_attempts=2, link_life_days=30)
-    write(expired(1), tmp_path / "set", language="zh", rules=rules, formats=["csv"])
+    write(expired(1), tmp_path / "set", rules=rules, language="zh")
     page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
-    said = "不设间隔；每位客户最多邀请 2 次；每批最多 100 位客户。链接和二维码有效期为 30 天。\n"
-    assert said in page
-    assert "Invite again" not in page
+    assert f"计划所用规则：{rules.words('zh')}\n" in page
+    assert "链接或二维码有效期为 30 天。" in page
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -598,7 +597,7 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
 def test_while_they_are_made_nobody_else_can_look_at_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def spy(one: worklists.List, path: Path, moment: dt.datetime) -> None:
+    def spy(one: worklists.WorkList, path: Path, moment: dt.datetime) -> None:
         seen.append((stat.S_IMODE(path.parent.stat().st_mode), path.parent.parent))
         sheets.write_csv(one, path, moment)
 
@@ -811,7 +810,7 @@ def test_a_batch_larger_than_the_rules_allow_is_refused(tmp_path: Path) -> None:
 
 def test_a_customer_in_two_batches_is_refused(tmp_path: Path) -> None:
     made = plan(expired(4), ResendRules(batch_size=2)).with_columns(customer_id=pl.lit("account:a"))
-    refused(made, tmp_path, ArgumentError, "A customer stands in two rows to invite again")
+    refused(made, tmp_path, ArgumentError, "A customer is in two rows to invite again")
 
 
 def test_a_candidate_without_a_batch_is_refused(tmp_path: Path) -> None:
@@ -823,10 +822,10 @@ def test_a_candidate_without_a_batch_is_refused(tmp_path: Path) -> None:
 def spoilt(change: Callable[[pl.DataFrame], pl.DataFrame], kind: str) -> Callable[..., None]:
     writer = sheets.WRITERS[kind]
 
-    def write_spoilt(one: worklists.List, path: Path, moment: dt.datetime) -> None:
+    def write_spoilt(one: worklists.WorkList, path: Path, moment: dt.datetime) -> None:
         rows = change(one.rows) if one.batch == 1 or one.batch is None else one.rows
-        parts = {name: getattr(one, name) for name in ("name", "who", "headers", "widths", "customers", "batch")}
-        writer(worklists.List(rows=rows, lines=pl.repeat(1, rows.height, eager=True), **parts), path, moment)
+        parts = {name: getattr(one, name) for name in ("name", "who", "headers", "widths", "records", "batch")}
+        writer(worklists.WorkList(rows=rows, lines=pl.repeat(1, rows.height, eager=True), **parts), path, moment)
 
     return write_spoilt
 

@@ -1,4 +1,4 @@
-"""The way out for the person who clicks in the portal: a plan to batch files, work-lists and one page to read first."""
+"""Write a plan as batches and work lists for the person who clicks in the portal, with a read-me."""
 
 from invitekit.batches.write import Written, write_batches
 

@@ -1,4 +1,4 @@
-"""Which columns each list has, under which headers, in whose words and how wide."""
+"""The columns of each list: their headers, values and widths."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORK = {
     "customer_service": (*_WORK, "failure_message"),
     "review": (*_WORK, "failure_message", "source_file", "source_row"),
 }
-"""The columns of each work-list by who has to act; letters come after them."""
+"""The columns of each work list by who has to act; messages come after them."""
 _BEHIND = ("customer_id", "batch", "reason_code", "failure_code", "advice", "chance_from")
 NEEDED = tuple(dict.fromkeys((*BATCH, *WORK["review"], *_BEHIND)))
 """The columns of a plan that lists are made of."""
@@ -33,59 +33,59 @@ _OWN_HEADERS = {"reason": {"en": "Why"}}
 """Partners' files call the failure message "Reason": under that header our reasons would be read as messages."""
 _NO_HISTORY = {"en": "no history", "zh": "无历史数据"}
 _TYPES: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
-_NARROWEST, _WIDEST, _TIME, _LETTER = 8, 45, 20, 80
+_NARROWEST, _WIDEST, _TIME, _MESSAGE = 8, 45, 20, 80
 
 
 def typed(rows: pl.DataFrame) -> pl.DataFrame:
-    """Give every column the type that the schema says, whatever engine it came from."""
+    """Cast every column to the type of the schema, whatever engine it came from."""
     return rows.with_columns(pl.col(n).cast(_TYPES.get(schema.BY_NAME[n].kind, pl.String)) for n in rows.columns)
 
 
 def header(name: str, language: Language) -> str:
-    """Give a column's label, or our own where ``load`` would take the label for another column."""
+    """Return a column's label, or our own where ``load`` would take the label for another column."""
     return _OWN_HEADERS.get(name, {}).get(language) or schema.label(name, language)
 
 
 def labelled(rows: pl.DataFrame, language: Language) -> pl.DataFrame:
-    """Say the values of closed vocabularies in the reader's words; any other value stays as it is."""
-    words = {
+    """Replace the codes of closed vocabularies by their labels; any other value stays as it is."""
+    labels = {
         column.name: {value.code: value.label(language) for value in column.values}
         for column in schema.COLUMNS
         if column.values and column.name in rows.columns
     }
-    return rows.with_columns(pl.col(name).replace(known) for name, known in words.items())
+    return rows.with_columns(pl.col(name).replace(known) for name, known in labels.items())
 
 
 def chance(language: Language) -> pl.Expr:
-    """The expression of a chance in words: a percentage, or that there was too little history."""
+    """Build the expression of a chance in words: a percentage, or that there was too little history."""
     percent = (pl.col("chance") * 100).round(0).cast(pl.Int64).cast(pl.String) + "%"
     none = pl.col("chance").is_null() | (pl.col("chance_from") == NO_HISTORY)
     return pl.when(none).then(pl.lit(_NO_HISTORY[language])).otherwise(percent).alias("chance")
 
 
-def widths(rows: pl.DataFrame, headers: tuple[str, ...], letters: int) -> tuple[int, ...]:
-    """Give each column the width of its longest text, within limits; letters, at the end, have one of their own."""
-    found = [_width(column, title) for column, title in zip(rows.iter_columns(), headers, strict=True)]
-    return (*found[: len(found) - letters], *[_LETTER] * letters)
+def widths(rows: pl.DataFrame, headers: tuple[str, ...], messages: int) -> tuple[int, ...]:
+    """Return the width of each column's longest text, within limits; messages, at the end, have one of their own."""
+    fitted = [_width(column, title) for column, title in zip(rows.iter_columns(), headers, strict=True)]
+    return (*fitted[: len(fitted) - messages], *[_MESSAGE] * messages)
 
 
-def lines(rows: pl.DataFrame, widths: tuple[int, ...], letters: int) -> pl.Series:
-    """Give how many lines each row needs to show its texts whole, letters left aside."""
-    shown = list(zip(rows.columns, widths, strict=True))[: rows.width - letters]
+def lines(rows: pl.DataFrame, widths: tuple[int, ...], messages: int) -> pl.Series:
+    """Return how many lines each row needs to show its texts whole, messages left aside."""
+    shown = list(zip(rows.columns, widths, strict=True))[: rows.width - messages]
     texts = [(pl.col(name), width) for name, width in shown if rows.schema[name] == pl.String]
-    needed = [(_places(text) / width).ceil() + text.str.count_matches("\n") for text, width in texts]
+    needed = [(_cells_wide(text) / width).ceil() + text.str.count_matches("\n") for text, width in texts]
     return rows.select(pl.max_horizontal(needed).fill_null(1).cast(pl.Int64)).to_series()
 
 
-def _places(text: Any) -> Any:
-    """How many places a text takes: a Chinese sign has three bytes and takes two."""
+def _cells_wide(text: Any) -> Any:
+    """Build the expression of a text's display width: a Chinese character has three bytes and takes two."""
     return (text.str.len_bytes() + text.str.len_chars()) / 2
 
 
 def _width(column: pl.Series, title: str) -> int:
     if column.dtype == pl.Datetime:
         return _TIME
-    longest = _places(column.cast(pl.String)).max()
+    longest = _cells_wide(column.cast(pl.String)).max()
     word = max((len(word.encode()) + len(word)) // 2 for word in title.split())
     wanted = max(longest if isinstance(longest, float) else 0, word + 3)
     return round(min(max(wanted + 1, _NARROWEST), _WIDEST))

@@ -1,4 +1,4 @@
-"""Ready-to-send texts: to the customer who has to act, and to customer service."""
+"""Build ready-to-send messages: reminders to the customer who has to act, and tickets to customer service."""
 
 from __future__ import annotations
 
@@ -17,74 +17,73 @@ from invitekit.model.catalogue import read_catalogue
 
 FILE = "message_templates.toml"
 OTHER = "other"
-"""The text for a cause that has none of its own."""
+"""The message for a cause that has none of its own."""
 PLACEHOLDERS = {"customer": ("customer", "manager"), OTHER: ("customer", "manager", "reason", "advice")}
-"""What a text may name: any text the first, the text for other causes the second."""
+"""The placeholders that a message may use: any message the first, the one for other causes the second."""
 _BY_FAILURE = ("customer_must_act", "contact_support")
-"""Reasons whose text is their failure's; any other reason is looked up by its own code."""
-_SLOT = re.compile(r"\{(\w+)\}")
+"""Reasons whose message is their failure's; any other reason is looked up by its own code."""
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """One text in one language: a subject and a body, with slots such as ``{customer}``."""
+class Template:
+    """A message in one language: a subject and a body, with placeholders such as ``{customer}``."""
 
     subject: str
     body: str
 
 
 def columns(who: str, language: str) -> dict[str, pl.Expr]:
-    """Give the columns of ready-to-send texts by their header; none for whom nobody writes to.
+    """Return the columns of ready-to-send messages by their header; none where no message is sent.
 
     Args:
         who: Has to act, such as ``customer``.
-        language: Of the headers; the texts are in English and in Chinese.
+        language: Of the headers; the messages are in English and in Chinese.
     """
-    told = words()
-    if who not in told["header"]:
+    headers = texts()["header"]
+    if who not in headers:
         return {}
-    return {told["header"][who][f"{each}_{language}"]: _text(who, each) for each in ("en", "zh")}
+    return {headers[who][f"{each}_{language}"]: _message(who, each) for each in ("en", "zh")}
 
 
 @cache
-def words() -> Mapping[str, Any]:
-    """Give everything that the file beside this module says."""
+def texts() -> Mapping[str, Any]:
+    """Read the file beside this module."""
     return tomllib.loads(files("invitekit.batches").joinpath(FILE).read_text("utf-8"))
 
 
 @cache
-def read_letters(who: str, language: str) -> Mapping[str, Letter]:
-    """Give the texts to one hand by failure or reason code, ``other`` among them."""
+def templates(who: str, language: str) -> Mapping[str, Template]:
+    """Return the messages to one recipient by failure or reason code, ``other`` among them."""
     return {
-        row["code"]: Letter(row[f"subject_{language}"], row[f"body_{language}"].strip())
-        for row in words()["letter"]
+        row["code"]: Template(row[f"subject_{language}"], row[f"body_{language}"].strip())
+        for row in texts()["message"]
         if row["to"] == who
     }
 
 
-def _text(who: str, language: str) -> pl.Expr:
-    """The expression of a whole text: each row gets the one of its cause, with its own names in the slots."""
-    known, told = read_letters(who, language), words()["subject"][language]
-    values = _values(who, language)
-    texts = {code: f"{told}{one.subject}\n\n{one.body}" for code, one in known.items()}
-    chosen = _filled(texts.pop(OTHER), values)
-    for code, text in texts.items():
+def _message(who: str, language: str) -> pl.Expr:
+    """Build the expression of a whole message: each row gets the one of its cause, with its own names filled in."""
+    prefix, values = texts()["subject"][language], _values(who, language)
+    whole = {code: f"{prefix}{each.subject}\n\n{each.body}" for code, each in templates(who, language).items()}
+    chosen = _filled(whole.pop(OTHER), values)
+    for code, text in whole.items():
         chosen = pl.when(_code() == code).then(_filled(text, values)).otherwise(chosen)
     return chosen
 
 
 def _code() -> pl.Expr:
-    """The expression of which text fits: a failure that the user's own catalogue advises otherwise has none."""
-    ours = [f"{f.code}|{f.advice(each)}" for f in read_catalogue().failures for each in ("en", "zh")]
-    known = pl.concat_str("failure_code", "advice", separator="|").is_in(ours)
+    """Build the expression of the message's code; none where the user's own catalogue advises something else."""
+    built_in = [f"{f.code}|{f.advice(each)}" for f in read_catalogue().failures for each in ("en", "zh")]
+    known = pl.concat_str("failure_code", "advice", separator="|").is_in(built_in)
     of_failure = pl.when(known).then(pl.col("failure_code"))
     reason = pl.col("reason_code")
     return pl.when(reason.is_in(_BY_FAILURE)).then(of_failure).otherwise(reason).fill_null(OTHER)
 
 
 def _values(who: str, language: str) -> dict[str, pl.Expr]:
-    """The expressions of what stands in the slots; masked and empty names are left unsaid."""
-    said = {name: told[language] for name, told in words()["unnamed"][who].items()}
+    """Build the expressions of the placeholders' values; masked and empty names are left out."""
+    unnamed = {name: text[language] for name, text in texts()["unnamed"][who].items()}
     person = [_shown("customer_name"), _shown("customer_full_name")]
     if who == "customer":
         customer = pl.coalesce(person)
@@ -92,22 +91,22 @@ def _values(who: str, language: str) -> dict[str, pl.Expr]:
         full = pl.coalesce(reversed(person))
         both = pl.concat_str(full, _shown("account_name"), separator=" / ", ignore_nulls=True)
         customer = pl.when(both != "").then(both)
-    manager = _filled(words()["manager"][who][language], {"manager": _shown("account_manager")})
+    manager = _filled(texts()["manager"][who][language], {"manager": _shown("account_manager")})
     return {
-        "customer": customer.fill_null(pl.lit(said["customer"])),
-        "manager": manager.fill_null(pl.lit(said["manager"])),
+        "customer": customer.fill_null(pl.lit(unnamed["customer"])),
+        "manager": manager.fill_null(pl.lit(unnamed["manager"])),
         "reason": pl.col("reason").fill_null(""),
         "advice": pl.col("next_step").fill_null(""),
     }
 
 
 def _shown(name: str) -> pl.Expr:
-    """The expression of a name that a person can be called by: null where it is empty or masked."""
+    """Build the expression of a name that a person can be called by: null where it is empty or masked."""
     hidden = pl.any_horizontal(pl.col(name).str.contains(mark, literal=True) for mark in schema.MASK_MARKS)
     return pl.when(~hidden & (pl.col(name).str.strip_chars() != "")).then(pl.col(name))
 
 
 def _filled(text: str, values: Mapping[str, pl.Expr]) -> pl.Expr:
-    """The expression of a text with values in its slots: joined, never formatted, so data stays data."""
-    parts = _SLOT.split(text)
-    return pl.concat_str([values[part] if place % 2 else pl.lit(part) for place, part in enumerate(parts)])
+    """Build the expression of a text with its placeholders filled: joined, never formatted, so data stays data."""
+    parts = _PLACEHOLDER.split(text)
+    return pl.concat_str([values[part] if index % 2 else pl.lit(part) for index, part in enumerate(parts)])

@@ -1,4 +1,4 @@
-"""A list to one file: CSV that is safe in a spreadsheet, XLSX that is ready to work in."""
+"""Write a list to a file: CSV that is safe in a spreadsheet, XLSX that is ready to work in."""
 
 from __future__ import annotations
 
@@ -11,69 +11,69 @@ from typing import Any
 import polars as pl
 import xlsxwriter
 
-from invitekit.batches.worklists import List
+from invitekit.batches.worklists import WorkList
 from invitekit.errors import OutputError
 from invitekit.io.spreadsheet_escape import escape_frame
 from invitekit.io.table_writers import XLSX_ROWS, is_too_long
 
-_LOOKS: dict[Any, dict[str, Any]] = {
+_FORMATS: dict[Any, dict[str, Any]] = {
     pl.String: {"num_format": "@", "text_wrap": True, "align": "left"},
     pl.Datetime: {"num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"},
     pl.Int64: {"align": "center"},
 }
 TIME = "%Y-%m-%d %H:%M:%S"
-_LINE, _LETTER_LINES = 15, 5
+_LINE, _MESSAGE_LINES = 15, 5
 _HIGHEST = 409
 """Points that an Excel row may be high."""
 _SMALL = 5_000
-"""Up to so many rows a sheet is put together in memory, which is quicker."""
+"""Up to so many rows a sheet is built in memory, which is faster."""
 
 
-def write_csv(one: List, path: Path, _moment: dt.datetime) -> None:
-    """Write UTF-8 with a byte order mark, every text quoted, and none that a spreadsheet would run."""
-    safe = escape_frame(one.rows)
+def write_csv(worklist: WorkList, path: Path, _moment: dt.datetime) -> None:
+    """Write UTF-8 with a byte order mark, every text quoted, and none that a spreadsheet would run as a formula."""
+    safe = escape_frame(worklist.rows)
     with path.open("wb") as file:
-        safe.rename(dict(zip(safe.columns, one.headers, strict=True))).write_csv(
+        safe.rename(dict(zip(safe.columns, worklist.headers, strict=True))).write_csv(
             file, include_bom=True, line_terminator="\r\n", datetime_format=TIME, quote_style="non_numeric"
         )
 
 
-def write_xlsx(one: List, path: Path, moment: dt.datetime) -> None:
+def write_xlsx(worklist: WorkList, path: Path, moment: dt.datetime) -> None:
     """Write a sheet with its header frozen, filters, widths that fit, and texts that stay texts.
 
     Raises:
         OutputError: More rows, or a longer text, than Excel holds.
     """
-    if one.rows.height > XLSX_ROWS:
+    if worklist.rows.height > XLSX_ROWS:
         raise OutputError(
-            f"'{one.name}' has {one.rows.height:,} rows; an Excel sheet holds {XLSX_ROWS:,}.",
+            f"'{worklist.name}' has {worklist.rows.height:,} rows; an Excel sheet holds {XLSX_ROWS:,}.",
             hint="write formats=['csv'].",
         )
-    small = one.rows.height <= _SMALL
+    small = worklist.rows.height <= _SMALL
     options = {"in_memory": small, "constant_memory": not small, "tmpdir": str(path.parent)}
     # Zipped in memory: a zip file that a full disk breaks off complains once more when it is collected.
     zipped = io.BytesIO()
     with xlsxwriter.Workbook(zipped, options) as book:
         book.set_properties({"created": moment})
-        sheet = book.add_worksheet(one.name[:31])
-        _lay_out(book, sheet, one)
-        _fill(sheet, one)
+        sheet = book.add_worksheet(worklist.name[:31])
+        _lay_out(book, sheet, worklist)
+        _fill(sheet, worklist)
     path.write_bytes(zipped.getbuffer())
 
 
-def _lay_out(book: Any, sheet: Any, one: List) -> None:
-    """Give the columns their widths and looks before any row is written, as large sheets need it."""
-    last, rows = one.rows.width - 1, one.rows.height
-    for place, kind in enumerate(one.rows.dtypes):
-        look = book.add_format({"valign": "top"} | _LOOKS.get(kind.base_type(), {}))
-        sheet.set_column(place, place, one.widths[place], look)
-    if one.letters:
-        sheet.set_default_row(_LINE * _LETTER_LINES)
+def _lay_out(book: Any, sheet: Any, worklist: WorkList) -> None:
+    """Set widths and formats of the columns before any row is written, as large sheets need it."""
+    last, rows = worklist.rows.width - 1, worklist.rows.height
+    for index, kind in enumerate(worklist.rows.dtypes):
+        style = book.add_format({"valign": "top"} | _FORMATS.get(kind.base_type(), {}))
+        sheet.set_column(index, index, worklist.widths[index], style)
+    if worklist.messages:
+        sheet.set_default_row(_LINE * _MESSAGE_LINES)
     sheet.set_row(0, 33)
     head = book.add_format({"bold": True, "text_wrap": True, "valign": "vcenter", "bg_color": "#E7EDF5", "bottom": 1})
-    for place, text in enumerate(one.headers):
-        sheet.write_string(0, place, text, head)
-    sheet.freeze_panes(1, 2 if one.batch is not None else 1)
+    for index, text in enumerate(worklist.headers):
+        sheet.write_string(0, index, text, head)
+    sheet.freeze_panes(1, 2 if worklist.batch is not None else 1)
     sheet.autofilter(0, 0, rows, last)
     line = book.add_format({"bottom": 1, "bottom_color": "#C8CED6"})
     sheet.conditional_format(1, 0, rows, last, {"type": "no_errors", "format": line})
@@ -84,26 +84,27 @@ def _lay_out(book: Any, sheet: Any, one: List) -> None:
     sheet.repeat_rows(0)
 
 
-def _fill(sheet: Any, one: List) -> None:
-    """Write row by row, each column by the one method of its type: nothing is guessed from what a text looks like."""
+def _fill(sheet: Any, worklist: WorkList) -> None:
+    """Write row by row, each column by the method of its type: nothing is guessed from the look of a text."""
     writers = {pl.String: sheet.write_string, pl.Datetime: sheet.write_datetime}
-    write: list[Callable[..., int]] = [writers.get(kind.base_type(), sheet.write_number) for kind in one.rows.dtypes]
-    usual = _LETTER_LINES if one.letters else 1
-    for number, (cells, lines) in enumerate(zip(_rows(one.rows), one.lines, strict=True), start=1):
+    kinds = [kind.base_type() for kind in worklist.rows.dtypes]
+    write: list[Callable[..., int]] = [writers.get(kind, sheet.write_number) for kind in kinds]
+    usual = _MESSAGE_LINES if worklist.messages else 1
+    for number, (cells, lines) in enumerate(zip(_rows(worklist.rows), worklist.lines, strict=True), start=1):
         if lines > usual:
             sheet.set_row(number, min(_LINE * lines, _HIGHEST))
-        for place, cell in enumerate(cells):
+        for index, cell in enumerate(cells):
             if is_too_long(cell):
                 raise OutputError(
-                    f"A {one.rows.columns[place]} in '{one.name}' is longer than an Excel cell holds.",
+                    f"A {worklist.rows.columns[index]} in '{worklist.name}' is longer than an Excel cell holds.",
                     hint="write formats=['csv'].",
                 )
             if cell is not None:
-                write[place](number, place, cell)
+                write[index](number, index, cell)
 
 
 def _rows(rows: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
     return rows.iter_rows(buffer_size=_SMALL)
 
 
-WRITERS: dict[str, Callable[[List, Path, dt.datetime], None]] = {"csv": write_csv, "xlsx": write_xlsx}
+WRITERS: dict[str, Callable[[WorkList, Path, dt.datetime], None]] = {"csv": write_csv, "xlsx": write_xlsx}

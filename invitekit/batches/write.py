@@ -1,4 +1,4 @@
-"""A plan to a folder of files: the steps in their order."""
+"""Write a plan as a folder of files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from invitekit.batches import output_folder, readme, sheets, verify_written, worklists
 from invitekit.batches.columns import Language
-from invitekit.batches.worklists import List
+from invitekit.batches.worklists import WorkList
 from invitekit.errors import ArgumentError
 from invitekit.io.atomic_write import publish_folder
 from invitekit.planning import ResendRules, agreed_settings, count_decisions
@@ -19,15 +19,15 @@ from invitekit.planning import ResendRules, agreed_settings, count_decisions
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written, without a word of it.
+    """What was written, without its contents.
 
     Attributes:
-        paths: Every file, the one to read first at the head.
+        paths: Every file; the one to read first comes first.
         customers: Customers to invite again, each in one batch.
         batches: How many batches there are.
-        worklists: Rows by work-list (``customer, customer_service, review``); an empty one is not written.
+        worklists: Rows by work list (``customer, customer_service, review``); an empty one is not written.
         rows: Rows by file name.
-        batch_ids: By which ID a workspace knows each batch, by its number; empty without one.
+        batch_ids: The ID of each batch in the workspace, by its number; empty without one.
     """
 
     paths: tuple[Path, ...]
@@ -49,29 +49,29 @@ def write_batches(
     overwrite: bool = False,
     batch_ids: Mapping[int, str] | None = None,
 ) -> Written:
-    """Write whom to invite again, batch by batch, and a work-list for each other hand that has to act.
+    """Write whom to invite again, batch by batch, and a work list for everybody else who has to act.
 
     The files name real customers: they are for the person who clicks in the portal, readable by their
-    owner only, and to be deleted after use. They appear together, after what was written has been read
-    back and proved: no customer stands in two batches, none is larger than the rules allow, and only
-    decisions to resend are in them. ``00_read_me_first.txt`` gets its name last: it says the set is whole.
+    owner only, and to be deleted after use. They appear together, after they have been read back and
+    verified: no customer is in two batches, none is larger than the rules allow, and only decisions
+    to resend are in them. ``00_read_me_first.txt`` gets its name last: where it is, the set is complete.
 
     Args:
-        plan: What ``plan_resends`` gives, of any engine. It is looked at twice: a lazy one is computed twice.
-        directory: Made for its owner only if it is missing; what else is in it stays as it is.
-        as_of: The time that the plan was made for. The plan holds it: leave it out, or give the same.
+        plan: What ``plan_resends`` returns, of any engine. It is read twice: a lazy one is computed twice.
+        directory: Created, readable by its owner only, if it is missing; other files in it stay as they are.
+        as_of: The time that the plan was made for. The plan holds it: leave it out, or pass the same.
         rules: The rules that the plan was made with. The plan holds them too.
-        language: Of headers, values and the page to read first: ``en`` or ``zh``. Reasons and next steps
-            have the plan's language; reminders and tickets always have both.
+        language: Of headers, values and the read-me: ``en`` or ``zh``. Reasons and next steps are in the
+            plan's language; reminders and tickets are in both.
         formats: ``csv``, ``xlsx`` or both.
-        overwrite: Replace the files of an earlier run, those that this one does not have included.
-        batch_ids: What ``Workspace.record_batches`` returned: the page says by which ID each batch is marked as sent.
+        overwrite: Replace all files of an earlier run.
+        batch_ids: What ``Workspace.record_batches`` returned; the read-me names them for mark-sent.
 
     Returns:
         ``Written(paths, customers, batches, worklists, rows, batch_ids)``.
 
     Raises:
-        ArgumentError: A language, format or plan that means nothing, several plans in one frame, or ``as_of``
+        ArgumentError: A language or format that does not exist, several plans in one frame, or ``as_of``
             or ``rules`` that differ from the plan's.
         SchemaError: The plan lacks a column.
         OutputError: The folder or the disk does not allow it, an earlier run's files are in the way, or
@@ -93,18 +93,18 @@ def write_batches(
     kinds = tuple(dict.fromkeys(formats))
     summary = count_decisions(plan)
     settings = agreed_settings(summary.settings, rules, as_of)
-    made = worklists.make(plan, language)
+    lists = worklists.make(plan, language)
     with output_folder.private_set(target) as folder:
-        for one in made:
+        for worklist in lists:
             for kind in kinds:
-                sheets.WRITERS[kind](one, folder / one.file(kind), settings.as_of)
-        verify_written.prove(made, folder, kinds, settings.rules, summary.candidates)
+                sheets.WRITERS[kind](worklist, folder / worklist.file_name(kind), settings.as_of)
+        verify_written.prove(lists, folder, kinds, settings.rules, summary.candidates)
         known = dict(batch_ids or {})
-        page = readme.text(summary, settings, made, kinds, language=language, batch_ids=known)
+        page = readme.text(summary, settings, lists, kinds, language=language, batch_ids=known)
         (folder / output_folder.PAGE).write_text(page, encoding="utf-8-sig")
         replaced = output_folder.earlier_files(target, overwrite=overwrite)
         names = publish_folder(folder, target, replaced=replaced)
-    return _written(target, names, made, kinds, known)
+    return _written(target, names, lists, kinds, known)
 
 
 def _check(language: str, formats: Sequence[str]) -> None:
@@ -116,14 +116,14 @@ def _check(language: str, formats: Sequence[str]) -> None:
 
 
 def _written(
-    target: Path, names: Sequence[str], made: Sequence[List], kinds: Sequence[str], known: dict[int, str]
+    target: Path, names: Sequence[str], lists: Sequence[WorkList], kinds: Sequence[str], known: dict[int, str]
 ) -> Written:
-    batches = [one for one in made if one.batch is not None]
+    batches = [each for each in lists if each.batch is not None]
     return Written(
         paths=tuple(target / name for name in names),
-        customers=sum(one.rows.height for one in batches),
+        customers=sum(each.rows.height for each in batches),
         batches=len(batches),
-        worklists={one.who: one.rows.height for one in made if one.batch is None},
-        rows={one.file(kind): one.rows.height for one in made for kind in kinds},
+        worklists={each.who: each.rows.height for each in lists if each.batch is None},
+        rows={each.file_name(kind): each.rows.height for each in lists for kind in kinds},
         batch_ids=known,
     )
