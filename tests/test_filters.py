@@ -1,8 +1,9 @@
-"""A filter: one value, that says itself and chooses what it says."""
+"""Filters: one value, its words, and the records that match it."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,8 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
+from invitekit.engine.duckdb import rows
+from invitekit.engine.text import PLAIN, plain_word, search_words, word_pattern
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.model.filters import COLUMNS, SEARCHED, Filter, where
+from invitekit.model.filters import COLUMNS, LONGEST_TEXT, SEARCHED, Filter, where
+from invitekit.widgets.conditions import matching
+from invitekit.widgets.store import Store
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -53,6 +58,78 @@ def test_a_filter_chooses_what_it_says(engine: Engine) -> None:
     for how, chosen, _ in CHOICES.values():
         found = engine.to_polars(ik.where(frame, ik.Filter(**how)))["account_name"].sort().to_list()
         assert found == chosen, how
+
+
+TEXTS = {
+    "an umlaut, with or without e": ("müller",
+                                     ["Müller", "MUELLER AG", "Muller", "Mu\u0308ller", "ｍｕｌｌｅｒ",
+                                      "Mül\u00adler"]),
+    "an umlaut written as two letters": ("mueller", ["Müller", "MUELLER AG", "Mu\u0308ller", "Mül\u00adler"]),
+    "no umlaut": ("muller", ["Müller", "Muller", "Mu\u0308ller", "ｍｕｌｌｅｒ", "Mül\u00adler"]),
+    "every word, in any order": ("ag mueller", ["MUELLER AG"]),
+    "words in different fields": ("4711 acme", ["Acme"]),
+    "a dotted capital i": ("istanbul", ["İSTANBUL", "ıstanbul"]),
+    "a sharp s": ("STRASSE", ["Große Straße"]),
+    "a sharp s, half typed": ("gros", ["Große Straße"]),
+    "ligatures": ("office", ["oﬃce"]),
+    "a typed ligature": ("o\ufb03c", ["oﬃce"]),
+    "Chinese without blanks": ("华为", ["深圳华为技术有限公司", "华为（中国）"]),
+    "no simplified for traditional letters": ("華為", []),
+    "full-width brackets": ("(中国)", ["华为（中国）"]),
+    "half-width kana": ("ガス", ["ｶﾞｽ"]),
+    "a percent sign": ("50%", ["50% off_"]),
+    "an underscore": ("f_", ["50% off_"]),
+    "a quote": ("o'n", ['O’Neil "x"']),
+    "double quotes": ('"x"', ['O’Neil "x"']),
+    "a backslash": ("\\d", ["back\\d"]),
+    "a pattern": (".*", []),
+    "a class": ("[a-z]", []),
+    "Greek, with either last sigma": ("ΣΑΣ", ["σας"]),
+    "Cyrillic": ("иван", ["Иван"]),
+    "a mobile number, however written": ("+491713920", ["Acme"]),
+    "a mobile number as written": ("171-3920", ["Acme"]),
+    "no word across two fields": ("acme4711", []),
+    "invisible signs only": ("\u200b \u0301", None),
+}  # fmt: skip
+NAMES = [
+    "Müller", "MUELLER AG", "Muller", "Mu\u0308ller", "ｍｕｌｌｅｒ", "Mül\u00adler", "Miller", "İSTANBUL", "ıstanbul",
+    "Große Straße", "oﬃce", "深圳华为技术有限公司", "华为（中国）", "ｶﾞｽ", "カス", "50% off_", "50x offx",
+    'O’Neil "x"', "back\\d", "σας", "Иван", "Acme",
+]  # fmt: skip
+
+
+@pytest.mark.every_engine
+def test_a_text_finds_the_same_records_on_every_engine_and_on_the_screen(engine: Engine) -> None:
+    acme = {"mobile": ["+49 171-3920"], "portal_customer_id": ["c4711"]}
+    columns = {"account_name": NAMES} | {name: [None] * (len(NAMES) - 1) + value for name, value in acme.items()}
+    records = pl.DataFrame(columns, schema_overrides=dict.fromkeys(acme, pl.String))
+    frame, store = engine(records), Store(records)
+    store.build(store.cursor())
+    for text, matched in TEXTS.values():
+        choice, expected = Filter(text=text), sorted(NAMES if matched is None else matched)
+        assert sorted(engine.to_polars(where(frame, choice))["account_name"]) == expected, text
+        shown = f"select account_name from records where {matching(choice)}"
+        assert sorted(name for (name,) in rows(store.cursor(), shown)) == expected, text
+    assert str(Filter(text=TEXTS["invisible signs only"][0])) == "Every record"
+
+
+def test_letters_that_the_screen_compares_without_a_pattern_have_one_spelling() -> None:
+    plain = [chr(c) for c in range(0x10000) if not 0xD800 <= c < 0xE000 and re.match(f"[{PLAIN}]", chr(c))]
+    for letter in plain:
+        for word in search_words(letter):
+            assert (plain_word(word), word) == (letter.lower(), letter.lower())
+    text = "".join(plain)
+    for letter in map(chr, (*range(0x21, 0x7F), 0x4E00, 0xAC00)):
+        pattern = word_pattern(letter.lower())
+        assert set("".join(re.findall(pattern, text))) == {letter.lower(), letter.upper()}, letter
+
+
+def test_the_longest_text_is_searched_for_and_a_longer_one_is_rejected() -> None:
+    longest = "aß" * (LONGEST_TEXT // 2)
+    records = pl.DataFrame({"account_name": [longest.upper(), longest[1:]]})
+    assert where(records, Filter(text=longest)).height == 1
+    with pytest.raises(ArgumentError, match="501 letters"):
+        Filter(text=longest + "a")
 
 
 def test_days_are_those_of_the_invitation_where_the_records_are_resolved(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""A choice of records as one value: the same restriction says itself in words and as a condition."""
+"""A filter of records as one value: each of its restrictions has its words and its condition."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.text import search_words, word_pattern
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model import schema
 
 Frame = TypeVar("Frame")
 
-SEARCHED = ("customer_full_name", "customer_name", "account_name", "custom_tag", "account_manager", "remarks", "email")
-"""What a text is looked for in: the fields that the portal searches."""
+SEARCHED = (
+    "customer_full_name", "customer_name", "account_name", "custom_tag", "account_manager", "remarks", "email",
+    "mobile", "portal_customer_id",
+)  # fmt: skip
+"""The columns that a text is searched in: those of the portal, and two numbers that identify a customer."""
+BETWEEN_DIGITS = "[ ()./-]"
+"""Matches what people write between the digits of a mobile number: it is searched with and without."""
+LONGEST_TEXT = 500
+"""Letters of a text; the regular expression of a longer one would be too large."""
 COLUMNS: Mapping[str, str] = {
     "status": "effective_status",
     "method": "invitation_method",
@@ -29,29 +37,30 @@ COLUMNS: Mapping[str, str] = {
     "country": "country",
     "snapshot": "snapshot_at",
 }
-"""Each choice among values, and the column it looks at."""
+"""Each restriction to some values, and its column."""
 SENT = ("invitation_sent_at", "invited_at")
-"""Where the time of an invitation stands: the first of these columns that the records have."""
+"""Columns with the time of an invitation: the first that the records have is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which records are meant; equal choices are equal values.
+    """A choice of records; equal filters are equal values.
 
-    Each choice takes one value or several, of which any may hold; None among them means empty.
-    All that is given has to hold together; ``Filter()`` means every record.
+    A restriction takes one value or several, any of which may match; None means an empty cell.
+    A record has to match all restrictions; ``Filter()`` matches every record.
 
     Attributes:
-        text: Stands somewhere in a name, account, tag, manager, remark or email, in any case.
+        text: Words that a record has to contain, each in any of ``SEARCHED``; case, accents and width do not matter
+            (see ``engine.text``).
         status, method, association_type, cause, who_acts, decision: Codes, as in the vocabularies.
         batch: Numbers of batches.
         manager, tag, country: Texts, letter for letter.
-        snapshot: Moments of snapshots, UTC.
-        invited_from, invited_to: First and last day of the invitation, UTC, both included: of resolved records the
-            day that any record of the invitation tells, else the record's own.
+        snapshot: Times of snapshots, UTC.
+        invited_from, invited_to: First and last day of the invitation, UTC, both included; of resolved records that
+            of their invitation, else the record's own.
 
     Raises:
-        ArgumentError: A code is in no vocabulary, or the days are in the wrong order.
+        ArgumentError: A code is in no vocabulary, the days are in the wrong order, or the text is too long.
 
     Example:
         >>> print(Filter(status=["expired", "invited"], manager="lena"))
@@ -74,7 +83,10 @@ class Filter:
     invited_to: dt.date | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", (self.text or "").strip() or None)
+        text = self.text or ""
+        if len(text) > LONGEST_TEXT:
+            raise ArgumentError(f"The text has {len(text):,} letters.", hint=f"search for {LONGEST_TEXT} at most.")
+        object.__setattr__(self, "text", " ".join(text.split()) if search_words(text) else None)
         for name, column in COLUMNS.items():
             values = _several(getattr(self, name))
             _check_codes(name, column, values)
@@ -91,53 +103,63 @@ class Filter:
         return ", and ".join(words for words, _ in restrictions(self)) or "Every record"
 
     def without(self, name: str) -> Filter:
-        """Give the same filter without one of its restrictions."""
+        """Return the same filter without one of its restrictions."""
         return Filter(**{field.name: getattr(self, field.name) for field in fields(self) if field.name != name})
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what is restricted as plain values: small JSON that ``from_dict`` reads."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: _plain(value) for name, value in given.items() if value}
+        """Return the restrictions as small JSON that ``from_dict`` reads."""
+        restricted = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _plain(value) for name, value in restricted.items() if value}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Filter:
-        """Read what ``to_dict`` gives, after a way through JSON too.
+        """Read what ``to_dict`` returned, from JSON too.
 
         Raises:
-            ArgumentError: A name is no restriction, or a day or moment cannot be read; the text is not quoted.
+            ArgumentError: A name is no restriction, or a date or time is invalid; it is not quoted.
         """
         known = {field.name for field in fields(cls)}
-        if strange := [name for name in value if name not in known]:
-            raise ArgumentError(f"A filter has no '{strange[0]}'.", hint=f"use {', '.join(sorted(known))}.")
-        return cls(**{name: _read(name, given) for name, given in value.items()})
+        if unknown := [name for name in value if name not in known]:
+            raise ArgumentError(f"A filter has no '{unknown[0]}'.", hint=f"use {', '.join(sorted(known))}.")
+        return cls(**{name: _read(name, plain) for name, plain in value.items()})
 
 
 def where(records: Frame, choice: Filter) -> Frame:
-    """Give the records that a filter means, on the same engine.
+    """Return the records that match a filter, on the same engine.
 
-    Filter after ``plan_resends``, never before: a plan asks the whole history.
+    Filter after ``plan_resends``, never before: a plan needs the whole history.
 
     Args:
-        records: A frame of any engine with the columns that the filter looks at.
-        choice: The filter; an empty one gives all records.
+        records: A frame of any engine with the columns of the filter's restrictions; a text is searched in those of
+            ``SEARCHED`` that there are.
+        choice: The filter; an empty one matches every record.
 
     Raises:
-        SchemaError: A column that the filter looks at is missing.
+        SchemaError: A column is missing.
     """
     frame: Any = nw.from_native(cast("Any", records))
     names = frame.collect_schema().names()
     sent = next((name for name in SENT if name in names), SENT[-1])
-    missing = [name for name in _looked_at(choice, sent) if name not in names]
+    searched = tuple(name for name in SEARCHED if name in names)
+    missing = [name for name in _columns(choice, sent, searched) if name not in names]
     if missing:
         raise SchemaError(f"Records lack {', '.join(missing)}.", hint="annotate or plan them first, then filter.")
-    conditions = [condition for _, condition in restrictions(choice, sent)]
+    conditions = [condition for _, condition in restrictions(choice, sent, searched)]
     return cast("Frame", frame.filter(*conditions).to_native() if conditions else records)
 
 
-def restrictions(choice: Filter, sent: str = SENT[-1]) -> Iterator[tuple[str, Any]]:
-    """Yield each restriction of a filter as words and as a condition; ``sent`` is the column of invitation times."""
+def restrictions(
+    choice: Filter, sent: str = SENT[-1], searched: tuple[str, ...] = SEARCHED
+) -> Iterator[tuple[str, Any]]:
+    """Yield the words and the condition of each restriction.
+
+    Args:
+        choice: The filter.
+        sent: The column of invitation times.
+        searched: The columns that a text is searched in.
+    """
     if choice.text is not None:
-        yield f"Text holds '{choice.text}'", _holds(choice.text)
+        yield f"Text holds '{choice.text}'", _contains(choice.text, searched)
     for name, column in COLUMNS.items():
         if values := getattr(choice, name):
             yield f"{schema.label(column)} is {_or(column, values)}", _any_of(column, values)
@@ -148,39 +170,42 @@ def restrictions(choice: Filter, sent: str = SENT[-1]) -> Iterator[tuple[str, An
         yield f"invited until {choice.invited_to}", invited.dt.date() <= choice.invited_to
 
 
-def _looked_at(choice: Filter, sent: str) -> list[str]:
+def _columns(choice: Filter, sent: str, searched: tuple[str, ...]) -> list[str]:
+    """Return the columns of a filter's restrictions."""
     columns = [column for name, column in COLUMNS.items() if getattr(choice, name)]
-    searched = list(SEARCHED) if choice.text is not None else []
     dated = [sent] if choice.invited_from or choice.invited_to else []
-    return [*searched, *columns, *dated]
+    return [*([] if choice.text is None or searched else SEARCHED), *columns, *dated]
 
 
-def _several(given: Any) -> tuple[Any, ...]:
-    """Bring one value or several into one order, each once, the empty one last."""
-    many = isinstance(given, Iterable) and not isinstance(given, str)
-    values = dict.fromkeys(given if many else (given,) if given is not None else ())
-    return tuple(sorted(values, key=lambda value: (value is None, str(value))))
+def _several(values: Any) -> tuple[Any, ...]:
+    """Sort one value or several, each once, the empty one last."""
+    many = isinstance(values, Iterable) and not isinstance(values, str)
+    distinct = dict.fromkeys(values if many else (values,) if values is not None else ())
+    return tuple(sorted(distinct, key=lambda value: (value is None, str(value))))
 
 
 def _check_codes(name: str, column: str, values: tuple[Any, ...]) -> None:
     known = [value.code for value in schema.BY_NAME[column].values]
-    strange = [value for value in values if known and value is not None and value not in (*known, "unknown")]
-    if strange:
-        raise ArgumentError(f"{name} has no value '{strange[0]}'.", hint=f"use one of {', '.join(known)}.")
+    unknown = [value for value in values if known and value is not None and value not in (*known, "unknown")]
+    if unknown:
+        raise ArgumentError(f"{name} has no value '{unknown[0]}'.", hint=f"use one of {', '.join(known)}.")
 
 
-def _holds(text: str) -> Any:
-    small = text.lower()
-    held = [nw.col(name).str.to_lowercase().str.contains(small, literal=True) for name in SEARCHED]
-    return nw.any_horizontal(*held, ignore_nulls=True)
+def _contains(text: str, searched: tuple[str, ...]) -> Any:
+    """Build the condition that each word of a text is in one of the columns."""
+    fields = [nw.col(name) for name in searched]
+    if "mobile" in searched:
+        fields.append(nw.col("mobile").str.replace_all(BETWEEN_DIGITS, ""))
+    record = nw.concat_str(*fields, separator="\n", ignore_nulls=True)
+    return nw.all_horizontal(*(record.str.contains(word_pattern(w)) for w in search_words(text)), ignore_nulls=False)
 
 
 def _any_of(column: str, values: tuple[Any, ...]) -> Any:
-    named = [value for value in values if value is not None]
-    among = nw.col(column).is_in(named)
+    known = [value for value in values if value is not None]
+    among = nw.col(column).is_in(known)
     if None not in values:
         return among
-    return nw.col(column).is_null() | among if named else nw.col(column).is_null()
+    return nw.col(column).is_null() | among if known else nw.col(column).is_null()
 
 
 def _or(column: str, values: tuple[Any, ...]) -> str:
@@ -188,20 +213,20 @@ def _or(column: str, values: tuple[Any, ...]) -> str:
     return " or ".join("empty" if value is None else labels.get(value, str(value)) for value in values)
 
 
-def _read(name: str, given: Any) -> Any:
-    """Read a day or moments from their text; all else is what it is."""
+def _read(name: str, plain: Any) -> Any:
+    """Read a date or times from their text; return anything else as it is."""
     try:
         if name in ("invited_from", "invited_to"):
-            return dt.date.fromisoformat(given) if isinstance(given, str) else given
-        if name == "snapshot" and not isinstance(given, dt.date):
-            values = [given] if isinstance(given, str) or given is None else given
-            return [dt.datetime.fromisoformat(one) if isinstance(one, str) else one for one in values]
+            return dt.date.fromisoformat(plain) if isinstance(plain, str) else plain
+        if name == "snapshot" and not isinstance(plain, dt.date):
+            values = [plain] if isinstance(plain, str) or plain is None else plain
+            return [dt.datetime.fromisoformat(value) if isinstance(value, str) else value for value in values]
     except ValueError:
         raise ArgumentError(f"{name} cannot be read.", hint="write it as 2026-03-30.") from None
-    return given
+    return plain
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [_plain(each) for each in value]
     return value.isoformat() if isinstance(value, dt.date) else value

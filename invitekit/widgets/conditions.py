@@ -6,21 +6,23 @@ import datetime as dt
 from typing import Any
 
 from invitekit.engine.duckdb import ident, lit
+from invitekit.engine.text import plain_word, search_words, word_pattern
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets.selection import Selection
 
 KEY = "ik_key"
 """The column that tells rows apart: their number in the order in which they came."""
 SEARCH = "ik_search"
-"""Every searched field of a row in lower case, set apart by a sign that no text holds."""
+"""The searched fields of a row, one a line: in lower case where that is the only other spelling of its letters."""
+VARIED = "ik_varied"
+"""Whether the searched fields have letters of several spellings, such as accents: words are found by patterns then."""
 DAY = "ik_day"
 MIX = "ik_mix"
 """A number for each mixture of values in the columns that are counted: it stands for all of them."""
 ONCE = "ik_once"
 """Whether a row is shown by default; the others are earlier states, shown with every row of every file."""
-OURS = (KEY, SEARCH, DAY, MIX, ONCE)
+OURS = (KEY, SEARCH, VARIED, DAY, MIX, ONCE)
 """The columns of a stored row that are the screen's own."""
-SET_APART = "\x1f"
 DATED = ("invited_from", "invited_to")
 _LISTED = 200
 """As many keys are named in a condition; more are looked up."""
@@ -30,7 +32,7 @@ def clauses(choice: Filter) -> dict[str, str]:
     """Give the SQL condition of each restriction of a filter, by its name."""
     found = {name: _any_of(column, getattr(choice, name)) for name, column in COLUMNS.items() if getattr(choice, name)}
     if choice.text is not None:
-        found["text"] = f"contains({SEARCH}, {lit(choice.text.lower())})"
+        found["text"] = " and ".join(map(_contains, search_words(choice.text)))
     if choice.invited_from is not None:
         found["invited_from"] = f"{DAY} >= date '{choice.invited_from}'"
     if choice.invited_to is not None:
@@ -70,6 +72,12 @@ def among(keys: frozenset[int]) -> str:
     """Give the SQL condition of the rows of some keys."""
     listed = ", ".join(str(int(key)) for key in sorted(keys))
     return f"{KEY} in ({listed})" if len(keys) <= _LISTED else f"{KEY} in (select unnest([{listed}]))"
+
+
+def _contains(word: str) -> str:
+    """Return the SQL condition that a row contains a word; ten times faster where a pattern can be avoided."""
+    plain, matches = plain_word(word), f"regexp_matches({SEARCH}, {lit(word_pattern(word))})"
+    return matches if plain is None else f"(contains({SEARCH}, {lit(plain)}) or ({VARIED} and {matches}))"
 
 
 def _any_of(column: str, values: tuple[Any, ...]) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 import duckdb
 
 from invitekit.engine.duckdb import ident, one, rows, run
+from invitekit.engine.text import search_words
 from invitekit.model.filters import Filter
-from invitekit.widgets.conditions import DAY, KEY, MIX, ONCE, SEARCH, both, matching
+from invitekit.widgets.conditions import DAY, KEY, MIX, ONCE, SEARCH, VARIED, both, matching
 from invitekit.widgets.store import MIXES, Store
 
 _NUMBERS = itertools.count(1)
@@ -109,11 +110,11 @@ class QueryCache:
             text, before = choice.text, self._text
             if text is None or self._knows(text):
                 return
-            again = before if before and before.searched and before.text.lower() in text.lower() else None
+            again = before if before and before.searched and _continues(text, before.text) else None
             searched = bool(again) or _about(con, text) <= _MANY
             made = _Text(text, f"{self._store.aside}.found_{next(_NUMBERS)}", searched)
             taken = [MIX] if self._store.mixed else [ident(name) for name in self._store.carried]
-            columns, among = [KEY, DAY, *[SEARCH] * searched, *taken], again.table if again else "records"
+            columns, among = [KEY, DAY, *[SEARCH, VARIED] * searched, *taken], again.table if again else "records"
             where = both("true" if again else self.scope, matching(Filter(text=text)))
             run(con, f"create table {made.table} as select {', '.join(columns)} from {among} where {where}")
             if self._store.mixed:
@@ -215,6 +216,11 @@ class QueryCache:
         if source == "records" or column is None or column in self._store.carried:
             return f"{source} where {condition}"
         return f"records where {KEY} in (select {KEY} from {source} where {condition})"
+
+
+def _continues(text: str, before: str) -> bool:
+    """Return whether each word of the text before begins a word of the text: no other row contains it then."""
+    return all(any(word.startswith(old) for word in search_words(text)) for old in search_words(before))
 
 
 def _about(con: duckdb.DuckDBPyConnection, text: str) -> float:

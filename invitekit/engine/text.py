@@ -1,0 +1,94 @@
+"""Search for words whatever their case, accents and width: one regular expression for every engine and the screen."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from functools import cache
+
+PLAIN = "\x01-\x7f\u3400-\u9fff\uac00-\ud7a3"
+"""Letters that are written in one way only, once they are in lower case: the inside of a class."""
+_ACCENTS = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff"
+_IGNORED = f"[{_ACCENTS}{_INVISIBLE}]*"
+"""What may follow any letter."""
+_ALSO = {"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "ı": "i", "‘": "'", "’": "'", "ʼ": "'", "“": '"', "”": '"',
+         "–": "-", "—": "-", "−": "-"}  # fmt: skip
+"""Spellings that Unicode does not list."""
+_JOINED = {
+    "ffi": ("ﬃ", "ﬀi", "fﬁ"), "ffl": ("ﬄ", "ﬀl", "fﬂ"), "ff": ("ﬀ",), "fi": ("ﬁ",), "fl": ("ﬂ",), "st": ("ﬆ",),
+    "ss": ("ß", "ẞ"), "ij": ("ĳ",), "ae": ("æ", "ä", "a\u0308"), "oe": ("œ", "ö", "o\u0308", "ø"),
+    "ue": ("ü", "u\u0308"),
+}  # fmt: skip
+"""Letters that are also written as one, the longest first."""
+_WITH_E = "äöüø"
+"""Letters that are also written with an e behind them."""
+_LIGATURES = {one: letters for letters, ones in _JOINED.items() for one in ones if len(one) == 1 and one not in _WITH_E}
+_VARIANTS = ((0x41, 0x3400), (0xA640, 0xAB70), (0xF900, 0xFB00), (0xFE10, 0x10000), (0x10400, 0x10450),
+             (0x1D400, 0x1D800), (0x2F800, 0x2FA20))  # fmt: skip
+"""Where Unicode has other spellings of a letter."""
+
+
+def search_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text that are searched for: each once, in lower case, ligatures written out."""
+    seen = unicodedata.normalize("NFC", re.sub(f"[\0{_INVISIBLE}]", "", text).lower())
+    for joined, letters in _LIGATURES.items():
+        seen = seen.replace(joined, letters)
+    return tuple(dict.fromkeys(re.sub(f"[{_ACCENTS}]", "", seen).split()))
+
+
+def plain_word(word: str) -> str | None:
+    """Return the one spelling of a word of ``search_words`` in ``PLAIN`` letters; None if there are several."""
+    return None if set(word) & set(_WITH_E) else "".join(map(_base, word))
+
+
+def word_pattern(word: str) -> str:
+    """Build a regular expression that finds a word of ``search_words``, of classes that all engines read alike.
+
+    Case, accents and width do not matter; an umlaut is found with and without an e behind its letter, a
+    ligature as its letters, and the other way round.
+    """
+    parts, at = [], 0
+    while at < len(word):
+        letters = next((some for some in _JOINED if word.startswith(some, at)), word[at])
+        at += len(letters)
+        own = "".join(map(_letter, letters)) + (f"(?:{_letter('e')})?" if letters in _WITH_E else "")
+        # At the end, one that joins more letters than were typed so far is found too.
+        keys = [some for some in _JOINED if some == letters or (at == len(word) and some.startswith(letters))]
+        joined = [_any_case(one) for some in keys for one in _JOINED[some]]
+        parts.append(f"(?:{'|'.join([own, *joined])})" if joined else own)
+    return "".join(parts)
+
+
+def _letter(letter: str) -> str:
+    """Build the expression of a letter in all its spellings."""
+    base = _base(letter)
+    own = _class({letter, base, *_spellings().get(base, ())})
+    apart = unicodedata.normalize("NFD", base)
+    return f"(?:{own}|{''.join(map(_letter, apart))})" if len(apart) > 1 else own
+
+
+def _any_case(letters: str) -> str:
+    return "".join(_class({letter, *([letter.upper()] if len(letter.upper()) == 1 else [])}) for letter in letters)
+
+
+def _class(letters: set[str]) -> str:
+    return "[" + "".join(re.sub(r"[\\\]\[^&~-]", r"\\\g<0>", letter) for letter in sorted(letters)) + "]" + _IGNORED
+
+
+def _base(letter: str) -> str:
+    """Return the letter that another one is a spelling of; itself, if that would be none or several."""
+    small = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", letter).casefold())
+    base = unicodedata.normalize("NFC", re.sub(f"[{_ACCENTS}]", "", _ALSO.get(small, small)))
+    return _ALSO.get(base, base) if len(base) == 1 and not base.isspace() else letter
+
+
+@cache
+def _spellings() -> dict[str, set[str]]:
+    """Return the spellings of each letter."""
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for first, end in _VARIANTS:
+        for letter in map(chr, range(first, end)):
+            spellings[_base(letter)].add(letter)
+    return spellings
