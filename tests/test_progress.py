@@ -483,9 +483,10 @@ def test_what_came_of_a_resend_is_told_by_what_went_before(engine: Engine) -> No
     ]  # fmt: skip
     found = progress(engine(frame(*rows)), as_of=AS_OF).repeats.to_dicts()
     assert len(found) == 1
-    assert (found[0]["failure_code"], found[0]["method"], found[0]["resends"]) == ("link_expired", "link", 6)
-    assert [found[0][name] for name in ("associated", "failed_same", "failed_other", "expired")] == [2, 2, 1, 1]
-    assert found[0]["rate"] == pytest.approx(1 / 3)
+    assert (found[0]["failure_code"], found[0]["method"], found[0]["resends"]) == ("link_expired", "link", 7)
+    results = ("associated", "failed_same", "failed_other", "expired", "not_used")
+    assert [found[0][name] for name in results] == [2, 2, 1, 1, 1]
+    assert found[0]["rate"] == pytest.approx(2 / 7)
 
 
 def test_a_snapshot_counts_all_its_rows(engine: Engine) -> None:

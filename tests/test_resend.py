@@ -15,7 +15,7 @@ from scipy.stats import binom
 import invitekit as ik
 from invitekit.errors import ArgumentError, SchemaError, SourceError
 from invitekit.metrics import success_rates
-from invitekit.metrics.success_rates import Chances, count_resends
+from invitekit.metrics.success_rates import SuccessRates, count_resends
 from invitekit.model import identity, schema
 from invitekit.model import resolve as model_resolve
 from invitekit.model.catalogue import read_catalogue
@@ -545,10 +545,10 @@ def test_without_history_the_longest_allowed_comes_first_and_it_is_said() -> Non
 
 
 def test_the_better_chance_comes_first() -> None:
-    known = Chances({("expired", "email", 2): (200, 20), ("link_used", "email", 2): (200, 120)})
+    known = SuccessRates({("expired", "email", 2): (200, 20), ("link_used", "email", 2): (200, 120)})
     expired = record("a", status="expired", invited=days(30))
     used = record("b", invited=days(20), failure="link_used")
-    made = plan(expired, used, chances=known).sort("rank")
+    made = plan(expired, used, success_rates=known).sort("rank")
     assert made["account_name"].to_list() == ["b", "a"]
     low, rate, high = made.select("chance_low", "chance", "chance_high").row(0)
     assert 0.5 < low < rate < high < 0.7
@@ -582,43 +582,50 @@ def resent(account: str, outcome: str, *, before: str = "expired", gap: int = 10
     return [first, record(account, status=outcome, invited=days(60 - gap))]
 
 
-def test_a_resend_counts_once_by_its_newest_state_and_only_when_it_is_over(engine: Engine) -> None:
+def test_a_resend_counts_once_by_its_newest_state_and_only_when_its_follow_up_is_over(engine: Engine) -> None:
     rows = [*resent("a", "associated"), *resent("b", "expired"), *resent("c", "associated", gap=7),
-            record("e", "expired", days(20)), record("e", "pre_registered"),  # it waits for the resend
-            *resent("d", "invited")]  # fmt: skip
-    rows[-1] |= {"invitation_method": "link"}  # still open
+            record("e", "expired", days(20)), record("e", "pre_registered")]  # fmt: skip
     again = [row | {"snapshot_at": days(7), "status": "invited", "invitation_method": "link"} for row in rows[1:2]]
-    annotated = ik.annotate(frame(*rows, *again), as_of=TODAY)
-    found = count_resends(engine(annotated))
-    assert found.cells == {("expired", "email", 1): (2, 1), ("expired", "email", 0): (1, 1)}
+    links = [*resent("open", "invited", gap=31), *resent("used", "associated", gap=31),
+             *resent("not used", "invited", gap=30), *resent("used in time", "associated", gap=30),
+             *resent("used late", "associated", gap=30)]  # fmt: skip
+    resends = [link | {"invitation_method": "link"} for link in links[1::2]]
+    resends[3] |= {"associated_at": TODAY}
+    resends[4] |= {"associated_at": TODAY + dt.timedelta(minutes=1)}
+    annotated = ik.annotate(frame(*rows, *again, *links[::2], *resends), as_of=TODAY)
+    counts = count_resends(engine(annotated), as_of=TODAY)
+    assert counts.cells == {("expired", "email", 1): (2, 1), ("expired", "email", 0): (1, 1),
+                            ("expired", "email", 2): (3, 1)}  # fmt: skip
+    longer = count_resends(engine(annotated), as_of=TODAY, follow_up_days=31)
+    assert longer.resends == 3, "only emails are followed to their end"
 
 
 def test_a_resend_that_was_once_associated_stays_a_success() -> None:
     first, second = resent("a", "associated")
     later = second | {"status": "expired", "snapshot_at": TODAY}
     rows = [first, second | {"snapshot_at": days(7)}, later]
-    found = count_resends(ik.annotate(frame(*rows), as_of=TODAY))
+    found = count_resends(ik.annotate(frame(*rows), as_of=TODAY), as_of=TODAY)
     assert found.cells == {("expired", "email", 1): (1, 1)}
 
 
 def test_a_rate_is_drawn_to_the_wider_group_and_little_data_falls_back() -> None:
-    known = Chances(
+    known = SuccessRates(
         {("expired", "email", 1): (100, 50), ("link_used", "email", 1): (9, 9), ("code_used", "link", 0): (40, 0)}
     )
-    assert Chances().of("expired", "email", 1).rate == 0.5
-    everything, little = known.of("none such", "email", 0), known.of("link_used", "email", 1)
+    assert SuccessRates().estimate("expired", "email", 1).rate == 0.5
+    everything, little = known.estimate("none such", "email", 0), known.estimate("link_used", "email", 1)
     assert (little.basis, little.rate) == ("all", everything.rate)
-    assert known.of("code_used", "link", 4).basis == "cause"
-    narrow = known.of("code_used", "link", 0)
+    assert known.estimate("code_used", "link", 4).basis == "cause"
+    narrow = known.estimate("code_used", "link", 0)
     assert narrow.basis == "alike"
-    assert 0 < narrow.rate < known.of("code_used", "link", 4).rate < everything.rate
+    assert 0 < narrow.rate < known.estimate("code_used", "link", 4).rate < everything.rate
 
 
 def test_an_interval_holds_the_true_rate_as_often_as_it_says() -> None:
     inside = 0
     for true in (0.1, 0.3, 0.5):
         for counted in binom.rvs(400, true, size=200, random_state=7):
-            chance = Chances({("expired", "email", 1): (400, int(counted))}).of("expired", "email", 1)
+            chance = SuccessRates({("expired", "email", 1): (400, int(counted))}).estimate("expired", "email", 1)
             inside += chance.low <= true <= chance.high
     assert 0.86 <= inside / 600 <= 0.94
 
@@ -627,7 +634,7 @@ def test_an_interval_holds_the_true_rate_as_often_as_it_says() -> None:
 def test_a_delay_is_counted_by_the_limits_it_passed(gap: int, passed: int) -> None:
     first = record(status="expired", invited=days(120))
     rows = [first, record(status="associated", invited=days(120 - gap))]
-    cells = count_resends(ik.annotate(frame(*rows), as_of=TODAY)).cells
+    cells = count_resends(ik.annotate(frame(*rows), as_of=TODAY), as_of=TODAY).cells
     assert list(cells) == [("expired", "email", passed)]
     assert len(success_rates.DELAYS) == 4
 

@@ -1,7 +1,8 @@
-"""Counts to causes: which matter most, and what came of inviting again after each."""
+"""Counts to causes: which matter most, and the results of resends after each."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, Literal
 
 import narwhals.stable.v2 as nw
@@ -23,9 +24,9 @@ PARETO = {
 REPEATS = {
     "failure_code": nw.String(), "cause": nw.String(), "method": nw.String(), "resends": nw.Int64(),
     "associated": nw.Int64(), "failed_same": nw.Int64(), "failed_other": nw.Int64(), "expired": nw.Int64(),
-    "rate": nw.Float64(), "low": nw.Float64(), "high": nw.Float64(), "small": nw.Boolean(),
+    "not_used": nw.Int64(), "rate": nw.Float64(), "low": nw.Float64(), "high": nw.Float64(), "small": nw.Boolean(),
 }  # fmt: skip
-_OUTCOMES = ("associated", "failed_same", "failed_other", "expired")
+_RESULTS = ("associated", "failed_same", "failed_other", "expired", "not_used")
 
 
 def pareto(counts: Any, known: Catalogue, language: Language) -> Any:
@@ -52,32 +53,25 @@ def words(code: str | None, known: Catalogue | None, language: Language) -> str:
     return statuses.get(str(code), str(code))
 
 
-def repeats(records: Any, known: Catalogue, language: Language) -> Any:
-    """Give what came of inviting a customer again, by what had become of the invitation before and by its method."""
-    pairs: Any = nw.from_native(resends(records))
-    same = (nw.col("effective_status") == FAILED) & (nw.col("failure_code") == nw.col("cause_before"))
-    outcome = (
-        nw.when(same)
-        .then(nw.lit("failed_same"))
-        .otherwise(
-            nw.when(nw.col("effective_status") == FAILED)
-            .then(nw.lit("failed_other"))
-            .otherwise(nw.col("effective_status"))
-        )
-    )
-    settled = pairs.select("cause_before", "method_before", outcome=outcome)
-    settled = settled.filter(nw.col("outcome").is_in(list(_OUTCOMES)))
-    counted = settled.group_by("cause_before", "method_before", "outcome").agg(n=nw.len().cast(nw.Int64))
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    for cause, method, name, n in counted.lazy().collect("polars").iter_rows():
-        found.setdefault((cause, method), dict.fromkeys(_OUTCOMES, 0))[name] = n
-    ranked = sorted(found, key=lambda cell: (-sum(found[cell].values()), cell))
-    return small_table([_repeat(cell, found[cell], known, language) for cell in ranked], REPEATS)
+def repeats(records: Any, known: Catalogue, language: Language, as_of: dt.datetime, follow_up_days: int) -> Any:
+    """Return the results of resends, by the outcome and the method of the invitation before."""
+    pairs: Any = nw.from_native(resends(records, as_of, follow_up_days))
+    is_same = nw.col("failure_code") == nw.col("cause_before")
+    failed = nw.when(is_same).then(nw.lit("failed_same")).otherwise(nw.lit("failed_other"))
+    outcome = nw.col("followed_outcome")
+    result = nw.when(outcome == FAILED).then(failed).otherwise(outcome)
+    followed = pairs.filter(~outcome.is_null()).select("cause_before", "method_before", result=result)
+    counts = followed.group_by("cause_before", "method_before", "result").agg(n=nw.len().cast(nw.Int64))
+    groups: dict[tuple[str, str], dict[str, int]] = {}
+    for cause, method, name, n in counts.lazy().collect("polars").iter_rows():
+        groups.setdefault((cause, method), dict.fromkeys(_RESULTS, 0))[name] = n
+    ranked = sorted(groups, key=lambda group: (-sum(groups[group].values()), group))
+    return small_table([_repeat(group, groups[group], known, language) for group in ranked], REPEATS)
 
 
-def _repeat(cell: tuple[str, str], found: dict[str, int], known: Catalogue, language: Language) -> dict[str, Any]:
-    code, method = cell
-    all_of_them = sum(found.values())
-    rate = rated(found["associated"], all_of_them)
-    named = {"failure_code": code, "cause": words(code, known, language), "method": method, "resends": all_of_them}
-    return named | found | {name: rate[name] for name in ("rate", "low", "high", "small")}
+def _repeat(group: tuple[str, str], counts: dict[str, int], known: Catalogue, language: Language) -> dict[str, Any]:
+    code, method = group
+    total = sum(counts.values())
+    rate = rated(counts["associated"], total)
+    labels = {"failure_code": code, "cause": words(code, known, language), "method": method, "resends": total}
+    return labels | counts | {name: rate[name] for name in ("rate", "low", "high", "small")}

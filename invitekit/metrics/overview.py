@@ -14,6 +14,8 @@ from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.metrics import aggregate as cubes
 from invitekit.metrics.aggregate import BY, By, Period
 from invitekit.metrics.causes import Language, pareto, repeats
+from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, check_follow_up
+from invitekit.metrics.follow_up import NEEDED as FOLLOWED
 from invitekit.metrics.funnel import SETTLED, funnel, parts
 from invitekit.metrics.survival import NEEDED as TIMES
 from invitekit.metrics.survival import ageing, durations, survival, untimed
@@ -29,7 +31,7 @@ _PARTS = {
     "by_country": "country",
     "by_tag": "custom_tag",
 }
-_NEEDED = tuple(dict.fromkeys((*TIMES, *cubes.NEEDED, *identity.NEEDED)))
+_NEEDED = tuple(dict.fromkeys((*TIMES, *cubes.NEEDED, *FOLLOWED, *identity.NEEDED)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +50,9 @@ class Progress:
         by_method, by_type, by_manager, by_country, by_tag: ``value, invited, open, settled,
             associated, failed, expired``; failure and association ``_rate, _low, _high`` of the settled;
             ``small``.
-        repeats: ``failure_code, cause, method`` of the invitation before; ``resends`` with a known
-            outcome, ``associated, failed_same, failed_other, expired``; ``rate, low, high`` of the
-            associated; ``small``.
+        repeats: ``failure_code, cause, method`` of the invitation before; ``resends`` whose follow-up is
+            over, and within it ``associated, failed_same, failed_other, expired, not_used``;
+            ``rate, low, high`` of the associated; ``small``.
         snapshots: ``snapshot_at, status, n``: every row of each snapshot.
         counts: ``rows`` given; ``invitations`` among them, each once; ``older_states`` of those;
             ``unfollowed``, masked rows of earlier snapshots, which cannot be followed; ``undated``,
@@ -84,6 +86,7 @@ def progress(
     by: tuple[By, ...] = BY,
     catalogue: Catalogue | None = None,
     language: Language = "en",
+    follow_up_days: int = FOLLOW_UP_DAYS,
 ) -> Progress:
     """Give all small tables of a report at once.
 
@@ -94,12 +97,14 @@ def progress(
         by: What to tell apart in trends.
         catalogue: The failures known; else the built-in ones.
         language: Of causes: ``en`` or ``zh``.
+        follow_up_days: Days after which an invitation that never ends and was not used counts as not used.
 
     Raises:
         SchemaError: A column that is needed is missing.
         ArgumentError: ``period``, ``by`` or ``as_of`` means nothing.
     """
     cubes.check(period, by)
+    check_follow_up(follow_up_days)
     moment, known = as_utc(as_of), catalogue or read_catalogue()
     frame: Any = nw.from_native(records)
     names = frame.collect_schema().names()
@@ -109,7 +114,7 @@ def progress(
         resolved = materialize(resolve(frame.select(*identity.used_keys(_NEEDED, names)).to_native()))
         lost, invitations = count_untrackable(resolved), nw.from_native(latest(resolved))
         counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
-        again = repeats(resolved, known, language)
+        again = repeats(resolved, known, language, moment, follow_up_days)
     return Progress(
         funnel=funnel(counts),
         trend=trend(counts, None, period, moment),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,9 +10,11 @@ from typing import Any, Literal, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import days_between
+from invitekit.engine.datetimes import as_utc, days_between
 from invitekit.engine.materialize import collect
 from invitekit.metrics.distributions import beta_quantile
+from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, check_follow_up, with_outcomes
+from invitekit.metrics.follow_up import NEEDED as FOLLOWED
 from invitekit.model.identity import require
 from invitekit.model.resolve import resolved
 
@@ -26,13 +29,12 @@ ENOUGH = 10
 """Resends from which a group speaks for itself, shrunken; below it the wider group does [assumed]."""
 COVERAGE = 0.9
 """Of the interval around a rate."""
-NEEDED = ("customer_id", "invitation_method", "effective_status", "failure_code")
-_OUTCOMES = {"associated": 1, "expired": 0, "association_failed": 0}
+NEEDED = ("customer_id", "failure_code", *FOLLOWED)
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
-    """How likely a resend is to lead to an association.
+class SuccessRate:
+    """The share of resends that lead to an association, estimated.
 
     Attributes:
         rate: Shrunken share, 0 to 1.
@@ -50,8 +52,8 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
-class Chances:
-    """What became of resends: counts by cause before, method and delay.
+class SuccessRates:
+    """The results of resends: counts by the cause and the method before, and the delay.
 
     Attributes:
         cells: ``(cause, method, delay) -> (resends, associated)``; ``delay`` counts the limits of
@@ -62,16 +64,16 @@ class Chances:
 
     @property
     def resends(self) -> int:
-        """All resends whose outcome is known."""
+        """All resends whose follow-up is over."""
         return sum(n for n, _ in self.cells.values())
 
     @property
     def associated(self) -> int:
-        """Those that led to an association."""
+        """Those that led to an association in time."""
         return sum(s for _, s in self.cells.values())
 
-    def of(self, cause: str, method: str, delay: int) -> Chance:
-        """Estimate the chance of a resend, from the narrowest group that holds enough of them.
+    def estimate(self, cause: str, method: str, delay: int) -> SuccessRate:
+        """Estimate the success rate of a resend, from the narrowest group that holds enough of them.
 
         A group's rate is drawn towards that of the next wider one (Beta prior worth ``WEIGHT``
         resends); the interval is the posterior's, equal-tailed.
@@ -82,62 +84,71 @@ class Chances:
             ("cause", (sum(n for n, _ in same_cause), sum(s for _, s in same_cause))),
             ("alike", self.cells.get((cause, method, delay), (0, 0))),
         ]
-        chance = _posterior("all", everything, 0.5, weight=2)
+        estimate = _posterior("all", everything, 0.5, weight=2)
         for basis, counts in groups:
             if counts[0] >= ENOUGH:
-                chance = _posterior(basis, counts, chance.rate, weight=WEIGHT)
-        return chance
+                estimate = _posterior(basis, counts, estimate.rate, weight=WEIGHT)
+        return estimate
 
 
-def count_resends(records: Frame) -> Chances:
-    """Count what became of each resend in these records.
+def count_resends(
+    records: Any, *, as_of: dt.datetime | dt.date | None = None, follow_up_days: int = FOLLOW_UP_DAYS
+) -> SuccessRates:
+    """Count the resends in these records, and those that led to an association.
 
-    An invitation of a customer that followed an earlier one is a resend; its cause is what had
-    become of the earlier one, its delay the days in between. It counts once, by its newest state,
-    and only when its outcome is known: associated, failed or expired.
+    An invitation of a customer that followed an earlier one is a resend; its cause is the outcome of
+    the earlier one, its delay the days in between. It counts once, by its newest state, and only when
+    its follow-up is over: a link that was not used by then led to no association.
 
     Args:
-        records: What ``annotate`` or ``resolve`` give, of any engine: the whole history.
+        records: What ``annotate`` or ``resolve`` returns, of any engine: the whole history.
+        as_of: The time that they were annotated at; a date means its midnight UTC. Default: now.
+        follow_up_days: Days for which an invitation without an end of its own is followed.
 
     Raises:
         SchemaError: A column that is needed is missing.
+        ArgumentError: ``as_of`` or ``follow_up_days`` is not valid.
     """
-    frame: Any = nw.from_native(cast("Any", resends(records)))
-    outcome = nw.col("effective_status").replace_strict(
-        list(_OUTCOMES), list(_OUTCOMES.values()), default=None, return_dtype=nw.Int64
-    )
-    counted = frame.with_columns(_ik_outcome=outcome).group_by("cause_before", "method_before", "delay")
-    summed = counted.agg(n=nw.col("_ik_outcome").count(), s=nw.col("_ik_outcome").sum())
-    rows = collect(summed).rows(named=True)
-    return Chances({(r["cause_before"], r["method_before"], int(r["delay"])): (int(r["n"]), int(r["s"])) for r in rows})
+    frame: Any = nw.from_native(resends(records, as_utc(as_of), follow_up_days))
+    is_success = nw.when(nw.col("followed_outcome") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
+    followed = frame.filter(~nw.col("followed_outcome").is_null()).with_columns(_ik_success=is_success)
+    counts = followed.group_by("cause_before", "method_before", "delay").agg(n=nw.len(), s=nw.col("_ik_success").sum())
+    rows = collect(counts).rows(named=True)
+    cells = {(r["cause_before"], r["method_before"], int(r["delay"])): (int(r["n"]), int(r["s"])) for r in rows}
+    return SuccessRates(cells)
 
 
-def resends(records: Frame) -> Frame:
+def resends(records: Frame, as_of: dt.datetime, follow_up_days: int) -> Frame:
     """Return each resend once, in its newest state, with the outcome of the previous invitation.
 
     An invitation that was associated once stays a success, whatever a later snapshot says of it.
 
     Args:
-        records: What ``annotate`` or ``resolve`` give, of any engine: the whole history.
+        records: What ``annotate`` or ``resolve`` returns, of any engine: the whole history.
+        as_of: The time that they were annotated at.
+        follow_up_days: Days for which an invitation without an end of its own is followed.
 
     Returns:
-        A frame of the same engine with ``customer_id, invitation_method, effective_status, failure_code``,
+        A frame of the same engine with ``followed_outcome`` (see ``with_outcomes``), ``failure_code``,
         ``cause_before`` and ``method_before`` (text, empty where not given) and ``delay``: how many limits of
         ``DELAYS`` passed between the two invitations.
 
     Raises:
         SchemaError: A column that is needed is missing.
+        ArgumentError: ``follow_up_days`` is not valid.
     """
+    check_follow_up(follow_up_days)
     frame: Any = nw.from_native(resolved(records))
     require(frame.collect_schema().names(), NEEDED)
     once = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
     associated = once.max().over("invitation_id") == 1
     status = nw.when(associated).then(nw.lit("associated")).otherwise(nw.col("effective_status"))
     sent = (
-        frame.with_columns(effective_status=status)
+        with_outcomes(frame.with_columns(effective_status=status), as_of, follow_up_days)
         .filter(nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null())
-        .select(*NEEDED, "attempt_no", "previous_outcome", "invitation_sent_at")
-    )
+        .select("customer_id", "invitation_method", "failure_code", "followed_outcome", "attempt_no",
+                "previous_outcome", "invitation_sent_at")
+    )  # fmt: skip
     before = sent.select(
         "customer_id", attempt_no=nw.col("attempt_no") + 1, method_before="invitation_method",
         _ik_before_at="invitation_sent_at",
@@ -147,19 +158,21 @@ def resends(records: Frame) -> Frame:
         cause_before=nw.col("previous_outcome").fill_null(""),
         delay=delay(nw.col("_ik_before_at"), nw.col("invitation_sent_at"), frame.implementation),
     )
-    return cast("Frame", paired.select(*NEEDED, "cause_before", "method_before", "delay").to_native())
+    columns = ("followed_outcome", "failure_code", "cause_before", "method_before", "delay")
+    return cast("Frame", paired.select(*columns).to_native())
 
 
 def delay(start: Any, end: Any, backend: Any) -> Any:
-    """The expression of how many limits of ``DELAYS`` lie between two times."""
+    """Build the expression of how many limits of ``DELAYS`` lie between two times."""
     days = days_between(start, end, backend)
     passed = [nw.when(days > limit).then(nw.lit(1)).otherwise(nw.lit(0)) for limit in DELAYS]
     return nw.sum_horizontal(*passed)
 
 
 @lru_cache(maxsize=10_000)
-def _posterior(basis: Basis, counts: tuple[int, int], prior: float, *, weight: float) -> Chance:
+def _posterior(basis: Basis, counts: tuple[int, int], prior: float, *, weight: float) -> SuccessRate:
     resends, associated = counts
     a, b = prior * weight + associated, (1 - prior) * weight + resends - associated
     tail = (1 - COVERAGE) / 2
-    return Chance(a / (a + b), beta_quantile(tail, a, b), beta_quantile(1 - tail, a, b), basis, resends, associated)
+    low, high = beta_quantile(tail, a, b), beta_quantile(1 - tail, a, b)
+    return SuccessRate(a / (a + b), low, high, basis, resends, associated)

@@ -11,7 +11,7 @@ from invitekit.engine import literal_table
 from invitekit.engine.datetimes import as_utc, literal
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError
-from invitekit.metrics.success_rates import Chances, count_resends
+from invitekit.metrics.success_rates import SuccessRates, count_resends
 from invitekit.model import schema
 from invitekit.model.identity import address, require
 from invitekit.model.resolve import NEEDED as RESOLVING
@@ -48,7 +48,7 @@ def plan_resends(
     sent: Frame | None = None,
     resolved: Frame | None = None,
     rejected: Any = None,
-    chances: Chances | None = None,
+    success_rates: SuccessRates | None = None,
     language: Language = "en",
 ) -> Frame:
     """Return every record with one decision, its reason, next step and date; nothing is left out.
@@ -69,7 +69,7 @@ def plan_resends(
             for that failure, if it is not older than the day of the customer's last invitation.
         rejected: The rejected rows that ``load`` returned beside the records, of any engine. A customer who is named
             by one, and whose newest record is not from a later snapshot, is for review: the row may tell a newer state.
-        chances: The success rates of resends; else counted in these records.
+        success_rates: The success rates of resends; else counted in these records.
         language: Of ``reason`` and ``next_step``: ``en`` or ``zh``.
 
     Returns:
@@ -97,12 +97,12 @@ def plan_resends(
         frame = frame.drop([name for name in _PLAN if name != "customer_id"], strict=False)
         besides = {"sent": sent, "resolved": resolved, "rejected": rejected}
         known = {name: nw.from_native(cast("Any", one)) for name, one in besides.items() if one is not None}
-        if chances is None:
-            chances = count_resends(frame.to_native())
+        if success_rates is None:
+            success_rates = count_resends(frame.to_native(), as_of=moment, follow_up_days=rules.follow_up_days)
         frame = frame.with_columns(_ik_customer=nw.coalesce("customer_id", "invitation_id"))
         decided = _decided(frame, rules, moment, **known)
         candidates = decided.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE)))
-        ranked = ranking.rank_candidates(candidates, chances, rules, moment)
+        ranked = ranking.rank_candidates(candidates, success_rates, rules, moment)
         decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts", REJECTED)
         decided = decided.join(ranked, on="_ik_customer", how="left")
         planned = _with_decisions(frame.join(decided, on="_ik_customer", how="left"), rules, language)

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine import literal_table
 from invitekit.engine.datetimes import literal
-from invitekit.metrics.success_rates import DELAYS, Chance, Chances, delay
+from invitekit.metrics.success_rates import DELAYS, SuccessRate, SuccessRates, delay
 from invitekit.model.identity import require
 from invitekit.model.resolve import outcome
 from invitekit.model.vocabularies import RESENDS
@@ -24,13 +24,13 @@ _ESTIMATES = {"chance": "rate", "chance_low": "low", "chance_high": "high"}
 _NEEDED = ("customer_id", "decision", "rank", "batch")
 
 
-def rank_candidates(candidates: Any, chances: Chances, rules: ResendRules, moment: dt.datetime) -> Any:
+def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendRules, moment: dt.datetime) -> Any:
     """Return each candidate's chance, rank and batch; of those with one email address, of the best only.
 
     Args:
         candidates: Records that may be invited again, one a customer, with ``_ik_customer``, ``reason_code``,
             ``retry_at``, ``_ik_last_at`` and ``_ik_address``.
-        chances: The success rates of resends.
+        success_rates: The success rates of resends.
         rules: Batch size, and how much history is enough.
         moment: When they would be sent.
 
@@ -46,7 +46,7 @@ def rank_candidates(candidates: Any, chances: Chances, rules: ResendRules, momen
         _ik_is_reseller=nw.when(nw.col("reason_code") == "as_reseller").then(nw.lit(1)).otherwise(nw.lit(0)),
         _ik_since=nw.col("retry_at").fill_null(literal(_NEVER)),
     )
-    frame = _with_chances(frame, chances, rules).with_columns(
+    frame = _with_chances(frame, success_rates, rules).with_columns(
         _ik_one=nw.lit(1), _ik_unlikely=1 - nw.col("chance").fill_null(0.0).round(6)
     )
     order = ["_ik_is_reseller", "_ik_unlikely", "_ik_since", "_ik_customer"]
@@ -97,13 +97,13 @@ def _number(frame: Any, order: list[str], rules: ResendRules) -> Any:
     return frame.with_columns(rank=position + before, batch=(position - 1) // size + 1 + batches_before)
 
 
-def _with_chances(frame: Any, chances: Chances, rules: ResendRules) -> Any:
+def _with_chances(frame: Any, success_rates: SuccessRates, rules: ResendRules) -> Any:
     """Add the chance of each candidate's group where it was seen often enough, else the wider one's."""
-    if chances.resends < rules.min_history:
+    if success_rates.resends < rules.min_history:
         empty = {name: nw.lit(None, nw.Float64) for name in _ESTIMATES}
         return frame.with_columns(**empty, chance_from=nw.lit(NO_HISTORY))
-    other = chances.of("", "", -1)
-    known = _known(chances)
+    other = success_rates.estimate("", "", -1)
+    known = _known(success_rates)
     if known:
         cells = {name: [repr(getattr(each, of)) for each in known.values()] for name, of in _ESTIMATES.items()}
         basis = [each.basis for each in known.values()]
@@ -115,12 +115,12 @@ def _with_chances(frame: Any, chances: Chances, rules: ResendRules) -> Any:
     return frame.with_columns(**filled, chance_from=nw.col("chance_from").fill_null(other.basis))
 
 
-def _known(chances: Chances) -> dict[str, Chance]:
+def _known(success_rates: SuccessRates) -> dict[str, SuccessRate]:
     """Estimate every group of which more is known than of all together."""
-    seen = {
-        f"{cause}|{method}|{delay}": chances.of(cause, method, delay)
-        for cause in {c for c, _, _ in chances.cells}
-        for method in {m for _, m, _ in chances.cells}
+    estimates = {
+        f"{cause}|{method}|{delay}": success_rates.estimate(cause, method, delay)
+        for cause in {c for c, _, _ in success_rates.cells}
+        for method in {m for _, m, _ in success_rates.cells}
         for delay in range(len(DELAYS) + 1)
     }
-    return {cell: chance for cell, chance in seen.items() if chance.basis != "all"}
+    return {cell: estimate for cell, estimate in estimates.items() if estimate.basis != "all"}

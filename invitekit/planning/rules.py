@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from invitekit.errors import ArgumentError, SourceError, many
+from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
 from invitekit.model.annotate import EMAIL_LIFE
 
 Language = Literal["en", "zh"]
@@ -32,6 +33,7 @@ class ResendRules:
         pre_registration_days: How long a pre-registration lives (the portal's manual).
         portal_cap: Customers pending review or pre-registered at one time (the same).
         min_history: Resends with a known outcome from which the ranking uses them [assumed].
+        follow_up_days: Days after which an unused link counts as not used in rates and ranking [assumed].
 
     Raises:
         ArgumentError: A number that means nothing.
@@ -49,6 +51,7 @@ class ResendRules:
     pre_registration_days: int = 15
     portal_cap: int = PORTAL_CAP
     min_history: int = 30
+    follow_up_days: int = FOLLOW_UP_DAYS
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -133,6 +136,10 @@ _LIVES = {
     "email_life_days": {"en": "An email invitation lives {}.", "zh": "邮件邀请有效期为 {}。"},
     "link_life_days": {"en": "A link or QR code lives {}.", "zh": "链接或二维码有效期为 {}。"},
     "pre_registration_days": {"en": "A pre-registration lives {}.", "zh": "报备有效期为 {}。"},
+    "follow_up_days": {
+        "en": "A link that is not used within {} counts as not associated.",
+        "zh": "链接 {}内未使用即视为未关联。",
+    },
 }
 
 

@@ -201,7 +201,7 @@ def _repeats(rows: list[Row], away: Away) -> list[Row]:
     made = []
     for row in rows:
         told = None if ("repeats", row["failure_code"], row["method"]) in away else row["associated"]
-        others = dict.fromkeys(("failed_same", "failed_other", "expired"))
+        others = dict.fromkeys(("failed_same", "failed_other", "expired", "not_used"))
         made.append(row | others | {"associated": told, "small": False} | rate(told, row["resends"]))
     return made
 

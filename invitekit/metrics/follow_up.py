@@ -1,0 +1,74 @@
+"""How long an invitation is followed, and what it led to in that time.
+
+A general link that is not used stays invited for ever. Rates count it as not used once it is older than the follow-up;
+methods are compared at equal follow-up, by the invitations whose follow-up is over.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.datetimes import literal
+from invitekit.errors import ArgumentError
+from invitekit.model.annotate import ends_at
+from invitekit.model.vocabularies import STATUSES, UNKNOWN
+
+FOLLOW_UP_DAYS = 30
+"""Days for which an invitation without an end of its own is followed [assumed]; ``time_to_association`` tells which."""
+MOST_DAYS = 100_000
+FAILED = "association_failed"
+NOT_USED = "not_used"
+"""Outcome of an invitation that is older than the follow-up, and was neither used nor expired."""
+OUTCOMES = ("associated", FAILED, "expired", NOT_USED)
+"""What an invitation may lead to; ``invited`` is one that is still open."""
+NEEDED = ("effective_status", "invitation_method", "invited_at", "expires_at", "associated_at", "snapshot_at")
+"""The columns that ``with_outcomes`` reads besides those of ``resolve``."""
+
+
+def check_follow_up(days: Any) -> None:
+    """Check a number of days.
+
+    Raises:
+        ArgumentError: It is no whole number, or out of range.
+    """
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_DAYS:
+        raise ArgumentError(f"follow_up_days is {days!r}.", hint=f"use a whole number from 1 to {MOST_DAYS:,}.")
+
+
+def with_outcomes(records: Any, as_of: dt.datetime, days: int) -> Any:
+    """Add what each invitation led to so far, and within its follow-up.
+
+    The follow-up ends ``days`` after the invitation was sent, or earlier where the invitation ends earlier: an email
+    after its seven days, and any invitation at its own ``expires_at``. It is over when it ended before ``as_of`` and
+    before the newest snapshot: what no snapshot could show is not known. A failure has no time of its own: it counts
+    whenever it shows. An association without a time counts as one in time.
+
+    Args:
+        records: All records, resolved, as a Narwhals frame.
+        as_of: The time that they were annotated at.
+        days: The follow-up.
+
+    Returns:
+        The same rows with ``outcome``, the effective status or ``not_used``; and ``followed_outcome``, one of
+        ``OUTCOMES``, where an association that came after the follow-up is ``not_used`` too; null while the follow-up
+        is not over, without a time, and where nothing was sent.
+    """
+    sent, state = nw.col("invitation_sent_at"), status()
+    last_day = sent.dt.offset_by(f"{days}d")
+    known_until = nw.min_horizontal(nw.col("snapshot_at").max(), literal(as_of))
+    is_unused = (state == "invited") & (last_day <= known_until)
+    outcome = nw.when(is_unused).then(nw.lit(NOT_USED)).otherwise(state)
+    is_over = ~sent.is_null() & (nw.min_horizontal(ends_at(), last_day) <= known_until)
+    is_late = (state == "associated") & (nw.col("associated_at") > last_day)
+    followed = nw.when(is_late).then(nw.lit(NOT_USED)).otherwise(outcome)
+    is_outcome = followed.is_in(list(OUTCOMES))
+    return records.with_columns(outcome=outcome, followed_outcome=nw.when(is_over & is_outcome).then(followed))
+
+
+def status() -> Any:
+    """Build the expression of a record's effective status, ``unknown`` where it is none of the vocabulary."""
+    known = [value.code for value in STATUSES]
+    return nw.when(nw.col("effective_status").is_in(known)).then(nw.col("effective_status")).otherwise(nw.lit(UNKNOWN))
