@@ -255,12 +255,13 @@ def _started_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[S
         "spark.sql.session.timeZone": "Asia/Shanghai",
         "spark.sql.codegen.wholeStage": "false",  # compiling costs more than these few rows
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
-    session = SparkSession.builder.master("local[2]").appName("invitekit tests").config(map=settings).getOrCreate()
+    session = SparkSession.builder.master("local[1]").appName("invitekit tests").config(map=settings).getOrCreate()
     yield session, time.perf_counter() - began
     session.stop()
 

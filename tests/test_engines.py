@@ -10,8 +10,14 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+import invitekit as ik
+from invitekit.model.resolve import resolve
+from invitekit.planning import count_decisions
+from tests.conftest import DATA
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from tests.conftest import Engine
 
@@ -47,17 +53,9 @@ def test_a_frame_is_the_engines_own(engine: Engine) -> None:
     assert NATIVE[engine.name] in type(engine({"status": ["invited"]})).__module__.lower()
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("status", pl.String()),
-        ("invited_at", pl.Datetime("us")),
-        ("source_row", pl.Int64()),
-        ("an extra", pl.String()),
-    ],
-)
-def test_a_column_of_nulls_keeps_the_type_of_the_schema(engine: Engine, name: str, kind: pl.DataType) -> None:
-    assert engine.to_polars(engine({name: [None, None]})).schema == {name: kind}
+def test_a_column_of_nulls_keeps_the_type_of_the_schema(engine: Engine) -> None:
+    kinds = {"status": pl.String(), "invited_at": pl.Datetime("us"), "source_row": pl.Int64(), "an extra": pl.String()}
+    assert engine.to_polars(engine({name: [None, None] for name in kinds})).schema == kinds
 
 
 def test_no_rows_come_back_as_no_rows(engine: Engine) -> None:
@@ -80,6 +78,59 @@ def test_a_time_has_its_written_hour_on_every_engine(engine: Engine) -> None:
 def test_a_time_is_of_the_type_without_a_zone(engine: Engine) -> None:
     frame = nw.from_native(engine(RECORDS))
     assert frame.collect_schema()["invited_at"] == nw.Datetime("us", time_zone=None)
+
+
+TODAY = dt.datetime(2026, 3, 30, 9)
+ORDER = ["source_file", "source_row"]
+
+
+def assert_same(engine: Engine, found: Any, expected: Any) -> None:
+    assert_frame_equal(engine.to_polars(found).sort(ORDER), expected.sort(ORDER), check_exact=False)
+    assert expected.height > 3
+
+
+@pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)], indirect=True)
+def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: Engine) -> None:
+    """The rules are tested on Polars and DuckDB where they belong; Spark walks the whole way here, over all of them."""
+    from tests.test_resend import TABLE, frame, rows_of  # noqa: PLC0415 - half a second, and only this test needs it
+
+    loaded = ik.load(str(DATA))
+    few = loaded.records["account_name"].unique().sort().gather_every(8)
+    records = pl.concat(
+        [
+            loaded.records.filter(pl.col("account_name").is_in(few.to_list())),
+            ik.load(str(DATA / "masked")).records.head(20).with_columns(source_file=pl.lit("masked.csv")),
+            frame(*(row for number, name in enumerate(TABLE) for row in rows_of(name, number))),
+        ],
+        how="diagonal_relaxed",
+    )
+    rejects = loaded.rejects
+    annotated, found = ik.annotate(records, as_of=TODAY), ik.annotate(engine(records), as_of=TODAY)
+    assert_same(engine, found, annotated)
+    expired = ik.Filter(status="expired", text="A", invited_from=dt.date(2026, 2, 1))
+    assert_same(engine, ik.where(found, expired), ik.where(annotated, expired))
+
+    resolved, found = resolve(annotated), resolve(found)
+    assert_same(engine, found, resolved)
+    failed = resolved.filter(pl.col("failure_code").is_not_null(), "is_latest_of_customer").head(9)
+    sent = failed.select("record_id", "customer_id", sent_at=pl.lit(TODAY - dt.timedelta(days=2)))
+    done = failed.select("record_id", "customer_id", "failure_code", resolved_at=pl.lit(TODAY - dt.timedelta(days=1)))
+    sent, done = sent.head(6), done.tail(6)
+    plan = ik.plan_resends(resolved, as_of=TODAY, sent=sent, resolved=done, rejected=rejects)
+    found = ik.plan_resends(found, as_of=TODAY, sent=engine(sent), resolved=engine(done), rejected=rejects)
+    assert_same(engine, found, plan)
+    assert count_decisions(found) == count_decisions(plan)
+    assert len(set(plan["reason_code"])) > 20
+
+    ours, theirs = ik.progress(annotated, as_of=TODAY), ik.progress(engine(annotated), as_of=TODAY)
+    for name in ours.__slots__:
+        one, other = getattr(ours, name), getattr(theirs, name)
+        if isinstance(one, pl.DataFrame):
+            assert_frame_equal(other, one, check_exact=False)
+        elif name != "trends":
+            assert other == one, name
+    for by, one in ours.trends.items():
+        assert_frame_equal(theirs.trends[by], one, check_exact=False)
 
 
 @pytest.mark.spark

@@ -52,7 +52,6 @@ CHOICES: dict[str, tuple[dict[str, Any], list[str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.every_engine
 def test_a_filter_chooses_what_it_says(engine: Engine) -> None:
     frame = engine(pl.DataFrame(ROWS, schema=SHAPE))
     for how, chosen, _ in CHOICES.values():

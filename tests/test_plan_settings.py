@@ -45,7 +45,6 @@ def page(folder: Path) -> str:
     return (folder / "00_read_me_first.txt").read_text("utf-8-sig")
 
 
-@pytest.mark.every_engine
 def test_every_row_of_a_plan_holds_its_time_and_its_rules(engine: Engine) -> None:
     annotated = ik.annotate(engine(records()), as_of=DAY)
     made = engine.to_polars(ik.plan_resends(annotated, RULES, as_of=DAY))

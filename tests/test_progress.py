@@ -87,7 +87,6 @@ def sample() -> Any:
 # The funnel
 
 
-@pytest.mark.every_engine
 def test_the_funnel_adds_up(engine: Engine) -> None:
     stages = table(progress(engine(frame(*MIXED)), as_of=AS_OF).funnel, "stage")
     assert {name: row["n"] for name, row in stages.items()} == {
@@ -471,7 +470,6 @@ def test_a_failure_without_a_code_is_unknown() -> None:
     assert found.trends["who_acts"]["group"].to_list() == ["unknown"]
 
 
-@pytest.mark.every_engine
 def test_what_came_of_a_resend_is_told_by_what_went_before(engine: Engine) -> None:
     def pair(name: str, **after: Any) -> list[dict[str, Any]]:
         first = {"account_name": name, "record_id": f"{name}1", **LINK_EXPIRED}

@@ -39,7 +39,6 @@ def decisions(folder: Path, engine: Callable[[pl.DataFrame], Any] = lambda frame
     return {account: (decision, reason) for account, decision, reason in newest.rows()}
 
 
-@pytest.mark.every_engine
 def test_a_customer_whose_newest_row_was_rejected_is_for_review_with_its_row(tmp_path: Path, engine: Engine) -> None:
     write(tmp_path, "2026-03-02", EXPIRED, OTHER)
     write(tmp_path, "2026-03-30", OTHER, "Acme Ltd,acme,anna@acme.example,,Email,Associated,the other day")

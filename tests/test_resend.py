@@ -238,7 +238,6 @@ def rows_of(name: str, number: int) -> list[Any]:
     return [r | {"account_name": f"{number}", "remarks": name} for r in TABLE[name].records]
 
 
-@pytest.mark.every_engine
 def test_every_rule_at_its_border(engine: Engine) -> None:
     records = [row for number, name in enumerate(TABLE) for row in rows_of(name, number)]
     planned = engine.to_polars(plan_resends(engine(ik.annotate(frame(*records), as_of=TODAY)), as_of=TODAY))
@@ -364,7 +363,6 @@ def test_a_logged_resend_is_one_with_the_invitation_of_its_time(
     assert set(made["attempts"]) == {attempts}
 
 
-@pytest.mark.every_engine
 def test_logged_events_mean_the_same_on_every_engine(engine: Engine) -> None:
     records = [WAITING, record("b", status="expired", invited=days(30), record_id="k2")]
     annotated = ik.annotate(frame(*records), as_of=TODAY)
@@ -426,14 +424,6 @@ def test_which_customer_a_record_belongs_to(engine: Engine, case: str) -> None:
     records, customers = CUSTOMERS[case]
     found = engine.to_polars(identity.identify(engine(frame(*records)))).sort("source_row")
     assert found["customer_id"].to_list() == customers
-
-
-@pytest.mark.every_engine
-def test_a_customer_is_the_same_on_every_engine(engine: Engine) -> None:
-    people = frame(record("A"), record(None, email="x@example.com"), record("b", email="X@example.com"),
-                   record(None, customer_full_name="王*", mobile="1"))  # fmt: skip
-    found = engine.to_polars(identity.identify(engine(people))).sort("source_row")["customer_id"].to_list()
-    assert found == ["account:a", "account:b", "account:b", "row:f.csv|5"]
 
 
 @pytest.mark.parametrize("spelt", SPELT)

@@ -60,7 +60,6 @@ def answers(engine: Engine, records: pl.DataFrame, *names: str) -> list[Any]:
     return found.to_series().to_list() if len(names) == 1 else found.rows()
 
 
-@pytest.mark.every_engine
 def test_the_same_invitation_in_every_weekly_file_is_one_and_the_newest_record_speaks(engine: Engine) -> None:
     sent = at(1)
     records = frame(record(0, "invited", sent), record(1, "invited", sent), record(2, "association_failed", sent))
@@ -124,7 +123,6 @@ def test_a_pre_registration_is_the_start_of_the_invitation_that_follows(engine: 
     assert answers(engine, never_invited, "attempt_no") == [0, 0]
 
 
-@pytest.mark.every_engine
 def test_a_pre_registration_after_a_failure_is_no_part_of_the_failed_invitation(engine: Engine) -> None:
     failed = record(0, "association_failed", at(1))
     records = frame(failed, failed | {"snapshot_at": WEEKS[1]}, record(1, "pre_registered"))
@@ -134,14 +132,12 @@ def test_a_pre_registration_after_a_failure_is_no_part_of_the_failed_invitation(
     assert answers(engine, later, "attempt_no") == [1, 2, 2]
 
 
-@pytest.mark.every_engine
 def test_a_record_without_a_time_belongs_to_the_invitation_known_by_then(engine: Engine) -> None:
     records = frame(record(0, "invited", at(1)), record(1, "association_failed"), record(2, "invited", at(12)))
     assert answers(engine, records, "attempt_no") == [1, 1, 2]
     assert answers(engine, records, "previous_outcome") == [None, None, "link_expired"]
 
 
-@pytest.mark.every_engine
 def test_a_masked_record_is_followed_nowhere_and_counts_in_the_newest_snapshot_only(engine: Engine) -> None:
     masked = [
         record(week, "invited", at(1), account_name=None, email="a***@x.example", customer_full_name="T***m")
