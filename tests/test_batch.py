@@ -15,15 +15,19 @@ import textwrap
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from icalendar import Calendar
 
 import invitekit as ik
 from invitekit.batches import (
     Written,
+    by_manager,
     columns,
     message_templates,
     output_folder,
@@ -32,7 +36,7 @@ from invitekit.batches import (
     worklists,
     write_batches,
 )
-from invitekit.errors import ArgumentError, OutputError, SchemaError
+from invitekit.errors import ArgumentError, InvitekitError, OutputError, SchemaError
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
 from invitekit.model import schema
 from invitekit.model.catalogue import Catalogue, read_catalogue
@@ -346,8 +350,13 @@ def test_more_rows_than_a_sheet_holds_are_refused(tmp_path: Path, monkeypatch: p
 # Letters
 
 
+def built_in(who: str, language: str) -> dict[str, message_templates.Template]:
+    messages = message_templates.built_in().items()
+    return {code: each for (to, code, other), each in messages if (to, other) == (who, language)}
+
+
 LETTERS = [(who, language, code, letter) for who in ("customer", "customer_service") for language in ("en", "zh")
-           for code, letter in message_templates.templates(who, language).items()]  # fmt: skip
+           for code, letter in built_in(who, language).items()]  # fmt: skip
 each_letter = pytest.mark.parametrize(
     ("who", "language", "code", "letter"), LETTERS, ids=["-".join(one[:3]) for one in LETTERS]
 )
@@ -408,7 +417,7 @@ def test_a_reminder_asks_for_all_that_the_portal_suggests(code: str) -> None:
     failure = read_catalogue().by_code(code)
     assert failure is not None
     suggested = (failure.suggested_operation("en") or "").lower()
-    body = message_templates.templates("customer", "en")[code].body.lower()
+    body = built_in("customer", "en")[code].body.lower()
     asked = [words for said, words in OPERATIONS.items() if said in suggested]
     assert asked
     assert [words for words in asked if words not in body] == []
@@ -515,6 +524,144 @@ def test_the_language_of_the_plan_does_not_change_the_letters(tmp_path: Path, la
     english, chinese = letter_of(tmp_path / "set", failed("overdue_payment"), language=language)
     assert "has an overdue payment" in english
     assert "存在欠费" in chinese
+
+
+# Work lists by account manager, drafts of reminders, dates
+
+
+MANAGED = [
+    {"account_name": "a", "account_manager": "mgr.li"},
+    {"account_name": "b", "account_manager": "MGR.LI "},
+    {"account_name": "c", "account_manager": "李/雷"},
+    {"account_name": "d"},
+    failed("overdue_payment", account_name="e", account_manager="mgr.li"),
+    failed("system_busy", account_name="f", account_manager="李?雷"),
+]
+
+
+def test_each_account_manager_gets_a_workbook_with_his_customers_and_no_others(tmp_path: Path) -> None:
+    written = write_batches(plan(records(*MANAGED)), tmp_path / "set", by="account_manager")
+    managers = {name: rows for name, rows in written.rows.items() if name.startswith("manager_")}
+    assert managers == {
+        "manager_none.xlsx": 1,
+        "manager_mgr.li.xlsx": 3,
+        "manager_李_雷.xlsx": 1,
+        "manager_李_雷_2.xlsx": 1,
+    }
+    sheets_of = pl.read_excel(tmp_path / "set" / "manager_mgr.li.xlsx", sheet_id=0, infer_schema_length=0)
+    assert list(sheets_of) == ["invite_again", "worklist_customer"]
+    assert sheets_of["invite_again"]["Account Name"].to_list() == ["a", "b"]
+    assert sheets_of["invite_again"]["Batch"].to_list() == ["1", "1"]
+    assert sheets_of["worklist_customer"]["Account Name"].to_list() == ["e"]
+    assert "manager_*.xlsx: 4 workbooks" in (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda parts: parts | {"manager_none": [*parts["manager_none"], *parts["manager_mgr.li"]]}, "does not hold"),
+        (lambda parts: {name: lists for name, lists in parts.items() if name != "manager_none"}, "not hold every row"),
+    ],
+)
+def test_workbooks_that_mix_account_managers_or_lack_a_row_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any, problem: str
+) -> None:
+    divide = by_manager.divide
+    monkeypatch.setattr(by_manager, "divide", lambda *how: spoil(divide(*how)))
+    rows = [MANAGED[3], MANAGED[4]]
+    refused(plan(records(*rows)), tmp_path, OutputError, problem, by="account_manager", formats=["csv"])
+
+
+def draft(folder: Path, number: int) -> EmailMessage:
+    return message_from_bytes((folder / f"reminder_{number:04}.eml").read_bytes(), policy=policy.default)
+
+
+def test_a_reminder_is_a_draft_to_the_customers_own_address(tmp_path: Path) -> None:
+    who = failed("overdue_payment", account_manager="mgr.li")
+    rows = [
+        who | {"account_name": "a1", "email": "Ann@Example.com", "customer_name": "Ann"},
+        who | {"account_name": "a2", "email": "li@example.cn", "customer_name": "李雷"},
+        who | {"account_name": "a3", "email": "ma@example.com", "country": "Hong Kong"},
+        who | {"account_name": "a4", "email": "müller@exämple.de", "country": "Germany"},
+        # None of these gets a draft: no address, a masked one, one of several, and one that another customer has too.
+        who | {"account_name": "a5"},
+        who | {"account_name": "a6", "email": "a***@example.com"},
+        who | {"account_name": "a7", "email": "x@example.com;y@example.com"},
+        who | {"account_name": "a8", "email": "both@example.com"},
+        {"account_name": "a9", "email": "BOTH@example.com", "status": "associated"},
+    ]
+    written = write_batches(plan(records(*rows)), tmp_path / "set", reminders=True, formats=["csv"])
+    folder = tmp_path / "set"
+    assert [name for name in names(folder) if name.endswith(".eml")] == [f"reminder_{n:04}.eml" for n in (1, 2, 3, 4)]
+    assert written.rows["mail_merge.xlsx"] == 4
+    mails = [draft(folder, number) for number in (1, 2, 3, 4)]
+    assert [mail["To"] for mail in mails] == ["ann@example.com", "li@example.cn", "ma@example.com", "müller@exämple.de"]
+    assert all(mail["X-Unsent"] == "1" and mail["From"] is None for mail in mails)
+    assert mails[0]["Subject"] == "Your Huawei Cloud invitation: please settle a payment first"
+    assert ["尊敬的" in mail.get_content() for mail in mails] == [False, True, True, False]
+    merged = xlsx(folder / "mail_merge.xlsx")
+    assert merged.columns == ["Draft", "Email", "Customer", "Account Manager", "Language", "Subject", "Body"]
+    assert merged["Language"].to_list() == ["en", "zh", "zh", "en"]
+    assert merged["Body"][1].strip() == mails[1].get_content().replace("\r\n", "\n").strip()
+    page = (folder / PAGE).read_text("utf-8-sig")
+    assert "4 drafts of reminders" in page
+    assert "that of another customer too: 4" in page
+
+
+def own_messages(folder: Path, text: str) -> Path:
+    path = folder / "own.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_messages_of_ones_own_replace_the_built_in_ones(tmp_path: Path) -> None:
+    own = own_messages(
+        tmp_path,
+        """
+        [[message]]
+        to = "customer"
+        code = "overdue_payment"
+        subject_en = "Dear {customer}"
+        body_en = "{advice} Yours, {manager}"
+        """,
+    )
+    row = failed("overdue_payment", account_name="a", customer_name="Ann\r\nBcc: x", email="ann@example.com")
+    write_batches(plan(records(row)), tmp_path / "set", templates=own, reminders=True, formats=["csv"])
+    english, chinese = csv(tmp_path / "set" / "worklist_customer.csv").select(pl.nth(-2, -1)).row(0)
+    assert english.startswith("Subject: Dear Ann Bcc: x\n\n")
+    assert english.endswith("Yours, your account manager")
+    assert chinese.startswith("主题：关于您的华为云邀请：请先结清欠款")
+    assert draft(tmp_path / "set", 1)["Subject"] == "Dear Ann Bcc: x"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[[message]]\nto = 'customer'\ncode = 'x'\nsubject_en = 'a'", "lacks a field"),
+        ("[[message]]\nto = 'nobody'\ncode = 'x'\nsubject_en = 'a'\nbody_en = 'b'", "a recipient that does not exist"),
+        ("[[message]]\nto = 'customer'\ncode = 'x'\nsubject_en = 'a'\nbody_en = '{phone}'", "uses {phone}"),
+        ("[[message]]\nto = 'customer'\ncode = 'x'\nsubject_en = ' '\nbody_en = 'b'", "empty or not a text"),
+        ("[[letter]]\nto = 'customer'", "is not a list of messages"),
+        ("to = ", "is not a TOML file"),
+    ],
+)
+def test_a_file_of_messages_that_is_wrong_says_where(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(InvitekitError, match=re.escape(problem)):
+        message_templates.read_templates(own_messages(tmp_path, text))
+
+
+def test_the_calendar_tells_from_when_customers_may_be_invited_again(tmp_path: Path) -> None:
+    recently = [{"account_name": f"a{n}", "invited_at": dt.datetime(2026, 3, 28, 9, n)} for n in range(3)]
+    waiting = plan(records(*recently, {"account_name": "b"}))
+    kinds: list[tuple[Any, bool]] = [("counts", False), ("names", True)]
+    for calendar, named in kinds:
+        write_batches(waiting, tmp_path / calendar, calendar=calendar, formats=["csv"])
+        events = Calendar.from_ical((tmp_path / calendar / "dates.ics").read_bytes()).events
+        # The pause of 7 days ends on 4 April at 9:00: the first whole day on which it is over is the fifth.
+        assert [event.DTSTART for event in events] == [dt.date(2026, 4, 5)]
+        assert events[0]["SUMMARY"] == "Customers may be invited again: 3"
+        assert ("a0\na1\na2" in str(events[0]["DESCRIPTION"])) is named
+        assert events[0]["UID"] == Calendar.from_ical((tmp_path / calendar / "dates.ics").read_bytes()).events[0]["UID"]
 
 
 # The page to read first
@@ -861,7 +1008,7 @@ def test_another_decision_in_a_batch_is_refused(tmp_path: Path, monkeypatch: pyt
 
 def test_batches_that_lack_a_candidate_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = worklists.make
-    monkeypatch.setattr(worklists, "make", lambda made, language: make(made.head(2), language))
+    monkeypatch.setattr(worklists, "make", lambda made, *how: make(made.head(2), *how))
     refused(plan(expired(3)), tmp_path, OutputError, "The batches hold 2 customers, the plan has 3")
 
 

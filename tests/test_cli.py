@@ -464,6 +464,11 @@ def test_plan_writes_batches_and_says_first_that_they_name_customers(
     assert files == dict.fromkeys(
         ["00_read_me_first.txt", "batch_01_resend_now.csv", "batch_01_resend_now.xlsx"], 0o600
     )
+    extras = ["--by", "account_manager", "--calendar", "counts", "--reminders"]
+    assert run("plan", export, "--reminders").returncode == 2
+    assert run("plan", export, "--as-of", "2026-03-30", "--batch-dir", tmp_path / "more", *extras).returncode == 0
+    assert {"dates.ics", "manager_none.xlsx"} <= {path.name for path in (tmp_path / "more").iterdir()}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in (tmp_path / "more").iterdir())
     again = run("plan", export, "--as-of", "2026-03-30", "--batch-dir", tmp_path / "batches")
     assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)
     found = run("plan", export, "--as-of", "2026-03-30", "--batch-dir", tmp_path / "batches", "--overwrite", "--json")

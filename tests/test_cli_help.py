@@ -79,7 +79,8 @@ def closed(words: Words) -> Iterator[tuple[str, Any]]:
             # A workspace command takes a person's name with --by; files may have any encoding.
             free = (option == "--by" and words[0] == "workspace") or (option == "--encoding" and words != ("sample",))
             if option in CHOICES and not free:
-                yield option, CHOICES[option]
+                one = words == ("plan",) and option == "--by"
+                yield option, get_args(options.ManagerName) if one else CHOICES[option]
 
 
 CLOSED = [(words, option, choices) for words in COMMANDS for option, choices in closed(words)]

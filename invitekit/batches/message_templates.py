@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from invitekit.errors import ArgumentError
+from invitekit.io.toml_file import read_toml
 from invitekit.model import schema
-from invitekit.model.catalogue import read_catalogue
+from invitekit.model.catalogue import Language, read_catalogue
 
 FILE = "message_templates.toml"
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 OTHER = "other"
 """The message for a cause that has none of its own."""
 PLACEHOLDERS = {"customer": ("customer", "manager"), OTHER: ("customer", "manager", "reason", "advice")}
@@ -33,17 +38,8 @@ class Template:
     body: str
 
 
-def columns(who: str, language: str) -> dict[str, pl.Expr]:
-    """Return the columns of ready-to-send messages by their header; none where no message is sent.
-
-    Args:
-        who: Has to act, such as ``customer``.
-        language: Of the headers; the messages are in English and in Chinese.
-    """
-    headers = texts()["header"]
-    if who not in headers:
-        return {}
-    return {headers[who][f"{each}_{language}"]: _message(who, each) for each in ("en", "zh")}
+Templates = Mapping[tuple[str, str, str], Template]
+"""Messages by recipient (``customer``, ``customer_service``), failure or reason code, and language (``en``, ``zh``)."""
 
 
 @cache
@@ -53,29 +49,114 @@ def texts() -> Mapping[str, Any]:
 
 
 @cache
-def templates(who: str, language: str) -> Mapping[str, Template]:
-    """Return the messages to one recipient by failure or reason code, ``other`` among them."""
+def built_in() -> Templates:
+    """Return the messages of this package."""
+    return _templates(texts()["message"])
+
+
+def read_templates(path: str | os.PathLike[str] | None) -> Templates:
+    """Read messages of the user's own, which replace built-in ones of the same recipient, code and language.
+
+    Args:
+        path: A TOML file of ``[[message]]`` tables with ``to, code`` and ``subject_en, body_en, subject_zh, body_zh``,
+            or one of the languages. ``code`` is a failure or reason code, or ``other``. None for the built-in ones.
+
+    Raises:
+        SourceError: The file cannot be read.
+        ArgumentError: A message lacks something, or has a recipient or placeholder that does not exist.
+    """
+    if path is None:
+        return built_in()
+    name = Path(path).name
+    rows = read_toml(path, '[[message]], to = "customer", code = "other", subject_en = "...", body_en = "..."')
+    messages = rows.get("message")
+    if set(rows) != {"message"} or not isinstance(messages, list):
+        raise ArgumentError(f"'{name}' is not a list of messages.", hint="write [[message]] above each of them.")
+    for number, row in enumerate(messages, start=1):
+        if problem := _problem(row):
+            raise ArgumentError(f"Message {number} of '{name}' {problem}.", hint=_FORM)
+    return {**built_in(), **_templates(messages)}
+
+
+_FORM = (
+    'write to = "customer" or "customer_service", a code, and a subject and body in en, zh or both; they may use '
+    + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS[OTHER])
+    + "."
+)
+
+
+def _problem(row: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a message of the user's own, else None."""
+    languages = [language for language in LANGUAGES if {f"subject_{language}", f"body_{language}"} <= row.keys()]
+    written = {"to", "code", *(f"{part}_{language}" for language in languages for part in ("subject", "body"))}
+    if not languages or row.keys() != written:
+        return "lacks a field, or has one that does not exist"
+    if not all(isinstance(value, str) and value.strip() for value in row.values()):
+        return "has a field that is empty or not a text"
+    if row["to"] not in texts()["header"]:
+        return "has a recipient that does not exist"
+    used = {name for field in row.keys() - {"to", "code"} for name in _PLACEHOLDER.findall(row[field])}
+    unknown = sorted(used - set(PLACEHOLDERS[OTHER]))
+    return f"uses {{{unknown[0]}}}, which is not a placeholder" if unknown else None
+
+
+def _templates(rows: Sequence[Mapping[str, str]]) -> Templates:
     return {
-        row["code"]: Template(row[f"subject_{language}"], row[f"body_{language}"].strip())
-        for row in texts()["message"]
-        if row["to"] == who
+        (row["to"], row["code"], language): Template(row[f"subject_{language}"], row[f"body_{language}"].strip())
+        for row in rows
+        for language in LANGUAGES
+        if f"subject_{language}" in row
     }
 
 
-def _message(who: str, language: str) -> pl.Expr:
-    """Build the expression of a whole message: each row gets the one of its cause, with its own names filled in."""
-    prefix, values = texts()["subject"][language], _values(who, language)
-    whole = {code: f"{prefix}{each.subject}\n\n{each.body}" for code, each in templates(who, language).items()}
-    chosen = _filled(whole.pop(OTHER), values)
-    for code, text in whole.items():
-        chosen = pl.when(_code() == code).then(_filled(text, values)).otherwise(chosen)
-    return chosen
+def columns(who: str, language: str, templates: Templates) -> dict[str, pl.Expr]:
+    """Return the columns of ready-to-send messages by their header; none where no message is sent.
+
+    Args:
+        who: Has to act, such as ``customer``.
+        language: Of the headers; the messages are in English and in Chinese.
+        templates: The messages.
+    """
+    headers = texts()["header"]
+    if who not in headers:
+        return {}
+    return {headers[who][f"{each}_{language}"]: _message(who, each, templates) for each in LANGUAGES}
 
 
-def _code() -> pl.Expr:
+def _message(who: str, language: str, templates: Templates) -> pl.Expr:
+    prefix = texts()["subject"][language]
+    return pl.concat_str(
+        pl.lit(prefix), subject(who, language, templates), pl.lit("\n\n"), body(who, language, templates)
+    )
+
+
+def subject(who: str, language: str, templates: Templates) -> pl.Expr:
+    """Build the expression of a message's subject, in one line."""
+    filled = _of_cause(who, language, templates, {key: each.subject for key, each in templates.items()})
+    return filled.str.replace_all(r"\s+", " ")
+
+
+def body(who: str, language: str, templates: Templates) -> pl.Expr:
+    """Build the expression of a message's body."""
+    return _of_cause(who, language, templates, {key: each.body for key, each in templates.items()})
+
+
+def _of_cause(who: str, language: str, templates: Templates, parts: Mapping[tuple[str, str, str], str]) -> pl.Expr:
+    """Build the expression of a text: each row gets the one of its cause, with its own names filled in."""
+    values = _values(who, language)
+    of_code = {code: text for (to, code, each), text in parts.items() if (to, each) == (who, language)}
+    text = _filled(of_code.pop(OTHER), values)
+    code = _code(templates)
+    for each, part in of_code.items():
+        text = pl.when(code == each).then(_filled(part, values)).otherwise(text)
+    return text
+
+
+def _code(templates: Templates) -> pl.Expr:
     """Build the expression of the message's code; none where the user's own catalogue advises something else."""
-    built_in = [f"{f.code}|{f.advice(each)}" for f in read_catalogue().failures for each in ("en", "zh")]
-    known = pl.concat_str("failure_code", "advice", separator="|").is_in(built_in)
+    advised = [f"{f.code}|{f.advice(each)}" for f in read_catalogue().failures for each in LANGUAGES]
+    own = [code for (_, code, _), template in templates.items() if template not in built_in().values()]
+    known = pl.concat_str("failure_code", "advice", separator="|").is_in(advised) | pl.col("failure_code").is_in(own)
     of_failure = pl.when(known).then(pl.col("failure_code"))
     reason = pl.col("reason_code")
     return pl.when(reason.is_in(_BY_FAILURE)).then(of_failure).otherwise(reason).fill_null(OTHER)

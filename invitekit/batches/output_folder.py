@@ -18,7 +18,7 @@ from invitekit.model.vocabularies import RESENDS
 PAGE = "00_read_me_first.txt"
 """The first file by name; it is written last, so where it is, the set is complete."""
 OURS = re.compile(
-    rf"batch_\d{{2,}}_({'|'.join(RESENDS)})\.(csv|xlsx)|worklist_({'|'.join(WORKLISTS)})\.(csv|xlsx)|{re.escape(PAGE)}"
+    rf"manager_[^/\\]+\.xlsx|mail_merge\.xlsx|reminder_\d{{4,}}\.eml|dates\.ics|batch_\d{{2,}}_({'|'.join(RESENDS)})\.(csv|xlsx)|worklist_({'|'.join(WORKLISTS)})\.(csv|xlsx)|{re.escape(PAGE)}"
 )
 """Names that only our own runs write; no other file is ever touched."""
 

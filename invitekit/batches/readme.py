@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from invitekit.batches.columns import Language
@@ -13,6 +14,23 @@ from invitekit.planning import PlanSettings, PlanSummary, ResendRules
 from invitekit.planning.reason_texts import read_reasons
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Files that were written besides batches and work lists.
+
+    Attributes:
+        kind: ``managers``, ``reminders`` or ``calendar``.
+        rows: Rows by file name.
+        count: Workbooks, reminders or dates.
+        without: Customers who have to act and get no reminder.
+    """
+
+    kind: str
+    rows: Mapping[str, int]
+    count: int
+    without: int = 0
+
+
 def text(
     summary: PlanSummary,
     settings: PlanSettings,
@@ -21,6 +39,7 @@ def text(
     *,
     language: Language,
     batch_ids: Mapping[int, str] | None = None,
+    extras: Sequence[Extra] = (),
 ) -> str:
     """Return the text: numbers and our own words, and no customer.
 
@@ -31,6 +50,7 @@ def text(
         kinds: In which formats.
         language: Of the text.
         batch_ids: The ID of each batch in the workspace.
+        extras: What else was written.
     """
     page = texts()["page"][language]
     batches = [each for each in lists if each.batch is not None]
@@ -43,7 +63,7 @@ def text(
         parts.append("\n".join([page["log"].strip(), *(page["log_one"].format(number=n, id=i)
                                                        for n, i in batch_ids.items())]))  # fmt: skip
     parts += [page["reseller"]] * any(each.name.endswith("resend_as_reseller") for each in batches)
-    parts += ["\n".join(_files(page, lists, kinds)), page["notes"]]
+    parts += ["\n".join(_files(page, lists, kinds, extras)), page["notes"]]
     parts += ["\n".join(_decisions(page, summary, settings.rules, language)), page["delete"]]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -67,11 +87,18 @@ def _today(page: dict[str, Any], summary: PlanSummary, settings: PlanSettings, b
     return "\n".join(lines).format(**numbers)
 
 
-def _files(page: dict[str, Any], lists: Sequence[WorkList], kinds: Sequence[str]) -> Iterator[str]:
-    yield page["files"].format(count=len(lists) * len(kinds))
+def _files(
+    page: dict[str, Any], lists: Sequence[WorkList], kinds: Sequence[str], extras: Sequence[Extra]
+) -> Iterator[str]:
+    drafts = sum(extra.count for extra in extras if extra.kind == "reminders")
+    yield page["files"].format(count=len(lists) * len(kinds) + sum(len(extra.rows) for extra in extras) + drafts)
     endings = " ".join(f".{kind}" for kind in kinds)
     for each in lists:
         yield f"  {each.name} ({endings}): {each.rows.height:,}{page['is']}{page['list'][each.who]}"
+    for extra in extras:
+        yield f"  {page['extra'][extra.kind].format(count=f'{extra.count:,}')}"
+        if extra.without:
+            yield f"  {page['extra']['without'].format(count=f'{extra.without:,}')}"
 
 
 def _decisions(page: dict[str, Any], summary: PlanSummary, rules: ResendRules, language: Language) -> Iterator[str]:

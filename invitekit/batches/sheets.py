@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +39,32 @@ def write_csv(worklist: WorkList, path: Path, _moment: dt.datetime) -> None:
 
 
 def write_xlsx(worklist: WorkList, path: Path, moment: dt.datetime) -> None:
-    """Write a sheet with its header frozen, filters, widths that fit, and texts that stay texts.
+    """Write a workbook with one sheet."""
+    write_workbook([worklist], path, moment)
+
+
+def write_workbook(lists: Sequence[WorkList], path: Path, moment: dt.datetime) -> None:
+    """Write a sheet for each list, with its header frozen, filters, widths that fit, and texts that stay texts.
 
     Raises:
         OutputError: More rows, or a longer text, than Excel holds.
     """
-    if worklist.rows.height > XLSX_ROWS:
-        raise OutputError(
-            f"'{worklist.name}' has {worklist.rows.height:,} rows; an Excel sheet holds {XLSX_ROWS:,}.",
-            hint="write formats=['csv'].",
-        )
-    small = worklist.rows.height <= _SMALL
+    for worklist in lists:
+        if worklist.rows.height > XLSX_ROWS:
+            raise OutputError(
+                f"'{worklist.name}' has {worklist.rows.height:,} rows; an Excel sheet holds {XLSX_ROWS:,}.",
+                hint="write formats=['csv'].",
+            )
+    small = max(worklist.rows.height for worklist in lists) <= _SMALL
     options = {"in_memory": small, "constant_memory": not small, "tmpdir": str(path.parent)}
     # Zipped in memory: a zip file that a full disk breaks off complains once more when it is collected.
     zipped = io.BytesIO()
     with xlsxwriter.Workbook(zipped, options) as book:
         book.set_properties({"created": moment})
-        sheet = book.add_worksheet(worklist.name[:31])
-        _lay_out(book, sheet, worklist)
-        _fill(sheet, worklist)
+        for worklist in lists:
+            sheet = book.add_worksheet(worklist.name[:31])
+            _lay_out(book, sheet, worklist)
+            _fill(sheet, worklist)
     path.write_bytes(zipped.getbuffer())
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from invitekit.batches.by_manager import manager_keys
 from invitekit.batches.worklists import WorkList
 from invitekit.errors import ArgumentError, OutputError
 from invitekit.model import schema
@@ -46,6 +47,31 @@ def prove(lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: 
             raise OutputError(problem, hint=_HINT)
 
 
+def prove_workbooks(workbooks: Mapping[str, Sequence[WorkList]], lists: Sequence[WorkList], folder: Path) -> None:
+    """Read the workbooks of account managers back: each holds rows of one manager only, all together every row.
+
+    Args:
+        workbooks: The lists of each workbook by its file name.
+        lists: All lists, undivided.
+        folder: Where the files are.
+
+    Raises:
+        OutputError: A row is missing, or in the workbook of another manager.
+    """
+    count = 0
+    for name, parts in workbooks.items():
+        managers = []
+        for part in parts:
+            index = part.rows.columns.index("account_manager")
+            managers.append(_read_xlsx(folder / name, [index], part.name[:31]).to_series().cast(pl.String))
+        keys = manager_keys(pl.concat([each.rename("account_manager") for each in managers]))
+        count += keys.len()
+        if keys.n_unique() != 1:
+            raise OutputError(f"'{name}' does not hold the rows that it should.", hint=_HINT)
+    if count != sum(each.rows.height for each in lists):
+        raise OutputError("The workbooks of account managers do not hold every row.", hint=_HINT)
+
+
 def _read_back(worklist: WorkList, path: Path, read: Callable[[Path, list[int]], pl.DataFrame]) -> pl.DataFrame:
     """Read the columns that prove a list: of a batch, order and decision; of a work list, one that is never empty."""
     names = ["reason"] if worklist.batch is None else ["rank", "decision"]
@@ -74,8 +100,8 @@ def _read_csv(path: Path, indexes: list[int]) -> pl.DataFrame:
     return pl.read_csv(path, columns=indexes, infer_schema=False)
 
 
-def _read_xlsx(path: Path, indexes: list[int]) -> pl.DataFrame:
-    return pl.read_excel(path, columns=indexes, infer_schema_length=0, drop_empty_rows=False)
+def _read_xlsx(path: Path, indexes: list[int], sheet: str | None = None) -> pl.DataFrame:
+    return pl.read_excel(path, sheet_name=sheet, columns=indexes, infer_schema_length=0, drop_empty_rows=False)
 
 
 READERS: dict[str, Callable[[Path, list[int]], pl.DataFrame]] = {"csv": _read_csv, "xlsx": _read_xlsx}

@@ -10,6 +10,7 @@ import polars as pl
 
 from invitekit.batches import columns, message_templates
 from invitekit.batches.columns import BATCH, NEEDED, WORK, Language
+from invitekit.batches.message_templates import Templates
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model.vocabularies import RESENDS
 
@@ -49,12 +50,13 @@ class WorkList:
         return f"{self.name}.{kind}"
 
 
-def make(plan: Any, language: Language) -> list[WorkList]:
+def make(plan: Any, language: Language, templates: Templates | None = None) -> list[WorkList]:
     """Build every list that has a row: batches by number, then work lists.
 
     Args:
         plan: What ``plan_resends`` returns, of any engine; only the rows needed are collected, once.
         language: Of headers and values.
+        templates: Messages of the user's own; else the built-in ones.
 
     Raises:
         SchemaError: The plan lacks a column.
@@ -63,7 +65,8 @@ def make(plan: Any, language: Language) -> list[WorkList]:
     rows = _collect(plan)
     batches = _batches(rows.filter(pl.col("decision").is_in(RESENDS)), language)
     parts = {who: rows.filter(pl.col("decision") == decision) for who, decision in WORKLISTS.items()}
-    return batches + [_worklist(part, who, language) for who, part in parts.items() if part.height]
+    known = message_templates.built_in() if templates is None else templates
+    return batches + [_worklist(part, who, language, known) for who, part in parts.items() if part.height]
 
 
 def _collect(plan: Any) -> pl.DataFrame:
@@ -107,11 +110,11 @@ def _batches(rows: pl.DataFrame, language: Language) -> list[WorkList]:
     return lists
 
 
-def _worklist(part: pl.DataFrame, who: str, language: Language) -> WorkList:
+def _worklist(part: pl.DataFrame, who: str, language: Language, templates: Templates) -> WorkList:
     """Sort the records that wait for the same people: by reason, then the oldest first."""
     order, descending = ("reason_code", "reason", "age_days", "account_name"), (False, False, True, False)
     part = part.sort(order, descending=descending, nulls_last=True)
-    messages = message_templates.columns(who, language)
+    messages = message_templates.columns(who, language, templates)
     rows = columns.labelled(part.select(*WORK[who], **messages), language)
     headers = tuple(columns.header(name, language) for name in rows.columns)
     widths = columns.widths(rows, headers, len(messages))

@@ -7,14 +7,28 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
-from invitekit.batches import output_folder, readme, sheets, verify_written, worklists
+from invitekit.batches import (
+    by_manager,
+    calendar_file,
+    drafts,
+    output_folder,
+    readme,
+    sheets,
+    verify_written,
+    worklists,
+)
 from invitekit.batches.columns import Language
+from invitekit.batches.message_templates import Templates, read_templates
+from invitekit.batches.readme import Extra
 from invitekit.batches.worklists import WorkList
 from invitekit.errors import ArgumentError
 from invitekit.io.atomic_write import publish_folder
 from invitekit.planning import ResendRules, agreed_settings, count_decisions
+
+By = Literal["account_manager"]
+CalendarTexts = Literal["counts", "names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +40,7 @@ class Written:
         customers: Customers to invite again, each in one batch.
         batches: How many batches there are.
         worklists: Rows by work list (``customer, customer_service, review``); an empty one is not written.
-        rows: Rows by file name.
+        rows: Rows by file name; of a calendar, dates. Drafts are counted by the mail merge.
         batch_ids: The ID of each batch in the workspace, by its number; empty without one.
     """
 
@@ -48,6 +62,10 @@ def write_batches(
     formats: Sequence[str] = ("csv", "xlsx"),
     overwrite: bool = False,
     batch_ids: Mapping[int, str] | None = None,
+    by: By | None = None,
+    reminders: bool = False,
+    templates: str | os.PathLike[str] | None = None,
+    calendar: CalendarTexts | None = None,
 ) -> Written:
     """Write whom to invite again, batch by batch, and a work list for everybody else who has to act.
 
@@ -66,6 +84,13 @@ def write_batches(
         formats: ``csv``, ``xlsx`` or both.
         overwrite: Replace all files of an earlier run.
         batch_ids: What ``Workspace.record_batches`` returned; the read-me names them for mark-sent.
+        by: ``account_manager`` writes a workbook for each account manager too, with a sheet for each list.
+        reminders: Write a draft for each customer who has to act (``reminder_0001.eml``; mail programs open it ready
+            to send) and all of them as a table for a mail merge. A customer whose address is missing, masked or
+            that of another customer too gets none.
+        templates: A TOML file with messages of your own; see ``message_templates.read_templates``.
+        calendar: Write ``dates.ics``: from when customers may be invited again, and when pre-registrations lapse;
+            ``counts`` names nobody, ``names`` names the customers.
 
     Returns:
         ``Written(paths, customers, batches, worklists, rows, batch_ids)``.
@@ -88,35 +113,72 @@ def write_batches(
         ...     write_batches(plan, folder, formats=["csv"]).rows
         {'batch_01_resend_now.csv': 1}
     """
-    _check(language, formats)
+    choices = {"language": (language, get_args(Language)), "by": (by, get_args(By))}
+    _check(formats, **choices, calendar=(calendar, get_args(CalendarTexts)))
+    messages = read_templates(templates)
     target = output_folder.check(Path(directory), overwrite=overwrite)
     kinds = tuple(dict.fromkeys(formats))
     summary = count_decisions(plan)
     settings = agreed_settings(summary.settings, rules, as_of)
-    lists = worklists.make(plan, language)
+    lists = worklists.make(plan, language, messages)
     with output_folder.private_set(target) as folder:
         for worklist in lists:
             for kind in kinds:
                 sheets.WRITERS[kind](worklist, folder / worklist.file_name(kind), settings.as_of)
         verify_written.prove(lists, folder, kinds, settings.rules, summary.candidates)
+        rows = {each.file_name(kind): each.rows.height for each in lists for kind in kinds}
+        extras = [_write_by_manager(lists, folder, settings.as_of, language)] if by is not None else []
+        if reminders:
+            extras.append(_write_reminders(plan, lists, folder, settings.as_of, messages))
+        if calendar is not None:
+            how: dict[str, Any] = {"language": language, "names": calendar == "names"}
+            dates = calendar_file.write(plan, folder / calendar_file.FILE, settings.as_of, **how)
+            extras.append(Extra("calendar", {calendar_file.FILE: dates}, dates))
         known = dict(batch_ids or {})
-        page = readme.text(summary, settings, lists, kinds, language=language, batch_ids=known)
+        page = readme.text(summary, settings, lists, kinds, language=language, batch_ids=known, extras=extras)
         (folder / output_folder.PAGE).write_text(page, encoding="utf-8-sig")
         replaced = output_folder.earlier_files(target, overwrite=overwrite)
         names = publish_folder(folder, target, replaced=replaced)
-    return _written(target, names, lists, kinds, known)
+    rows |= {name: count for extra in extras for name, count in extra.rows.items()}
+    return _written(target, names, lists, rows, known)
 
 
-def _check(language: str, formats: Sequence[str]) -> None:
-    languages = get_args(Language)
-    if language not in languages:
-        raise ArgumentError(f"language is '{language}'.", hint=f"use {' or '.join(map(repr, languages))}.")
+def _check(formats: Sequence[str], **choices: tuple[str | None, Sequence[str]]) -> None:
+    for name, (value, allowed) in choices.items():
+        if value is not None and value not in allowed:
+            raise ArgumentError(f"{name} is '{value}'.", hint=f"use {' or '.join(map(repr, allowed))}.")
     if not formats or isinstance(formats, str) or set(formats) - sheets.WRITERS.keys():
         raise ArgumentError(f"formats is {formats!r}.", hint=f"give some of {', '.join(sheets.WRITERS)} in a list.")
 
 
+def _write_by_manager(lists: Sequence[WorkList], folder: Path, as_of: dt.datetime, language: Language) -> Extra:
+    """Write a workbook for each account manager, and read each back."""
+    workbooks = {f"{name}.xlsx": parts for name, parts in by_manager.divide(lists, language).items()}
+    for name, parts in workbooks.items():
+        sheets.write_workbook(parts, folder / name, as_of)
+    verify_written.prove_workbooks(workbooks, lists, folder)
+    rows = {name: sum(part.rows.height for part in parts) for name, parts in workbooks.items()}
+    return Extra("managers", rows, len(workbooks))
+
+
+def _write_reminders(
+    plan: Any, lists: Sequence[WorkList], folder: Path, as_of: dt.datetime, templates: Templates
+) -> Extra:
+    """Write a draft for each customer who has to act, and all of them as a table for a mail merge."""
+    waiting = [each for each in lists if each.who == "customer"]
+    if not waiting:
+        return Extra("reminders", {}, 0)
+    table = drafts.build(waiting[0], drafts.shared_addresses(plan), templates)
+    drafts.write_drafts(table, folder)
+    merge = drafts.merge_list(table)
+    sheets.write_xlsx(merge, folder / merge.file_name("xlsx"), as_of)
+    return Extra(
+        "reminders", {merge.file_name("xlsx"): table.height}, table.height, waiting[0].rows.height - table.height
+    )
+
+
 def _written(
-    target: Path, names: Sequence[str], lists: Sequence[WorkList], kinds: Sequence[str], known: dict[int, str]
+    target: Path, names: Sequence[str], lists: Sequence[WorkList], rows: dict[str, int], known: dict[int, str]
 ) -> Written:
     batches = [each for each in lists if each.batch is not None]
     return Written(
@@ -124,6 +186,6 @@ def _written(
         customers=sum(each.rows.height for each in batches),
         batches=len(batches),
         worklists={each.who: each.rows.height for each in lists if each.batch is None},
-        rows={each.file_name(kind): each.rows.height for each in lists for kind in kinds},
+        rows=rows,
         batch_ids=known,
     )

@@ -15,6 +15,8 @@ PeriodName = Literal["day", "week", "month"]
 GroupName = Literal[
     "cause", "who_acts", "invitation_method", "association_type", "account_manager", "custom_tag", "country"
 ]
+ManagerName = Literal["account_manager"]
+CalendarName = Literal["counts", "names"]
 RemarksName = Literal["drop", "scrub"]
 FormatName = Literal["csv", "xlsx", "parquet"]
 SampleEncoding = Literal["utf-8", "utf-8-sig", "utf-16", "gb18030"]
@@ -95,6 +97,21 @@ BatchDir = Annotated[
     typer.Option(
         "--batch-dir", metavar="DIR", help="Write batches and work lists to this folder; they name customers."
     ),
+]
+
+ManagerBy = Annotated[
+    ManagerName | None,
+    typer.Option("--by", metavar="account_manager", help="With --batch-dir: a workbook for each account manager too."),
+]
+Reminders = Annotated[
+    bool, typer.Option("--reminders", help="With --batch-dir: a draft (.eml) for each customer who has to act.")
+]
+Templates = Annotated[
+    Path | None, typer.Option("--templates", metavar="FILE", help="A TOML file with reminders and tickets of your own.")
+]
+Calendar = Annotated[
+    CalendarName | None,
+    typer.Option("--calendar", help="With --batch-dir: dates.ics, with counts of customers or their names."),
 ]
 
 MaybeSources = Annotated[

@@ -6,6 +6,8 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from invitekit.cli import options as o
 from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_source_options
 
@@ -23,6 +25,10 @@ def plan(
     as_of: o.AsOf = None,
     rules: o.Rules = None,
     batch_dir: o.BatchDir = None,
+    by: o.ManagerBy = None,
+    reminders: o.Reminders = False,
+    templates: o.Templates = None,
+    calendar: o.Calendar = None,
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:
@@ -41,7 +47,10 @@ def plan(
 
     moment = as_utc(o.parse_time(as_of, "--as-of"))
     chosen = ResendRules.from_toml(rules) if rules else ResendRules()
-    source.check_output(output, overwrite=overwrite, inputs=[rules])
+    extras = {"by": by, "reminders": reminders, "templates": templates, "calendar": calendar}
+    if batch_dir is None and (needless := [name for name, value in extras.items() if value]):
+        raise typer.BadParameter("it is written with the batches; add --batch-dir DIR.", param_hint=f"--{needless[0]}")
+    source.check_output(output, overwrite=overwrite, inputs=[rules, templates])
     if batch_dir is not None:
         from invitekit.batches.output_folder import check as check_folder
 
@@ -52,7 +61,7 @@ def plan(
         planned = _plan(inputs, chosen, moment, language, source.failures)
         if output is not None:
             write_table(planned, output, overwrite=overwrite)
-        how: dict[str, Any] = {"language": language, "overwrite": overwrite}
+        how: dict[str, Any] = {"language": language, "overwrite": overwrite, **extras}
         batches = _write_batches(inputs, planned, batch_dir, how) if batch_dir else None
         summary = count_decisions(planned)
         if as_json:

@@ -1,0 +1,86 @@
+"""Divide the lists by account manager: a workbook for each of them, with a sheet for each list."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from invitekit.batches import columns
+from invitekit.batches.columns import Language
+from invitekit.batches.worklists import WorkList
+
+INVITE = "invite_again"
+"""The sheet of an account manager's customers of all batches."""
+_KEY, _LONGEST_NAME = "_manager", 60
+
+
+def divide(lists: Sequence[WorkList], language: Language) -> dict[str, list[WorkList]]:
+    """Return the lists of each account manager by the name of the workbook, without extension.
+
+    Names that differ in case, width or spaces only are one manager; customers without one are in
+    ``manager_none``.
+
+    Args:
+        lists: Batches and work lists; the rows of all batches become one list with their batch.
+        language: Of the headers.
+    """
+    whole = [*_batches_as_one([each for each in lists if each.batch is not None], language)]
+    whole += [each for each in lists if each.batch is None]
+    parts: dict[str, list[WorkList]] = {}
+    for worklist in whole:
+        keys = manager_keys(worklist.records["account_manager"])
+        for key in keys.unique(maintain_order=True):
+            parts.setdefault(key, []).append(_part(worklist, keys == key))
+    names = _file_names(parts)
+    return {names[key]: parts[key] for key in sorted(parts)}
+
+
+def _batches_as_one(batches: Sequence[WorkList], language: Language) -> list[WorkList]:
+    if not batches:
+        return []
+    numbers = pl.concat([pl.repeat(each.batch, each.rows.height, dtype=pl.Int64, eager=True) for each in batches])
+    header = columns.header("batch", language)
+    rows = pl.concat([each.rows for each in batches]).select(numbers.alias("batch"), pl.all())
+    whole = WorkList(
+        name=INVITE,
+        who="partner",
+        rows=rows,
+        headers=(header, *batches[0].headers),
+        widths=(columns.widths(rows.select("batch"), (header,), 0)[0], *batches[0].widths),
+        lines=pl.concat([each.lines for each in batches]),
+        records=pl.concat([each.records for each in batches]),
+    )
+    return [whole]
+
+
+def _part(worklist: WorkList, mask: pl.Series) -> WorkList:
+    rows, records, lines = worklist.rows.filter(mask), worklist.records.filter(mask), worklist.lines.filter(mask)
+    return replace(worklist, rows=rows, records=records, lines=lines)
+
+
+def manager_keys(managers: pl.Series) -> pl.Series:
+    """Return the name by which each account manager is compared; empty where there is none."""
+    known = {
+        name: " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        for name in managers.unique().drop_nulls()
+    }
+    return managers.replace_strict(known, default=None, return_dtype=pl.String).fill_null("")
+
+
+def _file_names(parts: dict[str, list[WorkList]]) -> dict[str, str]:
+    """Return a file name for each account manager; of names that would be the same, all but the first get a number."""
+    names: dict[str, str] = {}
+    for key in sorted(parts):
+        name = next(iter(parts[key])).records["account_manager"][0] if key else "none"
+        name = re.sub(r"[^\w.-]+", "_", name.strip())[:_LONGEST_NAME].strip("._") or "other"
+        taken = {each.casefold() for each in names.values()}
+        number, unique = 1, f"manager_{name}"
+        while unique.casefold() in taken:
+            number += 1
+            unique = f"manager_{name}_{number}"
+        names[key] = unique
+    return names

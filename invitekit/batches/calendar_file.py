@@ -1,0 +1,76 @@
+"""Write the dates of a plan as a calendar: when customers may be invited again, when pre-registrations lapse."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from pathlib import Path
+from typing import Any, cast
+
+import icalendar
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from invitekit.batches import message_templates
+from invitekit.batches.columns import Language
+from invitekit.model.vocabularies import RESENDS
+
+FILE = "dates.ics"
+_NAMESPACE = uuid.UUID("7f0b7a5e-3a4e-4f0e-9a51-6f1a5f6b3c1d")
+_MOST_NAMES = 100
+"""Customers named in one event; the others are counted."""
+
+
+def dates(plan: Any) -> pl.DataFrame:
+    """Return the coming dates of a plan.
+
+    Args:
+        plan: What ``plan_resends`` returns, of any engine.
+
+    Returns:
+        ``kind`` (``retry``: a resend is allowed from then), ``day`` (the first whole day in UTC on which it holds),
+        ``customers`` (a count), ``names`` (their account names, else full names).
+    """
+    frame: Any = nw.from_native(cast("Any", plan))
+    waiting = ~nw.col("decision").is_in([*RESENDS, "superseded"]) & (nw.col("retry_at") > nw.col("planned_at"))
+    rows = frame.filter(waiting).select("retry_at", _name=nw.coalesce("account_name", "customer_full_name"))
+    table: pl.DataFrame = rows.lazy().collect("polars").to_native()
+    midnight = pl.col("retry_at").dt.truncate("1d")
+    day = pl.when(pl.col("retry_at") > midnight).then(midnight.dt.offset_by("1d")).otherwise(midnight).dt.date()
+    grouped = table.group_by(pl.lit("retry").alias("kind"), day.alias("day"))
+    names = pl.col("_name").drop_nulls().unique().sort()
+    return grouped.agg(customers=pl.len(), names=names).sort("kind", "day")
+
+
+def write(plan: Any, path: Path, as_of: dt.datetime, *, language: Language, names: bool) -> int:
+    """Write an all-day event for each date, and return how many there are.
+
+    Args:
+        plan: What ``plan_resends`` returns, of any engine.
+        path: The file. A later plan's events replace those of the same day in a calendar, as their UIDs are the same.
+        as_of: The moment of the plan.
+        language: Of the texts.
+        names: Whether events name customers; without, they hold counts only.
+    """
+    words = message_templates.texts()["calendar"][language]
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//invitekit//plan//EN")
+    calendar.add("version", "2.0")
+    table = dates(plan)
+    for row in table.iter_rows(named=True):
+        event = icalendar.Event()
+        event.add("uid", str(uuid.uuid5(_NAMESPACE, f"{row['kind']} {row['day']}")))
+        event.add("dtstamp", as_of.replace(tzinfo=dt.UTC))
+        event.add("dtstart", row["day"])
+        event.add("dtend", row["day"] + dt.timedelta(days=1))
+        event.add("transp", "TRANSPARENT")
+        event.add("summary", words[row["kind"]].format(count=f"{row['customers']:,}"))
+        lines = [words["description"].format(moment=f"{as_of:%Y-%m-%d %H:%M}")]
+        if names:
+            lines += row["names"][:_MOST_NAMES]
+            others = row["customers"] - min(len(row["names"]), _MOST_NAMES)
+            lines += [words["others"].format(count=f"{others:,}")] if others else []
+        event.add("description", "\n".join(lines))
+        calendar.add_component(event)
+    path.write_bytes(calendar.to_ical())
+    return table.height
