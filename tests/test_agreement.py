@@ -25,8 +25,9 @@ STAGES = {"associated": "associated", "failed": "association_failed", "expired":
 """Each stage of the funnel that is one status."""
 IN_REPORT = {"All records": "all", "Associated": "associated", "Association failed": "failed", "Expired": "expired",
              "Still open": "open"}  # fmt: skip
+
 REPORTED = 10
-"""A report shows no smaller counts."""
+"""Drawing the report of every small history would take minutes."""
 
 
 def as_polars(records: Any) -> pl.DataFrame:
@@ -89,10 +90,8 @@ def _check_report(annotated: pl.DataFrame, stages: dict[str, int], path: Path) -
     text = path.read_text("utf-8")
     assert f"· {stages['all']:,} invitations ·" in text
     for label, stage in IN_REPORT.items():
-        found = re.search(rf"^\| {label} .*?\| +([\d,]+|·) \|", text, re.MULTILINE)
-        assert found, label
-        if found[1] != "·":  # too small to be shown
-            assert int(found[1].replace(",", "")) == stages[stage], label
+        shown = re.search(rf"^\| {label} .*?\| +([\d,]+) \|", text, re.MULTILINE)
+        assert (int(shown[1].replace(",", "")) if shown else 0) == stages[stage], label
 
 
 def test_all_tell_the_same_of_the_sample(tmp_path: Path) -> None:

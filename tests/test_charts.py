@@ -259,16 +259,6 @@ def test_a_legend_names_no_sign_that_is_not_drawn() -> None:
     assert "few records" in said(charts.trend(trend().with_columns(small=True)))
 
 
-def test_a_count_that_is_hidden_is_said_to_be_and_its_row_stays() -> None:
-    table = ageing().with_columns(n=pl.Series([5, None, 7]))
-    assert bars_of(charts.ageing(table)) == {"0–3 days": "5", "91+ days": "hidden", "No date": "7"}
-    more = pl.concat(
-        [table, table.head(1).with_columns(n=None, status=pl.lit("pending_review"))], how="vertical_relaxed"
-    )
-    assert bars_of(charts.ageing(more))["0–3 days"] == "5 + hidden"
-    assert "Nothing to show" in said(charts.ageing(table.with_columns(n=pl.lit(None, dtype=pl.Int64))))
-
-
 def bars_of(chart: charts.Chart) -> dict[str, str]:
     """Give the text at the end of each row by the row's label."""
     ends = next(list(trace.text) for trace in chart.figure.data if trace.type == "scatter" and trace.mode == "text")

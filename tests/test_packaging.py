@@ -123,7 +123,7 @@ sys.argv[1:] = sys.argv[2:]
 """A Python in which some libraries cannot be found, as where an extra is not installed."""
 FROM_PYTHON = "import invitekit as ik\ntry:\n    {}\nexcept ik.InvitekitError as error:\n    print(error)"
 REPORT_HINT = 'The report needs more libraries. Hint: pip install "invitekit[report]".'
-REPORT = "jinja2,plotly,scipy,numpy,typst"
+REPORT = "jinja2,plotly,typst"
 LAB = f"{REPORT},anywidget,ipywidgets,jupyterlab,tornado"
 
 
@@ -165,9 +165,16 @@ def test_a_command_whose_extra_is_missing_says_which_in_one_line(words: list[str
 def test_the_core_needs_none_of_the_extras(tmp_path: Path) -> None:
     script = "from invitekit.cli import main; main()"
     words = ["plan", str(ROOT / "data"), "--as-of", "2026-03-30", "--batch-dir", str(tmp_path / "batches")]
-    done = run_without(f"{LAB},keyring,pyspark,babel,pandas", script, *words)
+    done = run_without(f"{LAB},keyring,pyspark,babel,pandas,scipy,numpy", script, *words)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "batches").is_dir()
+
+
+def test_a_report_needs_neither_scipy_nor_numpy_nor_pandas(tmp_path: Path) -> None:
+    script = "from invitekit.cli import main; main()"
+    words = ["report", str(ROOT / "data"), "--as-of", "2026-03-30", "-o", str(tmp_path / "r.html")]
+    done = run_without("scipy,numpy,pandas,babel", script, *words)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from invitekit.metrics import BY, EMPTY, OTHER, progress, tally, time_to_associa
 from invitekit.metrics import funnel as funnels
 from invitekit.metrics.funnel import FUNNEL
 from invitekit.metrics.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
-from invitekit.metrics.survival import SURVIVAL, _curve
+from invitekit.metrics.survival import SURVIVAL, kaplan_meier
 from invitekit.metrics.trend import ACTING, MOST_GROUPS, TREND
 from invitekit.model import schema
 from invitekit.model.resolve import count_untrackable, latest
@@ -109,7 +109,7 @@ def test_no_status_falls_through_the_funnel(sample: Any) -> None:
 
 
 def test_every_row_is_counted_or_said_to_be_left_out(sample: Any) -> None:
-    counts = progress(sample, as_of=AS_OF).counts
+    counts: Any = progress(sample, as_of=AS_OF).counts
     assert counts["rows"] == len(sample)
     assert counts["invitations"] + counts["older_states"] + counts["unfollowed"] == counts["rows"]
     assert counts["older_states"] > 1000
@@ -366,7 +366,7 @@ def exits(times: list[tuple[int, bool]]) -> dict[int, list[int]]:
 @given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=200))
 @settings(max_examples=often(100), deadline=None)
 def test_the_curve_is_kaplan_and_meiers(times: list[tuple[int, bool]]) -> None:
-    found = {row["days"]: row["share"] for row in _curve(None, exits(times))}
+    found = {row["days"]: row["share"] for row in kaplan_meier(None, exits(times))}
     if not any(associated for _, associated in times):
         assert found == {0: 0.0}
         return
@@ -381,7 +381,7 @@ def test_the_curve_is_kaplan_and_meiers(times: list[tuple[int, bool]]) -> None:
 def test_its_intervals_are_those_of_scipy() -> None:
     dice = random.Random(5)
     times = [(dice.randint(0, 40), dice.random() < 0.5) for _ in range(300)]
-    rows = _curve(None, exits(times))
+    rows = kaplan_meier(None, exits(times))
     events, censored = ([days for days, got in times if got is kind] for kind in (True, False))
     curve = stats.ecdf(stats.CensoredData(uncensored=events, right=censored))
     interval = curve.cdf.confidence_interval(method="log-log")

@@ -62,7 +62,7 @@ def bars(title: str, look: Look, given: list[Bar], legend: Iterable[tuple[str, s
         for number in range(max((len(bar.parts) for bar in given), default=0))
     ]
     ends = {"type": "scatter", "mode": "text", "x": [bar.total for bar in given], "y": middles, "hoverinfo": "skip",
-            "text": [f" {bar.text}" for bar in given], "textposition": "middle right", "cliponaxis": False,
+            "text": [f" {shown([bar.text])}" for bar in given], "textposition": "middle right", "cliponaxis": False,
             "showlegend": False, "textfont": {"color": look.theme.muted}}  # fmt: skip
     layout = {
         "barmode": "stack",
@@ -100,7 +100,15 @@ def dots(title: str, look: Look, given: list[Dot], mean: float | None, note: str
 def _end(dot: Dot, y: float, look: Look) -> Row:
     """Say the rate behind its interval, on the paper's colour: lines run behind it."""
     ours = {"showarrow": False, "bgcolor": look.theme.paper, "font": {"color": look.theme.muted}, "borderpad": 0}
-    return {"text": dot.text, "x": dot.high, "y": y, "xanchor": "left", "xshift": 8, "yanchor": "middle", **ours}
+    return {
+        "text": shown([dot.text]),
+        "x": dot.high,
+        "y": y,
+        "xanchor": "left",
+        "xshift": 8,
+        "yanchor": "middle",
+        **ours,
+    }
 
 
 def _span(dot: Dot, y: float) -> Row:

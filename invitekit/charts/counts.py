@@ -135,11 +135,11 @@ def ageing(table: Any, look: Look = LOOK) -> Chart:
     """Draw how long the records that are still open have waited.
 
     Args:
-        table: ``Progress.ageing``: ``bucket, status, n``; a count that is hidden is none, and said to be.
+        table: ``Progress.ageing``: ``bucket, status, n``.
         look: How to draw it.
     """
-    title, found = look.words["ageing"], [row for row in rows(table) if row["n"] != 0]
-    if all(row["n"] is None for row in found):
+    title, found = look.words["ageing"], [row for row in rows(table) if row["n"]]
+    if not found:
         return empty(title, look)
     buckets = list(dict.fromkeys(row["bucket"] for row in found))
     label = look.words["waiting"]
@@ -182,18 +182,15 @@ def snapshots(table: Any, look: Look = LOOK) -> Chart:
 
 def _stack(label: str, found: list[Row], look: Look) -> Bar:
     parts = []
-    counted = [row for row in found if row["n"] is not None]
     for value in status_order():
-        n = sum(row["n"] for row in counted if row["status"] == value.code)
+        n = sum(row["n"] for row in found if row["status"] == value.code)
         name = value.label(look.language)
         parts.append(Part(n, look.theme.of_status(value.code), shown([label, f"{name}: {n:,}"])))
-    n = f"{sum(row['n'] for row in counted):,}"
-    hidden = look.words["part_hidden" if counted else "hidden"].format(n=n)
-    return Bar(label, tuple(parts), hidden if len(counted) < len(found) else n)
+    return Bar(label, tuple(parts), f"{sum(row['n'] for row in found):,}")
 
 
 def _status_keys(found: list[Row], look: Look) -> list[tuple[str, str]]:
-    present = {row["status"] for row in found if row["n"]}
+    present = {row["status"] for row in found}
     return [(v.label(look.language), look.theme.of_status(v.code)) for v in status_order() if v.code in present]
 
 

@@ -36,8 +36,8 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     """
     words = look.words
     title = words["trend_by"].format(by=words["by"][by]) if by else words["trend"]
-    found = sorted((row for row in rows(table) if row["of"]), key=lambda row: row["period_start"])
-    if not found:
+    found = sorted((row for row in rows(table) if row["of"] != 0), key=lambda row: row["period_start"])
+    if all(row["of"] is None for row in found):
         return empty(title, look)
     found, older = _newest(found)
     names = _ordered(found, by)

@@ -99,13 +99,15 @@ class _Paper:
         if xaxis.get("visible") is not False:
             for place, name in self.x.ticks(int(xaxis.get("nticks") or 8), xaxis.get("tickvals")):
                 yield _stroke(place, top, place, bottom, grid)
-                yield _text(["-".join(name.split("<br>")[::-1])], place, bottom + 16, quiet, anchor="middle")
+                yield _text(
+                    [html.escape("-".join(name.split("<br>")[::-1]))], place, bottom + 16, quiet, anchor="middle"
+                )
         for key, scale in self.y.items():
             axis = self.layout[f"yaxis{key[1:]}"]
             if axis.get("visible") is not False:
                 for place, name in scale.ticks(int(axis.get("nticks") or 6)):
                     yield _stroke(left, place, right, place, grid)
-                    yield _text([name], left - 6, place + 4, quiet, anchor="end")
+                    yield _text([html.escape(name)], left - 6, place + 4, quiet, anchor="end")
         title = (xaxis.get("title") or {}).get("text")
         if title:
             yield _text([title], (left + right) / 2, bottom + 36, quiet, anchor="middle")

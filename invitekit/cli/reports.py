@@ -1,9 +1,9 @@
-"""The command that writes a report: one file that may be shared."""
+"""The command that writes a report: one file, for internal use or for the public."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,17 +21,22 @@ def report(
         Path,
         typer.Option("-o", "--output", metavar="FILE", help="Write the report to this .html, .pdf or .md file."),
     ],
+    audience: Annotated[
+        Literal["internal", "public"],
+        typer.Option(help="Who reads it: internal shows managers, tags and all counts; public rounds and hides."),
+    ] = "internal",
     overwrite: o.Overwrite = False,
     period: o.Period = "week",
     as_of: o.AsOf = None,
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
-    """Write a report that may be shared.
+    """Write a report on where and why invitations fail.
 
-    One offline file with a summary, figures and tables. It names no customer and holds no count below
-    ten; account managers and tags are numbered. Give the whole history: all weekly files together, or
-    the workspace that stores them. Prints the summary.
+    One offline file with a summary, figures and tables; it names no customer. The internal report shows account
+    managers, tags and all counts. With --audience public, counts below ten are hidden, all others are rounded
+    to the nearest ten, and managers and tags are numbered. Give the whole history: all weekly files together, or the
+    workspace that stores them. Prints the summary.
     """
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
@@ -45,14 +50,16 @@ def report(
         annotated = annotate(inputs.records, as_of=moment, catalogue=failures, language=language)
         metrics = progress(annotated, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language)
         look, change = Look(language=language, catalogue=failures), _change(inputs)
-        content = page(metrics, look, summary=inputs.summary, change=change)
+        content = page(metrics, look, audience=audience, summary=inputs.summary, change=change)
         write_page(content, output, overwrite=overwrite)
         if as_json:
-            return out.json_line(inputs.json() | {"summary": list(content.summary)} | out.output_json(output))
+            return out.json_line(
+                inputs.json() | {"audience": audience, "summary": list(content.summary)} | out.output_json(output)
+            )
         inputs.print_summary()
     for sentence in content.summary:
         out.line(sentence)
-    return out.line(f"The report is in {output}. It holds counts only, and may be shared.")
+    return out.line(f"The report is in {output}. {content.audience}")
 
 
 def _change(inputs: Inputs) -> Comparison | None:

@@ -63,7 +63,7 @@ def start_of(period: Period, number: int) -> dt.date:
     return dt.date.fromordinal(1 + number * (7 if period == "week" else 1))
 
 
-def number_of(period: Period, at: dt.datetime) -> int:
+def number_of(period: Period, at: dt.date) -> int:
     """Give the number of the period that a time lies in."""
     if period == "month":
         return at.year * 12 + at.month - 1

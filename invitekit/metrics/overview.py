@@ -73,7 +73,7 @@ class Progress:
     by_tag: Any
     repeats: Any
     snapshots: Any
-    counts: Mapping[str, int]
+    counts: Mapping[str, int | None]
     as_of: dt.datetime
     period: Period
 

@@ -93,10 +93,10 @@ def survival(counts: Any, by: str | None) -> Any:
         if status in (*SETTLED, *OPEN) and days is not None and days >= 0:
             for exits in (every, groups.setdefault(group, {})):
                 exits.setdefault(days, [0, 0])[status != "associated"] += n
-    rows = _curve(None, every)
+    rows = kaplan_meier(None, every)
     if by:
         for group in sorted(groups, key=lambda name: (-_size(groups[name]), name))[:MOST_GROUPS]:
-            rows += _curve(group, groups[group])
+            rows += kaplan_meier(group, groups[group])
     return small_table(rows, SURVIVAL)
 
 
@@ -126,8 +126,13 @@ def _size(exits: Mapping[int, list[int]]) -> int:
     return sum(sum(both) for both in exits.values())
 
 
-def _curve(group: str | None, exits: Mapping[int, list[int]]) -> list[dict[str, Any]]:
-    """Walk through the days: at each, some of those at risk are associated (Kaplan-Meier, Greenwood)."""
+def kaplan_meier(group: str | None, exits: Mapping[int, list[int]]) -> list[dict[str, Any]]:
+    """Compute one curve: each day, some of those at risk are associated (Kaplan-Meier, Greenwood).
+
+    Args:
+        group: What the curve is of; None for all together.
+        exits: By day, how many were associated and how many were last seen waiting.
+    """
     size = at_risk = _size(exits)
     waiting, variance = 1.0, 0.0
     rows: list[dict[str, Any]] = []

@@ -82,7 +82,7 @@ def trend(counts: Any, by: str | None, period: Period, as_of: dt.datetime) -> An
     failed, settled = (_cells(some, by) for some in (dated.filter(nw.col("status") == FAILED), dated))
     of_all = _cells(dated, None)
     numbers = sorted({number for _, number in of_all})
-    starts, complete = [cubes.start_of(period, number) for number in numbers], _complete(numbers, period, as_of)
+    starts, complete = [cubes.start_of(period, number) for number in numbers], are_complete(numbers, period, as_of)
     names = _groups(failed if by in OF_FAILURES else settled, by)
     failed, settled = _folded(failed, names), _folded(settled, names)
     rows = []
@@ -148,7 +148,7 @@ def _mark(limits: Limits, place: int, signal: str | None, of: int) -> dict[str, 
     return {"lower_limit": lower, "upper_limit": upper, "signal": signal}
 
 
-def _complete(numbers: list[int], period: Period, as_of: dt.datetime) -> list[bool]:
-    """Say of each period whether its last email has had its life."""
+def are_complete(numbers: list[int], period: Period, as_of: dt.datetime) -> list[bool]:
+    """Return for each period whether its last email has had its life."""
     open_yet = cubes.number_of(period, as_of - EMAIL_LIFE)
     return [number < open_yet for number in numbers]

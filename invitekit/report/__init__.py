@@ -1,10 +1,10 @@
-"""Annotated records to one file that may be handed on: words first, then figures and tables, no person in it."""
+"""Annotated records to one report file: a summary, then figures and tables; no customer is named in it."""
 
 from __future__ import annotations
 
 from invitekit.extras import require_extra
 
-require_extra("report", "The report needs", "jinja2", "plotly", "scipy", "typst")
+require_extra("report", "The report needs", "jinja2", "plotly", "typst")
 
 import datetime as dt
 import os
@@ -22,18 +22,18 @@ from invitekit.metrics import Progress, progress
 from invitekit.metrics.aggregate import Period
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue
 from invitekit.model.filters import Filter
-from invitekit.report.disclosure import TRENDS, Names, protect
+from invitekit.privacy.disclosure import STEP
+from invitekit.report.audience import AUDIENCES, TRENDS, Audience, Names, check_audience, for_audience
 from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown
 from invitekit.report.page import Page, words
 from invitekit.report.pdf import as_pdf
 from invitekit.report.sections import sections
-from invitekit.report.sources_section import read, sources
+from invitekit.report.sources_section import count, read, sources
 from invitekit.report.summary import summarise
-from invitekit.report.suppression import LEAST
 from invitekit.workspace import Comparison
 
-__all__ = ["KINDS", "TRENDS", "Look", "Page", "page", "protect", "report", "write_page"]
+__all__ = ["AUDIENCES", "KINDS", "TRENDS", "Audience", "Look", "Page", "for_audience", "page", "report", "write_page"]
 
 KINDS: dict[str, Callable[[Page], bytes]] = {".html": as_html, ".pdf": as_pdf, ".md": as_markdown}
 """How a report is written, by the extension of its file."""
@@ -43,6 +43,7 @@ def report(
     records: Any,
     path: str | os.PathLike[str],
     *,
+    audience: Audience = "internal",
     as_of: dt.datetime | dt.date | None = None,
     period: Period = "week",
     choice: Filter | None = None,
@@ -52,20 +53,23 @@ def report(
     language: Language = "en",
     overwrite: bool = False,
 ) -> Path:
-    """Write a report that may be handed on: one file, without a network, without a person's data.
+    """Write a report as one file that needs no network; its size does not depend on the number of records.
 
-    Counts below ten are hidden, and so are others from which one could be worked out in any table.
-    Account managers and custom tags are numbers. The file's size does not depend on the records.
+    No customer is named in it and no free text of the records. The internal report, for the partner's own people,
+    shows account managers, custom tags and every count. The public one hides counts below ten and rounds all others to
+    the nearest ten, computes rates and curves from the rounded counts, merges groups below ten, and numbers account
+    managers and tags. Two public reports of nearly the same records can differ where a count crosses a rounding edge.
 
     Args:
-        records: What ``annotate`` gives, of any engine; the whole history.
+        records: What ``annotate`` returns, of any engine; the whole history.
         path: Ends in ``.html``, ``.pdf`` or ``.md``.
+        audience: ``internal`` or ``public``.
         as_of: The moment that the records were annotated at; now, when it is left out.
         period: Of the trends: ``day``, ``week`` or ``month``.
-        choice: The filter that the records were chosen by; it is said, not applied.
-        summary: What ``load`` says of the sources, to say what was read and rejected.
-        change: What ``compare`` says of the two newest snapshots.
-        catalogue: The failures known; else the built-in ones.
+        choice: The filter that the records were chosen by; the report states it, but does not apply it.
+        summary: What ``load`` returns about the sources, to state what was read and rejected.
+        change: What ``compare`` returns for the two newest snapshots.
+        catalogue: The known failures; else the built-in ones.
         language: ``en`` or ``zh``.
         overwrite: Replace a file of that name.
 
@@ -75,70 +79,83 @@ def report(
     Raises:
         OutputError: The name, the folder or the disk does not allow it.
         SchemaError: A column that is needed is missing.
-        ArgumentError: ``period`` or ``as_of`` means nothing.
+        ArgumentError: ``audience``, ``period`` or ``as_of`` means nothing.
     """
     check_target(path, extensions=KINDS, overwrite=overwrite)
-    known = catalogue or read_catalogue()
-    found = progress(records, as_of=as_of, period=period, by=TRENDS, catalogue=known, language=language)
-    look = Look(choice or Filter(), language, catalogue=known)
-    made = page(found, look, summary=summary, change=change)
-    return write_page(made, path, overwrite=overwrite)
+    check_audience(audience)
+    failures = catalogue or read_catalogue()
+    metrics = progress(records, as_of=as_of, period=period, by=TRENDS, catalogue=failures, language=language)
+    look = Look(choice or Filter(), language, catalogue=failures)
+    content = page(metrics, look, audience=audience, summary=summary, change=change)
+    return write_page(content, path, overwrite=overwrite)
 
 
-def write_page(made: Page, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def write_page(content: Page, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write a page by the extension of its file, whole or not at all.
 
     Raises:
         OutputError: The name, the folder or the disk does not allow it.
     """
     target = check_target(path, extensions=KINDS, overwrite=overwrite)
-    return write_bytes(KINDS[target.suffix.lower()](made), target, extensions=KINDS, overwrite=overwrite)
+    return write_bytes(KINDS[target.suffix.lower()](content), target, extensions=KINDS, overwrite=overwrite)
 
 
-def page(found: Progress, look: Look, *, summary: Summary | None = None, change: Comparison | None = None) -> Page:
-    """Give a report as a value, with nothing in it that may not be handed on.
+def page(
+    metrics: Progress,
+    look: Look,
+    *,
+    audience: Audience = "internal",
+    summary: Summary | None = None,
+    change: Comparison | None = None,
+) -> Page:
+    """Build a report as a value, with nothing in it that its audience may not see.
 
     Args:
-        found: What ``progress`` gives.
+        metrics: What ``progress`` returns.
         look: The filter that was chosen, the language, the failures known; figures are for light and dark.
-        summary: What ``load`` says of the sources.
-        change: What ``compare`` says of the two newest snapshots.
+        audience: ``internal`` or ``public``.
+        summary: What ``load`` returns about the sources.
+        change: What ``compare`` returns for the two newest snapshots.
+
+    Raises:
+        ArgumentError: There is no such audience.
     """
-    look, more = replace(look, choice=_public(look.choice)), look.choice != _public(look.choice)
-    told = words(look.language)
-    shown = protect(found, Names(told["manager"], told["tag"]))
+    texts, public = words(look.language), audience == "public"
+    tables = for_audience(metrics, audience, Names(texts["manager"], texts["tag"]))
+    stated = _without_names(look.choice, public=public)
+    look, more = replace(look, choice=stated), look.choice != stated
     return Page(
-        title=told["title"],
-        facts=(*_facts(found, look), *([told["chosen_more"]] if more else [])),
-        summary=summarise(shown, look),
-        sections=sections(shown, look, change),
-        read=read(found, summary, look),
-        sources=sources(summary, look),
-        rules=_rules(found, look),
-        privacy=told["privacy"].format(least=LEAST),
+        title=texts["title"],
+        facts=(*_facts(tables, look), *([texts["chosen_more"]] if more else [])),
+        audience=texts["audience"][audience],
+        summary=summarise(tables, look, rounded=public),
+        sections=sections(tables, look, change, public=public),
+        read=read(tables, summary, look, public=public),
+        sources=sources(summary, look, public=public),
+        rules=_rules(tables, look, public=public),
+        privacy=texts["privacy"][audience].format(step=STEP),
         language=look.language,
     )
 
 
-def _public(choice: Filter) -> Filter:
-    """Give a filter without what may name a person: a text, managers, tags."""
-    for name in ("text", "manager", "tag"):
+def _without_names(choice: Filter, *, public: bool) -> Filter:
+    """Return a filter without a searched text, which may name a customer; in public also without managers and tags."""
+    for name in ("text", "manager", "tag") if public else ("text",):
         choice = choice.without(name)
     return choice
 
 
-def _facts(found: Progress, look: Look) -> tuple[str, ...]:
-    told = words(look.language)
-    n = found.counts["invitations"]
-    invitations = f"{n:,}" if n >= LEAST or n == 0 else told["reads"]["fewer"].format(least=LEAST)
+def _facts(tables: Progress, look: Look) -> tuple[str, ...]:
+    texts = words(look.language)
     facts = [
-        told["as_of"].format(at=f"{found.as_of:%Y-%m-%d %H:%M}".removesuffix(" 00:00")),
-        told["about"].format(invitations=invitations, version=version("invitekit")),
+        texts["as_of"].format(at=f"{tables.as_of:%Y-%m-%d %H:%M}".removesuffix(" 00:00")),
+        texts["about"].format(invitations=count(tables.counts["invitations"], look), version=version("invitekit")),
     ]
-    return (*facts, *([told["chosen"].format(what=look.chosen)] if look.choice else []))
+    return (*facts, *([texts["chosen"].format(what=look.chosen)] if look.choice else []))
 
 
-def _rules(found: Progress, look: Look) -> tuple[str, ...]:
-    told = words(look.language)
-    numbers = {"period": told[found.period], "known": f"{len(look.catalogue.failures):,}"}
-    return tuple(sentence.format(**numbers) for sentence in told["counts"].values())
+def _rules(tables: Progress, look: Look, *, public: bool) -> tuple[str, ...]:
+    texts = words(look.language)
+    numbers = {"period": texts[tables.period], "known": f"{len(look.catalogue.failures):,}"}
+    names = [name for name in texts["counts"] if public or name != "rounded"]
+    return tuple(texts["counts"][name].format(**numbers) for name in names)

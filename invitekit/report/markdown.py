@@ -13,16 +13,21 @@ _START = re.compile(r"^(\s*)([-+=#]|\d+[.)])")
 
 
 def as_markdown(page: Page) -> bytes:
-    """Give the page as Markdown in UTF-8; no text in it can become markup."""
-    told = page.words
-    parts = [f"# {_plain(page.title)}", _plain(" · ".join(page.facts)), f"## {_plain(told['summary'])}"]
-    parts.append(_list(page.summary) or _plain(told["no_summary"]))
+    """Return the page as Markdown in UTF-8; no text in it can become markup."""
+    texts = page.words
+    parts = [
+        f"# {_plain(page.title)}",
+        _plain(" · ".join(page.facts)),
+        _plain(page.audience),
+        f"## {_plain(texts['summary'])}",
+    ]
+    parts.append(_list(page.summary) or _plain(texts["no_summary"]))
     for section in page.sections:
-        texts = [f"## {_plain(section.title)}", _plain(section.how)]
-        parts += [*texts, *([_plain(section.note)] if section.note else []), _table(section.table)]
-    parts += [f"## {_plain(told['read'])}", _list(page.read)]
+        head = [f"## {_plain(section.title)}", _plain(section.how)]
+        parts += [*head, *([_plain(section.note)] if section.note else []), _table(section.table)]
+    parts += [f"## {_plain(texts['read'])}", _list(page.read)]
     parts += [_table(page.sources)] if page.sources is not None else []
-    parts += [f"## {_plain(told['rules'])}", _list(page.rules), _plain(page.privacy)]
+    parts += [f"## {_plain(texts['rules'])}", _list(page.rules), _plain(page.privacy)]
     return ("\n\n".join(parts) + "\n").encode()
 
 

@@ -51,19 +51,22 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All that a report says, in order; no text in it names a person.
+    """The content of a report, in order; no text in it names a customer.
 
     Attributes:
         title, facts: The head: what it is, and its date, size, version and choice.
+        audience: Who it is for.
         summary: Sentences.
         sections: The questions.
         read, sources: What was read and rejected, in sentences and as a table.
         rules: How it was counted, in sentences.
+        privacy: What was done so that it may be shown to its audience.
         language: Of all of it.
     """
 
     title: str
     facts: tuple[str, ...]
+    audience: str
     summary: tuple[str, ...]
     sections: tuple[Section, ...]
     read: tuple[str, ...]
@@ -80,6 +83,6 @@ class Page:
 
 @cache
 def words(language: Language) -> Mapping[str, Any]:
-    """Give the words of a report."""
-    found: dict[str, Any] = tomllib.loads(files("invitekit.report").joinpath("words.toml").read_text("utf-8"))
-    return dict(found[language])
+    """Return the words of a report."""
+    texts: dict[str, Any] = tomllib.loads(files("invitekit.report").joinpath("words.toml").read_text("utf-8"))
+    return dict(texts[language])

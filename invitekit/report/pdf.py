@@ -28,18 +28,19 @@ def as_pdf(page: Page) -> bytes:
     Raises:
         OutputError: No font of the machine has a character of the report, or typst could not set it.
     """
-    told = page.words
+    texts = page.words
     data = {
         "title": page.title,
         "lang": page.language,
         "facts": page.facts,
+        "audience": page.audience,
         "summary": page.summary,
         "sections": [_section(section) for section in page.sections],
         "read": page.read,
         "sources": _table(page.sources) if page.sources is not None else None,
         "rules": page.rules,
         "privacy": page.privacy,
-        "words": {name: told[name] for name in ("summary", "no_summary", "read", "rules")},
+        "words": {name: texts[name] for name in ("summary", "no_summary", "read", "rules")},
     }
     try:
         made = typst.compile(

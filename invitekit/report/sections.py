@@ -1,4 +1,4 @@
-"""Tables that may be handed on to the sections of a report: how to read it, the figure, the numbers."""
+"""The sections of a report, one per table: how to read it, the figure, the numbers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from invitekit.charts.chart import named
 from invitekit.charts.colours import STAGES
 from invitekit.charts.labels import interval, percent
 from invitekit.metrics import EMPTY, OTHER, Progress
-from invitekit.report.linked_tables import newest
+from invitekit.privacy.disclosure import round_count
+from invitekit.report.audience import Row
 from invitekit.report.page import Section, Table, words
-from invitekit.report.suppression import Ledger, Row
 from invitekit.workspace import Comparison
 
 Drawn = Callable[[Look], Chart]
@@ -24,39 +24,53 @@ _BY = {
 }  # fmt: skip
 _SHOWN_ROWS = 60
 """Rows of a table in a report."""
+_PERIODS = 104
+"""Periods that a trend shows: the newest ones. More would make the file as long as the history."""
+_SMALL = "*"
+"""Marks a rate of fewer than ten."""
 
 
-def sections(found: Progress, look: Look, change: Comparison | None = None) -> tuple[Section, ...]:
-    """Give the sections of a report; one without any number is left out.
+def sections(
+    tables: Progress, look: Look, change: Comparison | None = None, *, public: bool = False
+) -> tuple[Section, ...]:
+    """Return the sections of a report; one without any number is left out.
 
     Args:
-        found: Tables that may be handed on, as ``protect`` gives them.
+        tables: The tables, for the audience.
         look: How figures are drawn; each is drawn on dark too.
         change: What happened between the two newest snapshots, if there are two.
+        public: Whether account managers and tags have numbers, and counts are rounded.
     """
     made = [
-        _section("funnel", look, _funnel(found, look), lambda to: charts.funnel(found.funnel, to)),
-        _section("pareto", look, _pareto(found, look), lambda to: charts.pareto(found.pareto, to)),
-        *_trends(found, look),
-        *(_groups(found, key, by, look) for key, by in _BY.items()),
-        _section("survival", look, _survival(found, look),
-                 lambda to: charts.survival(found.survival, "invitation_method", to)),
-        _section("ageing", look, _ageing(found, look), lambda to: charts.ageing(found.ageing, to)),
-        _section("repeats", look, _repeats(found, look), lambda to: charts.repeats(found.repeats, to)),
-        _section("snapshots", look, _snapshots(found, look), lambda to: charts.snapshots(found.snapshots, to)),
+        _section("funnel", look, _funnel(tables, look), lambda to: charts.funnel(tables.funnel, to)),
+        _section("pareto", look, _pareto(tables, look), lambda to: charts.pareto(tables.pareto, to)),
+        *_trends(tables, look),
+        *(_groups(tables, key, by, look) for key, by in _BY.items()),
+        _section("survival", look, _survival(tables, look),
+                 lambda to: charts.survival(tables.survival, "invitation_method", to)),
+        _section("ageing", look, _ageing(tables, look), lambda to: charts.ageing(tables.ageing, to)),
+        _section("repeats", look, _repeats(tables, look), lambda to: charts.repeats(tables.repeats, to)),
+        _section("snapshots", look, _snapshots(tables, look), lambda to: charts.snapshots(tables.snapshots, to)),
     ]  # fmt: skip
-    changed = [_change(change, look)] if change is not None else []
+    if public:
+        numbered = words(look.language)["how"]["numbered"]
+        made = [replace(one, how=numbered) if one.key in ("by_manager", "by_tag") else one for one in made]
+    changed = [_change(change, look, public=public)] if change is not None else []
     return tuple(section for section in [*made, *changed] if section.table.rows)
 
 
-def _section(key: str, look: Look, table: Table, drawn: Drawn, note: str = "") -> Section:
-    told = words(look.language)
+def _section(key: str, look: Look, table: Table, drawn: Drawn, note: str = "", *, period: str = "week") -> Section:
+    texts = words(look.language)
     dark = replace(look, dark=True)
-    return Section(key, told["section"][key], told["how"][key], table, drawn(look), drawn(dark), note)
+    title = texts["section"][key].format(period=texts[period])
+    small = any(cell.endswith(_SMALL) for row in table.rows for cell in row)
+    note = f"{note} {texts['small']}".strip() if small else note
+    how = texts["how"][key].format(period=texts[period])
+    return Section(key, title, how, table, drawn(look), drawn(dark), note)
 
 
 def table(look: Look, names: Iterable[str], rows: Iterable[Iterable[Any]], left: int = 1) -> Table:
-    """Make a table: numbers with separators, what is hidden as a dot, the first columns to the left.
+    """Build a table: numbers with separators, hidden counts as such, the first columns to the left.
 
     Args:
         look: Gives the language.
@@ -64,31 +78,31 @@ def table(look: Look, names: Iterable[str], rows: Iterable[Iterable[Any]], left:
         rows: The values, one a column.
         left: So many columns hold words.
     """
-    told, headers = words(look.language), list(names)
-    every = [tuple(_shown(value, told) for value in row) for row in rows]
+    texts, headers = words(look.language), list(names)
+    every = [tuple(_shown(value, texts) for value in row) for row in rows]
     more = len(every) - _SHOWN_ROWS
-    rest = [(told["more_rows"].format(n=f"{more:,}"), *[""] * (len(headers) - 1))] if more > 0 else []
+    rest = [(texts["more_rows"].format(n=f"{more:,}"), *[""] * (len(headers) - 1))] if more > 0 else []
     numbers = frozenset(range(left, len(headers)))
     shown = (*every[:_SHOWN_ROWS], *rest)
-    return Table(tuple(told["column"].get(name, name) for name in headers), shown, numbers)
+    return Table(tuple(texts["column"].get(name, name) for name in headers), shown, numbers)
 
 
-def _shown(value: Any, told: Mapping[str, Any]) -> str:
+def _shown(value: Any, texts: Mapping[str, Any]) -> str:
     if value is None:
-        return str(told["hidden"])
+        return str(texts["hidden"])
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _rate(row: Row, prefix: str = "") -> str | None:
-    """Give a rate with its interval, or nothing where it is hidden."""
+def _rate(row: Row, prefix: str = "") -> str:
+    """Return a rate with its interval, marked where it is of few; a dash where there is none."""
     rate, low, high = (row[f"{prefix}{name}"] for name in ("rate", "low", "high"))
-    return None if rate is None else f"{percent(rate)} ({interval(low, high)})"
+    return "–" if rate is None else f"{percent(rate)} ({interval(low, high)}){_SMALL * bool(row['small'])}"
 
 
 def _funnel(found: Progress, look: Look) -> Table:
     stages = {value.code: value.label(look.language) for value in STAGES}
     rows = [row for row in found.funnel.to_dicts() if row["stage"] in stages and row["n"] != 0]
-    cells = [[_stage(row, stages, look), row["n"], None if row["part_of"] is None else _rate(row)] for row in rows]
+    cells = [[_stage(row, stages, look), row["n"], "–" if row["part_of"] is None else _rate(row)] for row in rows]
     return table(look, ["stage", "records", "share"], cells if any(row["n"] for row in rows) else [])
 
 
@@ -112,26 +126,26 @@ def _pareto(found: Progress, look: Look) -> Table:
     return table(look, ["cause", "who_acts", "records", "share", "cumulative"], cells, left=2)
 
 
-def _trends(found: Progress, look: Look) -> list[Section]:
-    """Give the trend of all together, and those that tell apart where most of their counts can be shown."""
-    told, period = words(look.language), found.period
-    made, untold = [_trend(found.trend, "trend", None, look, period)], False
-    for by, found_by in found.trends.items():
-        counts = [row["n"] for row in found_by.to_dicts() if row["n"] != 0]
+def _trends(tables: Progress, look: Look) -> list[Section]:
+    """Return the trend of all together, and those by group where most of their counts are shown."""
+    texts, period = words(look.language), tables.period
+    made, hidden = [_trend(tables.trend, "trend", None, look, period)], False
+    for by, trend in tables.trends.items():
+        counts = [row["n"] for row in trend.to_dicts() if row["n"] != 0]
         if counts and sum(n is not None for n in counts) * 2 > len(counts):
-            made.append(_trend(found_by, f"trend_{by}", by, look, period))
+            made.append(_trend(trend, f"trend_{by}", by, look, period))
         elif counts:
-            untold = True
-    note = f"{made[0].note} {told['few'].format(period=told[period])}".strip()
-    return [replace(made[0], note=note), *made[1:]] if untold else made
+            hidden = True
+    note = f"{made[0].note} {texts['few'].format(period=texts[period])}".strip()
+    return [replace(made[0], note=note), *made[1:]] if hidden else made
 
 
-def _trend(found: Any, key: str, by: str | None, look: Look, period: str) -> Section:
-    told = words(look.language)
-    shown = newest(found.to_dicts())
-    older = found["period_start"].n_unique() - len(shown)
-    note = told["older"].format(n=f"{older:,}", period=told[period]) if older else ""
-    found = found.filter(found["period_start"].is_in(shown))
+def _trend(trend: Any, key: str, by: str | None, look: Look, period: str) -> Section:
+    texts = words(look.language)
+    periods = sorted(set(trend["period_start"]))
+    older = len(periods[:-_PERIODS])
+    note = texts["older"].format(n=f"{older:,}", period=texts[period]) if older else ""
+    trend = trend.filter(trend["period_start"].is_in(periods[-_PERIODS:]))
     cells = [
         [
             *([named(row["group"], by, look)] if by else []),
@@ -140,16 +154,16 @@ def _trend(found: Any, key: str, by: str | None, look: Look, period: str) -> Sec
             row["of"],
             _rate(row),
             "" if row["lower_limit"] is None else interval(row["lower_limit"], row["upper_limit"]),
-            told["signal"].get("incomplete" if row["incomplete"] else row["signal"], ""),
+            texts["signal"].get("incomplete" if row["incomplete"] else row["signal"], ""),
         ]
-        for row in found.to_dicts()
+        for row in trend.to_dicts()
         if row["of"] != 0
     ]
-    names = [*(["group"] if by else []), "period", "failed", "settled", "share", told["expected"], "signal"]
-    told_any = any(row["n"] is not None for row in found.to_dicts())
-    cells = (cells[::-1] if by is None else cells) if told_any else []
+    names = [*(["group"] if by else []), "period", "failed", "settled", "share", texts["expected"], "signal"]
+    some = any(row["n"] is not None for row in trend.to_dicts())
+    cells = (cells[::-1] if by is None else cells) if some else []
     numbers = table(look, names, cells, left=2 if by else 1)
-    return _section(key, look, numbers, lambda to: charts.trend(found, by, to, period=period), note)
+    return _section(key, look, numbers, lambda to: charts.trend(trend, by, to, period=period), note, period=period)
 
 
 def _groups(found: Progress, key: str, by: str, look: Look) -> Section:
@@ -158,10 +172,11 @@ def _groups(found: Progress, key: str, by: str, look: Look) -> Section:
         [named(row["value"], by, look), row["settled"], row["failed"], _rate(row, "failure_"), row["associated"],
          _rate(row, "association_")]
         for row in groups.to_dicts()
+        if row["settled"] != 0
     ]  # fmt: skip
     names = ["group", "settled", "failed", "failed_share", "associated", "associated_share"]
     # One rate compares with nothing.
-    numbers = table(look, names, cells if sum(cell[3] is not None for cell in cells) > 1 else [])
+    numbers = table(look, names, cells if sum(cell[3] != "–" for cell in cells) > 1 else [])
     stages = {row["stage"]: row["rate"] for row in found.funnel.to_dicts()}
     return _section(key, look, numbers, lambda to: charts.groups(groups, by, to, overall=stages.get("failed")))
 
@@ -206,15 +221,11 @@ def _snapshots(found: Progress, look: Look) -> Table:
     return table(look, ["snapshot", "status", "records"], cells if several else [], left=2)
 
 
-def _change(change: Comparison, look: Look) -> Section:
-    """Give what happened to customers between two snapshots."""
-    told = words(look.language)
-    counts = Ledger()
-    parts = [counts.put(name, n) for name, n in change.counts.items()]
-    counts.add_up(counts.put("all", sum(change.counts.values()), counts.fixed), parts)
-    away = counts.hidden()
-    cells = [[told["change"][name], None if name in away else n] for name, n in change.counts.items()]
+def _change(change: Comparison, look: Look, *, public: bool) -> Section:
+    """Return what happened to customers between two snapshots."""
+    texts = words(look.language)
+    cells = [[texts["change"][name], round_count(n) if public else n] for name, n in change.counts.items()]
     days = [f"{at:%Y-%m-%d}" if at else "–" for at in (change.before_at, change.after_at)]
-    how = told["how"]["change"].format(before=days[0], after=days[1])
-    numbers = table(look, ["change", "customers"], cells if any(change.counts.values()) else [])
-    return Section("change", told["section"]["change"], how, numbers)
+    how = texts["how"]["change"].format(before=days[0], after=days[1])
+    numbers = table(look, ["change", "customers"], cells if any(n for _, n in cells) else [])
+    return Section("change", texts["section"]["change"], how, numbers)

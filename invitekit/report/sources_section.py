@@ -1,4 +1,4 @@
-"""What was read to sentences and a table: counts of rows, and why some were rejected; no name of a file."""
+"""What was read, in sentences and a table: counts of rows, and why some were rejected; no name of a file."""
 
 from __future__ import annotations
 
@@ -9,68 +9,76 @@ from invitekit.errors import translated
 from invitekit.ingest import Summary
 from invitekit.metrics import Progress
 from invitekit.model import schema
+from invitekit.privacy.disclosure import STEP, round_count
 from invitekit.report.page import Table, words
 from invitekit.report.sections import table
-from invitekit.report.suppression import LEAST
 
 _LOST = ("unfollowed", "undated", "untimed")
 
 
-def read(found: Progress, summary: Summary | None, look: Look) -> tuple[str, ...]:
-    """Say what was read, what was rejected and why, and what could not be counted.
+def read(tables: Progress, summary: Summary | None, look: Look, *, public: bool) -> tuple[str, ...]:
+    """Return what was read, what was rejected and why, and what could not be counted, as sentences.
 
-    A file's name may be a customer's, so sources have numbers. Rejected rows are counted as they
-    are: they tell of files, not of customers.
+    A file's name may be a customer's, so sources have numbers.
 
     Args:
-        found: The tables.
-        summary: What ``load`` says of the sources; without it, only of the records.
+        tables: The tables, for the audience.
+        summary: What ``load`` returns about the sources; without it, only the records are described.
         look: Gives the language.
+        public: Whether counts are rounded.
     """
-    told = words(look.language)
-    says, counts = told["reads"], found.counts
-    said = []
+    texts, counts = words(look.language)["reads"], tables.counts
+    sentences = []
     if summary is not None:
-        rows = {name: f"{getattr(summary, attribute):,}" for name, attribute in
+        rows = {name: _count(getattr(summary, attribute), look, public=public) for name, attribute in
                 (("rows", "rows_read"), ("records", "records"), ("rejects", "rejects"))}  # fmt: skip
-        said.append(says["rows"].format(**rows))
-    shown = {name: _many(n, says) for name, n in counts.items()}
-    said.append(says["invitations"].format(rows=shown["rows"], invitations=shown["invitations"]))
-    said += [says[name].format(n=shown[name]) for name in _LOST if counts[name]]
-    return (*said, *(_of_sources(summary, says, look) if summary is not None else ()))
+        sentences.append(texts["rows_rounded" if public else "rows"].format(**rows))
+    totals = {name: count(counts[name], look) for name in ("rows", "invitations")}
+    sentences.append(texts["invitations"].format(**totals))
+    sentences += [texts[name].format(n=count(counts[name], look)) for name in _LOST if counts[name]]
+    return (*sentences, *(_of_sources(summary, texts, look, public=public) if summary is not None else ()))
 
 
-def _of_sources(summary: Summary, says: Mapping[str, str], look: Look) -> list[str]:
-    known = {name: schema.label(name, look.language) for name in schema.BY_NAME}
-    said = [
-        says["rejected"].format(
-            n=f"{n:,}", why=f"{known.get(column or '', says['row'])} {translated(why, words(look.language)['why'])}"
-        )
-        for (column, why), n in sorted(summary.reject_reasons.items(), key=lambda item: -item[1])
+def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, public: bool) -> list[str]:
+    """Return what is special about the sources; in public nothing that concerns fewer than ten rows."""
+    labels = {name: schema.label(name, look.language) for name in schema.BY_NAME}
+    why = words(look.language)["why"]
+    counted = {
+        ("rejected", f"{labels.get(column or '', texts['row'])} {translated(reason, why)}"): (n, 0)
+        for (column, reason), n in summary.reject_reasons.items()
+    }
+    counted["unknown", ""] = (sum(message.count for message in summary.unknown_messages), 0)
+    counted["no_message", ""] = (summary.failed_without_message, 0)
+    masked = {name: one for name, one in summary.masked.items() if name in labels}
+    counted |= {("arrived_masked", labels[name]): (one.masked, one.filled) for name, one in masked.items()}
+    shown = {key: [round_count(n) if public else n for n in both] for key, both in counted.items()}
+    # Largest first, by what is shown: the order of equal ones tells nothing.
+    kinds = ("rejected", "unknown", "no_message", "arrived_masked")
+    order = sorted(shown, key=lambda key: (kinds.index(key[0]), -(shown[key][0] or 0)))
+    return [
+        texts[kind].format(n=f"{n:,}", of=count(of, look), why=what, column=what)
+        for kind, what in order
+        for n, of in [shown[kind, what]]
+        if n
     ]
-    unknown = sum(message.count for message in summary.unknown_messages)
-    said += [says["unknown"].format(n=_many(unknown, says))] * bool(unknown)
-    lacking = summary.failed_without_message
-    said += [says["no_message"].format(n=_many(lacking, says))] * bool(lacking)
-    return said + [
-        says["arrived_masked"].format(column=known[name], n=_many(one.masked, says), of=_many(one.filled, says))
-        for name, one in summary.masked.items()
-        if one.masked and name in known
-    ]
 
 
-def sources(summary: Summary | None, look: Look) -> Table | None:
-    """Give one row a source: its form, its snapshot, how many of its rows became records; no name."""
+def sources(summary: Summary | None, look: Look, *, public: bool) -> Table | None:
+    """Return one row per source: its format, its snapshot, how many of its rows became records; no name."""
     if summary is None:
         return None
     cells = [
-        [str(number), file.format, f"{file.snapshot_at:%Y-%m-%d}" if file.snapshot_at else "–", file.rows_read,
-         file.records, file.rejects]
+        [str(number), file.format, f"{file.snapshot_at:%Y-%m-%d}" if file.snapshot_at else "–",
+         *(round_count(n) if public else n for n in (file.rows_read, file.records, file.rejects))]
         for number, file in enumerate(summary.files, 1)
     ]  # fmt: skip
     return table(look, ["source", "format", "snapshot", "rows_read", "records", "rejects"], cells, left=3)
 
 
-def _many(n: int, says: Mapping[str, str]) -> str:
-    """Give a count of records; one that is too small only as that."""
-    return says["fewer"].format(least=LEAST) if 0 < n < LEAST else f"{n:,}"
+def count(n: int | None, look: Look) -> str:
+    """Return a count for a sentence; a hidden one as "fewer than 10"."""
+    return str(words(look.language)["reads"]["fewer"].format(least=STEP)) if n is None else f"{n:,}"
+
+
+def _count(n: int, look: Look, *, public: bool) -> str:
+    return count(round_count(n) if public else n, look)

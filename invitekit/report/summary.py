@@ -1,4 +1,4 @@
-"""The small tables to sentences: what holds, in words, and no more precise than the counts allow."""
+"""The sentences of a report, from its small tables, and no more precise than their counts allow."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from invitekit.charts.chart import LOOK, Look, named
 from invitekit.charts.labels import FEW, percent
 from invitekit.metrics import EMPTY, OTHER, Progress
 from invitekit.metrics.distributions import fisher_exact
+from invitekit.privacy.disclosure import STEP
+from invitekit.report.audience import Row
 from invitekit.report.page import words
-from invitekit.report.suppression import LEAST, Row
 
 SURE = 0.01
 """How often chance may name a group in a report, over all groups together [assumed]."""
@@ -30,15 +31,20 @@ _GROUPS = {
 }  # fmt: skip
 
 
-def summarise(found: Progress, look: Look = LOOK) -> tuple[str, ...]:
-    """Say in sentences what the tables show; each is left out where its counts are hidden or too few.
+def summarise(found: Progress, look: Look = LOOK, *, rounded: bool = False) -> tuple[str, ...]:
+    """Return in sentences what the tables show; each is left out where its counts are hidden or too few.
 
     Args:
-        found: Tables that may be handed on, as ``protect`` gives them.
+        found: The tables, for the audience.
         look: In which language, and which causes have words.
+        rounded: Whether counts are rounded; then a difference that rounding may have made is not stated.
     """
     told = words(look.language)
-    parts = (_outcome, _who, _cause, _trend, _causes, _groups, _time, _waiting, _again)
+
+    def groups(found: Progress, told: Mapping[str, Any], look: Look) -> Iterator[str]:
+        return _groups(found, told, look, STEP // 2 if rounded else 0)
+
+    parts = (_outcome, _who, _cause, _trend, _causes, groups, _time, _waiting, _again)
     return tuple(sentence for part in parts for sentence in part(found, told, look))
 
 
@@ -126,9 +132,9 @@ def _marked(rows: list[Row], period: str, told: Mapping[str, Any], forms: tuple[
             yield told["says"][form].format(periods=told["and"].join([*shown, *more]), cause="{cause}")
 
 
-def _groups(found: Progress, told: Mapping[str, Any], look: Look) -> Iterator[str]:
+def _groups(found: Progress, told: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
     """Say which groups really differ from all others in their column."""
-    differing = list(_differing(found))
+    differing = list(_differing(found, margin))
     for by in dict.fromkeys(by for by, _, _ in differing):
         mine = sorted((one for one in differing if one[0] == by), key=_apart, reverse=True)
         worth = [one for one in mine if _apart(one) >= WORTH]
@@ -150,7 +156,8 @@ def _difference(one: Differing, told: Mapping[str, Any], look: Look) -> str:
     return str(told["says"][form].format(by=column, group=group, of=f"{row['settled']:,}", **shares))
 
 
-def _differing(found: Progress) -> Iterator[Differing]:
+def _differing(found: Progress, margin: int) -> Iterator[Differing]:
+    """Return the groups that differ by more than chance, even if each count of failures is off by ``margin``."""
     stages = {row["stage"]: row["n"] for row in found.funnel.to_dicts()}
     failed, settled = stages.get("failed"), stages.get("settled")
     if failed is None or settled is None:
@@ -162,9 +169,15 @@ def _differing(found: Progress) -> Iterator[Differing]:
         if row["failed"] is not None and row["value"] not in (OTHER, EMPTY) and row["settled"] < settled
     ]
     for by, row in compared:
-        n, of = failed - row["failed"], settled - row["settled"]
-        group, others = (row["failed"], row["settled"] - row["failed"]), (n, of - n)
-        if fisher_exact(group, others) * len(compared) < SURE:
+        of = settled - row["settled"]
+        n = min(failed - row["failed"], of)  # of rounded counts, a part can be larger than its whole
+        if row["failed"] / row["settled"] > n / of:
+            group, others = max(row["failed"] - margin, 0), min(n + margin, of)
+        else:
+            group, others = min(row["failed"] + margin, row["settled"]), max(n - margin, 0)
+        if (group / row["settled"] > others / of) != (row["failed"] / row["settled"] > n / of):
+            continue
+        if fisher_exact((group, row["settled"] - group), (others, of - others)) * len(compared) < SURE:
             yield by, row, (n, of)
 
 
@@ -183,8 +196,8 @@ def _time(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
 
 def _waiting(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     counts = [row["n"] for row in found.ageing.to_dicts() if row["bucket"] in _OLD and row["status"] == "invited"]
-    total = sum(n for n in counts if n is not None)
-    if total >= LEAST and None not in counts:
+    total = sum(counts)
+    if total and len(counts) == len(_OLD):  # a hidden count has no row
         yield told["says"]["old"].format(n=f"{total:,}")
 
 
