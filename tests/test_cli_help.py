@@ -122,12 +122,22 @@ def test_type_words_and_cut_off_summaries_are_found(capsys: pytest.CaptureFixtur
     assert type_words(capsys.readouterr().out) in (["<int>"], ["INTEGER"])
 
 
+def test_filters_stand_in_a_panel_of_their_own(run: Callable[..., Run]) -> None:
+    for command in ("annotate", "plan", "trend", "report", "export"):
+        options, filters = run(command, "-h").stdout.split("\nFilter:\n")
+        listed = re.findall("^  (--[a-z-]+)", filters, re.MULTILINE)
+        assert {"--status", "--method", "--manager", "--text", "--since"} <= set(listed)
+        assert ("--decision" in listed) == (command == "plan")
+        assert not set(listed) & set(re.findall("--[a-z-]+", options))
+
+
 def test_the_version_is_printed(run: Callable[..., Run]) -> None:
     found = run("--version")
     assert (found.returncode, found.stdout) == (0, f"invitekit {version('invitekit')}\n")
 
 
 @pytest.mark.parametrize(("typed", "offered"), [("invitekit tr", "trend"), ("invitekit trend --period mo", "month"),
+                                                ("invitekit plan --decision resend_n", "resend_now"),
                                                 ("invitekit workspace mark-s", "mark-sent")])  # fmt: skip
 def test_the_shell_completes_commands_and_choices(typed: str, offered: str) -> None:
     asked = {"_INVITEKIT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}

@@ -13,7 +13,8 @@ import typer
 
 from invitekit.cli import options as o
 from invitekit.cli.examples import copy_examples
-from invitekit.cli.source_options import SourceOptions, with_source_options
+from invitekit.cli.filter_options import FilterOptions, matched
+from invitekit.cli.source_options import SourceOptions, with_option_groups
 from invitekit.errors import many
 from invitekit.extras import require_extra
 
@@ -22,7 +23,7 @@ _PAGE = ".html"
 _CHECKS = (".parquet", ".csv", ".xlsx", _PAGE)
 
 
-@with_source_options
+@with_option_groups
 def check(
     source: SourceOptions,
     output: o.Output = None,
@@ -75,9 +76,10 @@ def check(
         raise typer.Exit(1)
 
 
-@with_source_options
+@with_option_groups
 def annotate(
     source: SourceOptions,
+    chosen: FilterOptions,
     output: o.Output = None,
     overwrite: o.Overwrite = False,
     as_of: o.AsOf = None,
@@ -87,25 +89,28 @@ def annotate(
     """Add cause, advice and effective status to every record.
 
     Prints the records by status and the failures by cause. With -o, writes all annotated
-    records, personal data included, to a file that only you can read.
+    records, personal data included, to a file that only you can read. A filter restricts both.
     """
     from invitekit.cli import output as out
     from invitekit.metrics import tally
     from invitekit.model.annotate import annotate as annotate_records
+    from invitekit.model.filters import where
 
-    moment = o.parse_time(as_of, "--as-of")
+    moment, choice = o.parse_time(as_of, "--as-of"), chosen.read(source.failures)
     source.check_output(output, overwrite=overwrite)
     loaded = source.load()
     annotated = annotate_records(loaded, as_of=moment, catalogue=source.failures, language=language)
+    annotated, found = matched(choice, annotated, lambda final: where(annotated, final))
     if output is not None:
         from invitekit.io.table_writers import write_table
 
         write_table(annotated, output, overwrite=overwrite)
     counts = tally(annotated)
     if as_json:
-        out.json_line(out.summary_json(loaded.summary) | asdict(counts) | out.output_json(output))
+        out.json_line(out.summary_json(loaded.summary) | asdict(counts) | found.json() | out.output_json(output))
         return
     out.headline(loaded.summary)
+    found.print()
     out.tables(counts, source.failures, language)
     out.snapshots(loaded.summary)
     out.written(output, "Annotated records")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.help import Command, new_app
-from invitekit.cli.source_options import SourcesOrWorkspace, with_source_options, workspace_json
+from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups, workspace_json
 
 if TYPE_CHECKING:
     from invitekit.export import Exported
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 key = new_app("Manage the key of the tokens in exports.")
 
 
-@with_source_options
+@with_option_groups
 def export(
     source: SourcesOrWorkspace,
+    chosen: FilterOptions,
     output: o.Output = None,
     level: o.Level = None,
     policy: o.Policy = None,
@@ -37,30 +39,34 @@ def export(
 
     Names, addresses and numbers become tokens, times become months. A column that the policy does
     not name stops the export. The file is read back and checked by another engine before it gets
-    its name; FILE.manifest.json is written last.
+    its name; FILE.manifest.json is written last. It states a filter in words, without those that may
+    identify people.
     """
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.export import export as export_records
     from invitekit.model.annotate import annotate
+    from invitekit.model.filters import where
 
     if history:
         return _show_history(source.workspace, as_json=as_json)
     if output is None:
         raise typer.BadParameter("Name the file to write: -o FILE.", param_hint="--output")
-    moment = as_utc(o.parse_time(as_of, "--as-of"))
+    moment, choice = as_utc(o.parse_time(as_of, "--as-of")), chosen.read(source.failures)
     read = source.check_output(output, overwrite=overwrite, inputs=[policy, key_file, source.workspace])
     with source.opened(to_write=True, both=True) as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
+        _, found = matched(choice, annotated, lambda final: where(annotated, final))
         with out.progress("rows") as tick:
             exported = export_records(
-                annotated, output, level=level, policy=policy, key=key_file, purpose=purpose,
+                annotated, output, filter=found.choice, level=level, policy=policy, key=key_file, purpose=purpose,
                 remarks=remarks, language=language, overwrite=overwrite, spreadsheet_safe=not raw_csv,
                 workspace=inputs.workspace, progress=tick, sources=read,
             )  # fmt: skip
         if as_json:
-            return out.json_line(inputs.json() | _json(exported))
+            return out.json_line(inputs.json() | found.json() | _json(exported))
         inputs.print_summary()
+        found.print()
     return out.exported(exported)
 
 

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 
 class Command(TyperCommand):
-    """A command whose help names its arguments without their Python types, such as ``<list[str]>``."""
+    """A command whose help names its arguments without their Python types, and lists its panels of options apart."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and the options, each with its help text."""
@@ -18,7 +18,8 @@ class Command(TyperCommand):
             if record := param.get_help_record(ctx):
                 is_argument = param.param_type_name == "argument"
                 name = record[0].partition(" <")[0] if is_argument else record[0]
-                rows["Arguments" if is_argument else "Options"].append((name, record[1]))
+                panel = getattr(param, "rich_help_panel", None) or ("Arguments" if is_argument else "Options")
+                rows.setdefault(panel, []).append((name, record[1]))
         for title, records in rows.items():
             if records:
                 with formatter.section(title):

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from invitekit.cli import options as o
-from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_source_options
+from invitekit.cli.filter_options import PlanFilterOptions, matched
+from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_option_groups
 
 if TYPE_CHECKING:
     from invitekit.batches import Written
     from invitekit.model.catalogue import Catalogue
+    from invitekit.model.filters import Filter
     from invitekit.planning import PlanSummary, ResendRules
 
 
-@with_source_options
+@with_option_groups
 def plan(
     source: SourcesOrWorkspace,
+    filters: PlanFilterOptions,
     output: o.Output = None,
     overwrite: o.Overwrite = False,
     as_of: o.AsOf = None,
@@ -38,7 +42,8 @@ def plan(
     that stores them, which also knows what was sent and resolved. Prints the records by decision and
     reason. With -o, writes every record with its decision, personal data included. With --batch-dir,
     writes the batches for the person who clicks in the portal: they name customers. A workspace stores
-    each batch under an ID.
+    each batch under an ID. A filter is applied to the finished plan: the batches are then of matching
+    customers only.
     """
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
@@ -47,6 +52,7 @@ def plan(
 
     moment = as_utc(o.parse_time(as_of, "--as-of"))
     chosen = ResendRules.from_toml(rules) if rules else ResendRules()
+    choice = filters.read(source.failures)
     extras = {"by": by, "reminders": reminders, "templates": templates, "calendar": calendar}
     if batch_dir is None and (needless := [name for name, value in extras.items() if value]):
         raise typer.BadParameter("it is written with the batches; add --batch-dir DIR.", param_hint=f"--{needless[0]}")
@@ -58,15 +64,19 @@ def plan(
     with source.opened(to_write=batch_dir is not None) as inputs:
         if not as_json:
             _print_inputs(inputs, batch_dir)
-        planned = _plan(inputs, chosen, moment, language, source.failures)
+        whole = _plan(inputs, chosen, moment, language, source.failures)
+        planned, found = matched(choice, whole, lambda final: _matching(whole, final, chosen))
         if output is not None:
             write_table(planned, output, overwrite=overwrite)
         how: dict[str, Any] = {"language": language, "overwrite": overwrite, **extras}
         batches = _write_batches(inputs, planned, batch_dir, how) if batch_dir else None
         summary = count_decisions(planned)
+        if choice:  # the portal's limit is one of all customers
+            summary = replace(summary, open_customers=count_decisions(whole).open_customers)
         if as_json:
             files = out.output_json(output) | (_files(batches) if batches else {})
-            return out.json_line(inputs.json() | _json(summary, chosen) | files)
+            return out.json_line(inputs.json() | _json(summary, chosen) | found.json() | files)
+    found.print()
     out.decisions(summary, chosen, language)
     out.batches(batches, source.workspace)
     return out.written(output, "Decisions")
@@ -92,6 +102,18 @@ def _plan(inputs: Inputs, rules: ResendRules, as_of: dt.datetime, language: o.La
         return inputs.workspace.plan(rules, as_of, language, failures)
     annotated = materialize(annotate(inputs.records, as_of=as_of, catalogue=failures, language=language))
     return materialize(plan_resends(annotated, rules, as_of=as_of, rejected=inputs.rejected, language=language))
+
+
+def _matching(planned: Any, choice: Filter, rules: ResendRules) -> Any:
+    """Return the rows of a plan that match a filter, those to invite again in batches of their own."""
+    from invitekit.engine.materialize import materialize
+    from invitekit.model.filters import where
+    from invitekit.planning import select_customers
+
+    if not choice:
+        return planned
+    rows = materialize(where(planned, choice))
+    return materialize(select_customers(rows, rows, rules))
 
 
 def _write_batches(inputs: Inputs, planned: Any, folder: Path, how: dict[str, Any]) -> Written:

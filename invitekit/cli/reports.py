@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from invitekit.cli import options as o
-from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_source_options
+from invitekit.cli.filter_options import FilterOptions, matched
+from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_option_groups
 
 if TYPE_CHECKING:
     from invitekit.workspace import Comparison
 
 
-@with_source_options
+@with_option_groups
 def report(
     source: SourcesOrWorkspace,
+    chosen: FilterOptions,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", metavar="FILE", help="Write the report to this .html, .pdf or .md file."),
@@ -36,27 +38,34 @@ def report(
     One offline file with a summary, figures and tables; it names no customer. The internal report shows account
     managers, tags and all counts. With --audience public, counts below ten are hidden, all others are rounded
     to the nearest ten, and managers and tags are numbered. Give the whole history: all weekly files together, or the
-    workspace that stores them. Prints the summary.
+    workspace that stores them. Prints the summary. A filter keeps the invitations whose newest state matches; the
+    report states it, without words that its audience may not see.
     """
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.metrics import progress
     from invitekit.model.annotate import annotate
+    from invitekit.model.filters import where_newest
+    from invitekit.model.resolve import resolve
     from invitekit.report import KINDS, TRENDS, Look, page, write_page
 
     moment, failures = as_utc(o.parse_time(as_of, "--as-of")), source.failures
+    choice = chosen.read(failures)
     source.check_output(output, overwrite=overwrite, extensions=KINDS)
     with source.opened() as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=failures, language=language)
-        metrics = progress(annotated, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language)
-        look, change = Look(language=language, catalogue=failures), _change(inputs)
+        history = resolve(annotated)
+        records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
+        metrics = progress(records, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language)
+        look = Look(found.choice, language, catalogue=failures)
+        change = None if choice else _change(inputs)  # it compares all records
         content = page(metrics, look, audience=audience, summary=inputs.summary, change=change)
         write_page(content, output, overwrite=overwrite)
         if as_json:
-            return out.json_line(
-                inputs.json() | {"audience": audience, "summary": list(content.summary)} | out.output_json(output)
-            )
+            stated = {"audience": audience, "summary": list(content.summary)}
+            return out.json_line(inputs.json() | found.json() | stated | out.output_json(output))
         inputs.print_summary()
+        found.print()
     for sentence in content.summary:
         out.line(sentence)
     return out.line(f"The report is in {output}. {content.audience}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from invitekit.cli import options as o
-from invitekit.cli.source_options import SourcesOrWorkspace, with_source_options
+from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
 from invitekit.extras import require_extra
 
 
-@with_source_options
+@with_option_groups
 def app(
     source: SourcesOrWorkspace,
     rules: o.Rules = None,

@@ -6,11 +6,12 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo
 
 from invitekit.cli import options as o
 
@@ -184,12 +185,34 @@ def workspace_json(workspace: Workspace) -> dict[str, Any]:
     return {**shared, "workspace": {"file": str(workspace.path), **counts}}
 
 
-def with_source_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the argument and options of ``SourceOptions``, the command's first parameter, to its signature."""
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace each parameter that is a group of options, a dataclass, by those options in the command's signature.
+
+    Arguments come first, then the command's own options, then those of the groups.
+    """
     own = list(inspect.signature(command, eval_str=True).parameters.values())
-    kind: type[SourceOptions] = own[0].annotation
+    groups: dict[str, Any] = {p.name: p.annotation for p in own if is_dataclass(p.annotation)}
+    expanded = [
+        (each, p.name in groups) for p in own for each in (_parameters(groups[p.name]) if p.name in groups else [p])
+    ]
+    ranks = {each.name: 0 if _is_argument(each) else 1 + of_group for each, of_group in expanded}
+    signature = sorted((each for each, _ in expanded), key=lambda each: ranks[each.name])
+    signature = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        options = {name: kind(**{f.name: values.pop(f.name) for f in fields(kind)}) for name, kind in groups.items()}
+        command(**options, **values)
+
+    run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in signature}
+    return run
+
+
+def _parameters(kind: Any) -> list[inspect.Parameter]:
+    """Return a parameter for each option of a group."""
     hints = get_type_hints(kind, include_extras=True)
-    parameters = [
+    return [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
@@ -198,13 +221,7 @@ def with_source_options(command: Callable[..., None]) -> Callable[..., None]:
         )
         for field in fields(kind)
     ]
-    sources, options = parameters[0], parameters[1:]
-    signature = [sources, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own[1:]), *options]
 
-    @functools.wraps(command)
-    def run(**values: Any) -> None:
-        command(kind(**{field.name: values.pop(field.name) for field in fields(kind)}), **values)
 
-    run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in signature}
-    return run
+def _is_argument(parameter: inspect.Parameter) -> bool:
+    return any(isinstance(each, ArgumentInfo) for each in getattr(parameter.annotation, "__metadata__", ()))

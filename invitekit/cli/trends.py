@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from invitekit.cli import options as o
-from invitekit.cli.source_options import SourcesOrWorkspace, with_source_options
+from invitekit.cli.filter_options import FilterOptions, matched
+from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
 
 if TYPE_CHECKING:
     from invitekit.model.catalogue import Catalogue, Language
@@ -17,9 +18,10 @@ _MOST_ROWS = 120
 _SIGNALS = {"high": "above", "low": "below", "run": "long run"}
 
 
-@with_source_options
+@with_option_groups
 def trend(
     source: SourcesOrWorkspace,
+    chosen: FilterOptions,
     by: Annotated[
         o.GroupName | None, typer.Option("--by", help="One trend for each value of this column. Default: one for all.")
     ] = None,
@@ -34,28 +36,33 @@ def trend(
 
     Periods that differ significantly are marked. Each invitation counts once, by its newest state, in
     the period in which it was sent. The rate is the share of invitations with a known outcome. With -o,
-    writes the table: counts only, and names of account managers with --by account_manager.
+    writes the table: counts only, and names of account managers with --by account_manager. A filter keeps
+    the invitations whose newest state matches.
     """
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
     from invitekit.metrics import failure_trend
     from invitekit.model.annotate import annotate
-    from invitekit.model.resolve import count_untrackable
+    from invitekit.model.filters import where_newest
+    from invitekit.model.resolve import count_untrackable, resolve
 
-    moment = as_utc(o.parse_time(as_of, "--as-of"))
+    moment, choice = as_utc(o.parse_time(as_of, "--as-of")), chosen.read(source.failures)
     source.check_output(output, overwrite=overwrite)
     with source.opened() as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
-        table = failure_trend(annotated, as_of=moment, period=period, by=by)
+        history = resolve(annotated)
+        records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
+        table = failure_trend(records, as_of=moment, period=period, by=by)
         rows: list[dict[str, Any]] = table.to_dicts()
-        untrackable = count_untrackable(annotated)
+        untrackable = count_untrackable(history)
         if output is not None:
             write_table(table, output, overwrite=overwrite)
         if as_json:
             trends = {"as_of": moment, "by": by, "period": period, "unfollowed": untrackable, "trend": rows}
-            return out.json_line(inputs.json() | trends | out.output_json(output))
+            return out.json_line(inputs.json() | trends | found.json() | out.output_json(output))
         inputs.print_summary()
+        found.print()
     if untrackable:
         out.line(f"  - Not counted: {untrackable:,} earlier rows that cannot be tracked: masked.")
     _print(rows, by, period, source.failures, language)

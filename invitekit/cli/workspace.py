@@ -9,7 +9,7 @@ import typer
 
 from invitekit.cli import options as o
 from invitekit.cli.help import Command, new_app
-from invitekit.cli.source_options import SourceOptions, SourcesOrWorkspace, with_source_options, workspace_json
+from invitekit.cli.source_options import SourceOptions, SourcesOrWorkspace, with_option_groups, workspace_json
 from invitekit.errors import many
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ app = new_app("Store snapshots, batches and results in one file.")
 
 
 @app.command(cls=Command)
-@with_source_options
+@with_option_groups
 def add(
     source: SourceOptions,
     workspace: o.Workspace = o.WORKSPACE,
@@ -201,7 +201,7 @@ def outcomes(
     return out.line(f"The table is in {output}; it holds counts only.") if output else None
 
 
-@with_source_options
+@with_option_groups
 def compare(
     source: SourcesOrWorkspace,
     before: Annotated[

@@ -55,7 +55,7 @@ def export(
         key: A key or the path of a key file; else ``INVITEKIT_KEY``, the keyring or the settings' file has
             one; else one is made and thrown away. The same key and purpose give the same tokens.
         purpose: What the export is for; tokens of two purposes do not join.
-        filter: Which records; all of them without one.
+        filter: Which records; all of them without one. The manifest states it, without values that may identify people.
         remarks: ``drop`` says only whether there are any; ``scrub`` takes out what is recognised as
             somebody's, best effort.
         language: Of the sentences about who is alike: ``en`` or ``zh``.
@@ -97,8 +97,9 @@ def export(
         chosen = chosen.with_rows([scrubbed_remarks()])
     rows = chosen.applied(source.columns)
     job = Job(
-        source, target, rows, chosen, secrets, remarks, spreadsheet_safe, language, overwrite, progress or _silent
-    )
+        source, target, rows, chosen, secrets, remarks, spreadsheet_safe, language, overwrite, progress or _silent,
+        filter.public_words() if filter else None,
+    )  # fmt: skip
     with _noted(workspace, job) as note:
         return note(run(job))
 

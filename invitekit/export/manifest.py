@@ -39,6 +39,7 @@ class Manifest:
         level: Of the policy.
         key_id: Which key made its tokens; None for one that was thrown away.
         purpose: What the export is for, in the user's words.
+        filter: Which records were exported, in words that name nobody; None for all.
         columns: By released column: where it is from, what was done, and what may leave.
         gates: The checks that it passed.
         nulls: By released column, empty cells.
@@ -59,6 +60,7 @@ class Manifest:
     level: str
     key_id: str | None
     purpose: str | None
+    filter: str | None
     columns: Mapping[str, Mapping[str, Any]]
     gates: tuple[str, ...]
     nulls: Mapping[str, int]

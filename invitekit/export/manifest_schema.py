@@ -115,6 +115,7 @@ _RIGHT: Mapping[str, Callable[[Any], bool]] = {
     "level": lambda value: value in LEVELS,
     "key_id": _maybe_text,
     "purpose": _maybe_text,
+    "filter": _maybe_text,
     "columns": lambda value: (
         isinstance(value, dict) and bool(value) and all(isinstance(v, dict) for v in value.values())
     ),

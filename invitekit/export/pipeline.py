@@ -87,6 +87,7 @@ class Job:
     language: Language
     overwrite: bool
     tick: Progress
+    filter: str | None = None
 
     @property
     def counts(self) -> bool:
@@ -199,6 +200,7 @@ def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manife
         level=job.policy.level,
         key_id=job.secrets.key.id,
         purpose=job.secrets.purpose,
+        filter=job.filter,
         columns={row.into: described(row) for row in expected.rows},
         gates=proof.gates,
         nulls={row.into: expected.seen.nulls[row.into] for row in expected.rows},

@@ -22,7 +22,7 @@ from invitekit.metrics.survival import ageing, durations, survival, untimed
 from invitekit.metrics.trend import trend
 from invitekit.model import identity
 from invitekit.model.catalogue import Catalogue, read_catalogue
-from invitekit.model.resolve import count_untrackable, latest, resolve
+from invitekit.model.resolve import count_untrackable, latest, resolved, used_columns
 
 _PARTS = {
     "by_method": "invitation_method",
@@ -111,10 +111,10 @@ def progress(
     identity.require(names, _NEEDED)
     states = _snapshots(frame)
     with temp_tables():
-        resolved = materialize(resolve(frame.select(*identity.used_keys(_NEEDED, names)).to_native()))
-        lost, invitations = count_untrackable(resolved), nw.from_native(latest(resolved))
+        history = materialize(resolved(frame.select(*used_columns(_NEEDED, names)).to_native()))
+        lost, invitations = count_untrackable(history), nw.from_native(latest(history))
         counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
-        again = repeats(resolved, known, language, moment, follow_up_days)
+        again = repeats(history, known, language, moment, follow_up_days)
     return Progress(
         funnel=funnel(counts),
         trend=trend(counts, None, period, moment),

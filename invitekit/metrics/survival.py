@@ -14,9 +14,9 @@ from invitekit.metrics import aggregate as cubes
 from invitekit.metrics.aggregate import EMPTY, By
 from invitekit.metrics.funnel import NOT_INVITED, OPEN, SETTLED, small_table
 from invitekit.metrics.intervals import NORMAL_QUANTILE, SMALL
-from invitekit.model.identity import require, used_keys
+from invitekit.model.identity import require
 from invitekit.model.resolve import NEEDED as RESOLVED_FROM
-from invitekit.model.resolve import latest
+from invitekit.model.resolve import latest, used_columns
 
 NEEDED = (*RESOLVED_FROM, "age_days", "days_to_associate")
 SURVIVAL = {
@@ -62,7 +62,7 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
     names = frame.collect_schema().names()
     require(names, needed)
     with temp_tables():
-        invitations = nw.from_native(latest(frame.select(*used_keys(needed, names)).to_native()))
+        invitations = nw.from_native(latest(frame.select(*used_columns(needed, names)).to_native()))
         return survival(durations(invitations, by), by)
 
 

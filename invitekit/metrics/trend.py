@@ -14,9 +14,9 @@ from invitekit.metrics.aggregate import FAILED, OF_FAILURES, OTHER, By, Period
 from invitekit.metrics.funnel import SETTLED, small_table
 from invitekit.metrics.intervals import Limits, control_limits, rated, signals
 from invitekit.model.annotate import EMAIL_LIFE
-from invitekit.model.identity import require, used_keys
+from invitekit.model.identity import require
 from invitekit.model.resolve import NEEDED as RESOLVED_FROM
-from invitekit.model.resolve import latest
+from invitekit.model.resolve import latest, used_columns
 from invitekit.model.vocabularies import UNKNOWN, WHO_ACTS
 
 TREND = {
@@ -72,7 +72,7 @@ def failure_trend(
     names = frame.collect_schema().names()
     require(names, _NEEDED)
     with temp_tables():
-        invitations = nw.from_native(latest(frame.select(*used_keys(_NEEDED, names)).to_native()))
+        invitations = nw.from_native(latest(frame.select(*used_columns(_NEEDED, names)).to_native()))
         return trend(cubes.cube(invitations, [by] if by else [], period), by, period, moment)
 
 

@@ -12,6 +12,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.text import search_words, word_pattern
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model import schema
+from invitekit.model.resolve import resolved
 
 Frame = TypeVar("Frame")
 
@@ -20,6 +21,8 @@ SEARCHED = (
     "mobile", "portal_customer_id",
 )  # fmt: skip
 """The columns that a text is searched in: those of the portal, and two numbers that identify a customer."""
+IDENTIFYING = ("text", "manager", "tag", "country")
+"""Restrictions whose values may identify people, or groups of few."""
 BETWEEN_DIGITS = "[ ()./-]"
 """Matches what people write between the digits of a mobile number: it is searched with and without."""
 LONGEST_TEXT = 500
@@ -102,6 +105,15 @@ class Filter:
     def __str__(self) -> str:
         return ", and ".join(words for words, _ in restrictions(self)) or "Every record"
 
+    def public_words(self) -> str:
+        """Return the words without values that may identify people or groups of few: for files that are shared."""
+        names = [name for name in IDENTIFYING if getattr(self, name)]
+        shown = self
+        for name in names:
+            shown = shown.without(name)
+        hidden = [f"{schema.label(COLUMNS[name]) if name in COLUMNS else 'Text'} is not shown here" for name in names]
+        return ", and ".join([*([str(shown)] if shown else []), *hidden]) or str(self)
+
     def without(self, name: str) -> Filter:
         """Return the same filter without one of its restrictions."""
         return Filter(**{field.name: getattr(self, field.name) for field in fields(self) if field.name != name})
@@ -146,6 +158,27 @@ def where(records: Frame, choice: Filter) -> Frame:
         raise SchemaError(f"Records lack {', '.join(missing)}.", hint="annotate or plan them first, then filter.")
     conditions = [condition for _, condition in restrictions(choice, sent, searched)]
     return cast("Frame", frame.filter(*conditions).to_native() if conditions else records)
+
+
+def where_newest(records: Frame, choice: Filter) -> Frame:
+    """Return all records of the invitations whose newest state matches a filter, with the columns of ``resolve``.
+
+    Metrics count these as they would count the whole history: attempts and earlier states stay what they are.
+
+    Args:
+        records: What ``annotate`` or ``resolve`` returns, of any engine: the whole history.
+        choice: The filter; an empty one matches every record.
+
+    Raises:
+        SchemaError: A column is missing.
+    """
+    history = resolved(records)
+    if not choice:
+        return history
+    frame: Any = nw.from_native(cast("Any", history))
+    newest = frame.filter(nw.col("is_latest_of_invitation")).to_native()
+    matching = cast("Any", nw.from_native(where(newest, choice))).select("invitation_id")
+    return cast("Frame", frame.join(matching, on="invitation_id", how="semi").to_native())
 
 
 def restrictions(

@@ -6,6 +6,7 @@ Plan, metrics, comparison, outcomes and success rates read these columns; no oth
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Iterable
 from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
@@ -139,6 +140,11 @@ def resolved(records: Frame) -> Frame:
     frame: Any = nw.from_native(cast("Any", records))
     missing = set(COLUMNS) - set(frame.collect_schema().names())
     return resolve(records) if missing else records
+
+
+def used_columns(needed: Iterable[str], names: Collection[str]) -> list[str]:
+    """Return what ``used_keys`` returns, with the columns of ``resolve`` where the records are resolved."""
+    return list(dict.fromkeys([*used_keys(needed, names), *(COLUMNS if set(COLUMNS) <= set(names) else ())]))
 
 
 def count_untrackable(records: Any) -> int:
