@@ -22,6 +22,7 @@ if _typing.TYPE_CHECKING:
     from invitekit.model.resolve import resolve as resolve
     from invitekit.planning import ResendRules as ResendRules
     from invitekit.planning import plan_resends as plan_resends
+    from invitekit.planning.customer_history import customer_history as customer_history
     from invitekit.report import report as report
     from invitekit.sample import write_sample as write_sample
     from invitekit.widgets import Explorer as Explorer
@@ -53,6 +54,7 @@ _MODULES = {
     "Workspace": "workspace",
     "annotate": "model.annotate",
     "compare": "workspace",
+    "customer_history": "planning.customer_history",
     "export": "export",
     "failure_trend": "metrics",
     "latest": "model.resolve",

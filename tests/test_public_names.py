@@ -17,8 +17,8 @@ from tests.conftest import DATA
 
 PUBLIC = {
     "Explorer", "ExportPanel", "Filter", "InvitekitError", "LeakError", "Loaded", "ResendPicker", "ResendRules",
-    "Workspace", "annotate", "compare", "export", "failure_trend", "latest", "load", "plan_resends", "progress",
-    "read_catalogue", "report", "resolve", "where", "write_batches", "write_sample",
+    "Workspace", "annotate", "compare", "customer_history", "export", "failure_trend", "latest", "load",
+    "plan_resends", "progress", "read_catalogue", "report", "resolve", "where", "write_batches", "write_sample",
 }  # fmt: skip
 
 

@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 import invitekit as ik
 from invitekit.batches import Written
 from invitekit.errors import ArgumentError, WorkspaceError
+from invitekit.model import display
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, base, cells, crossfilter, payloads, planning, unknown_words, worker
+from invitekit.widgets import Selection, base, crossfilter, payloads, planning, unknown_words, worker
 from invitekit.widgets.assets import joined
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
@@ -299,7 +300,7 @@ def test_a_failure_of_ones_own_is_said_in_its_own_words(newest: pl.DataFrame) ->
     assert heard.widget.wait(60)
     told = heard.says(do="hello")
     assert told["hello"]["hints"]["holiday"] == ["Away.", "Wait."]
-    assert told["hello"]["hints"]["link_expired"][0] == cells.labels("failure_code")["link_expired"]
+    assert told["hello"]["hints"]["link_expired"][0] == display.labels("failure_code")["link_expired"]
     (causes,) = [one["values"] for one in told["counts"]["facets"] if one["name"] == "cause"]
     assert ["holiday", "Away.", newest.filter(failed).height] in causes
 
@@ -704,9 +705,9 @@ except ik.InvitekitError as error:
     ],
 )
 def test_numbers_and_addresses_are_hidden_wherever_they_stand(name: str, value: Any, expected: str | None) -> None:
-    assert cells.shown(name, value) == expected
+    assert display.shown(name, value) == expected
     if isinstance(value, str):
-        assert cells.shown(name, value, bare=True) in (value, expected)
+        assert display.shown(name, value, bare=True) in (value, expected)
 
 
 def test_pages_hold_numbers_and_addresses_only_while_the_eye_is_open(newest: pl.DataFrame) -> None:

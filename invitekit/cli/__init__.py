@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import invitekit
-from invitekit.cli import commands, exports, plans, reports, screens, trends, workspace
+from invitekit.cli import commands, customers, exports, plans, reports, screens, trends, workspace
 from invitekit.cli.help import Command, new_app
 from invitekit.errors import InvitekitError
 
@@ -24,6 +24,8 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "check": commands.check,
     "annotate": commands.annotate,
     "plan": plans.plan,
+    "find": customers.find,
+    "show": customers.show,
     "trend": trends.trend,
     "report": reports.report,
     "compare": workspace.compare,

@@ -64,7 +64,7 @@ def plan(
     with source.opened(to_write=batch_dir is not None) as inputs:
         if not as_json:
             _print_inputs(inputs, batch_dir)
-        whole = _plan(inputs, chosen, moment, language, source.failures)
+        whole = make_plan(inputs, chosen, moment, language, source.failures)
         planned, found = matched(choice, whole, lambda final: _matching(whole, final, chosen))
         if output is not None:
             write_table(planned, output, overwrite=overwrite)
@@ -92,7 +92,9 @@ def _print_inputs(inputs: Inputs, batch_dir: Path | None) -> None:
         out.line(f"  - Batches written and not marked as sent: {unsent:,}. If they were sent, mark them first.")
 
 
-def _plan(inputs: Inputs, rules: ResendRules, as_of: dt.datetime, language: o.LanguageCode, failures: Catalogue) -> Any:
+def make_plan(
+    inputs: Inputs, rules: ResendRules, as_of: dt.datetime, language: o.LanguageCode, failures: Catalogue
+) -> Any:
     """Plan for the workspace, with what was sent and resolved, or for the loaded files alone."""
     from invitekit.engine.materialize import materialize
     from invitekit.model.annotate import annotate

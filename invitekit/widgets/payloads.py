@@ -11,13 +11,14 @@ from typing import Any
 import duckdb
 
 from invitekit.engine.duckdb import rows
-from invitekit.model import schema
+from invitekit.model import display, schema
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, restrictions
 from invitekit.model.identity import ALONE
 from invitekit.model.resolve import COLUMNS as COLUMNS_OF_RESOLVE
+from invitekit.planning.customer_history import invitations_of
 from invitekit.planning.settings import COLUMNS as SETTINGS
-from invitekit.widgets import cells, counts
+from invitekit.widgets import counts
 from invitekit.widgets.conditions import DATED, KEY, chosen
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
@@ -38,8 +39,8 @@ RESOLVED = {"attempt_no": "integer", "previous_outcome": "code", "invitation_sen
             "last_seen_at": "time", "in_newest_snapshot": "code"}  # fmt: skip
 """The columns of the resolved table that a person reads, and their kinds; the others only connect rows."""
 _UNREAD = frozenset(COLUMNS_OF_RESOLVE) - {*RESOLVED, "customer_id"}
-STATES = ("snapshot_at", "status", "failure_code")
-"""What a file says of the state of an invitation."""
+_OF_INVITATIONS = ("invitation_id", "attempt_no", "invitation_sent_at", "invitation_method", "effective_status",
+                   "snapshot_at", "status", "failure_code")  # fmt: skip
 _MOST = 200
 """So many records of a customer are told at most."""
 
@@ -75,7 +76,7 @@ def chips(choice: Filter, language: Language, *, bare: bool) -> list[dict[str, s
         told = [_chip(choice, name, language) for name in names]
     return [
         # What was typed is shown as it was typed, and a day is no number; what came from a record is hidden as there.
-        {"name": name, "words": said if bare or name in _OPEN else cells.hidden(name, said)}
+        {"name": name, "words": said if bare or name in _OPEN else display.hidden(name, said)}
         for name, said in zip(names, told, strict=True)
     ]
 
@@ -87,7 +88,7 @@ def _chip(choice: Filter, name: str, language: Language) -> str:
         return f"“{value}”"
     if name not in COLUMNS:
         return f"{said['from' if name == 'invited_from' else 'to']} {value}"
-    shown = [cells.shown(COLUMNS[name], each, language=language, bare=True) or said["empty"] for each in value]
+    shown = [display.shown(COLUMNS[name], each, language=language, bare=True) or said["empty"] for each in value]
     return f"{label(COLUMNS[name], language)}：{'、'.join(shown)}"
 
 
@@ -105,7 +106,7 @@ def page(
     keys = found.keys(con, view, first, count)
     held = wide(con, keys, names)
     ordered = [held[key] for key in keys]
-    told = {name: [cells.shown(name, row[at], **how) for row in ordered] for at, name in enumerate(names)}
+    told = {name: [display.shown(name, row[at], **how) for row in ordered] for at, name in enumerate(names)}
     codes = {name: [row[names.index(name)] for row in ordered] for name in BADGES if name in names}
     return {"first": first, "keys": keys, "cells": told, "codes": codes}
 
@@ -116,7 +117,7 @@ def preview(
     """Give the first rows as they come, while all are being stored: to look at, not to choose from."""
     there, held = store.preview(con, count)
     places = {name: there.index(name) for name in names if name in there}  # others are still to be computed
-    told = {name: [cells.shown(name, row[at], **how) for row in held] for name, at in places.items()}
+    told = {name: [display.shown(name, row[at], **how) for row in held] for name, at in places.items()}
     codes = {name: [row[places[name]] for row in held] for name in BADGES if name in places}
     return {"first": 0, "keys": [None] * len(held), "cells": told, "codes": codes}
 
@@ -165,7 +166,7 @@ def facets(
                 "name": name,
                 "label": label(COLUMNS[name], language),
                 "values": [
-                    [each, own.get(each) or cells.shown(COLUMNS[name], each, language=language), n]
+                    [each, own.get(each) or display.shown(COLUMNS[name], each, language=language), n]
                     for each, n in values
                 ],
                 "full": len(values) >= counts.MOST,
@@ -190,7 +191,7 @@ def details(
             "text": text,
         }
         for name, value in told.items()
-        if (text := cells.shown(name, value, **how)) is not None and name not in SETTINGS and name not in _UNREAD
+        if (text := display.shown(name, value, **how)) is not None and name not in SETTINGS and name not in _UNREAD
     ]
     codes = {name: told[name] for name in (*BADGES, "reason_code") if name in told}
     invitations = _invitations(con, told, how) if "invitation_id" in told else []
@@ -198,25 +199,31 @@ def details(
 
 
 def _invitations(con: duckdb.DuckDBPyConnection, told: dict[str, Any], how: Any) -> list[dict[str, Any]]:
-    """Return the invitations of the same customer: number of the attempt, when and how it was sent, state, and files.
+    """Return the invitations of the same customer as texts: see ``invitations_of``.
 
-    A row that no key tells apart has its own invitation only. The newest comes first, and whoever waits for an
-    invitation before those that were sent. ``states`` is what the files said: first and last snapshot, status, cause.
+    A row that no key tells apart has its own invitation only. ``states`` is what the files said: first and last
+    snapshot, status, cause.
     """
     by = "customer_id" if (told["customer_id"] or ALONE)[: len(ALONE)] != ALONE else "invitation_id"
     asked = f"""
-        select invitation_id, attempt_no, invitation_sent_at, invitation_method, effective_status, {", ".join(STATES)}
-        from records where {by} = ?
+        select {", ".join(_OF_INVITATIONS)} from records where {by} = ?
         order by invitation_sent_at desc nulls first, invitation_id, snapshot_at desc nulls last, {KEY} limit {_MOST}"""
-    found: dict[str, dict[str, Any]] = {}
-    for invitation, attempt, *values, seen_at, status, cause in con.execute(asked, [told[by]]).fetchall():
-        texts = zip(("invitation_sent_at", "invitation_method", "effective_status"), values, strict=True)
-        sent_at, method, state = (cells.shown(name, value, **how) for name, value in texts)
-        new = {"attempt": attempt, "sent_at": sent_at, "method": method, "state": state, "states": []}
-        states = found.setdefault(invitation, new)["states"]
-        day, *said = (cells.shown(n, v, **how) for n, v in zip(STATES, (seen_at, status, cause), strict=True))
-        if states and states[-1][2:] == said:
-            states[-1][0] = day
-        else:
-            states.append([day, day, *said])
-    return list(found.values())
+    found = [dict(zip(_OF_INVITATIONS, row, strict=True)) for row in con.execute(asked, [told[by]]).fetchall()]
+
+    def text(name: str, value: Any) -> str | None:
+        return display.shown(name, value, **how)
+
+    return [
+        {
+            "attempt": each.attempt_no,
+            "sent_at": text("invitation_sent_at", each.sent_at),
+            "method": text("invitation_method", each.method),
+            "state": text("effective_status", each.effective_status),
+            "states": [
+                [*(text("snapshot_at", at) for at in (state.first_seen_at, state.last_seen_at)),
+                 text("status", state.status), text("failure_code", state.failure_code)]
+                for state in each.states
+            ],
+        }
+        for each in invitations_of(found)
+    ]  # fmt: skip

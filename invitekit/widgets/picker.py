@@ -17,11 +17,12 @@ from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import apart, rows
 from invitekit.engine.frames import HasRecords, as_frame
 from invitekit.errors import ArgumentError
+from invitekit.model import display
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ResendRules
-from invitekit.widgets import cells, payloads, planning
+from invitekit.widgets import payloads, planning
 from invitekit.widgets.assets import joined
 from invitekit.widgets.base import Does
 from invitekit.widgets.grid import Grid
@@ -296,8 +297,8 @@ class ResendPicker(Grid):
     def _outcomes(self) -> None:
         told = []
         for batch_id, sent_at, cause, *counted in self._memory.outcomes(self._catalogue):
-            shown = cells.shown("failure_code", cause, language=self._language)
-            told.append([batch_id, cells.shown("sent_at", sent_at), shown, *counted])
+            shown = display.shown("failure_code", cause, language=self._language)
+            told.append([batch_id, display.shown("sent_at", sent_at), shown, *counted])
         self._tell("outcomes", names=list(OUTCOMES), rows=told)
 
 

@@ -16,12 +16,12 @@ from invitekit.batches.output_folder import not_written
 from invitekit.engine.duckdb import ident, rows
 from invitekit.engine.materialize import materialize
 from invitekit.errors import OutputError
+from invitekit.model import display
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, plan_resends, select_customers
-from invitekit.widgets import cells
 from invitekit.widgets.conditions import KEY, ONCE, OURS, chosen
 from invitekit.widgets.prepare import OnEngine, Step, Tell, in_memory
 from invitekit.widgets.selection import Selection
@@ -119,7 +119,7 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
     groups: list[Any] = []
     for name in ("decision", "failure_code", "invitation_method"):
         counted = rows(con, f"select {name}, count(*) from records where {held} group by 1 order by 2 desc, 1")
-        groups.append([name, [[cells.shown(name, value, language=language), n] for value, n in counted]])
+        groups.append([name, [[display.shown(name, value, language=language), n] for value, n in counted]])
     first = rows(con, f"select {', '.join(map(ident, _ROWS))} from records where {held} order by rank limit {_SHOWN}")
     left = rows(
         con,
@@ -131,8 +131,8 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
         "batches": sum(-(-n // size) for n in by_decision),
         "groups": groups,
         "labels": list(_ROWS),
-        "rows": [[cells.shown(n, v, language=language) for n, v in zip(_ROWS, row, strict=True)] for row in first],
-        "left_out": [[cells.shown("decision", value, language=language), n, value in RESENDS] for value, n in left],
+        "rows": [[display.shown(n, v, language=language) for n, v in zip(_ROWS, row, strict=True)] for row in first],
+        "left_out": [[display.shown("decision", value, language=language), n, value in RESENDS] for value, n in left],
     }
 
 

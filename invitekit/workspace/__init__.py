@@ -20,6 +20,7 @@ from invitekit.errors import WorkspaceError, many
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules, plan_resends
+from invitekit.planning.customer_history import CustomerHistory, customer_history
 from invitekit.workspace import batches, customers, exports, import_files, outcomes, queries, resolutions
 from invitekit.workspace.compare import CHANGES, Comparison, Side, compare, compare_snapshots
 from invitekit.workspace.database import Shared, close_connection, private_files, share, transaction
@@ -261,6 +262,29 @@ class Workspace:
             annotated = annotate(history, as_of=moment, catalogue=catalogue, language=language)
             planned: duckdb.DuckDBPyRelation = plan_resends(annotated, rules, as_of=moment, language=language, **known)
             return persist(materialize(queries.as_stored(planned)))
+
+    def customer_history(
+        self,
+        customer: str,
+        rules: ResendRules | None = None,
+        as_of: dt.datetime | dt.date | None = None,
+        language: Language = "en",
+        catalogue: Catalogue | None = None,
+    ) -> CustomerHistory:
+        """Return the history of one customer: invitations, today's decision, logged resends and marks.
+
+        Args:
+            customer: A ``customer_id``, account name, email address, portal customer ID or record ID.
+            rules: As for ``plan``.
+            as_of: As for ``plan``.
+            language: As for ``plan``.
+            catalogue: As for ``plan``.
+
+        Raises:
+            ArgumentError: No customer has that name, or several have.
+        """
+        planned = self.plan(rules, as_of, language, catalogue)
+        return customer_history(planned, customer, sent=self.resends(), marks=self.marks())
 
     def record_batches(
         self, plan: Any, *, folder: str | None = None, at: dt.datetime | dt.date | None = None

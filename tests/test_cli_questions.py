@@ -1,4 +1,4 @@
-"""The command line can ask: filters of annotate, plan, trend, report and export."""
+"""Questions on the command line: filters, customers found by words, and one customer's history."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+
+import invitekit as ik
+from invitekit.errors import ArgumentError
 
 if TYPE_CHECKING:
     from tests.conftest import Run as Done
@@ -131,3 +134,94 @@ def test_a_shared_file_states_its_filter_without_naming_anybody(run: Run, export
     assert "Effective Status is Associated" in page
     for text in (manifest, page):
         assert "müller" not in text.lower()
+
+
+def test_customers_are_found_by_words_of_their_whole_history(run: Run, exports: Path, tmp_path: Path) -> None:
+    for words, keys in {
+        "gmbh MULLER": ["account:acme"],
+        "bolt hyperlink": [],
+        "chen": ["account:bolt", "account:acme"],
+        "+4917139": ["account:acme"],
+        "深圳": ["account:yunke"],
+        "y@yunke": ["account:yunke"],
+    }.items():
+        found = asked(run, "find", words, exports, *DAY)["customers"]
+        assert [row["customer_id"] for row in found] == keys, words
+    (bolt,) = asked(run, "find", "bolt", exports, *DAY)["customers"]
+    assert (bolt["effective_status"], bolt["attempts"], bolt["decision"]) == ("association_failed", 2, "resend_now")
+    printed = run("find", "chen", exports, *DAY, "-o", tmp_path / "found.csv").stdout
+    assert "2 customers. For one of them: invitekit show CUSTOMER_KEY." in printed
+    assert pl.read_csv(tmp_path / "found.csv")["email"].to_list() == ["a@acme.example", "b@bolt.example"]
+    nobody = run("find", "nobody", exports, *DAY)
+    assert (nobody.returncode, nobody.stdout.splitlines()[-1]) == (0, "No customer matches.")
+
+
+def test_a_masked_record_is_found_and_shown_by_its_id(run: Run, tmp_path: Path) -> None:
+    rows = "ID,Account,Status,Remarks\nx1,a***e,Expired,call back\nx2,a***e,Expired,\n"
+    (tmp_path / "masked_2026-03-16.csv").write_text(rows, encoding="utf-8")
+    (found,) = asked(run, "find", "call", tmp_path, *DAY)["customers"]
+    assert found["customer_id"] == "id:x1"
+    assert asked(run, "show", "x2", tmp_path, *DAY)["customer"]["newest"]["record_id"] == "x2"
+
+
+def test_addresses_and_numbers_are_hidden_until_asked_for(run: Run, exports: Path) -> None:
+    for words in (["find", "gmbh", exports], ["show", "acme", exports], ["find", "gmbh", exports, "--json"],
+                  ["show", "acme", exports, "--json"]):  # fmt: skip
+        hidden, unmasked = (run(*words, *DAY, *more).stdout for more in ([], ["--unmasked"]))
+        assert "Müller GmbH" in hidden
+        assert "a@acme" not in hidden
+        assert "171 392" not in hidden
+        assert "--json" not in words and words[0] == "find" or "a@acme" in unmasked
+
+
+@pytest.mark.parametrize("name", ["account:bolt", "BOLT", " b@Bolt.example"])
+def test_a_customer_is_shown_by_each_of_its_names(run: Run, exports: Path, name: str) -> None:
+    shown = asked(run, "show", name, exports, *DAY)["customer"]
+    assert (shown["customer_id"], shown["newest"]["decision"]) == ("account:bolt", "resend_now")
+    assert [(each["attempt_no"], each["method"], each["effective_status"]) for each in shown["invitations"]] == [
+        (2, "link", "association_failed"), (1, "email", "expired"),
+    ]  # fmt: skip
+    states = [(state["first_seen_at"][:10], state["status"]) for state in shown["invitations"][1]["states"]]
+    assert states == [("2026-02-23", "invited")], "two snapshots that state the same are one line"
+
+
+def test_a_shown_customer_has_its_decision_the_reason_and_what_each_snapshot_stated(run: Run, exports: Path) -> None:
+    printed = run("show", "acme", exports, *DAY).stdout
+    assert "Decision: Associated. The customer is associated with you." in printed
+    failed, associated = (next(line for line in printed.splitlines() if day in line) for day in ("02-23", "03-16"))
+    assert "Association failed" in failed
+    assert "The customer opened the link" in failed
+    assert ("Associated" in associated, "Associated" in failed) == (True, False)
+
+
+def test_a_name_of_several_customers_or_of_none_says_how_to_go_on(run: Run, tmp_path: Path) -> None:
+    rows = "Account,Email,Status\nacme,x@x.example,Expired\nbolt,x@x.example,Expired\n"
+    (tmp_path / "history_2026-03-16.csv").write_text(rows, encoding="utf-8")
+    several = run("show", "x@x.example", tmp_path, *DAY)
+    assert (several.returncode, several.stderr.count("\n")) == (1, 1)
+    assert "2 customers have that name. Hint: use a customer key of the list" in several.stderr
+    assert {"account:acme", "account:bolt"} <= set(several.stdout.split())
+    nobody = run("show", "nobody", tmp_path, *DAY)
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert "'invitekit find TEXT' lists customers" in nobody.stderr
+
+
+def test_a_workspace_shows_what_was_sent_and_resolved(run: Run, exports: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "memory.duckdb"
+    assert run("workspace", "add", exports, "-w", memory).returncode == 0
+    day = ("--as-of", "2026-03-17")
+    batch = asked(run, "plan", "-w", memory, *day, "--text", "bolt", "--batch-dir", tmp_path / "out")
+    (batch_id,) = batch["batch_ids"].values()
+    run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-18", "-w", memory)
+    run("workspace", "mark-resolved", "bolt", "--by", "ben", "--on", "2026-03-18", "-w", memory)
+    run("workspace", "unmark", "1", "--by", "eve", "-w", memory)
+    printed = run("show", "bolt", "-w", memory, *DAY).stdout
+    assert f"Invited again on 2026-03-18 23:59 by anna, batch {batch_id}." in printed
+    assert "Marked as resolved on 2026-03-18 by ben; taken back by eve." in printed
+    assert "Decision: Do not resend. The customer was invited as often as the rules allow (3)." in printed
+    with ik.Workspace(memory, read_only=True) as workspace:
+        history = workspace.customer_history("bolt")
+        assert ([row["sent_by"] for row in history.sent], len(history.marks)) == (["anna"], 1)
+        assert workspace.customer_history("acme").sent == ()
+        with pytest.raises(ArgumentError, match="No customer has that name"):
+            workspace.customer_history("nobody")

@@ -1,4 +1,4 @@
-"""A value as the screen shows it: labels for codes, short times, and no phone number before it is asked for."""
+"""A value as people see it: labels for codes, short times, and no phone number before it is asked for."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def shown(name: str, value: Any, *, language: Language = "en", bare: bool = Fals
     if isinstance(value, bool):
         return _YES[language][not value]
     text = labels(name, language).get(value, str(value)) if isinstance(value, str) else str(value)
-    if not bare and _may_tell(name):
-        text = HIDDEN if name == "mobile" else hidden(name, text)
+    if not bare:
+        text = hidden_value(name, text)
     return text if whole or len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
@@ -55,6 +55,13 @@ def labels(name: str, language: Language = "en") -> dict[str, str]:
     column = schema.BY_NAME.get(name)
     unknown = {UNKNOWN: _UNKNOWN[language]}
     return unknown | {value.code: value.label(language) for value in column.values} if column and column.values else {}
+
+
+def hidden_value(name: str, text: str) -> str:
+    """Return a cell's text without mobile numbers and addresses, if its column may hold any."""
+    if not _may_tell(name):
+        return text
+    return HIDDEN if name == "mobile" else hidden(name, text)
 
 
 def _may_tell(name: str) -> bool:

@@ -1,0 +1,158 @@
+"""One customer: its invitations by attempt, what each snapshot stated, and what was logged beside them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.materialize import collect, temp_tables
+from invitekit.errors import ArgumentError
+from invitekit.model.identity import address, key
+from invitekit.model.resolve import resolved
+from invitekit.planning.logged_events import assign_customer
+
+Row = Mapping[str, Any]
+_CUSTOMER, _NAME = "_ik_customer", "_ik_name"
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationState:
+    """What the snapshots stated of an invitation from ``first_seen_at`` to ``last_seen_at``, codes and texts."""
+
+    first_seen_at: dt.datetime | None
+    last_seen_at: dt.datetime | None
+    status: str | None
+    failure_code: str | None
+    cause: str | None
+    advice: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """One invitation, with its newest state first.
+
+    Attributes:
+        attempt_no: 1 for the customer's first invitation; 0 while none was sent.
+        sent_at: UTC; None while it was not sent.
+        method, effective_status: Codes, as the newest record has them.
+        states: What the snapshots stated, newest first.
+    """
+
+    attempt_no: int
+    sent_at: dt.datetime | None
+    method: str | None
+    effective_status: str | None
+    states: tuple[InvitationState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerHistory:
+    """All that is known of a customer.
+
+    Attributes:
+        customer_id: As in ``resolve``; None for a masked record, which no key identifies.
+        newest: The newest record by column; of a plan with decision, reason, next step and date.
+        invitations: Newest first.
+        sent: Logged resends by column, newest first.
+        marks: Marks of resolved failures by column, newest first.
+    """
+
+    customer_id: str | None
+    newest: Row
+    invitations: tuple[Invitation, ...]
+    sent: tuple[Row, ...] = ()
+    marks: tuple[Row, ...] = ()
+
+
+def customer_history(records: Any, customer: str, *, sent: Any = None, marks: Any = None) -> CustomerHistory:
+    """Return the history of one customer.
+
+    Args:
+        records: What ``plan_resends`` returns, or ``annotate`` or ``resolve``, of any engine: the whole history.
+        customer: A ``customer_id``, account name, email address, portal customer ID or record ID.
+        sent: Logged resends on the same engine: ``record_id, sent_at``, and any other columns.
+        marks: Marks of resolved failures on the same engine: ``record_id, resolved_at``, and any other columns.
+
+    Raises:
+        ArgumentError: No customer has that name, or several have.
+        SchemaError: A column is missing.
+    """
+    matches = find_customers(records, customer, sent=sent, marks=marks)
+    if len(matches) != 1:
+        problem = f"{len(matches):,} customers have that name." if matches else "No customer has that name."
+        raise ArgumentError(problem, hint="use a customer_id, or a name that only one customer has.")
+    return matches[0]
+
+
+def find_customers(records: Any, name: str, *, sent: Any = None, marks: Any = None) -> tuple[CustomerHistory, ...]:
+    """Return the histories of all customers that a name may mean; see ``customer_history``."""
+    with temp_tables():
+        history = resolved(records)
+        matches = _histories(history, name)
+        events = [tuple(_events(history, logged, each) for logged in (sent, marks)) for each in matches]
+        return tuple(replace(each, sent=sent, marks=marks) for each, (sent, marks) in zip(matches, events, strict=True))
+
+
+def invitations_of(rows: Iterable[Row]) -> tuple[Invitation, ...]:
+    """Group the records of one customer by invitation: newest first, one that was not sent yet before all others.
+
+    Args:
+        rows: Records with the columns of ``resolve``; ``cause`` and ``advice`` may be absent.
+    """
+    newest_first = sorted(rows, key=lambda row: (row["snapshot_at"] is not None, row["snapshot_at"]), reverse=True)
+    by_time = sorted(newest_first, key=lambda row: row["invitation_id"])
+    by_time.sort(key=lambda row: (row["invitation_sent_at"] is None, row["invitation_sent_at"]), reverse=True)
+    invitations: dict[str, Invitation] = {}
+    for row in by_time:
+        names = ("attempt_no", "invitation_sent_at", "invitation_method", "effective_status")
+        invitation = invitations.setdefault(row["invitation_id"], Invitation(*(row[name] for name in names)))
+        seen, states = row["snapshot_at"], list(invitation.states)
+        if states and (states[-1].status, states[-1].failure_code) == (row["status"], row["failure_code"]):
+            states[-1] = replace(states[-1], first_seen_at=seen)
+        else:
+            texts = row.get("cause"), row.get("advice")
+            states.append(InvitationState(seen, seen, row["status"], row["failure_code"], *texts))
+        invitations[row["invitation_id"]] = replace(invitation, states=tuple(states))
+    return tuple(invitations.values())
+
+
+def _histories(history: Any, name: str) -> tuple[CustomerHistory, ...]:
+    """Return the history of each customer with that ID, else with a record of that name."""
+    frame: Any = nw.from_native(cast("Any", history))
+    frame = frame.with_columns(
+        nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER), nw.lit(name.strip()).alias(_NAME)
+    )
+    names, folded = frame.collect_schema().names(), key(_NAME)
+    is_named = [key("account_name") == folded, address() == folded, nw.col("record_id") == nw.col(_NAME)]
+    if "portal_customer_id" in names:
+        is_named.append(key("portal_customer_id") == folded)
+    conditions = (nw.col("customer_id") == nw.col(_NAME), nw.any_horizontal(*is_named, ignore_nulls=True))
+    for condition in conditions:
+        customers = collect(frame.filter(condition).group_by(_CUSTOMER).agg().select(_CUSTOMER))[_CUSTOMER].to_list()
+        if customers:
+            rows = collect(frame.filter(nw.col(_CUSTOMER).is_in(customers)).drop(_NAME)).rows(named=True)
+            by_customer = {
+                customer: [row for row in rows if row[_CUSTOMER] == customer] for customer in sorted(customers)
+            }
+            return tuple(map(_history, by_customer.values()))
+    return ()
+
+
+def _history(rows: list[dict[str, Any]]) -> CustomerHistory:
+    newest = next((row for row in rows if row["is_latest_of_customer"]), rows[0])
+    shown = {name: value for name, value in newest.items() if name != _CUSTOMER}
+    return CustomerHistory(newest["customer_id"], shown, invitations_of(rows))
+
+
+def _events(history: Any, events: Any, customer: CustomerHistory) -> tuple[Row, ...]:
+    """Return the logged events of a customer, newest first."""
+    if events is None or customer.customer_id is None:
+        return ()
+    assigned = assign_customer(nw.from_native(history), nw.from_native(events))
+    rows = collect(assigned.filter(nw.col("customer_id") == customer.customer_id)).rows(named=True)
+    at = "sent_at" if rows and "sent_at" in rows[0] else "resolved_at"
+    return tuple(sorted(rows, key=lambda row: row[at], reverse=True))
