@@ -93,9 +93,10 @@ def show(
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
-    """Show one customer: its invitations, today's decision, why, and what next.
+    """Show a customer's invitations and today's decision.
 
-    Lists the invitations by attempt with what each snapshot stated of them, and from a workspace what was
+    Lists the invitations by attempt with what each snapshot stated of them, the decision with its reason,
+    next step and date, and from a workspace what was
     sent and marked as resolved. Email addresses and mobile numbers are hidden unless you use --unmasked.
     """
     from invitekit.cli import output as out
