@@ -203,7 +203,7 @@ def test_a_name_of_several_customers_or_of_none_says_how_to_go_on(run: Run, tmp_
     assert {"account:acme", "account:bolt"} <= set(several.stdout.split())
     nobody = run("show", "nobody", tmp_path, *DAY)
     assert (nobody.returncode, nobody.stdout) == (1, "")
-    assert "'invitekit find TEXT' lists customers" in nobody.stderr
+    assert "'invitekit find WORDS' lists customers" in nobody.stderr
 
 
 def test_a_workspace_shows_what_was_sent_and_resolved(run: Run, exports: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show email addresses
 def find(
     search: Annotated[
         str,
-        typer.Argument(metavar="TEXT", help="Words, all of which a customer's records contain.", show_default=False),
+        typer.Argument(metavar="WORDS", help="Words, all of which a customer's records contain.", show_default=False),
     ],
     source: SourcesOrWorkspace,
     output: o.Output = None,
@@ -117,7 +117,7 @@ def show(
     if len(customers) != 1:
         problem = f"{len(customers):,} customers have that name." if customers else "No customer has that name."
         hint = "use a customer key of the list" + "; --unmasked shows all of it" * (not unmasked)
-        raise ArgumentError(problem, hint=f"{hint}." if customers else "'invitekit find TEXT' lists customers.")
+        raise ArgumentError(problem, hint=f"{hint}." if customers else "'invitekit find WORDS' lists customers.")
     return _print_customer(customers[0], language, unmasked=unmasked)
 
 
