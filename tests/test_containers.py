@@ -10,6 +10,8 @@ import json
 import random
 import re
 import struct
+import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,12 +19,15 @@ from typing import Any
 
 import pandas as pd
 import polars as pl
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 
 import invitekit as ik
 from invitekit.errors import InvitekitError, SourceError
-from invitekit.ingest import Loaded, containers
+from invitekit.ingest import Loaded, containers, readers, sheets
 
 HEADER = ["Customer Full Name", "Account", "Email", "Status", "Invitation Time"]
 ANN = ["Ann Example", "ann", "ann@example.com", "Invited", "2026-03-01 09:00:00"]
@@ -174,6 +179,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         as_xml().replace(b"<Row><Cell>", b'<Row ss:Index="1000000"><Cell ss:Index="16000">', 1),
         "'wide.xls' is truncated, damaged or password-protected.",
     ),
+    "spans.xls": (
+        b"<table>" + b"<tr><td colspan=1000>x" * 2200 + b"</table>",
+        "'spans.xls' is truncated, damaged or password-protected.",
+    ),
     "archive.xls": (b"MIME-Version: 1.0\nContent-Type: multipart/related\n", "its content is mht, not xls"),
     "table.gz": (gzip.compress(as_csv()), "'table' is of an unknown type"),
 }
@@ -188,12 +197,117 @@ def test_what_cannot_be_read_is_refused_and_named(tmp_path: Path, name: str) -> 
     assert problem in refused.value.problem
 
 
-def test_a_small_file_may_not_unpack_to_more_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "MAX_UNPACKED", 1 << 20)
-    monkeypatch.setattr(containers, "_BLOCK", 1 << 16)
-    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"a" * (1 << 21)))
-    with pytest.raises(SourceError, match="holds more than 1,048,576 bytes when it is unpacked"):
-        ik.load(tmp_path / "bomb.csv.gz")
+@pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.csv.zip", "bomb.xlsx"])
+def test_a_small_file_may_not_unpack_to_far_more_than_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(containers, "_ALWAYS", 1 << 16)
+    text = b"a" * (1 << 21)
+    packed = {"bomb.csv.gz": gzip.compress(text), "bomb.csv.zip": as_zip(**{"bomb.csv": text})}
+    (tmp_path / name).write_bytes(packed.get(name) or as_zip(**{"xl/workbook.xml": text}))
+    with pytest.raises(SourceError, match=r"holds more than [\d,]+ bytes when it is unpacked, far more"):
+        ik.load(tmp_path / name)
+
+
+def with_part(book: bytes, part: str, old: bytes, new: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    assert old in parts[part]
+    return as_zip(**parts | {part: parts[part].replace(old, new)})
+
+
+def as_parquet(count: int = 3) -> bytes:
+    target = io.BytesIO()
+    pl.DataFrame({"Account": ["a", "b", "c"], "Status": ["Invited"] * 3}).write_parquet(
+        target, compression="uncompressed", statistics=False
+    )
+    # The header of a page has the number of its values as a zigzag number.
+    return target.getvalue().replace(b"\x2c\x15\x06", bytes([0x2C, 0x15, 2 * count if count >= 0 else -2 * count - 1]))
+
+
+HUNGRY: dict[str, Callable[[], tuple[bytes, str]]] = {
+    # The chain of the directory leads back to itself.
+    "loop.xls": lambda: (
+        as_xls().replace(struct.pack("<II", 0xFFFFFFFD, 0xFFFFFFFE), struct.pack("<II", 0xFFFFFFFD, 1), 1),
+        "asks for more",
+    ),
+    "far.xlsx": lambda: (as_xlsx(lambda _, sheet: sheet.write(1_048_575, 16_383, "x")), "asks for more"),
+    "count.xlsx": lambda: (
+        with_part(as_xlsx(), "xl/sharedStrings.xml", b'uniqueCount="', b'uniqueCount="99999999999'),
+        "asks for more",
+    ),
+    "page.parquet": lambda: (as_parquet(-3), "cannot be read to its end"),
+}
+
+
+@pytest.mark.parametrize("name", HUNGRY)
+def test_a_file_that_asks_for_more_than_the_machine_has_is_refused(tmp_path: Path, name: str) -> None:
+    content, problem = HUNGRY[name]()
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=problem):
+        ik.load(tmp_path / name)
+    assert not psutil.Process().children()
+
+
+def test_a_process_that_takes_too_long_is_stopped_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "_SECONDS", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    path = tmp_path / "book.xls"
+    path.write_bytes(as_xls())
+    with pytest.raises(SourceError, match="asks for more memory or time"):
+        ik.load(path)
+    assert (psutil.Process().children(), [*tmp_path.iterdir()]) == ([], [path])
+
+
+def test_an_old_workbook_is_refused_where_no_process_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "book.xls").write_bytes(as_xls())
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(SourceError, match="none can be started here"):
+        ik.load(tmp_path / "book.xls")
+
+
+def test_a_script_inherits_where_modules_are_but_not_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(7)")
+    (tmp_path / "book.xls").write_bytes(as_xls())
+    monkeypatch.chdir(tmp_path)
+    assert read(ik.load("book.xls")) == READ
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "problem"),
+    [("_MAX_ROWS", -99_999, "announces 3 rows"), ("_MAX_COLUMNS", 1, "has 2 columns; at most 1")],
+)
+def test_a_table_of_more_rows_or_columns_than_a_file_holds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, problem: str
+) -> None:
+    monkeypatch.setattr(readers, limit, value)
+    (tmp_path / "f.parquet").write_bytes(as_parquet())
+    with pytest.raises(InvitekitError, match=problem):
+        ik.load(tmp_path / "f.parquet")
+
+
+ODD: dict[str, tuple[pa.Array, str]] = {
+    "duration": (pa.array([90], pa.duration("s")), "1m 30s"),
+    "decimal": (pa.array(["1.5"]).cast(pa.decimal256(50, 2)), "1.50"),
+    "json": (pa.ExtensionArray.from_storage(pa.json_(), pa.array(["{}"])), "{}"),
+    "zone": (pa.array([0], pa.timestamp("us", "Mars/Base")), "1970-01-01 00:00:00+00"),
+    "day": (pa.array([2**31 - 1], pa.date32()), "2147483647"),
+    "moment": (pa.array([2**62], pa.timestamp("us")), "4611686018427387904"),
+    "words": (pa.array(["word"]).dictionary_encode(), "word"),
+}
+
+
+def test_parquet_columns_of_any_type_are_read_as_text(tmp_path: Path) -> None:
+    columns = {"Account": ["a"], "Status": ["Invited"]} | {name: column for name, (column, _) in ODD.items()}
+    pq.write_table(pa.table(columns), tmp_path / "f.parquet")
+    records = ik.load(tmp_path / "f.parquet").records
+    assert records.select(*ODD).row(0) == tuple(text for _, text in ODD.values())
 
 
 @pytest.mark.parametrize(("outer", "inner"), [("e_2026-03-30.zip", "e.csv"), ("e.zip", "e_2026-03-30.csv")])

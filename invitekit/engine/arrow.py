@@ -1,4 +1,4 @@
-"""Take a frame of any engine as Arrow data."""
+"""Take a frame of any engine as Arrow data, and Arrow data as a Polars frame."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from typing import Any
 
 import duckdb
 import narwhals.stable.v2 as nw
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from invitekit.errors import ArgumentError
+
+_CALENDAR = (-719_162, 2_932_896)
+"""The first and last day of the calendar, from 1970-01-01: Polars panics beyond it."""
+_A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
 def as_arrow(frame: Any) -> pa.Table | pa.RecordBatchReader:
@@ -41,6 +47,42 @@ def as_table(frame: Any) -> pa.Table:
     """
     rows = as_arrow(frame)
     return rows if isinstance(rows, pa.Table) else rows.read_all()
+
+
+def to_polars(batch: pa.RecordBatch) -> pl.DataFrame:
+    """Build a Polars frame with the columns of a batch, named by position; what Polars cannot hold becomes text.
+
+    Raises:
+        pyarrow.ArrowException, PolarsError, PanicException: The data are damaged, or nested in a way that Polars lacks.
+    """
+    batch.validate(full=True)
+    return pl.DataFrame({f"c{i}": _as_series(column) for i, column in enumerate(batch.columns)})
+
+
+def _as_series(column: pa.Array) -> Any:
+    if isinstance(column, pa.DictionaryArray):
+        return _as_series(column.dictionary).gather(pl.from_arrow(column.indices))
+    return pl.from_arrow(_simple(column))
+
+
+def _simple(column: pa.Array) -> pa.Array:
+    """Return a column in a type that Polars has; times in UTC, numbers as text where no calendar has the day."""
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    kind = column.type
+    if pa.types.is_decimal256(kind):
+        return column.cast(pa.string())
+    if pa.types.is_timestamp(kind) and kind.tz:
+        # The moments are the same, and not every name of a zone is known.
+        column = column.cast(pa.timestamp(kind.unit, "UTC"))
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        numbers = column.view(pa.int32() if pa.types.is_date32(kind) else pa.int64())
+        a_day = _A_DAY[kind.unit] if pa.types.is_timestamp(kind) else 1 if pa.types.is_date32(kind) else _A_DAY["ms"]
+        ends = pc.min_max(numbers).as_py()
+        first, last = _CALENDAR
+        if ends["min"] is not None and not first * a_day <= ends["min"] <= ends["max"] < (last + 1) * a_day:
+            return numbers.cast(pa.string())
+    return column
 
 
 def _plain(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:

@@ -358,7 +358,7 @@ def _as_text(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:
         return time_text(cells), None
     if kind.is_float() or kind.is_decimal():
         return _number_text(cells), None
-    return cells.cast(pl.String), None
+    return cells.dt.to_string("polars") if kind == pl.Duration else cells.cast(pl.String), None
 
 
 def _decoded(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:

@@ -18,6 +18,8 @@ from invitekit.errors import SourceError
 PACKED = (".gz", ".zip")
 MAX_UNPACKED = 1 << 31
 """Bytes that are unpacked at most: a small file may hold any number of them."""
+_ALWAYS, _MAX_RATIO = 1 << 26, 100
+"""Bytes that any file may hold, and how many times its own size a larger one may: tables shrink to a thirtieth."""
 UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
 """What packed content raises that is damaged, protected, or of a kind that is not known here."""
 _BLOCK = 1 << 20
@@ -80,27 +82,44 @@ def _copy(packed: IO[bytes], name: str, path: Path) -> Unpacked:
     target = Path(folder.name) / re.sub(r"[^\w.() -]", "_", name)[-100:]
     unpacked = Unpacked(target)
     weakref.finalize(unpacked, folder.cleanup)
-    left = MAX_UNPACKED
+    left = limit = _limit(path)
     with target.open("wb") as file:
         while block := packed.read(_BLOCK):
             left -= len(block)
             if left < 0:
-                raise SourceError(
-                    f"'{path.name}' holds more than {MAX_UNPACKED:,} bytes when it is unpacked.",
-                    hint="unpack it yourself and name the file inside.",
-                )
+                raise _too_large(path, limit)
             file.write(block)
     return unpacked
 
 
+def _limit(path: Path) -> int:
+    """Return how many bytes a packed file may hold."""
+    return min(MAX_UNPACKED, max(_ALWAYS, path.stat().st_size * _MAX_RATIO))
+
+
+def _too_large(path: Path, limit: int) -> SourceError:
+    return SourceError(
+        f"'{path.name}' holds more than {limit:,} bytes when it is unpacked, far more than its size lets expect.",
+        hint="unpack it yourself and name the file inside; save a workbook again.",
+    )
+
+
 def workbook_in_zip(path: Path) -> str | None:
-    """Return which kind of workbook a ZIP file is, or None."""
+    """Return which kind of workbook a ZIP file is, or None.
+
+    Raises:
+        SourceError: It is a workbook that unpacks to far more than its size.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {name.casefold().lstrip("/") for name in archive.namelist()}
+            parts = archive.infolist()
     except UNREADABLE:
         return None
-    return next((kind for part, kind in _WORKBOOK_PARTS.items() if part in names), None)
+    names = {part.filename.casefold().lstrip("/") for part in parts}
+    kind = next((kind for part, kind in _WORKBOOK_PARTS.items() if part in names), None)
+    if kind and sum(part.file_size for part in parts) > (limit := _limit(path)):
+        raise _too_large(path, limit)
+    return kind
 
 
 def is_old_workbook(path: Path) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from invitekit.errors import SourceError
+from invitekit.errors import SchemaError, SourceError
 from invitekit.ingest.batches import ROW, Batch, RejectedRow, Table, column_names, text_frame
 from invitekit.ingest.csv_dialect import find_dialect
 from invitekit.ingest.datetimes import EPOCH_1900, EPOCH_1904
@@ -38,6 +38,10 @@ BATCH_ROWS = 200_000
 """Rows of a typed source that are read at a time."""
 _BATCH_CELLS = 5_000_000
 """Cells of JSON objects that are put into columns at a time, absent ones included."""
+_MAX_COLUMNS = 1 << 14
+"""Columns of a table, as in Excel."""
+_MAX_ROWS, _MAX_ROWS_A_BYTE = 1 << 20, 64
+"""Rows of a Parquet file: so many, and more by its size, as equal rows take next to nothing."""
 _MAX_INTEGER = 10**18
 """From here on a number with a decimal point stays as it is written."""
 
@@ -49,7 +53,14 @@ def open_tables(source: Source, options: ReadOptions) -> list[Table]:
         SourceError: The file is damaged or not what its name says.
         SchemaError: It lacks the required column.
     """
-    return _OPEN[source.format](source, options)
+    tables = _OPEN[source.format](source, options)
+    for table in tables:
+        if len(table.headers) > _MAX_COLUMNS:
+            raise SchemaError(
+                f"'{table.name}' has {len(table.headers):,} columns; at most {_MAX_COLUMNS:,} are read.",
+                hint="keep the columns that hold customers.",
+            )
+    return tables
 
 
 def _open_delimited(source: Source, options: ReadOptions) -> list[Table]:
@@ -172,22 +183,39 @@ def _sheet_reader(sheet: _Sheet) -> Callable[[], Iterator[Batch]]:
 
 
 def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
+    # Not with Polars, which takes any amount of memory that a damaged page asks for, and ends the process.
+    import pyarrow as pa  # noqa: PLC0415 - loaded where a file needs it
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from invitekit.engine.arrow import to_polars  # noqa: PLC0415
+
     try:
-        headers = tuple(pl.read_parquet_schema(source.content))
-    except (pl.exceptions.PolarsError, OSError):
+        with pq.ParquetFile(source.content) as file:
+            headers, count = tuple(file.schema_arrow.names), file.metadata.num_rows
+            repeating = [
+                c.path_in_schema for c in _columns(file.metadata) if c.total_uncompressed_size < 2 * c.num_values
+            ]
+    except (pa.ArrowException, OSError, ValueError):
         raise SourceError(
             f"'{source.name}' is truncated or damaged: no Parquet footer can be read.",
             hint="export it again.",
         ) from None
+    if count > _MAX_ROWS + source.size * _MAX_ROWS_A_BYTE:
+        raise SourceError(
+            f"'{source.name}' announces {count:,} rows, more than a file of its size holds: it is damaged.",
+            hint="export it again.",
+        )
     require_column(options.required, headers, options.columns, source.name)
 
     def read() -> Iterator[Batch]:
-        scan = pl.scan_parquet(source.content, glob=False)
+        start = 0
         try:
-            count = scan.select(pl.len()).collect().item()
-            for start in range(0, count, BATCH_ROWS):
-                yield _numbered(scan.slice(start, BATCH_ROWS).collect(), start)
-        except pl.exceptions.PolarsError:
+            # Read as dictionaries, columns of few texts take a fraction of the time.
+            with pq.ParquetFile(source.content, read_dictionary=repeating) as file:
+                for batch in file.iter_batches(BATCH_ROWS):
+                    yield _numbered(to_polars(batch), start)
+                    start += batch.num_rows
+        except (pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
             # Without the library's words: they may quote a cell.
             raise SourceError(
                 f"'{source.name}' cannot be read to its end.",
@@ -195,6 +223,12 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
             ) from None
 
     return [Table(source.name, headers, read)]
+
+
+def _columns(metadata: Any) -> list[Any]:
+    """Return the first part of each column of texts of a Parquet file, as its footer describes it."""
+    parts = [metadata.row_group(0).column(i) for i in range(metadata.num_columns)] if metadata.num_row_groups else []
+    return [part for part in parts if part.physical_type == "BYTE_ARRAY" and "." not in part.path_in_schema]
 
 
 def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
@@ -230,18 +264,12 @@ def _polars_frames(frame: Any) -> tuple[tuple[str, ...], Iterator[pl.DataFrame]]
     if isinstance(frame, pl.DataFrame):
         parts = (frame.slice(start, BATCH_ROWS) for start in range(0, frame.height, BATCH_ROWS))
         return tuple(frame.columns), parts
-    from invitekit.engine.arrow import as_arrow  # noqa: PLC0415 - pyarrow is loaded where a frame needs it
+    from invitekit.engine.arrow import as_arrow, to_polars  # noqa: PLC0415 - pyarrow is loaded where a frame needs it
 
     data = as_arrow(frame)
     headers = tuple(data.schema.names)
     batches = data.to_batches(BATCH_ROWS) if hasattr(data, "to_batches") else data
-    names = column_names(len(headers))
-    return headers, (_from_arrow(b.rename_columns(names)) for b in batches)
-
-
-def _from_arrow(data: Any) -> pl.DataFrame:
-    rows = pl.from_arrow(data)
-    return rows if isinstance(rows, pl.DataFrame) else rows.to_frame()
+    return headers, map(to_polars, batches)
 
 
 # ---- JSON ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 import zipfile
@@ -14,25 +15,38 @@ from typing import Any
 
 import polars as pl
 
+from invitekit.engine.limited_process import run_limited
+from invitekit.engine.memory import free_memory
+from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import SourceError
+from invitekit.ingest import workbook_sheets
 from invitekit.ingest.containers import UNREADABLE
 from invitekit.ingest.encoding import checked, encoding_of_file
+from invitekit.ingest.workbook_sheets import load_sheets
 
 _MAX_ROWS, _MAX_COLUMNS = 1 << 20, 1 << 14
 """Of a sheet in Excel."""
-_MAX_CELLS = 1 << 26
-"""Cells of a sheet in XML or HTML, where one cell may span or skip any number of others."""
+_MAX_CELLS, _MAX_CELLS_A_BYTE = 1 << 21, 1
+"""Cells of a sheet in XML or HTML, where one cell may span or skip any number of others: so many, and more by size."""
 _BLOCK = 1 << 22
+_SMALL = 1 << 25
+"""Bytes of unpacked XML up to which a workbook is read in this process, if it asks for no more than it holds."""
+_MEMORY, _MEMORY_A_BYTE = 3 << 29, 64
+_SECONDS, _BYTES_A_SECOND = 15, 1 << 18
+"""What a workbook may take in a process of its own: so much, and more by its size."""
+_COUNT = re.compile(rb"ount\s*=\s*[\"'](\d+)")
+_FAR = re.compile(rb"r\s*=\s*[\"'](?:[A-Z]{3}|[C-Z][A-Z]|[A-Z]*\d{6})")
+"""A cell right of column BZ or below row 99,999: the library allocates all cells up to there."""
 _HTML_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _DATE_TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.0+)?$")
-_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*>")
+_ROW = re.compile(rb"<(?:\w+:)?row\b[^<>]*>")
 _ROW_NUMBER = re.compile(rb"\br=\"(\d+)\"")
 _HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
-_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*\bref=\"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})\"")
-_FILLED = re.compile(rb"<(?:\w+:)?c\b[^>]*\br=\"([A-Z]{1,3})\d+\"[^>/]*>(?!</)")
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^<>]*\bref=\"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})\"")
+_FILLED = re.compile(rb"<(?:\w+:)?c\b[^<>]*\br=\"([A-Z]{1,3})\d+\"[^<>/]*>(?!</)")
 _NO_RESULT = re.compile(
-    rb"<(?:\w+:)?c\b(?![^>]*\bt=\"str\")[^>]*\br=\"([A-Z]{1,3})\d+\"[^>]*>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)"
+    rb"<(?:\w+:)?c\b(?![^<>]*\bt=\"str\")[^<>]*\br=\"([A-Z]{1,3})\d+\"[^<>]*>\s*<(?:\w+:)?f\b(?:[^<>]*/>|[^<>]*>[^<]*</(?:\w+:)?f>)"
     rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
 """A formula cell without a value: a program wrote it that does not compute. An empty text is a value (``t="str"``)."""
@@ -106,19 +120,60 @@ def _workbook_sheets(path: Path, kind: str, name: str) -> list[RawSheet]:
     import fastexcel  # noqa: PLC0415 - only for workbooks
 
     try:
-        # The library goes by the extension of a path, and by the content of bytes.
-        is_named = path.suffix.lower() in (f".{kind}", ".xlsm")
-        book = fastexcel.read_excel(path if is_named else path.read_bytes())
         findings = _findings(path) if kind == "xlsx" else {}
-        sheets = []
-        for title in book.sheet_names:
-            # skip_rows=0 keeps empty rows at the top, which count in row numbers.
-            sheet = book.load_sheet(title, header_row=None, skip_rows=0, dtypes="string")
-            hidden = sheet.visible != "visible"
-            sheets.append(RawSheet(title, sheet.to_polars(), hidden, **findings.get(title, {})))
-    except (fastexcel.FastExcelError, *UNREADABLE):
+        if kind == "xlsx" and _asks_for_little(path):
+            loaded = [(title, hidden, data.to_polars()) for title, hidden, data in load_sheets(path, kind)]
+        else:
+            loaded = _load_apart(path, kind, name)
+    except (fastexcel.FastExcelError, ValueError, *UNREADABLE):
         raise damaged(name) from None
-    return sheets
+    return [RawSheet(title, data, hidden, **findings.get(title, {})) for title, hidden, data in loaded]
+
+
+def _asks_for_little(path: Path) -> bool:
+    """Return whether an XLSX is small, and no count, far cell or long text makes the library allocate more."""
+    with zipfile.ZipFile(path) as book:
+        size = sum(part.file_size for part in book.infolist())
+        if size > _SMALL:
+            return False
+        cells = longest = 0
+        for part in book.infolist():
+            content = book.read(part)
+            if _FAR.search(content) or any(int(count) > size for count in set(_COUNT.findall(content))):
+                return False
+            cells += content.count(b"<c ")
+            shared = content.split(b"si>")
+            longest = max(longest, *map(len, shared)) if len(shared) > 1 else longest
+        return cells * longest <= _MEMORY
+
+
+def _load_apart(path: Path, kind: str, name: str) -> list[tuple[str, bool, pl.DataFrame]]:
+    """Load the sheets in a process of its own: the library ends the process that asks for too much memory."""
+    size = path.stat().st_size
+    memory = min(_MEMORY + size * _MEMORY_A_BYTE, free_memory() * 3 // 4)
+    with scratch_dir() as folder:
+        arguments = [str(path), kind, folder, str(memory)]
+        script, seconds = Path(workbook_sheets.__file__), _SECONDS + size // _BYTES_A_SECOND
+        try:
+            ended = run_limited(script, arguments, memory=memory, seconds=seconds)
+        except OSError:
+            raise SourceError(
+                f"'{name}' is read by a process of its own, and none can be started here.",
+                hint="save it as a small .xlsx, or as CSV.",
+            ) from None
+        if ended == workbook_sheets.DAMAGED:
+            raise damaged(name)
+        if ended:
+            raise SourceError(
+                f"'{name}' asks for more memory or time than a workbook of its size needs: it is damaged, or has cells "
+                "far from its table.",
+                hint="open it in Excel or LibreOffice, delete the rows and columns beyond the table, save it as .xlsx.",
+            )
+        loaded = []
+        for number, (title, hidden) in enumerate(json.loads(Path(folder, workbook_sheets.NAMES).read_text("utf-8"))):
+            with Path(folder, str(number)).open("rb") as file:
+                loaded.append((title, hidden, pl.read_ipc(file)))
+        return loaded
 
 
 def _findings(path: Path) -> dict[str, dict[str, Any]]:
@@ -200,12 +255,13 @@ def _column(letters: bytes) -> int:
 
 def _xml_sheets(path: Path, name: str) -> list[RawSheet]:
     sheets = []
-    grid, hidden = _Grid(), list[int]()
+    size = path.stat().st_size
+    grid, hidden = _Grid(size), list[int]()
     try:
         for event, element in ET.iterparse(path, ("start", "end")):  # noqa: S314 - expat limits what entities expand to
             if event == "start":
                 if element.tag == f"{_SS}Worksheet":
-                    grid, hidden = _Grid(), []
+                    grid, hidden = _Grid(size), []
                 continue
             if element.tag == f"{_SS}Row":
                 grid.start_row(_number(element, "Index"))
@@ -243,10 +299,10 @@ def _cell_text(cell: ET.Element) -> str | None:
 class _Grid:
     """Rows of cells that span several rows or columns: a cell that spans rows has its value in each of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         self.rows: list[list[str | None]] = []
         self._open: dict[int, tuple[int, str | None]] = {}
-        self._cells = 0
+        self._cells, self._limit = 0, _MAX_CELLS + size * _MAX_CELLS_A_BYTE
 
     def start_row(self, number: int | None = None) -> None:
         while number is not None and len(self.rows) < number - 1:
@@ -278,7 +334,7 @@ class _Grid:
 
     def _count(self, cells: int) -> None:
         self._cells += cells
-        if self._cells > _MAX_CELLS:
+        if self._cells > self._limit:
             raise ValueError(cells)
 
     def frame(self) -> pl.DataFrame:
@@ -293,9 +349,10 @@ class _Grid:
 
 
 def _html_tables(path: Path, name: str, encoding: str | None) -> list[RawSheet]:
-    parser = _Tables()
+    text = _html_text(path, encoding)
+    parser = _Tables(len(text))
     try:
-        parser.feed(_html_text(path, encoding))
+        parser.feed(text)
         parser.close()
         tables = [grid.frame() for grid in parser.tables]
     except ValueError:
@@ -323,8 +380,9 @@ def _html_text(path: Path, encoding: str | None) -> str:
 class _Tables(HTMLParser):
     """Collects the tables of a page; one inside a cell is a table of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__(convert_charrefs=True)
+        self._size = size
         self.tables: list[_Grid] = []
         self._stack: list[_Grid] = []
         self._cells: list[tuple[list[str], int, int] | None] = []
@@ -334,7 +392,7 @@ class _Tables(HTMLParser):
         if tag in ("script", "style"):
             self._silent += 1
         elif tag == "table":
-            self._stack.append(_Grid())
+            self._stack.append(_Grid(self._size))
             self.tables.append(self._stack[-1])
             self._cells.append(None)
         elif tag == "br" and self._stack and self._cells[-1]:

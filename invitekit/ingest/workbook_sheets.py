@@ -1,0 +1,53 @@
+"""Read the sheets of a workbook with fastexcel: here, or as a script in a process of its own that writes them to files.
+
+It imports nothing of the package, so that such a process starts quickly.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+DAMAGED = 1
+"""How the script ends if the library cannot read the workbook; else it ends with 0, unless it is stopped."""
+NAMES = "sheets.json"
+"""The file with the name of each sheet and whether it is hidden."""
+
+
+def load_sheets(path: Path, kind: str) -> Iterator[tuple[str, bool, Any]]:
+    """Yield the name of each sheet of a workbook, whether it is hidden, and its cells as text."""
+    import fastexcel  # noqa: PLC0415 - only for workbooks
+
+    # The library goes by the extension of a path, and by the content of bytes.
+    is_named = path.suffix.lower() in (f".{kind}", ".xlsm")
+    book = fastexcel.read_excel(path if is_named else path.read_bytes())
+    for name in book.sheet_names:
+        # skip_rows=0 keeps empty rows at the top, which count in row numbers.
+        sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+        yield name, sheet.visible != "visible", sheet
+
+
+def _write_sheets(path: str, kind: str, folder: str, limit: str) -> None:
+    """Write each sheet as an Arrow file that is named by its position, and their names."""
+    import pyarrow.ipc  # noqa: PLC0415 - only in a process of its own
+
+    names, left = [], int(limit)
+    for number, (name, is_hidden, sheet) in enumerate(load_sheets(Path(path), kind)):
+        cells = sheet.to_arrow()
+        left -= cells.nbytes
+        if left < 0:
+            raise MemoryError
+        with pyarrow.ipc.new_file(str(Path(folder, str(number))), cells.schema) as file:
+            file.write_batch(cells)
+        names.append((name, is_hidden))
+    Path(folder, NAMES).write_text(json.dumps(names), "utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        _write_sheets(*sys.argv[1:])
+    except MemoryError:
+        sys.exit(DAMAGED + 1)
