@@ -192,6 +192,8 @@ def test_a_mark_that_belongs_to_a_text_stays(column: str, cell: str) -> None:
         ("Ann Example <ann@example.com>", "ann@example.com", False),
         ("mailto:ann@example.com", "ann@example.com", False),
         ("<ann@example.com>", "ann@example.com", False),
+        ("ann@example.com.", "ann@example.com", False),
+        ("Ann <o'neil@example.com>", "o'neil@example.com", False),
         ("ann@example.com <ANN@example.com>", "ann@example.com", False),
         ("ann@example.com; bea@example.com", "ann@example.com", True),
         ("ann@example.com，bea@example.com", "ann@example.com", True),
@@ -204,6 +206,12 @@ def test_the_first_address_of_a_cell_is_used(cell: str, address: str, several: b
     loaded = ik.load(pl.DataFrame({"email": [cell], "status": ["Invited"]}))
     assert loaded.records["email"].to_list() == [address]
     assert ("Email: 1 cells hold several addresses: the first one was used." in str(loaded.summary)) == several
+
+
+def test_a_guard_far_down_a_column_comes_off() -> None:
+    dates = ["2026-03-01"] * 300 + ["'2026-03-02", '="2026-03-03"', '"2026-03-04"']
+    frame = pl.DataFrame({"Account": map(str, range(303)), "Status": ["Invited"] * 303, "Invitation Time": dates})
+    assert ik.load(frame).records["invited_at"].dt.day().to_list()[300:] == [2, 3, 4]
 
 
 def test_quotes_around_a_message_come_off_and_those_inside_a_remark_stay() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -26,18 +25,21 @@ GARBLED = (
 )
 _CONTACTS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
 """Columns that are compared letter by letter: full-width characters become half-width."""
+_MARKED = (*_CONTACTS, *(column.name for column in schema.RECORD if column.kind == "time"))
+"""Columns where a quotation mark or back-tick at the beginning is a mark for text."""
 _FIRST = 200
-"""Cells that show whether a program has guarded or garbled a column."""
+"""Cells that show whether a program has garbled a column."""
 _FULL_WIDTH = [*map(chr, range(0xFF01, 0xFF5F)), "\u3000"]
 _HALF_WIDTH = [*map(chr, range(0x21, 0x7F)), " "]
 _FORMULA_TEXT = '(?s)^="{1,2}(.*?)"{1,2}$'
 """A text that is written as a formula, so that a spreadsheet keeps its zeros."""
 _PAIRS = ('(?s)^"([^"]+)"$', "(?s)^'([^']+)'$")
-_GUARD = re.compile("[\\s\x1f]*[=\"'`]")
+_GUARD = "^[\\s\x1f]*[=\"'`]"
 _TEXT_MARK = "^[`']+"
-"""What people type before a number to keep its zeros."""
+"""What people type before a number or a date to keep it as it is."""
 _AROUND_ADDRESS = [" ", "<", ">", ";", ",", ":", "(", "[", "|", "、", "\t", "\n", '"', "/"]
-_ADDRESS = r"""[^\s<>;,:()\[\]|、"'/]+@[^\s<>;,:()\[\]|、"'/]*[^\s<>;,:()\[\]|、"'/.]"""
+_AFTER_ADDRESS = "[.']$"
+_ADDRESS = r"""[^\s<>;,:()\[\]|、"'/][^\s<>;,:()\[\]|、"/]*@[^\s<>;,:()\[\]|、"'/]*[^\s<>;,:()\[\]|、"'/.]"""
 _SHORTENED = r"^\d(?:[.,]\d+)?E\+\d\d$"
 _GARBLED = (
     r"^\?{2}|"
@@ -62,7 +64,7 @@ def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
         at = cells.select(_is_wide(pl.col(name)).arg_true()).to_series()
         half = column.gather(at).str.replace_many(_FULL_WIDTH, _HALF_WIDTH)
         cells = cells.with_columns(column.scatter(at, half))
-    cells = _without_guards(cells.with_columns(pl.all().str.strip_chars(WHITE)))
+    cells = without_guards(cells.with_columns(pl.all().str.strip_chars(WHITE)))
     cells, notes = _readable_contacts(cells)
     cells = cells.with_columns(pl.when(~pl.all().is_in(schema.NULL_LIKE)).then(pl.all()))
     notes.update(_garbled(cells))
@@ -70,25 +72,13 @@ def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
 
 
 def without_guards(cells: pl.DataFrame) -> pl.DataFrame:
-    """Return columns without the formulas or quotes around their cells, where their first cells have some."""
-    first = cells.head(_FIRST)
-    for name in (name for name in cells.columns if any(map(_GUARD.match, first[name].drop_nulls()))):
-        text = pl.col(name).str.strip_chars(WHITE)
-        for pattern in (_FORMULA_TEXT, *_PAIRS):
-            text = text.str.replace(pattern, "$1")
-        cells = cells.with_columns(text.str.replace(_TEXT_MARK, ""))
-    return cells
-
-
-def _without_guards(cells: pl.DataFrame) -> pl.DataFrame:
+    """Return columns without the formulas, quotes and text marks around their cells; remarks may be quoted."""
     texts = {}
-    for name in _columns_where(cells, cells.columns, lambda cell: cell.str.contains("^[=\"'`]")):
-        text = unescape_text(pl.col(name)).str.strip_chars(WHITE)
-        text = text.str.replace(_FORMULA_TEXT, "$1")
-        if name != "remarks":
-            for pair in _PAIRS:
-                text = text.str.replace(pair, "$1")
-        text = text.str.replace(_TEXT_MARK, "") if name in _CONTACTS else text
+    for name in _columns_where(cells, cells.columns, lambda cell: cell.str.contains(_GUARD)):
+        text = unescape_text(pl.col(name).str.strip_chars(WHITE)).str.strip_chars(WHITE)
+        for pattern in (_FORMULA_TEXT, *(_PAIRS if name != "remarks" else ())):
+            text = text.str.replace(pattern, "$1")
+        text = text.str.replace(_TEXT_MARK, "") if name in _MARKED else text
         texts[name] = text.str.strip_chars(WHITE)
     return cells.with_columns(**texts) if texts else cells
 
@@ -97,12 +87,12 @@ def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
     """Take addresses out of what is around them, and make numbers null that lost their digits."""
     notes = Notes()
     # One search in all addresses is quicker than a search in each.
-    joined = (cells["email"].str.join("\0").item() or "") if "email" in cells.columns else ""
-    if any(sign in joined for sign in _AROUND_ADDRESS):
+    joined = f"{cells['email'].str.join(chr(0)).item() or ''}\0" if "email" in cells.columns else ""
+    if any(sign in joined for sign in (*_AROUND_ADDRESS, ".\0", "'\0")):
         email = pl.col("email")
         addresses = email.str.to_lowercase().str.extract_all(_ADDRESS).list.n_unique()
         notes["email", SEVERAL_ADDRESSES] = int(cells.select((addresses > 1).sum()).item() or 0)
-        wrapped = email.str.contains_any(_AROUND_ADDRESS)
+        wrapped = email.str.contains_any(_AROUND_ADDRESS) | email.str.contains(_AFTER_ADDRESS)
         first = pl.coalesce(email.str.extract(f"({_ADDRESS})"), email)
         cells = cells.with_columns(email=pl.when(wrapped).then(first).otherwise(email))
     keys = [name for name in ("record_id", "portal_customer_id", "account_name", "mobile") if name in cells.columns]
