@@ -85,6 +85,7 @@ QUOTED = {
         ANN,
         "'Bea ''B'' Example','bea',,,Expired,,",
     ],
+    "spaces after quotes": [HEADER, ANN, '"Bea ""B"" Example" ,"bea","" ,"" ,"Expired" ,"2026-03-02" ,"" '],
     "backslashes": [HEADER, ANN, r'"Bea \"B\" Example","bea","","","Expired","2026-03-02",""'],
 }
 

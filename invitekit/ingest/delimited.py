@@ -230,7 +230,9 @@ class _Block:
         try:
             cells = next(reader)
         except csv.Error as error:
-            return None if "unexpected end" in str(error) else self._unreadable(lines[start], start)
+            if "unexpected end" in str(error):
+                return None
+            return self._read_spaced(lines[start], start) or self._unreadable(lines[start], start)
         if len(cells) == 1 and self._delimiter in cells[0]:
             cells, note = self._split(cells)
         content = "".join(map(_decode, lines[start : start + reader.line_num]))
@@ -272,17 +274,23 @@ class _Block:
         if b"\\" + self._quote.encode() not in line:
             return None
         text = _decode(line)
-        for escape in (None, "\\"):
-            reader = csv.reader(
-                [text], delimiter=self._delimiter, quotechar=self._quote, escapechar=escape, strict=True
-            )
-            try:
-                cells = next(reader)
-            except csv.Error:
-                continue
-            if len(cells) == self._width and not BROKEN.search(text):
-                return _Irregular(start, 1, cells, None, text.rstrip("\r\n"), _BACKSLASHED if escape else None)
-        return None
+        return self._one_line(text, start) or self._one_line(text, start, "\\", _BACKSLASHED)
+
+    def _read_spaced(self, line: bytes, start: int) -> _Irregular | None:
+        """Read a line with spaces between a closing quote and a delimiter; None if it is no row so."""
+        q, separator = self._quote, re.escape(self._delimiter)
+        spaced = f"(?:^|(?<={separator}))({q}(?:[^{q}]|{q}{q})*{q}) +(?={separator}|[\r\n]*$)"
+        return self._one_line(re.sub(spaced, r"\1", _decode(line)), start)
+
+    def _one_line(self, text: str, start: int, escape: str | None = None, note: str | None = None) -> _Irregular | None:
+        """Read a row that is one line; None if it is not, or has not all cells."""
+        reader = csv.reader([text], delimiter=self._delimiter, quotechar=self._quote, escapechar=escape, strict=True)
+        try:
+            cells = next(reader)
+        except csv.Error:
+            return None
+        complete = len(cells) == self._width and not BROKEN.search(text)
+        return _Irregular(start, 1, cells, None, text.rstrip("\r\n"), note) if complete else None
 
     def _unreadable(self, line: bytes, start: int) -> _Irregular:
         content = _decode(line).rstrip("\r\n")
