@@ -579,12 +579,6 @@ def test_cells_of_few_customers_are_left_out_however_many_records_they_hold(tmp_
     assert {row[0]: row[1:] for row in found.rows()} == {"associated": (60, 30), "expired": (20, 10)}
 
 
-def test_one_small_cell_cannot_be_told_from_the_rest(tmp_path: Path) -> None:
-    frame = cells({"associated": 30, "expired": 10, "invited": 1})
-    found = read(ik.export(frame, tmp_path / "out.parquet", level="aggregated").path)
-    assert found["effective_status"].to_list() == ["associated"]
-
-
 def test_counts_of_too_few_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="10 customers"):
         ik.export(cells({"associated": 9, "expired": 9}), tmp_path / "out.csv", level="aggregated")
@@ -1072,16 +1066,6 @@ def test_counts_of_masked_records_are_refused_and_say_what_to_do(tmp_path: Path)
     with pytest.raises(OutputError, match=r"20 of 20 records do not tell whose .* not masked"):
         ik.export(alone_in(20, ONE["masked"]), tmp_path / "out.parquet", level="aggregated")
     assert left(tmp_path) == []
-
-
-def test_the_cells_left_out_are_of_enough_different_customers(tmp_path: Path) -> None:
-    rows = [(f"c{n}", dt.datetime(2025, 1, 3)) for n in range(30)] + [
-        (f"d{n}", dt.datetime(2025, 2, 3)) for n in range(11)
-    ]
-    rows += [("solo", dt.datetime(2024, month, 3)) for month in range(1, 13)]
-    frame = pl.DataFrame(rows, schema=["account_name", "invited_at"], orient="row")
-    found = read(ik.export(frame, tmp_path / "out.parquet", level="aggregated").path)
-    assert found["customers"].to_list() == [30]
 
 
 # -- what the engines may keep or tell -------------------------------------------------------------

@@ -3,17 +3,20 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 import invitekit as ik
-from invitekit.errors import OutputError
+from invitekit.errors import LeakError, OutputError, SourceError
+from invitekit.export import counts, verify
 from invitekit.export.anonymity import SMALL
 from invitekit.export.counts import count_cells
 from invitekit.export.source import BATCH_ROWS
 from invitekit.export.whose import WHO
 from invitekit.privacy import Key, Secrets, standard
+from invitekit.privacy.disclosure import round_count
 
 BY_STATUS = [row for row in standard("aggregated").rows if row.into == "effective_status"]
 STATUSES = ("associated", "expired", "invited", "pending_review", "pre_registered")
@@ -36,15 +39,14 @@ def some(start: int, end: int) -> list[str]:
     return [f"account {n}" for n in range(start, end)]
 
 
-def plainly(rows: Collection[tuple[str, int | None]]) -> dict[str, tuple[int, int]]:
+def plainly(rows: Collection[tuple[str, int | None]]) -> dict[str, tuple[int | None, int | None]]:
     """Count the slow and plain way, all records at hand at once."""
     people: dict[str, set[int]] = {status: {who for s, who in rows if s == status and who} for status, _ in rows}
-    order = sorted(people, key=lambda status: (len(people[status]), status))
-    few = [status for status in order if len(people[status]) < FEWEST]
-    while few and len(few) < len(order) and len(set().union(*(people[status] for status in few))) < FEWEST:
-        few.append(order[len(few)])
-    left = [status for status in order if status not in few]
-    return {status: (sum(s == status for s, _ in rows), len(people[status])) for status in left}
+    return {
+        status: (round_count(sum(s == status for s, _ in rows)), round_count(len(some)))
+        for status, some in people.items()
+        if len(some) >= FEWEST
+    }
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -70,7 +72,7 @@ def test_a_customer_of_two_row_groups_is_counted_once_and_all_records_are(tmp_pa
         {"account_name": [f"account {n % 20}" for n in range(rows)], "effective_status": ["expired"] * rows}
     )
     done = ik.export(frame, tmp_path / "out.parquet", level="aggregated")
-    assert counted(done.path) == {"expired": (rows, 20)}
+    assert counted(done.path) == {"expired": (round_count(rows), 20)}
 
 
 @pytest.mark.parametrize(("customers", "leave"), [(FEWEST - 1, False), (FEWEST, True)])
@@ -80,21 +82,36 @@ def test_a_cell_leaves_from_the_fewest_customers_on(tmp_path: Path, customers: i
     assert ("invited" in found) == leave
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "leave"),
-    [
-        ((50, 55), (60, 64), False),  # nine together: whoever knows the whole could tell them
-        ((50, 55), (60, 65), True),
-        ((50, 55), (54, 59), False),  # ten, one of them twice
-        ((50, 56), (55, 60), True),
-    ],
-)
-def test_cells_left_out_hold_the_fewest_different_customers_together(
-    tmp_path: Path, first: tuple[int, int], second: tuple[int, int], *, leave: bool
-) -> None:
-    cells = {"associated": some(0, 30), "expired": some(30, 42), "invited": some(*first)}
-    found = published(tmp_path, cells | {"pre_registered": some(*second)})
-    assert list(found) == (["associated", "expired"] if leave else ["associated"])
+def test_every_count_is_rounded_from_its_own_exact_value(tmp_path: Path) -> None:
+    cells = {
+        "associated": some(0, 34),
+        "expired": some(40, 55),
+        "invited": some(60, 74),
+        "pre_registered": some(80, 84),
+    }
+    found = published(tmp_path, cells)
+    assert found == {"associated": (30, 30), "expired": (20, 20), "invited": (10, 10)}
+
+
+@pytest.mark.parametrize("mutant", [lambda count: count, lambda count: count + 1])
+def test_a_count_that_is_not_rounded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutant: Any) -> None:
+    monkeypatch.setattr(counts, "rounded", mutant)
+    with pytest.raises(LeakError) as refused:
+        published(tmp_path, {"associated": some(0, 34), "expired": some(40, 61)})
+    assert (refused.value.column, refused.value.gate, refused.value.count) == ("records", "cells", 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_manifest_allows_counts_that_are_not_rounded(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"account_name": some(0, 30), "effective_status": ["expired"] * 30})
+    path = ik.export(frame, tmp_path / "out.parquet", level="aggregated").path
+    page = path.with_name(path.name + ".manifest.json")
+    for old, new in (('"step": 10', '"step": 1'), ('"least": 10', '"least": 0')):
+        page.write_text(page.read_text("utf-8").replace(old, new), encoding="utf-8")
+        with pytest.raises(SourceError, match="no manifest that can be read"):
+            verify(path)
+        page.write_text(page.read_text("utf-8").replace(new, old), encoding="utf-8")
+    assert verify(path).rows == 1
 
 
 @pytest.mark.parametrize(("group", "small"), [(SMALL - 1, SMALL - 1), (SMALL, 0), (SMALL + 1, 0)])

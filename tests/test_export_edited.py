@@ -213,10 +213,10 @@ def test_csv_has_one_mark_and_one_header_however_many_small_frames_it_is_written
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("column", ["records", "customers"])
-def test_a_count_of_too_few_is_found_out(tmp_path: Path, kind: str, column: str) -> None:
+@pytest.mark.parametrize(("column", "n"), [("records", 9), ("records", 11), ("customers", 0), ("customers", 25)])
+def test_a_count_that_is_too_small_or_not_rounded_is_found_out(tmp_path: Path, kind: str, column: str, n: int) -> None:
     path = exported(tmp_path, kind, "aggregated")
     edited(path, put(column, 0, 10 if kind == "parquet" else "10"))
     assert verify(path).rows == 1
-    edited(path, put(column, 0, 9 if kind == "parquet" else "9"))
+    edited(path, put(column, 0, n if kind == "parquet" else str(n)))
     assert refusal(path) == (column, "cells", 1)

@@ -260,7 +260,7 @@ def test_an_internal_report_names_managers_and_tags_and_no_customer(made: Page, 
         assert persons(text, annotated, CUSTOMER) == []
         assert set(annotated["account_manager"].drop_nulls()) <= set(persons(text, annotated))
     assert "For internal use" in made.audience
-    assert "uncertain" in next(one.note for one in made.sections if one.key == "pareto")
+    assert "uncertain" in next(one.table.note for one in made.sections if one.key == "pareto")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

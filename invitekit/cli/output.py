@@ -290,7 +290,9 @@ def exported(done: Exported) -> None:
 
     line(f"Passed before it got its name: {', '.join(GATES[gate] for gate in done.gates)}.")
     if done.level == "aggregated":
-        line("Counts of two exports whose records differ by one customer tell of that customer: publish one of them.")
+        line(
+            "Publish one such export: two of nearly the same records can differ where a count crosses a rounding edge."
+        )
     else:
         kept = f"Key {done.key_id}" if done.key_id else "The key was thrown away: tokens join inside this file only"
         line(f"{kept}. It is still personal data: hand it to whoever may have that, and to nobody else.")

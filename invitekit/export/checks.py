@@ -34,7 +34,7 @@ GATES = {
     "declared": "every value is of its column's set, pattern or range",
     "values": "no raw name, account, address or number is among the values",
     "formulas": "no cell of the CSV would run in a spreadsheet",
-    "cells": "every count is of enough customers",
+    "cells": "every count is of enough customers, and rounded",
 }
 """Every gate in words."""
 
@@ -146,8 +146,8 @@ def outside(form: Form | None, cell: str) -> str:
     match form:
         case Token(pattern=pattern):
             inside = f"regexp_matches({cell}, {lit(f'^{pattern}$')})"
-        case Range(least=least, most=most):
-            inside = f"{cell} between {float(least)} and {float(most)}"
+        case Range(least=least, most=most, step=step):
+            inside = f"{cell} between {float(least)} and {float(most)}" + (f" and {cell} % {step} = 0" * (step > 1))
         case FirstOf(unit="month"):
             inside = f"day({cell}) = 1"
         case FirstOf() | Flag() | Text():

@@ -1,4 +1,4 @@
-"""Counts of records in place of records: what may be published, cells of few customers left out."""
+"""Counts of records in place of records: what may be published, small cells left out and the others rounded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from invitekit.errors import OutputError
 from invitekit.export.transform import release
 from invitekit.export.whose import WHO
 from invitekit.privacy import Range, Row, Secrets
+from invitekit.privacy.disclosure import STEP, round_count, rounded
 
 MOST = 1e12
 _CELL = "_ik_cell"
@@ -18,17 +19,15 @@ _NOBODY = 0.5
 
 
 def counted_rows(rows: Sequence[Row], fewest: int) -> tuple[Row, ...]:
-    """Give the rows of a table of counts: what it counts by, and how many records and customers there are."""
-    form = Range(fewest, MOST)
+    """Return the rows of a table of counts: what it counts by, and how many records and customers there are."""
+    form = Range(round_count(fewest) or STEP, MOST, step=STEP)
     return (*rows, *(Row("", "count", name, name, form) for name in ("records", "customers")))
 
 
 def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets, fewest: int) -> pl.DataFrame:
-    """Count records and customers for each combination of what is released.
+    """Count records and customers for each combination of what is released, each count rounded to the nearest ten.
 
-    A cell of fewer customers than ``fewest`` is left out. What the left out cells hold together can be
-    told by whoever knows the whole, so further cells, the smallest first, go with them until they are
-    of as many different customers together.
+    A cell of fewer customers than ``fewest`` is left out.
 
     Args:
         batches: Frames of what is counted by, and whose each record is (``with_who``).
@@ -40,19 +39,16 @@ def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: S
         OutputError: Most records are nobody's, or no cell is large enough.
     """
     names = [row.into for row in rows]
-    counts, people = _counted(batches, rows, secrets)
+    counts = _counted(batches, rows, secrets)
     _refuse_nobody(int(counts["records"].sum()), int(counts["named"].sum()))
-    counts = counts.sort("customers", *names, nulls_last=True)
-    few = int((counts["customers"] < fewest).sum())
-    together = _together(counts, people) if few else []
-    while 0 < few < len(counts) and together[few - 1] < fewest:
-        few += 1
-    if few == len(counts):
+    shown = counts.filter(pl.col("customers") >= fewest)
+    if shown.is_empty():
         raise OutputError(
             f"No combination of {', '.join(names)} is of {fewest} customers.",
             hint="drop columns in a policy file, or export more records.",
         )
-    return counts.slice(few).select(*names, "records", "customers").sort(names, nulls_last=True)
+    numbers = [rounded(pl.col(name)).alias(name) for name in ("records", "customers")]
+    return shown.select(*names, *numbers).sort(names, nulls_last=True)
 
 
 def _refuse_nobody(records: int, named: int) -> None:
@@ -63,21 +59,11 @@ def _refuse_nobody(records: int, named: int) -> None:
         )
 
 
-def _together(counts: pl.DataFrame, people: pl.DataFrame) -> list[int]:
-    """Count the different customers of the first cell, of the first two, and so on."""
-    places = counts.select(_CELL).with_row_index("place")
-    first = people.join(places, on=_CELL).group_by(WHO).agg(pl.col("place").min()).group_by("place").len("new")
-    added = places.join(first, on="place", how="left", maintain_order="left")["new"].fill_null(0)
-    return added.cum_sum().to_list()
-
-
-def _counted(
-    batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
     """Count batch by batch: what is kept of a record is the number of its cell and who it is, a number.
 
-    Gives the cells with their ``records``, how many of these are somebody's (``named``), and ``customers``; and
-    who is in which cell.
+    Returns:
+        The cells with their ``records``, how many of these are somebody's (``named``), and ``customers``.
     """
     names = [row.into for row in rows]
     cells, records, people = pl.DataFrame(), [], []
@@ -90,7 +76,6 @@ def _counted(
         records.append(found.group_by(_CELL).agg(pl.len().alias("records"), pl.col(WHO).count().alias("named")))
         people.append(found.select(_CELL, WHO).drop_nulls().unique())
     total = pl.concat(records).group_by(_CELL).agg(pl.col("records", "named").sum().cast(pl.Int64))
-    whose = pl.concat(people).unique()
-    customers = whose.group_by(_CELL).agg(pl.len().cast(pl.Int64).alias("customers"))
+    customers = pl.concat(people).unique().group_by(_CELL).agg(pl.len().cast(pl.Int64).alias("customers"))
     joined = cells.join(total, on=_CELL, how="left").join(customers, on=_CELL, how="left")
-    return joined.with_columns(pl.col("customers").fill_null(0)), whose
+    return joined.with_columns(pl.col("customers").fill_null(0))

@@ -10,6 +10,7 @@ from typing import Any
 
 from invitekit.export.checks import GATES
 from invitekit.privacy import LEVELS, FirstOf, Flag, Form, Range, Row, Text, Token, Words
+from invitekit.privacy.disclosure import STEP
 from invitekit.privacy.policy import make_row
 from invitekit.privacy.policy_file import HOWS
 
@@ -70,18 +71,20 @@ def _form(kind: type[Form], row: Row, told: Mapping[str, Any]) -> Form:
             raise ValueError(row.column)
         return Words(frozenset(told["values"]))
     if kind is Range and row.action in ("keep", "count"):
-        return _range(told)
+        return _range(told, STEP if row.action == "count" else 1)
     own = make_row(row.column, row.action, row.how).form
     if not isinstance(own, kind):
         raise ValueError(row.column)  # noqa: TRY004 - what a manifest says is no argument
     return own
 
 
-def _range(told: Mapping[str, Any]) -> Range:
+def _range(told: Mapping[str, Any], step: int) -> Range:
+    """Return a range; counts are rounded, whatever the manifest says."""
     least, most, whole = told["least"], told["most"], told["whole"]
-    if not (_number(least) and _number(most) and type(whole) is bool and least <= most):
+    right = _number(least) and _number(most) and type(whole) is bool and least <= most
+    if not (right and told["step"] == step and least >= (step if step > 1 else least)):
         raise ValueError(least)
-    return Range(least, most, whole=whole)
+    return Range(least, most, whole=whole, step=step)
 
 
 def _text(value: object) -> bool:

@@ -35,11 +35,15 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number between two others, both included; what lies outside leaves as the nearer one."""
+    """A number between two others, both included; what lies outside leaves as the nearer one.
+
+    A rounded count is a multiple of ``step``.
+    """
 
     least: float
     most: float
     whole: bool = True
+    step: int = 1
     says = "a number of a range"
 
 

@@ -46,7 +46,8 @@ def _table(table: Table) -> str:
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     lines = [_line(row, widths, table) for row in cells]
     rule = [f"{'-' * (size - 1)}:" if place in table.numbers else "-" * size for place, size in enumerate(widths)]
-    return "\n".join([lines[0], f"| {' | '.join(rule)} |", *lines[1:]])
+    note = ["", _plain(table.note)] if table.note else []
+    return "\n".join([lines[0], f"| {' | '.join(rule)} |", *lines[1:], *note])
 
 
 def _line(row: list[str], widths: list[int], table: Table) -> str:

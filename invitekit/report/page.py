@@ -21,11 +21,13 @@ class Table:
         headers: One a column.
         rows: One text a column.
         numbers: Which columns stand to the right.
+        note: What a mark in it means.
     """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: frozenset[int]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

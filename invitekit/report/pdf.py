@@ -78,4 +78,4 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def _table(table: Table) -> dict[str, Any]:
-    return {"headers": table.headers, "rows": table.rows, "numbers": sorted(table.numbers)}
+    return {"headers": table.headers, "rows": table.rows, "numbers": sorted(table.numbers), "note": table.note}

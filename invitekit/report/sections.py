@@ -63,8 +63,6 @@ def _section(key: str, look: Look, table: Table, drawn: Drawn, note: str = "", *
     texts = words(look.language)
     dark = replace(look, dark=True)
     title = texts["section"][key].format(period=texts[period])
-    small = any(cell.endswith(_SMALL) for row in table.rows for cell in row)
-    note = f"{note} {texts['small']}".strip() if small else note
     how = texts["how"][key].format(period=texts[period])
     return Section(key, title, how, table, drawn(look), drawn(dark), note)
 
@@ -84,7 +82,8 @@ def table(look: Look, names: Iterable[str], rows: Iterable[Iterable[Any]], left:
     rest = [(texts["more_rows"].format(n=f"{more:,}"), *[""] * (len(headers) - 1))] if more > 0 else []
     numbers = frozenset(range(left, len(headers)))
     shown = (*every[:_SHOWN_ROWS], *rest)
-    return Table(tuple(texts["column"].get(name, name) for name in headers), shown, numbers)
+    note = texts["small"] if any(cell.endswith(_SMALL) for row in shown for cell in row) else ""
+    return Table(tuple(texts["column"].get(name, name) for name in headers), shown, numbers, note)
 
 
 def _shown(value: Any, texts: Mapping[str, Any]) -> str:
