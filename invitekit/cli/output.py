@@ -290,9 +290,7 @@ def exported(done: Exported) -> None:
 
     line(f"Passed before it got its name: {', '.join(GATES[gate] for gate in done.gates)}.")
     if done.level == "aggregated":
-        line(
-            "Publish one such export: two of nearly the same records can differ where a count crosses a rounding edge."
-        )
+        line("Exports of nearly the same records differ where a count crosses a rounding edge: publish one of them.")
     else:
         kept = f"Key {done.key_id}" if done.key_id else "The key was thrown away: tokens join inside this file only"
         line(f"{kept}. It is still personal data: hand it to whoever may have that, and to nobody else.")
