@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import invitekit as ik
 from invitekit.engine.duckdb import rows
-from invitekit.engine.text import PLAIN, plain_word, search_words, word_pattern
+from invitekit.engine.text import PLAIN, other_letters, plain_spellings, search_words, word_pattern
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model.filters import COLUMNS, LONGEST_TEXT, SEARCHED, Filter, where
 from invitekit.widgets.conditions import matching
@@ -116,11 +116,14 @@ def test_letters_that_the_screen_compares_without_a_pattern_have_one_spelling() 
     plain = [chr(c) for c in range(0x10000) if not 0xD800 <= c < 0xE000 and re.match(f"[{PLAIN}]", chr(c))]
     for letter in plain:
         for word in search_words(letter):
-            assert (plain_word(word), word) == (letter.lower(), letter.lower())
+            assert (plain_spellings(word), word) == ([letter.lower()], letter.lower())
     text = "".join(plain)
     for letter in map(chr, (*range(0x21, 0x7F), 0x4E00, 0xAC00)):
         pattern = word_pattern(letter.lower())
         assert set("".join(re.findall(pattern, text))) == {letter.lower(), letter.upper()}, letter
+        other = other_letters(letter.lower())
+        assert not re.search(other, text)
+        assert all(re.fullmatch(other, c) for c in map(chr, range(0x80, 0x2E80)) if re.fullmatch(pattern, c)), letter
 
 
 def test_the_longest_text_is_searched_for_and_a_longer_one_is_rejected() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections import defaultdict
@@ -38,9 +39,16 @@ def search_words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(re.sub(f"[{_ACCENTS}]", "", seen).split()))
 
 
-def plain_word(word: str) -> str | None:
-    """Return the one spelling of a word of ``search_words`` in ``PLAIN`` letters; None if there are several."""
-    return None if set(word) & set(_WITH_E) else "".join(map(_base, word))
+def plain_spellings(word: str) -> list[str]:
+    """Return the spellings that a word of ``search_words`` has in ``PLAIN`` letters of lower case."""
+    letters = [(_base(letter), _base(letter) + "e") if letter in _WITH_E else (_base(letter),) for letter in word]
+    return ["".join(spelling) for spelling in itertools.product(*letters)]
+
+
+def other_letters(word: str) -> str:
+    """Return a class of the letters beyond ``PLAIN`` ones of which a text needs one to contain another spelling."""
+    letters = set(re.sub(f"[{PLAIN}]", "", word_pattern(word).replace(_IGNORED, "")))
+    return f"[{_ACCENTS}{_INVISIBLE}{''.join(sorted(letters))}]"
 
 
 def word_pattern(word: str) -> str:

@@ -23,8 +23,8 @@ SEARCHED = (
 """The columns that a text is searched in: those of the portal, and two numbers that identify a customer."""
 IDENTIFYING = ("text", "manager", "tag", "country")
 """Restrictions whose values may identify people, or groups of few."""
-BETWEEN_DIGITS = "[ ()./-]"
-"""Matches what people write between the digits of a mobile number: it is searched with and without."""
+BETWEEN_DIGITS = " ()./-"
+"""What people write between the digits of a mobile number: it is searched with and without."""
 LONGEST_TEXT = 500
 """Letters of a text; the regular expression of a longer one would be too large."""
 COLUMNS: Mapping[str, str] = {
@@ -228,7 +228,7 @@ def _contains(text: str, searched: tuple[str, ...]) -> Any:
     """Build the condition that each word of a text is in one of the columns."""
     fields = [nw.col(name) for name in searched]
     if "mobile" in searched:
-        fields.append(nw.col("mobile").str.replace_all(BETWEEN_DIGITS, ""))
+        fields.append(nw.col("mobile").str.replace_all(f"[{BETWEEN_DIGITS}]", ""))
     record = nw.concat_str(*fields, separator="\n", ignore_nulls=True)
     return nw.all_horizontal(*(record.str.contains(word_pattern(w)) for w in search_words(text)), ignore_nulls=False)
 

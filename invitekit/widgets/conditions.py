@@ -6,16 +6,16 @@ import datetime as dt
 from typing import Any
 
 from invitekit.engine.duckdb import ident, lit
-from invitekit.engine.text import plain_word, search_words, word_pattern
+from invitekit.engine.text import other_letters, plain_spellings, search_words, word_pattern
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets.selection import Selection
 
 KEY = "ik_key"
 """The column that tells rows apart: their number in the order in which they came."""
 SEARCH = "ik_search"
-"""The searched fields of a row, one a line: in lower case where that is the only other spelling of its letters."""
+"""The searched fields of a row in lower case, one a line."""
 VARIED = "ik_varied"
-"""Whether the searched fields have letters of several spellings, such as accents: words are found by patterns then."""
+"""The letters of the searched fields that have other spellings than one in lower case, such as those with accents."""
 DAY = "ik_day"
 MIX = "ik_mix"
 """A number for each mixture of values in the columns that are counted: it stands for all of them."""
@@ -24,6 +24,8 @@ ONCE = "ik_once"
 OURS = (KEY, SEARCH, VARIED, DAY, MIX, ONCE)
 """The columns of a stored row that are the screen's own."""
 DATED = ("invited_from", "invited_to")
+_SPELLINGS = 8
+"""So many spellings of a word are looked for one by one."""
 _LISTED = 200
 """As many keys are named in a condition; more are looked up."""
 
@@ -75,9 +77,12 @@ def among(keys: frozenset[int]) -> str:
 
 
 def _contains(word: str) -> str:
-    """Return the SQL condition that a row contains a word; ten times faster where a pattern can be avoided."""
-    plain, matches = plain_word(word), f"regexp_matches({SEARCH}, {lit(word_pattern(word))})"
-    return matches if plain is None else f"(contains({SEARCH}, {lit(plain)}) or ({VARIED} and {matches}))"
+    """Return the SQL condition that a row contains a word; patterns, which are slow, are for rows that need them."""
+    matches, spellings = f"regexp_matches({SEARCH}, {lit(word_pattern(word))})", plain_spellings(word)
+    if len(spellings) > _SPELLINGS:
+        return matches
+    plain = [f"contains({SEARCH}, {lit(spelling)})" for spelling in spellings]
+    return f"({' or '.join(plain)} or (regexp_matches({VARIED}, {lit(other_letters(word))}) and {matches}))"
 
 
 def _any_of(column: str, values: tuple[Any, ...]) -> str:

@@ -136,26 +136,25 @@ class Store:
     def _declared(self) -> str:
         """The columns stored; what is searched lies unpacked, as packing takes longest, and slows a search."""
         given = [f"{ident(name)} {kind}" for name, kind in self.kinds.items()]
-        search = f"{SEARCH} varchar using compression uncompressed, {VARIED} boolean"
+        search = f"{SEARCH} varchar using compression uncompressed, {VARIED} varchar"
         return ", ".join([f"{KEY} bigint", *given, search, f"{DAY} date", f"{ONCE} boolean", f"{MIX} ubigint"])
 
     def _rows(self, source: str, *, shown: bool) -> str:
         """The SQL of the rows that are shown by default, or of all others, numbered behind these."""
         searched = [ident(name) for name in SEARCHED if name in self.kinds]
-        searched += [f"regexp_replace(mobile::varchar, '{BETWEEN_DIGITS}', '', 'g')"] * ("mobile" in self.kinds)
-        search = f"concat_ws('\n', {', '.join(searched)})" if searched else "''"
+        searched += [f"translate(mobile::varchar, '{BETWEEN_DIGITS}', '')"] * ("mobile" in self.kinds)
+        search = f"lower(concat_ws('\n', {', '.join(searched)}))" if searched else "''"
         sent = next((name for name in SENT if name in self.kinds), None)
         day = f"{ident(sent)}::date" if sent else "null::date"
         mix = ", ".join([str(shown), *map(ident, self.carried[1:])])
         own = f"{search} as {SEARCH}, {day} as {DAY}, {shown} as {ONCE}, hash({mix}) as {MIX}"
         number = f"row_number() over () - 1 + {0 if shown else self.once}"
         condition = f"coalesce({self._once}, false) = {shown}"
-        # Bytes and letters are as many in ASCII: that is quicker to see.
-        varied = f"strlen({SEARCH}) <> length({SEARCH}) and regexp_matches({SEARCH}, {lit(f'[^{PLAIN}]')}) as {VARIED}"
-        lower = f"case when {VARIED} then {SEARCH} else lower({SEARCH}) end as {SEARCH}"
-        numbered = f"select {number} as {KEY}, *, {own} from {source} where {condition}"
-        columns = [KEY, *map(ident, self.kinds), lower, VARIED, DAY, ONCE, MIX]
-        return f"select {', '.join(columns)} from (select *, {varied} from ({numbered}))"
+        # Bytes and letters are as many in ASCII, which has no other spellings.
+        others = f"nullif(regexp_replace({SEARCH}, {lit(f'[{PLAIN}]+')}, '', 'g'), '')"
+        varied = f"case when strlen({SEARCH}) <> length({SEARCH}) then {others} end as {VARIED}"
+        columns = [KEY, *map(ident, self.kinds), SEARCH, varied, DAY, ONCE, MIX]
+        return f"select {', '.join(columns)} from (select {number} as {KEY}, *, {own} from {source} where {condition})"
 
     def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
         """Count the rows by day and small column, and by each column of more values and the small ones."""
