@@ -5,13 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -97,21 +94,3 @@ def test_the_hook_before_a_commit_takes_every_answer_away(tmp_path: Path) -> Non
     options = shlex.split(entry.split("bin/nbstripout")[1])
     subprocess.run([sys.executable, "-m", "nbstripout", *options, str(dirty)], check=True)
     assert stored_answers(dirty) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=[notebook.stem for notebook in NOTEBOOKS])
-def test_the_notebook_runs_from_top_to_bottom(notebook: Path, tmp_path: Path) -> None:
-    # In a copy: a notebook may write its results beside itself.
-    for folder in ("notebooks", "data"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    notebook, target = tmp_path / "notebooks" / notebook.name, tmp_path / "run.ipynb"
-    program = Path(sys.executable).with_name("jupyter-execute")
-    done = subprocess.run(
-        [program, f"--output={target}", "--timeout=120", notebook], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    cells = json.loads(target.read_text(encoding="utf-8"))["cells"]
-    answers = [cell["outputs"] for cell in cells if cell["cell_type"] == "code"]
-    assert all(answers[1:]), "every cell after the parameters shows something"
-    assert "@" not in json.dumps(answers), "no address is shown"

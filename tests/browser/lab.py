@@ -86,6 +86,10 @@ class Tab:
         if (found := self.page.evaluate("window.__run")) != "ok":
             raise AssertionError(f"The notebook {found}: {self.page.evaluate(FAILURES)}; {self.problems}")
 
+    def shut_down(self) -> None:
+        """End the kernel of the notebook that is open."""
+        self.page.evaluate("window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
+
     def value(self, expression: str) -> str:
         """Evaluate an expression in the kernel, and give its repr."""
         return str(self.page.evaluate(EVAL, expression))
@@ -160,7 +164,7 @@ class Lab:
         """Run a notebook of the folder from top to bottom in a fresh tab, and give the tab."""
         context = self._browser.new_context()
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(120_000)  # for a machine that is busy with something else
         tab = Tab(page, self._base)
         try:
             tab.open(name)
@@ -168,7 +172,7 @@ class Lab:
             tab.run(wait)
             yield tab
         finally:
-            page.evaluate("window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
+            tab.shut_down()
             context.close()
 
 

@@ -34,7 +34,7 @@ def press_until(tab: Tab, key: str, words: str) -> None:
 
 
 def test_an_export_by_keyboard_only_is_proved_and_can_be_downloaded(lab: Lab) -> None:
-    with lab.notebook(PANEL.format(count=300)) as tab:
+    with lab.cells(PANEL.format(count=300)) as tab:
         page = tab.page
         page.locator(".ikx input:checked").first.focus()
         page.keyboard.press("ArrowLeft")
@@ -57,7 +57,7 @@ def test_an_export_by_keyboard_only_is_proved_and_can_be_downloaded(lab: Lab) ->
 
 
 def test_cancelling_by_the_button_leaves_no_file(lab: Lab) -> None:
-    with lab.notebook(PANEL.format(count=600_000).replace("history", "cancelled")) as tab:
+    with lab.cells(PANEL.format(count=600_000).replace("history", "cancelled")) as tab:
         before = {path.name for path in lab.folder.iterdir()}
         tab.page.locator(".ikx-main").click()
         press = tab.page.get_by_role("button", name="Cancel")
@@ -69,7 +69,7 @@ def test_cancelling_by_the_button_leaves_no_file(lab: Lab) -> None:
 
 
 def test_nothing_goes_outside_and_a_saved_notebook_names_nobody(lab: Lab) -> None:
-    with lab.notebook(PANEL.format(count=300).replace("history", "saved")) as tab:
+    with lab.cells(PANEL.format(count=300).replace("history", "saved")) as tab:
         page = tab.page
         page.locator(".ikx-main").click()
         page.locator(".ikx-download").wait_for()

@@ -47,7 +47,7 @@ def shown(lab: Lab, *cells: str, alone: bool = False, **how: int | bool) -> Iter
     """
     with (lab.notebook if alone else lab.cells)(*cells, **how) as tab:  # type: ignore[arg-type]
         tab.page.locator(".ik").first.wait_for()
-        expect(tab.page.locator(".ik:not([data-settled])")).to_have_count(0, timeout=30_000)  # rows of all, and counts
+        expect(tab.page.locator(".ik:not([data-settled])")).to_have_count(0)  # rows of all, and counts
         tab.page.locator(".ik-line:not(.ik-wait) .ik-badge").first.wait_for()
         try:
             yield tab, tab.page
@@ -174,7 +174,7 @@ def test_the_cause_shows_on_hover_and_on_focus(lab: Lab) -> None:
 
 
 def test_two_views_show_the_same_and_a_restart_leaves_words(lab: Lab) -> None:
-    with shown(lab, EXPLORE, "x", alone=True) as (tab, page):
+    with shown(lab, EXPLORE, "x") as (tab, page):
         one, two = page.locator(".ik").nth(0), page.locator(".ik").nth(1)
         one.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
         expect(two.locator(".ik-chip")).to_have_count(1)
@@ -229,7 +229,7 @@ def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory
         expect(dialog.get_by_role("heading", level=3)).to_contain_text("Invite 114 customers again")
         expect(dialog).to_contain_text("not chosen")
         dialog.get_by_role("button", name="Write 114 customers").click()
-        expect(dialog.get_by_role("heading", level=3)).to_have_text("114 customers are written", timeout=20_000)
+        expect(dialog.get_by_role("heading", level=3)).to_have_text("114 customers are written")
         files = sorted((memory.parent / "batches").glob("*/batch_*.csv"))
         assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 114
         dialog.get_by_role("button", name="Close").click()
@@ -251,7 +251,7 @@ def test_two_views_of_a_plan_ask_only_whoever_asked(lab: Lab, memory: Path) -> N
         expect(two.get_by_role("dialog")).to_contain_text("Invite 2 customers again")
         assert page.locator("dialog[open]").count() == 1
         two.get_by_role("dialog").get_by_role("button", name="Write 2 customers").click()
-        expect(two.get_by_role("dialog")).to_contain_text("2 customers are written", timeout=20_000)
+        expect(two.get_by_role("dialog")).to_contain_text("2 customers are written")
         for view in (one, two):  # both know of it
             expect(view.locator(".ik-choice strong")).to_have_text("0 selected")
             expect(view.locator(".ik-open")).to_have_text("Batches not marked as sent: 1")
@@ -264,7 +264,7 @@ def test_rules_show_their_effect_and_can_be_left_as_they_are(lab: Lab, memory: P
         page.get_by_label("Pause in days").fill("30")
         page.get_by_role("button", name="Show the effect").click()
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("Invite again after 30 days", timeout=20_000)
+        expect(dialog).to_contain_text("Invite again after 30 days")
         dialog.get_by_role("button", name="Keep the rules").click()
         assert tab.value("p.rules.cool_down_days") == "7"
         expect(page.get_by_role("tab", name="Invite again")).to_contain_text("116")
@@ -279,7 +279,7 @@ def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None
             for text in frame[name].drop_nulls() if len(text) > 5}  # fmt: skip
     assert len(held) > 500
     typed = next(text for text in sorted(held) if "@" in text)
-    with shown(lab, EXPLORE, pick(memory), alone=True) as (tab, page):
+    with shown(lab, EXPLORE, pick(memory)) as (tab, page):
         page.get_by_role("searchbox").first.fill(typed)
         tab.until("x.filter.text", repr(typed))
         page.get_by_role("button", name="Show numbers and addresses").first.click()
@@ -333,11 +333,11 @@ BUSY = """(code) => { const kernel = window.jupyterapp.shell.currentWidget.sessi
 
 def test_a_cell_that_takes_long_does_not_keep_the_screen_waiting(lab: Lab) -> None:
     with shown(lab, EXPLORE, alone=True) as (_, page):
-        page.evaluate(BUSY, "import time; time.sleep(12)")
+        page.evaluate(BUSY, "import time; time.sleep(60)")
         page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
-        expect(page.locator(".ik-count")).to_have_text(re.compile(r"^\d+ of 705 invitations"), timeout=9_000)
+        expect(page.locator(".ik-count")).to_have_text(re.compile(r"^\d+ of 705 invitations"), timeout=50_000)
         page.locator(".ik-line:not(.ik-wait) input").first.check()
-        expect(page.locator(".ik-choice strong")).to_have_text("1 selected", timeout=9_000)
+        expect(page.locator(".ik-choice strong")).to_have_text("1 selected", timeout=50_000)
         assert page.evaluate("window.over") is False
 
 
