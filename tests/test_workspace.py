@@ -411,7 +411,7 @@ def test_a_file_that_was_replaced_while_it_is_open_is_not_written_unseen(tmp_pat
             Workspace(path)
 
 
-WRITES = {
+WRITES: dict[str, Callable[[Workspace], Any]] = {
     "add": lambda ws: ws.add(ws.path.parent),
     "mark_sent": lambda ws: ws.mark_sent(pl.DataFrame(), by="anna"),
     "record_batches": lambda ws: ws.record_batches(batch(ws)),
@@ -424,15 +424,15 @@ WRITES = {
 }
 
 
-@pytest.mark.parametrize("verb", WRITES)
-def test_nothing_is_written_in_read_only_mode(tmp_path: Path, verb: str) -> None:
+def test_nothing_is_written_in_read_only_mode(tmp_path: Path) -> None:
     path = tmp_path / "memory.duckdb"
     Workspace(path).close()
     before = path.read_bytes()
     with Workspace(path, read_only=True) as ws:
         assert "(read-only)" in repr(ws)
-        with pytest.raises(WorkspaceError, match=r"reading only.*open it for writing"):
-            WRITES[verb](ws)
+        for write_something in WRITES.values():
+            with pytest.raises(WorkspaceError, match=r"reading only.*open it for writing"):
+                write_something(ws)
     assert path.read_bytes() == before
 
 
@@ -748,7 +748,7 @@ def told_in_order(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[in
     return told
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=often(12), deadline=None)
 @given(order=st.permutations(range(5)), cuts=st.sets(st.integers(1, 4)))
 def test_files_added_in_any_order_and_portions_give_the_same(
     told_in_order: Callable[[list[int], set[int]], list[Any]], order: list[int], cuts: set[int]
@@ -817,12 +817,12 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     assert len(workspace.files()) == 0
 
 
-@pytest.mark.parametrize("name", ["memory.duckdb", "*", "mem*.duckdb", "link"])
-def test_the_workspace_itself_is_no_source_and_keeps_its_lock(workspace: Workspace, name: str) -> None:
+def test_the_workspace_itself_is_no_source_and_keeps_its_lock(workspace: Workspace) -> None:
     folder = workspace.path.parent
     (folder / "link").symlink_to(workspace.path)
-    with pytest.raises(ArgumentError, match="this workspace itself"):
-        workspace.add(folder / name)
+    for name in ("memory.duckdb", "*", "mem*.duckdb", "link"):
+        with pytest.raises(ArgumentError, match="this workspace itself"):
+            workspace.add(folder / name)
     with pytest.raises(ArgumentError, match="this workspace itself"):
         workspace.add(snapshot(folder, MONDAY, row("acme")), messages=workspace.path)
     assert "is open in process" in elsewhere(workspace.path, "print('opened')")
@@ -960,7 +960,7 @@ def test_masked_rows_of_one_file_name_and_row_are_not_the_same_customer() -> Non
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp_path: Path, *, masked: bool) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=800, masked=masked, dirty=0.02).paths)
+    workspace.add(write_sample(tmp_path / "files", rows=300, masked=masked, dirty=0.02).paths)
     found = workspace.compare(MONDAY, NEXT)
     both = sum(found.counts[name] for name in ("same", "became_associated", "newly_failed", "cause_changed"))
     assert found.before.customers == both + found.counts["vanished"] + found.before.conflicting
@@ -1082,11 +1082,20 @@ def batch(ws: Workspace, *accounts: str, number: int = 1) -> pl.DataFrame:
     return made
 
 
-@pytest.fixture
-def filled(workspace: Workspace, tmp_path: Path) -> Workspace:
+@pytest.fixture(scope="module")
+def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled")
     acme = row("acme", failure="link_used", email="a@b.c", invited="2026-03-10")
-    workspace.add(snapshot(tmp_path, MONDAY, acme, row("beta"), row("gamma")))
-    return workspace
+    with Workspace(folder / "memory.duckdb") as ws:
+        ws.add(snapshot(folder, MONDAY, acme, row("beta"), row("gamma")))
+    return folder / "memory.duckdb"
+
+
+@pytest.fixture
+def filled(_filled: Path, tmp_path: Path) -> Iterator[Workspace]:
+    """A workspace of its own that holds three customers."""
+    with Workspace(shutil.copy(_filled, tmp_path)) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("kind", ["polars", "duckdb", "arrow"])
@@ -1151,21 +1160,19 @@ BATCHES: dict[str, tuple[Callable[[pl.DataFrame], Any], type[Exception], str]] =
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", BATCHES)
-def test_a_batch_that_cannot_have_been_sent_is_refused_whole(filled: Workspace, case: str) -> None:
-    spoil, kind, said = BATCHES[case]
-    with pytest.raises(kind, match=said) as caught:
-        filled.mark_sent(spoil(batch(filled)), by="anna")
-    assert "acme" not in str(caught.value)
-    assert SECRET not in str(caught.value)
-    assert len(filled.resends()) == 0
-
-
-@pytest.mark.parametrize("wrong", [{"by": " "}, {"by": None}, {"at": dt.datetime(2999, 1, 1)}, {"batch_id": " "},
-                                   {"at": "2026-03-30"}])  # fmt: skip
-def test_a_claim_without_a_name_or_from_the_future_is_refused(filled: Workspace, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ArgumentError):
-        filled.mark_sent(batch(filled), **({"by": "anna"} | wrong))
+def test_a_batch_that_cannot_have_been_sent_is_refused_whole(filled: Workspace) -> None:
+    right = batch(filled)
+    for spoil, kind, said in BATCHES.values():
+        with pytest.raises(kind, match=said) as caught:
+            filled.mark_sent(spoil(right), by="anna")
+        assert "acme" not in str(caught.value)
+        assert SECRET not in str(caught.value)
+    for by, wrong, said in (
+        (" ", {}, "by names nobody"), (None, {}, "by"), ("anna", {"at": dt.datetime(2999, 1, 1)}, "in the future"),
+        ("anna", {"batch_id": " "}, "batch_id"), ("anna", {"at": "2026-03-30"}, "at is a str"),
+    ):  # fmt: skip
+        with pytest.raises(ArgumentError, match=said):
+            filled.mark_sent(right, **({"by": by} | wrong))
     assert len(filled.resends()) == 0
 
 
@@ -1315,12 +1322,12 @@ def test_who_was_not_invited_after_all_is_left_out(filled: Workspace, name: str)
     assert "acme" not in filled.resends().pl()["account_name"].to_list()
 
 
-@pytest.mark.parametrize("names", [[SECRET], ["acme", SECRET], ["acme", "beta", ""]])
-def test_a_name_to_exclude_that_leads_to_nobody_stops_it_all(filled: Workspace, names: list[str]) -> None:
+def test_a_name_to_exclude_that_leads_to_nobody_stops_it_all(filled: Workspace) -> None:
     noted = filled.record_batches(batch(filled))
-    with pytest.raises(ArgumentError, match=f"number {len(names)} leads to no single one") as caught:
-        filled.mark_batch_sent(noted[1], by="anna", exclude=names)
-    assert SECRET not in str(caught.value)
+    for names in ([SECRET], ["acme", SECRET], ["acme", "beta", ""]):
+        with pytest.raises(ArgumentError, match=f"number {len(names)} leads to no single one") as caught:
+            filled.mark_batch_sent(noted[1], by="anna", exclude=names)
+        assert SECRET not in str(caught.value)
     assert len(filled.resends()) == 0
 
 
@@ -1459,21 +1466,15 @@ def test_an_unknown_record_is_counted_not_named(filled: Workspace) -> None:
     assert len(filled.marks()) == 0
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"record_ids": []}, "record_ids is empty"),
-        ({"record_ids": [1]}, "no texts"),
-        ({"on": dt.date(2999, 1, 1)}, "on is in the future"),
-        ({"on": None}, "on is missing"),
-        ({"on": "2026-03-30"}, "on is a str"),
-        ({"by": ""}, "by names nobody"),
-    ],
-)
-def test_a_mark_that_means_nothing_is_refused(filled: Workspace, wrong: dict[str, Any], said: str) -> None:
+def test_a_mark_that_means_nothing_is_refused(filled: Workspace) -> None:
     right: dict[str, Any] = {"record_ids": ids(filled), "on": MONDAY, "by": "anna"}
-    with pytest.raises(ArgumentError, match=said):
-        filled.mark_resolved(**(right | wrong))
+    for name, value, said in (
+        ("record_ids", [], "record_ids is empty"), ("record_ids", [1], "no texts"), ("by", "", "by names nobody"),
+        ("on", dt.date(2999, 1, 1), "on is in the future"), ("on", None, "on is missing"),
+        ("on", "2026-03-30", "on is a str"),
+    ):  # fmt: skip
+        with pytest.raises(ArgumentError, match=said):
+            filled.mark_resolved(**(right | {name: value}))
     assert len(filled.marks()) == 0
 
 
@@ -1494,11 +1495,12 @@ def test_a_moment_in_the_future_is_none_but_a_day_that_has_begun_somewhere_is_no
             validation.past_datetime(later, "on")
 
 
-@pytest.mark.parametrize("wrong", [[2], [1, 2], [], ["1"]])
-def test_marks_are_taken_back_all_or_none(filled: Workspace, wrong: list[Any]) -> None:
+def test_marks_are_taken_back_all_or_none(filled: Workspace) -> None:
     filled.mark_resolved(ids(filled)[0], on=MONDAY, by="anna")
-    with pytest.raises(ArgumentError):
-        filled.unmark(wrong, by="anna")
+    wrong: Any
+    for wrong in ([2], [1, 2], [], ["1"]):
+        with pytest.raises(ArgumentError):
+            filled.unmark(wrong, by="anna")
     filled.unmark([1], by="anna")
     with pytest.raises(ArgumentError, match="1 of 1 marks are unknown"):
         filled.unmark([1], by="anna")
@@ -1658,17 +1660,18 @@ def test_a_masked_customer_is_not_followed_by_a_mask(workspace: Workspace, tmp_p
     ]
 
 
-@pytest.mark.parametrize("past", [-1, 0, 1])
-def test_a_status_at_a_moment_follows_the_rule_of_annotate(workspace: Workspace, tmp_path: Path, past: int) -> None:
-    invited = SENT - EMAIL_LIFE - dt.timedelta(seconds=past)
-    workspace.add(snapshot(tmp_path, MONDAY, row("acme", method="Email", invited=str(invited))))
-    workspace.mark_sent(batch(workspace), by="anna", at=SENT)
-    as_annotated = ik.annotate(workspace.history(), as_of=SENT).pl()["effective_status"].to_list()
-    assert workspace.outcomes().pl()["cause"].to_list() == as_annotated
+def test_a_status_at_a_moment_follows_the_rule_of_annotate(workspace: Workspace, tmp_path: Path) -> None:
+    invited = {f"acme{past}": str(SENT - EMAIL_LIFE - dt.timedelta(seconds=past)) for past in (-1, 0, 1)}
+    workspace.add(snapshot(tmp_path, MONDAY, *(row(a, method="Email", invited=at) for a, at in invited.items())))
+    for account in invited:
+        workspace.mark_sent(batch(workspace, account), by="anna", at=SENT, batch_id=account)
+    as_annotated = ik.annotate(workspace.history(), as_of=SENT).select("account_name, effective_status").fetchall()
+    assert dict(workspace.outcomes().select("batch_id, cause").fetchall()) == dict(as_annotated)
+    assert sorted(status for _, status in as_annotated) == ["expired", "expired", "invited"]
 
 
 def test_outcomes_of_a_sample_add_up(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=900).paths)
+    workspace.add(write_sample(tmp_path / "files", rows=400).paths)
     assert workspace.outcomes().fetchall() == []
     for day in (dt.datetime(2026, 3, 16, 9), dt.datetime(2026, 3, 23, 9)):
         history = ik.annotate(workspace.history().filter(f"snapshot_at < '{day}'"), as_of=day)
@@ -1757,14 +1760,23 @@ def work(folder: Path, life: int, said: Connection) -> None:
                 said.send(("batch", ws.mark_sent(resent, by="anna", batch_id=name)))
 
 
-def killed(folder: Path, life: int, seconds: float) -> set[tuple[str, str]]:
-    """Let a process work for a moment and kill it; give what it reported as committed."""
+def killed(folder: Path, life: int, seconds: float, *, at_work: bool) -> set[tuple[str, str]]:
+    """Let a process work for a moment and kill it; give what it reported as committed.
+
+    Args:
+        folder: Where it works.
+        life: A number of its own.
+        seconds: How long it works.
+        at_work: Whether the moment begins with its first report: a busy machine may not get that far in any moment.
+    """
     starter = multiprocessing.get_context("forkserver")
     starter.set_forkserver_preload([work.__module__])
     listen, said = starter.Pipe(duplex=False)
     child = starter.Process(target=work, args=(folder, life, said))
     child.start()
     said.close()
+    if at_work:
+        listen.poll(60)
     time.sleep(seconds)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
@@ -1811,7 +1823,7 @@ def test_a_hundred_kills_lose_nothing_that_was_committed(tmp_path: Path) -> None
         young = life < YOUNG
         folder = tmp_path / f"young{life}" if young else tmp_path
         folder.mkdir(exist_ok=True)
-        reported = killed(folder, life, dice.uniform(0, 0.3) if young else dice.uniform(0.05, 0.7))
+        reported = killed(folder, life, dice.uniform(0, 0.3 if young else 0.6), at_work=not young and life % 3 > 0)
         worked += bool(reported)
         known = promised.setdefault(folder, set())
         known |= reported
