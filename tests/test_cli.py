@@ -45,19 +45,7 @@ def export(tmp_path: Path) -> Path:
     return path
 
 
-VERBS = ["", "check", "annotate", "plan", "trend", "report", "compare", "workspace", "export", "verify", "key"]
-VERBS += ["sample", "lab", "app"]
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help(run: Callable[..., Run], verb: str) -> None:
-    found = run(*([verb] if verb else []), "--help")
-    assert found.returncode == 0
-    assert "Usage" in found.stdout
-
-
 def test_the_installed_command_answers(export: Path) -> None:
-    assert start("--help").returncode == 0
     assert json.loads(start("check", export, "--json").stdout)["rows_read"] == 4
     assert start("check", "nowhere.csv").returncode == 1
     assert start("invite").returncode == 2

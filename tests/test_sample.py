@@ -66,7 +66,7 @@ def hashes(sample: Sample) -> list[str]:
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory: pytest.TempPathFactory) -> list[pl.DataFrame]:
     """A large clean sample, oldest file first."""
-    made = write_sample(tmp_path_factory.mktemp("large"), rows=200_000, format="parquet", dirty=0)
+    made = write_sample(tmp_path_factory.mktemp("large"), rows=100_000, format="parquet", dirty=0)
     return [canonical(path) for path in made.paths]
 
 
@@ -103,7 +103,7 @@ def test_the_number_of_threads_changes_nothing(
     for threads in (1, 4):
         connect = functools.partial(duckdb.connect, config={"threads": threads})
         monkeypatch.setattr(room, "duckdb", type("Duck", (), {"connect": staticmethod(connect)}))
-        found.append(hashes(write_sample(tmp_path / str(threads), rows=300_000, weeks=1, format=format)))
+        found.append(hashes(write_sample(tmp_path / str(threads), rows=130_000, weeks=1, format=format)))
     assert found[0] == found[1]
 
 
