@@ -75,6 +75,11 @@ def test_blank_headers_at_the_end_need_no_cells(tmp_path: Path) -> None:
     assert "fewer cells" not in str(loaded.summary)
 
 
+@pytest.mark.parametrize("line", ["\f", "\x1a", "  "])
+def test_a_page_break_and_an_end_mark_are_no_rows(tmp_path: Path, line: str) -> None:
+    assert reasons(load(tmp_path, HEADER, ANN, line)) == []
+
+
 # ---- quotes -------------------------------------------------------------------------------------
 
 QUOTED = {

@@ -26,7 +26,8 @@ _MARK_UNDECODABLE = "invitekit.mark_undecodable"
 BROKEN = re.compile("[\ud800-\udfff]")
 """A surrogate: stands for a byte that does not decode, or is half a character in JSON."""
 
-_BLANK = " \r\n"
+_BLANK = " \f\x1a\r\n"
+"""Characters of a blank line: page breaks of print programs and the end mark of DOS are among them."""
 _PADDED = "rows have fewer cells than the header: the missing last cells were read as empty"
 _SPLIT = "rows were quoted as one cell and were split into cells"
 _BACKSLASHED = "rows have quotes that are written with a backslash, and were read so"

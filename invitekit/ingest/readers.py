@@ -289,9 +289,10 @@ _Object = tuple[int, dict[str, str | None]]
 def _open_json_lines(source: Source, options: ReadOptions) -> list[Table]:
     lines = open_text(source.content, encoding_of_file(source.content, options.encoding))
     top: list[str] = []
-    while not (top and top[-1].strip("\ufeff \t\r\n")) and (line := next(lines, None)) is not None:
+    while not (top and _json_line(top[-1])) and (line := next(lines, None)) is not None:
         top.append(line)
-    if top and not top[-1].rstrip().endswith("}"):
+    first = _parsed(_one_value, _json_line(top[-1])) if top else None
+    if top and not (first and isinstance(first[0], dict)):
         # One list, or objects over several lines.
         top += lines
         values = _parsed(_concatenated, "".join(top))
@@ -302,15 +303,20 @@ def _open_json_lines(source: Source, options: ReadOptions) -> list[Table]:
     return [_objects_table(source, list(_read_json_lines(chain(top, lines))), options)]
 
 
+def _json_line(line: str) -> str:
+    """Return a line without what programs write around an object: a mark, white space, a comma as in a list."""
+    return line.strip("\ufeff\x1e \t\r\n").rstrip(", \t")
+
+
 def _read_json_lines(lines: Iterable[str]) -> Iterator[_Object | RejectedRow]:
     for number, written in enumerate(lines, start=1):
-        line = written.lstrip("\ufeff") if number == 1 else written
-        if not line.strip():
+        line = _json_line(written)
+        if not line:
             continue
         try:
             value = json.loads(line, parse_int=str, parse_float=Number)
         except (ValueError, RecursionError):
-            yield RejectedRow(number, "is not JSON", line.strip())
+            yield RejectedRow(number, "is not JSON", line)
             continue
         yield _as_object(number, value)
 

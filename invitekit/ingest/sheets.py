@@ -7,7 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
@@ -39,6 +39,7 @@ _FAR = re.compile(rb"r\s*=\s*[\"'](?:[A-Z]{3}|[C-Z][A-Z]|[A-Z]*\d{6})")
 """A cell right of column BZ or below row 99,999: the library allocates all cells up to there."""
 _HTML_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
+_ODS = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _DATE_TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.0+)?$")
 _ROW = re.compile(rb"<(?:\w+:)?row\b[^<>]*>")
 _ROW_NUMBER = re.compile(rb"\br=\"(\d+)\"")
@@ -120,12 +121,12 @@ def _workbook_sheets(path: Path, kind: str, name: str) -> list[RawSheet]:
     import fastexcel  # noqa: PLC0415 - only for workbooks
 
     try:
-        findings = _findings(path) if kind == "xlsx" else {}
+        findings = _FINDINGS[kind](path) if kind in _FINDINGS else {}
         if kind == "xlsx" and _asks_for_little(path):
             loaded = [(title, hidden, data.to_polars()) for title, hidden, data in load_sheets(path, kind)]
         else:
             loaded = _load_apart(path, kind, name)
-    except (fastexcel.FastExcelError, ValueError, *UNREADABLE):
+    except (fastexcel.FastExcelError, ET.ParseError, KeyError, ValueError, *UNREADABLE):
         raise damaged(name) from None
     return [RawSheet(title, data, hidden, **findings.get(title, {})) for title, hidden, data in loaded]
 
@@ -241,6 +242,36 @@ def _xml_blocks(book: zipfile.ZipFile, part: str) -> Iterator[bytes]:
             yield block[:end]
             rest = block[end:]
         yield rest
+
+
+def _ods_findings(path: Path) -> dict[str, dict[str, Any]]:
+    """Return merged cells and hidden rows of an ODS workbook, by sheet."""
+    found, row, first = {}, 0, _MAX_COLUMNS
+    hidden: list[int] = []
+    merged: list[tuple[int, int, int]] = []
+    with zipfile.ZipFile(path) as book, book.open("content.xml") as file:
+        for _, element in ET.iterparse(file):  # noqa: S314 - expat limits what entities expand to
+            if element.tag == f"{_ODS}table-row":
+                column = 0
+                for cell in element:
+                    spanned = int(cell.get(f"{_ODS}number-rows-spanned", "1"))
+                    merged += [(row, column, row + spanned - 1)] if spanned > 1 else []
+                    first = min(first, column) if len(cell) else first
+                    column += int(cell.get(f"{_ODS}number-columns-repeated", "1"))
+                repeated = min(int(element.get(f"{_ODS}number-rows-repeated", "1")), _MAX_ROWS)
+                if element.get(f"{_ODS}visibility") in ("collapse", "filter"):
+                    hidden += range(row + 1, row + 1 + repeated)
+                row += repeated
+                element.clear()
+            elif element.tag == f"{_ODS}table":
+                # The library leaves out the empty columns at the left.
+                cells = [(top, column - first, last) for top, column, last in merged if column >= first]
+                found[element.get(f"{_ODS}name", "")] = {"hidden_rows": hidden, "merged": cells}
+                row, first, hidden, merged = 0, _MAX_COLUMNS, [], []
+    return found
+
+
+_FINDINGS: dict[str, Callable[[Path], dict[str, dict[str, Any]]]] = {"xlsx": _findings, "ods": _ods_findings}
 
 
 def _column(letters: bytes) -> int:
