@@ -32,10 +32,9 @@ def funnel() -> pl.DataFrame:
         ("not_invited", "all", 50, 200),
         ("invited", "all", 150, 200),
         ("open", "invited", 30, 150),
-        ("settled", "invited", 120, 150),
-        ("associated", "settled", 60, 120),
-        ("failed", "settled", 40, 120),
-        ("expired", "settled", 20, 120),
+        ("associated", "invited", 60, 150),
+        ("failed", "invited", 40, 150),
+        ("expired", "invited", 20, 150),
     ]
     return pl.DataFrame([{"stage": stage, "part_of": part_of} | rate(n, of) for stage, part_of, n, of in rows])
 
@@ -64,7 +63,14 @@ def trend(groups: tuple[str | None, ...] = (None,), **last: Any) -> pl.DataFrame
 
 
 def groups(*values: str) -> pl.DataFrame:
-    told = {"associated": 10, "settled": 40, "failed": 12, "failure_rate": 0.3, "failure_low": 0.2, "failure_high": 0.4}
+    told = {
+        "followed_associated": 10,
+        "followed": 40,
+        "followed_failed": 12,
+        "failure_rate": 0.3,
+        "failure_low": 0.2,
+        "failure_high": 0.4,
+    }
     return pl.DataFrame([{"value": value, "small": False} | told for value in values])
 
 
@@ -268,7 +274,7 @@ def bars_of(chart: charts.Chart) -> dict[str, str]:
 
 
 def test_small_counts_are_marked_and_not_hidden() -> None:
-    small = groups("a").with_columns(small=True, settled=4, failed=1)
+    small = groups("a").with_columns(small=True, followed=4, followed_failed=1)
     chart = charts.groups(small, "country")
     assert "1 of 4" in said(chart)
     assert "few records: read with care" in said(chart)

@@ -217,7 +217,7 @@ def test_a_country_that_is_no_word_is_not_named() -> None:
     odd = [*["China"] * 20, *["anna@example.com"] * 15, *["+49 30 1234"] * 15, *[SCRIPT] * 15]
     for audience, others in (("internal", 45), ("public", 50)):
         table = for_audience(progress(rows(65, country=odd), as_of=AS_OF), audience).by_country  # type: ignore[arg-type]
-        assert dict(table.select("value", "settled").rows()) == {"China": 20, OTHER: others}
+        assert dict(table.select("value", "followed").rows()) == {"China": 20, OTHER: others}
         assert table["failure_rate"].to_list() == [1.0, 1.0]
 
 
@@ -228,7 +228,7 @@ def test_managers_and_tags_are_numbered_by_size_and_never_by_name() -> None:
     )
     shown = public(progress(frame, as_of=AS_OF))
     assert shown.by_manager["value"].to_list() == [f"Manager {n}" for n in range(1, 9)]
-    assert shown.by_tag.select("value", "settled").rows() == [("Tag 1", 300), ("Tag 2", 20)]
+    assert shown.by_tag.select("value", "followed").rows() == [("Tag 1", 300), ("Tag 2", 20)]
     # Of equal sizes the first in the alphabet is not always the first.
     firsts = set()
     for letter in "abcdefgh":
@@ -434,11 +434,12 @@ def told(found: Progress) -> str:
 
 
 def test_outcomes_are_said_where_their_counts_are_shown(found: Progress, shown: Progress) -> None:
-    counts = {row["stage"]: row["n"] for row in found.funnel.to_dicts()}
-    share = f"{100 * counts['failed'] / counts['settled']:.0f} % failed"
-    assert share in told(shown)
-    hidden_one = shown.funnel.with_columns(n=pl.when(pl.col("stage") != "failed").then("n"))
-    assert "failed and" not in told(with_(shown, funnel=hidden_one))
+    followed, failed = (found.by_method[name].sum() for name in ("followed", "followed_failed"))
+    assert f"{100 * failed / followed:.0f} % failed; the others" in told(shown)
+    hidden_one = shown.by_method.with_columns(
+        followed_failed=pl.when(pl.col("value") != "email").then("followed_failed")
+    )
+    assert "failed; the others" not in told(with_(shown, by_method=hidden_one))
 
 
 def test_for_whom_the_failures_wait_is_said_most_first_and_what_nobody_can_fix_last() -> None:
@@ -484,7 +485,8 @@ def test_a_group_is_named_only_where_it_really_differs() -> None:
                  + ["association_failed"] * 20 + ["expired"] * 80)  # fmt: skip
     sentences = told(for_audience(progress(worse, as_of=AS_OF)))
     assert (
-        "Country or region China: more failed than among all others, about 60 % of 100 against about 20 %." in sentences
+        "Country or region China: more failed than among all others, about 60 % of 100 against about 20 %; by "
+        "chance in at most 1 of 1,000,000 reports." in sentences
     )
     assert "Country or region Spain: fewer failed" in sentences
     like = rows(200, country=country, effective_status=(["association_failed"] * 22 + ["expired"] * 28) * 4)
@@ -536,12 +538,12 @@ def test_how_long_it_takes_is_said_by_the_median_or_by_what_there_is() -> None:
     assert "associated within" not in told(for_audience(progress(rows(50), as_of=AS_OF)))
 
 
-def test_what_waits_for_long_is_said_and_in_public_from_ten_on() -> None:
-    ages = [40] * 12 + [100] * 9 + [2] * 9
-    metrics = progress(rows(30, effective_status="invited", age_days=ages), as_of=AS_OF)
-    assert "21 invitations have been open for more than 30 days." in told(for_audience(metrics))
-    assert "more than 30 days" not in told(public(metrics))
-    assert "more than 30 days" not in told(for_audience(progress(rows(30), as_of=AS_OF)))
+def test_how_many_were_not_used_is_said_and_rounded_in_public() -> None:
+    sent = [dt.datetime(2026, 3, 30) - dt.timedelta(days=age) for age in [40] * 12 + [100] * 9 + [2] * 9]
+    metrics = progress(rows(30, effective_status="invited", invitation_method="link", invited_at=sent), as_of=AS_OF)
+    assert "21 invitations were not used within 30 days." in told(for_audience(metrics))
+    assert "20 invitations were not used within 30 days." in told(public(metrics))
+    assert "were not used within" not in told(for_audience(progress(rows(30), as_of=AS_OF)))
 
 
 def test_what_resends_led_to_is_said_where_all_can_be_told(shown: Progress) -> None:

@@ -33,12 +33,11 @@ GROUPS = [f"Failure rate by {name}" for name in
           ("invitation method", "association type", "country or region", "account manager", "custom tag")]  # fmt: skip
 STAGES = {
     "All records": "all", "Not invited yet": "not_invited", "Unknown": "unknown", "Invited": "invited",
-    "Still open": "open", "With an outcome": "settled", "Associated": "associated",
+    "Still open": "open", "Not used within the follow-up": "not_used", "Associated": "associated",
     "Association failed": "failed", "Expired": "expired",
 }  # fmt: skip
 PARTS = {
-    "all": ("not_invited", "unknown", "invited"), "invited": ("open", "settled"),
-    "settled": ("associated", "failed", "expired"),
+    "all": ("not_invited", "unknown", "invited"), "invited": ("associated", "failed", "expired", "not_used", "open"),
 }  # fmt: skip
 BUCKETS = ("0–3", "4–7", "8–14", "15–30", "31–90", "91+", "No date")
 WAITING = ("Pre-registered", "Pending review", "Not pre-registered")
@@ -113,7 +112,8 @@ class Attacker:
             of, n = self.see(("of", row[0]), row[2]), self.see(("n", row[0]), row[1])
             self.add_up(of, [n, ("left", row[0])])
         if days and not any(day.startswith("…") for day in days):
-            for whole, name in (("settled", "of"), ("failed", "n")):
+            self.add_up("with an outcome", ["associated", "failed", "expired", "not_used"])
+            for whole, name in (("with an outcome", "of"), ("failed", "n")):
                 # Periods before the first and after the last one that is shown, and what has no date.
                 self.add_up(whole, [*((name, day) for day in days), ("outside", name)])
             self.no_more_than(("outside", "n"), ("outside", "of"))
@@ -126,11 +126,13 @@ class Attacker:
                 self.add_up(("n", day), [*parts, self.below_ten((title, "left out", day))])
 
     def groups(self) -> None:
+        for name in ("failed", "associated"):
+            self.no_more_than(("followed", name), name)
         for title in (title for title in GROUPS if self.table(title)):
-            columns: dict[str, list[Any]] = {"settled": [], "failed": [], "associated": [], "expired": []}
+            columns: dict[str, list[Any]] = {"followed": [], "failed": [], "associated": [], "others": []}
             for row in self.table(title):
-                cells = [self.see((title, row[0], "settled"), row[1]), self.see((title, row[0], "failed"), row[2]),
-                         self.see((title, row[0], "associated"), row[4]), (title, row[0], "expired")]  # fmt: skip
+                cells = [self.see((title, row[0], "followed"), row[1]), self.see((title, row[0], "failed"), row[2]),
+                         self.see((title, row[0], "associated"), row[4]), (title, row[0], "others")]  # fmt: skip
                 self.add_up(cells[0], cells[1:])
                 for name, cell in zip(columns, cells, strict=True):
                     columns[name].append(cell)
@@ -138,7 +140,7 @@ class Attacker:
             self.below_ten(rest[0])
             self.add_up(rest[0], rest[1:])
             for (name, cells), cell in zip(columns.items(), rest, strict=True):
-                self.add_up(name, [*cells, cell])
+                self.add_up(("followed", name), [*cells, cell])
 
     def resent(self) -> None:
         for row in self.table("Results of resent invitations"):

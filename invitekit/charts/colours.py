@@ -14,11 +14,11 @@ STAGES = (
     Value("not_invited", "Not invited yet", "尚未邀请"),
     UNKNOWN_VALUE,
     Value("invited", "Invited", "已邀请"),
-    Value("open", "Still open", "等待中"),
-    Value("settled", "With an outcome", "已有结果"),
     Value("associated", "Associated", "已关联"),
     Value("failed", "Association failed", "关联失败"),
     Value("expired", "Expired", "已失效"),
+    Value("not_used", "Not used within the follow-up", "跟踪期内未使用"),
+    Value("open", "Still open", "等待中"),
 )
 """The way of an invitation, each stage before its parts."""
 
@@ -70,6 +70,7 @@ LIGHT = Theme(
     },
     status={
         "associated": "#009e73", "failed": "#c8472b", "expired": "#e0b23c", "open": "#5aa9dc", "invited": "#5aa9dc",
+        "not_used": "#8a6d3b",
         "pending_review": "#5f4fa8", "pre_registered": "#a9b4c0", "not_invited": "#d3d8de", UNKNOWN: "#2f3640",
     },
 )  # fmt: skip
@@ -82,6 +83,7 @@ DARK = Theme(
     },
     status={
         "associated": "#2bc59b", "failed": "#f0705a", "expired": "#e8c25a", "open": "#6fb8ec", "invited": "#6fb8ec",
+        "not_used": "#a08550",
         "pending_review": "#7a5fd6", "pre_registered": "#9aa5b1", "not_invited": "#565f6a", UNKNOWN: "#e3e6ea",
     },
 )  # fmt: skip

@@ -85,23 +85,23 @@ def groups(table: Any, by: str, look: Look = LOOK, *, overall: float | None = No
     """Draw the share that failed in each group with its 95 % interval, the largest groups first.
 
     Args:
-        table: ``Progress.by_manager`` and the like: ``value, settled, failed, failure_rate, failure_low,
-            failure_high, small``.
+        table: ``Progress.by_manager`` and the like: ``value, followed, followed_failed, failure_rate,
+            failure_low, failure_high, small``.
         by: The column that makes the groups, ``account_manager`` say.
         look: How to draw it.
         overall: The rate of all together; else that of the table, where it holds every count.
     """
     title = look.words["groups"].format(by=look.words["by"][by])
-    every = [row for row in rows(table) if row["settled"]]
-    found = sorted((row for row in every if row["failure_rate"] is not None), key=lambda row: -row["settled"])
+    every = [row for row in rows(table) if row["followed"]]
+    found = sorted((row for row in every if row["failure_rate"] is not None), key=lambda row: -row["followed"])
     if not found:
         return empty(title, look)
     made = []
     for row in found[:MOST]:
-        told = {"n": row["failed"], "of": row["settled"], "rate": row["failure_rate"], "small": row["small"]}
+        told = {"n": row["followed_failed"], "of": row["followed"], "rate": row["failure_rate"], "small": row["small"]}
         told |= {"low": row["failure_low"], "high": row["failure_high"]}
         made.append(_dot(named(row["value"], by, look), told, look))
-    mean = overall if overall is not None else _mean(every, "failed", "settled")
+    mean = overall if overall is not None else _mean(every, "followed_failed", "followed")
     return dots(title, look, made, mean, _noted(mean, len(found) - MOST, look))
 
 

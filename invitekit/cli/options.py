@@ -33,6 +33,17 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="Compute ages and expiry at this UTC date or time. Default: now."),
 ]
+FollowUpDays = Annotated[
+    int | None,
+    typer.Option(
+        "--follow-up-days",
+        metavar="DAYS",
+        min=1,
+        max=100_000,
+        help="Count a link as not used once it is older than this. Default: 30.",
+        show_default=False,
+    ),
+]
 Columns = Annotated[
     list[str] | None,
     typer.Option("--column", metavar="NAME=HEADER", help="Read a column from this header: status=State. Repeatable."),

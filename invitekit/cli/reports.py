@@ -30,6 +30,7 @@ def report(
     overwrite: o.Overwrite = False,
     period: o.Period = "week",
     as_of: o.AsOf = None,
+    follow_up_days: o.FollowUpDays = None,
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
@@ -43,7 +44,7 @@ def report(
     """
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
-    from invitekit.metrics import progress
+    from invitekit.metrics import FOLLOW_UP_DAYS, progress
     from invitekit.model.annotate import annotate
     from invitekit.model.filters import where_newest
     from invitekit.model.resolve import resolve
@@ -56,7 +57,10 @@ def report(
         annotated = annotate(inputs.records, as_of=moment, catalogue=failures, language=language)
         history = resolve(annotated)
         records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
-        metrics = progress(records, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language)
+        metrics = progress(
+            records, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language,
+            follow_up_days=follow_up_days or FOLLOW_UP_DAYS,
+        )  # fmt: skip
         look = Look(found.choice, language, catalogue=failures)
         change = None if choice else _change(inputs)  # it compares all records
         content = page(metrics, look, audience=audience, summary=inputs.summary, change=change)

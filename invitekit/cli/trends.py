@@ -29,47 +29,70 @@ def trend(
     output: o.Output = None,
     overwrite: o.Overwrite = False,
     as_of: o.AsOf = None,
+    follow_up_days: o.FollowUpDays = None,
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """Show the failure rate over time.
 
     Periods that differ significantly are marked. Each invitation counts once, by its newest state, in
-    the period in which it was sent. The rate is the share of invitations with a known outcome. With -o,
+    the period in which it was sent. The rate is the share of invitations with a known outcome: a link that
+    is not used counts once it is older than --follow-up-days. A lasting change is told with its date. With -o,
     writes the table: counts only, and names of account managers with --by account_manager. A filter keeps
     the invitations whose newest state matches.
     """
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
-    from invitekit.metrics import failure_trend
+    from invitekit.metrics import FOLLOW_UP_DAYS, failure_trend, find_changes
     from invitekit.model.annotate import annotate
     from invitekit.model.filters import where_newest
     from invitekit.model.resolve import count_untrackable, resolve
 
     moment, choice = as_utc(o.parse_time(as_of, "--as-of")), chosen.read(source.failures)
+    days = follow_up_days or FOLLOW_UP_DAYS
     source.check_output(output, overwrite=overwrite)
     with source.opened() as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
         history = resolve(annotated)
         records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
-        table = failure_trend(records, as_of=moment, period=period, by=by)
+        table = failure_trend(records, as_of=moment, period=period, by=by, follow_up_days=days)
+        changes: list[dict[str, Any]] = find_changes({by: table}).to_dicts()
         rows: list[dict[str, Any]] = table.to_dicts()
         untrackable = count_untrackable(history)
         if output is not None:
             write_table(table, output, overwrite=overwrite)
         if as_json:
-            trends = {"as_of": moment, "by": by, "period": period, "unfollowed": untrackable, "trend": rows}
+            trends = {"as_of": moment, "by": by, "period": period, "follow_up_days": days, "untrackable": untrackable,
+                      "trend": rows, "changes": changes}  # fmt: skip
             return out.json_line(inputs.json() | trends | found.json() | out.output_json(output))
         inputs.print_summary()
         found.print()
     if untrackable:
         out.line(f"  - Not counted: {untrackable:,} earlier rows that cannot be tracked: masked.")
-    _print(rows, by, period, source.failures, language)
+    _print(rows, by, period, source.failures, language, days)
+    for change in changes:
+        group = f"{_named(change['group'], by, source.failures, language)}: s" if by else "S"
+        out.line(_change(change, group, period))
     return out.line(f"The table is in {output}; it holds counts and rates only.") if output else None
 
 
-def _print(rows: list[dict[str, Any]], by: str | None, period: str, known: Catalogue, language: Language) -> None:
+def _change(change: dict[str, Any], start: str, period: str) -> str:
+    """Return a lasting change as a sentence."""
+    from invitekit.metrics import one_in
+
+    before, after = (
+        f"{change[f'rate_{name}']:.1%} ({change[f'n_{name}']:,} of {change[f'of_{name}']:,})"
+        for name in ("before", "after")
+    )
+    verb = "rose" if change["rate_after"] > change["rate_before"] else "fell"
+    since, chance = f"{start}ince the {period} from {change['since']}", f"1 of {one_in(change['p']):,}"
+    return f"{since} the failure rate {verb} from {before} to {after}: by chance in at most {chance}."
+
+
+def _print(
+    rows: list[dict[str, Any]], by: str | None, period: str, known: Catalogue, language: Language, days: int
+) -> None:
     """Print the table with small counts marked, and a legend."""
     from invitekit.cli import output as out
     from invitekit.model.schema import label
@@ -89,9 +112,11 @@ def _print(rows: list[dict[str, Any]], by: str | None, period: str, known: Catal
     if older:
         out.line(f"Not shown: {older:,} earlier {period}s of the {len({row['period_start'] for row in rows}):,}. "
                  "With -o every one is written.")  # fmt: skip
-    out.line("Of: invitations of that period whose outcome is known. Small: fewer than 10. By chance: where a rate of "
-             "this level lies in all but 0.27 % of periods; above and below it, a period really differs.")  # fmt: skip
-    return out.line("Open: emails of that period may still be answered, so it is not compared.")
+    out.line(f"Of: invitations of that period with an outcome: associated, failed, expired, or a link not used within "
+             f"{days} days. Small: fewer than 10. By chance: where a rate of this level lies in all but 0.27 % of "
+             "periods; above and below it, a period really differs.")  # fmt: skip
+    return out.line(f"Open: emails (7 days) or links ({days} days) of that period may still be used, so it is not "
+                    "compared.")  # fmt: skip
 
 
 def _newest(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:

@@ -1,4 +1,4 @@
-"""Records to counts by all that the tables are cut by: one look at the records, then only small sums."""
+"""Counts of invitations by every column that the tables group by: one pass over the records, then small sums."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import days_between, literal
 from invitekit.errors import ArgumentError
-from invitekit.model.vocabularies import STATUSES, UNKNOWN
+from invitekit.metrics.follow_up import FAILED
+from invitekit.model.vocabularies import UNKNOWN
 
 Period = Literal["day", "week", "month"]
 By = Literal[
@@ -19,68 +20,62 @@ By = Literal[
 
 PERIODS: tuple[Period, ...] = get_args(Period)
 BY: tuple[By, ...] = get_args(By)
-"""What the failures can be told apart by."""
+"""The columns that failures can be grouped by."""
 OF_FAILURES = ("cause", "who_acts")
-"""Of these, what only a failed invitation has."""
+"""Of these, the columns that only a failed invitation has."""
 EMPTY = "(empty)"
-"""Stands for a value that is not given."""
+"""Stands for an empty value."""
 OTHER = "(other)"
 """Stands for all values beyond the most frequent ones."""
-FAILED = "association_failed"
 NEEDED = ("failure_code", "who_acts", *BY[2:], "effective_status", "invited_at")
 _FIRST = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here; it was a Monday
 
 
-def cube(invitations: Any, by: Sequence[str], period: Period) -> Any:
-    """Count invitations by each value of ``by``, effective status and period of the invitation.
+def count_cells(invitations: Any, by: Sequence[str], period: Period) -> Any:
+    """Count invitations by each value of ``by``, outcome and period of the invitation.
 
     Args:
-        invitations: What ``latest`` returns, as a Narwhals frame.
+        invitations: The latest state of each, with the columns of ``with_outcomes``, as a Narwhals frame.
         by: Columns of ``BY``.
         period: ``day``, ``week`` or ``month``.
 
     Returns:
-        A Narwhals frame in memory: the columns of ``by``, ``status, period, n``. ``period`` is a
-        number that ``start_of`` makes a date of, null without an invitation time; ``cause`` holds codes.
+        A Narwhals frame in memory: the columns of ``by``, ``outcome, followed_outcome, period, n``. ``period``
+        is a number that ``start_of`` turns into a date, null without an invitation time; ``cause`` holds codes.
     """
     failed = nw.col("effective_status") == FAILED
     keys = {name: nw.col(name).fill_null(EMPTY) for name in by if name not in OF_FAILURES}
     keys |= {name: nw.when(failed).then(nw.col(_column(name)).fill_null(UNKNOWN)) for name in by if name in OF_FAILURES}
-    counted = invitations.select(**keys, status=status(), period=_NUMBER[period](invitations))
-    return counted.group_by(*by, "status", "period").agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars")
-
-
-def status() -> Any:
-    """The expression of a record's effective status, ``unknown`` where it is none of the vocabulary."""
-    known = [value.code for value in STATUSES]
-    return nw.when(nw.col("effective_status").is_in(known)).then(nw.col("effective_status")).otherwise(nw.lit(UNKNOWN))
+    cells = invitations.select("outcome", "followed_outcome", **keys, period=_NUMBER[period](invitations))
+    counts = cells.group_by(*by, "outcome", "followed_outcome", "period").agg(n=nw.len().cast(nw.Int64))
+    return counts.lazy().collect("polars")
 
 
 def start_of(period: Period, number: int) -> dt.date:
-    """Give the first day of a period by its number."""
+    """Return the first day of a period by its number."""
     if period == "month":
         return dt.date(number // 12, number % 12 + 1, 1)
     return dt.date.fromordinal(1 + number * (7 if period == "week" else 1))
 
 
 def number_of(period: Period, at: dt.date) -> int:
-    """Give the number of the period that a time lies in."""
+    """Return the number of the period that a time lies in."""
     if period == "month":
         return at.year * 12 + at.month - 1
     return (at.toordinal() - 1) // (7 if period == "week" else 1)
 
 
 def check(period: str, by: Sequence[str | None]) -> None:
-    """Refuse a period or a way to tell apart that there is not.
+    """Check a period and the columns to group by.
 
     Raises:
-        ArgumentError: Naming those that there are.
+        ArgumentError: There is no such period or column; it names those that there are.
     """
     if period not in PERIODS:
         raise ArgumentError(f"period is '{period}'.", hint=f"use one of {', '.join(PERIODS)}.")
-    strange = [name for name in by if name is not None and name not in BY]
-    if strange:
-        raise ArgumentError(f"by is '{strange[0]}'.", hint=f"use one of {', '.join(BY)}.")
+    unknown = [name for name in by if name is not None and name not in BY]
+    if unknown:
+        raise ArgumentError(f"by is '{unknown[0]}'.", hint=f"use one of {', '.join(BY)}.")
 
 
 def _column(by: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import narwhals.stable.v2 as nw
 
-from invitekit.metrics.aggregate import FAILED
+from invitekit.metrics.follow_up import FAILED
 from invitekit.metrics.funnel import small_table
 from invitekit.metrics.intervals import rated
 from invitekit.metrics.success_rates import resends
@@ -29,23 +29,28 @@ REPEATS = {
 _RESULTS = ("associated", "failed_same", "failed_other", "expired", "not_used")
 
 
-def pareto(counts: Any, known: Catalogue, language: Language) -> Any:
-    """Give the causes of failure, the most frequent first, with their shares of all failures."""
-    failed = counts.filter(nw.col("status") == FAILED).group_by("cause", "who_acts").agg(nw.col("n").sum())
+def pareto(cells: Any, known: Catalogue, language: Language) -> Any:
+    """Return the causes of failure, the most frequent first, with their shares of all failures."""
+    failed = cells.filter(nw.col("outcome") == FAILED).group_by("cause", "who_acts").agg(nw.col("n").sum())
     ranked = sorted(failed.iter_rows(), key=lambda row: (-row[2], str(row[0])))
     total, so_far, rows = sum(n for _, _, n in ranked), 0, []
     for code, who_acts, n in ranked:
         so_far += n
         failure = known.by_code(code or UNKNOWN)
         rule = failure.resend_rule if failure else UNKNOWN
-        told = {"failure_code": code, "cause": words(code, known, language), "who_acts": who_acts, "resend_rule": rule}
+        labels = {
+            "failure_code": code,
+            "cause": words(code, known, language),
+            "who_acts": who_acts,
+            "resend_rule": rule,
+        }
         rate = rated(n, total)
-        rows.append(told | rate | {"share": rate["rate"], "cumulative": so_far / total})
+        rows.append(labels | rate | {"share": rate["rate"], "cumulative": so_far / total})
     return small_table(rows, PARETO)
 
 
 def words(code: str | None, known: Catalogue | None, language: Language) -> str:
-    """Give the words for a failure code or a status; a code that nobody knows is its own word."""
+    """Return the label of a failure code or a status; an unknown code is its own label."""
     failure = (known or read_catalogue()).by_code(code or UNKNOWN)
     if failure is not None:
         return failure.cause(language)

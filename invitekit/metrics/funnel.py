@@ -1,4 +1,8 @@
-"""Counts to the funnel and to rates by each value of a column: everywhere the same settled, open and not invited."""
+"""Counts by stage, and rates by each value of a column.
+
+Counts tell what invitations led to so far: they are those of every screen. Rates are of the invitations whose
+follow-up is over, by what they led to within it: of younger ones, those used are known and those unused are not.
+"""
 
 from __future__ import annotations
 
@@ -7,55 +11,59 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.metrics.aggregate import FAILED, OTHER
+from invitekit.metrics.aggregate import OTHER
+from invitekit.metrics.follow_up import FAILED, NOT_USED, OUTCOMES
 from invitekit.metrics.intervals import is_small, rated, wilson
 
-SETTLED = ("associated", FAILED, "expired")
-"""Effective statuses of an invitation whose outcome is known."""
 OPEN = ("invited",)
+"""Outcome of an invitation that is younger than its follow-up, and was not used yet."""
 NOT_INVITED = ("pre_registered", "pending_review", "not_pre_registered")
-_SENT = (*SETTLED, *OPEN)
+SENT = (*OUTCOMES, *OPEN)
 _STAGES: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
-    "all": (None, (*NOT_INVITED, *_SENT, "unknown")),
+    "all": (None, (*NOT_INVITED, *SENT, "unknown")),
     "not_invited": ("all", NOT_INVITED),
     "pre_registered": ("not_invited", ("pre_registered",)),
     "pending_review": ("not_invited", ("pending_review",)),
     "not_pre_registered": ("not_invited", ("not_pre_registered",)),
     "unknown": ("all", ("unknown",)),
-    "invited": ("all", _SENT),
+    "invited": ("all", SENT),
+    "associated": ("invited", ("associated",)),
+    "failed": ("invited", (FAILED,)),
+    "expired": ("invited", ("expired",)),
+    "not_used": ("invited", (NOT_USED,)),
     "open": ("invited", OPEN),
-    "settled": ("invited", SETTLED),
-    "associated": ("settled", ("associated",)),
-    "failed": ("settled", (FAILED,)),
-    "expired": ("settled", ("expired",)),
 }
-"""Each stage, the stage that it is a part of, and the statuses in it; the parts of a stage add up to it."""
+"""Each stage, the stage that it is a part of, and the outcomes in it; the parts of a stage add up to it."""
 FUNNEL = {
     "stage": nw.String(), "part_of": nw.String(), "n": nw.Int64(), "of": nw.Int64(), "rate": nw.Float64(),
     "low": nw.Float64(), "high": nw.Float64(), "small": nw.Boolean(),
 }  # fmt: skip
+_COUNTS = ("invited", "open", "associated", "failed", "expired", "not_used", "followed",
+           "followed_associated", "followed_failed")  # fmt: skip
+_RATES = tuple(f"{rate}_{name}" for rate in ("failure", "association") for name in ("rate", "low", "high"))
 PARTS = {
-    "value": nw.String(), "invited": nw.Int64(), "open": nw.Int64(), "settled": nw.Int64(),
-    "associated": nw.Int64(), "failed": nw.Int64(), "expired": nw.Int64(),
-    "failure_rate": nw.Float64(), "failure_low": nw.Float64(), "failure_high": nw.Float64(),
-    "association_rate": nw.Float64(), "association_low": nw.Float64(), "association_high": nw.Float64(),
+    "value": nw.String(), **dict.fromkeys(_COUNTS, nw.Int64()), **dict.fromkeys(_RATES, nw.Float64()),
     "small": nw.Boolean(),
 }  # fmt: skip
+_COUNTED = {
+    "associated": "associated", FAILED: "failed", "expired": "expired", NOT_USED: "not_used", "invited": "open",
+}  # fmt: skip
+"""The column of ``PARTS`` that counts an outcome."""
 MOST_VALUES = 200
 """Values beyond the most frequent ones are counted together."""
 
 
 def small_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Any]) -> Any:
-    """Make a Polars frame of a few rows."""
+    """Build a Polars frame of a few rows."""
     every = list(rows)
     values = {name: [row[name] for row in every] for name in columns}
     return nw.from_dict(values, dict(columns), backend="polars").to_native()
 
 
-def funnel(counts: Any) -> Any:
-    """Give each stage with its share of the stage that it is a part of."""
-    by_status = dict(counts.group_by("status").agg(nw.col("n").sum()).iter_rows())
-    sizes = {stage: sum(by_status.get(status, 0) for status in statuses) for stage, (_, statuses) in _STAGES.items()}
+def funnel(cells: Any) -> Any:
+    """Return each stage with its share of the stage that it is a part of, so far."""
+    by_outcome = dict(cells.group_by("outcome").agg(nw.col("n").sum()).iter_rows())
+    sizes = {stage: sum(by_outcome.get(one, 0) for one in outcomes) for stage, (_, outcomes) in _STAGES.items()}
     rows = [
         {"stage": stage, "part_of": whole} | rated(sizes[stage], sizes[whole or stage])
         for stage, (whole, _) in _STAGES.items()
@@ -63,32 +71,28 @@ def funnel(counts: Any) -> Any:
     return small_table(rows, FUNNEL)
 
 
-def parts(counts: Any, by: str) -> Any:
-    """Give for each value of a column how many were invited, and what became of them; most invited first."""
-    sent = counts.filter(nw.col("status").is_in(list(_SENT)))
-    found: dict[str, dict[str, int]] = {}
-    for value, status, n in sent.group_by(by, "status").agg(nw.col("n").sum()).iter_rows():
-        found.setdefault(value, dict.fromkeys(_SENT, 0))[status] += n
-    ranked = sorted(found, key=lambda value: (-sum(found[value].values()), value))
-    rest = [found[value] for value in ranked[MOST_VALUES:]]
-    rows = [_part(value, found[value]) for value in ranked[:MOST_VALUES]]
+def parts(cells: Any, by: str) -> Any:
+    """Return for each value of a column the counts so far and the rates of those followed; most invited first."""
+    sent = cells.filter(nw.col("outcome").is_in(list(SENT))).group_by(by, "outcome", "followed_outcome")
+    values: dict[str, dict[str, int]] = {}
+    for value, outcome, followed, n in sent.agg(nw.col("n").sum()).iter_rows():
+        counts = values.setdefault(value, dict.fromkeys(_COUNTS, 0))
+        for name in ("invited", _COUNTED[outcome]):
+            counts[name] += n
+        followed_as = {"associated": ["followed_associated"], FAILED: ["followed_failed"]}.get(followed, [])
+        for name in ["followed", *followed_as] if followed is not None else []:
+            counts[name] += n
+    ranked = sorted(values, key=lambda value: (-values[value]["invited"], value))
+    rest = [values[value] for value in ranked[MOST_VALUES:]]
+    rows = [_part(value, values[value]) for value in ranked[:MOST_VALUES]]
     if rest:
-        rows.append(_part(OTHER, {status: sum(one[status] for one in rest) for status in _SENT}))
+        rows.append(_part(OTHER, {name: sum(one[name] for one in rest) for name in rest[0]}))
     return small_table(rows, PARTS)
 
 
-def _part(value: str, by_status: Mapping[str, int]) -> dict[str, Any]:
-    settled = sum(by_status[status] for status in SETTLED)
-    counts = {
-        "invited": settled + by_status["invited"],
-        "open": by_status["invited"],
-        "settled": settled,
-        "associated": by_status["associated"],
-        "failed": by_status[FAILED],
-        "expired": by_status["expired"],
-    }
-    rates: dict[str, Any] = {}
-    for name, n in (("failure", counts["failed"]), ("association", counts["associated"])):
-        low, high = wilson(n, settled)
-        rates |= {f"{name}_rate": n / settled if settled else None, f"{name}_low": low, f"{name}_high": high}
-    return {"value": value, **counts, **rates, "small": is_small(counts["failed"], settled)}
+def _part(value: str, counts: Mapping[str, int]) -> dict[str, Any]:
+    of, rates = counts["followed"], dict[str, Any]()
+    for name, n in (("failure", counts["followed_failed"]), ("association", counts["followed_associated"])):
+        low, high = wilson(n, of)
+        rates |= {f"{name}_rate": n / of if of else None, f"{name}_low": low, f"{name}_high": high}
+    return {"value": value, **counts, **rates, "small": is_small(counts["followed_failed"], of)}

@@ -37,7 +37,7 @@ class Limits:
 
 
 def wilson(n: int, of: int) -> tuple[float, float] | tuple[None, None]:
-    """Give the Wilson interval of a rate at 95 %, or nulls where there is nothing to take a rate of."""
+    """Return the Wilson interval of a rate at 95 %, or nulls where there is nothing to take a rate of."""
     if of == 0:
         return None, None
     z = NORMAL_QUANTILE
@@ -48,18 +48,18 @@ def wilson(n: int, of: int) -> tuple[float, float] | tuple[None, None]:
 
 
 def rated(n: int, of: int) -> dict[str, Any]:
-    """Give a rate with its interval, and say whether it is of few cases."""
+    """Return a rate with its interval, and whether it is of few cases."""
     low, high = wilson(n, of)
     return {"n": n, "of": of, "rate": n / of if of else None, "low": low, "high": high, "small": is_small(n, of)}
 
 
 def is_small(n: int, of: int) -> bool:
-    """Say whether a rate is of so few that it tells little, and that a reader could guess who they are."""
+    """Return whether a rate is of so few that it tells little, and that a reader could guess who they are."""
     return n < SMALL or of < SMALL
 
 
 def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
-    """Give what chance alone leaves each period's rate within, if all have the same level; None for too few periods.
+    """Compute the limits of each period's rate if all have the same level; None for too few periods.
 
     The limits are those of the binomial distribution, so they hold for small periods too (p-chart).
     Where rates move more from period to period than a binomial would, as those of large numbers do,
@@ -69,7 +69,7 @@ def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
     if len(sizes) < ENOUGH_PERIODS:
         return None
     centre = sum(n) / sum(of)
-    wider = _spread(n, of, centre)
+    wider = spread(n, of, centre)
     shares = []
     for quantile in (TAIL, 1 - TAIL):
         counts = [binomial_quantile(quantile, size, centre) for size in of]
@@ -78,8 +78,8 @@ def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
     return Limits(centre, *shares)
 
 
-def _spread(n: Sequence[int], of: Sequence[int], centre: float) -> float:
-    """Say how many times as far as by chance rates move from period to period; 1 where chance may explain it.
+def spread(n: Sequence[int], of: Sequence[int], centre: float) -> float:
+    """Return how many times as far as by chance rates move from period to period; 1 where chance may explain it.
 
     The median step is not moved by a jump or two.
     """
@@ -89,13 +89,13 @@ def _spread(n: Sequence[int], of: Sequence[int], centre: float) -> float:
         (k / size - centre) / math.sqrt(centre * (1 - centre) / size) for k, size in zip(n, of, strict=True) if size
     ]
     steps = [abs(later - earlier) for earlier, later in pairwise(deviations)]
-    found = statistics.median(steps) / _MEDIAN_STEP
-    return found if found > 1 + 2 / math.sqrt(len(steps)) else 1.0
+    ratio = statistics.median(steps) / _MEDIAN_STEP
+    return ratio if ratio > 1 + 2 / math.sqrt(len(steps)) else 1.0
 
 
 def signals(n: Sequence[int], of: Sequence[int], limits: Limits) -> list[str | None]:
-    """Say of each period whether it lies beyond its limits (``high``, ``low``) or ends a long ``run`` on one side."""
-    found: list[str | None] = []
+    """Return for each period whether it lies beyond its limits (``high``, ``low``) or ends a ``run`` on one side."""
+    marks: list[str | None] = []
     side, length = 0, 0
     for count, size, low, high in zip(n, of, limits.lower, limits.upper, strict=True):
         rate = count / size if size else limits.centre
@@ -103,5 +103,5 @@ def signals(n: Sequence[int], of: Sequence[int], limits: Limits) -> list[str | N
         length = length + 1 if now == side else 1
         side = now
         beyond = "high" if rate > high else "low" if rate < low else None
-        found.append(beyond or ("run" if side and length >= RUN else None))
-    return found
+        marks.append(beyond or ("run" if side and length >= RUN else None))
+    return marks

@@ -11,27 +11,28 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.materialize import materialize, temp_tables
-from invitekit.metrics import aggregate as cubes
+from invitekit.metrics import aggregate
 from invitekit.metrics.aggregate import BY, By, Period
 from invitekit.metrics.causes import Language, pareto, repeats
-from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, check_follow_up
+from invitekit.metrics.evidence import find_changes, find_differences
+from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, OUTCOMES, check_follow_up, status, with_outcomes
 from invitekit.metrics.follow_up import NEEDED as FOLLOWED
-from invitekit.metrics.funnel import SETTLED, funnel, parts
+from invitekit.metrics.funnel import funnel, parts
 from invitekit.metrics.survival import NEEDED as TIMES
-from invitekit.metrics.survival import ageing, durations, survival, untimed
+from invitekit.metrics.survival import ageing, count_without_duration, durations, survival
 from invitekit.metrics.trend import trend
 from invitekit.model import identity
 from invitekit.model.catalogue import Catalogue, read_catalogue
-from invitekit.model.resolve import count_untrackable, latest, resolved, used_columns
+from invitekit.model.resolve import count_untrackable, resolved, used_columns
 
-_PARTS = {
+PARTS_BY = {
     "by_method": "invitation_method",
     "by_type": "association_type",
     "by_manager": "account_manager",
     "by_country": "country",
     "by_tag": "custom_tag",
 }
-_NEEDED = tuple(dict.fromkeys((*TIMES, *cubes.NEEDED, *FOLLOWED, *identity.NEEDED)))
+_NEEDED = tuple(dict.fromkeys((*TIMES, *aggregate.NEEDED, *FOLLOWED, *identity.NEEDED)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,23 +42,26 @@ class Progress:
     No customer stands in them, but account managers and custom tags do, and counts of any size.
 
     Attributes:
-        funnel: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
+        funnel: So far: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
+            ``not_used`` counts the invitations that never end and were not used within the follow-up.
         trend: As ``failure_trend`` gives it, for all together.
         trends: The same by each column of ``BY`` that was asked for.
         survival: As ``time_to_association`` gives it, by method.
-        ageing: ``bucket, status, n`` of what is not settled: days since the invitation.
+        ageing: ``bucket, status, n`` of what is open or not invited: days since the invitation.
         pareto: ``failure_code, cause, who_acts, resend_rule, n, of, share, low, high, cumulative, small``.
-        by_method, by_type, by_manager, by_country, by_tag: ``value, invited, open, settled,
-            associated, failed, expired``; failure and association ``_rate, _low, _high`` of the settled;
-            ``small``.
+        by_method, by_type, by_manager, by_country, by_tag: ``value``; so far: ``invited, open, associated,
+            failed, expired, not_used``; within the follow-up: ``followed``, the invitations whose follow-up is
+            over, ``followed_associated`` and ``followed_failed`` of them, failure and association
+            ``_rate, _low, _high``; ``small``.
         repeats: ``failure_code, cause, method`` of the invitation before; ``resends`` whose follow-up is
             over, and within it ``associated, failed_same, failed_other, expired, not_used``;
             ``rate, low, high`` of the associated; ``small``.
         snapshots: ``snapshot_at, status, n``: every row of each snapshot.
         counts: ``rows`` given; ``invitations`` among them, each once; ``older_states`` of those;
-            ``unfollowed``, masked rows of earlier snapshots, which cannot be followed; ``undated``,
-            settled invitations without a time; ``untimed``, associated ones without the time it took.
-        as_of, period: What they were made for.
+            ``untrackable``, masked rows of earlier snapshots, which cannot be followed; ``without_invited_at``,
+            invitations with an outcome and without a time, which are in no rate; ``without_duration``, associated ones
+            without the time it took.
+        as_of, period, follow_up_days: What they were computed for.
     """
 
     funnel: Any
@@ -73,9 +77,21 @@ class Progress:
     by_tag: Any
     repeats: Any
     snapshots: Any
-    counts: Mapping[str, int | None]
+    counts: Mapping[str, Any]
     as_of: dt.datetime
     period: Period
+    follow_up_days: int
+
+    @property
+    def changes(self) -> Any:
+        """Lasting changes of the failure rate, as ``find_changes`` returns them, of ``trend`` and ``trends``."""
+        return find_changes({None: self.trend} | dict(self.trends))
+
+    @property
+    def differences(self) -> Any:
+        """Groups that differ from all others, and causes that were frequent in one period: ``find_differences``."""
+        groups = {column: getattr(self, name) for name, column in PARTS_BY.items()}
+        return find_differences(groups, self.trends.get("cause"), self.period, self.as_of)
 
 
 def progress(
@@ -103,7 +119,7 @@ def progress(
         SchemaError: A column that is needed is missing.
         ArgumentError: ``period``, ``by`` or ``as_of`` means nothing.
     """
-    cubes.check(period, by)
+    aggregate.check(period, by)
     check_follow_up(follow_up_days)
     moment, known = as_utc(as_of), catalogue or read_catalogue()
     frame: Any = nw.from_native(records)
@@ -112,40 +128,44 @@ def progress(
     states = _snapshots(frame)
     with temp_tables():
         history = materialize(resolved(frame.select(*used_columns(_NEEDED, names)).to_native()))
-        lost, invitations = count_untrackable(history), nw.from_native(latest(history))
-        counts, times = cubes.cube(invitations, BY, period), durations(invitations, "invitation_method")
+        untrackable = count_untrackable(history)
+        with_results = with_outcomes(nw.from_native(history), moment, follow_up_days)
+        invitations = materialize(with_results.filter(nw.col("is_latest_of_invitation")))
+        cells = aggregate.count_cells(invitations, BY, period)
+        times = durations(invitations, "invitation_method")
         again = repeats(history, known, language, moment, follow_up_days)
     return Progress(
-        funnel=funnel(counts),
-        trend=trend(counts, None, period, moment),
-        trends={name: trend(counts, name, period, moment) for name in by},
+        funnel=funnel(cells),
+        trend=trend(cells, None, period, moment),
+        trends={name: trend(cells, name, period, moment) for name in by},
         survival=survival(times, "invitation_method"),
         ageing=ageing(times),
-        pareto=pareto(counts, known, language),
-        **{name: parts(counts, column) for name, column in _PARTS.items()},
+        pareto=pareto(cells, known, language),
+        **{name: parts(cells, column) for name, column in PARTS_BY.items()},
         repeats=again,
         snapshots=states,
-        counts=_counted(int(states["n"].sum()), lost, counts, times),
+        counts=_count_rows(int(states["n"].sum()), untrackable, cells, times),
         as_of=moment,
         period=period,
+        follow_up_days=follow_up_days,
     )
 
 
-def _counted(rows: int, lost: int, counts: Any, times: Any) -> dict[str, int]:
-    """Say how many rows were counted, and why others were not."""
-    single = int(counts["n"].sum())
-    undated = counts.filter(nw.col("period").is_null() & nw.col("status").is_in(list(SETTLED)))
+def _count_rows(rows: int, untrackable: int, cells: Any, times: Any) -> dict[str, int]:
+    """Count the rows that are counted, and those that are not by the reason."""
+    invitations = int(cells["n"].sum())
+    undated = cells.filter(nw.col("period").is_null() & nw.col("outcome").is_in(list(OUTCOMES)))
     return {
         "rows": rows,
-        "invitations": single,
-        "older_states": rows - single - lost,
-        "unfollowed": lost,
-        "undated": int(undated["n"].sum()),
-        "untimed": untimed(times),
+        "invitations": invitations,
+        "older_states": rows - invitations - untrackable,
+        "untrackable": untrackable,
+        "without_invited_at": int(undated["n"].sum()),
+        "without_duration": count_without_duration(times),
     }
 
 
 def _snapshots(frame: Any) -> Any:
     """Count the rows of each snapshot by status."""
-    counted = frame.select("snapshot_at", status=cubes.status()).group_by("snapshot_at", "status")
+    counted = frame.select("snapshot_at", status=status()).group_by("snapshot_at", "status")
     return counted.agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars").sort("snapshot_at", "status").to_native()

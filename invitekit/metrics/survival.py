@@ -1,4 +1,4 @@
-"""How long until an invited customer is associated, as a curve that counts those still waiting."""
+"""The time from invitation to association, as a curve that counts those still waiting (Kaplan-Meier)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from invitekit.engine.datetimes import days_between
 from invitekit.engine.materialize import temp_tables
 from invitekit.metrics import aggregate as cubes
 from invitekit.metrics.aggregate import EMPTY, By
-from invitekit.metrics.funnel import NOT_INVITED, OPEN, SETTLED, small_table
+from invitekit.metrics.follow_up import status
+from invitekit.metrics.funnel import NOT_INVITED, OPEN, SENT, small_table
 from invitekit.metrics.intervals import NORMAL_QUANTILE, SMALL
 from invitekit.model.identity import require
 from invitekit.model.resolve import NEEDED as RESOLVED_FROM
@@ -34,27 +35,28 @@ _Exits = dict[int, list[int]]
 
 
 def time_to_association(records: Any, *, by: By | None = "invitation_method") -> Any:
-    """Give the share of invitations that led to an association within so many days.
+    """Return the share of invitations that led to an association within so many days.
 
-    A Kaplan-Meier estimate: who is still waiting is counted for as long as he was seen waiting (to
+    A Kaplan-Meier estimate: a customer who still waits is counted for as long as it was seen waiting (to
     the annotation or the newest snapshot of the record, whichever is earlier). An invitation that
     failed or expired is not associated and is counted as such for as long; leaving it out would
-    promise every group that all are associated in the end.
+    promise every group that all are associated in the end. It needs no follow-up: where a curve is
+    flat shows which one to choose.
 
     Args:
-        records: What ``annotate`` gives, of any engine.
-        by: What to tell apart, one of ``BY`` that every invitation has; None for all together.
+        records: What ``annotate`` returns, of any engine.
+        by: The column to group by, one of ``BY`` that every invitation has; None for all together.
 
     Returns:
         A Polars frame, one row a group (null for all) and day with an association, and day 0:
         ``group, days, at_risk, associated, share, low, high`` (95 %, log-log; null where nothing
-        can be said), ``median_days`` of the group (null if fewer than half are associated), its
+        is known), ``median_days`` of the group (null if fewer than half are associated), its
         ``size`` and ``small`` (fewer than 10 associated). Associations without both times, or
         before the invitation, are left out.
 
     Raises:
         SchemaError: A column that is needed is missing.
-        ArgumentError: ``by`` means nothing.
+        ArgumentError: There is no such column.
     """
     cubes.check("week", [by])
     frame: Any = nw.from_native(records)
@@ -67,17 +69,23 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
 
 
 def durations(invitations: Any, by: str | None) -> Any:
-    """Count invitations by group, status, days until association or last sight, and age.
+    """Count invitations by group, outcome, days until association or last sight, and age.
+
+    Args:
+        invitations: The latest state of each, as a Narwhals frame.
+        by: The column to group by.
 
     Returns:
-        A Narwhals frame in memory: ``group, status, days, age, n``; ``days`` is null where a time is missing.
+        A Narwhals frame in memory: ``group, outcome, associated, days, age, n``; ``days`` is null where a time is
+        missing; ``outcome`` is the effective status, where the frame has no column of that name.
     """
+    outcome = nw.col("outcome") if "outcome" in invitations.collect_schema().names() else status()
     seen = days_between(nw.col("invited_at"), nw.col("snapshot_at"), invitations.implementation)
     waited = nw.min_horizontal(nw.col("age_days"), seen)
     associated = nw.col("effective_status") == "associated"
     keys = {
         "group": nw.col(by).fill_null(EMPTY) if by else nw.lit(EMPTY),
-        "status": cubes.status(),
+        "outcome": outcome,
         "days": nw.when(associated).then(nw.col("days_to_associate")).otherwise(waited),
         "age": nw.when(nw.col("effective_status").is_in([*OPEN, *NOT_INVITED])).then(nw.col("age_days")),
     }
@@ -85,14 +93,14 @@ def durations(invitations: Any, by: str | None) -> Any:
 
 
 def survival(counts: Any, by: str | None) -> Any:
-    """Give the curves of counts; see ``time_to_association``."""
+    """Return the curves of counts; see ``time_to_association``."""
     every: _Exits = {}
     groups: dict[str, _Exits] = {}
-    summed = counts.group_by("group", "status", "days").agg(nw.col("n").sum())
-    for group, status, days, n in summed.iter_rows():
-        if status in (*SETTLED, *OPEN) and days is not None and days >= 0:
+    summed = counts.group_by("group", "outcome", "days").agg(nw.col("n").sum())
+    for group, outcome, days, n in summed.iter_rows():
+        if outcome in SENT and days is not None and days >= 0:
             for exits in (every, groups.setdefault(group, {})):
-                exits.setdefault(days, [0, 0])[status != "associated"] += n
+                exits.setdefault(days, [0, 0])[outcome != "associated"] += n
     rows = kaplan_meier(None, every)
     if by:
         for group in sorted(groups, key=lambda name: (-_size(groups[name]), name))[:MOST_GROUPS]:
@@ -100,25 +108,25 @@ def survival(counts: Any, by: str | None) -> Any:
     return small_table(rows, SURVIVAL)
 
 
-def untimed(counts: Any) -> int:
+def count_without_duration(counts: Any) -> int:
     """Count associated invitations whose time to association is not known."""
-    odd = counts.filter((nw.col("status") == "associated") & (nw.col("days").is_null() | (nw.col("days") < 0)))
+    odd = counts.filter((nw.col("outcome") == "associated") & (nw.col("days").is_null() | (nw.col("days") < 0)))
     return int(odd["n"].sum())
 
 
 def ageing(counts: Any) -> Any:
-    """Give what is not settled by age: how many days ago it was invited, and its status."""
+    """Return what is open or not invited by age: days since the invitation, and status."""
     names = [f"{low}-{high}" if high is not None else f"{low}+" for low, high in BUCKETS]
-    found = {(name, status): 0 for name in names for status in OPEN}
-    waiting = counts.filter(nw.col("status").is_in([*OPEN, *NOT_INVITED])).group_by("status", "age")
-    for status, age, n in waiting.agg(nw.col("n").sum()).iter_rows():
+    sizes = {(name, outcome): 0 for name in names for outcome in OPEN}
+    waiting = counts.filter(nw.col("outcome").is_in([*OPEN, *NOT_INVITED])).group_by("outcome", "age")
+    for outcome, age, n in waiting.agg(nw.col("n").sum()).iter_rows():
         name = EMPTY if age is None else names[sum(age > low - 1 for low, _ in BUCKETS[1:])]
-        found[name, status] = found.get((name, status), 0) + n
+        sizes[name, outcome] = sizes.get((name, outcome), 0) + n
     order = {name: position for position, name in enumerate([*names, EMPTY])}
     statuses = (*OPEN, *NOT_INVITED)
-    ranked = sorted(found, key=lambda cell: (order[cell[0]], statuses.index(cell[1])))
+    ranked = sorted(sizes, key=lambda cell: (order[cell[0]], statuses.index(cell[1])))
     return small_table(
-        [{"bucket": name, "status": status, "n": found[name, status]} for name, status in ranked], AGEING
+        [{"bucket": name, "status": status, "n": sizes[name, status]} for name, status in ranked], AGEING
     )
 
 
@@ -151,7 +159,7 @@ def kaplan_meier(group: str | None, exits: Mapping[int, list[int]]) -> list[dict
 
 
 def _interval(waiting: float, variance: float) -> tuple[float, float] | tuple[None, None]:
-    """Give the interval of the share associated, by the log of the log of the share waiting."""
+    """Return the interval of the share associated, by the log of the log of the share waiting."""
     if not 0 < waiting < 1:
         return None, None
     theta = NORMAL_QUANTILE * math.sqrt(variance) / math.log(waiting)

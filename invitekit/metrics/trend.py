@@ -1,4 +1,4 @@
-"""Counts to failure rates by period, with control limits that say which periods really differ."""
+"""Failure rates by period, with control limits that mark the periods that differ by more than chance."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.materialize import temp_tables
-from invitekit.metrics import aggregate as cubes
-from invitekit.metrics.aggregate import FAILED, OF_FAILURES, OTHER, By, Period
-from invitekit.metrics.funnel import SETTLED, small_table
-from invitekit.metrics.intervals import Limits, control_limits, rated, signals
-from invitekit.model.annotate import EMAIL_LIFE
+from invitekit.metrics import aggregate
+from invitekit.metrics.aggregate import OF_FAILURES, OTHER, By, Period
+from invitekit.metrics.follow_up import FAILED, FOLLOW_UP_DAYS, OUTCOMES, check_follow_up, with_outcomes
+from invitekit.metrics.follow_up import NEEDED as FOLLOWED
+from invitekit.metrics.funnel import SENT, small_table
+from invitekit.metrics.intervals import control_limits, rated, signals
 from invitekit.model.identity import require
 from invitekit.model.resolve import NEEDED as RESOLVED_FROM
-from invitekit.model.resolve import latest, used_columns
+from invitekit.model.resolve import resolved, used_columns
 from invitekit.model.vocabularies import UNKNOWN, WHO_ACTS
 
 TREND = {
@@ -28,7 +29,7 @@ MOST_GROUPS = 12
 """Groups beyond the most frequent ones are counted together."""
 ACTING = (*(value.code for value in WHO_ACTS), UNKNOWN)
 """Who acts, in the order of every table and picture."""
-_NEEDED = tuple(dict.fromkeys((*RESOLVED_FROM, *cubes.NEEDED)))
+_NEEDED = tuple(dict.fromkeys((*RESOLVED_FROM, *aggregate.NEEDED, *FOLLOWED)))
 
 _Cells = dict[tuple[str | None, int], int]
 
@@ -39,23 +40,26 @@ def failure_trend(
     as_of: dt.datetime | dt.date | None = None,
     period: Period = "week",
     by: By | None = None,
+    follow_up_days: int = FOLLOW_UP_DAYS,
 ) -> Any:
-    """Give the share of failed invitations by the period in which they were sent.
+    """Return the share of failed invitations by the period in which they were sent.
 
-    ``n`` counts the failed, ``of`` the settled ones (associated, failed or expired) of the same
-    period and group; by cause or who acts, ``of`` counts all settled ones of the period. An
+    ``n`` counts the failed, ``of`` those with an outcome so far (associated, failed, expired or not used) of the
+    same period and group; by cause or who acts, ``of`` counts all with an outcome in the period. An
     invitation counts in the period in which it was sent; its newest state counts.
 
     A period is marked (``signal``) where chance does not explain it: ``high`` or ``low`` beyond
     the control limits (0.27 % of periods by chance alone), ``run`` where it ends ten in a row on
-    one side of the centre. The latest periods, whose emails may still be answered, are
-    ``incomplete``: they are neither marked nor part of the centre.
+    one side of the centre. A period is ``incomplete`` until the follow-up of each of its invitations is over:
+    7 days for an email, ``follow_up_days`` for a link. Until then the used ones are known and the unused are
+    not, so it is neither marked nor part of the centre.
 
     Args:
-        records: What ``annotate`` gives, of any engine; several snapshots are brought to the newest state.
-        as_of: The moment that they were annotated at; a date means its midnight UTC. Now, when it is left out.
+        records: What ``annotate`` returns, of any engine; several snapshots are brought to the newest state.
+        as_of: The time that they were annotated at; a date means its midnight UTC. Default: now.
         period: ``day``, ``week`` (from Monday) or ``month``.
-        by: What to tell apart, one of ``BY``; None for all together.
+        by: The column to group by, one of ``BY``; None for all together.
+        follow_up_days: Days after which an invitation that never ends and was not used counts as not used.
 
     Returns:
         A Polars frame, one row a group and period: ``period_start, group`` (null for all), ``n, of,
@@ -64,51 +68,57 @@ def failure_trend(
 
     Raises:
         SchemaError: A column that is needed is missing.
-        ArgumentError: ``period``, ``by`` or ``as_of`` means nothing.
+        ArgumentError: ``period``, ``by``, ``as_of`` or ``follow_up_days`` is not valid.
     """
-    cubes.check(period, [by])
+    aggregate.check(period, [by])
+    check_follow_up(follow_up_days)
     moment = as_utc(as_of)
     frame: Any = nw.from_native(records)
     names = frame.collect_schema().names()
     require(names, _NEEDED)
     with temp_tables():
-        invitations = nw.from_native(latest(frame.select(*used_columns(_NEEDED, names)).to_native()))
-        return trend(cubes.cube(invitations, [by] if by else [], period), by, period, moment)
+        history = nw.from_native(resolved(frame.select(*used_columns(_NEEDED, names)).to_native()))
+        invitations = with_outcomes(history, moment, follow_up_days).filter(nw.col("is_latest_of_invitation"))
+        return trend(aggregate.count_cells(invitations, [by] if by else [], period), by, period, moment)
 
 
-def trend(counts: Any, by: str | None, period: Period, as_of: dt.datetime) -> Any:
-    """Give the trend of counts; see ``failure_trend``."""
-    dated = counts.filter(~nw.col("period").is_null() & nw.col("status").is_in(list(SETTLED)))
-    failed, settled = (_cells(some, by) for some in (dated.filter(nw.col("status") == FAILED), dated))
-    of_all = _cells(dated, None)
-    numbers = sorted({number for _, number in of_all})
-    starts, complete = [cubes.start_of(period, number) for number in numbers], are_complete(numbers, period, as_of)
-    names = _groups(failed if by in OF_FAILURES else settled, by)
-    failed, settled = _folded(failed, names), _folded(settled, names)
+def trend(cells: Any, by: str | None, period: Period, as_of: dt.datetime) -> Any:
+    """Return the trend of counts; see ``failure_trend``."""
+    dated = cells.filter(~nw.col("period").is_null() & nw.col("outcome").is_in(list(SENT)))
+    ended = dated.filter(nw.col("outcome").is_in(list(OUTCOMES)))
+    failed, of = _sums(ended.filter(nw.col("outcome") == FAILED), by), _sums(ended, by)
+    names = _groups(failed if by in OF_FAILURES else of, by)
+    own = None if by in OF_FAILURES else by
+    failed, of = _folded(failed, names), _folded(of, names) if own else _sums(ended, None)
+    young = _sums(dated.filter(nw.col("followed_outcome").is_null()), own)
+    young = _folded(young, names) if own else young
+    numbers = sorted({number for _, number in _sums(ended, None)})
+    last = aggregate.number_of(period, as_of)
     rows = []
     for group in dict.fromkeys(names.values()):
+        keys = [(group if own else None, number) for number in numbers]
         n = [failed.get((group, number), 0) for number in numbers]
-        whole, of_whom = (of_all, None) if by in OF_FAILURES else (settled, group)
-        of = [whole.get((of_whom, number), 0) for number in numbers]
-        rows += [row | {"group": group} for row in _told(starts, complete, n, of)]
+        starts = [aggregate.start_of(period, number) for number in numbers]
+        complete = [number < last and key not in young for number, key in zip(numbers, keys, strict=True)]
+        rows += [row | {"group": group} for row in _rows(starts, complete, n, [of.get(key, 0) for key in keys])]
     return small_table(rows, TREND)
 
 
-def _cells(counts: Any, by: str | None) -> _Cells:
+def _sums(cells: Any, by: str | None) -> _Cells:
     keys = [by, "period"] if by else ["period"]
-    summed = counts.group_by(*keys).agg(nw.col("n").sum()).iter_rows()
+    summed = cells.group_by(*keys).agg(nw.col("n").sum()).iter_rows()
     return {(row[0] if by else None, row[-2]): row[-1] for row in summed}
 
 
 def _groups(cells: _Cells, by: str | None) -> dict[str | None, str | None]:
-    """Name the group of each value, in the order of the table."""
+    """Return the group of each value, in the order of the table."""
     sizes: dict[str | None, int] = {}
     for (value, _), n in cells.items():
         sizes[value] = sizes.get(value, 0) + n
     order = {code: position for position, code in enumerate(ACTING)} if by == "who_acts" else {}
-    # A failure that names nobody has no place in the order: it comes last.
+    # A failure for which no one is known to act comes last.
     ranked = sorted(sizes, key=lambda value: (order.get(str(value), len(order)), -sizes[value], str(value)))
-    return {value: value if place < MOST_GROUPS else OTHER for place, value in enumerate(ranked)}
+    return {value: value if position < MOST_GROUPS else OTHER for position, value in enumerate(ranked)}
 
 
 def _folded(cells: _Cells, names: dict[str | None, str | None]) -> _Cells:
@@ -121,34 +131,20 @@ def _folded(cells: _Cells, names: dict[str | None, str | None]) -> _Cells:
     return folded
 
 
-def _told(starts: list[dt.date], complete: list[bool], n: list[int], of: list[int]) -> list[dict[str, Any]]:
-    """Give one row a period of one group, its limits from the complete ones."""
-    places = [at for at, over in enumerate(complete) if over]
-    limits = control_limits([n[at] for at in places], [of[at] for at in places])
+def _rows(starts: list[dt.date], complete: list[bool], n: list[int], of: list[int]) -> list[dict[str, Any]]:
+    """Return one row a period of one group, its limits from the complete ones."""
+    compared = [index for index, is_complete in enumerate(complete) if is_complete]
+    limits = control_limits([n[index] for index in compared], [of[index] for index in compared])
     marks: dict[int, dict[str, Any]] = {}
     if limits is not None:
-        found = signals([n[at] for at in places], [of[at] for at in places], limits)
-        marks = {at: _mark(limits, place, found[place], of[at]) for place, at in enumerate(places)}
+        marked = signals([n[index] for index in compared], [of[index] for index in compared], limits)
+        for position, index in enumerate(compared):
+            lower, upper = (limits.lower[position], limits.upper[position]) if of[index] else (None, None)
+            marks[index] = {"lower_limit": lower, "upper_limit": upper, "signal": marked[position]}
     unmarked = {"lower_limit": None, "upper_limit": None, "signal": None}
     centre = {"centre": limits.centre if limits else None}
     return [
-        {
-            "period_start": start,
-            **rated(n[at], of[at]),
-            **centre,
-            **marks.get(at, unmarked),
-            "incomplete": not complete[at],
-        }
-        for at, start in enumerate(starts)
-    ]
-
-
-def _mark(limits: Limits, place: int, signal: str | None, of: int) -> dict[str, Any]:
-    lower, upper = (limits.lower[place], limits.upper[place]) if of else (None, None)
-    return {"lower_limit": lower, "upper_limit": upper, "signal": signal}
-
-
-def are_complete(numbers: list[int], period: Period, as_of: dt.datetime) -> list[bool]:
-    """Return for each period whether its last email has had its life."""
-    open_yet = cubes.number_of(period, as_of - EMAIL_LIFE)
-    return [number < open_yet for number in numbers]
+        {"period_start": start, **rated(n[index], of[index]), **centre, **marks.get(index, unmarked),
+         "incomplete": not complete[index]}
+        for index, start in enumerate(starts)
+    ]  # fmt: skip

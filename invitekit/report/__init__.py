@@ -18,7 +18,7 @@ from invitekit.charts import Look
 from invitekit.ingest import Summary
 from invitekit.io.atomic_write import check_target
 from invitekit.io.table_writers import write_bytes
-from invitekit.metrics import Progress, progress
+from invitekit.metrics import FOLLOW_UP_DAYS, Progress, progress
 from invitekit.metrics.aggregate import Period
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue
 from invitekit.model.filters import Filter
@@ -51,6 +51,7 @@ def report(
     change: Comparison | None = None,
     catalogue: Catalogue | None = None,
     language: Language = "en",
+    follow_up_days: int = FOLLOW_UP_DAYS,
     overwrite: bool = False,
 ) -> Path:
     """Write a report as one file that needs no network; its size does not depend on the number of records.
@@ -71,6 +72,7 @@ def report(
         change: What ``compare`` returns for the two newest snapshots.
         catalogue: The known failures; else the built-in ones.
         language: ``en`` or ``zh``.
+        follow_up_days: Days after which an invitation that never ends and was not used counts as not used.
         overwrite: Replace a file of that name.
 
     Returns:
@@ -79,12 +81,15 @@ def report(
     Raises:
         OutputError: The name, the folder or the disk does not allow it.
         SchemaError: A column that is needed is missing.
-        ArgumentError: ``audience``, ``period`` or ``as_of`` means nothing.
+        ArgumentError: ``audience``, ``period``, ``as_of`` or ``follow_up_days`` is not valid.
     """
     check_target(path, extensions=KINDS, overwrite=overwrite)
     check_audience(audience)
     failures = catalogue or read_catalogue()
-    metrics = progress(records, as_of=as_of, period=period, by=TRENDS, catalogue=failures, language=language)
+    metrics = progress(
+        records, as_of=as_of, period=period, by=TRENDS, catalogue=failures, language=language,
+        follow_up_days=follow_up_days,
+    )  # fmt: skip
     look = Look(choice or Filter(), language, catalogue=failures)
     content = page(metrics, look, audience=audience, summary=summary, change=change)
     return write_page(content, path, overwrite=overwrite)
@@ -156,6 +161,10 @@ def _facts(tables: Progress, look: Look) -> tuple[str, ...]:
 
 def _rules(tables: Progress, look: Look, *, public: bool) -> tuple[str, ...]:
     texts = words(look.language)
-    numbers = {"period": texts[tables.period], "known": f"{len(look.catalogue.failures):,}"}
+    numbers = {
+        "period": texts[tables.period],
+        "days": f"{tables.follow_up_days:,}",
+        "known": f"{len(look.catalogue.failures):,}",
+    }
     names = [name for name in texts["counts"] if public or name != "rounded"]
     return tuple(texts["counts"][name].format(**numbers) for name in names)

@@ -15,7 +15,6 @@ from invitekit.metrics import EMPTY, OTHER, Progress
 from invitekit.metrics.aggregate import By, number_of, start_of
 from invitekit.metrics.intervals import control_limits, rated
 from invitekit.metrics.survival import SURVIVAL, kaplan_meier
-from invitekit.metrics.trend import are_complete
 from invitekit.privacy.disclosure import STEP, Role, merge_groups, round_count, round_table
 
 Row = dict[str, Any]
@@ -35,8 +34,9 @@ def _all(role: Role, *names: str) -> Roles:
 _RATE = _all("derived", "rate", "low", "high", "small")
 _LIMITS = _all("derived", "centre", "lower_limit", "upper_limit", "signal")
 _TREND: Roles = {"period_start": "key", "incomplete": "key", "n": "size", "of": "whole", **_RATE, **_LIMITS}
-_GROUP: Roles = {"value": "group", "settled": "size", "small": "derived",
-                 **_all("count", "invited", "open", "associated", "failed", "expired"),
+_GROUP: Roles = {"value": "group", "followed": "size", "small": "derived",
+                 **_all("count", "invited", "open", "associated", "failed", "expired", "not_used"),
+                 **_all("count", "followed_associated", "followed_failed"),
                  **_all("derived", "failure_rate", "failure_low", "failure_high"),
                  **_all("derived", "association_rate", "association_low", "association_high")}  # fmt: skip
 _SHARE = (("", "n", "of"),)
@@ -65,7 +65,9 @@ class Rule:
     small_rows: bool = False
 
 
-_OF_GROUP = Rule(_GROUP, (("failure_", "failed", "settled"), ("association_", "associated", "settled")))
+_OF_GROUP = Rule(
+    _GROUP, (("failure_", "followed_failed", "followed"), ("association_", "followed_associated", "followed"))
+)
 RULES: Mapping[str, Rule] = {
     "funnel": Rule({"stage": "key", "part_of": "key", "n": "size", "of": "whole", **_RATE}, _SHARE, small_rows=True),
     "trend": Rule({"group": "key", **_TREND}, _SHARE, small_rows=True),
@@ -170,14 +172,14 @@ def _words_only(countries: pl.DataFrame) -> pl.DataFrame:
     if not odd:
         return countries
     merged = merge_groups(countries, _GROUP, pl.col("value").is_in(odd))
-    small = pl.min_horizontal("failed", "settled") < STEP
+    small = pl.min_horizontal("followed_failed", "followed") < STEP
     return _rated(merged, _OF_GROUP).with_columns(small=small)
 
 
 def _numbered(groups: pl.DataFrame, name: str) -> pl.DataFrame:
     """Number the groups of a table, the largest first; a hash orders those of one size, for names would tell."""
     named = [row for row in groups.to_dicts() if row["value"] not in (EMPTY, OTHER)]
-    named.sort(key=lambda row: (-row["settled"], hashlib.sha256(row["value"].encode()).digest()))
+    named.sort(key=lambda row: (-row["followed"], hashlib.sha256(row["value"].encode()).digest()))
     numbers = {row["value"]: number for number, row in enumerate(named, 1)}
     order = pl.col("value").replace_strict(numbers, default=len(numbers) + 1, return_dtype=pl.Int64)
     called = {value: name.format(n=number) for value, number in numbers.items()}
@@ -185,13 +187,17 @@ def _numbered(groups: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _calendar(trend: pl.DataFrame, metrics: Progress) -> pl.DataFrame:
-    """Return all periods from the first to the last of ten or more: one without a row would be known to be empty."""
+    """Return all periods from the first to the last of ten or more: one without a row would be known to be empty.
+
+    From the first incomplete one on, all are: which later ones are complete would tell which hold no link.
+    """
     shown = trend.filter(pl.col("of").is_not_null())["period_start"]
     first, last = (number_of(metrics.period, shown[at]) if len(shown) else at for at in (0, -1))
     numbers = list(range(first, last + 1))
-    over = are_complete(numbers, metrics.period, metrics.as_of)
+    starts = [start_of(metrics.period, number) for number in numbers]
+    young: Any = trend.filter("incomplete")["period_start"].min()
     return pl.DataFrame(
-        {"period_start": [start_of(metrics.period, n) for n in numbers], "incomplete": [not one for one in over]},
+        {"period_start": starts, "incomplete": [young is not None and start >= young for start in starts]},
         schema={"period_start": pl.Date, "incomplete": pl.Boolean},
     )
 

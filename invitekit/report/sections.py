@@ -158,7 +158,7 @@ def _trend(trend: Any, key: str, by: str | None, look: Look, period: str) -> Sec
         for row in trend.to_dicts()
         if row["of"] != 0
     ]
-    names = [*(["group"] if by else []), "period", "failed", "settled", "share", texts["expected"], "signal"]
+    names = [*(["group"] if by else []), "period", "failed", "of", "share", texts["expected"], "signal"]
     some = any(row["n"] is not None for row in trend.to_dicts())
     cells = (cells[::-1] if by is None else cells) if some else []
     numbers = table(look, names, cells, left=2 if by else 1)
@@ -168,16 +168,15 @@ def _trend(trend: Any, key: str, by: str | None, look: Look, period: str) -> Sec
 def _groups(found: Progress, key: str, by: str, look: Look) -> Section:
     groups = getattr(found, key)
     cells = [
-        [named(row["value"], by, look), row["settled"], row["failed"], _rate(row, "failure_"), row["associated"],
-         _rate(row, "association_")]
+        [named(row["value"], by, look), row["followed"], row["followed_failed"], _rate(row, "failure_"),
+         row["followed_associated"], _rate(row, "association_")]
         for row in groups.to_dicts()
-        if row["settled"] != 0
+        if row["followed"] != 0
     ]  # fmt: skip
-    names = ["group", "settled", "failed", "failed_share", "associated", "associated_share"]
+    names = ["group", "followed", "failed", "failed_share", "associated", "associated_share"]
     # One rate compares with nothing.
     numbers = table(look, names, cells if sum(cell[3] != "–" for cell in cells) > 1 else [])
-    stages = {row["stage"]: row["rate"] for row in found.funnel.to_dicts()}
-    return _section(key, look, numbers, lambda to: charts.groups(groups, by, to, overall=stages.get("failed")))
+    return _section(key, look, numbers, lambda to: charts.groups(groups, by, to))
 
 
 def _survival(found: Progress, look: Look) -> Table:

@@ -13,7 +13,7 @@ from invitekit.privacy.disclosure import STEP, round_count
 from invitekit.report.page import Table, words
 from invitekit.report.sections import table
 
-_LOST = ("unfollowed", "undated", "untimed")
+_LOST = ("untrackable", "without_invited_at", "without_duration")
 
 
 def read(tables: Progress, summary: Summary | None, look: Look, *, public: bool) -> tuple[str, ...]:

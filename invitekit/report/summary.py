@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from invitekit.charts.chart import LOOK, Look, named
 from invitekit.charts.labels import FEW, percent
-from invitekit.metrics import EMPTY, OTHER, Progress
-from invitekit.metrics.distributions import fisher_exact
+from invitekit.metrics import EMPTY, OTHER, Progress, find_changes, find_differences, one_in
+from invitekit.metrics.overview import PARTS_BY
 from invitekit.privacy.disclosure import STEP
 from invitekit.report.audience import Row
 from invitekit.report.page import words
 
-SURE = 0.01
-"""How often chance may name a group in a report, over all groups together [assumed]."""
 WORTH = 0.05
 """Of many records the smallest difference is sure; a sentence is worth one of five points or more [assumed]."""
 ROUGH = 200
 """Below so many, a share is said to the nearest five percent."""
-Differing = tuple[str, Row, tuple[int, int]]
-"""A column, the row of a group, and how many failed of all others."""
 _RECENT = 8
 """Periods of which the summary speaks; older ones stand in the figure."""
 _NAMED = 3
-_OLD = ("31-90", "91+")
-_GROUPS = {
-    "by_method": "invitation_method", "by_type": "association_type", "by_country": "country",
-    "by_manager": "account_manager", "by_tag": "custom_tag",
-}  # fmt: skip
 
 
 def summarise(found: Progress, look: Look = LOOK, *, rounded: bool = False) -> tuple[str, ...]:
@@ -41,10 +34,9 @@ def summarise(found: Progress, look: Look = LOOK, *, rounded: bool = False) -> t
     """
     told = words(look.language)
 
-    def groups(found: Progress, told: Mapping[str, Any], look: Look) -> Iterator[str]:
-        return _groups(found, told, look, STEP // 2 if rounded else 0)
-
-    parts = (_outcome, _who, _cause, _trend, _causes, groups, _time, _waiting, _again)
+    margin = STEP // 2 if rounded else 0
+    changes, groups = partial(_changes, margin=margin), partial(_groups, margin=margin)
+    parts = (_outcome, _unused, _who, _cause, changes, _trend, _causes, groups, _time, _again)
     return tuple(sentence for part in parts for sentence in part(found, told, look))
 
 
@@ -63,14 +55,16 @@ def said(n: int, of: int, told: Mapping[str, Any]) -> str:
 
 
 def _outcome(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
-    stages = {row["stage"]: row["n"] for row in found.funnel.to_dicts()}
-    settled = stages.get("settled")
-    parts = {name: stages.get(name) for name in ("associated", "failed", "expired")}
-    if settled and all(n is not None for n in parts.values()):
-        shares = {name: said(n, settled, told) for name, n in parts.items() if n is not None}
-        yield told["says"]["outcome"].format(settled=f"{settled:,}", **shares)
-    if stages.get("open"):
-        yield told["says"]["open"].format(open=f"{stages['open']:,}")
+    rows = found.by_method.to_dicts()
+    names = ("followed", "followed_associated", "followed_failed")
+    if rows and all(row[name] is not None for row in rows for name in names):
+        of, associated, failed = (sum(row[name] for row in rows) for name in names)
+        shares = {"associated": associated, "failed": failed} if of else {}
+        parts = {name: said(n, of, told) for name, n in shares.items()}
+        yield from [told["says"]["outcome"].format(followed=f"{of:,}", **parts)] if parts else []
+    still_open = next((row["n"] for row in found.funnel.to_dicts() if row["stage"] == "open"), None)
+    if still_open:
+        yield told["says"]["open"].format(open=f"{still_open:,}")
 
 
 def _who(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
@@ -126,59 +120,55 @@ def _marked(rows: list[Row], period: str, told: Mapping[str, Any], forms: tuple[
     for signal, form in zip(("high", "low"), forms, strict=True):
         days = [row["period_start"] for row in rows if row["signal"] == signal][::-1]
         if days:
-            pattern = "%Y-%m" if period == "month" else "%Y-%m-%d"
-            shown = [told["says"][f"period_{period}"].format(date=f"{day:{pattern}}") for day in days[:_NAMED]]
+            shown = [_period(day, period, told) for day in days[:_NAMED]]
             more = [told["says"]["more_periods"].format(n=len(days) - _NAMED)] if len(days) > _NAMED else []
             yield told["says"][form].format(periods=told["and"].join([*shown, *more]), cause="{cause}")
 
 
+def _changes(found: Progress, told: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
+    """Return since when more or fewer fail, over all and by group, the surest first."""
+    changes = find_changes({None: found.trend} | dict(found.trends), margin=margin)
+    for row in changes.to_dicts()[:_NAMED]:
+        before, after = (said(row[f"n_{name}"], row[f"of_{name}"], told) for name in ("before", "after"))
+        form = "rise" if row["rate_after"] > row["rate_before"] else "fall"
+        period = _period(row["since"], found.period, told)
+        sentence = told["says"][form].format(period=period, before=before, after=after, chance=f"{one_in(row['p']):,}")
+        group = look.catalogue.by_code(str(row["group"])) if row["by"] == "cause" else None
+        name = group.cause(look.language).rstrip(".。") if group else named(row["group"], row["by"], look)
+        yield told["says"]["in_group"].format(group=name, sentence=sentence) if row["by"] else sentence
+
+
 def _groups(found: Progress, told: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
-    """Say which groups really differ from all others in their column."""
-    differing = list(_differing(found, margin))
-    for by in dict.fromkeys(by for by, _, _ in differing):
-        mine = sorted((one for one in differing if one[0] == by), key=_apart, reverse=True)
-        worth = [one for one in mine if _apart(one) >= WORTH]
-        yield from (_difference(one, told, look) for one in worth[:_NAMED])
+    """Return which groups differ from all others in their column, and which causes were frequent in one period."""
+    tables = {column: getattr(found, name) for name, column in PARTS_BY.items()}
+    rows = find_differences(tables, found.trends.get("cause"), found.period, found.as_of, margin=margin).to_dicts()
+    for by, measure in dict.fromkeys((row["by"], row["measure"]) for row in rows):
+        mine = [row for row in rows if (row["by"], row["measure"]) == (by, measure) and _apart(row) >= WORTH]
+        for row in sorted(mine, key=_apart, reverse=True)[:_NAMED]:
+            yield _difference(row, found, told, look)
 
 
-def _apart(one: Differing) -> float:
-    """Give how far the share of a group is from that of all others."""
-    _, row, (n, of) = one
-    return float(abs(row["failed"] / row["settled"] - n / of))
+def _apart(row: Row) -> float:
+    """Return how far the rate of a group is from that of all others."""
+    return float(abs(row["rate"] - row["rest_rate"]))
 
 
-def _difference(one: Differing, told: Mapping[str, Any], look: Look) -> str:
-    by, row, (n, of) = one
-    form = "worse" if row["failed"] / row["settled"] > n / of else "better"
-    group = named(row["value"], by, look)
-    shares = {"share": said(row["failed"], row["settled"], told), "rest": said(n, of, told)}
-    column = look.words["by"][by].capitalize()
-    return str(told["says"][form].format(by=column, group=group, of=f"{row['settled']:,}", **shares))
+def _difference(row: Row, found: Progress, told: Mapping[str, Any], look: Look) -> str:
+    share, rest = said(row["n"], row["of"], told), said(row["rest_n"], row["rest_of"], told)
+    if row["measure"] == "cause_share":
+        failure = look.catalogue.by_code(row["value"])
+        cause = failure.cause(look.language) if failure else row["value"]
+        period = _period(row["period_start"], found.period, told)
+        return str(told["says"]["week_cause"].format(period=period, share=share, rest=rest, cause=cause))
+    forms = {"failure_rate": ("worse", "better"), "association_rate": ("more_used", "fewer_used")}[row["measure"]]
+    form, column = forms[row["rate"] < row["rest_rate"]], look.words["by"][row["by"]].capitalize()
+    group, chance = named(row["value"], row["by"], look), f"{one_in(row['p']):,}"
+    sentence = told["says"][form].format(by=column, group=group, of=f"{row['of']:,}", share=share, rest=rest)
+    return f"{sentence[:-1]}{told['says']['chance'].format(chance=chance)}"
 
 
-def _differing(found: Progress, margin: int) -> Iterator[Differing]:
-    """Return the groups that differ by more than chance, even if each count of failures is off by ``margin``."""
-    stages = {row["stage"]: row["n"] for row in found.funnel.to_dicts()}
-    failed, settled = stages.get("failed"), stages.get("settled")
-    if failed is None or settled is None:
-        return
-    compared = [
-        (by, row)
-        for table, by in _GROUPS.items()
-        for row in getattr(found, table).to_dicts()
-        if row["failed"] is not None and row["value"] not in (OTHER, EMPTY) and row["settled"] < settled
-    ]
-    for by, row in compared:
-        of = settled - row["settled"]
-        n = min(failed - row["failed"], of)  # of rounded counts, a part can be larger than its whole
-        if row["failed"] / row["settled"] > n / of:
-            group, others = max(row["failed"] - margin, 0), min(n + margin, of)
-        else:
-            group, others = min(row["failed"] + margin, row["settled"]), max(n - margin, 0)
-        if (group / row["settled"] > others / of) != (row["failed"] / row["settled"] > n / of):
-            continue
-        if fisher_exact((group, row["settled"] - group), (others, of - others)) * len(compared) < SURE:
-            yield by, row, (n, of)
+def _period(start: dt.date, period: str, told: Mapping[str, Any]) -> str:
+    return str(told["says"][f"period_{period}"].format(date=f"{start:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"))
 
 
 def _time(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
@@ -194,11 +184,10 @@ def _time(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
         yield told["says"]["within"].format(days=row["days"], share=share)
 
 
-def _waiting(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
-    counts = [row["n"] for row in found.ageing.to_dicts() if row["bucket"] in _OLD and row["status"] == "invited"]
-    total = sum(counts)
-    if total and len(counts) == len(_OLD):  # a hidden count has no row
-        yield told["says"]["old"].format(n=f"{total:,}")
+def _unused(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+    unused = next((row["n"] for row in found.funnel.to_dicts() if row["stage"] == "not_used"), None)
+    if unused:
+        yield told["says"]["old"].format(n=f"{unused:,}", days=f"{found.follow_up_days:,}")
 
 
 def _again(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:

@@ -1,0 +1,156 @@
+"""Since when and where: real changes and differences are named with their evidence, and chance is not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+import invitekit as ik
+from invitekit.metrics.evidence import SURE, change_point, find_changes, find_differences, one_in
+from tests.conftest import DATA, often
+from tests.test_follow_up import AS_OF, annotated, simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Run
+
+START = dt.date(2026, 1, 5)
+
+
+def rolled(seed: int, of: list[int], rates: list[float]) -> list[int]:
+    return [int(n) for n in np.random.default_rng(seed).binomial(of, rates)]
+
+
+@pytest.mark.parametrize(("weeks", "size"), [(8, 40), (20, 60), (40, 400)])
+def test_a_change_is_found_by_chance_no_more_often_than_is_said(weeks: int, size: int) -> None:
+    rounds = often(800)
+    dice = np.random.default_rng(1)
+    found = 0
+    for seed in range(rounds):
+        of = [int(n) for n in dice.poisson(size, weeks) + 1]
+        point = change_point(rolled(seed, of, [0.3] * weeks), of)
+        assert point is not None
+        found += point.p < SURE
+    assert found <= stats.binom.ppf(0.9999, rounds, SURE)
+
+
+def test_weeks_that_always_move_more_than_chance_are_no_change() -> None:
+    found, rounds = 0, often(200)
+    for seed in range(rounds):
+        rates = np.random.default_rng(1000 + seed).normal(0.4, 0.05, 24).tolist()
+        point = change_point(rolled(seed, [2000] * 24, rates), [2000] * 24)
+        assert point is not None
+        found += point.p < SURE
+    assert found / rounds < 0.05
+
+
+@pytest.mark.parametrize(("start", "after"), [(12, 0.45), (4, 0.12), (17, 0.6)])
+def test_a_real_change_is_found_at_its_week(start: int, after: float) -> None:
+    rounds, near = often(100), 0
+    for seed in range(rounds):
+        n = rolled(seed, [100] * 20, [0.3] * start + [after] * (20 - start))
+        point = change_point(n, [100] * 20)
+        assert point is not None
+        near += point.p < SURE and abs(point.start - start) <= 2
+    assert near / rounds > 0.85
+
+
+def test_one_odd_week_is_no_lasting_change() -> None:
+    for week in (0, 7, 14):
+        n = [30] * 15
+        n[week] = 90
+        point = change_point(n, [100] * 15)
+        assert point is not None
+        assert point.p == 1.0
+    assert change_point([1, 2, 3, 4], [10] * 4) is None
+
+
+def trend(n: list[int], *, group: str | None = None, incomplete: int = 0) -> pl.DataFrame:
+    weeks = len(n)
+    return pl.DataFrame(
+        {"period_start": [START + dt.timedelta(weeks=week) for week in range(weeks)], "group": [group] * weeks, "n": n,
+         "of": [100] * weeks, "incomplete": [week >= weeks - incomplete for week in range(weeks)]},
+        schema_overrides={"group": pl.String},
+    )  # fmt: skip
+
+
+def test_a_change_has_its_date_its_rates_and_a_corrected_p_value() -> None:
+    raised = trend([30] * 8 + [50] * 6 + [99], incomplete=1)
+    changes = find_changes({None: raised, "country": trend([30] * 15, group="Spain")})
+    assert changes.drop("p").rows() == [
+        (None, None, START + dt.timedelta(weeks=8), 240, 800, 0.3, 300, 600, 0.5),
+    ]  # fmt: skip
+    alone = find_changes({None: raised})
+    assert changes["p"][0] == pytest.approx(2 * alone["p"][0])
+    assert find_changes({None: trend([30] * 8 + [50] * 6)}, margin=5).height == 1
+    assert find_changes({None: trend([30] * 8 + [38] * 6)}, margin=5).is_empty()
+    assert find_changes({"country": raised.with_columns(group=pl.lit("(other)"))}).is_empty()
+
+
+def groups(**counts: tuple[int, int]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"value": list(counts), "followed": [of for _, of in counts.values()],
+         "followed_failed": [n for n, _ in counts.values()], "followed_associated": [0] * len(counts)}
+    )  # fmt: skip
+
+
+def test_a_group_that_differs_is_named_with_a_p_value_for_all_comparisons() -> None:
+    tables = {"country": groups(a=(60, 100), b=(60, 200), c=(60, 200)), "custom_tag": groups(x=(90, 250), y=(90, 250))}
+    found = find_differences(tables, None, "week", AS_OF)
+    assert found.select("by", "value", "n", "of", "rest_n", "rest_of").rows() == [("country", "a", 60, 100, 120, 400)]
+    expected = stats.fisher_exact([[60, 40], [120, 280]]).pvalue * 5
+    assert found["p"].to_list() == [pytest.approx(expected)]
+    hidden = groups(a=(60, 100), b=(60, 200)).with_columns(followed_failed=pl.lit(None, pl.Int64))
+    assert find_differences({"country": hidden}, None, "week", AS_OF).is_empty()
+    assert find_differences(tables, None, "week", AS_OF, margin=30).is_empty()
+
+
+def test_without_a_story_nothing_is_named_more_often_than_is_said() -> None:
+    rounds = often(120)
+    named = 0
+    for seed in range(rounds):
+        metrics = ik.progress(annotated(simulate(seed, 1500)), as_of=AS_OF)
+        named += metrics.differences.filter(pl.col("by") != "invitation_method").height > 0
+        named += metrics.changes.filter(pl.col("by") != "invitation_method").height > 0
+    assert named <= stats.binom.ppf(0.9999, 2 * rounds, SURE)
+
+
+def test_the_week_the_manager_and_the_country_of_the_sample_are_named(tmp_path: Any) -> None:
+    ik.write_sample(tmp_path, rows=24_000, seed=1)
+    records = ik.annotate(ik.load(str(tmp_path)).records, as_of=dt.date(2026, 3, 30))
+    found = ik.progress(records, as_of=dt.date(2026, 3, 30)).differences
+    named = {(row["by"], row["value"], row["rate"] > row["rest_rate"]) for row in found.to_dicts()}
+    assert {("account_manager", "mgr.novak", True), ("country", "United Kingdom", False)} <= named
+    week = found.filter(measure="cause_share", value="system_busy")
+    assert week["period_start"].to_list() == [dt.date(2026, 3, 16)]
+
+
+def test_the_week_is_named_in_the_small_sample_too() -> None:
+    records = ik.annotate(ik.load(str(DATA)).records, as_of=dt.date(2026, 3, 30))
+    found = ik.progress(records, as_of=dt.date(2026, 3, 30)).differences
+    assert ("system_busy", dt.date(2026, 3, 16)) in found.select("value", "period_start").rows()
+
+
+def test_the_command_says_since_when(run: Callable[..., Run], tmp_path: Any) -> None:
+    columns = simulate(3, 6000, links=0.0, shift={12: 0.25})
+    names = {"status": "Status", "invitation_method": "Method", "invited_at": "Invited At",
+             "associated_at": "Associated At", "failure_message": "Failure Message"}  # fmt: skip
+    frame = pl.DataFrame({header: columns[name] for name, header in names.items()})
+    frame.with_row_index("Account Name").write_csv(tmp_path / "h.csv", datetime_format="%Y-%m-%d %H:%M:%S")
+    said = run("trend", tmp_path / "h.csv", "--as-of", "2026-03-30", "--snapshot", "2026-03-30").stdout.replace(
+        "\n", " "
+    )
+    since = (AS_OF - dt.timedelta(weeks=8)).date()
+    assert f"Since the week from {since} the failure rate rose from 1" in said
+    assert "by chance in at most 1 of 1,000,000" in said
+
+
+@pytest.mark.parametrize(("p", "number"), [(0.0099, 100), (0.001, 1000), (0.0023, 400), (0.0, 1_000_000)])
+def test_a_p_value_is_told_as_one_of_a_round_number(p: float, number: int) -> None:
+    assert one_in(p) == number
