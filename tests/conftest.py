@@ -85,8 +85,8 @@ PARTS = {
 }
 
 
-LONG = ("browser", "test_export.py", "test_report.py", "spark", "test_sample.py", "test_workspace.py", "test_scrub.py",
-        "test_notebooks.py", "test_platforms.py", "test_widgets.py", "test_load.py", "test_cli_memory.py")  # fmt: skip
+LONG = ("browser", "test_workspace.py", "test_export.py", "spark", "test_report.py", "test_widgets.py",
+        "test_sample.py", "test_platforms.py", "test_scrub.py", "test_load.py", "test_cli_memory.py")  # fmt: skip
 """Groups of tests that take more than a minute, the longest first: begun last, one worker would wait for the other."""
 
 

@@ -371,6 +371,7 @@ SLIPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", SLIPS)
 def test_one_raw_value_in_one_row_of_many_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: duckdb.DuckDBPyRelation, column: str
