@@ -22,6 +22,7 @@ from invitekit.model.catalogue import read_catalogue
 from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, count_decisions, plan_resends, ranking, reason_texts, reasons
+from invitekit.workspace import compare_snapshots
 from tests.conftest import often
 
 if TYPE_CHECKING:
@@ -108,9 +109,12 @@ TABLE = {
     "invited within the day to come, by another clock": case(
         "wait_for_cooldown", "cooling_down", record(status="expired", invited=days(-1)),
         retry=TODAY + dt.timedelta(days=8)),
-    "invited later than that": case(
-        "review", "future_date", record(status="expired", invited=days(-1) + SECOND),
-        retry=TODAY + dt.timedelta(days=8) + SECOND),
+    **{f"{name}, dated later than that": case("review", "future_date", record(invited=days(-1) + SECOND, **more))
+       for name, more in {"invited": {}, "expired": {"status": "expired"}, "a link": {"invitation_method": "link"},
+                          "failed": {"failure": "customer_is_partner"}, "pre-registered": {"status": "pre_registered"}
+                          }.items()},
+    "an open email, dated within the day to come": case(
+        "wait_for_expiry", "invitation_open", record(invited=days(-1)), retry=TODAY + dt.timedelta(days=8)),
     "expired, but with an association time": case(
         "review", "association_unclear", record(status="expired", invited=days(20), associated_at=days(19))),
     "an earlier record with an association time only": case(
@@ -123,6 +127,13 @@ TABLE = {
     **{f"{method}, a year old": case(
         "wait_for_customer", "link_open", record(invited=days(365), invitation_method=method))
         for method in ("link", "qr_code", "campaign")},
+    **{f"{method}, {later} after its own date": case(
+        "resend_now", "expired", record(invited=days(20), expires_at=TODAY - later, invitation_method=method),
+        retry=TODAY - later)
+        for method in ("link", "campaign") for later in (SECOND * 0, SECOND)},
+    "a campaign, a second before its own date": case(
+        "wait_for_expiry", "link_open_until",
+        record(invited=days(20), expires_at=TODAY + SECOND, invitation_method="campaign"), retry=TODAY + SECOND),
     # The pause is 7 days.
     "failed, a second inside the pause": case(
         "wait_for_cooldown", "cooling_down", record(invited=days(7) + SECOND, failure="link_used"),
@@ -147,7 +158,7 @@ TABLE = {
     "1 system busy": failed("system_busy", "contact_support", "contact_support"),
     **{f"2-5 {code}": failed(code, "resend_now", "failed")
        for code in ("link_not_exist", "link_expired", "code_used", "link_used")},
-    "6 prepaid partner": failed("prepaid_partner", "resend_now", "failed"),
+    "6 prepaid partner": failed("prepaid_partner", "contact_support", "own_account"),
     **{f"7-13 {code}": failed(code, "blocked", "blocked")
        for code in ("registered_by_other_partner", "customer_is_partner", "associated_with_other_partner",
                     "special_contract", "huawei_internal_account", "enterprise_master_account",
@@ -175,13 +186,84 @@ TABLE = {
     "pre-registered, after the pause": case(
         "resend_now", "pre_registered", record(status="pre_registered", invited=days(8)), retry=days(1)),
     "not pre-registered": case("review", "not_pre_registered", record(status="not_pre_registered", invited=days(20))),
+    # A pre-registration lives 15 days, whether the customer was invited or not, and so does its review.
     "pending review": case("wait_for_expiry", "pending_review", record(status="pending_review", invited=days(2)),
                            retry=TODAY + dt.timedelta(days=13)),
+    **{f"{status} by {name}, {later} after its 15 days": case(
+        "review", reason, record(status=status, **{name: days(15) - later}), attempts=int(name == "invited_at"))
+        for status, reason in (("pre_registered", "pre_registration_lapsed"), ("pending_review", "review_overdue"))
+        for name in ("pre_registered_at", "invited_at")
+        for later in (SECOND * 0, SECOND)},
+    "pending review, a second before its 15 days": case(
+        "wait_for_expiry", "pending_review", record(status="pending_review", pre_registered_at=days(15) + SECOND),
+        retry=TODAY + SECOND, attempts=0),
+    "pre-registered, a second before its 15 days": case(
+        "resend_now", "not_invited_yet", record(status="pre_registered", pre_registered_at=days(15) + SECOND),
+        attempts=0),
+    "pre-registered and invited, a second before its 15 days": case(
+        "resend_now", "pre_registered", record(status="pre_registered", invited=days(15) + SECOND),
+        retry=days(8) + SECOND),
+    "pre-registered again after it was invited": case(
+        "resend_now", "pre_registered", record(status="pre_registered", invited=days(20), pre_registered_at=days(1)),
+        retry=days(13)),
+    "pre-registered without a time, and 15 days ago already": case(
+        "review", "pre_registration_lapsed", record(status="pre_registered", snapshot_at=days(15)),
+        record(status="pre_registered"), attempts=0),
+    "pre-registered without a time, and later than 15 days ago": case(
+        "resend_now", "not_invited_yet", record(status="pre_registered", snapshot_at=days(15) + SECOND),
+        record(status="pre_registered"), attempts=0),
     "a status of nobody's": case("review", "unknown_status", record(status="unknown", invited=days(20))),
+    "no status": case("review", "unknown_status", record(status=None), attempts=0),
     # The whole history counts.
-    "an earlier success settles it": case(
-        "associated", "associated_before", record(status="associated", invited=days(90)),
+    **{f"associated once, a newer invitation {status}": case(
+        "review", "associated_then_failed", record(status="associated", invited=days(90), associated_at=days(89)),
+        record(status=status, invited=days(20)), attempts=2) for status in ("expired", "association_failed")},
+    "associated once without its time, a newer invitation failed": case(
+        "review", "associated_then_failed", record(status="associated", invited=days(90)),
+        record(invited=days(20), failure="customer_is_partner"), attempts=2),
+    "associated once without any time, a newer invitation failed": case(
+        "review", "associated_then_failed", record(status="associated"),
+        record(invited=days(20), failure="link_used")),
+    "associated once, a newer invitation is open": case(
+        "review", "associated_then_open", record(status="associated", invited=days(90)), record(invited=days(2)),
+        attempts=2),
+    "associated once, pre-registered again": case(
+        "review", "associated_then_open", record(status="associated", invited=days(90), snapshot_at=days(7)),
+        record(status="pre_registered")),
+    "associated a second before the newer invitation": case(
+        "review", "associated_then_failed",
+        record(status="associated", invited=days(90), associated_at=days(20) - SECOND),
         record(status="expired", invited=days(20)), attempts=2),
+    **{f"associated by an older invitation, {after} after the newer one": case(
+        "associated", "associated_before",
+        record(status="associated", invited=days(90), associated_at=days(20) + after),
+        record(status="expired", invited=days(20)), attempts=2) for after in (SECOND * 0, SECOND)},
+    "associated on the day of the newer invitation": case(
+        "associated", "associated_before",
+        record(status="associated", invited=days(90), associated_at=dt.datetime(2026, 3, 10)),
+        record(status="expired", invited=dt.datetime(2026, 3, 10, 9)), attempts=2),
+    "associated on the day before the newer invitation": case(
+        "review", "associated_then_failed",
+        record(status="associated", invited=days(90), associated_at=dt.datetime(2026, 3, 9)),
+        record(status="expired", invited=dt.datetime(2026, 3, 10, 9)), attempts=2),
+    "one invitation, associated and failed in one snapshot": case(
+        "associated", "associated_before", record(status="associated", invited=days(20)),
+        record(invited=days(20), failure="link_used")),
+    "one invitation, associated and later not": case(
+        "review", "associated_then_failed", record(status="associated", invited=days(20), snapshot_at=days(7)),
+        record(invited=days(20), failure="link_used")),
+    # Who vanished from the newest export is looked up first; who is associated or blocked by a row is not.
+    "vanished": case("review", "vanished", record(status="expired", invited=days(20), snapshot_at=days(7))),
+    "vanished long ago": case("review", "vanished", record(status="expired", invited=days(30), snapshot_at=days(21))),
+    "vanished without an invitation": case(
+        "review", "vanished", record(status="pre_registered", snapshot_at=days(7)), attempts=0),
+    "associated and vanished": case(
+        "associated", "associated", record(status="associated", invited=days(20), snapshot_at=days(14))),
+    "known for longer than anybody in the newest export": case(
+        "resend_now", "expired", record(status="expired", invited=days(366), snapshot_at=days(7)), retry=days(359)),
+    "of an account manager whom the newest export does not have": case(
+        "resend_now", "expired", record(status="expired", invited=days(20), snapshot_at=days(7), account_manager="mo"),
+        retry=days(13)),
     "the newest record speaks, wherever it stands": case(
         "wait_for_expiry", "invitation_open", record(status="expired", invited=days(40)), record(invited=days(1)),
         retry=TODAY + dt.timedelta(days=6), attempts=2),
@@ -193,7 +275,7 @@ TABLE = {
         record(failure="customer_is_partner")),
     "failed in the newest snapshot, without a time": case(
         "review", "no_date", record(status="expired", invited=days(20), snapshot_at=days(7)),
-        record(failure="link_used"), retry=days(13)),
+        record(failure="link_used")),
     "a record with a time speaks before one without, of one snapshot": case(
         "resend_now", "expired", record(status="association_failed"), record(status="expired", invited=days(20)),
         retry=days(13)),
@@ -295,13 +377,118 @@ def test_a_failure_waits_until_the_customers_action_is_recorded(resolved_at: dt.
     assert plan(WAITING, resolved=done(("k1", resolved_at)))["decision"].to_list() == [decision]
 
 
-def test_a_mark_counts_from_its_own_day_for_its_own_invitation_and_lifts_no_block() -> None:
+def test_a_mark_counts_from_its_own_day_for_its_own_invitation() -> None:
     assert plan(WAITING, resolved=done(("k1", days(3)), ("k1", TODAY + SECOND)))["retry_at"].to_list() == [days(3)]
     again = record(invited=days(10), failure="overdue_payment", record_id="k2")
     made = plan(WAITING, again, resolved=done(("k1", days(20))))
     assert made["reason_code"].to_list() == ["superseded", "customer_must_act"]
-    blocked = record(invited=days(30), failure="customer_is_partner", record_id="k1")
-    assert plan(blocked, resolved=done(("k1", days(1))))["decision"].to_list() == ["blocked"]
+
+
+def test_a_mark_releases_a_blocked_customer_and_its_reason_says_so() -> None:
+    blocked = record(invited=days(30), failure="special_contract", record_id="k1")
+    made = plan(blocked, resolved=done(("k1", days(1))))
+    row = made.select("decision", "reason_code", "reason", "retry_at").row(0)
+    cause = read_catalogue().by_code("special_contract").cause("en")  # type: ignore[union-attr]
+    assert row == ("resend_now", "marked_resolved", f"Marked as resolved on 2026-03-29: {cause}", days(1))
+    for again in (done(("k1", days(30) - SECOND - dt.timedelta(days=1))), done(("k1", TODAY + SECOND)), done()):
+        assert plan(blocked, resolved=again)["decision"].to_list() == ["blocked"]
+
+
+def own_account(at: dt.datetime) -> pl.DataFrame:
+    schema_ = {"record_id": pl.String, "customer_id": pl.String, "failure_code": pl.String, "resolved_at": pl.Datetime}
+    return pl.DataFrame([(None, None, "prepaid_partner", at)], schema=schema_, orient="row")
+
+
+def test_one_mark_of_the_own_account_releases_all_whom_it_holds(engine: Engine) -> None:
+    held = [
+        record(n, invited=days(d), failure="prepaid_partner", record_id=n)
+        for n, d in zip("abc", (30, 9, 8), strict=True)
+    ]
+    other = record("d", invited=days(30), failure="overdue_payment", record_id="d")
+    annotated = engine(ik.annotate(frame(*held, other), as_of=TODAY))
+    by_mark = {}
+    for name, at in {"none": TODAY + SECOND, "between": days(8) - SECOND, "all": days(8)}.items():
+        made = plan_resends(annotated, as_of=TODAY, resolved=engine(own_account(at)))
+        by_mark[name] = engine.to_polars(made).sort("account_name")["reason_code"].to_list()
+    waits = "customer_must_act"
+    assert by_mark == {
+        "none": ["own_account"] * 3 + [waits],
+        # A day has no hour: a mark at 08:59:59 does not reach an invitation of 09:00.
+        "between": ["marked_resolved"] * 2 + ["own_account", waits],
+        "all": ["marked_resolved"] * 3 + [waits],
+    }
+
+
+@pytest.mark.parametrize(
+    ("cell", "word"),
+    [
+        ("status: Frozen", "Frozen"),
+        ("invitation_method: Fax; status: 待处理; expires_at: soon", "待处理"),
+        ("status: " + "x" * 30, "x" * 30),
+        ("status: " + "x" * 31, "…"),
+        ("status: li.na@example.com", "…"),
+        ("status: 13800138000", "…"),
+        ("invitation_method: Fax", "-"),
+        (None, "-"),
+    ],
+)
+def test_a_status_that_is_not_known_is_named_if_it_can_be_no_person(cell: str | None, word: str) -> None:
+    made = plan(record(status="unknown", invited=days(9), unrecognised=cell), record("b", "expired", days(9)))
+    assert made["reason"][0] == f'The status "{word}" is not known, or could mean two things.'
+    assert "--words" in made["next_step"][0]
+
+
+def weeks(stay: int, vanish: int, **more: Any) -> list[Any]:
+    """Customers of an export a week ago, of whom some are in the newest one too."""
+    name = more.get("account_manager") or ""
+    old = [record(f"{name}{i}", "expired", days(30), snapshot_at=days(7), **more) for i in range(stay + vanish)]
+    return [*old, *(r | {"snapshot_at": TODAY} for r in old[:stay])]
+
+
+def count_vanished(*records: Any, **rules: Any) -> int:
+    return plan(*records, rules=ResendRules(**rules))["reason_code"].to_list().count("vanished")
+
+
+@pytest.mark.parametrize(
+    ("stay", "vanish", "counted"),
+    [
+        (0, 2, 0),  # the newest export has other customers only
+        (1, 3, 3),  # up to three are few
+        (1, 4, 0),  # four of five are many: the export holds only part
+        (27, 3, 3), (36, 4, 4), (35, 4, 0),  # one of ten is still few
+    ],
+)  # fmt: skip
+def test_where_few_vanish_they_are_for_review(stay: int, vanish: int, counted: int) -> None:
+    new = record("new", "expired", days(31))
+    assert count_vanished(*weeks(stay, vanish), new) == counted
+
+
+def test_what_the_newest_export_cannot_show_has_not_vanished() -> None:
+    assert count_vanished(*weeks(9, 3)) == 3
+    assert count_vanished(*weeks(9, 4), vanished_percent=50) == 4
+    assert count_vanished(*weeks(0, 3)) == 0, "one export only"
+    # Several exports of the newest day are one.
+    morning = record("x", "expired", days(30), snapshot_at=TODAY.replace(hour=1))
+    assert count_vanished(*weeks(9, 0), morning) == 0
+    # An account manager's file is missing, or filtered; another one's is whole.
+    assert count_vanished(*weeks(9, 1, account_manager="li"), *weeks(0, 3, account_manager="mo")) == 1
+    assert count_vanished(*weeks(90, 1, account_manager="li"), *weeks(2, 4, account_manager="mo")) == 1
+    # Each manager lost few, and all together many: the export is filtered.
+    assert count_vanished(*(r for name in "abcd" for r in weeks(1, 2, account_manager=name))) == 0
+    # The newest export begins later than the invitation: it is a month's, or old ones leave it.
+    later = [r | {"invited_at": days(29)} for r in weeks(9, 0)]
+    for invited, counted in ((days(29) - SECOND, 0), (days(29), 1), (days(29) + SECOND, 1)):
+        assert count_vanished(*later, record("x", "expired", invited, snapshot_at=days(7))) == counted
+    # A masked row of an older export is followed nowhere.
+    masked = record("a**e", "expired", days(29), snapshot_at=days(7))
+    assert count_vanished(*later, masked) == 0
+
+
+def test_compare_calls_the_same_customers_vanished() -> None:
+    records = weeks(9, 2)
+    compared = compare_snapshots(frame(*records))
+    names = plan(*records).filter(pl.col("reason_code") == "vanished")["customer_id"].to_list()
+    assert sorted(names) == sorted(compared.vanished["customer_id"].to_list())
 
 
 def test_a_logged_resend_counts_before_any_snapshot_shows_it() -> None:
@@ -727,14 +914,15 @@ def test_a_language_that_is_none_is_refused() -> None:
 STATUSES = st.sampled_from([v.code for v in schema.BY_NAME["status"].values] + ["unknown"])
 TIMES = st.none() | st.integers(0, 60).map(days)
 RECORDS = st.builds(
-    lambda account, email, status, code, invited, method, snapshot: record(
-        account, status, invited, email=email, invitation_method=method, snapshot_at=days(snapshot),
+    lambda account, email, status, code, invited, method, snapshot, at: record(
+        account, status, invited, email=email, invitation_method=method, snapshot_at=days(snapshot), associated_at=at,
         failure_message=MESSAGES.get(code, code) if status == "association_failed" else None,
     ),
     account=st.none() | st.sampled_from(["a", "A", "b", "c", "d", "e", "f*"]),
     email=st.none() | st.sampled_from(["a@example.com", "A@example.com", "b@example.com", "*@example.com"]),
     status=STATUSES, code=st.none() | st.sampled_from([*MESSAGES, "no such message"]), invited=TIMES,
     method=st.sampled_from(["email", "link", "qr_code", "campaign", None]), snapshot=st.sampled_from([0, 7, 14]),
+    at=st.none() | TIMES,
 )  # fmt: skip
 RULES = st.builds(
     ResendRules, cool_down_days=st.integers(0, 20), max_attempts=st.integers(1, 4), batch_size=st.integers(1, 3),
@@ -756,6 +944,8 @@ def test_every_record_gets_one_decision_and_no_candidate_breaks_a_rule(
     newest = resolve(ik.annotate(frame(*given_records), as_of=TODAY))["is_latest_of_customer"]
     assert (made["decision"] != "superseded").to_list() == newest.to_list(), "one customer, one decision"
     chosen = made.filter(pl.col("decision").is_in(RESENDS))
+    others = made.filter(~pl.col("decision").is_in(RESENDS))["retry_at"]
+    assert (others.is_null() | (others > TODAY)).all(), "a date in the past is of those to invite only"
     assert chosen["customer_id"].is_unique().all()
     assert chosen.filter(~pl.col("email").str.contains("*", literal=True))["email"].str.to_lowercase().is_unique().all()
     assert sorted(chosen["rank"]) == list(range(1, chosen.height + 1))
@@ -764,6 +954,22 @@ def test_every_record_gets_one_decision_and_no_candidate_breaks_a_rule(
     assert all(size <= rules.batch_size for size in chosen.group_by("batch").len()["len"])
     for row in chosen.rows(named=True):
         refuse_broken_rules(row, made.filter(pl.col("customer_id") == row["customer_id"]), rules)
+
+
+@pytest.mark.slow
+@settings(max_examples=often(40), deadline=None)
+@given(st.lists(RECORDS, min_size=1, max_size=10), st.integers(0, 40))
+def test_marks_turn_nobody_into_an_associated_customer(given_records: list[Any], ago: int) -> None:
+    rows = [row | {"record_id": f"k{i}"} for i, row in enumerate(given_records)]
+    marks = done(*((row["record_id"], days(ago)) for row in rows)).select(
+        "record_id", "resolved_at", customer_id=pl.lit(None, pl.String), failure_code=pl.lit(None, pl.String)
+    )
+    own = own_account(days(ago)).select(marks.columns)
+    before, after = plan(*rows), plan(*rows, resolved=pl.concat([marks, own.cast(marks.schema)]))
+    associated = pl.col("decision") == "associated"
+    assert after.filter(associated).equals(before.filter(associated))
+    reached = before.filter(pl.col("effective_status") == "associated")["customer_id"].drop_nulls()
+    assert not set(after.filter(pl.col("decision").is_in(RESENDS))["customer_id"]) & set(reached)
 
 
 def refuse_broken_rules(row: dict[str, Any], history: pl.DataFrame, rules: ResendRules) -> None:

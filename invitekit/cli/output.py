@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from invitekit.errors import many
-from invitekit.ingest.private_text import show_text
 from invitekit.ingest.summary import FileSummary, Summary
 from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.model import schema, vocabularies
+from invitekit.model.private_text import show_text
 
 if TYPE_CHECKING:
     from invitekit.batches import Written

@@ -41,6 +41,12 @@ def is_day(name: str) -> Any:
     return (nw.col(name).dt.minute() % 15 == 0) & (nw.col(name).dt.second() == 0)
 
 
+def end_of_day(name: str) -> Any:
+    """Build the expression of the last second that a time can mean: that of its day where it is a date only."""
+    end = nw.when(is_day(name)).then(nw.col(name).dt.offset_by("1d").dt.offset_by("-1s"))
+    return nw.coalesce(end, nw.col(name))
+
+
 def without_zone(frame: Any, names: Iterable[str]) -> Any:
     """Give columns with a zone as UTC without an offset; else the zone of a session would have its say.
 

@@ -24,7 +24,7 @@ from invitekit.model import schema
 
 ASSUMED = "nothing: assumed"
 """What decided the order of day and month, where nothing did."""
-OPTIONAL_TIMES = ("expires_at", "associated_at")
+OPTIONAL_TIMES = ("pre_registered_at", "expires_at", "associated_at")
 """Times that a record can do without: one that cannot be read is null, and its text is kept as unrecognised."""
 NO_TIME = "no time that can be read: "
 EARLIEST, LATEST = 2000, 2100

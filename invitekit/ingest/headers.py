@@ -251,8 +251,8 @@ def _extras(names: Sequence[str], canonical: Mapping[int, str], *, own_file: boo
 
 
 def header_score(cells: Sequence[str], columns: Mapping[str, str]) -> int:
-    """Count the cells that name a column of the schema, of the portal or of the user's mapping."""
-    wanted = {*map(schema.header_key, (*columns.values(), *schema.PRE_REGISTRATION))}
+    """Count the cells that name a column of the schema or of the user's mapping."""
+    wanted = set(map(schema.header_key, columns.values()))
     short = (cell for cell in cells if cell and len(cell) <= _MAX_HEADER)
     return sum(1 for c in short if _is_known(c) or schema.header_key(c) in wanted)
 

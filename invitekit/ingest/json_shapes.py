@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from invitekit.errors import SourceError
 from invitekit.ingest.headers import ReadOptions, has_column, header_score
-from invitekit.ingest.private_text import show_text
+from invitekit.model.private_text import show_text
 
 _DEPTH = 4
 """Levels of objects around a list that are searched."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from invitekit.errors import many
 from invitekit.ingest.datetimes import ASSUMED, NO_TIME, OPTIONAL_TIMES, DateReport
 from invitekit.ingest.failure_messages import MessageJoinReport
-from invitekit.ingest.private_text import show_text
 from invitekit.model import schema
+from invitekit.model.private_text import show_text
 
 _SHOWN_WORDS = 10
 _HOW_TO_TEACH = " Say what they mean in a file: 'invitekit check ... --words-skeleton FILE' begins one."

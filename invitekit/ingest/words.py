@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.errors import ArgumentError, many
-from invitekit.ingest.private_text import show_text
 from invitekit.io.atomic_write import check_target, os_reason, write_file
 from invitekit.model import schema
+from invitekit.model.private_text import show_text
 
 TABLES = {"status": "status", "method": "invitation_method", "type": "association_type"}
 """The tables of a file with words, and the column that each is for."""

@@ -179,7 +179,10 @@ def with_contradictions(latest: Any, records: Any) -> Any:
     same = ["invitation_id", "_ik_undated"]
     undated = nw.when(nw.col("invited_at").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
     # The latest record of a customer is in the last snapshot of its invitation.
-    last = records.filter(nw.col("snapshot_at").fill_null(_NEVER) == nw.col("last_seen_at").fill_null(_NEVER))
+    columns = ("invitation_id", "invited_at", "snapshot_at", "last_seen_at", "effective_status", "failure_code")
+    last = records.select(*columns).filter(
+        nw.col("snapshot_at").fill_null(_NEVER) == nw.col("last_seen_at").fill_null(_NEVER)
+    )
     outcomes = last.select("invitation_id", _ik_undated=undated, _ik_outcome=outcome().fill_null(""))
     ends = outcomes.group_by(*same).agg(_ik_low=nw.col("_ik_outcome").min(), _ik_high=nw.col("_ik_outcome").max())
     mixed = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(*same, is_contradicted=nw.lit(value=True))

@@ -48,8 +48,6 @@ JOINED = (
     ("customer_full_name", "account_name"), ("customer_name", "account_name"), ("custom_tag", "account_manager"),
 )  # fmt: skip
 """Columns that the portal shows as one, such as "Customer Name/Account Name"."""
-PRE_REGISTRATION = ("Pre-registration Time", "报备时间")
-"""Headers of the portal that mean no column of ours: an extra column, which still tells a header row from data."""
 
 # fmt: off
 COLUMNS = (
@@ -138,6 +136,11 @@ COLUMNS = (
         loose=("Invited",), by_values=("Invitation Sent",),
         maybe=("Created At", "Created", "Created On", "Created Date", "Creation Time", "Create Time", "Date",
                "创建时间", "日期"),
+    ),
+    Column(
+        "pre_registered_at", "time", "Pre-registration Time", "报备时间", "quasi_identifier",
+        ("Pre-registered At", "Pre-registered On", "Pre-registration Date", "Preregistration Time",
+         "报备日期", "报备成功时间"),
     ),
     Column(
         "expires_at", "time", "Expires At", "失效时间", "quasi_identifier",

@@ -7,9 +7,11 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import is_day, literal
+from invitekit.engine.datetimes import end_of_day, literal
 from invitekit.engine.materialize import materialize
 
+OWN_ACCOUNT = "prepaid_partner"
+"""The failure whose cause is the partner's own account: one change of it resolves all."""
 _LATE = "-3d"
 """How long after an invitation its resend may be logged [assumed]."""
 _EARLY = "1d"
@@ -89,7 +91,8 @@ def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt
         newest: Some rows of the records.
         records: What ``resolve`` returns, as a Narwhals frame.
         resolved: ``record_id, resolved_at``, and where known ``customer_id, failure_code``: a mark with
-            a failure code counts for that failure only.
+            a failure code counts for that failure only. One without a record and a customer means the partner's
+            own account, and counts for every customer who failed for it.
         moment: The time that the plan is for; later marks do not count.
 
     Returns:
@@ -103,8 +106,7 @@ def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt
         resolved = resolved.with_columns(failure_code=nw.lit(None, nw.String))
     past = resolved.filter(nw.col("resolved_at") <= literal(moment))
     marks = resolve_logged(records, past, "resolved_at", "failure_code")
-    ends = nw.when(is_day("resolved_at")).then(nw.col("resolved_at").dt.offset_by("1d").dt.offset_by("-1s"))
-    marks = marks.with_columns(_ik_by=nw.coalesce(ends, nw.col("resolved_at")))
+    marks = marks.with_columns(_ik_by=end_of_day("resolved_at"))
     last = {"at": nw.col("resolved_at").max(), "by": nw.col("_ik_by").max()}
     for_any = marks.filter(nw.col("failure_code").is_null()).group_by("customer_id")
     for_one = marks.filter(~nw.col("failure_code").is_null()).group_by("customer_id", "failure_code")
@@ -112,4 +114,18 @@ def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt
     newest = newest.join(
         for_one.agg(**{f"_ik_one_{n}": e for n, e in last.items()}), on=["customer_id", "failure_code"], how="left"
     )
-    return newest.with_columns(**{f"_ik_resolved_{n}": nw.max_horizontal(f"_ik_any_{n}", f"_ik_one_{n}") for n in last})
+    if "customer_id" in past.collect_schema().names():
+        own = past.filter(nw.col("record_id").is_null() & nw.col("customer_id").is_null())
+        own = own.with_columns(_ik_by=end_of_day("resolved_at"))
+    else:
+        own = past.head(0).with_columns(_ik_by=nw.col("resolved_at"))
+    newest = newest.join(own.select(**{f"_ik_own_{n}": e for n, e in last.items()}), how="cross")
+    is_own = nw.col("failure_code") == OWN_ACCOUNT
+    return newest.with_columns(
+        **{
+            f"_ik_resolved_{n}": nw.max_horizontal(
+                f"_ik_any_{n}", f"_ik_one_{n}", nw.when(is_own).then(nw.col(f"_ik_own_{n}"))
+            )
+            for n in last
+        }
+    )

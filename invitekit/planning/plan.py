@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine import literal_table
-from invitekit.engine.datetimes import as_utc, literal
+from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.metrics.success_rates import SuccessRates, count_resends
@@ -23,18 +23,23 @@ from invitekit.planning.logged_events import resolve_logged, with_resolutions, w
 from invitekit.planning.reasons import first_of
 from invitekit.planning.rejected_rows import REJECTED, with_rejected
 from invitekit.planning.rules import ResendRules
+from invitekit.planning.unknown_words import with_words
+from invitekit.planning.vanished import with_vanished
 
 Frame = TypeVar("Frame")
 Language = Literal["en", "zh"]
 _PLAN = [column.name for column in schema.PLAN]
 
-_DECIDING = (
-    "_ik_customer", "_ik_address", "customer_id", "invitation_id", "snapshot_at", "status", "effective_status",
-    "failure_code", "resend_rule", "invitation_method", "invited_at", "invitation_sent_at", "expires_at",
-    "customer_full_name", "mobile",
+_OF_RECORDS = (
+    "_ik_customer", "is_latest_of_customer", "email", "customer_id", "invitation_id", "snapshot_at", "first_seen_at",
+    "status", "effective_status", "failure_code", "cause", "resend_rule", "invitation_method", "invited_at",
+    "invitation_sent_at", "expires_at", "customer_full_name", "mobile",
 )  # fmt: skip
 """The columns of a customer's newest record that its decision depends on."""
-_SLOTS = {"cause": "cause", "advice": "advice", "row": REJECTED}
+_OPTIONAL = {"pre_registered_at": nw.Datetime("us"), "account_manager": nw.String, "unrecognised": nw.String}
+"""The same, of records that may lack them."""
+_DETAIL = "_ik_detail"
+_SLOTS = {"cause": "cause", "advice": "advice"} | dict.fromkeys(reason_texts.DETAILS, _DETAIL)
 """What a reason's text may name, and the column that it is filled with."""
 NEEDED = (*RESOLVING, *(c.name for c in schema.ANNOTATED[:6]), "status", "invitation_method", "expires_at",
           "associated_at")  # fmt: skip
@@ -55,7 +60,7 @@ def plan_resends(
 
     Pass the whole history, and filter afterwards: whether a customer was reached is a question to
     all of its records. A customer has one decision, on its newest record (``is_latest_of_customer``);
-    every other record is ``superseded``. An association at any time settles the customer.
+    every other record is ``superseded``. Who was associated once is never invited again by itself.
 
     Args:
         records: What ``annotate`` or ``resolve`` returns, of any engine.
@@ -64,9 +69,10 @@ def plan_resends(
         sent: Resends that were logged, on the same engine: ``record_id, sent_at`` (UTC), and
             ``customer_id`` where it is known: the event belongs to that customer, whatever the IDs of a later file.
             Without it, the event belongs to the one customer that has the record.
-        resolved: What a customer or customer service resolved, on the same engine: ``record_id,
-            resolved_at`` (UTC), and where they are known ``customer_id`` and ``failure_code``. It counts
-            for that failure, if it is not older than the day of the customer's last invitation.
+        resolved: What was resolved, on the same engine: ``record_id, resolved_at`` (UTC), and where they are known
+            ``customer_id`` and ``failure_code``. It counts for that failure, if it is not older than the day of the
+            customer's last invitation. A row that names no record and no customer is the partner's own account,
+            which was changed: it counts for every customer whose association failed for it.
         rejected: The rejected rows that ``load`` returned beside the records, of any engine. A customer who is named
             by one, and whose newest record is not from a later snapshot, is for review: the row may tell a newer state.
         success_rates: The success rates of resends; else counted in these records.
@@ -103,9 +109,10 @@ def plan_resends(
         decided = _decided(frame, rules, moment, **known)
         candidates = decided.filter(nw.col("reason_code").is_in(list(reasons.CANDIDATE)))
         ranked = ranking.rank_candidates(candidates, success_rates, rules, moment)
-        decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts", REJECTED)
+        decided = decided.select("_ik_customer", "reason_code", "retry_at", "attempts", _DETAIL)
         decided = decided.join(ranked, on="_ik_customer", how="left")
-        planned = _with_decisions(frame.join(decided, on="_ik_customer", how="left"), rules, language)
+        planned = frame.join(decided, on="_ik_customer", how="left")
+        planned = _with_decisions(planned, rules, moment, language)
         planned = planned.with_columns(planned_at=literal(moment), plan_rules=nw.lit(rules.to_json()))
         planned = planned.select(*(name for name in names if name not in _PLAN), *_PLAN)
         return persist(materialize(cast("Frame", planned.to_native())))
@@ -116,10 +123,16 @@ def _decided(
 ) -> Any:
     """Return the newest record of each customer with its reason, and when a resend is allowed."""
     histories = materialize(_histories(frame, sent))
-    newest = frame.filter(nw.col("is_latest_of_customer")).with_columns(_ik_address=address()).select(*_DECIDING)
+    present = frame.collect_schema().names()
+    optional = [nw.col(n) if n in present else nw.lit(None, kind).alias(n) for n, kind in _OPTIONAL.items()]
+    # Few columns are filtered: an eager frame copies all that it has.
+    newest = frame.select(*_OF_RECORDS, *optional).filter(nw.col("is_latest_of_customer"))
+    newest = newest.with_columns(_ik_address=address()).drop("is_latest_of_customer", "email")
     newest = with_contradictions(newest, frame).join(histories, on="_ik_customer")
     addresses = _addresses(frame)
     newest = _with_shared_addresses(newest, addresses, histories, reasons.is_resting(rules, moment))
+    newest = with_vanished(materialize(newest), rules)
+    newest = _with_associations(with_words(newest), frame)
     if rejected is None:
         newest = newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
     else:
@@ -127,7 +140,8 @@ def _decided(
     newest = with_resolutions(newest, frame, resolved, moment).with_columns(_ik_ends_at=reasons.ends_at(rules))
     newest = newest.with_columns(reason_code=reasons.reason(rules, moment))
     newest = newest.with_columns(retry_at=reasons.retry_at(rules))
-    return materialize(newest.with_columns(reason_code=reasons.held_back(rules, moment)))
+    newest = newest.with_columns(reason_code=reasons.held_back(rules, moment))
+    return materialize(newest.with_columns(reasons.detail().alias(_DETAIL)))
 
 
 def _association() -> Any:
@@ -137,13 +151,35 @@ def _association() -> Any:
 
 
 def _histories(frame: Any, sent: Any | None) -> Any:
-    """Sum up the records and logged resends of each customer: ``_ik_association, _ik_last_at, attempts``."""
+    """Sum up each customer's records and logged resends: ``_ik_association, _ik_last_at, _ik_seen_at, attempts``."""
     histories = frame.with_columns(_ik_association=_association()).group_by("_ik_customer").agg(
         nw.col("_ik_association").max(),
         _ik_last_at=nw.col("invitation_sent_at").max(),
+        _ik_seen_at=nw.col("snapshot_at").max(),
         attempts=nw.col("attempt_no").max(),
     )  # fmt: skip
     return histories if sent is None else with_sent(histories, frame, resolve_logged(frame, sent, "sent_at"))
+
+
+def _with_associations(newest: Any, frame: Any) -> Any:
+    """Add what is known of the association of customers whose newest record has none: when, and in which snapshot.
+
+    ``_ik_associated_by`` is the last second that its time can mean, or its invitation's time where it has none.
+    """
+    unsure = (nw.col("_ik_association") == 2) & (nw.col("effective_status") != "associated")
+    customers = newest.filter(unsure).select("_ik_customer")
+    records = frame.select("_ik_customer", "effective_status", "snapshot_at", "associated_at", "invited_at",
+                           "invitation_sent_at")  # fmt: skip
+    records = records.filter(nw.col("effective_status") == "associated").join(customers, on="_ik_customer", how="semi")
+    at, sent_at = nw.col("associated_at"), nw.col("invitation_sent_at")
+    by = nw.coalesce(end_of_day("associated_at"), nw.when(~nw.col("invited_at").is_null()).then(sent_at))
+    known = records.with_columns(_ik_at=at, _ik_by=by).group_by("_ik_customer").agg(
+        _ik_associated_at=nw.col("_ik_at").max(),
+        _ik_associated_by=nw.col("_ik_by").max(),
+        _ik_associated_seen=nw.col("snapshot_at").max(),
+        _ik_associated_sent=nw.col("invitation_sent_at").max(),
+    )  # fmt: skip
+    return newest.join(known, on="_ik_customer", how="left")
 
 
 def _addresses(frame: Any) -> Any:
@@ -165,7 +201,7 @@ def _with_shared_addresses(newest: Any, addresses: Any, histories: Any, is_resti
     )
 
 
-def _with_decisions(frame: Any, rules: ResendRules, language: Language) -> Any:
+def _with_decisions(frame: Any, rules: ResendRules, moment: dt.datetime, language: Language) -> Any:
     """Turn reasons into decisions and texts, and keep rank and batch where they belong."""
     is_superseded, code = ~nw.col("is_latest_of_customer"), nw.col("reason_code")
     rows = [
@@ -176,8 +212,9 @@ def _with_decisions(frame: Any, rules: ResendRules, language: Language) -> Any:
     ]
     frame = frame.with_columns(reason_code=first_of(rows, code), attempts=nw.coalesce("attempts", "attempt_no"))
     frame = frame.join(_texts(frame, rules, language), on="reason_code", how="left")
-    dated = nw.when(~nw.col("decision").is_in(["superseded", "associated", "blocked"])).then(nw.col("retry_at"))
     chosen = nw.col("decision").is_in(list(RESENDS))
+    is_ahead = (nw.col("retry_at") > literal(moment)) & ~nw.col("decision").is_in(["superseded", "blocked"])
+    dated = nw.when(chosen | is_ahead).then(nw.col("retry_at"))
     of_candidates = [nw.when(chosen).then(nw.col(name)).alias(name) for name in ranking.COLUMNS]
     texts = {"reason": _filled("reason"), "next_step": _filled("step")}
     return frame.with_columns(dated.alias("retry_at"), *of_candidates, **texts)

@@ -12,6 +12,8 @@ from typing import Literal
 from invitekit.planning.rules import ResendRules
 
 Language = Literal["en", "zh"]
+DETAILS = ("row", "day", "word", "mark")
+"""What a reason's text may name that differs by customer; a text names one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Reason:
     Attributes:
         code: Our name for it.
         decision: One of ``schema.DECISIONS``.
-        reason, step: Words by language; they may name ``{cause}``, ``{advice}``, ``{row}`` or a rule.
+        reason, step: Words by language; they may name ``{cause}``, ``{advice}``, one of ``DETAILS`` or a rule.
         many: The reason as a heading over several records, whose causes may differ; empty where ``reason`` will do.
     """
 
@@ -37,7 +39,7 @@ class Reason:
 
     def words(self, rules: ResendRules, language: Language) -> tuple[str, str]:
         """Return reason and next step with the rules' numbers filled in; what differs by record is left as it is."""
-        left = {name: f"{{{name}}}" for name in ("cause", "advice", "row")}
+        left = {name: f"{{{name}}}" for name in ("cause", "advice", *DETAILS)}
         numbers = {name: str(value) for name, value in asdict(rules).items()}
         return self.reason[language].format(**numbers, **left), self.step[language].format(**numbers, **left)
 

@@ -9,8 +9,11 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import literal
 from invitekit.model.vocabularies import METHODS
+from invitekit.planning.logged_events import OWN_ACCOUNT
 from invitekit.planning.rejected_rows import REJECTED
 from invitekit.planning.rules import ResendRules
+from invitekit.planning.unknown_words import WORD
+from invitekit.planning.vanished import VANISHED
 
 CANDIDATE = ("as_reseller", "marked_resolved", "failed", "expired", "not_invited_yet", "pre_registered")
 """Reasons that make a record a candidate, before attempts and pauses are looked at."""
@@ -21,7 +24,7 @@ _BY_RULE = {
     "as_reseller": "as_reseller",
     "now": "failed",
 }
-_SETTLED_BY_MARK = ("contact_support", "customer_must_act")
+_SETTLED_BY_MARK = ("contact_support", "customer_must_act", "blocked")
 
 
 def first_of(rows: list[tuple[Any, Any]], otherwise: Any) -> Any:
@@ -34,49 +37,95 @@ def first_of(rows: list[tuple[Any, Any]], otherwise: Any) -> Any:
 def reason(rules: ResendRules, moment: dt.datetime) -> Any:
     """Build the expression of the reason code of a customer's newest record, from its columns and the history."""
     as_of = literal(moment)
+    was_associated = nw.col("_ik_association") == 2
+    has_ended = nw.col("effective_status").is_in(["association_failed", "expired"])
     rows = [
         (~nw.col(REJECTED).is_null(), nw.lit("row_rejected")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),
-        (nw.col("_ik_association") == 2, nw.lit("associated_before")),
+        (was_associated & _is_association_newer(), nw.lit("associated_before")),
+        (was_associated & has_ended, nw.lit("associated_then_failed")),
+        (was_associated, nw.lit("associated_then_open")),
         (nw.col("_ik_association") == 1, nw.lit("association_unclear")),
+        (~nw.col(VANISHED).is_null(), nw.lit("vanished")),
         (nw.col("is_contradicted"), nw.lit("contradicted")),
+        # A day at most may be another clock.
+        (nw.col("_ik_last_at").dt.offset_by("-1d") > as_of, nw.lit("future_date")),
     ]
     return first_of(rows, _by_status(rules, as_of))
 
 
+def _is_association_newer() -> Any:
+    """Build the condition that a customer's association is not older than what its newest record tells."""
+    sent_at = nw.col("invitation_sent_at")
+    # A later snapshot may say of the same invitation that it is not associated, or no longer.
+    is_withdrawn = (nw.col("_ik_associated_seen") < nw.col("snapshot_at")) & (sent_at <= nw.col("_ik_associated_sent"))
+    newer = (nw.col("_ik_associated_by") >= sent_at) & ~is_withdrawn.fill_null(value=False)
+    return newer.fill_null(value=False)
+
+
 def _by_status(rules: ResendRules, as_of: Any) -> Any:
-    invited = nw.col("status") == "invited"
+    status = nw.col("status")
+    invited, is_pre_registered = status == "invited", status == "pre_registered"
     is_email = nw.col("invitation_method") == "email"
     known = nw.col("invitation_method").is_in([method.code for method in METHODS])
     unlimited = nw.lit(rules.link_life_days is None)
     ends = nw.col("_ik_ends_at")
+    # Without a time, the first snapshot that shows it tells since when it is at the latest.
+    since = nw.coalesce(_pre_registered_at(), "first_seen_at")
+    has_lapsed = _after(since, rules.pre_registration_days) <= as_of
     rows = [
-        (nw.col("status") == "association_failed", _by_failure()),
-        (nw.col("status") == "pending_review", nw.lit("pending_review")),
-        (nw.col("status") == "not_pre_registered", nw.lit("not_pre_registered")),
-        (nw.col("status") == "expired", nw.lit("expired")),
+        (status == "association_failed", _by_failure()),
+        ((status == "pending_review") & has_lapsed, nw.lit("review_overdue")),
+        (status == "pending_review", nw.lit("pending_review")),
+        (status == "not_pre_registered", nw.lit("not_pre_registered")),
+        (status == "expired", nw.lit("expired")),
         (invited & (nw.col("invitation_method").is_null() | ~known), nw.lit("unknown_method")),
         (invited & ~is_email & unlimited & ends.is_null(), nw.lit("link_open")),
         (invited & ends.is_null(), nw.lit("no_date")),
         (invited & (ends <= as_of), nw.lit("expired")),
         (invited & is_email, nw.lit("invitation_open")),
         (invited, nw.lit("link_open_until")),
-        (nw.col("status") != "pre_registered", nw.lit("unknown_status")),
-        (nw.col("_ik_last_at").is_null(), nw.lit("not_invited_yet")),
+        (is_pre_registered & has_lapsed, nw.lit("pre_registration_lapsed")),
+        (is_pre_registered & nw.col("_ik_last_at").is_null(), nw.lit("not_invited_yet")),
+        (is_pre_registered, nw.lit("pre_registered")),
     ]
-    return first_of(rows, nw.lit("pre_registered"))
+    return first_of(rows, nw.lit("unknown_status"))
 
 
 def _by_failure() -> Any:
     rule, resolved = nw.col("resend_rule"), nw.col("_ik_resolved_by")
     marked = ~resolved.is_null() & (nw.col("_ik_last_at").is_null() | (resolved >= nw.col("_ik_last_at")))
+    is_own_account = (nw.col("failure_code") == OWN_ACCOUNT) & (rule == "now")
     can_be_resolved = [name for name, code in _BY_RULE.items() if code in _SETTLED_BY_MARK]
     rows = [
-        (rule.is_in(can_be_resolved) & marked, nw.lit("marked_resolved")),
+        ((rule.is_in(can_be_resolved) | is_own_account) & marked, nw.lit("marked_resolved")),
+        (is_own_account, nw.lit("own_account")),
         *((rule == name, nw.lit(code)) for name, code in _BY_RULE.items()),
         (nw.col("failure_code") == "not_given", nw.lit("no_message")),
     ]
     return first_of(rows, nw.lit("unknown_failure"))
+
+
+def detail() -> Any:
+    """Build the expression of what a reason's text names of its customer: a row, a day, a word or a mark."""
+    code = nw.col("reason_code")
+    known_at = nw.coalesce("_ik_associated_at", "_ik_associated_seen").dt.to_string("%Y-%m-%d").fill_null("?")
+    mark = nw.concat_str(
+        [nw.col("_ik_resolved_at").dt.to_string("%Y-%m-%d"), nw.col("cause")], separator=": ", ignore_nulls=True
+    )
+    rows = [
+        (code == "row_rejected", nw.col(REJECTED)),
+        (code.is_in(["associated_then_failed", "associated_then_open"]), known_at),
+        (code == "vanished", nw.col(VANISHED)),
+        (code == "unknown_status", nw.col(WORD)),
+        (code == "marked_resolved", mark),
+    ]
+    return first_of(rows, nw.lit(None, nw.String))
+
+
+def _pre_registered_at() -> Any:
+    """Build the expression of when a customer was pre-registered: at the latest when the invitation was sent."""
+    return nw.coalesce("pre_registered_at", "invited_at")
 
 
 def ends_at(rules: ResendRules) -> Any:
@@ -92,7 +141,7 @@ def ends_at(rules: ResendRules) -> Any:
 
 def retry_at(rules: ResendRules) -> Any:
     """Build the expression of when a resend is, or was first, allowed; null where no date brings it."""
-    rested = _after("_ik_last_at", rules.cool_down_days)
+    rested = _after(nw.col("_ik_last_at"), rules.cool_down_days)
     code = nw.col("reason_code")
     # A mark, and an expiry by date, may come after the pause; no other condition has a date of its own.
     own = first_of(
@@ -101,7 +150,7 @@ def retry_at(rules: ResendRules) -> Any:
     )
     later = nw.when(own > rested).then(own).otherwise(nw.coalesce(rested, own))
     rows = [
-        (code == "pending_review", _after("invited_at", rules.pre_registration_days)),
+        (code == "pending_review", _after(_pre_registered_at(), rules.pre_registration_days)),
         (code.is_in(["invitation_open", "link_open_until"]), nw.col("_ik_ends_at")),
         (code.is_in(list(CANDIDATE)), later),
     ]
@@ -122,7 +171,6 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
         (is_unidentified, nw.lit("unidentified")),
         (nw.col("attempts") >= rules.max_attempts, nw.lit("most_attempts")),
         (is_undated, nw.lit("no_date")),
-        (nw.col("_ik_last_at").dt.offset_by("-1d") > as_of, nw.lit("future_date")),
         (is_resting(rules, moment), nw.lit("cooling_down")),
         # This customer is not in the pause: another one with its address was invited lately.
         (nw.col("_ik_is_taken") | (nw.col("_ik_is_shared") & has_no_account), nw.lit("same_email")),
@@ -133,8 +181,8 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
 
 def is_resting(rules: ResendRules, moment: dt.datetime) -> Any:
     """Build the condition that a customer's last invitation is still in the pause."""
-    return _after("_ik_last_at", rules.cool_down_days) > literal(moment)
+    return _after(nw.col("_ik_last_at"), rules.cool_down_days) > literal(moment)
 
 
-def _after(name: str, days: int) -> Any:
-    return nw.col(name).dt.offset_by(f"{days}d")
+def _after(time: Any, days: int) -> Any:
+    return time.dt.offset_by(f"{days}d")

@@ -32,6 +32,9 @@ class ResendRules:
         link_life_days: How long a link, QR code or campaign lives; None is without limit (the same).
         pre_registration_days: How long a pre-registration lives (the portal's manual).
         portal_cap: Customers pending review or pre-registered at one time (the same).
+        stale_after_days: Age of the newest export from which a plan warns of it [assumed].
+        vanished_percent: Customers of an account manager, in percent, that may vanish from one export to the next
+            and be for review; where more do, the newest export holds only part [assumed]. See ``vanished``.
         min_history: Resends with a known outcome from which the ranking uses them [assumed].
         follow_up_days: Days after which an unused link counts as not used in rates and ranking [assumed].
 
@@ -50,6 +53,8 @@ class ResendRules:
     link_life_days: int | None = None
     pre_registration_days: int = 15
     portal_cap: int = PORTAL_CAP
+    stale_after_days: int = 14
+    vanished_percent: int = 10
     min_history: int = 30
     follow_up_days: int = FOLLOW_UP_DAYS
 
@@ -131,7 +136,7 @@ class ResendRules:
 
 
 _MOST = 100_000
-_LEAST = {"cool_down_days": 0, "min_history": 2}
+_LEAST = {"cool_down_days": 0, "min_history": 2, "vanished_percent": 0}
 _LIVES = {
     "email_life_days": {"en": "An email invitation lives {}.", "zh": "邮件邀请有效期为 {}。"},
     "link_life_days": {"en": "A link or QR code lives {}.", "zh": "链接或二维码有效期为 {}。"},

@@ -45,6 +45,7 @@ TABLE = (
     ("status",              "keep",               "keep",               "drop"),
     ("failure_message",     "derive code",        "derive code",        "derive code"),
     ("invited_at",          "generalise day",     "generalise month",   "generalise month"),
+    ("pre_registered_at",   "generalise day",     "drop",               "drop"),
     ("expires_at",          "generalise day",     "drop",               "drop"),
     ("associated_at",       "generalise day",     "drop",               "drop"),
     ("snapshot_at",         "generalise day",     "generalise month",   "drop"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +14,10 @@ from invitekit.errors import ArgumentError
 from invitekit.ingest.words import TABLES, Words, add_words
 from invitekit.model import schema
 from invitekit.model.catalogue import Language
+from invitekit.model.unrecognised import unrecognised_texts
 
 FILE = "invitekit-words.toml"
 """Holds what the page was taught, beside the files that it opens."""
-_NEXT = re.compile(f"; (?=(?:{'|'.join(c.name for c in schema.RECORD)}): )")
 _MOST = 50
 """Words of one column that the page asks for."""
 
@@ -30,8 +29,7 @@ def count_unknown(records: Any) -> tuple[int, dict[str, Counter[str]]]:
     counts = {name: Counter[str]() for name in TABLES.values()}
     total = 0
     for cell, n in collect(cells.select("unrecognised", "_ik_n")).rows():
-        parts = [part.partition(": ") for part in _NEXT.split(cell)]
-        words = [(name, word) for name, _, word in parts if name in counts and word.strip()]
+        words = [(name, word) for name, word in unrecognised_texts(cell) if name in counts]
         total += n * bool(words)
         for name, word in words:
             counts[name][word] += n

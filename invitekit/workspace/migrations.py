@@ -31,7 +31,8 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 customer_name varchar, account_name varchar, email varchar, mobile varchar, country varchar,
                 account_manager varchar, custom_tag varchar, remarks varchar, invitation_method varchar,
                 association_type varchar, status varchar, failure_message varchar, invited_at timestamp,
-                expires_at timestamp, associated_at timestamp, snapshot_at timestamp not null,
+                pre_registered_at timestamp, expires_at timestamp, associated_at timestamp,
+                snapshot_at timestamp not null,
                 source_file varchar not null, source_row bigint not null, unrecognised varchar, extra varchar)""",
             """create table rejects (
                 file_id integer not null, source_file varchar not null, source_row bigint, "column" varchar,

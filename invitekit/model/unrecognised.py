@@ -1,0 +1,19 @@
+"""The words of a record that were not recognised, as the column ``unrecognised`` holds them."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from invitekit.model import schema
+
+
+def unrecognised_texts(cell: str) -> list[tuple[str, str]]:
+    """Return each column and its text: ``"status: Frozen; invitation_method: Fax"`` holds two."""
+    parts = (part.partition(": ") for part in _next_column().split(cell))
+    return [(name, text) for name, _, text in parts if text.strip()]
+
+
+@cache
+def _next_column() -> re.Pattern[str]:
+    return re.compile(f"; (?=(?:{'|'.join(column.name for column in schema.RECORD)}): )")

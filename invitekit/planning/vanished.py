@@ -1,0 +1,74 @@
+"""Find the customers who are not in the newest export although it should hold them.
+
+An export may hold only part: a filtered one, one account manager's, one month's, or a window that old invitations
+leave. So a customer counts as vanished only where all of this holds [assumed]:
+
+- An earlier export has the customer, and no export of the newest day has; ``compare`` calls the same vanished.
+- The newest day has customers of the same account manager, one of them known for as long or longer.
+- Of the manager's customers who were comparable then, few are gone: ``vanished_percent`` of the rules, or ``FEW``;
+  and few of all managers' customers together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.datetimes import literal
+from invitekit.engine.materialize import collect
+from invitekit.planning.rules import ResendRules
+
+FEW = 3
+"""Customers who may vanish at one time, whatever the percentage says [assumed]."""
+VANISHED = "_ik_vanished_from"
+_MANAGER, _SINCE, _DAY, _FROM = "_ik_manager", "_ik_since", "_ik_day", "_ik_from"
+
+
+def with_vanished(newest: Any, rules: ResendRules) -> Any:
+    """Add ``_ik_vanished_from``: the day of the export that a customer vanished from, as text; else null.
+
+    Args:
+        newest: One row a customer: ``customer_id, account_manager, _ik_seen_at`` (its last snapshot),
+            ``first_seen_at, invitation_sent_at`` and ``pre_registered_at``.
+        rules: How many may vanish.
+    """
+    frame = newest.with_columns(
+        nw.col("_ik_seen_at").dt.truncate("1d").alias(_DAY),
+        nw.col("account_manager").fill_null("").alias(_MANAGER),
+        # The portal lists a customer at the latest since its first snapshot.
+        nw.coalesce("invitation_sent_at", "pre_registered_at", "first_seen_at").alias(_SINCE),
+    )
+    known = frame.filter(~nw.col("customer_id").is_null() & ~nw.col(_DAY).is_null())
+    days = sorted(collect(known.group_by(_DAY).agg().select(_DAY))[_DAY].to_list())
+    never = newest.with_columns(nw.lit(None, nw.String).alias(VANISHED))
+    if len(days) < 2:
+        return never
+    day, before = days[-1], days[-2]
+    starts = known.filter(nw.col(_DAY) == literal(day)).group_by(_MANAGER).agg(nw.col(_SINCE).min().alias(_FROM))
+    managers = _with_few_vanished(known.join(starts, on=_MANAGER), day, before, rules)
+    if not managers:
+        return never
+    starts = starts.filter(nw.col(_MANAGER).is_in(managers))
+    gone = (nw.col(_DAY) < literal(day)) & (nw.col(_SINCE) >= nw.col(_FROM)) & ~nw.col("customer_id").is_null()
+    frame = frame.join(starts, on=_MANAGER, how="left")
+    vanished = frame.with_columns(nw.when(gone).then(nw.lit(f"{day:%Y-%m-%d}")).alias(VANISHED))
+    return vanished.drop(_DAY, _MANAGER, _SINCE, _FROM)
+
+
+def _with_few_vanished(covered: Any, day: dt.datetime, before: dt.datetime, rules: ResendRules) -> list[str]:
+    """Return the account managers of whose comparable customers few vanished; none where many of all did."""
+    was_there = nw.col("first_seen_at") < literal(before + dt.timedelta(days=1))
+    groups = {"lost": nw.col(_DAY) == literal(before), "still": (nw.col(_DAY) == literal(day)) & was_there}
+    ones = {name: nw.when(group).then(nw.lit(1)).otherwise(nw.lit(0)) for name, group in groups.items()}
+    counted = covered.filter(nw.col(_SINCE) >= nw.col(_FROM)).with_columns(**ones).group_by(_MANAGER)
+    rows = collect(counted.agg(nw.col(*ones).sum())).rows(named=True)
+    lost, still = (sum(int(row[name]) for row in rows) for name in ones)
+    if not _are_few(lost, still, rules):
+        return []
+    return [row[_MANAGER] for row in rows if _are_few(int(row["lost"]), int(row["still"]), rules)]
+
+
+def _are_few(lost: int, still: int, rules: ResendRules) -> bool:
+    return still > 0 and lost <= max(FEW, (lost + still) * rules.vanished_percent / 100)
