@@ -7,6 +7,7 @@ from typing import Any, Literal
 import polars as pl
 
 from invitekit.model import schema
+from invitekit.model.vocabularies import BATCH_KINDS
 from invitekit.planning.ranking import NO_HISTORY
 
 Language = Literal["en", "zh"]
@@ -53,6 +54,8 @@ def labelled(rows: pl.DataFrame, language: Language) -> pl.DataFrame:
         for column in schema.COLUMNS
         if column.values and column.name in rows.columns
     }
+    if "decision" in labels:
+        labels["decision"] |= {kind.code: kind.label(language) for kind in BATCH_KINDS}
     return rows.with_columns(pl.col(name).replace(known) for name, known in labels.items())
 
 

@@ -13,12 +13,14 @@ from xlsxwriter.exceptions import XlsxWriterException
 from invitekit.batches.worklists import WORKLISTS
 from invitekit.errors import OutputError
 from invitekit.io.atomic_write import NOT_WRITTEN_HINT, SHOWN_NAME, name_problem, os_reason, private_dir
-from invitekit.model.vocabularies import RESENDS
+from invitekit.model.vocabularies import BATCH_KINDS
 
 PAGE = "00_read_me_first.txt"
 """The first file by name; it is written last, so where it is, the set is complete."""
+_KINDS = "|".join(kind.code for kind in BATCH_KINDS)
 OURS = re.compile(
-    rf"manager_[^/\\]+\.xlsx|mail_merge\.xlsx|reminder_\d{{4,}}\.eml|dates\.ics|batch_\d{{2,}}_({'|'.join(RESENDS)})\.(csv|xlsx)|worklist_({'|'.join(WORKLISTS)})\.(csv|xlsx)|{re.escape(PAGE)}"
+    rf"manager_[^/\\]+\.xlsx|mail_merge\.xlsx|reminder_\d{{4,}}\.eml|dates\.ics|batch_\d{{2,}}_({_KINDS})\.(csv|xlsx)"
+    rf"|worklist_({'|'.join(WORKLISTS)})\.(csv|xlsx)|{re.escape(PAGE)}"
 )
 """Names that only our own runs write; no other file is ever touched."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from invitekit.batches.columns import Language
 from invitekit.batches.message_templates import texts
 from invitekit.batches.worklists import WorkList
+from invitekit.model.portal import with_portal_names
 from invitekit.model.vocabularies import DECISIONS
 from invitekit.planning import PlanSettings, PlanSummary, ResendRules
 from invitekit.planning.reason_texts import read_reasons
@@ -62,10 +63,11 @@ def text(
     if batch_ids:
         parts.append("\n".join([page["log"].strip(), *(page["log_one"].format(number=n, id=i)
                                                        for n, i in batch_ids.items())]))  # fmt: skip
-    parts += [page["reseller"]] * any(each.name.endswith("resend_as_reseller") for each in batches)
+    kinds_of_batches = {each.name.split("_", 2)[2] for each in batches}
+    parts += [instruction for kind, instruction in page["kind"].items() if kind in kinds_of_batches]
     parts += ["\n".join(_files(page, lists, kinds, extras)), page["notes"]]
     parts += ["\n".join(_decisions(page, summary, settings.rules, language)), page["delete"]]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return with_portal_names("\n\n".join(part.strip() for part in parts), language) + "\n"
 
 
 def _today(page: dict[str, Any], summary: PlanSummary, settings: PlanSettings, batches: int, language: Language) -> str:
@@ -79,12 +81,13 @@ def _today(page: dict[str, Any], summary: PlanSummary, settings: PlanSettings, b
         "cap": f"{rules.portal_cap:,}",
         "rejected": f"{summary.named_by_rejected_rows:,}",
     }
-    lines = [page["today"].strip()]
+    lines = [page["today"].strip().format(**numbers)]
     lines += [page["full"]] * (summary.open_customers >= rules.portal_cap)
-    lines += [page["rejected"]] * bool(summary.named_by_rejected_rows)
+    lines += [page["rejected"].format(**numbers)] * bool(summary.named_by_rejected_rows)
+    lines += [page["warning"] + warning for warning in summary.warnings(language)]
     if summary.candidates:
         lines.append(page["ranked"] if summary.with_history else page["unranked"])
-    return "\n".join(lines).format(**numbers)
+    return "\n".join(lines)
 
 
 def _files(

@@ -10,14 +10,11 @@ import polars as pl
 from invitekit.batches.by_manager import manager_keys
 from invitekit.batches.worklists import WorkList
 from invitekit.errors import ArgumentError, OutputError
-from invitekit.model import schema
-from invitekit.model.vocabularies import RESENDS
+from invitekit.model.vocabularies import BATCH_KINDS
 from invitekit.planning import ResendRules
 
 _HINT = "nothing was left behind; try again, and report it if it happens twice."
-_RESEND_LABELS = {
-    label for value in schema.BY_NAME["decision"].values if value.code in RESENDS for label in (value.en, value.zh)
-}
+_KIND_LABELS = {label for value in BATCH_KINDS for label in (value.en, value.zh)}
 
 
 def prove(lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: ResendRules, candidates: int) -> None:
@@ -90,7 +87,7 @@ def _customers(worklist: WorkList, rows: pl.DataFrame, rules: ResendRules) -> li
             f"Batch {worklist.batch} holds {rows.height:,} customers, more than the {rules.batch_size:,} of the rules.",
             hint="give the rules that the plan was made with.",
         )
-    if set(rows["decision"]) - _RESEND_LABELS:
+    if set(rows["decision"]) - _KIND_LABELS:
         raise OutputError(f"Batch {worklist.batch} holds another decision than to resend.", hint=_HINT)
     customers = dict(zip(worklist.rows["rank"].cast(pl.String), worklist.records["customer_id"], strict=True))
     return [customers[rank] for rank in rows["rank"]]

@@ -240,6 +240,8 @@ def decisions(summary: PlanSummary, rules: ResendRules, language: Language) -> N
     if summary.named_by_rejected_rows:
         named = many(summary.named_by_rejected_rows, "customer")
         line(f"For review because a row that may be newer was rejected: {named}. 'check' lists the rejected rows.")
+    for warning in summary.warnings(language):
+        line(f"WARNING: {warning}")
     line(f"Pending review or pre-registered: {summary.open_customers:,}; the portal allows {rules.portal_cap}.")
     if summary.candidates:
         line(

@@ -71,11 +71,13 @@ def plan(
         how: dict[str, Any] = {"language": language, "overwrite": overwrite, **extras}
         batches = _write_batches(inputs, planned, batch_dir, how) if batch_dir else None
         summary = count_decisions(planned)
-        if choice:  # the portal's limit is one of all customers
-            summary = replace(summary, open_customers=count_decisions(whole).open_customers)
+        if choice:  # the portal's limit is one of all customers, and the warnings are about the whole plan
+            counts = count_decisions(whole)
+            about_all = {name: getattr(counts, name) for name in ("open_customers", "newest_export", "not_in_newest")}
+            summary = replace(summary, **about_all)
         if as_json:
             files = out.output_json(output) | (_files(batches) if batches else {})
-            return out.json_line(inputs.json() | _json(summary, chosen) | found.json() | files)
+            return out.json_line(inputs.json() | _json(summary, chosen, language) | found.json() | files)
     found.print()
     out.decisions(summary, chosen, language)
     out.batches(batches, source.workspace)
@@ -139,7 +141,7 @@ def _files(batches: Written) -> dict[str, Any]:
     return {"batch_files": batches.rows, "batch_ids": batches.batch_ids}
 
 
-def _json(summary: PlanSummary, rules: ResendRules) -> dict[str, Any]:
+def _json(summary: PlanSummary, rules: ResendRules, language: o.LanguageCode) -> dict[str, Any]:
     reasons = [{"decision": d, "reason_code": r, "records": n} for (d, r), n in summary.by_reason.items()]
     return {
         "decisions": summary.by_decision,
@@ -151,5 +153,8 @@ def _json(summary: PlanSummary, rules: ResendRules) -> dict[str, Any]:
         "portal_cap": rules.portal_cap,
         "named_by_rejected_rows": summary.named_by_rejected_rows,
         "with_history": summary.with_history,
+        "newest_export": summary.newest_export,
+        "not_in_newest": summary.not_in_newest,
+        "warnings": summary.warnings(language),
         "rules": str(rules),
     }

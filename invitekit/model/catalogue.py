@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from invitekit.errors import CatalogueError
 from invitekit.io.atomic_write import os_reason
+from invitekit.model.portal import with_portal_names
 from invitekit.model.vocabularies import RESEND_RULES, UNKNOWN, WHO_ACTS
 
 if TYPE_CHECKING:
@@ -126,9 +127,14 @@ NOT_GIVEN = Failure(
     resend_rule=UNKNOWN,
     cause_en="The file gives no failure message for this record.",
     cause_zh="文件中没有该记录的失败消息。",
-    advice_en="In the portal, on History Records, point at the failed status and read the message; "
-    "then give it in a messages file.",
-    advice_zh="请在门户的历史记录页面将鼠标移到失败状态上查看消息，再通过消息文件补充。",
+    advice_en=with_portal_names(
+        "In the portal, at {records_page}, point at the failed status and read the message; then give it in a "
+        "messages file.",
+        "en",
+    ),
+    advice_zh=with_portal_names(
+        "请在门户的“{records_page}”页面将鼠标移到失败状态上查看消息，再通过消息文件补充。", "zh"
+    ),
 )
 """Stands for the message of a failed record whose file carries none."""
 

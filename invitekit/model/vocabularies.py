@@ -148,3 +148,8 @@ DECISIONS = (
 )
 """What to do with a record; every record gets one of these."""
 RESENDS = ("resend_now", "resend_as_reseller")
+BATCH_KINDS = (
+    Value("invite", "Invite", "邀请"),
+    *(value for value in DECISIONS if value.code in RESENDS),
+)
+"""What is done with all customers of a batch, in the order of batches: a first invitation is not a resend."""

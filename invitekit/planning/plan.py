@@ -36,7 +36,11 @@ _OF_RECORDS = (
     "invitation_sent_at", "expires_at", "customer_full_name", "mobile",
 )  # fmt: skip
 """The columns of a customer's newest record that its decision depends on."""
-_OPTIONAL = {"pre_registered_at": nw.Datetime("us"), "account_manager": nw.String, "unrecognised": nw.String}
+_OPTIONAL: dict[str, Any] = {
+    "pre_registered_at": nw.Datetime("us"),
+    "account_manager": nw.String,
+    "unrecognised": nw.String,
+}
 """The same, of records that may lack them."""
 _DETAIL = "_ik_detail"
 _SLOTS = {"cause": "cause", "advice": "advice"} | dict.fromkeys(reason_texts.DETAILS, _DETAIL)

@@ -1,4 +1,7 @@
-"""Rank candidates by chance, then by the date from which a resend is allowed, and divide them into batches."""
+"""Rank candidates by what is done, then by chance and date of a resend, and divide them into batches.
+
+Who is pre-registered and was never invited comes first: these customers hold the portal's places, and lose 15 days.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from invitekit.engine.datetimes import literal
 from invitekit.metrics.success_rates import DELAYS, SuccessRate, SuccessRates, delay
 from invitekit.model.identity import require
 from invitekit.model.resolve import outcome
-from invitekit.model.vocabularies import RESENDS
+from invitekit.model.vocabularies import BATCH_KINDS, RESENDS
+from invitekit.planning.reasons import first_of
 from invitekit.planning.rules import ResendRules
 
 Frame = TypeVar("Frame")
@@ -21,7 +25,7 @@ NO_HISTORY = "none"
 _NEVER = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here
 _CELL = "_ik_cell"
 _ESTIMATES = {"chance": "rate", "chance_low": "low", "chance_high": "high"}
-_NEEDED = ("customer_id", "decision", "rank", "batch")
+_NEEDED = ("customer_id", "decision", "reason_code", "rank", "batch")
 
 
 def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendRules, moment: dt.datetime) -> Any:
@@ -43,13 +47,13 @@ def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendR
         "_ik_customer",
         nw.concat_str([outcome(), method, passed], separator="|", ignore_nulls=True).alias(_CELL),
         _ik_email=nw.coalesce("_ik_address", "_ik_customer"),
-        _ik_is_reseller=nw.when(nw.col("reason_code") == "as_reseller").then(nw.lit(1)).otherwise(nw.lit(0)),
+        _ik_kind=_kind_number(),
         _ik_since=nw.col("retry_at").fill_null(literal(_NEVER)),
     )
     frame = _with_chances(frame, success_rates, rules).with_columns(
         _ik_one=nw.lit(1), _ik_unlikely=1 - nw.col("chance").fill_null(0.0).round(6)
     )
-    order = ["_ik_is_reseller", "_ik_unlikely", "_ik_since", "_ik_customer"]
+    order = ["_ik_kind", "_ik_unlikely", "_ik_since", "_ik_customer"]
     frame = frame.with_columns(_ik_email_rank=nw.col("_ik_one").cum_sum().over("_ik_email", order_by=order))
     best = frame.filter(nw.col("_ik_email_rank") == 1)
     return _number(best, order, rules).select("_ik_customer", *COLUMNS)
@@ -78,23 +82,37 @@ def select_customers(plan: Frame, customers: Frame, rules: ResendRules | None = 
     chosen: Any = nw.from_native(cast("Any", customers)).select("customer_id")
     is_candidate = nw.col("decision").is_in(list(RESENDS))
     selected = frame.filter(is_candidate).join(chosen, on="customer_id", how="semi")
-    is_reseller = nw.when(nw.col("decision") == "resend_as_reseller").then(nw.lit(1)).otherwise(nw.lit(0))
-    numbered = selected.select("customer_id", _ik_rank="rank", _ik_is_reseller=is_reseller, _ik_one=nw.lit(1))
+    numbered = selected.select("customer_id", _ik_rank="rank", _ik_kind=_kind_number(), _ik_one=nw.lit(1))
     numbered = _number(numbered, ["_ik_rank"], rules or ResendRules()).select("customer_id", "rank", "batch")
     again = selected.drop("rank", "batch").join(numbered, on="customer_id")
     return cast("Frame", nw.concat([frame.filter(~is_candidate), again.select(*names)]).to_native())
 
 
+def kind() -> Any:
+    """Build the expression of what is done with a candidate: one of ``BATCH_KINDS``, by its reason."""
+    code = nw.col("reason_code")
+    rows = [(code == "not_invited_yet", nw.lit("invite")), (code == "as_reseller", nw.lit("resend_as_reseller"))]
+    return first_of(rows, nw.lit("resend_now"))
+
+
+def _kind_number() -> Any:
+    rows = [(kind() == value.code, nw.lit(number)) for number, value in enumerate(BATCH_KINDS)]
+    return first_of(rows, nw.lit(len(BATCH_KINDS)))
+
+
 def _number(frame: Any, order: list[str], rules: ResendRules) -> Any:
-    """Add ``rank`` and ``batch``, from 1; a batch never mixes resends with resends as reseller, which come last."""
-    frame = frame.with_columns(_ik_position=nw.col("_ik_one").cum_sum().over("_ik_is_reseller", order_by=order))
-    is_reseller, position = nw.col("_ik_is_reseller") == 1, nw.col("_ik_position").cast(nw.Int64)
-    frame = frame.with_columns(_ik_plain=nw.when(~is_reseller).then(position).otherwise(nw.lit(0)))
-    frame = frame.with_columns(_ik_before=nw.col("_ik_plain").max().over("_ik_one"))
-    before = nw.when(is_reseller).then(nw.col("_ik_before")).otherwise(nw.lit(0))
-    size = rules.batch_size
-    batches_before = -((-before) // size)
-    return frame.with_columns(rank=position + before, batch=(position - 1) // size + 1 + batches_before)
+    """Add ``rank`` and ``batch``, from 1, kind by kind; a batch never mixes two kinds."""
+    frame = frame.with_columns(_ik_position=nw.col("_ik_one").cum_sum().over("_ik_kind", order_by=order))
+    position = nw.col("_ik_position").cast(nw.Int64)
+    sizes = {f"_ik_size_{n}": nw.when(nw.col("_ik_kind") == n).then(position) for n in range(len(BATCH_KINDS) - 1)}
+    frame = frame.with_columns(**sizes)
+    frame = frame.with_columns(nw.col(*sizes).max().over("_ik_one").fill_null(0))
+    rank = batch = nw.lit(0)
+    for number, size in enumerate(map(nw.col, sizes)):
+        is_later = nw.col("_ik_kind") > number
+        rank = rank + nw.when(is_later).then(size).otherwise(nw.lit(0))
+        batch = batch + nw.when(is_later).then(-((-size) // rules.batch_size)).otherwise(nw.lit(0))
+    return frame.with_columns(rank=rank + position, batch=batch + (position - 1) // rules.batch_size + 1)
 
 
 def _with_chances(frame: Any, success_rates: SuccessRates, rules: ResendRules) -> Any:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
+from invitekit.model.portal import with_portal_names
 from invitekit.planning.rules import ResendRules
 
 Language = Literal["en", "zh"]
@@ -41,13 +42,24 @@ class Reason:
         """Return reason and next step with the rules' numbers filled in; what differs by record is left as it is."""
         left = {name: f"{{{name}}}" for name in ("cause", "advice", *DETAILS)}
         numbers = {name: str(value) for name, value in asdict(rules).items()}
-        return self.reason[language].format(**numbers, **left), self.step[language].format(**numbers, **left)
+        reason, step = (with_portal_names(texts[language], language) for texts in (self.reason, self.step))
+        return reason.format(**numbers, **left), step.format(**numbers, **left)
+
+
+def _read_tables() -> dict[str, Any]:
+    return tomllib.loads(files("invitekit.planning").joinpath("reasons.toml").read_text("utf-8"))
+
+
+@cache
+def read_warnings() -> Mapping[str, Mapping[str, str]]:
+    """Return every warning about a whole plan by its code, in both languages."""
+    return {row["code"]: {"en": row["en"], "zh": row["zh"]} for row in _read_tables()["warning"]}
 
 
 @cache
 def read_reasons() -> Mapping[str, Reason]:
     """Return every reason by its code."""
-    rows = tomllib.loads(files("invitekit.planning").joinpath("reasons.toml").read_text("utf-8"))["reason"]
+    rows = _read_tables()["reason"]
     return {
         row["code"]: Reason(
             row["code"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,11 +13,14 @@ from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
+from invitekit.planning.reason_texts import Language, read_warnings
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import PlanSettings, settings_of
 
 _OPEN = ("pending_review", "pre_registered")
-_NEEDED = ("status", "decision", "reason_code", "batch", "chance_from", *SETTINGS)
+_HOLD_NO_PLACE = ("pre_registration_lapsed", "vanished")
+"""Reasons of customers whose status says pre-registered, and whose pre-registration has ended."""
+_NEEDED = ("status", "snapshot_at", "decision", "reason_code", "batch", "chance_from", *SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class PlanSummary:
         batches: How many batches there are.
         open_customers: Customers pending review or pre-registered: what the portal's cap is for.
         with_history: Whether candidates were ranked by what resends led to.
+        newest_export: The day of the newest snapshot; None where no record has one.
+        not_in_newest: Customers who are decided by an older snapshot, without those who vanished.
         settings: The rules and the time that the plan was made for; None where it has no rows.
     """
 
@@ -39,6 +45,8 @@ class PlanSummary:
     batches: int
     open_customers: int
     with_history: bool
+    newest_export: dt.date | None
+    not_in_newest: int
     settings: PlanSettings | None
 
     @property
@@ -50,6 +58,28 @@ class PlanSummary:
     def named_by_rejected_rows(self) -> int:
         """Customers for review because a row that may be newer was rejected."""
         return self.by_reason.get(("review", "row_rejected"), 0)
+
+    def warnings(self, language: Language = "en") -> list[str]:
+        """Return in sentences why the plan may be wrong: its newest export is old, of a later day, or only a part."""
+        if self.newest_export is None or self.settings is None:
+            return []
+        texts, day = read_warnings(), self.settings.as_of.date()
+        age = (day - self.newest_export).days
+        held = self.by_reason.get(("contact_support", "own_account"), 0)
+        conditions = {
+            "stale": age >= self.settings.rules.stale_after_days,
+            "ahead": age < 0,
+            "partial": self.not_in_newest,
+            "own_account": held,
+        }
+        values = {
+            "newest": self.newest_export,
+            "day": day,
+            "age": age,
+            "count": f"{self.not_in_newest:,}",
+            "held": f"{held:,}",
+        }
+        return [texts[code][language].format(**values) for code, holds in conditions.items() if holds]
 
 
 def count_decisions(plan: Any) -> PlanSummary:
@@ -66,11 +96,16 @@ def count_decisions(plan: Any) -> PlanSummary:
     names = frame.collect_schema().names()
     if missing := [name for name in _NEEDED if name not in names]:
         raise SchemaError(f"The plan lacks {', '.join(missing)}.", hint="pass what plan_resends(...) gives.")
-    is_open = nw.when(nw.col("status").is_in(list(_OPEN)) & (nw.col("decision") != "superseded"))
+    is_open = nw.col("status").is_in(list(_OPEN)) & ~nw.col("reason_code").is_in(list(_HOLD_NO_PLACE))
+    holds_place = nw.when(is_open & (nw.col("decision") != "superseded"))
     has_chance = nw.when(nw.col("chance_from") != NO_HISTORY)
     counts = (
-        frame.with_columns(_ik_open=is_open.then(nw.lit(1)), _ik_known=has_chance.then(nw.lit(1)))
-        .group_by("decision", "reason_code", *SETTINGS)
+        frame.with_columns(
+            _ik_open=holds_place.then(nw.lit(1)),
+            _ik_known=has_chance.then(nw.lit(1)),
+            _ik_day=nw.col("snapshot_at").dt.truncate("1d"),
+        )
+        .group_by("decision", "reason_code", "_ik_day", *SETTINGS)
         .agg(n=nw.len(), batches=nw.col("batch").max(), open=nw.col("_ik_open").sum(), known=nw.col("_ik_known").sum())
     )
     ranks = {value.code: position for position, value in enumerate(DECISIONS)}
@@ -81,6 +116,10 @@ def count_decisions(plan: Any) -> PlanSummary:
     for row in rows:
         by_decision[row["decision"]] += row["n"]
         by_reason[row["decision"], row["reason_code"]] += row["n"]
+    days = [row["_ik_day"] for row in rows if row["_ik_day"] is not None]
+    newest = max(days, default=None)
+    older = [row["n"] for row in rows if row["decision"] != "superseded" and row["reason_code"] != "vanished"
+             and newest is not None and row["_ik_day"] is not None and row["_ik_day"] < newest]  # fmt: skip
     return PlanSummary(
         by_decision=dict(by_decision),
         by_reason=dict(by_reason),
@@ -88,5 +127,7 @@ def count_decisions(plan: Any) -> PlanSummary:
         batches=max((int(row["batches"] or 0) for row in rows), default=0),
         open_customers=sum(int(row["open"] or 0) for row in rows),
         with_history=any(row["known"] for row in rows),
+        newest_export=None if newest is None else newest.date(),
+        not_in_newest=sum(older),
         settings=settings_of({(row["planned_at"], row["plan_rules"]) for row in rows}),
     )

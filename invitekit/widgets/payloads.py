@@ -15,6 +15,7 @@ from invitekit.model import display, schema
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, restrictions
 from invitekit.model.identity import ALONE
+from invitekit.model.portal import with_portal_names
 from invitekit.model.resolve import COLUMNS as COLUMNS_OF_RESOLVE
 from invitekit.planning.customer_history import invitations_of
 from invitekit.planning.settings import COLUMNS as SETTINGS
@@ -49,7 +50,7 @@ _MOST = 200
 def words(language: Language) -> dict[str, str]:
     """Give what the screen says in a language."""
     read: dict[str, dict[str, str]] = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
-    return read[language]
+    return {name: with_portal_names(text, language) for name, text in read[language].items()}
 
 
 def columns(names: list[str], language: Language) -> list[dict[str, Any]]:

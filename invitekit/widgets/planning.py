@@ -111,7 +111,7 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
     """Give what a person reads before a batch is written: how many by cause and method, the first, and who is not in.
 
     Returns:
-        ``batches`` (how many, of ``size`` at most: a batch never mixes two decisions), ``groups`` (label and pairs of
+        ``batches`` (how many, of ``size`` at most: a batch never mixes two kinds), ``groups`` (label and pairs of
         text and number), ``labels`` and ``rows`` (the first ones, by rank), and ``left_out`` (decision, number,
         and whether they could have been chosen; these first).
     """
@@ -126,9 +126,9 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
         f"select decision, count(*) from records where not coalesce({held}, false) and decision <> 'superseded' "
         f"group by 1 order by {CAN} desc, 2 desc",
     )
-    by_decision = [n for _, n in groups[0][1]]
+    kinds = rows(con, f"select count(*) from records where {held} group by decision, reason_code = 'not_invited_yet'")
     return {
-        "batches": sum(-(-n // size) for n in by_decision),
+        "batches": sum(-(-n // size) for (n,) in kinds),
         "groups": groups,
         "labels": list(_ROWS),
         "rows": [[display.shown(n, v, language=language) for n, v in zip(_ROWS, row, strict=True)] for row in first],
