@@ -36,6 +36,7 @@ from invitekit.batches import (
     worklists,
     write_batches,
 )
+from invitekit.batches.columns import BATCH
 from invitekit.errors import ArgumentError, InvitekitError, OutputError, SchemaError
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
 from invitekit.model import schema
@@ -115,12 +116,12 @@ def sample_set(sample_plan: pl.DataFrame, tmp_path_factory: pytest.TempPathFacto
 def test_every_candidate_stands_in_one_batch_and_nobody_else(sample_plan: pl.DataFrame, sample_set: Path) -> None:
     files = sorted(sample_set.glob("batch_*.csv"))
     assert [path.name for path in files] == [
-        "batch_01_resend_now.csv", "batch_02_resend_now.csv", "batch_03_resend_as_reseller.csv",
+        "batch_01_invite.csv", "batch_02_resend_now.csv", "batch_03_resend_as_reseller.csv",
     ]  # fmt: skip
     written = [name for path in files for name in csv(path)["Account Name"]]
     chosen = sample_plan.filter(pl.col("decision").is_in(RESENDS)).sort("rank")
     assert written == chosen["account_name"].to_list()
-    assert len(set(written)) == len(written) == 116
+    assert len(set(written)) == len(written) == 113
 
 
 def test_the_work_lists_hold_what_waits_for_each_hand(sample_plan: pl.DataFrame, sample_set: Path) -> None:
@@ -146,9 +147,9 @@ def test_both_formats_hold_the_same(sample_set: Path) -> None:
 
 def test_what_was_written_is_counted(sample_plan: pl.DataFrame, tmp_path: Path) -> None:
     written = write_batches(sample_plan, tmp_path / "set", formats=["xlsx"])
-    assert (written.customers, written.batches) == (116, 3)
-    assert written.worklists == {"customer": 126, "customer_service": 18, "review": 53}
-    assert written.rows["batch_03_resend_as_reseller.xlsx"] == 3
+    assert (written.customers, written.batches) == (113, 3)
+    assert written.worklists == {"customer": 126, "customer_service": 20, "review": 54}
+    assert written.rows["batch_03_resend_as_reseller.xlsx"] == 2
     assert sorted(path.name for path in written.paths) == names(tmp_path / "set")
     assert written.paths[0].name == PAGE
 
@@ -157,6 +158,58 @@ def test_what_was_written_is_counted(sample_plan: pl.DataFrame, tmp_path: Path) 
 def test_a_batch_holds_a_hundred_at_most(tmp_path: Path, count: int, sizes: list[int]) -> None:
     written = write(expired(count), tmp_path / "set", formats=["csv"])
     assert list(written.rows.values()) == sizes
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_first_invitations_come_first_in_batches_of_their_own_with_their_button(tmp_path: Path, language: Any) -> None:
+    new = ({"account_name": f"new{n}", "status": "pre_registered", "invited_at": None} for n in range(3))
+    frame = records({"account_name": "late"}, failed("referral_not_in_contract"), *new)
+    write(frame, tmp_path / "set", rules=ResendRules(batch_size=2), formats=["csv"], language=language)
+    files = sorted((tmp_path / "set").glob("batch_*.csv"))
+    assert [path.name.removesuffix(".csv") for path in files] == [
+        "batch_01_invite", "batch_02_invite", "batch_03_resend_now", "batch_04_resend_as_reseller",
+    ]  # fmt: skip
+    rows = csv(files[0])
+    assert rows[rows.columns[BATCH.index("decision")]].unique().to_list() == [{"en": "Invite", "zh": "邀请"}[language]]
+    page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+    path, button = {
+        "en": ("Sales > Leads and Opportunities > Customer Development and click Invite.", "Click Resend Invitation,"),
+        "zh": ("销售 > 拓新 > 客户拓展；第 5 步请点击“邀请”。", "点击“重新发送邀请”"),
+    }[language]
+    assert path in page
+    assert button in page
+    write(expired(1), tmp_path / "resends", formats=["csv"], language=language)
+    assert path not in (tmp_path / "resends" / PAGE).read_text("utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "warning"),
+    [
+        (DAY - dt.timedelta(days=13), None),
+        (DAY - dt.timedelta(days=14), "is of 2026-03-16, 14 days before the day of this plan"),
+        (DAY, None),
+        (DAY + dt.timedelta(days=1), "is of 2026-03-31, after the day of this plan (2026-03-30)"),
+    ],
+)
+def test_the_page_warns_of_an_old_export_and_of_one_of_a_later_day(
+    tmp_path: Path, snapshot: dt.date, warning: str | None
+) -> None:
+    write(expired(1, snapshot_at=dt.datetime(snapshot.year, snapshot.month, snapshot.day, 9)), tmp_path / "set")
+    page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+    assert ("WARNING: " in page) is (warning is not None)
+    assert warning is None or warning in page
+
+
+def test_the_page_warns_of_a_newest_export_that_holds_only_part(tmp_path: Path) -> None:
+    old, new = (dt.datetime(2026, 3, day) for day in (23, 30))
+    rows = [{"account_name": f"a{n}", "snapshot_at": old} for n in range(6)]
+    write(records(*rows, rows[0] | {"snapshot_at": new}), tmp_path / "set")
+    page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+    assert "WARNING: Customers who are not in the newest export (2026-03-30): 5." in page
+    write(records(*rows, *(row | {"snapshot_at": new} for row in rows[:5])), tmp_path / "whole")
+    page = (tmp_path / "whole" / PAGE).read_text("utf-8-sig")
+    assert "WARNING" not in page
+    assert "1 - The customer vanished from the newest export" in page
 
 
 def test_batches_are_numbered_so_that_they_sort(tmp_path: Path) -> None:
@@ -201,7 +254,7 @@ def test_no_records_at_all_give_the_page_alone(tmp_path: Path) -> None:
 
 
 def test_a_batch_has_what_is_needed_to_find_the_customer_and_click(sample_set: Path) -> None:
-    assert csv(sample_set / "batch_01_resend_now.csv").columns == [
+    assert csv(sample_set / "batch_02_resend_now.csv").columns == [
         "Rank", "Account Name", "Customer Full Name", "Customer Name", "Email", "Custom Tag", "Account Manager",
         "Country/Region", "Invitation Method", "Association Type", "Status", "Attempts", "Invitation Time", "Decision",
         "Why", "Next Step", "Chance", "Record ID",
@@ -223,7 +276,7 @@ def test_headers_and_values_are_in_the_chosen_language(tmp_path: Path) -> None:
 
 
 def test_a_chance_is_a_percentage_or_says_that_there_is_no_history(sample_set: Path, tmp_path: Path) -> None:
-    told = csv(sample_set / "batch_01_resend_now.csv")["Chance"]
+    told = csv(sample_set / "batch_02_resend_now.csv")["Chance"]
     assert told.str.contains(r"^\d{1,3}%$").all()
     write(expired(1), tmp_path / "set", formats=["csv"])
     assert csv(tmp_path / "set" / "batch_01_resend_now.csv")["Chance"].to_list() == ["no history"]
@@ -286,7 +339,7 @@ def test_an_xlsx_holds_texts_as_texts(tmp_path: Path, payload: str) -> None:
 
 
 def test_numbers_and_times_of_an_xlsx_can_be_reckoned_with(sample_set: Path) -> None:
-    found = pl.read_excel(sample_set / "batch_01_resend_now.xlsx")
+    found = pl.read_excel(sample_set / "batch_02_resend_now.xlsx")
     assert [str(found[name].dtype) for name in ("Rank", "Attempts")] == ["Int64", "Int64"]
     assert isinstance(found["Invitation Time"].dtype, pl.Datetime)
     assert found["Rank"].to_list() == list(range(1, 101))
@@ -298,13 +351,13 @@ def sheet_xml(path: Path) -> str:
 
 
 def test_an_xlsx_is_ready_to_work_in(sample_set: Path) -> None:
-    sheet = sheet_xml(sample_set / "batch_01_resend_now.xlsx")
+    sheet = sheet_xml(sample_set / "batch_02_resend_now.xlsx")
     assert '<pane xSplit="2" ySplit="1"' in sheet
     assert '<autoFilter ref="A1:R101"/>' in sheet
     assert 'numberStoredAsText="1"' in sheet
     widths = [float(width) for width in re.findall(r'<col [^>]*width="([\d.]+)"', sheet)]
     assert 8 < min(widths) < max(widths) < 46
-    with zipfile.ZipFile(sample_set / "batch_01_resend_now.xlsx") as book:
+    with zipfile.ZipFile(sample_set / "batch_02_resend_now.xlsx") as book:
         assert 'wrapText="1"' in book.read("xl/styles.xml").decode()
 
 
@@ -365,8 +418,10 @@ each_letter = pytest.mark.parametrize(
 def test_every_failure_that_waits_for_somebody_has_its_letter() -> None:
     by_rule = {"after_customer_acts": "customer", "after_support": "customer_service"}
     needed = {(by_rule[f.resend_rule], f.code) for f in read_catalogue().failures if f.resend_rule in by_rule}
-    reasons = {("customer", code) for code, r in read_reasons().items() if r.decision == "wait_for_customer"}
-    needed |= reasons - {("customer", "customer_must_act")} | {(who, "other") for who in by_rule.values()}
+    by_decision = {"wait_for_customer": "customer", "contact_support": "customer_service"}
+    reasons = {(by_decision[r.decision], code) for code, r in read_reasons().items() if r.decision in by_decision}
+    of_failures = {("customer", "customer_must_act"), ("customer_service", "contact_support")}
+    needed |= (reasons - of_failures) | {(who, "other") for who in by_rule.values()}
     for language in ("en", "zh"):
         there = [(row["to"], row["code"]) for row in message_templates.texts()["message"]]
         assert len(there) == len(set(there))
@@ -680,10 +735,10 @@ def test_the_page_says_what_to_click_by_which_rules_and_how_full_the_portal_is(
     page = (sample_set / PAGE).read_text("utf-8-sig")
     assert "Sales > Leads and Opportunities > Customer Development > History Records" in page
     assert str(ResendRules()) in page
-    assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 116; batches: 3." in page
+    assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 113; batches: 3." in page
     assert f"today: {count_decisions(sample_plan).open_customers}; the portal allows 100" in page
     assert "no room" not in page
-    assert "batch_03_resend_as_reseller (.csv .xlsx): 3 - " in page
+    assert "batch_03_resend_as_reseller (.csv .xlsx): 2 - " in page
     assert "association type Reseller" in page
     assert page.rstrip().endswith("Delete these files after use.")
 

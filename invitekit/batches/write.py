@@ -111,7 +111,7 @@ def write_batches(
         >>> plan = plan_resends(annotate(load(rows).records, as_of=day), as_of=day)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_batches(plan, folder, formats=["csv"]).rows
-        {'batch_01_resend_now.csv': 1}
+        {'batch_01_invite.csv': 1}
     """
     choices = {"language": (language, get_args(Language)), "by": (by, get_args(By))}
     _check(formats, **choices, calendar=(calendar, get_args(CalendarTexts)))

@@ -99,20 +99,25 @@ def discard(batch_ids: o.BatchIds, workspace: o.Workspace = o.WORKSPACE, as_json
 
 @app.command("mark-resolved", cls=Command)
 def mark_resolved(
-    customers: Annotated[
-        list[str], typer.Argument(metavar="CUSTOMER", help="Customers, by account name, email address or record ID.")
-    ],
     by: o.By,
     on: Annotated[str, typer.Option("--on", metavar="DATE", help="When it was resolved (UTC).", show_default=False)],
+    customers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CUSTOMER", help="Customers, by account name, email address or record ID."),
+    ] = None,
     workspace: o.Workspace = o.WORKSPACE,
+    own_account: Annotated[
+        bool,
+        typer.Option("--own-account", help="Your own account is no longer prepaid: release all whom it holds."),
+    ] = False,
     note: o.Note = None,
     catalogue: o.Catalogues = None,
     as_json: o.Json = False,
 ) -> None:
-    """Mark failures of customers as resolved.
+    """Mark failures of customers, or of your own account, as resolved.
 
-    The customers may then be invited again. The mark counts for the failure of the customer's newest
-    record. A later failure is not resolved by it.
+    The customers may then be invited again, blocked ones included. The mark counts for the failure of the
+    customer's newest record. A later failure is not resolved by it.
     """
     from invitekit.cli import output as out
     from invitekit.model.catalogue import read_catalogue
@@ -121,8 +126,13 @@ def mark_resolved(
     day = o.parse_day(on, "--on")
     if day is None:  # --on is required
         raise typer.BadParameter("Name the day.", param_hint="--on")
+    if own_account == bool(customers):
+        raise typer.BadParameter("Name customers, or --own-account without any.", param_hint="CUSTOMER")
     with _existing(workspace) as opened:
-        marks = opened.mark_resolved(customers=customers, on=day, by=by, note=note, catalogue=known)
+        if own_account:
+            marks: tuple[int, ...] = (opened.mark_own_account_changed(day, by=by, note=note),)
+        else:
+            marks = opened.mark_resolved(customers=customers or (), on=day, by=by, note=note, catalogue=known)
         if as_json:
             return out.json_line(workspace_json(opened) | {"marks": list(marks)})
     numbers = ", ".join(map(str, marks))

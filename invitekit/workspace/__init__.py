@@ -443,6 +443,21 @@ class Workspace:
         con = self._to_write()
         return resolutions.mark(con, record_ids, customers, on=on, by=by, note=note, catalogue=catalogue)
 
+    def mark_own_account_changed(self, on: dt.datetime | dt.date, *, by: str, note: str | None = None) -> int:
+        """Mark that your own partner account is no longer prepaid, and return the mark's ID; see ``unmark``.
+
+        It releases every customer whose association failed for that, if the invitation is not newer than the mark.
+
+        Args:
+            on: When it was changed.
+            by: Who reports it.
+            note: A remark to store.
+
+        Raises:
+            ArgumentError: ``on`` is in the future, or ``by`` is empty.
+        """
+        return resolutions.mark_own_account(self._to_write(), on=on, by=by, note=note)
+
     def unmark(self, mark_ids: int | Iterable[int], *, by: str) -> None:
         """Take marks back; they stay in ``marks()`` with who took them back and when.
 
@@ -455,7 +470,7 @@ class Workspace:
         """Every mark, those taken back included.
 
         ``mark_id, record_id, resolved_at, marked_at, marked_by, note, unmarked_at, unmarked_by, customer_id,
-        failure_code`` (the failure that was resolved).
+        failure_code`` (the failure that was resolved). A mark of your own account names no record and no customer.
         """
         return self._con.sql(queries.MARKS)
 

@@ -51,7 +51,10 @@ def events_of_customers(history: duckdb.DuckDBPyRelation, events: duckdb.DuckDBP
 
 def count_orphans(con: duckdb.DuckDBPyConnection) -> int:
     """Count resends and valid marks that belong to no stored row, so that no plan counts them."""
-    resends, marks = _EVENTS.format("resends"), _EVENTS.format("marks where unmarked_at is null")
+    resends, marks = (
+        _EVENTS.format("resends"),
+        _EVENTS.format("marks where unmarked_at is null and customer_id is not null"),
+    )
     with temp_tables():
         events = events_of_customers(resolved_history(con), con.sql(f"{resends} union all {marks}"))
         return one(con, f"select count(*) from {events} where customer_id is null")

@@ -49,7 +49,7 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 decision varchar not null, cause varchar, failure_code varchar, invitation_method varchar,
                 account_name varchar, email varchar)""",
             """create table marks (
-                mark_id integer not null, record_id varchar not null, customer_id varchar not null,
+                mark_id integer not null, record_id varchar, customer_id varchar,
                 failure_code varchar, resolved_at timestamp not null, marked_at timestamp not null,
                 marked_by varchar not null, note varchar, unmarked_at timestamp, unmarked_by varchar)""",
             """create table exports (

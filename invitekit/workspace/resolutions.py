@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import duckdb
 
 from invitekit.engine.duckdb import one, run
 from invitekit.errors import ArgumentError
 from invitekit.model.catalogue import Catalogue
+from invitekit.planning.logged_events import OWN_ACCOUNT
 from invitekit.workspace.customers import Match, as_list, find_customers, find_records
 from invitekit.workspace.database import transaction
 from invitekit.workspace.validation import now, past_datetime, require_name, require_text
@@ -26,10 +27,26 @@ def mark(
     catalogue: Catalogue | None = None,
 ) -> tuple[int, ...]:
     """Mark records as resolved, all or none, and return the marks' IDs in the order of the records."""
+    matches = _matches(con, as_list(record_ids), as_list(customers), catalogue)
+    return _insert(con, matches, on=on, by=by, note=note)
+
+
+def mark_own_account(con: duckdb.DuckDBPyConnection, *, on: dt.datetime | dt.date, by: str, note: str | None) -> int:
+    """Mark that the partner's own account was changed, and return the mark's ID; it names no record and no customer."""
+    return _insert(con, [(None, None, OWN_ACCOUNT)], on=on, by=by, note=note)[0]
+
+
+def _insert(
+    con: duckdb.DuckDBPyConnection,
+    matches: Sequence[Match | tuple[None, None, str]],
+    *,
+    on: dt.datetime | dt.date,
+    by: str,
+    note: str | None,
+) -> tuple[int, ...]:
     if on is None:
         raise ArgumentError("on is missing.", hint="give the day on which it was resolved.")
     name, resolved_at, remark = require_name(by), past_datetime(on, "on"), require_text(note, "note")
-    matches = _matches(con, as_list(record_ids), as_list(customers), catalogue)
     with transaction(con):
         first = one(con, "select max(mark_id) from marks") + 1
         for number, match in enumerate(matches, start=first):
