@@ -126,6 +126,16 @@ def test_what_a_customer_did_is_marked_and_taken_back(run: Run, memory: Path) ->
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
 
 
+def test_the_own_account_is_marked_by_itself(run: Run, memory: Path) -> None:
+    words = ("--by", "anna", "--on", "2026-03-18", "-w", memory)
+    assert asked(run, "workspace", "mark-resolved", "--own-account", *words)["marks"] == [1]
+    assert "Taken back: 1." in run("workspace", "unmark", "1", "--by", "bob", "-w", memory).stdout
+    for customers in ([], ["ann@example.com", "--own-account"]):
+        wrong = run("workspace", "mark-resolved", *customers, *words)
+        assert wrong.returncode == 2
+        assert "Name customers, or --own-account" in wrong.stderr
+
+
 def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, memory: Path, exports: Path) -> None:
     (exports / "history_2026-03-23.csv").write_text(HEADER + SECOND, encoding="utf-8")
     assert run("workspace", "add", exports, "-w", memory).returncode == 0

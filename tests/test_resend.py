@@ -190,7 +190,7 @@ TABLE = {
     "pending review": case("wait_for_expiry", "pending_review", record(status="pending_review", invited=days(2)),
                            retry=TODAY + dt.timedelta(days=13)),
     **{f"{status} by {name}, {later} after its 15 days": case(
-        "review", reason, record(status=status, **{name: days(15) - later}), attempts=int(name == "invited_at"))
+        "review", reason, record(status=status) | {name: days(15) - later}, attempts=int(name == "invited_at"))
         for status, reason in (("pre_registered", "pre_registration_lapsed"), ("pending_review", "review_overdue"))
         for name in ("pre_registered_at", "invited_at")
         for later in (SECOND * 0, SECOND)},
@@ -213,7 +213,7 @@ TABLE = {
         "resend_now", "not_invited_yet", record(status="pre_registered", snapshot_at=days(15) + SECOND),
         record(status="pre_registered"), attempts=0),
     "a status of nobody's": case("review", "unknown_status", record(status="unknown", invited=days(20))),
-    "no status": case("review", "unknown_status", record(status=None), attempts=0),
+    "no status": case("review", "unknown_status", record() | {"status": None}, attempts=0),
     # The whole history counts.
     **{f"associated once, a newer invitation {status}": case(
         "review", "associated_then_failed", record(status="associated", invited=days(90), associated_at=days(89)),

@@ -1194,6 +1194,30 @@ def test_what_was_sent_and_done_changes_the_plan(workspace: Workspace, tmp_path:
     assert decisions()["beta"] == "wait_for_customer"
 
 
+def test_a_blocked_customer_and_all_whom_the_own_account_holds_are_released_and_held_again(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    sent = {"invited": "2026-03-01 10:00:00", "method": "Email"}
+    failures = {"acme": "special_contract", "beta": "prepaid_partner", "gamma": "prepaid_partner"}
+    workspace.add(snapshot(tmp_path, MONDAY, *(row(name, failure=code, **sent) for name, code in failures.items())))
+
+    def decisions() -> list[str]:
+        found = workspace.plan(as_of=NEXT).select("account_name, decision").fetchall()
+        return [decision for _, decision in sorted(found)]
+
+    held = ["blocked", "contact_support", "contact_support"]
+    assert decisions() == held
+    own = workspace.mark_own_account_changed(dt.date(2026, 3, 20), by="anna", note="postpaid now")
+    assert decisions() == ["blocked", "resend_now", "resend_now"]
+    (mark,) = workspace.mark_resolved(customers="acme", on=dt.date(2026, 3, 21), by="anna")
+    assert decisions() == ["resend_now"] * 3
+    workspace.unmark([own, mark], by="boris")
+    assert decisions() == held
+    with pytest.raises(ArgumentError, match="future"):
+        workspace.mark_own_account_changed(dt.datetime(2999, 1, 1), by="anna")
+    assert workspace.counts()["marks"] == 0
+
+
 # ---- batches that were written ------------------------------------------------------------------
 
 

@@ -51,10 +51,8 @@ def events_of_customers(history: duckdb.DuckDBPyRelation, events: duckdb.DuckDBP
 
 def count_orphans(con: duckdb.DuckDBPyConnection) -> int:
     """Count resends and valid marks that belong to no stored row, so that no plan counts them."""
-    resends, marks = (
-        _EVENTS.format("resends"),
-        _EVENTS.format("marks where unmarked_at is null and customer_id is not null"),
-    )
+    resends = _EVENTS.format("resends")
+    marks = _EVENTS.format("marks where unmarked_at is null and customer_id is not null")  # not the own account's
     with temp_tables():
         events = events_of_customers(resolved_history(con), con.sql(f"{resends} union all {marks}"))
         return one(con, f"select count(*) from {events} where customer_id is null")
