@@ -923,6 +923,41 @@ def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
     assert picker.widget.workspace.marks().aggregate("count(*)").fetchall() == [(1,)]
 
 
+def opened(picker: Heard, reason: str) -> int:
+    """Return the key of the first customer with a reason."""
+    with picker.widget._store.cursor() as con:
+        return int(con.sql(f"select ik_key from records where reason_code = '{reason}' order by 1").fetchall()[0][0])
+
+
+@pytest.mark.slow
+def test_a_blocked_customer_and_the_own_account_are_marked_and_taken_back_on_the_screen(picker: Heard) -> None:
+    def plan() -> list[str]:
+        return sorted(_plan(picker.widget.workspace)["reason_code"])
+
+    day = "2026-03-29"
+    before, blocked = plan(), opened(picker, "blocked")
+    state = picker.says(do="hello")["state"]
+    assert state["held"] == before.count("own_account") > 0
+    assert [f"is prepaid: {state['held']} customers" in warning for warning in state["warnings"]] == [True]
+
+    assert "error" not in picker.says(do="mark", v=picker.widget._number, key=blocked, on=day, by="anna")
+    assert plan().count("blocked") == before.count("blocked") - 1
+    assert "error" not in picker.says(do="mark_own", on=day, by="anna")
+    state = picker.says(do="hello")["state"]
+    assert (state["held"], state["own_marked"], state["warnings"]) == (0, True, [])
+    assert "own_account" not in plan()
+
+    own = _plan(picker.widget.workspace).filter(reason_code="marked_resolved", failure_code="prepaid_partner")
+    with picker.widget._store.cursor() as con:
+        found = con.execute("select ik_key from records where record_id = ?", [own["record_id"][0]]).fetchall()
+    told = picker.says(do="unmark", v=picker.widget._number, key=found[0][0], by="anna")
+    assert told["error"]["problem"] == "This customer has no mark of its own."
+    assert "error" not in picker.says(do="unmark_own", by="anna")
+    key = opened(picker, "marked_resolved")
+    assert "error" not in picker.says(do="unmark", v=picker.widget._number, key=key, by="anna")
+    assert plan() == before
+
+
 @pytest.mark.slow
 def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the_old_one(picker: Heard) -> None:
     before = picker.widget.count

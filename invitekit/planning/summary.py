@@ -59,13 +59,18 @@ class PlanSummary:
         """Customers for review because a row that may be newer was rejected."""
         return self.by_reason.get(("review", "row_rejected"), 0)
 
+    @property
+    def held_for_own_account(self) -> int:
+        """Customers on hold until the partner's own account is changed."""
+        return self.by_reason.get(("contact_support", "own_account"), 0)
+
     def warnings(self, language: Language = "en") -> list[str]:
         """Return in sentences why the plan may be wrong: its newest export is old, of a later day, or only a part."""
         if self.newest_export is None or self.settings is None:
             return []
         texts, day = read_warnings(), self.settings.as_of.date()
         age = (day - self.newest_export).days
-        held = self.by_reason.get(("contact_support", "own_account"), 0)
+        held = self.held_for_own_account
         conditions = {
             "stale": age >= self.settings.rules.stale_after_days,
             "ahead": age < 0,

@@ -8,7 +8,8 @@ class Picker extends Screen {
     this.rules = h("div", { className: "ik-bar" });
     this.said = h("div", { className: "ik-said", hidden: true, role: "status" });
     this.dialog = h("dialog", { className: "ik-dialog", onclose: () => this.scroller.focus({ preventScroll: true }) });
-    this.extra.append(this.rules, this.said, this.tabs);
+    this.warned = h("div", { className: "ik-warn", role: "status", hidden: true });
+    this.extra.append(this.rules, this.warned, this.said, this.tabs);
     this.root.append(this.dialog);
     this.facets.hidden = true;
   }
@@ -54,7 +55,10 @@ class Picker extends Screen {
     menu.classList.add("ik-left");
     const past = s.workspace ? h("button", { className: "ik-button", onclick: () => this.send({ do: "outcomes" }) }, this.words("outcomes")) : null;
     const open = s.unlogged.length ? h("button", { className: "ik-button ik-open", onclick: () => this.unlogged() }, this.words("unlogged", { n: s.unlogged.length })) : null;
-    this.rules.replaceChildren(h("span", { className: "ik-sentence" }, s.rules_said), menu, h("span", { className: "ik-grow" }), open ?? "", past ?? "", s.workspace ? "" : h("span", { className: "ik-warn" }, this.words("no_memory")));
+    const own = s.workspace && (s.held || s.own_marked) ? h("button", { className: "ik-button", onclick: () => this.ownAccount() }, this.words(s.held ? "own_account" : "own_account_undo", { n: this.n(s.held ?? 0) })) : "";
+    this.warned.replaceChildren(...(s.warnings ?? []).map((text) => h("div", {}, text)));
+    this.warned.hidden = !s.warnings?.length;
+    this.rules.replaceChildren(h("span", { className: "ik-sentence" }, s.rules_said), menu, h("span", { className: "ik-grow" }), own, open ?? "", past ?? "", s.workspace ? "" : h("span", { className: "ik-warn" }, this.words("no_memory")));
   }
   ruleFields() {
     const fields = Object.entries(this.state.rules).map(([name, value]) => {
@@ -122,9 +126,17 @@ class Picker extends Screen {
     const rows = m.rows.map((row) => h("tr", {}, ...row.map((value, at) => h("td", { className: at > 2 ? "ik-number" : "" }, value ?? ""))));
     this.ask(this.words("outcomes"), rows.length ? [this.table(m.names.map((name) => this.words(`o_${name}`)), rows)] : [h("p", {}, this.words("no_outcomes"))], ["", null], this.words("close"));
   }
+  ownAccount() {
+    const undo = !this.state.held, by = h("input", { type: "text", value: this.state.user, "aria-label": this.words("by") }), on = this.dayField("done_on");
+    const act = () => { this.busy("effect_wait"); this.send({ do: undo ? "unmark_own" : "mark_own", by: by.value.trim(), on: on.value }); };
+    this.ask(this.words(undo ? "own_account_undo" : "own_account", { n: this.n(this.state.held) }), [h("p", {}, this.words("own_account_why")), h("label", { className: "ik-rule" }, this.words("by"), by), undo ? "" : h("label", { className: "ik-rule" }, this.words("done_on"), on)],
+      [this.words(undo ? "take_back" : "mark_done"), act]);
+  }
   detailActs(d) {
-    const waits = ["customer_must_act", "contact_support"].includes(d.codes?.reason_code);
-    if (!waits || !this.state.workspace) return [];
+    const reason = d.codes?.reason_code;
+    if (!this.state.workspace) return [];
+    if (reason === "marked_resolved") return [h("div", { className: "ik-row2 ik-done" }, h("button", { className: "ik-button", onclick: () => { this.busy("effect_wait"); this.send({ do: "unmark", v: this.v, key: d.key, by: this.state.user }); } }, this.words("take_back")))];
+    if (!["customer_must_act", "contact_support", "blocked"].includes(reason)) return [];
     const on = this.dayField("done_on"), note = h("input", { type: "text", placeholder: this.words("note"), "aria-label": this.words("note") });
     return [h("div", { className: "ik-row2 ik-done" }, on, note, h("button", { className: "ik-button", onclick: () => { this.busy("effect_wait"); this.send({ do: "mark", v: this.v, key: d.key, on: on.value, note: note.value, by: this.state.user }); } }, this.words("mark_done")))];
   }

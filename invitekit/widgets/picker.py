@@ -21,7 +21,7 @@ from invitekit.model import display
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import RESENDS
-from invitekit.planning import ResendRules
+from invitekit.planning import PlanSummary, ResendRules, count_decisions
 from invitekit.widgets import payloads, planning
 from invitekit.widgets.assets import joined
 from invitekit.widgets.base import Does
@@ -95,6 +95,7 @@ class ResendPicker(Grid):
         self._moment = as_utc(as_of)
         self._memory = WorkspaceClient(self.workspace)
         self._planning: Store | None = None
+        self._counted: tuple[Store, PlanSummary] | None = None
         self._folder, self._catalogue = Path(folder), catalogue
         self._frozen: planning.Frozen | None = None
         self._tried: tuple[ResendRules, Store, int] | None = None
@@ -152,6 +153,9 @@ class ResendPicker(Grid):
             "log": self._log,
             "discard": self._discard,
             "mark": self._mark,
+            "unmark": self._unmark,
+            "mark_own": self._mark_own,
+            "unmark_own": self._unmark_own,
             "outcomes": lambda _m: self._outcomes(),
         }
 
@@ -161,11 +165,21 @@ class ResendPicker(Grid):
         with_rows: dict[str, Any] = {"tabs": []}
         if self._store.ready:
             with self._store.cursor() as con:
-                with_rows = {"tabs": planning.tabs(con, self._language, self._found.scope)}
+                with_rows = {
+                    "tabs": planning.tabs(con, self._language, self._found.scope),
+                    "warnings": self._summary(con).warnings(self._language),
+                    "held": self._summary(con).held_for_own_account,
+                }
         # No name of the grid's own state: "by" is the column that it is sorted by.
         memory = {"workspace": self.workspace is not None, "user": _user_name(), "day": self._day(),
-                  "unlogged": self._memory.unlogged()}  # fmt: skip
+                  "unlogged": self._memory.unlogged(), "own_marked": bool(self._memory.own_marks())}  # fmt: skip
         return found | with_rows | memory | {"rules": given, "rules_said": self._rules.words(self._language)}
+
+    def _summary(self, con: duckdb.DuckDBPyConnection) -> PlanSummary:
+        """Return the counts of the plan that is shown, counted once."""
+        if self._counted is None or self._counted[0] is not self._store:
+            self._counted = self._store, count_decisions(con.sql("from records"))
+        return self._counted[1]
 
     def _day(self) -> str | None:
         """The day that the plan is for; None is today, where the browser is."""
@@ -285,14 +299,36 @@ class ResendPicker(Grid):
         self._tell_state()
 
     def _mark(self, message: dict[str, Any]) -> None:
+        on, note = _date(message["on"]), message.get("note") or None
+        record_id, _ = self._opened(message)
+        self._memory.mark(record_id, on=on, by=message["by"], note=note, catalogue=self._catalogue)
+        self._plan_again()
+
+    def _unmark(self, message: dict[str, Any]) -> None:
+        _, customer_id = self._opened(message)
+        self._memory.unmark(self._memory.marks_of(customer_id), by=message["by"])
+        self._plan_again()
+
+    def _mark_own(self, message: dict[str, Any]) -> None:
+        self._memory.mark_own(on=_date(message["on"]), by=message["by"])
+        self._plan_again()
+
+    def _unmark_own(self, message: dict[str, Any]) -> None:
+        self._memory.unmark(self._memory.own_marks(), by=message["by"])
+        self._plan_again()
+
+    def _opened(self, message: dict[str, Any]) -> tuple[str, str]:
+        """Return the record and the customer that a message is about.
+
+        Raises:
+            ArgumentError: The plan has changed since: the key may be another record's by now.
+        """
         self._settled()
-        if message["v"] != self._number:  # its key may be another record's by now
+        if message["v"] != self._number:
             raise ArgumentError("The plan has changed since this customer was opened.", hint="open it again.")
         with self._store.cursor() as con:
-            held = rows(con, f"select record_id from records where ik_key = {int(message['key'])}")
-        on, note = _date(message["on"]), message.get("note") or None
-        self._memory.mark(held[0][0], on=on, by=message["by"], note=note, catalogue=self._catalogue)
-        self._plan_again()
+            found = rows(con, f"select record_id, customer_id from records where ik_key = {int(message['key'])}")
+        return found[0][0], found[0][1]
 
     def _outcomes(self) -> None:
         told = []

@@ -94,6 +94,40 @@ class WorkspaceClient:
             self._known().mark_resolved([record_id], on=on, by=by, note=note, catalogue=catalogue)
             self.noted += 1
 
+    def mark_own(self, *, on: dt.date, by: str) -> None:
+        """Note that the partner's own account was changed."""
+        with self._lock:
+            self._known().mark_own_account_changed(on, by=by)
+            self.noted += 1
+
+    def marks_of(self, customer_id: str) -> list[int]:
+        """Return the valid marks of a customer."""
+        with self._lock:
+            marks = self._known().marks().filter("unmarked_at is null").select("mark_id, customer_id").fetchall()
+        return [mark_id for mark_id, customer in marks if customer == customer_id]
+
+    def own_marks(self) -> list[int]:
+        """Return the valid marks of the partner's own account."""
+        if self._workspace is None:
+            return []
+        with self._lock:
+            marks = self._workspace.marks().filter("unmarked_at is null and customer_id is null").select("mark_id")
+            return [mark_id for (mark_id,) in marks.fetchall()]
+
+    def unmark(self, mark_ids: list[int], *, by: str) -> None:
+        """Take marks back.
+
+        Raises:
+            ArgumentError: There are none, such as of a customer whom the own account's mark released.
+        """
+        if not mark_ids:
+            raise ArgumentError(
+                "This customer has no mark of its own.", hint="take the mark of your own account back, above the list."
+            )
+        with self._lock:
+            self._known().unmark(mark_ids, by=by)
+            self.noted += 1
+
     def outcomes(self, catalogue: Catalogue | None) -> list[tuple[Any, ...]]:
         """Give what became of each batch, by cause: the columns of ``OUTCOMES``."""
         with self._lock:
