@@ -102,7 +102,7 @@ def test_all_tell_the_same_of_the_sample(tmp_path: Path) -> None:
         "failed": 226,
         "associated": 199,
         "expired": 84,
-        "resend": 116,
+        "resend": 113,
     }
 
 
