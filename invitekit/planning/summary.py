@@ -66,11 +66,10 @@ class PlanSummary:
 
     def warnings(self, language: Language = "en") -> list[str]:
         """Return in sentences why the plan may be wrong: its newest export is old, of a later day, or only a part."""
-        if self.newest_export is None or self.settings is None:
+        if self.settings is None:
             return []
-        texts, day = read_warnings(), self.settings.as_of.date()
-        age = (day - self.newest_export).days
-        held = self.held_for_own_account
+        texts, day, held = read_warnings(), self.settings.as_of.date(), self.held_for_own_account
+        age = (day - (self.newest_export or day)).days
         conditions = {
             "stale": age >= self.settings.rules.stale_after_days,
             "ahead": age < 0,
