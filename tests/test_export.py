@@ -53,6 +53,7 @@ from invitekit.export import (
 from invitekit.export import source as reading
 from invitekit.export.manifest import digest, path_of
 from invitekit.export.source import open_source
+from invitekit.export.whose import with_who
 from invitekit.export.writers import SINKS
 from invitekit.io import atomic_write
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
@@ -1082,7 +1083,8 @@ def test_records_are_spilled_to_a_private_folder_that_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    opened = open_source(annotated(), None)
+    relation = duckdb.from_arrow(annotated().to_arrow())
+    opened = with_who(open_source(relation, None), ["status"])
     assert opened.con
     spill, limit = opened.con.execute(
         "select current_setting('temp_directory'), current_setting('memory_limit')"

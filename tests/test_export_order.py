@@ -21,24 +21,39 @@ FRAME = pl.DataFrame(
 )
 
 
-def drawn(frame: pl.DataFrame = FRAME) -> list[pl.DataFrame]:
-    source = open_source(frame, None)
-    try:
-        return list(order.shuffled(source, ["kind", "n"]))
-    finally:
-        source.close()
+class Shuffle:
+    """Shuffles records that are a frame or a relation, and fit into memory or not; lists the rows of each release."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection | None) -> None:
+        self.con, self.released = con, list[int]()
+
+    def __call__(self, frame: pl.DataFrame = FRAME) -> list[pl.DataFrame]:
+        source = open_source(self.con.from_arrow(frame.to_arrow()) if self.con else frame, None)
+        try:
+            return list(order.shuffled(source, ["kind", "n"], self.release))
+        finally:
+            source.close()
+
+    def release(self, batch: pl.DataFrame) -> pl.DataFrame:
+        self.released.append(batch.height)
+        return batch
 
 
-@pytest.fixture(params=["memory", "disk"])
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "disk":
-        monkeypatch.setattr(order, "IN_MEMORY", 0)
-    return str(request.param)
+@pytest.fixture(params=["frame", "relation"])
+def drawn(request: pytest.FixtureRequest) -> Iterator[Shuffle]:
+    with duckdb.connect() as con:
+        yield Shuffle(con if request.param == "relation" else None)
 
 
-@pytest.mark.usefixtures("place")
-def test_every_row_leaves_once_in_an_order_that_is_another_each_time() -> None:
+@pytest.fixture(params=[2**30, 0], ids=["fits", "does not fit"])
+def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(order, "IN_MEMORY", request.param)
+    return int(request.param)
+
+
+def test_every_row_leaves_once_in_an_order_that_is_another_each_time(drawn: Shuffle, room: int) -> None:
     first, second = drawn(), drawn()
+    assert (max(drawn.released) == ROWS) == (room > 0), "what does not fit is released in small frames"
     assert len(first) > 2
     one, two = (pl.concat([part.cast({"kind": pl.String}) for part in parts]) for parts in (first, second))
     plain = FRAME.select(pl.col("kind").cast(pl.String), "n")
@@ -50,45 +65,27 @@ def test_every_row_leaves_once_in_an_order_that_is_another_each_time() -> None:
         assert abs(pl.select(pl.corr(numbers[a], numbers[b])).item()) < 0.05
 
 
-@pytest.mark.parametrize(("room", "sorts"), [(2**30, 0), (3 * 2**20, 1)])
-def test_no_more_is_held_in_memory_than_there_is_room_for(
-    monkeypatch: pytest.MonkeyPatch, room: int, sorts: int
-) -> None:
-    opened: list[int] = []
-    true = order.connection
-    monkeypatch.setattr(order, "IN_MEMORY", room)
-
-    def counted() -> tuple[duckdb.DuckDBPyConnection, str]:
-        opened.append(1)
-        made: tuple[duckdb.DuckDBPyConnection, str] = true()
-        return made
-
-    monkeypatch.setattr(order, "connection", counted)
-    assert sum(part.height for part in drawn(FRAME.with_columns(pl.col("n").cast(pl.String)))) == ROWS
-    assert len(opened) == sorts
-
-
-@pytest.mark.usefixtures("place")
-def test_of_no_rows_one_empty_frame_is_given() -> None:
+@pytest.mark.usefixtures("room")
+def test_of_no_rows_one_empty_frame_is_given(drawn: Shuffle) -> None:
     (empty,) = drawn(FRAME.head(0))
     assert (empty.height, empty.columns) == (0, ["kind", "n"])
 
 
 def test_every_order_of_four_rows_comes_up() -> None:
     source = open_source(FRAME.head(4), None)
-    seen = {tuple(next(order.shuffled(source, ["n"]))["n"]) for _ in range(400)}
+    seen = {tuple(next(order.shuffled(source, ["n"], lambda batch: batch))["n"]) for _ in range(400)}
     source.close()
     assert len(seen) == 24
 
 
-@pytest.mark.usefixtures("place")
+@pytest.mark.usefixtures("room")
 def test_records_that_cannot_be_computed_are_said_without_their_values() -> None:
     with duckdb.connect() as con:
         bad = con.sql(
             "select range as n, case when range > 150000 then error('acme') else 'a' end as kind from range(200000)"
         )
         with pytest.raises(SchemaError) as caught:
-            list(order.shuffled(open_source(bad.set_alias("r"), None), ["kind", "n"]))
+            list(order.shuffled(open_source(bad.set_alias("r"), None), ["kind", "n"], lambda batch: batch))
     assert "acme" not in str(caught.value)
 
 

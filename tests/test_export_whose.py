@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Sequence
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -27,11 +29,14 @@ def records(rows: Sequence[Row]) -> pl.DataFrame:
 
 
 def whose(frame: pl.DataFrame) -> list[int | None]:
-    source = with_who(open_source(frame, None), ["place"])
-    try:
-        return pl.DataFrame(source.relation.order("place").to_arrow_table())[WHO].to_list()
-    finally:
-        source.close()
+    """Identify in memory and in DuckDB, which have to agree."""
+    numbers: list[int | None] = with_who(open_source(frame, None), ["place"]).native[WHO].to_list()
+    with duckdb.connect() as con:
+        source = with_who(open_source(con.from_arrow(frame.to_arrow()), None), ["place"])
+        with contextlib.closing(source):
+            stored = pl.DataFrame(source.native.order("place").to_arrow_table())[WHO].to_list()
+    assert groups(numbers) == groups(stored)
+    return numbers
 
 
 def groups(keys: Sequence[object]) -> set[frozenset[int]]:
@@ -109,9 +114,9 @@ def test_enums_and_rows_of_many_small_frames_are_kept() -> None:
     tags = pl.Series(
         "custom_tag", [f"t{n // 50_000}" for n in range(250_000)], dtype=pl.Enum([f"t{n}" for n in range(5)])
     )
-    source = with_who(open_source(records(rows).with_columns(tags), None), ["custom_tag"])
-    counted = (
-        source.relation.aggregate(f"custom_tag, count(*) as n, count(distinct {WHO})").order("custom_tag").fetchall()
-    )
-    source.close()
+    with duckdb.connect() as con:
+        frame = con.from_arrow(records(rows).with_columns(tags).to_arrow())
+        with contextlib.closing(with_who(open_source(frame, None), ["custom_tag"])) as source:
+            counts = f"custom_tag, count(*) as n, count(distinct {WHO})"
+            counted = source.native.aggregate(counts).order("custom_tag").fetchall()
     assert counted == [(f"t{n}", 50_000, 1000) for n in range(5)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
+import narwhals.stable.v2 as nw
 import polars as pl
 
-from invitekit.engine.duckdb import ident
 from invitekit.export.prefetch import ahead
 from invitekit.export.source import Source, computed
 from invitekit.export.whose import WHO, with_who
@@ -21,7 +22,7 @@ from invitekit.privacy.scrub.tokenise import WORD
 from invitekit.privacy.tokens import distinct, is_ascii
 
 LONGEST = 1_000
-"""Bytes of a word that may leave as it is."""
+"""Characters of a word that may leave as it is."""
 _FOLDS = r"[^\x00-\x7f\x{df}-\x{f6}\x{f8}-\x{ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}]"
 """A sign that one form may change: any but ASCII, small letters of western Europe, and Chinese characters."""
 
@@ -89,22 +90,36 @@ def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) ->
     return replace(row, form=Words(words | {OTHER}, open=True))
 
 
-def _texts(source: Source, names: Sequence[str]) -> Iterable[pl.DataFrame]:
-    """Give columns as texts, whatever the engine made of them."""
-    if not names:
-        return ()
-    texts = ", ".join(f"{ident(name)}::varchar as {ident(name)}" for name in names)
-    return replace(source, relation=computed(lambda: source.relation.project(texts))).batches(names)
+def _texts(source: Source, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Yield columns as texts, whatever the engine made of them; those of a frame at once, so that a value is seen once.
+
+    Raises:
+        SchemaError: They cannot be computed.
+    """
+    texts = [nw.col(name).cast(nw.String) for name in names]
+    native = computed(lambda: nw.from_native(source.native).select(*texts).to_native())
+    if isinstance(native, pl.DataFrame):
+        yield native
+    elif names:
+        yield from replace(source, native=native).batches(names)
 
 
 def _shared(source: Source, column: str, fewest: int) -> frozenset[str]:
-    """Give the most frequent words that enough customers share."""
+    """Return the most frequent words that enough customers share."""
     # A text that nobody would call a tag is none, and would fill the memory besides.
-    word = f"case when strlen({ident(column)}::varchar) <= {LONGEST} then {ident(column)}::varchar end"
-    often = source.relation.aggregate(f"{word} as word, count(*) as n", word)
-    if not source.ask(often.filter(f"word is not null and n >= {fewest}").limit(1)):
+    text = nw.col(column).cast(nw.String)
+    word = nw.when(text.str.len_chars() <= LONGEST).then(text).alias("word")
+
+    def often(frame: Any) -> Any:
+        counted = frame.select(word).drop_nulls().group_by("word").agg(n=nw.len())
+        return counted.filter(nw.col("n") >= fewest).select("word").head(1)
+
+    def shared(frame: Any) -> Any:
+        people = frame.select(word, WHO).drop_nulls().unique().group_by("word").agg(people=nw.len())
+        people = people.filter(nw.col("people") >= fewest)
+        return people.sort("people", "word", descending=[True, False]).head(MOST_WORDS)
+
+    if not source.ask(often):
         return frozenset()
     with contextlib.closing(with_who(source, [column])) as known:
-        grouped = known.relation.aggregate(f"{word} as word, count(distinct {WHO}) as people", word)
-        shared = grouped.filter(f"word is not null and people >= {fewest}").order("people desc, word").limit(MOST_WORDS)
-        return frozenset(text for text, _ in source.ask(shared))
+        return frozenset(text for text, _ in known.ask(shared))

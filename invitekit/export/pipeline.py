@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -157,29 +157,18 @@ def _write(job: Job, part: Path) -> Expected:
 
 
 def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Generator[pl.DataFrame]:
-    """Give what leaves: while one small frame is written, the next is watched, and the one after it made."""
+    """Yield what leaves: while one small frame is written, the next one is made."""
     scrub = Scrubber.of(job.source, rows, secret)
     names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
-    with contextlib.ExitStack() as opened:
-        read = opened.enter_context(contextlib.closing(ahead(shuffled(job.source, names))))
-        pairs = opened.enter_context(contextlib.closing(ahead(_made(read, scrub, rows, job.secrets))))
-        yield from _told(job, opened.enter_context(contextlib.closing(ahead(_watched(pairs, seen, rows, secret)))))
 
-
-def _made(
-    batches: Iterable[pl.DataFrame], scrub: Scrubber, rows: Sequence[Row], secrets: Secrets
-) -> Generator[tuple[pl.DataFrame, pl.DataFrame]]:
-    for batch in batches:
+    def leave(batch: pl.DataFrame) -> pl.DataFrame:
         shown = scrub(batch)
-        yield shown, release(shown, rows, secrets)
-
-
-def _watched(
-    pairs: Iterable[tuple[pl.DataFrame, pl.DataFrame]], seen: Seen, rows: Sequence[Row], secret: Sequence[str]
-) -> Generator[pl.DataFrame]:
-    for shown, made in pairs:
+        made = release(shown, rows, job.secrets)
         watch(seen, shown, made, rows, secret)
-        yield made
+        return made
+
+    with contextlib.closing(ahead(shuffled(job.source, names, leave))) as frames:
+        yield from _told(job, frames)
 
 
 def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:

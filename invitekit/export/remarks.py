@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import narwhals.stable.v2 as nw
 import polars as pl
 
-from invitekit.engine.duckdb import ident
 from invitekit.export.source import Source
 from invitekit.privacy import Row, Text
 from invitekit.privacy.scrub import Directory, scrub_remarks
@@ -29,12 +29,11 @@ class Scrubber:
         """Make one that knows the names of all customers, if any remarks are to leave."""
         if not any(isinstance(row.form, Text) for row in rows):
             return cls(None, ())
-        columns = [ident(name) for name in NAMES if name in source.columns]
-        found: list[str] = []
-        for column in columns:
-            some = source.relation.project(f"{column}::varchar as name").filter("name is not null").distinct()
-            found += [text for (text,) in source.ask(some)]
-        return cls(Directory(pl.Series("names", found, dtype=pl.String)), tuple(secret))
+        names: list[str] = []
+        for name in (name for name in NAMES if name in source.columns):
+            text = nw.col(name).cast(nw.String)
+            names += [text for (text,) in source.ask(lambda frame, text=text: frame.select(text).drop_nulls().unique())]
+        return cls(Directory(pl.Series("names", names, dtype=pl.String)), tuple(secret))
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Give the frame with its remarks scrubbed; one that is an identifier as a whole is gone."""

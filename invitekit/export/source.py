@@ -1,4 +1,4 @@
-"""The records to export, of any engine, as a stream of small frames."""
+"""The records to export, as a stream of small frames: a DuckDB relation, or a Polars frame in memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import duckdb
+import narwhals.stable.v2 as nw
 import polars as pl
+import pyarrow as pa
 
 from invitekit.engine.arrow import as_table
 from invitekit.engine.duckdb import ident, lit, run
+from invitekit.engine.materialize import collect, is_relation
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
 from invitekit.export.read_written import MEMORY_LIMIT, lock
@@ -26,9 +29,9 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Source:
-    """Records as a DuckDB relation, and the connection that has to stay open for them, if it is ours."""
+    """Records as a DuckDB relation or a Polars frame, and the connection that has to stay open, if it is ours."""
 
-    relation: duckdb.DuckDBPyRelation
+    native: duckdb.DuckDBPyRelation | pl.DataFrame
     columns: tuple[str, ...]
     rows: int
     con: duckdb.DuckDBPyConnection | None = None
@@ -40,28 +43,33 @@ class Source:
             self.con.close()
             shutil.rmtree(self.spill, ignore_errors=True)
 
-    def ask(self, query: duckdb.DuckDBPyRelation) -> list[tuple[Any, ...]]:
-        """Give all rows of a query about the records.
+    def ask(self, query: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
+        """Return all rows of a query, which is built from the records as a Narwhals frame.
 
         Raises:
             SchemaError: They cannot be computed.
         """
-        return computed(query.fetchall)
+        return computed(lambda: collect(query(nw.from_native(self.native))).rows())
 
     def reader(self, names: Sequence[str]) -> Any:
-        """Open a stream of Arrow batches with these columns of all records.
+        """Open a stream of Arrow batches with these columns of all records of a relation.
 
         Raises:
             SchemaError: The records cannot be computed.
         """
-        return computed(lambda: self.relation.project(", ".join(map(ident, names))).to_arrow_reader(BATCH_ROWS))
+        relation: Any = self.native
+        return computed(lambda: relation.project(", ".join(map(ident, names))).to_arrow_reader(BATCH_ROWS))
 
     def batches(self, names: Sequence[str]) -> Generator[pl.DataFrame]:
-        """Give these columns of all records, so many rows at a time; at least one frame, an empty one.
+        """Yield these columns of all records, so many rows at a time; at least one frame, an empty one.
 
         Raises:
             SchemaError: The records cannot be computed.
         """
+        if isinstance(self.native, pl.DataFrame):
+            some = self.native.select(names)
+            yield from (some.slice(at, BATCH_ROWS) for at in range(0, max(some.height, 1), BATCH_ROWS))
+            return
         reader = self.reader(names)
         try:
             empty = True
@@ -69,7 +77,7 @@ class Source:
                 empty = False
                 yield frame(batch)
             if empty:
-                yield frame(reader.schema.empty_table())
+                yield frame(pa.Table.from_batches([], reader.schema))  # empty_table() would load pandas
         finally:
             reader.close()
 
@@ -135,17 +143,11 @@ def following(reader: Any) -> Any:
 
 def _opened(records: Any, choice: Filter | None) -> Source:
     chosen = where(records, choice) if choice else records
-    if isinstance(chosen, duckdb.DuckDBPyRelation):
-        return Source(chosen, tuple(chosen.columns), _count(chosen))
-    con, folder = connection()
+    if is_relation(chosen):
+        return Source(chosen, tuple(chosen.columns), chosen.aggregate("count(*)").fetchall()[0][0])
     # A stream can be read once; the words that may leave are looked for before.
-    relation = con.from_arrow(as_table(chosen))
-    return Source(relation, tuple(relation.columns), _count(relation), con, folder)
-
-
-def _count(relation: duckdb.DuckDBPyRelation) -> int:
-    found: int = relation.aggregate("count(*)").fetchall()[0][0]
-    return found
+    rows = chosen if isinstance(chosen, pl.DataFrame) else frame(as_table(chosen))
+    return Source(rows, tuple(rows.columns), rows.height)
 
 
 def connection() -> tuple[duckdb.DuckDBPyConnection, str]:

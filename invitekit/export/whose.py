@@ -1,7 +1,7 @@
 """Whose record is it, as far as counts go: one number for each customer, and none for a record that is nobody's.
 
-Keys are folded as for tokens and told apart as everywhere else, in a private DuckDB that spills: the number of
-records does not fill the memory.
+Keys are folded as for tokens and compared as everywhere else: those of a relation in a private DuckDB that spills, so
+that the number of records does not fill the memory.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -35,18 +36,31 @@ def with_who(source: Source, names: Sequence[str]) -> Source:
     Raises:
         SchemaError: The records cannot be computed.
     """
-    con, folder = connection()
-    relation = computed(lambda: _known(source, names, con))
-    return replace(source, relation=relation, columns=(*names, WHO), con=con, spill=folder)
-
-
-def _known(source: Source, names: Sequence[str], con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-    """Copy what is needed into a table of our own, and tell in it whose each record is."""
     needed = [name for name in (*NEEDED, *OPTIONAL) if name in source.columns]
-    kinds = dict(zip(source.relation.columns, map(str, source.relation.types), strict=True))
+    if isinstance(source.native, pl.DataFrame):
+        known = computed(lambda: _in_memory(source.native, names, needed))
+        return Source(known, (*names, WHO), source.rows)
+    con, folder = connection()
+    relation = computed(lambda: _in_tables(source, names, needed, con))
+    return replace(source, native=relation, columns=(*names, WHO), con=con, spill=folder)
+
+
+def _in_memory(records: Any, names: Sequence[str], needed: Sequence[str]) -> pl.DataFrame:
+    own = [pl.col(name).alias(_OWN + name) for name in names]
+    (keyed,) = _with_keys([records.select(*own, pl.col(needed).cast(pl.String))])
+    who = pl.when(~pl.col("customer_id").str.starts_with(ALONE)).then(pl.col("customer_id").hash())
+    return identify(keyed).select(*(pl.col(_OWN + name).alias(name) for name in names), who.alias(WHO))
+
+
+def _in_tables(
+    source: Source, names: Sequence[str], needed: Sequence[str], con: duckdb.DuckDBPyConnection
+) -> duckdb.DuckDBPyRelation:
+    """Copy what is needed into a table of our own, and identify in it whose each record is."""
+    records: Any = source.native
+    kinds = dict(zip(records.columns, map(str, records.types), strict=True))
     own = [f"{_plain(name, kinds[name])} as {ident(_OWN + name)}" for name in names]
     keys = [f"{ident(name)}::varchar as {name}" for name in needed]
-    taken = replace(source, relation=source.relation.project(", ".join([*own, *keys])))
+    taken = replace(source, native=records.project(", ".join([*own, *keys])))
     read = taken.batches([*(_OWN + name for name in names), *needed])
     with contextlib.closing(read), contextlib.closing(ahead(_with_keys(read))) as frames:
         for number, frame in enumerate(frames):

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import narwhals.stable.v2 as nw
+import polars as pl
 
 from invitekit.engine.duckdb import apart
 from invitekit.engine.frames import as_frame
@@ -35,8 +36,8 @@ def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language)
 
 
 @contextlib.contextmanager
-def lent(records: Any, stoppable: Callable[[Callable[[], None]], None]) -> Iterator[duckdb.DuckDBPyRelation]:
-    """Lend records to one export as a relation of its own.
+def lent(records: Any, stoppable: Callable[[Callable[[], None]], None]) -> Iterator[duckdb.DuckDBPyRelation | pl.DataFrame]:
+    """Lend records to one export: a relation on a connection of its own, any other frame in memory.
 
     Args:
         records: A frame of any engine.
@@ -51,7 +52,7 @@ def lent(records: Any, stoppable: Callable[[Callable[[], None]], None]) -> Itera
     with contextlib.closing(open_source(own, None)) as source:
         if source.con is not None:
             stoppable(source.con.interrupt)
-        yield source.relation
+        yield source.native
 
 
 def count(records: Any) -> int:
