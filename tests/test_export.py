@@ -384,7 +384,7 @@ def test_one_raw_value_in_one_row_of_many_is_found_out(
 
     def leak(batch: pl.DataFrame, rows: Any, secrets: Any) -> pl.DataFrame:
         made = true(batch, rows, secrets)
-        if len(slipped) == 1:
+        if not slipped:
             cells = made[column].to_list()
             cells[123] = SLIPS[column]
             made = made.with_columns(pl.Series(column, cells, dtype=made.schema[column]))

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -22,7 +23,7 @@ from invitekit.privacy.scrub.tokenise import WORD
 from invitekit.privacy.tokens import distinct, is_ascii
 
 LONGEST = 1_000
-"""Characters of a word that may leave as it is."""
+"""Bytes of a word that may leave as it is."""
 _FOLDS = r"[^\x00-\x7f\x{df}-\x{f6}\x{f8}-\x{ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}]"
 """A sign that one form may change: any but ASCII, small letters of western Europe, and Chinese characters."""
 
@@ -116,10 +117,10 @@ def _shared(source: Source, column: str, fewest: int) -> frozenset[str]:
 
     def shared(frame: Any) -> Any:
         people = frame.select(word, WHO).drop_nulls().unique().group_by("word").agg(people=nw.len())
-        people = people.filter(nw.col("people") >= fewest)
-        return people.sort("people", "word", descending=[True, False]).head(MOST_WORDS)
+        return people.filter(nw.col("people") >= fewest).sort("people", "word", descending=[True, False])
 
     if not source.ask(often):
         return frozenset()
     with contextlib.closing(with_who(source, [column])) as known:
-        return frozenset(text for text, _ in known.ask(shared))
+        words = (text for text, _ in known.ask(shared) if len(text.encode()) <= LONGEST)
+        return frozenset(islice(words, MOST_WORDS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeVar, cast
 
 import narwhals.stable.v2 as nw
@@ -51,7 +51,7 @@ class SuccessRate:
     associated: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SuccessRates:
     """The results of resends: counts by the cause and the method before, and the delay.
 
@@ -62,12 +62,20 @@ class SuccessRates:
 
     cells: Mapping[tuple[str, str, int], tuple[int, int]] = field(default_factory=dict)
 
-    @property
+    @cached_property
+    def _by_cause(self) -> dict[str, tuple[int, int]]:
+        totals: dict[str, tuple[int, int]] = {}
+        for (cause, _, _), (resends, associated) in self.cells.items():
+            before = totals.get(cause, (0, 0))
+            totals[cause] = (before[0] + resends, before[1] + associated)
+        return totals
+
+    @cached_property
     def resends(self) -> int:
         """All resends whose follow-up is over."""
         return sum(n for n, _ in self.cells.values())
 
-    @property
+    @cached_property
     def associated(self) -> int:
         """Those that led to an association in time."""
         return sum(s for _, s in self.cells.values())
@@ -78,13 +86,11 @@ class SuccessRates:
         A group's rate is drawn towards that of the next wider one (Beta prior worth ``WEIGHT``
         resends); the interval is the posterior's, equal-tailed.
         """
-        everything = (self.resends, self.associated)
-        same_cause = [counts for (c, _, _), counts in self.cells.items() if c == cause]
         groups: list[tuple[Basis, tuple[int, int]]] = [
-            ("cause", (sum(n for n, _ in same_cause), sum(s for _, s in same_cause))),
+            ("cause", self._by_cause.get(cause, (0, 0))),
             ("alike", self.cells.get((cause, method, delay), (0, 0))),
         ]
-        estimate = _posterior("all", everything, 0.5, weight=2)
+        estimate = _posterior("all", (self.resends, self.associated), 0.5, weight=2)
         for basis, counts in groups:
             if counts[0] >= ENOUGH:
                 estimate = _posterior(basis, counts, estimate.rate, weight=WEIGHT)

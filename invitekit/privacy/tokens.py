@@ -177,12 +177,8 @@ def _by_distinct(values: pl.Series, make: Callable[[pl.Series], pl.Series]) -> p
     """Make something of each value, once for each distinct one where values repeat."""
     if not _repeat(values):
         return make(values)
-    once = values.unique()
-    known = pl.DataFrame({"value": once, "made": make(once)})
-    found = (
-        values.alias("value").to_frame().join(known, on="value", how="left", nulls_equal=True, maintain_order="left")
-    )
-    return found["made"].alias(values.name)
+    once = values.drop_nulls().unique()
+    return values.replace_strict(once, make(once), default=None, return_dtype=pl.String)
 
 
 def _repeat(values: pl.Series) -> bool:
