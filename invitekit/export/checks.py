@@ -114,10 +114,23 @@ def _cells(written: Written, rows: Sequence[Row]) -> tuple[int, dict[str, tuple[
     total, *counts = written.typed.aggregate(", ".join(asked)).fetchall()[0]
     for place, row in enumerate(others):
         found[row.into] = (counts[2 * place], counts[2 * place + 1])
-    for row in rows:
-        if row.into not in found:
-            found[row.into] = _each_once(written.typed, row)
-    return total, found
+    for name in repeating:
+        found[name] = _each_once(written.typed, next(row for row in rows if row.into == name))
+    return total, found | _count_words(written.typed, [row for row in rows if isinstance(row.form, Words)])
+
+
+def _count_words(typed: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> dict[str, tuple[int, int]]:
+    """Look at each different word of each column once, all columns in one query."""
+    counts = {row.into: [0, 0] for row in rows}
+    cells = [ident(name) for name in counts]
+    each = f"select {', '.join(cells)}, count(*) from ik_typed group by grouping sets (({'), ('.join(cells)}))"
+    for *words, n in typed.query("ik_typed", each).fetchall() if rows else ():
+        # The row of a column's word has null for all others; a row of nulls counts the empty cells of some column.
+        for row, word in zip(rows, words, strict=True):
+            if word is not None and isinstance(row.form, Words):
+                counts[row.into][0] += n
+                counts[row.into][1] += 0 if word in row.form.values else n
+    return {name: (filled, strange) for name, (filled, strange) in counts.items()}
 
 
 def _repeating(typed: duckdb.DuckDBPyRelation, names: Sequence[str]) -> set[str]:
@@ -130,12 +143,9 @@ def _repeating(typed: duckdb.DuckDBPyRelation, names: Sequence[str]) -> set[str]
 
 
 def _each_once(typed: duckdb.DuckDBPyRelation, row: Row) -> tuple[int, int]:
-    """Look at each different cell once: a long set or a pattern, held against every cell, costs five times as much."""
+    """Look at each different cell once: a pattern, held against every cell, costs five times as much."""
     cell = ident(row.into)
     each = typed.aggregate(f"{cell}, count(*) as ik_n").filter(f"{cell} is not null")
-    if isinstance(row.form, Words):
-        words = dict(each.fetchall())
-        return sum(words.values()), sum(count for word, count in words.items() if word not in row.form.values)
     strange = f"coalesce(sum(ik_n) filter ({outside(row.form, cell)}), 0)::bigint"
     filled, wrong = each.aggregate(f"coalesce(sum(ik_n), 0)::bigint, {strange}").fetchall()[0]
     return filled, wrong

@@ -61,7 +61,8 @@ def write_table(
         return write_file(target, finished, overwrite=overwrite)
 
     if extension == ".parquet" and _is_polars(records):
-        return write(lambda part: records.write_parquet(part, compression="zstd", compression_level=1, statistics=False))
+        options = {"compression": "zstd", "compression_level": 1, "statistics": False}
+        return write(lambda part: records.write_parquet(part, **options))
     import duckdb  # noqa: PLC0415 - not for Polars frames to Parquet
     from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415 - as above
 

@@ -12,7 +12,6 @@ from invitekit.errors import ArgumentError, PolicyError
 from invitekit.model import schema
 from invitekit.model.catalogue import NOT_GIVEN, RESERVED_CODES, UNKNOWN_FAILURE, read_catalogue
 from invitekit.model.vocabularies import UNKNOWN
-from invitekit.planning.reason_texts import read_reasons
 from invitekit.privacy import generalise
 from invitekit.privacy.actions import BANDS, MASK, MASKS, Row
 from invitekit.privacy.output_types import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
@@ -238,6 +237,8 @@ def _keep(column: str, _how: str) -> Form:
 def _words(column: str) -> Iterable[str]:
     """Give every word that a column may hold: its vocabulary, the catalogue's texts, the plan's reasons."""
     if column == "reason_code":
+        from invitekit.planning.reason_texts import read_reasons  # noqa: PLC0415 - only for plans
+
         return read_reasons()
     if column == "failure_code":
         return _codes()

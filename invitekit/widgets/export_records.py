@@ -36,7 +36,9 @@ def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language)
 
 
 @contextlib.contextmanager
-def lent(records: Any, stoppable: Callable[[Callable[[], None]], None]) -> Iterator[duckdb.DuckDBPyRelation | pl.DataFrame]:
+def lent(
+    records: Any, stoppable: Callable[[Callable[[], None]], None]
+) -> Iterator[duckdb.DuckDBPyRelation | pl.DataFrame]:
     """Lend records to one export: a relation on a connection of its own, any other frame in memory.
 
     Args:
