@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invitekit.charts import Look
 from invitekit.ingest import Summary
@@ -31,7 +31,9 @@ from invitekit.report.pdf import as_pdf
 from invitekit.report.sections import sections
 from invitekit.report.sources_section import count, read, sources
 from invitekit.report.summary import summarise
-from invitekit.workspace import Comparison
+
+if TYPE_CHECKING:
+    from invitekit.workspace import Comparison
 
 __all__ = ["AUDIENCES", "KINDS", "TRENDS", "Audience", "Look", "Page", "for_audience", "page", "report", "write_page"]
 

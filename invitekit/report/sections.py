@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invitekit import charts
 from invitekit.charts import Chart, Look
@@ -15,7 +15,9 @@ from invitekit.metrics import EMPTY, OTHER, Progress
 from invitekit.privacy.disclosure import round_count
 from invitekit.report.audience import Row
 from invitekit.report.page import Section, Table, words
-from invitekit.workspace import Comparison
+
+if TYPE_CHECKING:
+    from invitekit.workspace import Comparison
 
 Drawn = Callable[[Look], Chart]
 _BY = {

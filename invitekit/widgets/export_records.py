@@ -49,11 +49,9 @@ def lent(
         SchemaError: They cannot be computed.
     """
     own, con = apart(records)
-    if con is not None:  # the records are counted when they are opened: that may take long
-        stoppable(con.interrupt)
+    # A relation is counted when it is opened: that may take long. A frame in memory has nothing to interrupt.
+    stoppable(con.interrupt if con is not None else lambda: None)
     with contextlib.closing(open_source(own, None)) as source:
-        if source.con is not None:
-            stoppable(source.con.interrupt)
         yield source.native
 
 
