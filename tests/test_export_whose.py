@@ -30,12 +30,13 @@ def records(rows: Sequence[Row]) -> pl.DataFrame:
 
 def whose(frame: pl.DataFrame) -> list[int | None]:
     """Identify in memory and in DuckDB, which have to agree."""
-    numbers: list[int | None] = with_who(open_source(frame, None), ["place"]).native[WHO].to_list()
+    (in_memory,) = with_who(open_source(frame, None), ["place"]).batches(["place", WHO])
     with duckdb.connect() as con:
         source = with_who(open_source(con.from_arrow(frame.to_arrow()), None), ["place"])
         with contextlib.closing(source):
-            stored = pl.DataFrame(source.native.order("place").to_arrow_table())[WHO].to_list()
-    assert groups(numbers) == groups(stored)
+            (stored,) = source.batches(["place", WHO])
+    numbers: list[int | None] = in_memory[WHO].to_list()
+    assert groups(numbers) == groups(stored.sort("place")[WHO].to_list())
     return numbers
 
 
@@ -117,6 +118,6 @@ def test_enums_and_rows_of_many_small_frames_are_kept() -> None:
     with duckdb.connect() as con:
         frame = con.from_arrow(records(rows).with_columns(tags).to_arrow())
         with contextlib.closing(with_who(open_source(frame, None), ["custom_tag"])) as source:
-            counts = f"custom_tag, count(*) as n, count(distinct {WHO})"
-            counted = source.native.aggregate(counts).order("custom_tag").fetchall()
-    assert counted == [(f"t{n}", 50_000, 1000) for n in range(5)]
+            kept = pl.concat(source.batches(["custom_tag", WHO]))
+    counted = kept.group_by("custom_tag").agg(pl.len(), pl.col(WHO).n_unique().alias("who")).sort("custom_tag")
+    assert counted.rows() == [(f"t{n}", 50_000, 1000) for n in range(5)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -124,7 +125,8 @@ def _count_words(typed: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> dict[st
     counts = {row.into: [0, 0] for row in rows}
     cells = [ident(name) for name in counts]
     each = f"select {', '.join(cells)}, count(*) from ik_typed group by grouping sets (({'), ('.join(cells)}))"
-    for *words, n in typed.query("ik_typed", each).fetchall() if rows else ():
+    found: Any = typed.query("ik_typed", each) if rows else None
+    for *words, n in found.fetchall() if found else ():
         # The row of a column's word has null for all others; a row of nulls counts the empty cells of some column.
         for row, word in zip(rows, words, strict=True):
             if word is not None and isinstance(row.form, Words):

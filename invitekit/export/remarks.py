@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -29,10 +30,12 @@ class Scrubber:
         """Make one that knows the names of all customers, if any remarks are to leave."""
         if not any(isinstance(row.form, Text) for row in rows):
             return cls(None, ())
-        names: list[str] = []
-        for name in (name for name in NAMES if name in source.columns):
-            text = nw.col(name).cast(nw.String)
-            names += [text for (text,) in source.ask(lambda frame, text=text: frame.select(text).drop_nulls().unique())]
+
+        def distinct(frame: Any, name: str) -> Any:
+            return frame.select(nw.col(name).cast(nw.String)).drop_nulls().unique()
+
+        columns = (name for name in NAMES if name in source.columns)
+        names = [text for name in columns for (text,) in source.ask(partial(distinct, name=name))]
         return cls(Directory(pl.Series("names", names, dtype=pl.String)), tuple(secret))
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
