@@ -250,6 +250,11 @@ def test_a_file_that_asks_for_more_than_the_machine_has_is_refused(tmp_path: Pat
     assert not psutil.Process().children()
 
 
+def test_a_small_sound_workbook_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "")
+    assert read(load_xlsx(tmp_path, rows=[*ROWS, *[ANN] * 50])) == [READ[0]] * 51 + READ[1:]
+
+
 def test_a_process_that_takes_too_long_is_stopped_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ _MEMORY, _MEMORY_A_BYTE = 3 << 29, 64
 _SECONDS, _BYTES_A_SECOND = 15, 1 << 18
 """What a workbook may take in a process of its own: so much, and more by its size."""
 _COUNT = re.compile(rb"ount\s*=\s*[\"'](\d+)")
-_FAR = re.compile(rb"r\s*=\s*[\"'](?:[A-Z]{3}|[C-Z][A-Z]|[A-Z]*\d{6})")
+_FAR = re.compile(rb"\sr\s*=\s*[\"'](?:[A-Z]{3}|[C-Z][A-Z]|[A-Z]*\d{6})")
 """A cell right of column BZ or below row 99,999: the library allocates all cells up to there."""
 _HTML_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
