@@ -108,6 +108,19 @@ def test_a_plan_is_made_of_the_whole_history_and_filtered_afterwards(run: Run, e
     assert (nobody.returncode, "0 of 0 customers to invite again" in nobody.stdout) == (0, True)
 
 
+def test_those_of_a_filter_are_ranked_and_batched_anew(run: Run, tmp_path: Path) -> None:
+    rows = (
+        "Account,Country,Method,Status,Invited At\na,Chile,Email,Expired,2026-01-01\nb,Peru,Email,Expired,2026-02-01\n"
+    )
+    (tmp_path / "history_2026-03-16.csv").write_text(rows, encoding="utf-8")
+    for country, name in (("Chile", "a"), ("Peru", "b")):
+        done = run(
+            "plan", tmp_path / "history_2026-03-16.csv", *DAY, "--country", country, "-o", tmp_path / f"{name}.csv"
+        )
+        assert done.returncode == 0
+        assert pl.read_csv(tmp_path / f"{name}.csv").select("account_name", "rank", "batch").row(0) == (name, 1, 1)
+
+
 def test_a_trend_counts_invitations_whose_newest_state_matches(run: Run, exports: Path) -> None:
     by_email = asked(run, "trend", exports, *DAY, "--method", "email")
     assert (by_email["filter"]["matched"], by_email["filter"]["of"], by_email["filter"]["unit"]) == (

@@ -15,7 +15,8 @@ import invitekit as ik
 from invitekit.engine.duckdb import rows
 from invitekit.engine.text import PLAIN, other_letters, plain_spellings, search_words, word_pattern
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.model.filters import COLUMNS, LONGEST_TEXT, SEARCHED, Filter, where
+from invitekit.model import schema
+from invitekit.model.filters import COLUMNS, LONGEST_TEXT, SEARCHED, Filter, where, where_newest
 from invitekit.widgets.conditions import matching
 from invitekit.widgets.store import Store
 
@@ -140,6 +141,21 @@ def test_days_are_those_of_the_invitation_where_the_records_are_resolved(engine:
     frame = engine(pl.DataFrame(ROWS, schema=SHAPE).with_columns(sent))
     assert engine.to_polars(ik.where(frame, Filter(invited_from=dt.date(2026, 3, 2)))).height == len(ROWS)
     assert engine.to_polars(ik.where(frame, Filter(invited_to=dt.date(2026, 3, 1)))).height == 0
+
+
+def test_earlier_states_of_invitations_are_kept_where_the_newest_matches() -> None:
+    kinds: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64}
+    shape = {column.name: kinds.get(column.kind, pl.String) for column in schema.RECORD}
+    seen = [(9, "a", "invited"), (16, "a", "associated"), (9, "b", "associated"), (16, "b", "invited")]
+    rows = [
+        {"account_name": account, "status": status, "invited_at": dt.datetime(2026, 3, 1), "invitation_method": "link",
+         "snapshot_at": dt.datetime(2026, 3, day), "source_file": "f", "source_row": n, "record_id": f"{account}{day}"}
+        for n, (day, account, status) in enumerate(seen)
+    ]  # fmt: skip
+    records = ik.annotate(pl.DataFrame(rows, schema=shape), as_of=dt.date(2026, 3, 17))
+    matching = where_newest(records, Filter(status="associated"))
+    assert matching["record_id"].sort().to_list() == ["a16", "a9"]
+    assert where_newest(records, Filter()).height == len(rows)
 
 
 @pytest.mark.parametrize(("how", "_chosen", "words"), CHOICES.values(), ids=CHOICES)
