@@ -705,17 +705,22 @@ def test_a_file_of_messages_that_is_wrong_says_where(tmp_path: Path, text: str, 
         message_templates.read_templates(own_messages(tmp_path, text))
 
 
-def test_the_calendar_tells_from_when_customers_may_be_invited_again(tmp_path: Path) -> None:
+def test_the_calendar_holds_when_customers_may_be_invited_again_and_when_pre_registrations_lapse(
+    tmp_path: Path,
+) -> None:
     recently = [{"account_name": f"a{n}", "invited_at": dt.datetime(2026, 3, 28, 9, n)} for n in range(3)]
-    waiting = plan(records(*recently, {"account_name": "b"}))
+    registered = {"status": "pre_registered", "invited_at": None, "pre_registered_at": dt.datetime(2026, 3, 20, 9)}
+    waiting = plan(records(*recently, {"account_name": "b"}, registered | {"account_name": "c"}))
     kinds: list[tuple[Any, bool]] = [("counts", False), ("names", True)]
     for calendar, named in kinds:
         write_batches(waiting, tmp_path / calendar, calendar=calendar, formats=["csv"])
         events = Calendar.from_ical((tmp_path / calendar / "dates.ics").read_bytes()).events
         # The pause of 7 days ends on 4 April at 9:00: the first whole day on which it is over is the fifth.
-        assert [event.DTSTART for event in events] == [dt.date(2026, 4, 5)]
-        assert events[0]["SUMMARY"] == "Customers may be invited again: 3"
-        assert ("a0\na1\na2" in str(events[0]["DESCRIPTION"])) is named
+        # The pre-registration lapses on 4 April: that is the day by which the customer has to be invited.
+        assert [event.DTSTART for event in events] == [dt.date(2026, 4, 4), dt.date(2026, 4, 5)]
+        summaries = [str(event["SUMMARY"]) for event in events]
+        assert summaries == ["Pre-registrations lapse: 1", "Customers may be invited again: 3"]
+        assert ("a0\na1\na2" in str(events[1]["DESCRIPTION"])) is named
         assert events[0]["UID"] == Calendar.from_ical((tmp_path / calendar / "dates.ics").read_bytes()).events[0]["UID"]
 
 

@@ -14,6 +14,7 @@ import polars as pl
 from invitekit.batches import message_templates
 from invitekit.batches.columns import Language
 from invitekit.model.vocabularies import RESENDS
+from invitekit.planning import PlanSettings, ResendRules
 
 FILE = "dates.ics"
 _NAMESPACE = uuid.UUID("7f0b7a5e-3a4e-4f0e-9a51-6f1a5f6b3c1d")
@@ -21,34 +22,49 @@ _MOST_NAMES = 100
 """Customers named in one event; the others are counted."""
 
 
-def dates(plan: Any) -> pl.DataFrame:
+def dates(plan: Any, rules: ResendRules) -> pl.DataFrame:
     """Return the coming dates of a plan.
 
     Args:
         plan: What ``plan_resends`` returns, of any engine.
+        rules: Those of the plan: how long a pre-registration lives.
 
     Returns:
-        ``kind`` (``retry``: a resend is allowed from then), ``day`` (the first whole day in UTC on which it holds),
-        ``customers`` (a count), ``names`` (their account names, else full names).
+        ``kind`` (``retry``: a resend is allowed from then; ``lapse``: a pre-registration ends), ``day`` (UTC; of a
+        retry, the first whole day on which it is allowed), ``customers`` (a count), ``names`` (their account names,
+        else full names).
     """
     frame: Any = nw.from_native(cast("Any", plan))
-    waiting = ~nw.col("decision").is_in([*RESENDS, "superseded"]) & (nw.col("retry_at") > nw.col("planned_at"))
-    rows = frame.filter(waiting).select("retry_at", _name=nw.coalesce("account_name", "customer_full_name"))
-    table: pl.DataFrame = rows.lazy().collect("polars").to_native()
-    midnight = pl.col("retry_at").dt.truncate("1d")
-    day = pl.when(pl.col("retry_at") > midnight).then(midnight.dt.offset_by("1d")).otherwise(midnight).dt.date()
-    grouped = table.group_by(pl.lit("retry").alias("kind"), day.alias("day"))
+    frame = frame.filter(nw.col("decision") != "superseded")
+    since = [name for name in ("pre_registered_at", "invited_at") if name in frame.collect_schema().names()]
+    ends = nw.coalesce(*since).dt.offset_by(f"{rules.pre_registration_days}d")
+    is_waiting = ~nw.col("decision").is_in(list(RESENDS))
+    parts = [
+        ("retry", frame.filter(is_waiting), nw.col("retry_at")),
+        ("lapse", frame.filter(nw.col("status") == "pre_registered"), ends),
+    ]
+    rows = [
+        part.filter(at > nw.col("planned_at")).select(
+            kind=nw.lit(kind), _at=at, _name=nw.coalesce("account_name", "customer_full_name")
+        )
+        for kind, part, at in parts
+    ]
+    table: pl.DataFrame = nw.concat([part.lazy().collect("polars") for part in rows]).to_native()
+    midnight = pl.col("_at").dt.truncate("1d")
+    is_later = (pl.col("kind") == "retry") & (pl.col("_at") > midnight)
+    day = pl.when(is_later).then(midnight.dt.offset_by("1d")).otherwise(midnight).dt.date()
+    grouped = table.group_by("kind", day.alias("day"))
     names = pl.col("_name").drop_nulls().unique().sort()
     return grouped.agg(customers=pl.len(), names=names).sort("kind", "day")
 
 
-def write(plan: Any, path: Path, as_of: dt.datetime, *, language: Language, names: bool) -> int:
+def write(plan: Any, path: Path, settings: PlanSettings, *, language: Language, names: bool) -> int:
     """Write an all-day event for each date, and return how many there are.
 
     Args:
         plan: What ``plan_resends`` returns, of any engine.
         path: The file. A later plan's events replace those of the same day in a calendar, as their UIDs are the same.
-        as_of: The moment of the plan.
+        settings: The moment and the rules of the plan.
         language: Of the texts.
         names: Whether events name customers; without, they hold counts only.
     """
@@ -56,7 +72,7 @@ def write(plan: Any, path: Path, as_of: dt.datetime, *, language: Language, name
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//invitekit//plan//EN")
     calendar.add("version", "2.0")
-    table = dates(plan)
+    table, as_of = dates(plan, settings.rules), settings.as_of
     for row in table.iter_rows(named=True):
         event = icalendar.Event()
         event.add("uid", str(uuid.uuid5(_NAMESPACE, f"{row['kind']} {row['day']}")))

@@ -132,7 +132,7 @@ def write_batches(
             extras.append(_write_reminders(plan, lists, folder, settings.as_of, messages))
         if calendar is not None:
             how: dict[str, Any] = {"language": language, "names": calendar == "names"}
-            dates = calendar_file.write(plan, folder / calendar_file.FILE, settings.as_of, **how)
+            dates = calendar_file.write(plan, folder / calendar_file.FILE, settings, **how)
             extras.append(Extra("calendar", {calendar_file.FILE: dates}, dates))
         known = dict(batch_ids or {})
         page = readme.text(summary, settings, lists, kinds, language=language, batch_ids=known, extras=extras)
