@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,6 +150,14 @@ def test_the_command_says_since_when(run: Callable[..., Run], tmp_path: Any) -> 
     since = (AS_OF - dt.timedelta(weeks=8)).date()
     assert f"Since the week from {since} the failure rate rose from 1" in said
     assert "by chance in at most 1 of 1,000,000" in said
+
+
+def test_the_command_takes_the_follow_up(run: Callable[..., Run]) -> None:
+    for days, incomplete in ((30, 5), (7, 1)):
+        said = run("trend", DATA, "--as-of", "2026-03-30", "--follow-up-days", str(days), "--json").stdout
+        line = json.loads(said)
+        assert (line["follow_up_days"], sum(row["incomplete"] for row in line["trend"])) == (days, incomplete)
+    assert run("trend", DATA, "--follow-up-days", "0").returncode == 2
 
 
 @pytest.mark.parametrize(("p", "number"), [(0.0099, 100), (0.001, 1000), (0.0023, 400), (0.0, 1_000_000)])

@@ -19,7 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 import invitekit as ik
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.metrics import BY, EMPTY, OTHER, progress, tally, time_to_association
+from invitekit.metrics import BY, EMPTY, OTHER, count_statuses, progress, time_to_association
 from invitekit.metrics import funnel as funnels
 from invitekit.metrics.funnel import FUNNEL
 from invitekit.metrics.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
@@ -103,7 +103,7 @@ def test_the_funnel_adds_up(engine: Engine) -> None:
 def test_no_status_falls_through_the_funnel(sample: Any) -> None:
     found = progress(sample, as_of=AS_OF)
     assert found.funnel["n"][0] == found.counts["invitations"] == len(latest(sample))
-    by_status = tally(latest(sample)).by_status
+    by_status = count_statuses(latest(sample)).by_status
     assert table(found.funnel, "stage")["failed"]["n"] == by_status["association_failed"]
     assert sum(by_status.values()) == found.counts["invitations"]
 

@@ -25,7 +25,7 @@ import invitekit as ik
 from invitekit import charts
 from invitekit.charts.svg import svg
 from invitekit.errors import ArgumentError, OutputError
-from invitekit.metrics import OTHER, Progress, progress
+from invitekit.metrics import OTHER, MetricsReport, progress
 from invitekit.model.catalogue import read_catalogue
 from invitekit.privacy.disclosure import STEP, round_count, round_table
 from invitekit.report import KINDS, TRENDS, Page, for_audience, page, report
@@ -47,7 +47,7 @@ CUSTOMER = ("customer_full_name", "customer_name", "account_name", "email", "mob
 PERSONAL = (*CUSTOMER, "account_manager", "custom_tag")
 
 
-def public(metrics: Progress) -> Progress:
+def public(metrics: MetricsReport) -> MetricsReport:
     return for_audience(metrics, "public")
 
 
@@ -62,17 +62,17 @@ def annotated(loaded: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def found(annotated: Any) -> Progress:
+def found(annotated: Any) -> MetricsReport:
     return progress(annotated, as_of=AS_OF)
 
 
 @pytest.fixture(scope="module")
-def shown(found: Progress) -> Progress:
+def shown(found: MetricsReport) -> MetricsReport:
     return for_audience(found)
 
 
 @pytest.fixture(scope="module")
-def made(found: Progress, loaded: Any) -> Page:
+def made(found: MetricsReport, loaded: Any) -> Page:
     days = (loaded.records.filter(pl.col("snapshot_at") == dt.datetime(2026, 3, day)) for day in (23, 30))
     change = ik.compare(*(ik.annotate(records, as_of=AS_OF) for records in days))
     return page(found, charts.Look(), summary=loaded.summary, change=change)
@@ -183,7 +183,7 @@ def test_groups_below_ten_are_merged_and_the_others_are_rounded_one_by_one(cells
         assert shown.get(key) == (round_count(n) if key in shown else None)
 
 
-def test_a_table_or_a_column_without_a_rule_is_an_error_and_not_published(found: Progress) -> None:
+def test_a_table_or_a_column_without_a_rule_is_an_error_and_not_published(found: MetricsReport) -> None:
     for name in ("trend", "by_manager", "survival"):
         more = getattr(found, name).with_columns(secret=pl.lit(3))
         with pytest.raises(LookupError, match="secret"):
@@ -409,7 +409,7 @@ def test_paper_shows_markup_as_text(hostile: Page) -> None:
 # True sentences
 
 
-def with_(found: Progress, **tables: Any) -> Progress:
+def with_(found: MetricsReport, **tables: Any) -> MetricsReport:
     return replace(found, **tables)
 
 
@@ -429,11 +429,11 @@ def trend_of(signals: list[str | None], group: str | None = None) -> pl.DataFram
     return pl.DataFrame(made, schema_overrides={"group": pl.String, "signal": pl.String})
 
 
-def told(found: Progress) -> str:
+def told(found: MetricsReport) -> str:
     return "\n".join(summarise(found)).replace("\u00a0", " ")
 
 
-def test_outcomes_are_said_where_their_counts_are_shown(found: Progress, shown: Progress) -> None:
+def test_outcomes_are_said_where_their_counts_are_shown(found: MetricsReport, shown: MetricsReport) -> None:
     followed, failed = (found.by_method[name].sum() for name in ("followed", "followed_failed"))
     assert f"{100 * failed / followed:.0f} % failed; the others" in told(shown)
     hidden_one = shown.by_method.with_columns(
@@ -450,7 +450,7 @@ def test_for_whom_the_failures_wait_is_said_most_first_and_what_nobody_can_fix_l
     assert "Of the failures" not in told(for_audience(progress(rows(1000, effective_status="expired"), as_of=AS_OF)))
 
 
-def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(shown: Progress) -> None:
+def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(shown: MetricsReport) -> None:
     first = shown.pareto.row(0, named=True)
     assert f"The most frequent cause, with {said(first['n'], first['of'], words('en'))} of the failures" in "\n".join(
         summarise(shown)
@@ -459,7 +459,7 @@ def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(shown: Progress) ->
     assert "most frequent cause" not in told(with_(shown, pareto=rest))
 
 
-def test_periods_that_stand_out_are_named_and_calm_is_said_only_where_it_is_calm(shown: Progress) -> None:
+def test_periods_that_stand_out_are_named_and_calm_is_said_only_where_it_is_calm(shown: MetricsReport) -> None:
     high = told(with_(shown, trend=trend_of([None, "high", None, "low"])))
     assert "More failed than chance explains in the week from 2026-01-12." in high
     assert "Fewer failed than chance explains in the week from 2026-01-26." in high
@@ -472,7 +472,7 @@ def test_periods_that_stand_out_are_named_and_calm_is_said_only_where_it_is_calm
     assert "stands out" not in told(with_(shown, trend=trend_of(["run", None])))
 
 
-def test_causes_that_moved_are_named_with_their_period(shown: Progress) -> None:
+def test_causes_that_moved_are_named_with_their_period(shown: MetricsReport) -> None:
     moved = with_(shown, trends={"cause": trend_of([None, None, "low"], "link_expired")})
     assert "Less often than chance explains in the week from 2026-01-19: The customer opened the link" in told(moved)
     still = with_(shown, trends={"cause": trend_of([None] * 3, "link_expired")})
@@ -508,7 +508,7 @@ def test_of_many_records_only_what_is_worth_a_sentence_is_said() -> None:
     assert "among all others" not in told(public(near))
 
 
-def test_of_many_causes_that_moved_three_are_named_and_the_others_counted(shown: Progress) -> None:
+def test_of_many_causes_that_moved_three_are_named_and_the_others_counted(shown: MetricsReport) -> None:
     codes = ["link_expired", "system_busy", "overdue_payment", "consumption_record", "link_used"]
     moved = pl.concat([trend_of([None, None, "low"], code) for code in codes])
     sentences = told(with_(shown, trends={"cause": moved}))
@@ -546,7 +546,7 @@ def test_how_many_were_not_used_is_said_and_rounded_in_public() -> None:
     assert "were not used within" not in told(for_audience(progress(rows(30), as_of=AS_OF)))
 
 
-def test_what_resends_led_to_is_said_where_all_can_be_told(shown: Progress) -> None:
+def test_what_resends_led_to_is_said_where_all_can_be_told(shown: MetricsReport) -> None:
     table = shown.repeats.head(1).with_columns(resends=400, associated=pl.lit(120, pl.Int64))
     assert "Of 400 invitations that followed an earlier one, 30 % led to an association." in told(
         with_(shown, repeats=table)
@@ -570,7 +570,7 @@ def test_too_little_says_nothing_in_public_and_gives_no_count_away(count: int, t
 
 
 def test_a_report_a_notebook_and_the_command_line_give_the_same_numbers(
-    made: Page, found: Progress, run: Callable[..., Any]
+    made: Page, found: MetricsReport, run: Callable[..., Any]
 ) -> None:
     trend = next(section for section in made.sections if section.key == "trend")
     shown = {row[0]: (row[1], row[2]) for row in trend.table.rows}
@@ -591,7 +591,7 @@ def test_the_funnel_of_a_report_adds_up(made: Page) -> None:
     assert sum(counts[name] for name in parts) == counts["Invited"]
 
 
-def test_every_interval_holds_its_rate(found: Progress) -> None:
+def test_every_interval_holds_its_rate(found: MetricsReport) -> None:
     for table, rate in (
         (found.trend, "rate"),
         (found.funnel, "rate"),

@@ -19,7 +19,7 @@ def funnel(table: Any, look: Look = LOOK) -> Chart:
     """Draw how many invitations came how far; each bar says what it is a part of.
 
     Args:
-        table: ``Progress.funnel``: ``stage, part_of, n, of, rate, low, high, small``.
+        table: ``MetricsReport.funnel``: ``stage, part_of, n, of, rate, low, high, small``.
         look: How to draw it.
     """
     title, every = look.words["funnel"], {row["stage"]: row for row in rows(table)}
@@ -45,7 +45,7 @@ def pareto(table: Any, look: Look = LOOK) -> Chart:
     """Draw the causes of failures, the most frequent first, in the colour of who acts.
 
     Args:
-        table: ``Progress.pareto``: ``failure_code, cause, who_acts, n, of, share, cumulative``.
+        table: ``MetricsReport.pareto``: ``failure_code, cause, who_acts, n, of, share, cumulative``.
         look: How to draw it.
     """
     title, found = look.words["pareto"], rows(table)
@@ -85,7 +85,7 @@ def groups(table: Any, by: str, look: Look = LOOK, *, overall: float | None = No
     """Draw the share that failed in each group with its 95 % interval, the largest groups first.
 
     Args:
-        table: ``Progress.by_manager`` and the like: ``value, followed, followed_failed, failure_rate,
+        table: ``MetricsReport.by_manager`` and the like: ``value, followed, followed_failed, failure_rate,
             failure_low, failure_high, small``.
         by: The column that makes the groups, ``account_manager`` say.
         look: How to draw it.
@@ -109,7 +109,7 @@ def repeats(table: Any, look: Look = LOOK) -> Chart:
     """Draw how often a resend led to an association, by what had gone wrong before.
 
     Args:
-        table: ``Progress.repeats``: ``cause, resends, associated, rate, low, high``.
+        table: ``MetricsReport.repeats``: ``cause, resends, associated, rate, low, high``.
         look: How to draw it.
     """
     title, every = look.words["repeats"], rows(table)
@@ -135,7 +135,7 @@ def ageing(table: Any, look: Look = LOOK) -> Chart:
     """Draw how long the records that are still open have waited.
 
     Args:
-        table: ``Progress.ageing``: ``bucket, status, n``.
+        table: ``MetricsReport.ageing``: ``bucket, status, n``.
         look: How to draw it.
     """
     title, found = look.words["ageing"], [row for row in rows(table) if row["n"]]
@@ -153,7 +153,7 @@ def snapshots(table: Any, look: Look = LOOK) -> Chart:
     """Draw how many records stood where at each snapshot.
 
     Args:
-        table: ``Progress.snapshots``: ``snapshot_at, status, n``.
+        table: ``MetricsReport.snapshots``: ``snapshot_at, status, n``.
         look: How to draw it.
     """
     title, found = look.words["snapshots"], [row for row in rows(table) if row["n"] and row["snapshot_at"]]

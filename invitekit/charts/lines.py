@@ -28,7 +28,7 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     A period outside of that range has a sign of its own; one whose invitations are still open is hollow.
 
     Args:
-        table: ``Progress.trend``: ``period_start, group, n, of, rate, low, high, centre, lower_limit,
+        table: ``MetricsReport.trend``: ``period_start, group, n, of, rate, low, high, centre, lower_limit,
             upper_limit, signal, small, incomplete``.
         by: The column that made the groups; each gets a panel.
         look: How to draw it.
@@ -193,7 +193,7 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Chart:
     """Draw which share has become associated after so many days; who still waits is counted as waiting.
 
     Args:
-        table: ``Progress.survival``: ``group, days, at_risk, associated, share, low, high, median_days, size``.
+        table: ``MetricsReport.survival``: ``group, days, at_risk, associated, share, low, high, median_days, size``.
         by: The column that made the groups.
         look: How to draw it.
     """

@@ -92,7 +92,7 @@ def annotate(
     records, personal data included, to a file that only you can read. A filter restricts both.
     """
     from invitekit.cli import output as out
-    from invitekit.metrics import tally
+    from invitekit.metrics import count_statuses
     from invitekit.model.annotate import annotate as annotate_records
     from invitekit.model.filters import where
 
@@ -105,7 +105,7 @@ def annotate(
         from invitekit.io.table_writers import write_table
 
         write_table(annotated, output, overwrite=overwrite)
-    counts = tally(annotated)
+    counts = count_statuses(annotated)
     if as_json:
         out.json_line(out.summary_json(loaded.summary) | asdict(counts) | found.json() | out.output_json(output))
         return

@@ -27,7 +27,7 @@ from invitekit.model.private_text import show_text
 if TYPE_CHECKING:
     from invitekit.batches import Written
     from invitekit.export import Exported
-    from invitekit.metrics import Tally
+    from invitekit.metrics import StatusCounts
     from invitekit.model.catalogue import Catalogue, Language
     from invitekit.planning import PlanSummary, ResendRules
     from invitekit.workspace import Comparison
@@ -195,7 +195,7 @@ def written(output: Path | None, what: str, *, personal: bool = True) -> None:
         line(f"{what}: {output}. {note}")
 
 
-def tables(found: Tally, known: Catalogue, language: Language) -> None:
+def tables(found: StatusCounts, known: Catalogue, language: Language) -> None:
     """Print records by status and failures by cause, with their shares."""
     labels = {value.code: value.label(language) for value in vocabularies.STATUSES}
     total = sum(found.by_status.values())

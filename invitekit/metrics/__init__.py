@@ -1,4 +1,4 @@
-"""Annotated records to small tables: how many stand where, why associations fail, and since when."""
+"""Small tables of annotated records: where invitations stand, why associations fail, since when and where."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from invitekit.metrics.aggregate import BY, EMPTY, OTHER, PERIODS, By, Period
 from invitekit.metrics.causes import words
 from invitekit.metrics.evidence import find_changes, find_differences, one_in
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
-from invitekit.metrics.overview import Progress, progress
-from invitekit.metrics.status_counts import Tally, tally
+from invitekit.metrics.overview import MetricsReport, progress
+from invitekit.metrics.status_counts import StatusCounts, count_statuses
 from invitekit.metrics.survival import time_to_association
 from invitekit.metrics.trend import failure_trend
 
@@ -18,15 +18,15 @@ __all__ = [
     "OTHER",
     "PERIODS",
     "By",
+    "MetricsReport",
     "Period",
-    "Progress",
-    "Tally",
+    "StatusCounts",
+    "count_statuses",
     "failure_trend",
     "find_changes",
     "find_differences",
     "one_in",
     "progress",
-    "tally",
     "time_to_association",
     "words",
 ]

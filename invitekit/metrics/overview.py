@@ -36,7 +36,7 @@ _NEEDED = tuple(dict.fromkeys((*TIMES, *aggregate.NEEDED, *FOLLOWED, *identity.N
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Progress:
+class MetricsReport:
     """The small tables of one set of annotated records: Polars frames of counts and rates.
 
     No customer stands in them, but account managers and custom tags do, and counts of any size.
@@ -103,15 +103,15 @@ def progress(
     catalogue: Catalogue | None = None,
     language: Language = "en",
     follow_up_days: int = FOLLOW_UP_DAYS,
-) -> Progress:
-    """Give all small tables of a report at once.
+) -> MetricsReport:
+    """Compute all small tables of a report at once.
 
     Args:
-        records: What ``annotate`` gives, of any engine; the whole history, to see what resends led to.
-        as_of: The moment that they were annotated at; a date means its midnight UTC. Now, when it is left out.
+        records: What ``annotate`` returns, of any engine; the whole history, to see the results of resends.
+        as_of: The time that they were annotated at; a date means its midnight UTC. Now, when it is left out.
         period: Of the trends: ``day``, ``week`` or ``month``.
-        by: What to tell apart in trends.
-        catalogue: The failures known; else the built-in ones.
+        by: The columns to group trends by.
+        catalogue: The known failures; else the built-in ones.
         language: Of causes: ``en`` or ``zh``.
         follow_up_days: Days after which an invitation that never ends and was not used counts as not used.
 
@@ -134,7 +134,7 @@ def progress(
         cells = aggregate.count_cells(invitations, BY, period)
         times = durations(invitations, "invitation_method")
         again = repeats(history, known, language, moment, follow_up_days)
-    return Progress(
+    return MetricsReport(
         funnel=funnel(cells),
         trend=trend(cells, None, period, moment),
         trends={name: trend(cells, name, period, moment) for name in by},

@@ -1,4 +1,4 @@
-"""Annotated records to small counts: how many stand where, and why associations failed."""
+"""Counts of annotated records by effective status and by failure code."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from invitekit.engine.materialize import collect
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class StatusCounts:
     """Records by effective status, and failed ones by failure code; each most frequent first."""
 
     by_status: dict[str, int]
     by_cause: dict[str, int]
 
 
-def tally(annotated: Any) -> Tally:
+def count_statuses(annotated: Any) -> StatusCounts:
     """Count annotated records in one pass.
 
     Args:
-        annotated: A frame of any engine, as ``annotate`` gives it.
+        annotated: A frame of any engine, as ``annotate`` returns it.
 
     Returns:
         The counts; ``by_cause`` adds up to the ``association_failed`` of ``by_status``.
@@ -36,7 +36,7 @@ def tally(annotated: Any) -> Tally:
         status[name] += records
         if name == "association_failed":
             cause[code] += records
-    return Tally(_ranked(status), _ranked(cause))
+    return StatusCounts(_ranked(status), _ranked(cause))
 
 
 def _ranked(counts: Counter[str]) -> dict[str, int]:

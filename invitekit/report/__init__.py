@@ -18,7 +18,7 @@ from invitekit.charts import Look
 from invitekit.ingest import Summary
 from invitekit.io.atomic_write import check_target
 from invitekit.io.table_writers import write_bytes
-from invitekit.metrics import FOLLOW_UP_DAYS, Progress, progress
+from invitekit.metrics import FOLLOW_UP_DAYS, MetricsReport, progress
 from invitekit.metrics.aggregate import Period
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue
 from invitekit.model.filters import Filter
@@ -108,7 +108,7 @@ def write_page(content: Page, path: str | os.PathLike[str], *, overwrite: bool =
 
 
 def page(
-    metrics: Progress,
+    metrics: MetricsReport,
     look: Look,
     *,
     audience: Audience = "internal",
@@ -152,7 +152,7 @@ def _without_names(choice: Filter, *, public: bool) -> Filter:
     return choice
 
 
-def _facts(tables: Progress, look: Look) -> tuple[str, ...]:
+def _facts(tables: MetricsReport, look: Look) -> tuple[str, ...]:
     texts = words(look.language)
     facts = [
         texts["as_of"].format(at=f"{tables.as_of:%Y-%m-%d %H:%M}".removesuffix(" 00:00")),
@@ -161,7 +161,7 @@ def _facts(tables: Progress, look: Look) -> tuple[str, ...]:
     return (*facts, *([texts["chosen"].format(what=look.chosen)] if look.choice else []))
 
 
-def _rules(tables: Progress, look: Look, *, public: bool) -> tuple[str, ...]:
+def _rules(tables: MetricsReport, look: Look, *, public: bool) -> tuple[str, ...]:
     texts = words(look.language)
     numbers = {
         "period": texts[tables.period],

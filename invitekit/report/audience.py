@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import polars as pl
 
 from invitekit.errors import ArgumentError
-from invitekit.metrics import EMPTY, OTHER, Progress
+from invitekit.metrics import EMPTY, OTHER, MetricsReport
 from invitekit.metrics.aggregate import By, number_of, start_of
 from invitekit.metrics.intervals import control_limits, rated
 from invitekit.metrics.survival import SURVIVAL, kaplan_meier
@@ -89,7 +89,7 @@ RULES: Mapping[str, Rule] = {
 """How each table is published; one that has no rule cannot be."""
 
 
-def for_audience(metrics: Progress, audience: Audience = "internal", names: Names | None = None) -> Progress:
+def for_audience(metrics: MetricsReport, audience: Audience = "internal", names: Names | None = None) -> MetricsReport:
     """Return the tables that a report shows to its audience.
 
     Neither shows a value of a customer; a country that is no word is counted among the others. Internal: all
@@ -126,7 +126,7 @@ def publish(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     return _rated(round_table(table, rule.roles, small_rows=rule.small_rows), rule)
 
 
-def _public(metrics: Progress, names: Names) -> Progress:
+def _public(metrics: MetricsReport, names: Names) -> MetricsReport:
     tables = {field.name: getattr(metrics, field.name) for field in fields(metrics)}
     frames = {name: table for name, table in tables.items() if isinstance(table, pl.DataFrame) and name != "survival"}
     if unknown := frames.keys() - RULES.keys():
@@ -186,7 +186,7 @@ def _numbered(groups: pl.DataFrame, name: str) -> pl.DataFrame:
     return groups.sort(order, maintain_order=True).with_columns(pl.col("value").replace(called))
 
 
-def _calendar(trend: pl.DataFrame, metrics: Progress) -> pl.DataFrame:
+def _calendar(trend: pl.DataFrame, metrics: MetricsReport) -> pl.DataFrame:
     """Return all periods from the first to the last of ten or more: one without a row would be known to be empty.
 
     From the first incomplete one on, all are: which later ones are complete would tell which hold no link.

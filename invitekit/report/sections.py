@@ -11,7 +11,7 @@ from invitekit.charts import Chart, Look
 from invitekit.charts.chart import named
 from invitekit.charts.colours import STAGES
 from invitekit.charts.labels import interval, percent
-from invitekit.metrics import EMPTY, OTHER, Progress
+from invitekit.metrics import EMPTY, OTHER, MetricsReport
 from invitekit.privacy.disclosure import round_count
 from invitekit.report.audience import Row
 from invitekit.report.page import Section, Table, words
@@ -33,7 +33,7 @@ _SMALL = "*"
 
 
 def sections(
-    tables: Progress, look: Look, change: Comparison | None = None, *, public: bool = False
+    tables: MetricsReport, look: Look, change: Comparison | None = None, *, public: bool = False
 ) -> tuple[Section, ...]:
     """Return the sections of a report; one without any number is left out.
 
@@ -100,7 +100,7 @@ def _rate(row: Row, prefix: str = "") -> str:
     return "–" if rate is None else f"{percent(rate)} ({interval(low, high)}){_SMALL * bool(row['small'])}"
 
 
-def _funnel(found: Progress, look: Look) -> Table:
+def _funnel(found: MetricsReport, look: Look) -> Table:
     stages = {value.code: value.label(look.language) for value in STAGES}
     rows = [row for row in found.funnel.to_dicts() if row["stage"] in stages and row["n"] != 0]
     cells = [[_stage(row, stages, look), row["n"], "–" if row["part_of"] is None else _rate(row)] for row in rows]
@@ -112,7 +112,7 @@ def _stage(row: Row, stages: Mapping[str, str], look: Look) -> str:
     return look.words["part_of"].format(part=stages[row["stage"]], whole=whole) if whole else stages[row["stage"]]
 
 
-def _pareto(found: Progress, look: Look) -> Table:
+def _pareto(found: MetricsReport, look: Look) -> Table:
     rows = found.pareto.to_dicts()
     cells = [
         [
@@ -127,7 +127,7 @@ def _pareto(found: Progress, look: Look) -> Table:
     return table(look, ["cause", "who_acts", "records", "share", "cumulative"], cells, left=2)
 
 
-def _trends(tables: Progress, look: Look) -> list[Section]:
+def _trends(tables: MetricsReport, look: Look) -> list[Section]:
     """Return the trend of all together, and those by group where most of their counts are shown."""
     texts, period = words(look.language), tables.period
     made, hidden = [_trend(tables.trend, "trend", None, look, period)], False
@@ -167,7 +167,7 @@ def _trend(trend: Any, key: str, by: str | None, look: Look, period: str) -> Sec
     return _section(key, look, numbers, lambda to: charts.trend(trend, by, to, period=period), note, period=period)
 
 
-def _groups(found: Progress, key: str, by: str, look: Look) -> Section:
+def _groups(found: MetricsReport, key: str, by: str, look: Look) -> Section:
     groups = getattr(found, key)
     cells = [
         [named(row["value"], by, look), row["followed"], row["followed_failed"], _rate(row, "failure_"),
@@ -181,7 +181,7 @@ def _groups(found: Progress, key: str, by: str, look: Look) -> Section:
     return _section(key, look, numbers, lambda to: charts.groups(groups, by, to))
 
 
-def _survival(found: Progress, look: Look) -> Table:
+def _survival(found: MetricsReport, look: Look) -> Table:
     rows = {(row["group"], row["days"]): row for row in found.survival.to_dicts()}
     cells = []
     for (group, day), row in rows.items():
@@ -191,7 +191,7 @@ def _survival(found: Progress, look: Look) -> Table:
     return table(look, ["group", "size", "median", "days", "share"], cells)
 
 
-def _ageing(found: Progress, look: Look) -> Table:
+def _ageing(found: MetricsReport, look: Look) -> Table:
     rows = [row for row in found.ageing.to_dicts() if row["n"] != 0]
     cells = [
         [look.words["undated"] if row["bucket"] == EMPTY else row["bucket"].replace("-", "–"),
@@ -201,7 +201,7 @@ def _ageing(found: Progress, look: Look) -> Table:
     return table(look, ["waited", "status", "records"], cells if any(row["n"] for row in rows) else [], left=2)
 
 
-def _repeats(found: Progress, look: Look) -> Table:
+def _repeats(found: MetricsReport, look: Look) -> Table:
     cells = [
         [named(OTHER, None, look) if row["cause"] == OTHER else row["cause"],
          "–" if row["method"] == OTHER else named(row["method"], "invitation_method", look),
@@ -211,7 +211,7 @@ def _repeats(found: Progress, look: Look) -> Table:
     return table(look, ["before", "method", "resends", "associated", "share"], cells, left=2)
 
 
-def _snapshots(found: Progress, look: Look) -> Table:
+def _snapshots(found: MetricsReport, look: Look) -> Table:
     cells = [
         [f"{row['snapshot_at']:%Y-%m-%d}", named(row["status"], "effective_status", look), row["n"]]
         for row in found.snapshots.to_dicts()[::-1]

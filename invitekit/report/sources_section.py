@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from invitekit.charts import Look
 from invitekit.errors import translated
 from invitekit.ingest import Summary
-from invitekit.metrics import Progress
+from invitekit.metrics import MetricsReport
 from invitekit.model import schema
 from invitekit.privacy.disclosure import STEP, round_count
 from invitekit.report.page import Table, words
@@ -16,7 +16,7 @@ from invitekit.report.sections import table
 _LOST = ("untrackable", "without_invited_at", "without_duration")
 
 
-def read(tables: Progress, summary: Summary | None, look: Look, *, public: bool) -> tuple[str, ...]:
+def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: bool) -> tuple[str, ...]:
     """Return what was read, what was rejected and why, and what could not be counted, as sentences.
 
     A file's name may be a customer's, so sources have numbers.

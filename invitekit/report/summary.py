@@ -9,7 +9,7 @@ from typing import Any
 
 from invitekit.charts.chart import LOOK, Look, named
 from invitekit.charts.labels import FEW, percent
-from invitekit.metrics import EMPTY, OTHER, Progress, find_changes, find_differences, one_in
+from invitekit.metrics import EMPTY, OTHER, MetricsReport, find_changes, find_differences, one_in
 from invitekit.metrics.overview import PARTS_BY
 from invitekit.privacy.disclosure import STEP
 from invitekit.report.audience import Row
@@ -24,7 +24,7 @@ _RECENT = 8
 _NAMED = 3
 
 
-def summarise(found: Progress, look: Look = LOOK, *, rounded: bool = False) -> tuple[str, ...]:
+def summarise(found: MetricsReport, look: Look = LOOK, *, rounded: bool = False) -> tuple[str, ...]:
     """Return in sentences what the tables show; each is left out where its counts are hidden or too few.
 
     Args:
@@ -54,7 +54,7 @@ def said(n: int, of: int, told: Mapping[str, Any]) -> str:
     return percent(n / of)
 
 
-def _outcome(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _outcome(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     rows = found.by_method.to_dicts()
     names = ("followed", "followed_associated", "followed_failed")
     if rows and all(row[name] is not None for row in rows for name in names):
@@ -67,7 +67,7 @@ def _outcome(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]
         yield told["says"]["open"].format(open=f"{still_open:,}")
 
 
-def _who(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _who(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     """Say for whom the failures wait, the most first."""
     sizes: dict[str, int] = {}
     for row in found.pareto.to_dicts():
@@ -84,13 +84,13 @@ def _who(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
         yield told["says"]["who"].format(parts=told["and"].join(parts))
 
 
-def _cause(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _cause(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     for row in found.pareto.to_dicts()[:1]:
         if row["failure_code"] != OTHER:
             yield told["says"]["cause"].format(share=said(row["n"], row["of"], told), cause=row["cause"])
 
 
-def _trend(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _trend(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     rows = found.trend.to_dicts()
     compared = [row for row in rows if row["lower_limit"] is not None and row["n"] is not None]
     marked = list(_marked(compared, found.period, told, ("high", "low")))
@@ -100,7 +100,7 @@ def _trend(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
         yield told["says"]["calm_shown" if hidden else "calm"].format(period=told[found.period])
 
 
-def _causes(found: Progress, told: Mapping[str, Any], look: Look) -> Iterator[str]:
+def _causes(found: MetricsReport, told: Mapping[str, Any], look: Look) -> Iterator[str]:
     """Say which causes came more or less often than chance explains, lately."""
     rows = found.trends["cause"].to_dicts() if "cause" in found.trends else []
     texts, said = {row["failure_code"]: row["cause"] for row in found.pareto.to_dicts()}, []
@@ -125,7 +125,7 @@ def _marked(rows: list[Row], period: str, told: Mapping[str, Any], forms: tuple[
             yield told["says"][form].format(periods=told["and"].join([*shown, *more]), cause="{cause}")
 
 
-def _changes(found: Progress, told: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
+def _changes(found: MetricsReport, told: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
     """Return since when more or fewer fail, over all and by group, the surest first."""
     changes = find_changes({None: found.trend} | dict(found.trends), margin=margin)
     for row in changes.to_dicts()[:_NAMED]:
@@ -138,7 +138,7 @@ def _changes(found: Progress, told: Mapping[str, Any], look: Look, margin: int) 
         yield told["says"]["in_group"].format(group=name, sentence=sentence) if row["by"] else sentence
 
 
-def _groups(found: Progress, told: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
+def _groups(found: MetricsReport, told: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
     """Return which groups differ from all others in their column, and which causes were frequent in one period."""
     tables = {column: getattr(found, name) for name, column in PARTS_BY.items()}
     rows = find_differences(tables, found.trends.get("cause"), found.period, found.as_of, margin=margin).to_dicts()
@@ -153,7 +153,7 @@ def _apart(row: Row) -> float:
     return float(abs(row["rate"] - row["rest_rate"]))
 
 
-def _difference(row: Row, found: Progress, told: Mapping[str, Any], look: Look) -> str:
+def _difference(row: Row, found: MetricsReport, told: Mapping[str, Any], look: Look) -> str:
     share, rest = said(row["n"], row["of"], told), said(row["rest_n"], row["rest_of"], told)
     if row["measure"] == "cause_share":
         failure = look.catalogue.by_code(row["value"])
@@ -171,7 +171,7 @@ def _period(start: dt.date, period: str, told: Mapping[str, Any]) -> str:
     return str(told["says"][f"period_{period}"].format(date=f"{start:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"))
 
 
-def _time(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _time(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     every = [row for row in found.survival.to_dicts() if row["group"] is None and row["days"] > 0]
     if not every:
         return
@@ -184,13 +184,13 @@ def _time(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
         yield told["says"]["within"].format(days=row["days"], share=share)
 
 
-def _unused(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _unused(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     unused = next((row["n"] for row in found.funnel.to_dicts() if row["stage"] == "not_used"), None)
     if unused:
         yield told["says"]["old"].format(n=f"{unused:,}", days=f"{found.follow_up_days:,}")
 
 
-def _again(found: Progress, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _again(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
     """Say how often a resend led to an association, over all that can be told."""
     rows = [row for row in found.repeats.to_dicts() if row["associated"] is not None]
     resends, associated = (sum(row[name] for row in rows) for name in ("resends", "associated"))
