@@ -16,7 +16,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import literal
+from invitekit.engine.datetimes import as_utc, literal
 from invitekit.engine.materialize import collect
 from invitekit.planning.rules import ResendRules
 
@@ -41,7 +41,8 @@ def with_vanished(newest: Any, rules: ResendRules) -> Any:
         nw.coalesce("invitation_sent_at", "pre_registered_at", "first_seen_at").alias(_SINCE),
     )
     known = frame.filter(~nw.col("customer_id").is_null() & ~nw.col(_DAY).is_null())
-    days = sorted(collect(known.group_by(_DAY).agg().select(_DAY))[_DAY].to_list())
+    # Spark's times come back with a zone.
+    days = sorted(map(as_utc, collect(known.group_by(_DAY).agg().select(_DAY))[_DAY].to_list()))
     never = newest.with_columns(nw.lit(None, nw.String).alias(VANISHED))
     if len(days) < 2:
         return never
