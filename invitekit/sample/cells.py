@@ -8,7 +8,7 @@ from invitekit.sample.personas import TAGS
 from invitekit.sample.random_sql import pick, roll, text
 
 UNREADABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
-_ABSENT = {"record_id", "portal_customer_id", "snapshot_at", *schema.DERIVED}
+_ABSENT = {"record_id", "portal_customer_id", "pre_registered_at", "snapshot_at", *schema.DERIVED}
 COLUMNS = tuple(c.name for c in schema.RECORD if c.name not in _ABSENT)
 DIRT = (
     "spaces", "no-break space", "upper case", "space after", "full width", "n/a", "dash", "无", "unknown status",
