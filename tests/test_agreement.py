@@ -47,7 +47,7 @@ def check(records: pl.DataFrame, folder: Path) -> dict[str, int]:
     explorer, picker = Heard(ik.Explorer(records, as_of=DAY)), Heard(ik.ResendPicker(records, as_of=DAY))
     for screen in (explorer, picker):
         assert screen.widget.wait(60)
-    explored, picked = explorer.says(do="hello"), picker.says(do="hello")
+    explored, picked = explorer.says(type="connect"), picker.says(type="connect")
     stages = dict(progress.funnel.select("stage", "n").iter_rows())
 
     assert explored["counts"]["matched"] == explorer.widget.count == progress.counts["invitations"] == stages["all"]
@@ -71,7 +71,7 @@ def check(records: pl.DataFrame, folder: Path) -> dict[str, int]:
     assert tabs == {code: n for code, n in decided.by_decision.items() if n and code != "superseded"}
     for screen in (explorer, picker):
         screen.widget.every_row = True
-        assert screen.says(do="hello")["counts"]["total"] == records.height == progress.counts["rows"]
+        assert screen.says(type="connect")["counts"]["total"] == records.height == progress.counts["rows"]
         screen.widget.stop()
 
     if stages["all"] >= REPORTED:

@@ -252,7 +252,7 @@ def test_a_target_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     heard = Heard(panel)
     with pytest.raises(ik.InvitekitError):
         panel.run()
-    (told,) = (one for one in heard.told if one["kind"] == "problem")
+    (told,) = (one for one in heard.told if one["type"] == "problem")
     assert (told["problem"], told["hint"]) == TARGETS[name]
 
 
@@ -267,13 +267,13 @@ WRONG = {
 def test_a_policy_that_is_wrong(content: str, tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text(content)
     panel = ik.ExportPanel(ik.load(FRAME).records, folder=tmp_path, language="zh", policy=tmp_path / "p.toml")
-    assert Heard(panel).says(do="hello")["form"]["problem"]["problem"] == WRONG[content]
+    assert Heard(panel).says(type="connect")["form"]["problem"]["problem"] == WRONG[content]
 
 
 def test_a_key_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVITEKIT_KEY", "none")
     panel = ik.ExportPanel(ik.load(FRAME).records, folder=tmp_path, language="zh")
-    told = Heard(panel).says(do="hello")["form"]["problem"]
+    told = Heard(panel).says(type="connect")["form"]["problem"]
     assert list(told.values()) == ["密钥无效：应为 64 位十六进制数。", "请重新生成密钥（invitekit key new）。"]
 
 
@@ -283,15 +283,16 @@ def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: P
     heard = Heard(picker)
     given = {name: getattr(picker.rules, name) for name in ADJUSTABLE}
     asked: list[tuple[dict[str, Any], str, str]] = [
-        ({"do": "try_rules", "rules": given | {"cool_down_days": None}},
+        ({"type": "preview_rules", "rules": given | {"cool_down_days": None}},
          "“间隔天数”没有填写。", "请填写 0 到 100,000 之间的整数。"),
-        ({"do": "try_rules", "rules": given | {"max_attempts": 0}},
+        ({"type": "preview_rules", "rules": given | {"max_attempts": 0}},
          "“最多邀请次数”不能是 0。", "请填写 1 到 100,000 之间的整数。"),
-        ({"do": "try_rules", "rules": given | {"batch_size": 101}},
+        ({"type": "preview_rules", "rules": given | {"batch_size": 101}},
          "“每批客户数”为 101，超过了门户上限 100。", "请改小一些。"),
-        ({"do": "log", "batch_id": "b", "by": " ", "at": "2026-03-30"}, "没有填写经办人。", "请填写经办人。"),
-        ({"do": "discard", "batch_id": "b"}, "此工作区没有写出过该编号的批次。", "目前还没有任何批次。"),
-        ({"do": "mark", "v": picker._number, "key": 0, "on": "2026-03-30", "by": "me"},
+        ({"type": "mark_sent", "batch_id": "b", "user": " ", "day": "2026-03-30"},
+         "没有填写经办人。", "请填写经办人。"),
+        ({"type": "discard_batch", "batch_id": "b"}, "此工作区没有写出过该编号的批次。", "目前还没有任何批次。"),
+        ({"type": "mark_resolved", "version": picker._version, "key": 0, "day": "2026-03-30", "user": "me"},
          "1 条记录中有 1 条不在此工作区的任何文件中、属于两位客户，或已脱敏。",
          "没有做任何标记；请先将这些记录所在的文件添加到工作区。"),
     ]  # fmt: skip
@@ -300,7 +301,7 @@ def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: P
         assert (told["problem"], told["hint"]) == (problem, hint)
     assert picker.workspace is not None
     picker.workspace.close()
-    told = heard.says(do="discard", batch_id="b")["error"]
+    told = heard.says(type="discard_batch", batch_id="b")["error"]
     assert (told["problem"], told["hint"]) == ("工作区“w.duckdb”已关闭。", "请重新打开该工作区。")
 
 
@@ -316,9 +317,9 @@ def test_batches_where_no_folder_can_be(memory: Path, tmp_path: Path) -> None:
     how: dict[str, Any] = {"workspace": memory, "folder": tmp_path / "file", "as_of": dt.date(2026, 3, 30)}
     heard = Heard(ik.ResendPicker(ik.load(DATA).records, **how, language="zh"))
     assert heard.widget.wait(60)
-    heard.says(do="choose", act="all")
-    digest = heard.says(do="confirm")["confirm"]["digest"]
-    told = heard.says(do="write", digest=digest)["error"]
+    heard.says(type="select", action="add_all")
+    digest = heard.says(type="confirm")["confirmation"]["digest"]
+    told = heard.says(type="write_batches", digest=digest)["error"]
     assert told["problem"] == "无法将批次写入“file”：已有同名文件。"
     assert told["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限，并在其他程序中关闭它。"
     with ik.Workspace(memory) as kept:
@@ -329,6 +330,6 @@ def test_batches_where_no_folder_can_be(memory: Path, tmp_path: Path) -> None:
 def test_a_view_that_cannot_be_saved() -> None:
     explorer = Heard(ik.Explorer(ik.load(FRAME).records, views="/proc/views.json", language="zh"))
     assert explorer.widget.wait(60)
-    told = explorer.says(do="save_view", name="mine")["error"]
+    told = explorer.says(type="save_view", name="mine")["error"]
     assert told["problem"].startswith("无法写入“views.json”：")
     assert told["hint"] == "没有留下任何文件；请检查磁盘空间和访问权限，并在其他程序中关闭它。"

@@ -25,6 +25,7 @@ import pytest
 import invitekit as ik
 from invitekit.widgets.session import Session
 from tests.conftest import DATA, Run, served
+from tests.messages import check_response
 
 DAY = dt.datetime(2026, 3, 30)
 FIRST, SECOND = sorted(DATA.glob("*.csv"))[:2]
@@ -39,17 +40,18 @@ class Tab:
         session.listen(self._hear)
 
     def _hear(self, name: str, message: dict[str, Any], _buffers: Sequence[bytes]) -> None:
-        self.heard.append((name, json.loads(json.dumps(message))))
+        sender = {"pick": "ResendPicker", "explore": "Explorer", "export": "ExportPanel"}.get(name, name)
+        self.heard.append((name, check_response(sender, json.loads(json.dumps(message)))))
 
     def until(self, name: str, kind: str, **values: Any) -> Any:
         """Wait for a message of a kind, and return the newest one."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
             for heard, message in reversed(self.heard):
-                if heard == name and message["kind"] == kind and values.items() <= message.items():
+                if heard == name and message["type"] == kind and values.items() <= message.items():
                     return message
             time.sleep(0.02)
-        raise AssertionError(f"no {kind} of {name} was heard, only {[(n, m['kind']) for n, m in self.heard]}")
+        raise AssertionError(f"no {kind} of {name} was heard, only {[(n, m['type']) for n, m in self.heard]}")
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_files_that_are_opened_with_a_workspace_are_added_to_it_once(session: Se
     assert [one.already_stored for one in session.open([str(FIRST)], memory)] == [False]
     assert [one.already_stored for one in session.open([str(FIRST), str(SECOND)], memory)] == [True, False]
     tab = Tab(session)
-    session.receive("page", {"type": "hello"})
+    session.receive("page", {"type": "connect"})
     state = tab.until("page", "state")
     assert state["added"] == [[FIRST.name, True], [SECOND.name, False]]
     assert (state["files"], state["workspace"], state["as_of"]) == (
@@ -78,15 +80,15 @@ def test_files_that_are_opened_with_a_workspace_are_added_to_it_once(session: Se
 def test_a_filter_and_a_selection_are_there_for_a_tab_that_comes_later(session: Session) -> None:
     session.open([str(FIRST)])
     tab = Tab(session)
-    session.receive("explore", {"do": "hello"})
-    tab.until("explore", "counts", v=0)
-    session.receive("explore", {"do": "filter", "filter": {"status": ["expired"]}, "view": "a", "n": 1})
-    tab.until("explore", "counts", v=1)
-    session.receive("explore", {"do": "choose", "act": "all", "v": 1})
-    chosen = tab.until("explore", "selection")["selected"]
+    session.receive("explore", {"type": "connect"})
+    tab.until("explore", "counts", version=0)
+    session.receive("explore", {"type": "set_filter", "filter": {"status": ["expired"]}, "screen": "a", "request": 1})
+    tab.until("explore", "counts", version=1)
+    session.receive("explore", {"type": "select", "action": "add_all", "version": 1})
+    chosen = tab.until("explore", "selected")["selected"]
     assert chosen > 0
     later = Tab(session)
-    session.receive("explore", {"do": "hello"})
+    session.receive("explore", {"type": "connect"})
     assert later.until("explore", "state")["filter"] == {"status": ["expired"]}
     assert later.until("explore", "counts")["selected"] == chosen
 
@@ -97,10 +99,10 @@ def test_another_choice_lets_go_of_the_workspace_and_of_its_threads(session: Ses
     before = threading.active_count()
     session.open([str(FIRST)], memory)
     for name in ("explore", "export"):
-        session.receive(name, {"do": "hello"})
+        session.receive(name, {"type": "connect"})
     tab.until("explore", "counts")
     tab.until("export", "form")
-    session.receive("page", {"type": "choose"})
+    session.receive("page", {"type": "choose_files"})
     tab.until("page", "state", status="choose")
     code = f"import invitekit as ik; print(ik.Workspace({str(memory)!r}).counts()['records'])"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
@@ -144,11 +146,11 @@ def test_two_tabs_that_are_looked_at_at_once_are_both_made_once(
 
     monkeypatch.setattr(session, "_make", counted)
     for name in ("explore", "export", "explore"):
-        session.receive(name, {"do": "hello"})
+        session.receive(name, {"type": "connect"})
     tab.until("explore", "counts")
     tab.until("export", "count")
     assert sorted(made) == ["explore", "export"]
-    assert [message for _, message in tab.heard if message["kind"] in {"problem", "error"}] == []
+    assert [message for _, message in tab.heard if message["type"] in {"problem", "error"}] == []
 
 
 def test_rows_leave_the_disk_when_other_files_are_chosen(session: Session) -> None:
@@ -156,10 +158,10 @@ def test_rows_leave_the_disk_when_other_files_are_chosen(session: Session) -> No
     before = {*Path(tempfile.gettempdir()).glob(mine)}
     session.open([str(FIRST)])
     tab = Tab(session)
-    session.receive("explore", {"do": "hello"})
+    session.receive("explore", {"type": "connect"})
     tab.until("explore", "counts")
     assert len({*Path(tempfile.gettempdir()).glob(mine)} - before) >= 2
-    session.receive("page", {"type": "choose"})
+    session.receive("page", {"type": "choose_files"})
     tab.until("page", "state", status="choose")
     left = {*Path(tempfile.gettempdir()).glob(mine)} - before
     assert [path for path in left if (path / "rows.duckdb").exists()] == []
@@ -168,7 +170,7 @@ def test_rows_leave_the_disk_when_other_files_are_chosen(session: Session) -> No
 def test_a_folder_that_is_gone_offers_nothing(tmp_path: Path) -> None:
     one = Session(tmp_path / "gone")
     tab = Tab(one)
-    one.receive("page", {"type": "hello"})
+    one.receive("page", {"type": "connect"})
     assert tab.until("page", "state")["offered"] == {"files": [], "workspaces": []}
 
 
@@ -223,7 +225,7 @@ def test_the_printed_address_leads_to_the_page_with_a_cookie_of_this_site_only(p
 
 
 @pytest.mark.parametrize(
-    "path", ["", "?token=", "?token=0123456789abcdef", "page.js", "pick.js", "socket", "api/kernels"]
+    "path", ["", "?token=", "?token=0123456789abcdef", "app.js", "app.css", "socket", "api/kernels"]
 )
 def test_without_the_token_nothing_is_served(page: str, path: str) -> None:
     status, text, _ = answer(page.partition("?")[0] + path)

@@ -164,7 +164,7 @@ def _print_customers(rows: Sequence[dict[str, Any]], language: Language, *, unma
     for row in rows[:_MOST_ROWS]:
         days = {name: row[name].date() for name in ("invited_at", "retry_at") if row[name] is not None}
         cells = {name: (row | days)[name] for name in _LISTED}
-        table.add_row(*(shown(name, cell, language=language, bare=unmasked) or "" for name, cell in cells.items()))
+        table.add_row(*(shown(name, cell, language=language, unmasked=unmasked) or "" for name, cell in cells.items()))
     out.show(table)
     more = f" The first {_MOST_ROWS} are shown; -o writes them all." if len(rows) > _MOST_ROWS else ""
     return out.line(f"{many(len(rows), 'customer')}.{more} For one of them: invitekit show CUSTOMER_KEY.")
@@ -176,7 +176,7 @@ def _print_customer(customer: CustomerHistory, language: Language, *, unmasked: 
     from invitekit.model.schema import label
 
     def text(name: str, value: Any) -> str:
-        return shown(name, value, language=language, bare=unmasked, whole=True) or ""
+        return shown(name, value, language=language, unmasked=unmasked, whole=True) or ""
 
     newest = customer.newest
     for name in _SHOWN:

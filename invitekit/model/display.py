@@ -20,14 +20,16 @@ _LONGEST = 300
 """Signs of a cell that a page carries; the details show all."""
 
 
-def shown(name: str, value: Any, *, language: Language = "en", bare: bool = False, whole: bool = False) -> str | None:
-    """Give a value as text for the screen; None where the cell is empty.
+def shown(
+    name: str, value: Any, *, language: Language = "en", unmasked: bool = False, whole: bool = False
+) -> str | None:
+    """Return a value as text for the screen; None where the cell is empty.
 
     Args:
         name: Its column.
         value: What the records hold.
         language: Of labels: ``en`` or ``zh``.
-        bare: Whether mobile numbers and addresses are shown; else they are hidden, wherever they stand.
+        unmasked: Whether mobile numbers and addresses are shown; else they are hidden, wherever they stand.
         whole: Whether a long text is given to its end.
     """
     if value is None:
@@ -41,14 +43,14 @@ def shown(name: str, value: Any, *, language: Language = "en", bare: bool = Fals
     if isinstance(value, bool):
         return _YES[language][not value]
     text = labels(name, language).get(value, str(value)) if isinstance(value, str) else str(value)
-    if not bare:
+    if not unmasked:
         text = hidden_value(name, text)
     return text if whole or len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 @cache
 def labels(name: str, language: Language = "en") -> dict[str, str]:
-    """Give the labels of a column's codes; those of a failure are its causes in short."""
+    """Return the labels of a column's codes; those of a failure are its causes in short."""
     if name in ("failure_code", "previous_outcome"):
         causes = {failure.code: failure.cause(language) for failure in read_catalogue().failures}
         return causes | (labels("effective_status", language) if name == "previous_outcome" else {})
@@ -65,7 +67,7 @@ def hidden_value(name: str, text: str) -> str:
 
 
 def _may_tell(name: str) -> bool:
-    """Say whether a column may hold an address or a number: all that people wrote, extra columns too."""
+    """Return whether a column may hold an address or a number: all that people wrote, extra columns too."""
     column = schema.BY_NAME.get(name)
     return column is None or column.privacy in ("identifier", "free_text", "quasi_identifier")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import threading
 from collections.abc import Callable, Sequence
+from importlib.resources import files
 from typing import Any
 
 import anywidget
@@ -12,22 +13,25 @@ import duckdb
 import traitlets
 
 from invitekit.model.catalogue import Language
-from invitekit.widgets.assets import joined
 from invitekit.widgets.worker import Worker, error_payload
 
-Does = Callable[[dict[str, Any]], None]
+Handler = Callable[[dict[str, Any]], None]
 Listener = Callable[[dict[str, Any], Sequence[bytes]], None]
 """Receives a message and its binary parts; called on any thread."""
 
 
+def static(name: str) -> str:
+    """Read a script or a style sheet that ``make frontend`` built."""
+    return files(__package__).joinpath("static", name).read_text("utf-8")
+
+
 class MessageWidget(anywidget.AnyWidget):
-    """A widget that answers messages on threads of its own.
+    """A widget that answers the messages of ``invitekit.widgets.protocol`` on threads of its own.
 
     Nothing of the rows, nor of what is typed, is a synchronised trait: a notebook that is saved with its
     widgets' state holds none of it.
     """
 
-    _css = joined("screen.css")
     _language: Language = "en"
     height = traitlets.Int(560, help="In pixels.").tag(sync=True)
 
@@ -39,7 +43,7 @@ class MessageWidget(anywidget.AnyWidget):
         self.on_msg(self._take)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until everything that was asked for has been answered, and say whether it is."""
+        """Wait until every request is answered; return whether it is."""
         return self._worker.wait(timeout)
 
     def listen(self, listener: Listener) -> None:
@@ -66,31 +70,31 @@ class MessageWidget(anywidget.AnyWidget):
         """Open a connection for one question."""
         raise NotImplementedError
 
-    def _does(self) -> dict[str, Does]:
-        """Give what is done on each message, by its name."""
+    def _handlers(self) -> dict[str, Handler]:
+        """Return the handler of each message, by its type."""
         raise NotImplementedError
 
-    def _told(self) -> str:
-        """Say in words what this is, without anybody's data: it is what a saved notebook keeps."""
+    def _description(self) -> str:
+        """Return what a saved notebook keeps of this widget: words, and no data."""
         return type(self).__name__
 
     def _take(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
         """Answer one message; called on whatever thread the kernel likes."""
         try:
-            self._does()[message["do"]](message)
+            self._handlers()[message["type"]](message)
         except Exception as error:  # noqa: BLE001 - an exception in a handler is seen by nobody: it is shown
             self._fail(error)
 
-    def _tell(self, kind: str, **content: Any) -> None:
-        self.send({"kind": kind, **content})
+    def _send_message(self, kind: str, **content: Any) -> None:
+        self.send({"type": kind, **content})
 
     def _fail(self, error: BaseException) -> None:
-        self._tell("error", **error_payload(error, self._language))
+        self._send_message("error", **error_payload(error, self._language))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        found = super()._repr_mimebundle_(**options)
-        bundle = found[0] if isinstance(found, tuple) else found
+        result = super()._repr_mimebundle_(**options)
+        bundle = result[0] if isinstance(result, tuple) else result
         if bundle:
-            said = f"{self._told()} Run the cell to see it."
-            bundle |= {"text/plain": said, "text/html": f"<p>{html.escape(said)}</p>"}
-        return found
+            text = f"{self._description()} Run the cell to see it."
+            bundle |= {"text/plain": text, "text/html": f"<p>{html.escape(text)}</p>"}
+        return result

@@ -26,11 +26,11 @@ _BEFORE = "date '0001-01-01'"
 def payload(
     con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, choices: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """Give what a screen is told of an undated filter and its choices before they are brushed, and the sums, if any.
+    """Return the message about an undated filter and its facets before days are brushed, and the sums, if any.
 
     A choice of more values than are listed is left out: others may be its most frequent ones on some days.
     """
-    content: dict[str, Any] = {"kind": "sums", "filter": choice.to_dict()}
+    content: dict[str, Any] = {"type": "crossfilter", "filter": choice.to_dict()}
     whole = [one for one in choices if not one["full"]]
     added = prefix_sums(con, found, choice, {one["name"]: [value for value, *_ in one["values"]] for one in whole})
     if added is None:

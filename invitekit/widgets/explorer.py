@@ -18,7 +18,7 @@ from invitekit.errors import ArgumentError, SourceError
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter, where
 from invitekit.model.resolve import latest
-from invitekit.widgets.base import Does
+from invitekit.widgets.base import Handler
 from invitekit.widgets.conditions import KEY, OURS, both, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
@@ -77,7 +77,7 @@ class Explorer(Grid):
         rows = self._records if isinstance(self._records, duckdb.DuckDBPyRelation) else as_arrow(self._records)
         # What lacks a column is told in the cell, and not on the screen.
         self._explain(rows.limit(0).pl() if isinstance(rows, duckdb.DuckDBPyRelation) else pl.from_arrow(rows[:0]))
-        derive = in_memory({"resolve": lambda some, _: self._explain(some)}, self._tell_step)
+        derive = in_memory({"resolve": lambda some, _: self._explain(some)}, self._send_progress)
         how: dict[str, Any] = {"language": language, "columns": columns, "every_row": every_row}
         super().__init__(rows, derive=derive, **how, **traits)
         if value:
@@ -114,7 +114,7 @@ class Explorer(Grid):
         return where(all_rows if self.every_row else latest(all_rows), self.filter)
 
     def to_code(self) -> str:
-        """Give a cell that shows this filter again: a widget's state does not outlive its kernel."""
+        """Return a cell that shows this filter again: a widget's state does not outlive its kernel."""
         sort = f"\nexplorer.sort({self._view.by!r}, down={self._view.down})" if self._view.by else ""
         every_row = ", every_row=True" if self.every_row else ""
         return f"explorer = ik.Explorer(records, value={self.filter.to_dict()!r}{every_row}){sort}\nexplorer"
@@ -124,7 +124,7 @@ class Explorer(Grid):
         view = self._view
         shown = {"filter": view.choice.to_dict(), "by": view.by, "down": view.down, "every_row": view.every_row}
         self._saved.save(name, shown | {"columns": self._shown})
-        self._tell_state()
+        self._send_view()
 
     def open_view(self, name: str) -> None:
         """Show a saved view again.
@@ -141,7 +141,7 @@ class Explorer(Grid):
         self._shown = [column for column in shown["columns"] if column in self._store.names] or self._shown
         every_row = bool(shown.get("every_row"))
         self._show(View(Filter.from_dict(shown["filter"]), shown["by"], bool(shown["down"]), every_row))
-        self._tell_state()
+        self._send_view()
 
     def _state(self) -> dict[str, Any]:
         views: list[str] = []
@@ -150,8 +150,8 @@ class Explorer(Grid):
             views = sorted(self._saved.read())
         return super()._state() | {"views": views}
 
-    def _does(self) -> dict[str, Does]:
-        return super()._does() | {
+    def _handlers(self) -> dict[str, Handler]:
+        return super()._handlers() | {
             "save_view": lambda m: self.save_view(m["name"]),
             "open_view": lambda m: self.open_view(m["name"]),
         }

@@ -21,8 +21,7 @@ from invitekit.model.catalogue import Language
 from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks, standard
 from invitekit.widgets import export_answers as answers
 from invitekit.widgets import export_columns, export_words
-from invitekit.widgets.assets import joined
-from invitekit.widgets.base import Does, MessageWidget
+from invitekit.widgets.base import Handler, MessageWidget, static
 from invitekit.widgets.export_records import count, lent, taken
 from invitekit.widgets.export_watch import CancelledError, Watch
 
@@ -60,8 +59,8 @@ class ExportPanel(MessageWidget):
         (2, 'copy.csv')
     """
 
-    _esm = joined("export_panel.js")
-    _css = joined("export_panel.css")
+    _esm = static("export_panel.js")
+    _css = static("export_panel.css")
     level = traitlets.Enum(LEVELS, DEFAULT, help="How much may leave.")
     file = traitlets.Unicode("for_the_analyst.parquet", help="The file's name in the folder; its end is its format.")
     purpose = traitlets.Unicode("", help="What the export is for: a plain word, or nothing.")
@@ -90,7 +89,7 @@ class ExportPanel(MessageWidget):
         self._total: int | None = None
         self._past: list[dict[str, Any]] | None = None
         super().__init__(**traits)
-        self.observe(lambda _change: self._tell_form(), list(_FORM))
+        self.observe(lambda _change: self._send_form(), list(_FORM))
 
     @property
     def result(self) -> Exported | None:
@@ -123,13 +122,13 @@ class ExportPanel(MessageWidget):
     def _connect(self) -> duckdb.DuckDBPyConnection:
         return duckdb.connect()
 
-    def _told(self) -> str:
+    def _description(self) -> str:
         return f"ExportPanel: {self.level}."
 
-    def _does(self) -> dict[str, Does]:
+    def _handlers(self) -> dict[str, Handler]:
         return {
-            "hello": lambda _m: self._hello(),
-            "set": self._set,
+            "connect": lambda _m: self._send_init(),
+            "set_form": self._set,
             "export": self._begin,
             "cancel": lambda _m: self._cancel(),
             "verify": lambda m: self._worker.submit("verify", lambda _con: self._verify(int(m["id"]))),
@@ -137,20 +136,20 @@ class ExportPanel(MessageWidget):
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, CancelledError):
-            self._tell("cancelled")
+            self._send_message("cancelled")
         else:
-            self._tell("problem", **answers.failed(error, self._language))
+            self._send_message("problem", **answers.failed(error, self._language))
 
-    def _hello(self) -> None:
+    def _send_init(self) -> None:
         said, levels = export_words.words(self._language), export_words.levels(self._language)
-        self._tell("hello", words=said, levels=levels, language=self._language, home=Path.home().as_posix())
-        self._tell_form()
+        self._send_message("init", words=said, levels=levels, language=self._language, home=Path.home().as_posix())
+        self._send_form()
         if self._step:
-            self._tell("progress", **self._step)
+            self._send_message("progress", **self._step)
         if self._result:
-            self._tell("result", **answers.told(self._result, self._language))
+            self._send_message("result", **answers.told(self._result, self._language))
         self._worker.submit("count", lambda _con: self._count())
-        self._worker.submit("history", lambda _con: self._tell_history())
+        self._worker.submit("history", lambda _con: self._send_history())
 
     def _set(self, message: dict[str, Any]) -> None:
         with self.hold_trait_notifications():
@@ -158,36 +157,36 @@ class ExportPanel(MessageWidget):
                 if name in message:
                     self.set_trait(name, message[name])
 
-    def _tell_form(self) -> None:
-        """Say what is chosen, and what that means for each column."""
+    def _send_form(self) -> None:
+        """Send the form, and what it means for each column."""
         content: dict[str, Any] = {name: getattr(self, name) for name in _FORM}
         try:
             lines = export_columns.becomes(self._columns, self._policy(), self._language)
             key = export_words.key_words(find_key(self._given_key).id, self.level, self._language)
         except InvitekitError as error:
-            self._tell("form", **content, columns=[], key="", problem=answers.failed(error, self._language))
+            self._send_message("form", **content, columns=[], key="", problem=answers.failed(error, self._language))
         else:
-            self._tell("form", **content, columns=lines, key=key, problem=None)
+            self._send_message("form", **content, columns=lines, key=key, problem=None)
 
     def _count(self) -> None:
         if self._total is None:
             self._total = count(self._records)
         said, numbers = export_words.words(self._language), {"n": f"{self._total:,}", "columns": len(self._columns)}
-        self._tell("count", total=self._total, words=said["held" if self._total else "none"].format(**numbers))
+        self._send_message("count", total=self._total, words=said["held" if self._total else "none"].format(**numbers))
 
-    def _tell_history(self) -> None:
+    def _send_history(self) -> None:
         """Show the history; while an export writes it, what was last known of it."""
         if self._workspace is None:
-            self._tell("history", rows=None, note="no_workspace")
+            self._send_message("history", rows=None, note="no_workspace")
             return
         try:
             if not self._turn.locked():
                 with self._workspace.cursor() as own:
                     self._past = answers.history(own.exports(), self._folder, self._language)
         except (InvitekitError, duckdb.Error):
-            self._tell("history", rows=self._past, note="no_reading")
+            self._send_message("history", rows=self._past, note="no_reading")
         else:
-            self._tell("history", rows=self._past or [], note="no_history")
+            self._send_message("history", rows=self._past or [], note="no_history")
 
     def _verify(self, number: int) -> None:
         (row,) = (one for one in self._past or [] if one["id"] == number)
@@ -197,7 +196,7 @@ class ExportPanel(MessageWidget):
             )
         except InvitekitError as error:
             found = {"good": False, "words": " ".join(answers.failed(error, self._language).values())}
-        self._tell("verified", id=number, **found)
+        self._send_message("verified", id=number, **found)
 
     # Exporting.
 
@@ -206,7 +205,7 @@ class ExportPanel(MessageWidget):
         self._set(message)
         target, over = self._target(), bool(message.get("overwrite"))
         if not over and any(os.path.lexists(one) for one in (target, path_of(target))):
-            self._tell("ask", file=target.name)
+            self._send_message("file_exists", file=target.name)
         elif not self._turn.locked():
             self._worker.submit("export", lambda _con: cast("None", self._export(overwrite=over)))
 
@@ -227,7 +226,7 @@ class ExportPanel(MessageWidget):
                     workspace=own,
                     progress=watch,
                 )
-        self._tell("result", **answers.told(done, self._language))
+        self._send_message("result", **answers.told(done, self._language))
         return done
 
     def _own_workspace(self) -> AbstractContextManager[Any]:
@@ -245,7 +244,7 @@ class ExportPanel(MessageWidget):
         finally:
             self._step = self._watch = None
             self._turn.release()
-            self._tell_history()
+            self._send_history()
 
     def _cancel(self) -> None:
         if watch := self._watch:
@@ -253,10 +252,10 @@ class ExportPanel(MessageWidget):
 
     def _progress(self, step: str, done: int, total: int | None, left: float | None = None) -> None:
         self._step = answers.far(step, done, total, left, self._language)
-        self._tell("progress", **self._step)
+        self._send_message("progress", **self._step)
 
     def _policy(self) -> Policy:
-        """Give the policy of the level, as ``export`` will apply it."""
+        """Return the policy of the level, as ``export`` will apply it."""
         chosen = read_policy(self._policy_file, self.level) if self._policy_file else standard(self.level)
         scrubs = self.remarks == "scrub" and "remarks" in self._columns and self.level != "aggregated"
         return chosen.with_rows([scrubbed_remarks()]) if scrubs else chosen

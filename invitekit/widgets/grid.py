@@ -12,8 +12,7 @@ import traitlets
 from invitekit.model.catalogue import Language, read_catalogue
 from invitekit.model.filters import Filter
 from invitekit.widgets import counts, crossfilter, payloads
-from invitekit.widgets.assets import joined
-from invitekit.widgets.base import Does
+from invitekit.widgets.base import Handler, static
 from invitekit.widgets.selectable import Selectable
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import QueryCache, View
@@ -35,9 +34,9 @@ class Grid(Selectable):
     carries the number of the view it belongs to.
     """
 
-    _esm = joined("screen.js", "explore.js")
+    _esm = static("explorer.js")
+    _css = static("explorer.css")
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
-    mode: ClassVar[str] = "explore"
     once: ClassVar[str] = "true"
     """The SQL condition of the rows that are shown by default, on what is stored."""
     unit: ClassVar[str] = "rows"
@@ -54,8 +53,8 @@ class Grid(Selectable):
         **traits: Any,
     ) -> None:
         super().__init__(**traits)
-        self._language, self._view, self._number, self._bare = language, View(every_row=every_row), 0, False
-        self._heard: dict[str, int] = {}
+        self._language, self._view, self._version, self._unmasked = language, View(every_row=every_row), 0, False
+        self._acked: dict[str, int] = {}
         self._dayed: Filter | None = None
         self._deep: tuple[int, int] | None = None
         self._store = self._new_store(records, derive)
@@ -101,66 +100,66 @@ class Grid(Selectable):
 
     # Messages of the screen.
 
-    def _does(self) -> dict[str, Does]:
+    def _handlers(self) -> dict[str, Handler]:
         return {
-            "hello": lambda _m: self._hello(),
-            "filter": self._take_filter,
-            "every_row": lambda m: setattr(self, "every_row", m["on"]),
-            "sort": lambda m: self.sort(m["by"], down=bool(m["down"])),
-            "page": lambda m: self._ask_page(m["first"], m["count"]),
-            "choose": self._take_choice,
-            "eye": self._take_eye,
-            "columns": self._take_columns,
-            "details": lambda m: self._ask_details(m["key"]),
-            "sums": lambda _m: self._ask_sums(),
+            "connect": lambda _m: self._send_init(),
+            "set_filter": self._set_filter,
+            "set_every_row": lambda m: setattr(self, "every_row", m["every_row"]),
+            "sort": lambda m: self.sort(m["by"], down=bool(m["descending"])),
+            "get_page": lambda m: self._ask_page(m["first"], m["count"]),
+            "select": self._select,
+            "set_masking": self._set_masking,
+            "set_columns": self._set_columns,
+            "get_details": lambda m: self._ask_details(m["key"]),
+            "get_crossfilter": lambda _m: self._ask_crossfilter(),
         }
 
-    def _tell(self, kind: str, **content: Any) -> None:
-        """Tell every view; an answer says by ``v`` which view it was asked for, and a screen drops overtaken ones."""
-        super()._tell(kind, **{"v": self._number} | content)
+    def _send_message(self, kind: str, **content: Any) -> None:
+        """Send a message to every screen; by ``version``, the number of its view, a screen drops superseded ones."""
+        super()._send_message(kind, **{"version": self._version} | content)
 
-    def _told(self) -> str:
+    def _description(self) -> str:
         total = "" if self._store.total is None else f"{self._found.rows():,} "
         return f"{type(self).__name__}: {total}{'rows' if self.every_row else self.unit}."
 
-    def _tell_step(self, name: str, at: int, of: int) -> None:
-        """Say how far it is, while the rows are being prepared."""
-        self._tell("step", name=name, at=at, of=of)
+    def _send_progress(self, step: str, number: int, steps: int) -> None:
+        """Show which step of the preparation begins."""
+        self._send_message("progress", step=step, number=number, steps=steps)
 
-    def _hello(self) -> None:
+    def _send_init(self) -> None:
         hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in read_catalogue().failures}
         hints |= self._store.causes
-        said = {"words": payloads.words(self._language), "hints": hints, "language": self._language, "mode": self.mode}
+        texts = {"words": payloads.words(self._language), "hints": hints, "language": self._language}
         state = self._state()
-        with self._lock:  # no counts are told in between: whoever says hello would drop them
+        with self._lock:  # no counts in between: a screen that connects would drop them
             self._dayed = None
-            self._tell("hello", **said)
-            self._tell("state", **state)
+            self._send_message("init", **texts)
+            self._send_message("state", **state)
         self._ask_view()
 
     def _state(self) -> dict[str, Any]:
-        """Give what changes of a view, but the rows."""
+        """Return everything about the view except its rows and counts."""
         return {
             "columns": [
                 {**c, "shown": c["name"] in self._shown} for c in payloads.columns(self._store.names, self._language)
             ],
-            "order": self._shown,
+            "column_order": self._shown,
             "total": self._found.rows() if self._store.ready else None,
             "facts": self._store.facts,
             "every_row": self.every_row,
             "unit": self.unit,
             "ready": self._store.ready,
             "filter": self._view.choice.to_dict(),
-            "heard": self._heard,
-            "chips": payloads.chips(self._view.choice, self._language, bare=self._bare),
-            "by": self._view.by,
-            "down": self._view.down,
-            "bare": self._bare,
-            "undo": bool(self._before),
+            "acked": self._acked,
+            "chips": payloads.chips(self._view.choice, self._language, unmasked=self._unmasked),
+            "sort_by": self._view.by,
+            "descending": self._view.down,
+            "unmasked": self._unmasked,
+            "can_undo": bool(self._before),
         }
 
-    def _tell_state(self) -> None:
-        self._tell("state", **self._state())
+    def _send_view(self) -> None:
+        self._send_message("state", **self._state())
 
     # Work that needs the rows.
 
@@ -168,13 +167,13 @@ class Grid(Selectable):
         return self._store.cursor()  # of the store that there is by then
 
     def _columns(self) -> list[str]:
-        """Give the columns that are shown at first: those asked for, else those that serve most."""
+        """Return the columns that are shown at first: those asked for, else the most useful ones."""
         first = [c["name"] for c in payloads.columns(self._store.names, self._language) if c["shown"]]
         shown = first if self._wanted is None else [name for name in self._wanted if name in self._store.names]
         return self._with_snapshot(shown, every_row=self.every_row) if self._wanted is None else shown
 
     def _with_snapshot(self, shown: list[str], *, every_row: bool) -> list[str]:
-        """Show first which snapshot a row is of, where the same invitation is shown several times."""
+        """Put the snapshot of a row first, where the same invitation is shown several times."""
         others = [name for name in shown if name != "snapshot_at"]
         return ["snapshot_at", *others] if every_row and "snapshot_at" in self._store.names else others
 
@@ -183,7 +182,7 @@ class Grid(Selectable):
         self._found, self._shown = QueryCache(self._store, every_row=self.every_row), self._columns()
         if self._view.by not in self._store.names:
             self._view = replace(self._view, by=None)
-        self._hello()
+        self._send_init()
 
     def _drop_questions(self) -> None:
         """Stop all questions to the rows: others are about to take their place."""
@@ -194,15 +193,15 @@ class Grid(Selectable):
         """Show other rows, or another order."""
         with self._lock:
             if view == self._view:
-                self._ask_page(0, _PAGE)  # whoever asked waits for an answer
+                self._ask_page(0, _PAGE)  # the screen waits for an answer
                 return
             brushed = view.undated() == self._view.undated() and view.choice.text is None
             if view.every_row != self.every_row:
                 self._found, self._dayed = QueryCache(self._store, every_row=view.every_row), None
                 self._shown = self._with_snapshot(self._shown, every_row=view.every_row)
-            self._view, self._number, self._deep = view, self._number + 1, None
+            self._view, self._version, self._deep = view, self._version + 1, None
         if not self._store.ready:
-            self._tell_state()
+            self._send_view()
         self._ask_view(anew=True, brushed=brushed)
         self.set_trait("value", view.choice.to_dict())
 
@@ -243,48 +242,48 @@ class Grid(Selectable):
         self._worker.submit("page", self._page(first, count))
 
     def _page(self, first: int, count: int, *, anew: bool = False) -> Work:
-        view, number, first = self._view, self._number, first - first % _PAGE
+        view, number, first = self._view, self._version, first - first % _PAGE
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            how: dict[str, Any] = {"language": self._language, "bare": self._bare}
+            how: dict[str, Any] = {"language": self._language, "unmasked": self._unmasked}
             names = list(dict.fromkeys([*self._shown, *(n for n in payloads.BADGES if n in self._store.names)]))
             if not self._store.ready:
-                told_rows = payloads.preview(self._store, con, names, count=count, **how)
-                self._tell("preview", v=number, bare=how["bare"], **told_rows)
+                preview = payloads.preview(self._store, con, names, count=count, **how)
+                self._send_message("preview", version=number, unmasked=how["unmasked"], **preview)
                 return
-            told_page = payloads.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
-            flags = payloads.picked(con, self._selection, told_page["keys"], self.can)
+            page = payloads.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
+            flags = payloads.selected(con, self._selection, page["keys"], self.can)
             state = {"state": self._state()} if anew else {}
-            if number == self._number:
-                self._tell("page", v=number, bare=how["bare"], **told_page, **flags, **state)
+            if number == self._version:
+                self._send_message("page", version=number, unmasked=how["unmasked"], **page, **flags, **state)
 
         return work
 
     def _counts(self, *, ahead: bool = False) -> Work:
         """Answer with the counts; those that go ahead of their page carry the filter they are of."""
-        view, number = self._view, self._number
+        view, number = self._view, self._version
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             self._found.search(con, view.choice)
-            told_counts = payloads.counted(con, self._found, view.choice, self._selection, self.can)
+            totals = payloads.counted(con, self._found, view.choice, self._selection, self.can)
             choices = self._facets(con, view)
-            more: dict[str, Any] = {"filter": view.choice.to_dict(), "heard": self._heard} if ahead else {}
+            more: dict[str, Any] = {"filter": view.choice.to_dict(), "acked": self._acked} if ahead else {}
             undated = view.undated().choice
             if self._dayed != undated:  # dates and order leave the days as they are, once these were told
                 more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
             with self._lock:
-                self._tell("counts", v=number, total=self._found.rows(), **told_counts, facets=choices, **more)
+                self._send_message("counts", version=number, total=self._found.rows(), **totals, facets=choices, **more)
                 if "days" in more:  # where there is a newer view, a screen may have dropped them, or not
-                    self._dayed = undated if number == self._number else None
+                    self._dayed = undated if number == self._version else None
 
         return work
 
     def _customers(self) -> Work:
         """Answer with how many customers there are: of a filter they have to be counted among the rows themselves."""
-        view, number = self._view, self._number
+        view, number = self._view, self._version
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            self._tell("customers", v=number, customers=counts.customers(con, self._found, view.choice))
+            self._send_message("customers", version=number, customers=counts.customers(con, self._found, view.choice))
 
         return work
 
@@ -292,38 +291,40 @@ class Grid(Selectable):
         how: dict[str, Any] = {"language": self._language, "causes": self._store.causes}
         return payloads.facets(con, self._found, view.choice, self._store.names, **how)
 
-    def _ask_sums(self) -> None:
-        """Hand out what a brush is answered with in the browser: asked for when somebody is about to brush."""
+    def _ask_crossfilter(self) -> None:
+        """Send the sums by day that the browser answers a brush with; it asks when the mouse is near."""
         view, found = self._view.undated(), self._found
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             found.search(con, view.choice)
-            told, sums = crossfilter.payload(con, found, view.choice, self._facets(con, view))
+            message, sums = crossfilter.payload(con, found, view.choice, self._facets(con, view))
             if found is self._found:  # else they are of other rows
-                self.send(told, sums)
+                self.send(message, sums)
 
         if self._store.ready:
             self._worker.submit("sums", work)
 
     def _ask_details(self, key: int) -> None:
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            how: dict[str, Any] = {"language": self._language, "bare": self._bare}
-            self._tell("details", bare=how["bare"], details=payloads.details(con, int(key), self._store.names, **how))
+            how: dict[str, Any] = {"language": self._language, "unmasked": self._unmasked}
+            self._send_message(
+                "details", unmasked=how["unmasked"], details=payloads.details(con, int(key), self._store.names, **how)
+            )
 
         self._worker.submit("details", work)
 
-    def _take_filter(self, message: dict[str, Any]) -> None:
-        """Filter as a view wants it, and note how many wishes of that view were heard: a later one is on its way."""
-        self._heard = {**self._heard, message.get("view", ""): message.get("n", 0)}
+    def _set_filter(self, message: dict[str, Any]) -> None:
+        """Filter, and note which request of the screen this was: a later one may be on its way."""
+        self._acked = {**self._acked, message.get("screen", ""): message.get("request", 0)}
         self.filter = Filter.from_dict(message["filter"])
 
-    def _take_eye(self, message: dict[str, Any]) -> None:
-        self._bare = bool(message["open"])
-        self._tell_state()
+    def _set_masking(self, message: dict[str, Any]) -> None:
+        self._unmasked = bool(message["unmasked"])
+        self._send_view()
         self._ask_page(int(message.get("first", 0)), _PAGE)
 
-    def _take_columns(self, message: dict[str, Any]) -> None:
+    def _set_columns(self, message: dict[str, Any]) -> None:
         known = self._store.names
-        self._shown = [name for name in message["shown"] if name in known] or self._shown
-        self._tell_state()
+        self._shown = [name for name in message["columns"] if name in known] or self._shown
+        self._send_view()
         self._ask_page(int(message.get("first", 0)), _PAGE)

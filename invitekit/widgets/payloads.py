@@ -48,13 +48,13 @@ _MOST = 200
 
 @cache
 def words(language: Language) -> dict[str, str]:
-    """Give what the screen says in a language."""
+    """Return the texts of the screen in a language."""
     read: dict[str, dict[str, str]] = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
     return {name: with_portal_names(text, language) for name, text in read[language].items()}
 
 
 def columns(names: list[str], language: Language) -> list[dict[str, Any]]:
-    """Give each column with its label and kind, those shown at first before the others."""
+    """Return each column with its label and kind, those shown at first before the others."""
     order = [name for name in FIRST if name in names]
     order += [name for name in names if name not in FIRST and name not in _UNREAD]
     kinds = RESOLVED | {name: column.kind for name, column in schema.BY_NAME.items()}
@@ -65,31 +65,31 @@ def columns(names: list[str], language: Language) -> list[dict[str, Any]]:
 
 
 def label(name: str, language: Language) -> str:
-    """Give a column's label on the screen, where a failure's code is shown as its cause."""
+    """Return a column's label on the screen, where a failure's code is shown as its cause."""
     return words(language).get(f"column_{name}") or schema.label(name, language)
 
 
-def chips(choice: Filter, language: Language, *, bare: bool) -> list[dict[str, str]]:
-    """Give each restriction of a filter in words, with its name, so that it can be taken off alone."""
+def chips(choice: Filter, language: Language, *, unmasked: bool) -> list[dict[str, str]]:
+    """Return each restriction of a filter in words, with its name, so that it can be removed alone."""
     names = [name for name in ("text", *COLUMNS, "invited_from", "invited_to") if getattr(choice, name)]
     told = [said for said, _ in restrictions(choice)]
     if language != "en":
         told = [_chip(choice, name, language) for name in names]
     return [
         # What was typed is shown as it was typed, and a day is no number; what came from a record is hidden as there.
-        {"name": name, "words": said if bare or name in _OPEN else display.hidden(name, said)}
+        {"name": name, "words": said if unmasked or name in _OPEN else display.hidden(name, said)}
         for name, said in zip(names, told, strict=True)
     ]
 
 
 def _chip(choice: Filter, name: str, language: Language) -> str:
-    """Say one restriction by labels alone, where no sentence is made of it; nothing is hidden yet."""
+    """Return one restriction in labels alone, where no sentence is made of it; nothing is masked yet."""
     said, value = words(language), getattr(choice, name)
     if name == "text":
         return f"“{value}”"
     if name not in COLUMNS:
         return f"{said['from' if name == 'invited_from' else 'to']} {value}"
-    shown = [display.shown(COLUMNS[name], each, language=language, bare=True) or said["empty"] for each in value]
+    shown = [display.shown(COLUMNS[name], each, language=language, unmasked=True) or said["empty"] for each in value]
     return f"{label(COLUMNS[name], language)}：{'、'.join(shown)}"
 
 
@@ -103,7 +103,7 @@ def page(
     count: int,
     **how: Any,
 ) -> dict[str, Any]:
-    """Give a page: keys in their order, each shown column's texts, and the codes that badges are made of."""
+    """Return a page: keys in their order, the texts of each column, and the codes that badges are made of."""
     keys = found.keys(con, view, first, count)
     held = wide(con, keys, names)
     ordered = [held[key] for key in keys]
@@ -115,7 +115,7 @@ def page(
 def preview(
     store: Store, con: duckdb.DuckDBPyConnection, names: list[str], *, count: int, **how: Any
 ) -> dict[str, Any]:
-    """Give the first rows as they come, while all are being stored: to look at, not to choose from."""
+    """Return the first rows as they come, while all are being stored: to look at, not to select."""
     there, held = store.preview(con, count)
     places = {name: there.index(name) for name in names if name in there}  # others are still to be computed
     told = {name: [display.shown(name, row[at], **how) for row in held] for name, at in places.items()}
@@ -123,26 +123,26 @@ def preview(
     return {"first": 0, "keys": [None] * len(held), "cells": told, "codes": codes}
 
 
-def picked(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int], can: str) -> dict[str, Any]:
-    """Say of some rows which are chosen, and which can be."""
+def selected(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[int], can: str) -> dict[str, Any]:
+    """Return which of some rows are selected, and which can be."""
     if not keys:
-        return {"picked": [], "can": []}
+        return {"selected": [], "selectable": []}
     if can == "true" and not selection:
-        return {"picked": [0] * len(keys), "can": [1] * len(keys)}
+        return {"selected": [0] * len(keys), "selectable": [1] * len(keys)}
     span = f"{KEY} between {min(keys)} and {max(keys)} and {KEY} in ({', '.join(map(str, keys))})"
     asked = f"select {KEY}, coalesce({chosen(selection)}, false), coalesce({can}, false) from records where {span}"
     flags = {key: (is_chosen and may, may) for key, is_chosen, may in rows(con, asked)}
-    return {"picked": [int(flags[key][0]) for key in keys], "can": [int(flags[key][1]) for key in keys]}
+    return {"selected": [int(flags[key][0]) for key in keys], "selectable": [int(flags[key][1]) for key in keys]}
 
 
 def counted(
     con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, selection: Selection, can: str
 ) -> dict[str, int]:
-    """Count a filter's rows, those of them that can be chosen, and what is chosen, seen or hidden."""
+    """Count the rows of a filter, those of them that can be selected, and the selected ones, visible or hidden."""
     matched = counts.matched(con, found, choice)
     may = matched if can == "true" else counts.choosable(con, found, choice, can)
     total, hidden = counts.selected(con, found, selection, choice, can)
-    return {"matched": matched, "can": may, "selected": total, "hidden": hidden}
+    return {"matched": matched, "selectable": may, "selected": total, "hidden": hidden}
 
 
 def facets(
@@ -154,7 +154,7 @@ def facets(
     language: Language,
     causes: Mapping[str, list[str]],
 ) -> list[dict[str, Any]]:
-    """Give each choice with its values in words and their counts under all other restrictions.
+    """Return each facet with its values in words and their counts under all other restrictions.
 
     Failures that are not built in are said as ``causes`` has them.
     """
@@ -177,13 +177,13 @@ def facets(
 
 
 def details(
-    con: duckdb.DuckDBPyConnection, key: int, names: list[str], *, language: Language, bare: bool
+    con: duckdb.DuckDBPyConnection, key: int, names: list[str], *, language: Language, unmasked: bool
 ) -> dict[str, Any] | None:
     """Return all fields of a record except the plan's settings, and the invitations of its customer, newest first."""
     row = wide(con, [key], names).get(key)
     if row is None:
         return None
-    how: dict[str, Any] = {"language": language, "bare": bare, "whole": True}
+    how: dict[str, Any] = {"language": language, "unmasked": unmasked, "whole": True}
     told = dict(zip(names, row, strict=True))
     fields = [
         {

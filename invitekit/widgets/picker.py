@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,8 +23,7 @@ from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import PlanSummary, ResendRules, count_decisions
 from invitekit.widgets import payloads, planning
-from invitekit.widgets.assets import joined
-from invitekit.widgets.base import Does
+from invitekit.widgets.base import Handler, static
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
@@ -67,8 +66,8 @@ class ResendPicker(Grid):
         (True, 1)
     """
 
-    _esm = joined("screen.js", "picker.js")
-    mode: ClassVar[str] = "pick"
+    _esm = static("picker.js")
+    _css = static("picker.css")
     can: ClassVar[str] = planning.CAN
     once: ClassVar[str] = planning.ONE_A_CUSTOMER
     unit: ClassVar[str] = "customers"
@@ -142,38 +141,41 @@ class ResendPicker(Grid):
     def _planner(self, rules: ResendRules, language: Language) -> Any:
         memory = self._memory.for_plan() | self._rejected
         self._moment = as_utc(self._as_of)  # now is now again, where no moment was named
-        return planning.planner(rules, self._moment, memory, self._catalogue, language, tell=self._tell_step)
+        return planning.planner(rules, self._moment, memory, self._catalogue, language, tell=self._send_progress)
 
-    def _does(self) -> dict[str, Does]:
-        return super()._does() | {
-            "try_rules": self._try_rules,
-            "use_rules": lambda _m: self._use_rules(),
+    def _handlers(self) -> dict[str, Handler]:
+        return super()._handlers() | {
+            "preview_rules": self._preview_rules,
+            "apply_rules": lambda _m: self._apply_rules(),
             "confirm": lambda _m: self._confirm(),
-            "write": self._write,
-            "log": self._log,
-            "discard": self._discard,
-            "mark": self._mark,
-            "unmark": self._unmark,
-            "mark_own": self._mark_own,
-            "unmark_own": self._unmark_own,
-            "outcomes": lambda _m: self._outcomes(),
+            "write_batches": self._write,
+            "mark_sent": self._mark_sent,
+            "discard_batch": self._discard,
+            "mark_resolved": self._mark_resolved,
+            "unmark_resolved": self._unmark_resolved,
+            "mark_own_account": self._mark_own_account,
+            "unmark_own_account": self._unmark_own_account,
+            "get_outcomes": lambda _m: self._outcomes(),
         }
 
     def _state(self) -> dict[str, Any]:
-        given = {name: getattr(self._rules, name) for name in ADJUSTABLE}
-        found = super()._state()
+        rules = {name: getattr(self._rules, name) for name in ADJUSTABLE}
         with_rows: dict[str, Any] = {"tabs": []}
         if self._store.ready:
             with self._store.cursor() as con:
                 with_rows = {
                     "tabs": planning.tabs(con, self._language, self._found.scope),
                     "warnings": self._summary(con).warnings(self._language),
-                    "held": self._summary(con).held_for_own_account,
+                    "held_for_own_account": self._summary(con).held_for_own_account,
                 }
-        # No name of the grid's own state: "by" is the column that it is sorted by.
-        memory = {"workspace": self.workspace is not None, "user": _user_name(), "day": self._day(),
-                  "unlogged": self._memory.unlogged(), "own_marked": bool(self._memory.own_marks())}  # fmt: skip
-        return found | with_rows | memory | {"rules": given, "rules_said": self._rules.words(self._language)}
+        memory = {
+            "workspace": self.workspace is not None,
+            "user": _user_name(),
+            "day": self._day(),
+            "unsent_batches": self._memory.unlogged(),
+            "own_account_marked": bool(self._memory.own_marks()),
+        }
+        return super()._state() | with_rows | memory | {"rules": rules, "rules_text": self._rules.words(self._language)}
 
     def _summary(self, con: duckdb.DuckDBPyConnection) -> PlanSummary:
         """Return the counts of the plan that is shown, counted once."""
@@ -188,7 +190,7 @@ class ResendPicker(Grid):
     # Rules: the effect first.
 
     def _plan_again(self) -> None:
-        """Make the plan anew; until it is there nobody is confirmed or written from the old one."""
+        """Plan again; until the plan is there nothing is confirmed or written from the old one."""
         rules, self._frozen = self._rules, None
         store = self._planning = self._new_plan(rules)
 
@@ -199,7 +201,7 @@ class ResendPicker(Grid):
 
         self._worker.submit("build", work, connect=store.cursor)
 
-    def _try_rules(self, message: dict[str, Any]) -> None:
+    def _preview_rules(self, message: dict[str, Any]) -> None:
         self._settled()
         rules = replace(self._rules, **{name: message["rules"][name] for name in ADJUSTABLE})
         store, noted = self._new_plan(rules), self._memory.noted
@@ -210,12 +212,12 @@ class ResendPicker(Grid):
                 before, after = (planning.tabs(one, self._language) for one in (old, new))
             rows_ = [[label, n, m] for (_, label, n), (_, _, m) in zip(before, after, strict=True) if n or m]
             self._tried = (rules, store, noted)
-            self._tell("effect", rows=rows_, said=rules.words(self._language), rules=asdict(rules))
+            self._send_message("rules_effect", rows=rows_, rules_text=rules.words(self._language))
 
         self._worker.submit("try", work, connect=store.cursor)
 
-    def _use_rules(self) -> None:
-        """Hold to the rules whose effect was shown; where something was noted since, the plan is made once more."""
+    def _apply_rules(self) -> None:
+        """Use the rules whose effect was shown; plan once more where something was recorded since."""
         if self._tried is None:
             return
         (self._rules, store, noted), self._tried = self._tried, None
@@ -232,8 +234,8 @@ class ResendPicker(Grid):
             self._drop_questions()
             self._rules, self._store, self._found = rules, store, QueryCache(store, every_row=self.every_row)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
-            self._since = self._number = self._number + 1
-        self._hello()
+            self._since = self._version = self._version + 1
+        self._send_init()
 
     def _settled(self) -> None:
         """Refuse to go on from a plan that is being replaced."""
@@ -248,13 +250,19 @@ class ResendPicker(Grid):
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             frozen = planning.freeze(con, selection, self._rules)
-            told = planning.confirmation(con, selection, self._rules.batch_size, self._language)
-            again = planning.count_known(con, frozen, self._memory.waiting())
-            labels = [payloads.label(name, self._language) for name in told.pop("labels")]
+            texts = planning.confirmation(con, selection, self._rules.batch_size, self._language)
+            known = planning.count_known(con, frozen, self._memory.waiting())
+            labels = [payloads.label(name, self._language) for name in texts.pop("labels")]
             self._frozen = frozen
             folder = str(self._folder)
-            self._tell(
-                "confirm", count=frozen.count, digest=frozen.digest, labels=labels, folder=folder, again=again, **told
+            self._send_message(
+                "confirmation",
+                count=frozen.count,
+                digest=frozen.digest,
+                labels=labels,
+                folder=folder,
+                in_open_batch=known,
+                **texts,
             )
 
         self._worker.submit("confirm", work)
@@ -271,8 +279,10 @@ class ResendPicker(Grid):
             files = [[path.name, self.written.rows.get(path.name)] for path in self.written.paths]
             self._choose(Selection())  # they have their batch
             folder, ids = str(self.written.paths[0].parent.absolute()), list(self.written.batch_ids.values())
-            self._tell("written", customers=self.written.customers, files=files, ids=ids, folder=folder)
-            self._tell_state()
+            self._send_message(
+                "batches_written", customers=self.written.customers, files=files, batch_ids=ids, folder=folder
+            )
+            self._send_view()
 
         self._worker.submit("write", work)
 
@@ -290,31 +300,31 @@ class ResendPicker(Grid):
 
     # What was done.
 
-    def _log(self, message: dict[str, Any]) -> None:
-        self._memory.log(message["batch_id"], message["by"], at=_date(message["at"]))
+    def _mark_sent(self, message: dict[str, Any]) -> None:
+        self._memory.log(message["batch_id"], message["user"], at=_date(message["day"]))
         self._plan_again()
 
     def _discard(self, message: dict[str, Any]) -> None:
         self._memory.forget([message["batch_id"]])
-        self._tell_state()
+        self._send_view()
 
-    def _mark(self, message: dict[str, Any]) -> None:
-        on, note = _date(message["on"]), message.get("note") or None
+    def _mark_resolved(self, message: dict[str, Any]) -> None:
+        on, note = _date(message["day"]), message.get("note") or None
         record_id, _ = self._opened(message)
-        self._memory.mark(record_id, on=on, by=message["by"], note=note, catalogue=self._catalogue)
+        self._memory.mark(record_id, on=on, by=message["user"], note=note, catalogue=self._catalogue)
         self._plan_again()
 
-    def _unmark(self, message: dict[str, Any]) -> None:
+    def _unmark_resolved(self, message: dict[str, Any]) -> None:
         _, customer_id = self._opened(message)
-        self._memory.unmark(self._memory.marks_of(customer_id), by=message["by"])
+        self._memory.unmark(self._memory.marks_of(customer_id), by=message["user"])
         self._plan_again()
 
-    def _mark_own(self, message: dict[str, Any]) -> None:
-        self._memory.mark_own(on=_date(message["on"]), by=message["by"])
+    def _mark_own_account(self, message: dict[str, Any]) -> None:
+        self._memory.mark_own(on=_date(message["day"]), by=message["user"])
         self._plan_again()
 
-    def _unmark_own(self, message: dict[str, Any]) -> None:
-        self._memory.unmark(self._memory.own_marks(), by=message["by"])
+    def _unmark_own_account(self, message: dict[str, Any]) -> None:
+        self._memory.unmark(self._memory.own_marks(), by=message["user"])
         self._plan_again()
 
     def _opened(self, message: dict[str, Any]) -> tuple[str, str]:
@@ -324,18 +334,19 @@ class ResendPicker(Grid):
             ArgumentError: The plan has changed since: the key may be another record's by now.
         """
         self._settled()
-        if message["v"] != self._number:
+        if message["version"] != self._version:
             raise ArgumentError("The plan has changed since this customer was opened.", hint="open it again.")
         with self._store.cursor() as con:
-            found = rows(con, f"select record_id, customer_id from records where ik_key = {int(message['key'])}")
-        return found[0][0], found[0][1]
+            asked = f"select record_id, customer_id from records where ik_key = {int(message['key'])}"
+            ((record_id, customer_id),) = rows(con, asked)
+        return record_id, customer_id
 
     def _outcomes(self) -> None:
-        told = []
+        lines = []
         for batch_id, sent_at, cause, *counted in self._memory.outcomes(self._catalogue):
             shown = display.shown("failure_code", cause, language=self._language)
-            told.append([batch_id, display.shown("sent_at", sent_at), shown, *counted])
-        self._tell("outcomes", names=list(OUTCOMES), rows=told)
+            lines.append([batch_id, display.shown("sent_at", sent_at), shown, *counted])
+        self._send_message("outcomes", names=list(OUTCOMES), rows=lines)
 
 
 def _date(text: str) -> dt.date:

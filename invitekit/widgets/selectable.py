@@ -14,6 +14,8 @@ from invitekit.widgets.selection import Selection
 from invitekit.widgets.view import QueryCache, View
 
 _UNDONE = 100
+_OF_VIEW = ("add_all", "add_range", "remove_range")
+"""Actions that mean the rows of one view, in their order."""
 
 
 class Selectable(MessageWidget):
@@ -22,7 +24,7 @@ class Selectable(MessageWidget):
     can: ClassVar[str] = "true"
     """The SQL condition of the rows that can be chosen."""
     _view: View
-    _number: int
+    _version: int
     _since = 0
     """The number of the view with which the rows came that there are now: keys of an older one are other rows'."""
     _found: QueryCache
@@ -40,26 +42,25 @@ class Selectable(MessageWidget):
     def selection(self, selection: Selection) -> None:
         self._choose(selection)
 
-    def _take_choice(self, message: dict[str, Any]) -> None:
+    def _select(self, message: dict[str, Any]) -> None:
         chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
-        seen, act = message.get("v", self._number), message["act"]
-        # Keys hold as long as the rows are the same; places and filters only as long as the view is.
-        if (act in {"all", "none_here", "range"} and seen != self._number) or (keys and seen < self._since):
+        version, action = message.get("version", self._version), message["action"]
+        # Keys hold as long as the rows are the same; positions and filters only as long as the view is.
+        if (action in _OF_VIEW and version != self._version) or (keys and version < self._since):
             raise ArgumentError("The rows have changed since.", hint="look at them, and choose again.")
         does: dict[str, Callable[[], Selection]] = {
             "add": lambda: chosen.add(keys),
             "remove": lambda: chosen.remove(keys),
-            "all": lambda: chosen.add_all(choice, every_row=self._view.every_row),
-            "none_here": lambda: chosen.remove_all(choice, every_row=self._view.every_row),
-            "none": Selection,
+            "add_all": lambda: chosen.add_all(choice, every_row=self._view.every_row),
+            "clear": Selection,
         }
-        if act == "undo":
+        if action == "undo":
             if self._before:
                 self._choose(self._before.pop(), undoing=True)
-        elif act == "range":
-            self._choose_range(int(message["from"]), int(message["to"]), add=bool(message["add"]))
+        elif action in {"add_range", "remove_range"}:
+            self._choose_range(int(message["start"]), int(message["end"]), add=action == "add_range")
         else:
-            self._choose(does[act]())
+            self._choose(does[action]())
 
     def _choose_range(self, start: int, end: int, *, add: bool) -> None:
         """Choose the rows from one place to another, as they are shown now."""
@@ -82,6 +83,6 @@ class Selectable(MessageWidget):
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             total, hidden = counts.selected(con, self._found, selection, view.choice, self.can)
-            self._tell("selection", selected=total, hidden=hidden, undo=bool(self._before))
+            self._send_message("selected", selected=total, hidden=hidden, can_undo=bool(self._before))
 
         self._worker.submit("selection", work)

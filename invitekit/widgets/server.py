@@ -14,6 +14,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,7 @@ import tornado.websocket
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError
-from invitekit.widgets.assets import joined
-from invitekit.widgets.explorer import Explorer
-from invitekit.widgets.export_panel import ExportPanel
-from invitekit.widgets.picker import ResendPicker
+from invitekit.widgets.base import static
 from invitekit.widgets.session import PAGE, Session
 
 HOST = "127.0.0.1"
@@ -129,7 +127,7 @@ class _Root(_Guarded):
 
     def get(self) -> None:
         if self.get_query_argument("token", None) is None:
-            self.finish(joined("page.html"))
+            self.finish(files(__package__).joinpath("page.html").read_text("utf-8"))
             return
         self.set_cookie(_cookie(self.server), self.server.cookie, expires_days=None, httponly=True, samesite="Strict")
         self.finish(_ENTER)
@@ -139,18 +137,9 @@ class _Asset(_Guarded):
     """A script or a style sheet of the page."""
 
     def get(self, name: str) -> None:
-        content = _assets().get(name)
-        if content is None:
-            raise tornado.web.HTTPError(404)
         kind = "text/javascript" if name.endswith(".js") else "text/css"
         self.set_header("Content-Type", f"{kind}; charset=utf-8")
-        self.finish(content)
-
-
-def _assets() -> dict[str, str]:
-    screens: dict[str, Any] = {"pick": ResendPicker, "explore": Explorer, "export": ExportPanel}
-    found = {name: joined(name) for name in ("page.js", "page.css", "screen.css", "export_panel.css")}
-    return found | {f"{tab}.js": str(screen._esm) for tab, screen in screens.items()}  # noqa: SLF001 - anywidget's name
+        self.finish(static(name))
 
 
 class _Missing(_Guarded):
@@ -173,7 +162,7 @@ class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
     def open(self, *_args: str, **_kwargs: str) -> None:
         self.set_nodelay(True)
         self.server.sockets.add(self)
-        self._ask(PAGE, {"type": "hello"})
+        self._ask(PAGE, {"type": "connect"})
 
     def on_message(self, text: str | bytes) -> None:
         try:
@@ -219,7 +208,7 @@ async def _serve(session: Session, port: int | None, *, browser: bool, ready: Ca
     server = _Server(session, bound.getsockname()[1])
     given = {"server": server}
     app = tornado.web.Application(
-        [("/", _Root, given), ("/socket", _Socket, given), (r"/([a-z_]+\.(?:js|css))", _Asset, given)],
+        [("/", _Root, given), ("/socket", _Socket, given), (r"/(app\.(?:js|css))", _Asset, given)],
         log_function=lambda _handler: None,  # addresses hold the token
         websocket_max_message_size=_LARGEST,
         websocket_ping_interval=30,

@@ -20,7 +20,7 @@ from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.planning import ResendRules
 from invitekit.widgets import unknown_words
-from invitekit.widgets.base import MessageWidget
+from invitekit.widgets.base import Handler, MessageWidget
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.payloads import words
@@ -118,9 +118,9 @@ class Session:
         """Answer a message of the browser, for the page or one of its tabs."""
         if to == PAGE:
             try:
-                self._answer(message)
+                self._handlers()[message["type"]](message)
             except Exception as error:  # noqa: BLE001 - a message has no other caller: it is shown on the page
-                self._tell_problem(PAGE, error)
+                self._send_problem(PAGE, error)
             return
         screen = self._screens.get(to)
         if screen is not None:
@@ -190,21 +190,23 @@ class Session:
                 "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
             }
             self._add("pick", opened.picker)
-        self._tell_state()
+        self._send_state()
 
     # Messages about the page itself.
 
-    def _answer(self, message: dict[str, Any]) -> None:
-        if message["type"] == "hello":
-            self._tell_state()
-        elif message["type"] == "choose":
-            with self._lock:
-                self._reset()
-            self._tell_state()
-        elif message["type"] == "open":
-            self._in_background(PAGE, lambda: self._open_chosen(message))
-        elif message["type"] == "teach":
-            self._teach(message["words"])
+    def _handlers(self) -> dict[str, Handler]:
+        """Return the handler of each message of the page, by its type."""
+        return {
+            "connect": lambda _m: self._send_state(),
+            "choose_files": lambda _m: self._choose_files(),
+            "open": lambda m: self._in_background(PAGE, lambda: self._open_chosen(m)),
+            "teach_words": lambda m: self._teach(m["words"]),
+        }
+
+    def _choose_files(self) -> None:
+        with self._lock:
+            self._reset()
+        self._send_state()
 
     def _open_chosen(self, message: dict[str, Any]) -> None:
         """Open what was chosen on the page; only files that it offered."""
@@ -217,8 +219,8 @@ class Session:
             if self._state["status"] != "choose":
                 return  # another browser tab was quicker
             self._state["status"], run = "loading", self._state["run"]
-        self._tell_state()
-        self._show(self._read(list(map(str, files)), workspace, self._tell_progress, {}), run)
+        self._send_state()
+        self._show(self._read(list(map(str, files)), workspace, self._send_progress, {}), run)
 
     def _teach(self, said: dict[str, dict[str, str]]) -> None:
         """Keep what words mean, and read the files that are open again."""
@@ -231,9 +233,9 @@ class Session:
         with self._lock:
             self._reset()
             self._state["status"], run = "loading", self._state["run"]
-        self._tell_state()
+        self._send_state()
         again = options | {"replace": True}
-        self._in_background(PAGE, lambda: self._show(self._read(paths, workspace, self._tell_progress, again), run))
+        self._in_background(PAGE, lambda: self._show(self._read(paths, workspace, self._send_progress, again), run))
 
     def _offered(self) -> dict[str, dict[str, Path]]:
         try:
@@ -245,22 +247,22 @@ class Session:
             "workspaces": {one.name: one for one in there if one.suffix.lower() == WORKSPACE},
         }
 
-    def _tell_progress(self, name: str, done: int, total: int) -> None:
-        self._tell(PAGE, {"kind": "progress", "file": name, "done": done, "total": total})
+    def _send_progress(self, name: str, done: int, total: int) -> None:
+        self._send(PAGE, {"type": "progress", "file": name, "done": done, "total": total})
 
-    def _tell_state(self) -> None:
+    def _send_state(self) -> None:
         with self._lock:
             state = dict(self._state)
         if state["status"] != "open":
             state["offered"] = {kind: list(names) for kind, names in self._offered().items()}
-        self._tell(PAGE, {"kind": "state", "language": self._language, "words": words(self._language), **state})
+        self._send(PAGE, {"type": "state", "language": self._language, "words": words(self._language), **state})
 
-    def _tell(self, name: str, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
+    def _send(self, name: str, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
         for listener in tuple(self._listeners):
             listener(name, message, buffers)
 
-    def _tell_problem(self, tab: str, error: Exception) -> None:
-        self._tell(PAGE, {"kind": "problem", "tab": tab, **error_payload(error, self._language)})
+    def _send_problem(self, tab: str, error: Exception) -> None:
+        self._send(PAGE, {"type": "problem", "tab": tab, **error_payload(error, self._language)})
 
     # Screens: the first one at once, the others when somebody looks at them.
 
@@ -288,7 +290,7 @@ class Session:
         screen.receive(message)
 
     def _add(self, tab: str, screen: MessageWidget) -> None:
-        screen.listen(lambda message, buffers: self._tell(tab, message, buffers))
+        screen.listen(lambda message, buffers: self._send(tab, message, buffers))
         self._screens[tab] = screen
 
     def _another_workspace(self) -> Workspace | None:
@@ -321,7 +323,7 @@ class Session:
                         return  # of what was open before
                     if self._state["status"] == "loading":
                         self._state["status"] = "choose"
-                self._tell_state()
-                self._tell_problem(tab, error)
+                self._send_state()
+                self._send_problem(tab, error)
 
         threading.Thread(target=work_and_tell, name=f"invitekit-{tab}", daemon=True).start()

@@ -81,12 +81,16 @@ def test_type_click_brush_sort_and_scroll_to_the_end(lab: Lab) -> None:
 
         box = page.locator(".ik-bars").bounding_box()
         assert box is not None
+        sums = page.locator(".ik").get_attribute("data-sums") or "0"
         page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
+        page.wait_for_function("sums => Number(document.querySelector('.ik').dataset.sums) > sums", arg=int(sums))
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 20, steps=4)
+        brushed = page.locator(".ik-count").inner_text()
         page.mouse.up()
         expect(page.locator(".ik-chip")).to_have_count(3)
         tab.until("x.filter.invited_to is not None", "True")
+        expect(page.locator(".ik-count")).to_have_text(re.compile(f"^{brushed}, "))  # Python counts the same
         expect(page.locator(".ik-count")).to_contain_text(f"{int(tab.value('x.count')):,} of 705 invitations, ")
 
         page.get_by_role("button", name="Reset all").click()
@@ -215,28 +219,29 @@ def test_a_name_that_is_a_script_is_a_name(lab: Lab) -> None:
 
 def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory: Path) -> None:
     with shown(lab, pick(memory)) as (tab, page):
-        page.get_by_role("button", name="Select all 116 matching").click()
-        expect(page.locator(".ik-choice strong")).to_have_text("116 selected")
+        page.get_by_role("button", name="Select all 113 matching").click()
+        expect(page.locator(".ik-choice strong")).to_have_text("113 selected")
         for row in (0, 1):
             box = page.locator(f'.ik-line[aria-rowindex="{row + 2}"] input')
             expect(box).to_be_checked()  # before its rows came, a click would tick what is not ticked yet
             box.click()
-            expect(page.locator(".ik-choice strong")).to_have_text(f"{115 - row} selected")
+            expect(page.locator(".ik-choice strong")).to_have_text(f"{112 - row} selected")
         page.get_by_role("tab", name="Wait for the customer").click()
-        expect(page.locator(".ik-warn", has_text="114 of them not in this list")).to_be_visible()
-        page.get_by_role("button", name="Create batches for 114").click()
+        expect(page.locator(".ik-warn", has_text="111 of them not in this list")).to_be_visible()
+        page.get_by_role("button", name="Create batches for 111").click()
         dialog = page.get_by_role("dialog")
-        expect(dialog.get_by_role("heading", level=3)).to_contain_text("Invite 114 customers again")
+        expect(dialog.get_by_role("heading", level=3)).to_contain_text("Invite 111 customers again")
         expect(dialog).to_contain_text("not chosen")
-        dialog.get_by_role("button", name="Write 114 customers").click()
-        expect(dialog.get_by_role("heading", level=3)).to_have_text("114 customers are written")
+        dialog.get_by_role("button", name="Write 111 customers").click()
+        expect(dialog.get_by_role("heading", level=3)).to_have_text("111 customers are written")
         files = sorted((memory.parent / "batches").glob("*/batch_*.csv"))
-        assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 114
+        assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 111
         dialog.get_by_role("button", name="Close").click()
         page.get_by_role("button", name="Batches not marked as sent").click()
+        customers = dialog.locator("td.ik-number").first.inner_text()
         dialog.get_by_role("button", name="Sent", exact=True).first.click()
         expect(page.get_by_role("button", name="Batches not marked as sent: 2")).to_be_visible(timeout=20_000)
-        tab.until("p.workspace.resends().aggregate('count(*)').fetchall()[0][0] > 90", "True")
+        tab.until("p.workspace.resends().aggregate('count(*)').fetchall()[0][0]", customers)
 
 
 def test_two_views_of_a_plan_ask_only_whoever_asked(lab: Lab, memory: Path) -> None:
@@ -267,7 +272,7 @@ def test_rules_show_their_effect_and_can_be_left_as_they_are(lab: Lab, memory: P
         expect(dialog).to_contain_text("Invite again after 30 days")
         dialog.get_by_role("button", name="Keep the rules").click()
         assert tab.value("p.rules.cool_down_days") == "7"
-        expect(page.get_by_role("tab", name="Invite again")).to_contain_text("116")
+        expect(page.get_by_role("tab", name="Invite again")).to_contain_text("113")
 
 
 def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None:
@@ -304,8 +309,8 @@ def test_axe_finds_nothing_to_complain_about(lab: Lab, memory: Path, *, dark: bo
     with shown(lab, EXPLORE, pick(memory), dark=dark) as (_, page):
         page.get_by_role("grid").first.press("Enter")
         page.locator(".ik-panel").first.wait_for()
-        page.get_by_role("button", name="Select all 116 matching").click()
-        page.get_by_role("button", name="Create batches for 116").click()
+        page.get_by_role("button", name="Select all 113 matching").click()
+        page.get_by_role("button", name="Create batches for 113").click()
         page.get_by_role("dialog").wait_for()
         found = Axe().run(page, context=".ik", options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
         told = [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]

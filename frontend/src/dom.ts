@@ -1,0 +1,113 @@
+/** Elements of the page. Text only ever becomes a text node: nothing here reads markup. */
+
+type Handlers = { [Kind in keyof HTMLElementEventMap as `on${Kind}`]?: (event: HTMLElementEventMap[Kind]) => void };
+export type Props = Handlers & { [name: string]: unknown };
+export type Child = Node | string | number | null | undefined | false | Child[];
+
+type TagOf<Selector extends string> = Selector extends `${infer Tag}.${string}` ? Tag : Selector;
+type ElementOf<Selector extends string> =
+  TagOf<Selector> extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[TagOf<Selector>] : HTMLElement;
+
+const SVG = "http://www.w3.org/2000/svg";
+const ATTRIBUTES = /^(aria-|data-|role$|for$|scope$|colspan$|open$)/;
+
+/**
+ * Make an element "tag.class.class" with children.
+ *
+ * Props that start with "on" are listeners, "aria-", "data-" and a few others are attributes, "style" is CSS text, and
+ * the rest are properties. A prop or child that is null, undefined or false is left out.
+ */
+export function h<Selector extends string>(
+  selector: Selector,
+  props: Props = {},
+  ...children: Child[]
+): ElementOf<Selector> {
+  const [tag, ...classes] = selector.split(".");
+  const element = document.createElement(tag as string);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value as EventListener);
+    else if (ATTRIBUTES.test(name)) element.setAttribute(name, value === true ? "" : String(value));
+    else if (name === "style") element.style.cssText = String(value);
+    else (element as unknown as Record<string, unknown>)[name] = value;
+  }
+  return put(element, ...children) as ElementOf<Selector>;
+}
+
+/** Make an SVG element with attributes. */
+export function svg<Tag extends keyof SVGElementTagNameMap>(
+  tag: Tag,
+  attributes: Record<string, string | number> = {},
+  ...children: Child[]
+): SVGElementTagNameMap[Tag] {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  return put(element, ...children);
+}
+
+/** Replace the children of an element. */
+export function put<Target extends Element>(element: Target, ...children: Child[]): Target {
+  element.replaceChildren(...flat(children));
+  return element;
+}
+
+function flat(children: Child[]): (Node | string)[] {
+  return children.flatMap((child) => {
+    if (Array.isArray(child)) return flat(child);
+    if (child === null || child === undefined || child === false || child === "") return [];
+    return [typeof child === "number" ? String(child) : child];
+  });
+}
+
+/** Redraw the content of a box, and keep the focus on the control at the same position. */
+export function keepFocus(box: Element, draw: () => void): void {
+  const controls = () => [...box.querySelectorAll<HTMLElement>("button, input, summary")];
+  const index = controls().indexOf(document.activeElement as HTMLElement);
+  draw();
+  if (index >= 0) controls()[Math.min(index, controls().length - 1)]?.focus({ preventScroll: true });
+}
+
+const keys = new WeakMap<Element, unknown>();
+
+/** Show one child for each item. A child that is there already stays the same element, with its focus and scroll. */
+export function keyed<Item, Shown extends HTMLElement>(
+  box: Element,
+  items: Item[],
+  keyOf: (item: Item) => unknown,
+  draw: (item: Item, existing: Shown | undefined) => Shown,
+): void {
+  const existing = new Map([...box.children].map((child) => [keys.get(child), child as Shown]));
+  const shown = items.map((item) => {
+    const child = draw(item, existing.get(keyOf(item)));
+    keys.set(child, keyOf(item));
+    return child;
+  });
+  for (const child of existing.values()) if (!shown.includes(child)) child.remove();
+  shown.forEach((child, index) => {
+    if (box.children[index] !== child) box.insertBefore(child, box.children[index] ?? null);
+  });
+}
+
+/** Fill the slots of a text, as in "{n} rows". */
+export function fill(text: string, values: Record<string, unknown> = {}): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}
+
+/** Write a number as the language does; "…" stands for one that is still to come. */
+export function formatNumber(number: number | null | undefined, language: string): string {
+  return number === null || number === undefined ? "…" : number.toLocaleString(language === "zh" ? "zh-CN" : "en-US");
+}
+
+/** Read the target of an event as an element. */
+export function target(event: Event): HTMLElement {
+  return event.target as HTMLElement;
+}
+
+let ids = 0;
+
+/** Return an ID that no other screen of this page has, nor one of another page with the same kernel. */
+export function uniqueId(prefix: string): string {
+  ids += 1;
+  return `${prefix}${ids}-${Math.random().toString(36).slice(2, 7)}`;
+}

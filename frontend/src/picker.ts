@@ -1,0 +1,416 @@
+/** What the picker has beside the grid: decisions as tabs, rules with their effect, batches and results. */
+
+import "../styles/grid.css";
+import "../styles/picker.css";
+import { type Child, h, keepFocus, put, target } from "./dom.ts";
+import type { Model } from "./kernel.ts";
+import { nextTab } from "./keyboard.ts";
+import type {
+  BatchesWritten,
+  Confirmation,
+  Details,
+  DiscardBatch,
+  MarkSent,
+  Outcomes,
+  PickerResponse,
+  RulesEffect,
+  Word,
+} from "./protocol.ts";
+import { menu } from "./toolbar.ts";
+import { type Extension, View } from "./view.ts";
+
+const RESENDS = ["resend_now", "resend_as_reseller"];
+/** Reasons after which a customer can be marked as done. */
+const WAITING = ["customer_must_act", "contact_support", "blocked"];
+/** The answer to each request that only the view that asked is to show. */
+const ANSWERS: Record<string, string> = {
+  preview_rules: "rules_effect",
+  confirm: "confirmation",
+  write_batches: "batches_written",
+  get_outcomes: "outcomes",
+};
+const STEPS = ["step_open", "step_search", "step_send", "step_log", "step_delete"] as const;
+
+interface Tab {
+  codes: string[];
+  label: string;
+  n: number | null;
+}
+
+class Picker implements Extension {
+  readonly preparing = "planning";
+  private readonly tabs: HTMLElement;
+  private readonly rules = h("div.ik-bar");
+  private readonly warnings = h("div.ik-warn", { role: "status", hidden: true });
+  private readonly status = h("div.ik-said", { hidden: true, role: "status" });
+  private readonly dialog = h("dialog.ik-dialog");
+  private readonly awaited = new Set<string>();
+
+  constructor(private readonly view: View) {
+    this.tabs = h("div.ik-tabs", { role: "tablist", onkeydown: (event) => this.tabKey(event) });
+    view.extra.append(this.rules, this.warnings, this.status, this.tabs);
+    view.root.append(this.dialog);
+    view.facets.element.hidden = true;
+  }
+
+  draw(): void {
+    this.drawTabs();
+    this.drawRules();
+  }
+
+  // ---- decisions as tabs
+
+  private tabList(): Tab[] {
+    const { tabs = [], total, every_row } = this.view.state.view;
+    if (!tabs.length) return [];
+    const counts = new Map(tabs.map(([code, , n]) => [code, n]));
+    const n = RESENDS.reduce((sum, code) => sum + (counts.get(code) ?? 0), 0);
+    const others = tabs.filter(([code, , count]) => !RESENDS.includes(code) && count);
+    return [
+      { codes: RESENDS, label: this.view.text("again"), n },
+      ...others.map(([code, label, count]) => ({ codes: [code], label, n: count })),
+      { codes: [], label: this.view.text(every_row ? "everything_rows" : "everything_customers"), n: total },
+    ];
+  }
+
+  private drawTabs(): void {
+    const { view, tabs } = this;
+    const sorted = (codes: unknown) => JSON.stringify([...((codes as string[] | undefined) ?? [])].sort());
+    const chosen = sorted(view.state.filter.decision);
+    tabs.setAttribute("aria-label", view.text("decisions"));
+    const button = ({ codes, label, n }: Tab) => {
+      const isChosen = sorted(codes) === chosen;
+      const onclick = () => view.refine({ decision: codes });
+      const props = { role: "tab", "aria-selected": String(isChosen), tabIndex: isChosen ? 0 : -1, onclick };
+      return h("button.ik-tab", props, label, h("span.ik-n", {}, view.number(n)));
+    };
+    keepFocus(tabs, () => put(tabs, this.tabList().map(button)));
+    const first = tabs.firstElementChild as HTMLElement | null;
+    if (first && !tabs.querySelector('[tabindex="0"]')) first.tabIndex = 0;
+  }
+
+  private tabKey(event: KeyboardEvent): void {
+    const all = [...this.tabs.children] as HTMLElement[];
+    const index = nextTab(event.key, all.indexOf(document.activeElement as HTMLElement), all.length);
+    if (index === null) return;
+    all[index]?.focus();
+    event.preventDefault();
+  }
+
+  // ---- rules, and their effect before they apply
+
+  private drawRules(): void {
+    const { view } = this;
+    const { rules, rules_text, workspace, unsent_batches = [], warnings = [] } = view.state.view;
+    if (!rules) return;
+    const rulesMenu = menu(view.text("rules"), () => this.ruleFields(rules));
+    rulesMenu.classList.add("ik-left");
+    const n = unsent_batches.length;
+    put(
+      this.warnings,
+      warnings.map((text) => h("div", {}, text)),
+    );
+    this.warnings.hidden = !warnings.length;
+    put(
+      this.rules,
+      h("span.ik-sentence", {}, rules_text),
+      rulesMenu,
+      h("span.ik-grow"),
+      this.ownAccountButton(),
+      n > 0 && h("button.ik-button.ik-open", { onclick: () => this.showUnsent() }, view.text("unlogged", { n })),
+      workspace && h("button.ik-button", { onclick: () => view.send({ type: "get_outcomes" }) }, view.text("outcomes")),
+      !workspace && h("span.ik-warn", {}, view.text("no_memory")),
+    );
+  }
+
+  private ownAccountButton(): Child {
+    const { workspace, held_for_own_account: held, own_account_marked } = this.view.state.view;
+    if (!workspace || !(held || own_account_marked)) return null;
+    const onclick = () => this.markOwnAccount(held ?? 0);
+    return h("button.ik-button", { onclick }, this.ownAccountText(held ?? 0));
+  }
+
+  private ownAccountText(held: number): string {
+    return this.view.text(held ? "own_account" : "own_account_undo", { n: this.view.number(held) });
+  }
+
+  private ruleFields(rules: Record<string, number | null>): Child[] {
+    const fields = Object.entries(rules).map(([name, value]) =>
+      h("input", {
+        type: "number",
+        min: name === "cool_down_days" ? 0 : 1,
+        max: name === "batch_size" ? 100 : 3650,
+        value: value ?? "",
+        placeholder: "∞",
+        name,
+      }),
+    );
+    const preview = (event: Event) => {
+      const open = target(event).closest("details");
+      if (open) open.open = false;
+      this.wait("effect_wait");
+      const values = fields.map(({ name, value }) => [name, value === "" ? null : Number(value)]);
+      this.view.send({ type: "preview_rules", rules: Object.fromEntries(values) });
+    };
+    return [
+      fields.map((field) => h("label.ik-rule", {}, this.view.text(field.name as Word), field)),
+      h("button.ik-button.ik-act", { onclick: preview }, this.view.text("effect")),
+    ];
+  }
+
+  /** Say what is being worked on. */
+  private wait(word: Word): void {
+    put(this.status, h("span.ik-spin"), this.view.text(word));
+    this.status.hidden = false;
+  }
+
+  private showEffect({ rows, rules_text }: RulesEffect): void {
+    const { view } = this;
+    const number = (n: number) => h("td.ik-number", {}, view.number(n));
+    const lines = rows.map(([label, before, after]) => {
+      const change = after === before ? "=" : `${after > before ? "+" : "−"}${view.number(Math.abs(after - before))}`;
+      const changed = h(after === before ? "td.ik-number" : "td.ik-number.ik-changed", {}, change);
+      return h("tr", {}, h("td", {}, label), number(before), number(after), changed);
+    });
+    const head = [view.text("decisions"), view.text("now"), view.text("then"), ""];
+    const apply = () => {
+      this.wait("effect_wait");
+      view.send({ type: "apply_rules" });
+    };
+    this.status.hidden = true;
+    this.ask(view.text("effect"), [h("p", {}, rules_text), this.table(head, lines)], {
+      label: view.text("apply"),
+      action: apply,
+      cancel: view.text("keep"),
+    });
+  }
+
+  private table(head: string[], rows: Child): HTMLElement {
+    const titles = head.map((text) => h("th", {}, text));
+    return h("div.ik-past", { tabIndex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, titles)), h("tbody", {}, rows)));
+  }
+
+  // ---- confirm and write
+
+  actions(): HTMLElement[] {
+    const n = this.view.state.counts.selected;
+    const label = n ? this.view.text("make", { n: this.view.number(n) }) : this.view.text("make_none");
+    const onclick = () => this.view.send({ type: "confirm" });
+    return [h("span.ik-grow"), h("button.ik-button.ik-act", { disabled: !n, onclick }, label)];
+  }
+
+  /** Show a dialog; without a label it can only be closed. */
+  private ask(
+    title: string,
+    content: Child,
+    { label, action, cancel }: { label?: string; action?: () => void; cancel: string },
+  ): void {
+    const { dialog } = this;
+    const id = `${this.view.id}-title`;
+    const opener = document.activeElement as HTMLElement | null;
+    const confirm = () => {
+      dialog.close();
+      action?.();
+    };
+    dialog.setAttribute("aria-labelledby", id);
+    put(
+      dialog,
+      h("h3", { id }, title),
+      h("div.ik-body", { tabIndex: 0 }, content),
+      h(
+        "footer",
+        {},
+        label && h("button.ik-button.ik-act", { onclick: confirm }, label),
+        h("button.ik-button", { onclick: () => dialog.close() }, cancel),
+      ),
+    );
+    dialog.onclose = () => (opener?.isConnected ? opener : this.view.grid.scroller).focus({ preventScroll: true });
+    if (!dialog.open) dialog.showModal();
+    dialog.querySelector<HTMLElement>("footer button")?.focus();
+  }
+
+  private confirm(message: Confirmation): void {
+    const { view } = this;
+    const { count, batches, digest, folder, in_open_batch, groups, labels, rows, left_out } = message;
+    const label = (name: string) => view.state.view.columns.find((column) => column.name === name)?.label ?? name;
+    const pair = (text: string, n: number) =>
+      h("div.ik-pair", {}, h("span", {}, text), h("span.ik-n", {}, view.number(n)));
+    const lines = rows.map((row) =>
+      h(
+        "tr",
+        {},
+        row.map((text) => h("td", { dir: "auto" }, text)),
+      ),
+    );
+    const known = h("strong", {}, view.text("known", { n: view.number(in_open_batch) }));
+    const content = [
+      in_open_batch > 0 && h("p.ik-warn", { role: "alert" }, known),
+      h("p.ik-warn", {}, view.text("personal", { folder })),
+      h(
+        "div.ik-groups",
+        {},
+        groups.map(([name, values]) =>
+          h(
+            "div.ik-group",
+            {},
+            h("h4", {}, label(name)),
+            values.map(([text, n]) => pair(text ?? view.text("no_cause"), n)),
+          ),
+        ),
+      ),
+      h("h4", {}, view.text("first", { n: rows.length })),
+      this.table(labels, lines),
+      h("h4", {}, view.text("left_out")),
+      left_out.map(([text, n, could]) => pair(could ? view.text("not_chosen", { text }) : (text ?? ""), n)),
+    ];
+    const write = () => {
+      this.wait("writing");
+      view.send({ type: "write_batches", digest });
+    };
+    this.ask(view.text("confirm", { n: view.number(count), batches: view.number(batches) }), content, {
+      label: count ? view.text("write", { n: view.number(count) }) : "",
+      action: write,
+      cancel: view.text("cancel"),
+    });
+  }
+
+  private showWritten({ customers, files, folder, batch_ids }: BatchesWritten): void {
+    const { view } = this;
+    const steps = STEPS.filter((step) => step !== "step_log" || batch_ids.length);
+    const file = ([name, n]: [string, number | null]) => h("li", {}, name, n !== null && ` (${view.number(n)})`);
+    const content = [
+      h("p", {}, h("code.ik-path", {}, folder)),
+      h("ul", {}, files.map(file)),
+      h("h4", {}, view.text("next")),
+      h(
+        "ol",
+        {},
+        steps.map((step) => h("li", {}, view.text(step))),
+      ),
+    ];
+    this.status.hidden = true;
+    this.ask(view.text("written", { n: view.number(customers) }), content, { cancel: view.text("close") });
+  }
+
+  // ---- what was done
+
+  /** A field for a date: the day of the plan, or else today where this browser is. */
+  private dayField(word: Word): HTMLInputElement {
+    const now = new Date();
+    const today = new Date(now.getTime() - 6e4 * now.getTimezoneOffset()).toISOString().slice(0, 10);
+    return h("input", { type: "date", value: this.view.state.view.day ?? today, "aria-label": this.view.text(word) });
+  }
+
+  private showUnsent(): void {
+    const { view, dialog } = this;
+    const { user, unsent_batches = [] } = view.state.view;
+    const by = h("input", { type: "text", value: user, "aria-label": view.text("by") });
+    const day = this.dayField("sent_on");
+    const act = (request: () => MarkSent | DiscardBatch) => () => {
+      dialog.close();
+      view.send(request());
+    };
+    const lines = unsent_batches.map(([batch_id, , n, written]) => {
+      const send = act(() => {
+        this.wait("effect_wait");
+        return { type: "mark_sent", batch_id, user: by.value.trim(), day: day.value };
+      });
+      const discard = act(() => ({ type: "discard_batch", batch_id }));
+      return h(
+        "tr",
+        {},
+        h("td", {}, batch_id),
+        h("td.ik-number", {}, view.number(n)),
+        h("td", {}, written),
+        h(
+          "td",
+          {},
+          h("button.ik-button", { onclick: send }, view.text("log")),
+          h("button.ik-link", { onclick: discard }, view.text("discard")),
+        ),
+      );
+    });
+    const content = [
+      h("p", {}, view.text("unlogged_why")),
+      h("label.ik-rule", {}, view.text("by"), by),
+      h("label.ik-rule", {}, view.text("sent_on"), day),
+      this.table([view.text("batch"), view.text("customers"), view.text("at"), ""], lines),
+    ];
+    this.ask(view.text("unlogged", { n: lines.length }), content, { cancel: view.text("close") });
+  }
+
+  private showOutcomes({ names, rows }: Outcomes): void {
+    const { view } = this;
+    const cell = (value: string | number | null, index: number) => h(index > 2 ? "td.ik-number" : "td", {}, value);
+    const lines = rows.map((row) => h("tr", {}, row.map(cell)));
+    const head = names.map((name) => view.text(`o_${name}` as Word));
+    const content = rows.length ? this.table(head, lines) : h("p", {}, view.text("no_outcomes"));
+    this.ask(view.text("outcomes"), content, { cancel: view.text("close") });
+  }
+
+  /** Mark the partner's own account as changed, or take the mark back where no customer is held for it. */
+  private markOwnAccount(held: number): void {
+    const { view } = this;
+    const by = h("input", { type: "text", value: view.state.view.user, "aria-label": view.text("by") });
+    const day = this.dayField("done_on");
+    const action = () => {
+      this.wait("effect_wait");
+      const user = by.value.trim();
+      view.send(held ? { type: "mark_own_account", user, day: day.value } : { type: "unmark_own_account", user });
+    };
+    const content = [
+      h("p", {}, view.text("own_account_why")),
+      h("label.ik-rule", {}, view.text("by"), by),
+      held > 0 && h("label.ik-rule", {}, view.text("done_on"), day),
+    ];
+    const label = view.text(held ? "mark_done" : "take_back");
+    this.ask(this.ownAccountText(held), content, { label, action, cancel: view.text("cancel") });
+  }
+
+  detailActions({ key, codes }: Details): Child {
+    const { view } = this;
+    const { workspace, user = "" } = view.state.view;
+    if (!workspace) return null;
+    if (codes.reason_code === "marked_resolved") {
+      const unmark = () => {
+        this.wait("effect_wait");
+        view.send({ type: "unmark_resolved", version: view.state.version, key, user });
+      };
+      return h("div.ik-row2.ik-done", {}, h("button.ik-button", { onclick: unmark }, view.text("take_back")));
+    }
+    if (!WAITING.includes(codes.reason_code ?? "")) return null;
+    const day = this.dayField("done_on");
+    const note = h("input", { type: "text", placeholder: view.text("note"), "aria-label": view.text("note") });
+    const mark = () => {
+      this.wait("effect_wait");
+      const { version } = view.state;
+      view.send({ type: "mark_resolved", version, key, day: day.value, note: note.value, user });
+    };
+    return h("div.ik-row2.ik-done", {}, day, note, h("button.ik-button", { onclick: mark }, view.text("mark_done")));
+  }
+
+  // ---- messages
+
+  sent({ type }: { type: string }): void {
+    const answer = ANSWERS[type];
+    if (answer) this.awaited.add(answer);
+  }
+
+  /** Show what this view has asked for; of another view's requests only what they change is seen here. */
+  received(message: PickerResponse, isCurrent: boolean): void {
+    if (message.type === "error" || message.type === "init") this.status.hidden = true;
+    if (!isCurrent || !this.awaited.delete(message.type)) return;
+    if (message.type === "rules_effect") this.showEffect(message);
+    else if (message.type === "confirmation") this.confirm(message);
+    else if (message.type === "batches_written") this.showWritten(message);
+    else if (message.type === "outcomes") this.showOutcomes(message);
+  }
+}
+
+/** Show the picker; returns the function that closes it. */
+export function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+  const view = new View(model, el, (grid) => new Picker(grid));
+  return () => view.close();
+}
+
+export default { render };

@@ -1,0 +1,655 @@
+// Written by frontend/write_protocol.py from invitekit/widgets/protocol.py: change it there.
+
+/** A column of the grid. */
+export interface Column {
+  name: string;
+  label: string;
+  kind: string;
+  shown: boolean;
+}
+
+/** One restriction of the filter, in words. */
+export interface Chip {
+  name: string;
+  words: string;
+}
+
+/** The values of a column with their labels and counts; ``full`` if there may be more values than listed. */
+export interface Facet {
+  name: string;
+  label: string;
+  values: ([string | number | null, string | null, number])[];
+  full: boolean;
+}
+
+/** Everything about a view except its rows and counts. */
+export interface GridState {
+  columns: Column[];
+  column_order: string[];
+  total: number | null;
+  facts: Record<string, number>;
+  every_row: boolean;
+  unit: "rows" | "invitations" | "customers";
+  ready: boolean;
+  filter: Record<string, string | (string | number | null)[]>;
+  acked: Record<string, number>;
+  chips: Chip[];
+  sort_by: string | null;
+  descending: boolean;
+  unmasked: boolean;
+  can_undo: boolean;
+  views?: string[];
+  tabs?: [string, string, number][];
+  workspace?: boolean;
+  user?: string;
+  day?: string | null;
+  unsent_batches?: [string, number, number, string][];
+  rules?: Record<string, number | null>;
+  rules_text?: string;
+  warnings?: string[];
+  held_for_own_account?: number;
+  own_account_marked?: boolean;
+}
+
+/** A field of a record, for the details. */
+export interface Field {
+  name: string;
+  label: string;
+  text: string;
+}
+
+/** An invitation of a customer; ``states`` holds first snapshot, last snapshot, status and cause. */
+export interface Invitation {
+  attempt: number | null;
+  sent_at: string | null;
+  method: string | null;
+  state: string | null;
+  states: ((string | null)[])[];
+}
+
+/** One record with the invitations of its customer. */
+export interface Details {
+  key: number;
+  fields: Field[];
+  codes: Record<string, string | null>;
+  invitations: Invitation[];
+}
+
+/** A screen was opened, or waits for its first answer. */
+export interface Connect {
+  type: "connect";
+}
+
+/** Filter the rows; ``request`` numbers the filters of one screen. */
+export interface SetFilter {
+  type: "set_filter";
+  filter: Record<string, string | (string | number | null)[]>;
+  screen: string;
+  request: number;
+}
+
+/** Show every row of every file, or each invitation or customer once. */
+export interface SetEveryRow {
+  type: "set_every_row";
+  every_row: boolean;
+}
+
+/** Sort by a column; None is the original order. */
+export interface Sort {
+  type: "sort";
+  by: string | null;
+  descending: boolean;
+}
+
+/** Read rows, by their position. */
+export interface GetPage {
+  type: "get_page";
+  first: number;
+  count: number;
+}
+
+/** Change which rows are selected. */
+export interface Select {
+  type: "select";
+  version: number;
+  action: "add" | "remove" | "add_range" | "remove_range" | "add_all" | "clear" | "undo";
+  keys?: number[];
+  start?: number;
+  end?: number;
+}
+
+/** Show or hide numbers and addresses. */
+export interface SetMasking {
+  type: "set_masking";
+  unmasked: boolean;
+  first: number;
+}
+
+/** Show other columns. */
+export interface SetColumns {
+  type: "set_columns";
+  columns: string[];
+  first: number;
+}
+
+/** Read one record with the invitations of its customer. */
+export interface GetDetails {
+  type: "get_details";
+  key: number;
+}
+
+/** Read the sums by day that a brush is answered with. */
+export interface GetCrossfilter {
+  type: "get_crossfilter";
+}
+
+/** Save filter, order and columns under a name. */
+export interface SaveView {
+  type: "save_view";
+  name: string;
+}
+
+/** Show a saved view. */
+export interface OpenView {
+  type: "open_view";
+  name: string;
+}
+
+export type GridRequest = Connect | SetFilter | SetEveryRow | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter;
+
+export type ExplorerRequest = Connect | SetFilter | SetEveryRow | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView;
+
+/** Plan with other rules, and show the effect. */
+export interface PreviewRules {
+  type: "preview_rules";
+  rules: Record<string, number | null>;
+}
+
+/** Use the rules whose effect was shown. */
+export interface ApplyRules {
+  type: "apply_rules";
+}
+
+/** Freeze the selection, and show it before batches are written. */
+export interface Confirm {
+  type: "confirm";
+}
+
+/** Write batches of what was confirmed. */
+export interface WriteBatches {
+  type: "write_batches";
+  digest: string;
+}
+
+/** Record that a batch was sent. */
+export interface MarkSent {
+  type: "mark_sent";
+  batch_id: string;
+  user: string;
+  day: string;
+}
+
+/** Forget a batch that was not sent. */
+export interface DiscardBatch {
+  type: "discard_batch";
+  batch_id: string;
+}
+
+/** Record that a customer has done what the next step asked for. */
+export interface MarkResolved {
+  type: "mark_resolved";
+  version: number;
+  key: number;
+  day: string;
+  note: string;
+  user: string;
+}
+
+/** Take back that a customer has done it. */
+export interface UnmarkResolved {
+  type: "unmark_resolved";
+  version: number;
+  key: number;
+  user: string;
+}
+
+/** Record that the partner's own account was changed. */
+export interface MarkOwnAccount {
+  type: "mark_own_account";
+  day: string;
+  user: string;
+}
+
+/** Take back that the partner's own account was changed. */
+export interface UnmarkOwnAccount {
+  type: "unmark_own_account";
+  user: string;
+}
+
+/** Read the results of resent invitations. */
+export interface GetOutcomes {
+  type: "get_outcomes";
+}
+
+export type PickerRequest = Connect | SetFilter | SetEveryRow | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | DiscardBatch | MarkResolved | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes;
+
+/** The words of the screen. */
+export interface Init {
+  type: "init";
+  version: number;
+  words: Record<string, string>;
+  hints: Record<string, string[]>;
+  language: "en" | "zh";
+}
+
+/** The view has changed. */
+export interface State {
+  type: "state";
+  columns: Column[];
+  column_order: string[];
+  total: number | null;
+  facts: Record<string, number>;
+  every_row: boolean;
+  unit: "rows" | "invitations" | "customers";
+  ready: boolean;
+  filter: Record<string, string | (string | number | null)[]>;
+  acked: Record<string, number>;
+  chips: Chip[];
+  sort_by: string | null;
+  descending: boolean;
+  unmasked: boolean;
+  can_undo: boolean;
+  views?: string[];
+  tabs?: [string, string, number][];
+  workspace?: boolean;
+  user?: string;
+  day?: string | null;
+  unsent_batches?: [string, number, number, string][];
+  rules?: Record<string, number | null>;
+  rules_text?: string;
+  warnings?: string[];
+  held_for_own_account?: number;
+  own_account_marked?: boolean;
+  version: number;
+}
+
+/** The first rows while all are being stored: to look at, not to select; they have no keys. */
+export interface Preview {
+  type: "preview";
+  version: number;
+  unmasked: boolean;
+  first: number;
+  keys: null[];
+  cells: Record<string, (string | null)[]>;
+  codes: Record<string, (string | null)[]>;
+}
+
+/** Rows: their keys, the texts of each column, the codes of badges, and which are or can be selected. */
+export interface Page {
+  type: "page";
+  version: number;
+  unmasked: boolean;
+  first: number;
+  keys: number[];
+  cells: Record<string, (string | null)[]>;
+  codes: Record<string, (string | null)[]>;
+  selected: number[];
+  selectable: number[];
+  state?: GridState;
+}
+
+/** The counts of a view; with ``filter`` and ``acked`` where they come before its page. */
+export interface Counts {
+  type: "counts";
+  version: number;
+  total: number;
+  matched: number;
+  selectable: number;
+  selected: number;
+  hidden: number;
+  facets: Facet[];
+  days?: [string, number, number, number][];
+  filter?: Record<string, string | (string | number | null)[]>;
+  acked?: Record<string, number>;
+}
+
+/** The number of customers in a view. */
+export interface Customers {
+  type: "customers";
+  version: number;
+  customers: number;
+}
+
+/** The selection has changed. */
+export interface Selected {
+  type: "selected";
+  version: number;
+  selected: number;
+  hidden: number;
+  can_undo: boolean;
+}
+
+/** A step of the preparation begins. */
+export interface Progress {
+  type: "progress";
+  version: number;
+  step: string;
+  number: number;
+  steps: number;
+}
+
+/** One record; None if it is gone. */
+export interface RecordDetails {
+  type: "details";
+  version: number;
+  unmasked: boolean;
+  details: Details | null;
+}
+
+/** Sums by day for an undated filter; the numbers are in the buffer. Without days there were too many. */
+export interface Crossfilter {
+  type: "crossfilter";
+  filter: Record<string, string | (string | number | null)[]>;
+  days?: string[];
+  facets?: Facet[];
+  matched?: number;
+}
+
+/** A message could not be answered. */
+export interface Error {
+  type: "error";
+  version: number;
+  problem: string;
+  hint: string;
+}
+
+export type GridResponse = Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | Crossfilter | Error;
+
+export type ExplorerResponse = Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | Crossfilter | Error;
+
+/** What other rules would change: label, number now, number then. */
+export interface RulesEffect {
+  type: "rules_effect";
+  version: number;
+  rows: [string, number, number][];
+  rules_text: string;
+}
+
+/** What a person reads before batches are written. */
+export interface Confirmation {
+  type: "confirmation";
+  version: number;
+  count: number;
+  digest: string;
+  folder: string;
+  in_open_batch: number;
+  batches: number;
+  groups: ([string, ([string | null, number])[]])[];
+  labels: string[];
+  rows: ((string | null)[])[];
+  left_out: ([string | null, number, boolean])[];
+}
+
+/** Batches were written: the files with their numbers of rows. */
+export interface BatchesWritten {
+  type: "batches_written";
+  version: number;
+  customers: number;
+  files: ([string, number | null])[];
+  batch_ids: string[];
+  folder: string;
+}
+
+/** The results of resent invitations. */
+export interface Outcomes {
+  type: "outcomes";
+  version: number;
+  names: string[];
+  rows: ((string | number | null)[])[];
+}
+
+export type PickerResponse = Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | Crossfilter | Error | RulesEffect | Confirmation | BatchesWritten | Outcomes;
+
+/** What can be set in the export panel. */
+export interface Form {
+  level?: string;
+  file?: string;
+  purpose?: string;
+  remarks?: string;
+}
+
+/** Change the form. */
+export interface SetForm {
+  type: "set_form";
+  level?: string;
+  file?: string;
+  purpose?: string;
+  remarks?: string;
+}
+
+/** Export what the form says. */
+export interface Export {
+  type: "export";
+  level?: string;
+  file?: string;
+  purpose?: string;
+  remarks?: string;
+  overwrite: boolean;
+}
+
+/** Cancel the export. */
+export interface Cancel {
+  type: "cancel";
+}
+
+/** Verify an export of the history again. */
+export interface Verify {
+  type: "verify";
+  id: number;
+}
+
+export type ExportRequest = Connect | SetForm | Export | Cancel | Verify;
+
+/** An export level in words. */
+export interface LevelText {
+  level: string;
+  name: string;
+  mark: string;
+  says: string;
+}
+
+/** What a column becomes, with a made-up example. */
+export interface ExportColumn {
+  label: string;
+  action: string;
+  into: string | null;
+  made_up: string | null;
+  example: string | null;
+  kind: "leaves" | "left_out" | "refused";
+}
+
+/** What is wrong, and what to do. */
+export interface Trouble {
+  problem: string;
+  hint: string;
+}
+
+/** One export of the history. */
+export interface PastExport {
+  id: number;
+  when: string;
+  status: string;
+  status_words: string;
+  level: string;
+  rows: string | null;
+  size: string | null;
+  file: string;
+  purpose: string | null;
+  sha256: string | null;
+  paths: string[];
+  missing: string;
+}
+
+/** The words of the panel, and the user's home folder. */
+export interface ExportInit {
+  type: "init";
+  words: Record<string, unknown>;
+  levels: LevelText[];
+  language: "en" | "zh";
+  home: string;
+}
+
+/** The form, and what it means for each column. */
+export interface FormState {
+  type: "form";
+  level: string;
+  file: string;
+  purpose: string;
+  remarks: string;
+  columns: ExportColumn[];
+  key: string;
+  problem: Trouble | null;
+}
+
+/** The number of records. */
+export interface RecordCount {
+  type: "count";
+  total: number;
+  words: string;
+}
+
+/** The export would replace a file. */
+export interface FileExists {
+  type: "file_exists";
+  file: string;
+}
+
+/** How far the export is. */
+export interface ExportProgress {
+  type: "progress";
+  step: "preparing" | "writing" | "proving";
+  done: number;
+  total: number | null;
+  text: string;
+  left: string;
+}
+
+/** The export failed. */
+export interface ExportProblem {
+  type: "problem";
+  problem: string;
+  hint: string;
+}
+
+/** The export was cancelled. */
+export interface Cancelled {
+  type: "cancelled";
+}
+
+/** A file was exported. */
+export interface ExportResult {
+  type: "result";
+  file: string;
+  paths: string[];
+  facts: (string | null)[];
+  still: string;
+  said: string[];
+  passed: string;
+  gates: string[];
+}
+
+/** The exports of the workspace; ``note`` is the word for why there are none. */
+export interface History {
+  type: "history";
+  rows: PastExport[] | null;
+  note: "no_workspace" | "no_reading" | "no_history";
+}
+
+/** An export of the history was verified. */
+export interface Verified {
+  type: "verified";
+  id: number;
+  good: boolean;
+  words: string;
+}
+
+export type ExportResponse = ExportInit | FormState | RecordCount | FileExists | ExportProgress | ExportProblem | Cancelled | ExportResult | History | Verified;
+
+/** Close what is open, and choose other files. */
+export interface ChooseFiles {
+  type: "choose_files";
+}
+
+/** Open files that the page offered. */
+export interface OpenFiles {
+  type: "open";
+  files: string[];
+  workspace: string;
+}
+
+/** Keep the meaning of words, by column, and read the files again. */
+export interface TeachWords {
+  type: "teach_words";
+  words: Record<string, Record<string, string>>;
+}
+
+export type PageRequest = Connect | ChooseFiles | OpenFiles | TeachWords;
+
+/** Unknown words of a column: each with its number and the likeliest value. */
+export interface UnknownColumn {
+  column: string;
+  label: string;
+  values: [string, string][];
+  words: ([string, number, string | null])[];
+}
+
+/** Words that no vocabulary has, and the number of records that have one. */
+export interface UnknownWords {
+  records: number;
+  columns: UnknownColumn[];
+}
+
+/** What can be opened. */
+export interface Offered {
+  files: string[];
+  workspaces: string[];
+}
+
+/** What is open; ``run`` changes whenever something else is opened. */
+export interface PageState {
+  type: "state";
+  language: "en" | "zh";
+  words: Record<string, string>;
+  status: "choose" | "loading" | "open";
+  run: string;
+  offered?: Offered;
+  files?: string[];
+  records?: number;
+  rejected?: number;
+  unknown?: UnknownWords;
+  added?: [string, boolean][];
+  workspace?: string | null;
+  as_of?: string | null;
+}
+
+/** How far a file is read, in bytes. */
+export interface LoadProgress {
+  type: "progress";
+  file: string;
+  done: number;
+  total: number;
+}
+
+/** Something failed on the page, or in one of its tabs. */
+export interface PageProblem {
+  type: "problem";
+  problem: string;
+  hint: string;
+  tab: string;
+}
+
+export type PageResponse = PageState | LoadProgress | PageProblem;
+
+export type Word = "advice" | "again" | "all_customers" | "all_invitations" | "all_rows" | "among_customers" | "apply" | "associated" | "at" | "attempt" | "attempt_not_sent" | "batch" | "batch_size" | "by" | "cancel" | "cause" | "clear" | "close" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "customers" | "decisions" | "details" | "discard" | "done_on" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "everything_customers" | "everything_rows" | "eye_closed" | "eye_open" | "failed" | "files" | "files_added" | "files_known" | "filters" | "first" | "from" | "go" | "hidden" | "history" | "in_files" | "in_workspace" | "keep" | "known" | "left_out" | "link_life_days" | "loading" | "log" | "lost" | "lost_hint" | "make" | "make_none" | "mark_done" | "masked" | "masked_before" | "max_attempts" | "more" | "n_files" | "n_rejected" | "name" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "no_workspace" | "none" | "none_filter" | "not_chosen" | "not_sent" | "note" | "nothing_here" | "now" | "o_associated" | "o_batch_id" | "o_cause" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "o_resent" | "o_sent_at" | "of_customers" | "of_rows" | "open_files" | "open_other" | "open_what" | "open_why" | "others" | "outcomes" | "own_account" | "own_account_undo" | "own_account_why" | "personal" | "plan_day" | "planning" | "preparing" | "remove" | "reset" | "retry" | "rules" | "said_there" | "save" | "search" | "select_all" | "select_page" | "selected" | "sent_on" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "tab_pick" | "take_back" | "then" | "to" | "trend" | "undo" | "unlogged" | "unlogged_why" | "views" | "why" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "write" | "writing" | "written";
+
+export type ExportWord = "becomes" | "cancel" | "cancelled" | "cancelling" | "column" | "columns" | "done" | "download" | "drop" | "emptied" | "empty" | "exists" | "export" | "failed" | "failed_hint" | "file" | "file_head" | "format" | "gone" | "held" | "history" | "keep" | "key" | "key_kept" | "key_kept_unused" | "key_thrown" | "key_thrown_unused" | "later" | "left" | "level" | "level_head" | "made_up" | "made_up_note" | "minutes" | "name" | "no_history" | "no_reading" | "no_workspace" | "none" | "passed" | "preparing" | "proving" | "publish" | "purpose" | "purpose_note" | "remarks" | "replace" | "replaced" | "rows" | "rows_head" | "scrub" | "scrub_note" | "seconds" | "sha256" | "size" | "status" | "still" | "title" | "verified" | "verify" | "verifying" | "when" | "where" | "writing";

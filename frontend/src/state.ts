@@ -1,0 +1,327 @@
+/**
+ * The state of a grid, as a pure function of what was asked and answered, in whatever order answers come.
+ *
+ * Each answer names the version of the view that it belongs to. Answers to an older version are dropped, and counts that
+ * come before their page are shown, but take effect with it.
+ */
+
+import { type FacetValue, type Filter, readSums, type Sums, undatedKey } from "./crossfilter.ts";
+import type {
+  Column,
+  Counts,
+  Details,
+  Facet,
+  GetCrossfilter,
+  GetPage,
+  GridState,
+  Page,
+  PickerResponse,
+  Preview,
+  Progress,
+  Select,
+  SetFilter,
+  Trouble,
+} from "./protocol.ts";
+
+/** Rows in one block of the cache. */
+export const BLOCK = 100;
+const MAX_BLOCKS = 40;
+
+export interface Block {
+  keys: (number | null)[];
+  cells: Record<string, (string | null)[]>;
+  codes: Record<string, (string | null)[]>;
+  selected?: number[];
+  selectable?: number[];
+}
+
+export interface State {
+  /** The version of the view that is shown; -1 before the first. */
+  version: number;
+  view: GridState;
+  words: Record<string, string>;
+  hints: Record<string, string[]>;
+  language: string;
+  /** The filter as chosen here; Python may not have answered it yet. */
+  filter: Filter;
+  /** The ID of this screen, and how many filters it has sent. */
+  screen: string;
+  requests: number;
+  counts: {
+    matched: number | null;
+    total: number | null;
+    selected: number;
+    hidden: number;
+    selectable: number | null;
+    customers?: number;
+  };
+  /** Rows that are known to be there, until they are counted. */
+  length: number | null;
+  blocks: ReadonlyMap<number, Block>;
+  /** The rows that were asked for and are still to come. */
+  pending: { version: number; first: number; end: number } | null;
+  /** Whether the blocks have to be read again. */
+  stale: boolean;
+  /** Whether other rows are being waited for. */
+  busy: boolean;
+  /** Counts that came before their page. */
+  early: Counts | null;
+  facets: Facet[];
+  days: [string, number, number, number][];
+  sums: Sums | null;
+  progress: Progress | null;
+  details: Details | null;
+  error: Trouble | null;
+  /** Changes when lines that are drawn mean other rows, or show other columns. */
+  lines: number;
+}
+
+export function initialState(screen: string): State {
+  return {
+    version: -1,
+    view: {
+      columns: [],
+      column_order: [],
+      total: null,
+      facts: {},
+      every_row: false,
+      unit: "rows",
+      ready: false,
+      filter: {},
+      acked: {},
+      chips: [],
+      sort_by: null,
+      descending: false,
+      unmasked: false,
+      can_undo: false,
+    },
+    words: {},
+    hints: {},
+    language: "en",
+    filter: {},
+    screen,
+    requests: 0,
+    counts: { matched: null, total: null, selected: 0, hidden: 0, selectable: null },
+    length: null,
+    blocks: new Map(),
+    pending: null,
+    stale: false,
+    busy: false,
+    early: null,
+    facets: [],
+    days: [],
+    sums: null,
+    progress: null,
+    details: null,
+    error: null,
+    lines: 0,
+  };
+}
+
+/** Whether a message is of this view, and not of one that was left or is still to come. */
+export function isCurrent(state: State, message: PickerResponse): boolean {
+  if (message.type === "error" || message.type === "crossfilter") return true;
+  if (message.version < state.version) return false;
+  const needsState = ["preview", "counts", "customers", "selected"].includes(message.type);
+  const isEarly = message.type === "counts" && message.filter !== undefined;
+  if (message.version > state.version && needsState && !isEarly) return false;
+  // Rows that were asked for before they were masked, or unmasked.
+  return !("unmasked" in message) || message.type === "state" || message.unmasked === state.view.unmasked;
+}
+
+/** Apply a message of Python. */
+export function reduce(state: State, message: PickerResponse, buffer?: DataView): State {
+  if (message.type === "selected" && state.early?.version === message.version) {
+    const { selected, hidden } = message;
+    state = { ...state, early: { ...state.early, selected, hidden } };
+  }
+  if (!isCurrent(state, message)) return state;
+  switch (message.type) {
+    case "init": {
+      const { words, hints, language } = message;
+      return { ...state, words, hints, language, sums: null };
+    }
+    case "state": {
+      const { type: _type, version, ...view } = message;
+      return showView(state, version, view);
+    }
+    case "preview":
+      return { ...state, blocks: new Map([...state.blocks, [0, block(message, 0)]]) };
+    case "page":
+      return addPage(message.state ? showView(state, message.version, message.state) : state, message);
+    case "counts": {
+      const { facets, days = state.days } = message;
+      const shown = { ...state, facets, days };
+      if (!message.filter || !message.acked) return applyCounts(shown, message);
+      return { ...shown, early: message, filter: newestFilter(state, message.filter, message.acked) };
+    }
+    case "customers":
+      return { ...state, counts: { ...state.counts, customers: message.customers } };
+    case "selected": {
+      const { selected, hidden, can_undo } = message;
+      const changed = { ...state, counts: { ...state.counts, selected, hidden }, view: { ...state.view, can_undo } };
+      return { ...changed, stale: true, pending: null };
+    }
+    case "progress":
+      return { ...state, progress: message };
+    case "details":
+      return message.details ? { ...state, details: message.details } : state;
+    case "crossfilter":
+      return { ...state, sums: readSums(message, buffer) };
+    case "error":
+      return { ...state, busy: false, error: { problem: message.problem, hint: message.hint } };
+    default:
+      return state;
+  }
+}
+
+function showView(state: State, version: number, view: GridState): State {
+  const { view: before, counts } = state;
+  const isNew = version !== state.version;
+  const isFresh = isNew || view.ready !== before.ready;
+  const sameColumns = JSON.stringify(view.column_order) === JSON.stringify(before.column_order);
+  const sameMasking = view.unmasked === before.unmasked;
+  const next: State = {
+    ...state,
+    version,
+    view,
+    filter: newestFilter(state, view.filter, view.acked),
+    error: null,
+    // Sums are of the rows that are shown.
+    sums: view.every_row === before.every_row ? state.sums : null,
+  };
+  if (isNew) {
+    const matched = state.version < 0 ? null : counts.matched;
+    Object.assign(next, { blocks: new Map(), details: null, counts: { ...counts, matched, selectable: null } });
+  }
+  if (isFresh) next.length = next.counts.matched ?? 0;
+  if (!sameMasking) Object.assign(next, { blocks: new Map(), details: null });
+  const needsReading = !sameColumns || !sameMasking || view.ready !== before.ready;
+  if (needsReading) Object.assign(next, { stale: true, pending: null });
+  if (needsReading || isNew) next.lines += 1;
+  // The first page is sent without being asked for.
+  if (isFresh) next.pending = { version, first: 0, end: BLOCK };
+  return next;
+}
+
+/** Take the filter of Python, unless a later one of this screen is on its way. */
+function newestFilter(state: State, filter: Filter, acked: Record<string, number>): Filter {
+  return (acked[state.screen] ?? 0) >= state.requests ? filter : state.filter;
+}
+
+function addPage(state: State, page: Page): State {
+  if (page.version !== state.version) return state;
+  const n = page.keys.length;
+  const blocks = new Map(state.stale ? [] : state.blocks);
+  for (let from = 0; from < Math.max(n, 1); from += BLOCK) {
+    blocks.delete(page.first + from);
+    blocks.set(page.first + from, block(page, from));
+  }
+  for (const oldest of blocks.keys()) {
+    if (blocks.size <= MAX_BLOCKS) break;
+    blocks.delete(oldest);
+  }
+  let { length } = state;
+  // Until all rows are counted, no more are drawn than are there.
+  if (page.first === 0 && length !== null) length = n < BLOCK ? n : Math.max(length, BLOCK);
+  const next = { ...state, blocks, length, stale: false, pending: null, busy: false };
+  return state.early?.version === page.version ? applyCounts(next, state.early) : next;
+}
+
+function block(page: Page | Preview, from: number): Block {
+  const cut = <Item>(list: Item[]) => list.slice(from, from + BLOCK);
+  const cutAll = (lists: Record<string, (string | null)[]>) =>
+    Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, cut(list)]));
+  const rows = { keys: cut<number | null>(page.keys), cells: cutAll(page.cells), codes: cutAll(page.codes) };
+  if (page.type === "preview") return rows;
+  return { ...rows, selected: cut(page.selected), selectable: cut(page.selectable) };
+}
+
+function applyCounts(state: State, { matched, total, selected, hidden, selectable }: Counts): State {
+  return { ...state, counts: { matched, total, selected, hidden, selectable }, length: null, early: null };
+}
+
+// Questions about the state.
+
+export function rowCount({ view, length, counts, blocks }: State): number {
+  return view.ready ? (length ?? counts.matched ?? 0) : (blocks.get(0)?.keys.length ?? 0);
+}
+
+/** Where a row is; null if it is still to come. */
+export function rowAt(state: State, row: number): { block: Block; index: number } | null {
+  const found = state.blocks.get(Math.floor(row / BLOCK) * BLOCK);
+  return found && row % BLOCK < found.keys.length ? { block: found, index: row % BLOCK } : null;
+}
+
+export function shownColumns({ view }: State): Column[] {
+  const byName = new Map(view.columns.map((column) => [column.name, column]));
+  return view.column_order.flatMap((name) => byName.get(name) ?? []);
+}
+
+export function chosenValues(state: State, name: string): FacetValue[] {
+  const chosen = state.filter[name];
+  return Array.isArray(chosen) ? chosen : [];
+}
+
+/** What a row is: an invitation or a customer by its newest state, or a row of a file. */
+export function unitOf({ view }: State): GridState["unit"] {
+  return view.every_row ? "rows" : view.unit;
+}
+
+/** Whether the first rows and their counts are still to come. */
+export function isConnecting({ version, view, counts }: State): boolean {
+  return version < 0 || !view.ready || counts.matched === null;
+}
+
+// What a person does: the state changes at once, and Python is asked.
+
+/** Change the filter by some restrictions; null removes all of them. */
+export function setFilter(state: State, change: Record<string, Filter[string] | undefined> | null): [State, SetFilter] {
+  const wanted = change === null ? {} : { ...state.filter, ...change };
+  const filter = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value?.length)) as Filter;
+  const next = { ...state, filter, requests: state.requests + 1, busy: true };
+  return [next, { type: "set_filter", filter, screen: state.screen, request: next.requests }];
+}
+
+/** Ask for the rows that are visible and missing; one question at a time, as a newer one stops an older. */
+export function requestRows(state: State, first: number, end: number): [State, GetPage | null] {
+  const from = Math.floor(first / BLOCK) * BLOCK;
+  const to = Math.ceil(end / BLOCK) * BLOCK;
+  // Without rows the answer would be empty, and would replace the first page.
+  if (!state.view.ready || to <= from) return [state, null];
+  let isMissing = state.stale;
+  for (let at = from; at < to; at += BLOCK) if (!state.blocks.has(at)) isMissing = true;
+  const { pending } = state;
+  const isPending = pending && pending.version === state.version && pending.first <= from && pending.end >= to;
+  if (!isMissing || isPending) return [state, null];
+  const next = { ...state, pending: { version: state.version, first: from, end: to } };
+  return [next, { type: "get_page", first: from, count: to - from }];
+}
+
+/** Select a row, or no longer. */
+export function toggleRow(state: State, row: number): [State, Select | null] {
+  const found = rowAt(state, row);
+  const key = found?.block.keys[found.index];
+  if (!found?.block.selectable?.[found.index] || typeof key !== "number") return [state, null];
+  const isSelected = !found.block.selected?.[found.index];
+  const selected = [...(found.block.selected ?? [])];
+  selected[found.index] = Number(isSelected);
+  const blocks = new Map(state.blocks).set(row - found.index, { ...found.block, selected });
+  const action = isSelected ? "add" : "remove";
+  return [
+    { ...state, blocks },
+    { type: "select", version: state.version, action, keys: [key] },
+  ];
+}
+
+/** Ask for the sums of the filter, once. */
+export function requestSums(state: State): [State, GetCrossfilter | null] {
+  const key = undatedKey(state.filter);
+  if (state.sums?.key === key) return [state, null];
+  return [{ ...state, sums: { key } }, { type: "get_crossfilter" }];
+}
+
+/** Forget the view after an error, so that any answer is a new one. */
+export function reconnect(state: State): State {
+  return { ...state, version: -1, error: null };
+}

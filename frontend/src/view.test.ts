@@ -1,0 +1,335 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { render as renderPicker } from "./picker.ts";
+import { counts, days, FakeModel, facet, page, state, sumsOf, VIEW } from "./testing.ts";
+import { bins, isComplete } from "./timeline.ts";
+import { View } from "./view.ts";
+
+const init = (words: Record<string, string> = {}) =>
+  ({ type: "init", version: 0, words, hints: {}, language: "en" }) as const;
+const preview = { ...page(), type: "preview" as const, keys: [null] };
+
+let model: FakeModel;
+let close: () => void;
+const all = (selector: string) => [...document.querySelectorAll<HTMLElement>(selector)];
+const one = (selector: string) => {
+  const [element] = all(selector);
+  if (!element) throw new Error(`There is no ${selector}.`);
+  return element;
+};
+const texts = (selector: string) => all(selector).map((element) => element.textContent);
+
+function mount(words: Record<string, string> = {}): void {
+  model = new FakeModel();
+  const view = new View(model, document.body);
+  close = () => view.close();
+  for (const message of [init(words), state({ ready: false, total: null }), preview, state()]) model.say(message);
+}
+
+/** Press or release a button, as a browser tells it. */
+function pointer(kind: string, element: Element, clientX = 0): void {
+  element.dispatchEvent(new PointerEvent(kind, { bubbles: true, button: 0, pointerId: 1, clientX }));
+}
+
+/** Let what waits for a release happen. */
+const released = () => vi.advanceTimersByTime(1);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  // No layout here: the chart is ten pixels long, and there is no pointer to capture.
+  Element.prototype.setPointerCapture = () => {};
+  Element.prototype.getBoundingClientRect = () => new DOMRect(0, 0, 10, 10);
+});
+afterEach(() => {
+  close();
+  document.body.replaceChildren();
+  vi.useRealTimers();
+});
+
+describe("while a button is down", () => {
+  beforeEach(() => {
+    mount();
+    model.say(page());
+    model.say(counts({ facets: [facet("status", { expired: 3 })] }));
+  });
+
+  test.each([
+    ["the same row", page(["acme, renamed"])],
+    ["another row", page(["beta"], { keys: [8] })],
+    ["a row of another view", page(["beta"], { version: 1, state: VIEW })],
+  ])("a click means the row that was seen, though %s comes", (_, message) => {
+    const box = one(".ik-line input");
+    pointer("pointerdown", box);
+    model.say(message);
+    pointer("pointerup", box);
+    box.click();
+    expect(model.asked("select")).toEqual([{ type: "select", version: 0, action: "add", keys: [7] }]);
+    released();
+    expect(texts(".ik-line .ik-text")).toEqual(message.cells.account_name);
+  });
+
+  test("the second press of a double click keeps messages back as the first did", () => {
+    const line = one(".ik-line .ik-text");
+    pointer("pointerdown", line);
+    pointer("pointerup", line);
+    pointer("pointerdown", line);
+    released();
+    model.say(page());
+    expect(line.isConnected).toBe(true);
+    pointer("pointerup", line);
+    line.dispatchEvent(new MouseEvent("dblclick", { bubbles: true }));
+    expect(model.asked("get_details")).toEqual([{ type: "get_details", key: 7 }]);
+    released();
+    expect(line.isConnected).toBe(false);
+  });
+
+  test("a value of a facet keeps its place, and counts once the button is up", () => {
+    const box = one(".ik-value input");
+    pointer("pointerdown", box);
+    model.say(counts({ facets: [facet("status", { failed: 9, expired: 2 })] }));
+    expect(texts(".ik-value .ik-n")).toEqual(["3"]);
+    pointer("pointerup", box);
+    box.click();
+    expect(model.asked("set_filter")[0]).toMatchObject({ filter: { status: ["expired"] }, request: 1 });
+    released();
+    expect(texts(".ik-value .ik-n")).toEqual(["9", "2"]);
+  });
+});
+
+test("a tick of a value stays though an answer to the one before comes", () => {
+  mount();
+  model.say(counts({ facets: [facet("status", { expired: 3, failed: 2, invited: 1 })] }));
+  const boxes = () => all(".ik-value input") as HTMLInputElement[];
+  boxes()[0]?.click();
+  boxes()[1]?.click();
+  const [first] = model.asked("set_filter");
+  model.say(state({ version: 1, filter: { status: ["expired"] }, acked: { [String(first?.screen)]: 1 } }));
+  model.say(counts({ version: 1, facets: [facet("status", { failed: 2, expired: 3, invited: 1 })] }));
+  expect(boxes().map((box) => [box.dataset.facet, box.checked])).toEqual([
+    ["status:failed", true],
+    ["status:expired", true],
+    ["status:invited", false],
+  ]);
+});
+
+test("a long list of values keeps its elements, its search and its focus", () => {
+  const many = [facet("country", Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`land_${n + 10}`, 99 - n])))];
+  mount();
+  model.say(counts({ facets: many }));
+  const list = one(".ik-values");
+  const search = one(".ik-part") as HTMLInputElement;
+  search.focus();
+  search.value = "LAND_57";
+  search.dispatchEvent(new Event("input"));
+  model.say(counts({ facets: many }));
+  expect([one(".ik-values"), document.activeElement]).toEqual([list, search]);
+  expect(texts(".ik-value")).toEqual(["land_5752"]);
+});
+
+test("counts that come before their page say how many there are; the rows stay until theirs come", () => {
+  mount({
+    some_rows: "{n} of {total}",
+    all_rows: "all {total}",
+    selected: "{n} chosen",
+    select_all: "all {n}",
+    clear: "none",
+  });
+  model.say(page());
+  model.say(counts({ total: 9, days: days(4, 5) }));
+  const filter = { invited_from: "2026-03-02" };
+  const { days: _, ...early } = counts({ version: 1, total: 9, matched: 2, selectable: 2, filter, acked: {} });
+  model.say({ ...early, facets: [facet("status", { expired: 4 })] });
+  expect([one(".ik-count").textContent, texts(".ik-value .ik-n"), texts(".ik-line .ik-text")]).toEqual([
+    "2 of 9",
+    ["4"],
+    ["acme"],
+  ]);
+  expect(one(".ik-brush").getAttribute("width")).toBe("300"); // the second of two days
+  model.say({ type: "selected", version: 1, selected: 1, hidden: 0, can_undo: true });
+  model.say(page(["acme", "beta"], { version: 1, state: { ...VIEW, filter } }));
+  expect([one(".ik-count").textContent, texts(".ik-line .ik-text")]).toEqual(["2 of 9", ["acme", "beta"]]);
+  expect(texts(".ik-choice strong, .ik-choice button")).toEqual(["1 chosen", "all 2", "none"]);
+});
+
+describe("the brush", () => {
+  const facets = [facet("status", { expired: 3 })];
+  const sums = { type: "crossfilter" as const, days: ["0001-01-01", "2026-03-01", "2026-03-02"], matched: 3, facets };
+  const numbers = sumsOf([0, 1, 3, 0, 1, 3]);
+  const shown = () => texts(".ik-value .ik-n")[0];
+  const bars = () => one(".ik-bars");
+
+  beforeEach(() => {
+    mount();
+    model.say(page());
+    model.say(counts({ days: days(1, 2), facets }));
+  });
+
+  test("counts at once with sums that come while the button is down, and asks for them once", () => {
+    const aloud = one(".ik-live").textContent;
+    pointer("pointerenter", bars());
+    pointer("pointerdown", bars(), 1);
+    expect(model.asked("get_crossfilter")).toHaveLength(1);
+    model.say({ ...sums, filter: {} }, numbers);
+    pointer("pointermove", bars(), 4);
+    expect(shown()).toBe("1"); // the first of two days
+    pointer("pointermove", bars(), 8);
+    expect([shown(), one(".ik-live").textContent]).toEqual(["3", aloud]);
+    pointer("pointerup", bars(), 8);
+    pointer("lostpointercapture", bars());
+    expect(model.asked("set_filter")[0]?.filter).toEqual({ invited_from: "2026-03-01", invited_to: "2026-03-02" });
+    pointer("pointermove", bars(), 1);
+    expect(shown()).toBe("3");
+  });
+
+  test("does not count with sums of other rows", () => {
+    model.say({ ...sums, filter: {} }, numbers);
+    model.say(state({ version: 1, filter: { method: ["link"] } }));
+    pointer("pointerdown", bars(), 1);
+    expect(model.asked("get_crossfilter")).toHaveLength(1);
+    model.say({ ...sums, filter: {} }, numbers); // late
+    pointer("pointermove", bars(), 4);
+    expect(shown()).toBe("3");
+    model.say({ ...sums, filter: { method: ["link"] } }, numbers);
+    pointer("pointermove", bars(), 4);
+    expect(shown()).toBe("1");
+    for (const kind of ["pointercancel", "lostpointercapture"]) pointer(kind, bars());
+    released();
+    model.say({ ...init(), version: 1 }); // after a new connection they may be of other rows
+    pointer("pointerdown", bars(), 1);
+    pointer("pointermove", bars(), 4);
+    expect(shown()).toBe("3");
+  });
+
+  test("leaves everything as it was when the pointer is taken away", () => {
+    model.say({ ...sums, filter: {} }, numbers);
+    pointer("pointerdown", bars(), 1);
+    pointer("pointermove", bars(), 4);
+    expect(shown()).toBe("1");
+    pointer("pointercancel", bars());
+    pointer("lostpointercapture", bars());
+    expect([shown(), one(".ik-brush").getAttribute("width"), model.asked("set_filter")]).toEqual(["3", "0", []]);
+  });
+
+  test("keeps its bars, though others come before the button is up", () => {
+    pointer("pointerdown", bars(), 1);
+    pointer("pointermove", bars(), 4);
+    const held = bars();
+    model.say(counts({ days: days(1, 2, 3), facets }));
+    expect(bars()).toBe(held);
+    pointer("pointerup", held, 4);
+    pointer("lostpointercapture", held);
+    released();
+    expect(model.asked("set_filter")[0]?.filter).toEqual({ invited_from: "2026-03-01", invited_to: "2026-03-01" });
+    expect(texts("figcaption > span").at(-1)).toBe("2026-03-03");
+  });
+
+  test("a click removes the dates", () => {
+    pointer("pointerdown", bars(), 4);
+    pointer("pointerup", bars(), 4);
+    expect(model.asked("set_filter")[0]?.filter).toEqual({});
+  });
+});
+
+test("bars hold as many days as fit", () => {
+  expect(
+    bins([
+      ["2026-03-01", 5, 2, 1],
+      ["2026-03-03", 1, 0, 0],
+    ]),
+  ).toEqual([
+    [2, 1, 2],
+    [0, 0, 0],
+    [0, 0, 1],
+  ]);
+  const long = bins([
+    ["2020-01-01", 1, 0, 0],
+    ["2026-01-01", 2, 0, 2],
+  ]);
+  expect([long.length <= 150, long.at(-1)]).toEqual([true, [0, 2, 0]]);
+});
+
+test("a date counts once its year is typed", () => {
+  expect(["", "0002-03-05", "0202-03-05", "2026-03-05"].map(isComplete)).toEqual([true, false, false, true]);
+});
+
+test("the connection is asked for until rows are counted", () => {
+  model = new FakeModel();
+  const view = new View(model, document.body);
+  close = () => view.close();
+  vi.advanceTimersByTime(3000);
+  expect(model.asked("connect")).toHaveLength(2);
+  for (const message of [init(), state(), page()]) model.say(message);
+  vi.advanceTimersByTime(3000);
+  expect(model.asked("connect")).toHaveLength(3);
+  model.say(counts());
+  vi.advanceTimersByTime(9000);
+  expect(model.asked("connect")).toHaveLength(3);
+});
+
+test("keys do not leave the screen, and a slash leads to the search", () => {
+  mount();
+  const keys = vi.fn();
+  document.body.addEventListener("keydown", keys);
+  one(".ik-scroller").dispatchEvent(new KeyboardEvent("keydown", { key: "/", bubbles: true, cancelable: true }));
+  expect([keys.mock.calls.length, document.activeElement]).toEqual([0, one(".ik-search")]);
+});
+
+describe("the picker", () => {
+  const plan = {
+    tabs: [["resend_now", "Now", 1]] as [string, string, number][],
+    rules: { cool_down_days: 7 },
+    rules_text: "Pause 7 days.",
+    workspace: false,
+    unsent_batches: [],
+    user: "anna",
+  };
+  const confirmation = {
+    type: "confirmation",
+    version: 0,
+    count: 1,
+    digest: "d",
+    folder: "f",
+    in_open_batch: 0,
+    batches: 1,
+    groups: [],
+    labels: [],
+    rows: [["<b>Acme</b>", null]],
+    left_out: [],
+  };
+
+  beforeEach(() => {
+    model = new FakeModel();
+    close = renderPicker({ model, el: document.body });
+    for (const message of [init(), state(plan), page(), counts()]) model.say(message);
+  });
+
+  test("asks for sums as well, and counts with them", () => {
+    model.say(counts({ days: days(1, 2), facets: [facet("status", { expired: 3 })] }));
+    const sums = {
+      type: "crossfilter" as const,
+      filter: {},
+      days: ["0001-01-01", "2026-03-01", "2026-03-02"],
+      matched: 3,
+    };
+    model.say({ type: "crossfilter", filter: {} }); // more than are sent
+    model.say({ ...sums, facets: [facet("status", { expired: 3 })] }, sumsOf([0, 1, 3, 0, 1, 3]));
+    pointer("pointerdown", one(".ik-bars"), 1);
+    pointer("pointermove", one(".ik-bars"), 4);
+    expect([texts(".ik-value .ik-n"), one(".ik").dataset.sums]).toEqual([["1"], "2"]);
+  });
+
+  test("shows a dialog only to the view that asked for it, and no markup in it", () => {
+    model.say(confirmation);
+    expect(all("dialog[open]")).toEqual([]);
+    model.say({ type: "selected", version: 0, selected: 1, hidden: 0, can_undo: true });
+    one(".ik-choice .ik-act").click();
+    model.say(confirmation);
+    expect(one("dialog[open] td").textContent).toBe("<b>Acme</b>");
+    expect(all("dialog td b")).toEqual([]);
+    one("dialog .ik-act").click();
+    expect(model.asked("write_batches")).toEqual([{ type: "write_batches", digest: "d" }]);
+    expect(one(".ik-said").hidden).toBe(false);
+    model.say({ type: "error", version: 0, problem: "It failed.", hint: "Wait." });
+    expect([one(".ik-said").hidden, one(".ik-banner strong").textContent]).toEqual([true, "It failed."]);
+  });
+});

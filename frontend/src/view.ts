@@ -1,0 +1,253 @@
+/** A grid with everything around it: it draws what the state says, and sends what a person asks for. */
+
+import { Columns } from "./columns.ts";
+import type { Filter } from "./crossfilter.ts";
+import { DetailsPanel } from "./details.ts";
+import { type Child, fill, formatNumber, h, put, target, uniqueId } from "./dom.ts";
+import { Facets } from "./facets.ts";
+import { Grid } from "./grid.ts";
+import { Kernel, type Model } from "./kernel.ts";
+import { keepKeys } from "./keyboard.ts";
+import type { Details, ExplorerRequest, PickerRequest, PickerResponse, Word } from "./protocol.ts";
+import { SelectionBar } from "./selection.ts";
+import { initialState, isConnecting, isCurrent, reconnect, reduce, type State, setFilter, unitOf } from "./state.ts";
+import { Timeline } from "./timeline.ts";
+import { Toolbar } from "./toolbar.ts";
+
+type Request = ExplorerRequest | PickerRequest;
+
+/** What a screen has beside the grid. */
+export interface Extension {
+  /** What is said while the rows are being prepared. */
+  preparing: Word;
+  /** Buttons beside the selection, and below the details of a record. */
+  actions(): HTMLElement[];
+  detailActions(details: Details): Child;
+  /** Draw what the view says. */
+  draw(): void;
+  sent(request: Request): void;
+  received(message: PickerResponse, isCurrent: boolean): void;
+}
+
+export const GRID_ONLY: Extension = {
+  preparing: "preparing",
+  actions: () => [],
+  detailActions: () => null,
+  draw: () => {},
+  sent: () => {},
+  received: () => {},
+};
+
+export class View {
+  readonly id = uniqueId("ik");
+  state: State = initialState(this.id);
+  readonly root: HTMLElement;
+  readonly extra = h("div.ik-extra");
+  readonly columns = new Columns(this);
+  readonly facets = new Facets(this);
+  readonly timeline = new Timeline(this);
+  readonly selection = new SelectionBar(this);
+  readonly details = new DetailsPanel(this);
+  readonly toolbar = new Toolbar(this);
+  readonly grid = new Grid(this);
+  readonly extension: Extension;
+  private readonly banner = h("div.ik-banner", { role: "alert", hidden: true });
+  private readonly kernel: Kernel<Request, PickerResponse>;
+  private releasing: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(model: Model, element: HTMLElement, extend: (view: View) => Extension = () => GRID_ONLY) {
+    const { toolbar, grid } = this;
+    const height = model.get("height");
+    const middle = h("div.ik-middle", {}, this.selection.element, grid.box);
+    this.root = h(
+      "div.ik",
+      {
+        role: "region",
+        "aria-label": "invitekit",
+        style: height ? `height:${height}px` : "",
+        onkeydown: (event) => this.key(event),
+        onpointerdown: (event) => this.press(event),
+      },
+      this.banner,
+      this.extra,
+      toolbar.bar,
+      toolbar.facts,
+      toolbar.chips,
+      this.timeline.element,
+      h("div.ik-main", {}, this.facets.element, middle, this.details.element),
+      toolbar.live,
+    );
+    element.append(this.root);
+    keepKeys(this.root);
+    this.extension = extend(this);
+    this.kernel = new Kernel<Request, PickerResponse>(model, (message, buffers) => this.receive(message, buffers[0]));
+    this.kernel.sendUntil(() => !isConnecting(this.state), { type: "connect" });
+  }
+
+  close(): void {
+    this.kernel.close();
+    this.grid.close();
+    this.toolbar.close();
+  }
+
+  text(word: Word, values: Record<string, unknown> = {}): string {
+    return fill(this.state.words[word] ?? word, values);
+  }
+
+  number(number: number | null | undefined): string {
+    return formatNumber(number, this.state.language);
+  }
+
+  preparing(): string {
+    return this.text(this.extension.preparing);
+  }
+
+  get isPressed(): boolean {
+    return this.kernel.holds;
+  }
+
+  // ---- what a person does
+
+  send(request: Request): void {
+    this.extension.sent(request);
+    this.kernel.send(request);
+  }
+
+  /** Change the state, and send the request that comes of it, if any. */
+  ask<Asked extends Request | null>(change: (state: State) => [State, Asked]): void {
+    const [state, request] = change(this.state);
+    this.update(() => state);
+    if (request) this.send(request);
+  }
+
+  update(change: (state: State) => State): void {
+    this.state = change(this.state);
+    const { busy, details } = this.state;
+    // Rows are dimmed while others are asked for; answers that come at once are not noticed.
+    this.root.classList.toggle("ik-busy", busy);
+    this.grid.scroller.setAttribute("aria-busy", String(busy));
+    if (!details) this.details.hide();
+  }
+
+  /** Change the filter by some restrictions; null removes all of them. */
+  refine(change: Record<string, Filter[string] | undefined> | null): void {
+    this.ask((state) => setFilter(state, change));
+    if (change === null || "text" in change) this.toolbar.showText();
+  }
+
+  /** Sort by a column: ascending, descending, and then as the rows came. */
+  sortBy(name: string): void {
+    const { sort_by, descending } = this.state.view;
+    const isSame = sort_by === name;
+    this.update((state) => ({ ...state, busy: true }));
+    this.send({ type: "sort", by: isSame && descending ? null : name, descending: isSame && !descending });
+  }
+
+  private key(event: KeyboardEvent): void {
+    const { tagName, type } = target(event) as HTMLInputElement;
+    const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(tagName) && type !== "checkbox";
+    if (event.key === "/" && !isTyping) {
+      this.toolbar.search.focus();
+      event.preventDefault();
+    } else if (event.key === "Escape" && this.state.details) this.details.close();
+  }
+
+  /** Redraw nothing while a button is down: a click would be lost, or mean another row. */
+  private press(event: PointerEvent): void {
+    if (event.button || !target(event).closest("button, label, summary, .ik-bars, .ik-line")) return;
+    clearTimeout(this.releasing); // the second of two clicks
+    this.kernel.hold();
+    for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, this.release, { once: true });
+  }
+
+  private release = (): void => {
+    this.releasing = setTimeout(() => this.kernel.release());
+  };
+
+  // ---- what Python says
+
+  private receive(message: PickerResponse, buffer: DataView | undefined): void {
+    const before = this.state;
+    const current = isCurrent(before, message);
+    this.update((state) => reduce(state, message, buffer));
+    this.extension.received(message, current);
+    if (current) this.draw(message, before);
+  }
+
+  private draw(message: PickerResponse, before: State): void {
+    const { root, grid, toolbar } = this;
+    switch (message.type) {
+      case "state":
+        this.drawView(before);
+        break;
+      case "page":
+        if (message.state) this.drawView(before);
+        else grid.draw();
+        if (this.state.version !== message.version) return;
+        toolbar.drawCount();
+        root.dataset.page = String(message.version);
+        break;
+      case "counts":
+        toolbar.drawCount();
+        if (!this.state.early) grid.draw();
+        this.facets.draw();
+        this.timeline.draw(message.days !== undefined);
+        root.dataset.settled = String(message.version);
+        break;
+      case "customers":
+        toolbar.drawCount();
+        break;
+      case "selected":
+        toolbar.live.textContent = this.text("selected", { n: this.number(message.selected) });
+        grid.draw();
+        break;
+      case "progress":
+        this.selection.draw();
+        break;
+      case "preview":
+        grid.draw();
+        break;
+      case "details":
+        if (!message.details) return;
+        this.details.draw();
+        grid.draw();
+        break;
+      case "crossfilter":
+        root.dataset.sums = String(Number(root.dataset.sums ?? 0) + 1);
+        break;
+      case "error":
+        this.drawError();
+    }
+  }
+
+  private drawView(before: State): void {
+    const { state, grid } = this;
+    if (state.version !== before.version) grid.reset();
+    if (state.lines !== before.lines) grid.dropLines();
+    this.banner.hidden = true;
+    grid.scroller.setAttribute(
+      "aria-label",
+      this.text(`all_${unitOf(state)}`, { total: this.number(state.view.total) }),
+    );
+    this.toolbar.draw();
+    this.columns.draw();
+    this.extension.draw();
+    grid.draw();
+  }
+
+  private drawError(): void {
+    const { error } = this.state;
+    const retry = () => {
+      this.banner.hidden = true;
+      this.update(reconnect);
+      this.send({ type: "connect" });
+    };
+    put(
+      this.banner,
+      h("strong", {}, error?.problem),
+      ` ${error?.hint} `,
+      h("button.ik-button", { onclick: retry }, this.text("retry")),
+    );
+    this.banner.hidden = false;
+  }
+}

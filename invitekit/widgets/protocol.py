@@ -1,0 +1,739 @@
+"""The messages between a screen and Python: what the browser asks, and what it is answered.
+
+``make frontend`` writes ``frontend/src/protocol.ts`` from these classes, so the browser's code is checked against the
+same fields. ``tests/test_protocol.py`` compares them with what the widgets receive and send.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from invitekit.model.catalogue import Language
+
+Value = str | None
+FacetValue = str | int | None
+"""A value to filter by; batches are numbers."""
+Filter = dict[str, str | list[FacetValue]]
+"""A ``Filter`` as plain values."""
+Unit = Literal["rows", "invitations", "customers"]
+Tab = Literal["pick", "explore", "export"]
+
+# Parts of messages.
+
+
+class Column(TypedDict):
+    """A column of the grid."""
+
+    name: str
+    label: str
+    kind: str
+    shown: bool
+
+
+class Chip(TypedDict):
+    """One restriction of the filter, in words."""
+
+    name: str
+    words: str
+
+
+class Facet(TypedDict):
+    """The values of a column with their labels and counts; ``full`` if there may be more values than listed."""
+
+    name: str
+    label: str
+    values: list[tuple[FacetValue, Value, int]]
+    full: bool
+
+
+class GridState(TypedDict):
+    """Everything about a view except its rows and counts."""
+
+    columns: list[Column]
+    column_order: list[str]
+    total: int | None
+    facts: dict[str, int]
+    every_row: bool
+    unit: Unit
+    ready: bool
+    filter: Filter
+    acked: dict[str, int]
+    chips: list[Chip]
+    sort_by: str | None
+    descending: bool
+    unmasked: bool
+    can_undo: bool
+    # Of the explorer only.
+    views: NotRequired[list[str]]
+    # Of the picker only.
+    tabs: NotRequired[list[tuple[str, str, int]]]
+    workspace: NotRequired[bool]
+    user: NotRequired[str]
+    day: NotRequired[str | None]
+    unsent_batches: NotRequired[list[tuple[str, int, int, str]]]
+    rules: NotRequired[dict[str, int | None]]
+    rules_text: NotRequired[str]
+    warnings: NotRequired[list[str]]
+    held_for_own_account: NotRequired[int]
+    own_account_marked: NotRequired[bool]
+
+
+class Field(TypedDict):
+    """A field of a record, for the details."""
+
+    name: str
+    label: str
+    text: str
+
+
+class Invitation(TypedDict):
+    """An invitation of a customer; ``states`` holds first snapshot, last snapshot, status and cause."""
+
+    attempt: int | None
+    sent_at: str | None
+    method: str | None
+    state: str | None
+    states: list[list[Value]]
+
+
+class Details(TypedDict):
+    """One record with the invitations of its customer."""
+
+    key: int
+    fields: list[Field]
+    codes: dict[str, Value]
+    invitations: list[Invitation]
+
+
+# From the browser: the grid.
+
+
+class Connect(TypedDict):
+    """A screen was opened, or waits for its first answer."""
+
+    type: Literal["connect"]
+
+
+class SetFilter(TypedDict):
+    """Filter the rows; ``request`` numbers the filters of one screen."""
+
+    type: Literal["set_filter"]
+    filter: Filter
+    screen: str
+    request: int
+
+
+class SetEveryRow(TypedDict):
+    """Show every row of every file, or each invitation or customer once."""
+
+    type: Literal["set_every_row"]
+    every_row: bool
+
+
+class Sort(TypedDict):
+    """Sort by a column; None is the original order."""
+
+    type: Literal["sort"]
+    by: str | None
+    descending: bool
+
+
+class GetPage(TypedDict):
+    """Read rows, by their position."""
+
+    type: Literal["get_page"]
+    first: int
+    count: int
+
+
+class Select(TypedDict):
+    """Change which rows are selected."""
+
+    type: Literal["select"]
+    version: int
+    action: Literal["add", "remove", "add_range", "remove_range", "add_all", "clear", "undo"]
+    keys: NotRequired[list[int]]
+    start: NotRequired[int]
+    end: NotRequired[int]
+
+
+class SetMasking(TypedDict):
+    """Show or hide numbers and addresses."""
+
+    type: Literal["set_masking"]
+    unmasked: bool
+    first: int
+
+
+class SetColumns(TypedDict):
+    """Show other columns."""
+
+    type: Literal["set_columns"]
+    columns: list[str]
+    first: int
+
+
+class GetDetails(TypedDict):
+    """Read one record with the invitations of its customer."""
+
+    type: Literal["get_details"]
+    key: int
+
+
+class GetCrossfilter(TypedDict):
+    """Read the sums by day that a brush is answered with."""
+
+    type: Literal["get_crossfilter"]
+
+
+class SaveView(TypedDict):
+    """Save filter, order and columns under a name."""
+
+    type: Literal["save_view"]
+    name: str
+
+
+class OpenView(TypedDict):
+    """Show a saved view."""
+
+    type: Literal["open_view"]
+    name: str
+
+
+GridRequest = (
+    Connect | SetFilter | SetEveryRow | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter
+)
+ExplorerRequest = GridRequest | SaveView | OpenView
+
+# From the browser: the picker.
+
+
+class PreviewRules(TypedDict):
+    """Plan with other rules, and show the effect."""
+
+    type: Literal["preview_rules"]
+    rules: dict[str, int | None]
+
+
+class ApplyRules(TypedDict):
+    """Use the rules whose effect was shown."""
+
+    type: Literal["apply_rules"]
+
+
+class Confirm(TypedDict):
+    """Freeze the selection, and show it before batches are written."""
+
+    type: Literal["confirm"]
+
+
+class WriteBatches(TypedDict):
+    """Write batches of what was confirmed."""
+
+    type: Literal["write_batches"]
+    digest: str
+
+
+class MarkSent(TypedDict):
+    """Record that a batch was sent."""
+
+    type: Literal["mark_sent"]
+    batch_id: str
+    user: str
+    day: str
+
+
+class DiscardBatch(TypedDict):
+    """Forget a batch that was not sent."""
+
+    type: Literal["discard_batch"]
+    batch_id: str
+
+
+class MarkResolved(TypedDict):
+    """Record that a customer has done what the next step asked for."""
+
+    type: Literal["mark_resolved"]
+    version: int
+    key: int
+    day: str
+    note: str
+    user: str
+
+
+class UnmarkResolved(TypedDict):
+    """Take back that a customer has done it."""
+
+    type: Literal["unmark_resolved"]
+    version: int
+    key: int
+    user: str
+
+
+class MarkOwnAccount(TypedDict):
+    """Record that the partner's own account was changed."""
+
+    type: Literal["mark_own_account"]
+    day: str
+    user: str
+
+
+class UnmarkOwnAccount(TypedDict):
+    """Take back that the partner's own account was changed."""
+
+    type: Literal["unmark_own_account"]
+    user: str
+
+
+class GetOutcomes(TypedDict):
+    """Read the results of resent invitations."""
+
+    type: Literal["get_outcomes"]
+
+
+PickerRequest = (
+    GridRequest | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | DiscardBatch | MarkResolved
+    | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes
+)  # fmt: skip
+
+# To the browser: the grid. ``version`` is the number of the view that a message belongs to; sums by day belong to a
+# filter, whatever the order of its rows.
+
+
+class Init(TypedDict):
+    """The words of the screen."""
+
+    type: Literal["init"]
+    version: int
+    words: dict[str, str]
+    hints: dict[str, list[str]]
+    language: Language
+
+
+class State(GridState):
+    """The view has changed."""
+
+    type: Literal["state"]
+    version: int
+
+
+class Preview(TypedDict):
+    """The first rows while all are being stored: to look at, not to select; they have no keys."""
+
+    type: Literal["preview"]
+    version: int
+    unmasked: bool
+    first: int
+    keys: list[None]
+    cells: dict[str, list[Value]]
+    codes: dict[str, list[Value]]
+
+
+class Page(TypedDict):
+    """Rows: their keys, the texts of each column, the codes of badges, and which are or can be selected."""
+
+    type: Literal["page"]
+    version: int
+    unmasked: bool
+    first: int
+    keys: list[int]
+    cells: dict[str, list[Value]]
+    codes: dict[str, list[Value]]
+    selected: list[int]
+    selectable: list[int]
+    state: NotRequired[GridState]
+
+
+class Counts(TypedDict):
+    """The counts of a view; with ``filter`` and ``acked`` where they come before its page."""
+
+    type: Literal["counts"]
+    version: int
+    total: int
+    matched: int
+    selectable: int
+    selected: int
+    hidden: int
+    facets: list[Facet]
+    days: NotRequired[list[tuple[str, int, int, int]]]
+    filter: NotRequired[Filter]
+    acked: NotRequired[dict[str, int]]
+
+
+class Customers(TypedDict):
+    """The number of customers in a view."""
+
+    type: Literal["customers"]
+    version: int
+    customers: int
+
+
+class Selected(TypedDict):
+    """The selection has changed."""
+
+    type: Literal["selected"]
+    version: int
+    selected: int
+    hidden: int
+    can_undo: bool
+
+
+class Progress(TypedDict):
+    """A step of the preparation begins."""
+
+    type: Literal["progress"]
+    version: int
+    step: str
+    number: int
+    steps: int
+
+
+class RecordDetails(TypedDict):
+    """One record; None if it is gone."""
+
+    type: Literal["details"]
+    version: int
+    unmasked: bool
+    details: Details | None
+
+
+class Crossfilter(TypedDict):
+    """Sums by day for an undated filter; the numbers are in the buffer. Without days there were too many."""
+
+    type: Literal["crossfilter"]
+    filter: Filter
+    days: NotRequired[list[str]]
+    facets: NotRequired[list[Facet]]
+    matched: NotRequired[int]
+
+
+class Error(TypedDict):
+    """A message could not be answered."""
+
+    type: Literal["error"]
+    version: int
+    problem: str
+    hint: str
+
+
+GridResponse = (
+    Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | Crossfilter | Error
+)
+ExplorerResponse = GridResponse
+
+# To the browser: the picker.
+
+
+class RulesEffect(TypedDict):
+    """What other rules would change: label, number now, number then."""
+
+    type: Literal["rules_effect"]
+    version: int
+    rows: list[tuple[str, int, int]]
+    rules_text: str
+
+
+class Confirmation(TypedDict):
+    """What a person reads before batches are written."""
+
+    type: Literal["confirmation"]
+    version: int
+    count: int
+    digest: str
+    folder: str
+    in_open_batch: int
+    batches: int
+    groups: list[tuple[str, list[tuple[Value, int]]]]
+    labels: list[str]
+    rows: list[list[Value]]
+    left_out: list[tuple[Value, int, bool]]
+
+
+class BatchesWritten(TypedDict):
+    """Batches were written: the files with their numbers of rows."""
+
+    type: Literal["batches_written"]
+    version: int
+    customers: int
+    files: list[tuple[str, int | None]]
+    batch_ids: list[str]
+    folder: str
+
+
+class Outcomes(TypedDict):
+    """The results of resent invitations."""
+
+    type: Literal["outcomes"]
+    version: int
+    names: list[str]
+    rows: list[list[str | int | None]]
+
+
+PickerResponse = GridResponse | RulesEffect | Confirmation | BatchesWritten | Outcomes
+
+# The export panel.
+
+
+class Form(TypedDict):
+    """What can be set in the export panel."""
+
+    level: NotRequired[str]
+    file: NotRequired[str]
+    purpose: NotRequired[str]
+    remarks: NotRequired[str]
+
+
+class SetForm(Form):
+    """Change the form."""
+
+    type: Literal["set_form"]
+
+
+class Export(Form):
+    """Export what the form says."""
+
+    type: Literal["export"]
+    overwrite: bool
+
+
+class Cancel(TypedDict):
+    """Cancel the export."""
+
+    type: Literal["cancel"]
+
+
+class Verify(TypedDict):
+    """Verify an export of the history again."""
+
+    type: Literal["verify"]
+    id: int
+
+
+ExportRequest = Connect | SetForm | Export | Cancel | Verify
+
+
+class LevelText(TypedDict):
+    """An export level in words."""
+
+    level: str
+    name: str
+    mark: str
+    says: str
+
+
+class ExportColumn(TypedDict):
+    """What a column becomes, with a made-up example."""
+
+    label: str
+    action: str
+    into: str | None
+    made_up: str | None
+    example: str | None
+    kind: Literal["leaves", "left_out", "refused"]
+
+
+class Trouble(TypedDict):
+    """What is wrong, and what to do."""
+
+    problem: str
+    hint: str
+
+
+class PastExport(TypedDict):
+    """One export of the history."""
+
+    id: int
+    when: str
+    status: str
+    status_words: str
+    level: str
+    rows: str | None
+    size: str | None
+    file: str
+    purpose: str | None
+    sha256: str | None
+    paths: list[str]
+    missing: str
+
+
+class ExportInit(TypedDict):
+    """The words of the panel, and the user's home folder."""
+
+    type: Literal["init"]
+    words: dict[str, Any]
+    levels: list[LevelText]
+    language: Language
+    home: str
+
+
+class FormState(TypedDict):
+    """The form, and what it means for each column."""
+
+    type: Literal["form"]
+    level: str
+    file: str
+    purpose: str
+    remarks: str
+    columns: list[ExportColumn]
+    key: str
+    problem: Trouble | None
+
+
+class RecordCount(TypedDict):
+    """The number of records."""
+
+    type: Literal["count"]
+    total: int
+    words: str
+
+
+class FileExists(TypedDict):
+    """The export would replace a file."""
+
+    type: Literal["file_exists"]
+    file: str
+
+
+class ExportProgress(TypedDict):
+    """How far the export is."""
+
+    type: Literal["progress"]
+    step: Literal["preparing", "writing", "proving"]
+    done: int
+    total: int | None
+    text: str
+    left: str
+
+
+class ExportProblem(Trouble):
+    """The export failed."""
+
+    type: Literal["problem"]
+
+
+class Cancelled(TypedDict):
+    """The export was cancelled."""
+
+    type: Literal["cancelled"]
+
+
+class ExportResult(TypedDict):
+    """A file was exported."""
+
+    type: Literal["result"]
+    file: str
+    paths: list[str]
+    facts: list[str | None]
+    still: str
+    said: list[str]
+    passed: str
+    gates: list[str]
+
+
+class History(TypedDict):
+    """The exports of the workspace; ``note`` is the word for why there are none."""
+
+    type: Literal["history"]
+    rows: list[PastExport] | None
+    note: Literal["no_workspace", "no_reading", "no_history"]
+
+
+class Verified(TypedDict):
+    """An export of the history was verified."""
+
+    type: Literal["verified"]
+    id: int
+    good: bool
+    words: str
+
+
+ExportResponse = (
+    ExportInit | FormState | RecordCount | FileExists | ExportProgress | ExportProblem | Cancelled | ExportResult
+    | History | Verified
+)  # fmt: skip
+
+# The page.
+
+
+class ChooseFiles(TypedDict):
+    """Close what is open, and choose other files."""
+
+    type: Literal["choose_files"]
+
+
+class OpenFiles(TypedDict):
+    """Open files that the page offered."""
+
+    type: Literal["open"]
+    files: list[str]
+    workspace: str
+
+
+class TeachWords(TypedDict):
+    """Keep the meaning of words, by column, and read the files again."""
+
+    type: Literal["teach_words"]
+    words: dict[str, dict[str, str]]
+
+
+PageRequest = Connect | ChooseFiles | OpenFiles | TeachWords
+
+
+class UnknownColumn(TypedDict):
+    """Unknown words of a column: each with its number and the likeliest value."""
+
+    column: str
+    label: str
+    values: list[tuple[str, str]]
+    words: list[tuple[str, int, str | None]]
+
+
+class UnknownWords(TypedDict):
+    """Words that no vocabulary has, and the number of records that have one."""
+
+    records: int
+    columns: list[UnknownColumn]
+
+
+class Offered(TypedDict):
+    """What can be opened."""
+
+    files: list[str]
+    workspaces: list[str]
+
+
+class PageState(TypedDict):
+    """What is open; ``run`` changes whenever something else is opened."""
+
+    type: Literal["state"]
+    language: Language
+    words: dict[str, str]
+    status: Literal["choose", "loading", "open"]
+    run: str
+    offered: NotRequired[Offered]
+    files: NotRequired[list[str]]
+    records: NotRequired[int]
+    rejected: NotRequired[int]
+    unknown: NotRequired[UnknownWords]
+    added: NotRequired[list[tuple[str, bool]]]
+    workspace: NotRequired[str | None]
+    as_of: NotRequired[str | None]
+
+
+class LoadProgress(TypedDict):
+    """How far a file is read, in bytes."""
+
+    type: Literal["progress"]
+    file: str
+    done: int
+    total: int
+
+
+class PageProblem(Trouble):
+    """Something failed on the page, or in one of its tabs."""
+
+    type: Literal["problem"]
+    tab: str
+
+
+PageResponse = PageState | LoadProgress | PageProblem

@@ -1,0 +1,60 @@
+"""The messages between the browser and Python: both sides know the same ones. What is sent is checked wherever a test
+hears it, by ``tests/messages.py``."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit.widgets import protocol
+from invitekit.widgets.session import Session
+from tests.messages import by_type, check_response
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = pl.DataFrame({"Account": ["acme"], "Status": ["Expired"]})
+
+
+def test_the_types_of_the_browser_are_written_from_the_messages_of_python() -> None:
+    written = runpy.run_path(str(ROOT / "frontend" / "write_protocol.py"))["typescript"]()
+    assert (ROOT / "frontend" / "src" / "protocol.ts").read_text("utf-8") == written, "Run: make frontend"
+
+
+@pytest.mark.parametrize(
+    ("widget", "requests"),
+    [
+        (ik.Explorer, protocol.ExplorerRequest),
+        (ik.ResendPicker, protocol.PickerRequest),
+        (ik.ExportPanel, protocol.ExportRequest),
+    ],
+)
+def test_a_widget_answers_every_request_of_its_screen_and_no_other(widget: Any, requests: Any) -> None:
+    screen = widget(ik.load(ROWS).records)
+    assert screen._handlers().keys() == by_type(requests).keys()
+    screen.stop()
+
+
+def test_the_page_answers_every_request_and_no_other(tmp_path: Any) -> None:
+    session = Session(tmp_path)
+    assert session._handlers().keys() == by_type(protocol.PageRequest).keys()
+    session.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "dance"},
+        {"type": "customers", "version": 1},
+        {"type": "customers", "version": 1, "customers": "569"},
+        {"type": "customers", "version": 1, "customers": 569, "of": "invitations"},
+        {"type": "state", "version": 1, "unit": "people"},
+    ],
+)
+def test_a_message_that_no_screen_knows_is_noticed(wrong: dict[str, Any]) -> None:
+    assert check_response("Explorer", {"type": "customers", "version": 1, "customers": 569})
+    with pytest.raises((AssertionError, KeyError)):
+        check_response("Explorer", wrong)
