@@ -379,6 +379,7 @@ def test_one_raw_value_in_one_row_of_many_is_found_out(
 ) -> None:
     for module in () if SOAK else (reading, shuffle):
         monkeypatch.setattr(module, "BATCH_ROWS", 1_000)
+    monkeypatch.setattr(shuffle, "IN_MEMORY", 0)
     true = transform.release
     slipped: list[int] = []
 

@@ -11,6 +11,7 @@ import narwhals.stable.v2 as nw
 from invitekit.errors import ArgumentError, SchemaError
 
 _DAY = 24 * 60 * 60
+_FIRST = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here; it was a Monday
 
 
 def as_utc(as_of: dt.datetime | dt.date | None) -> dt.datetime:
@@ -89,6 +90,16 @@ def days_between(start: Any, end: Any, engine: nw.Implementation) -> Any:
     days = (end - start).dt.total_seconds() // _DAY
     # A whole number of pandas is never null: there it stays what pandas makes of it.
     return days if engine.is_pandas_like() else days.cast(nw.Int64)
+
+
+def day_number(time: Any, engine: nw.Implementation) -> Any:
+    """Build the expression of a time's day as a number, alike on every engine: ``day_of`` returns its date."""
+    return days_between(literal(_FIRST), time, engine)
+
+
+def day_of(number: int) -> dt.date:
+    """Return the date of a day's number."""
+    return dt.date.fromordinal(1 + number)
 
 
 def _calendar_days(start: Any, end: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import days_between, literal
+from invitekit.engine.datetimes import day_number, day_of
 from invitekit.errors import ArgumentError
 from invitekit.metrics.follow_up import FAILED
 from invitekit.model.vocabularies import UNKNOWN
@@ -28,7 +28,6 @@ EMPTY = "(empty)"
 OTHER = "(other)"
 """Stands for all values beyond the most frequent ones."""
 NEEDED = ("failure_code", "who_acts", *BY[2:], "effective_status", "invited_at")
-_FIRST = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here; it was a Monday
 
 
 def count_cells(invitations: Any, by: Sequence[str], period: Period) -> Any:
@@ -55,7 +54,7 @@ def start_of(period: Period, number: int) -> dt.date:
     """Return the first day of a period by its number."""
     if period == "month":
         return dt.date(number // 12, number % 12 + 1, 1)
-    return dt.date.fromordinal(1 + number * (7 if period == "week" else 1))
+    return day_of(number * (7 if period == "week" else 1))
 
 
 def number_of(period: Period, at: dt.date) -> int:
@@ -83,7 +82,7 @@ def _column(by: str) -> str:
 
 
 def _day(frame: Any) -> Any:
-    return days_between(literal(_FIRST), nw.col("invitation_sent_at"), frame.implementation)
+    return day_number(nw.col("invitation_sent_at"), frame.implementation)
 
 
 def _month(_frame: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.datetimes import day_number, day_of
 from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
 from invitekit.model.vocabularies import DECISIONS, RESENDS
@@ -107,31 +108,30 @@ def count_decisions(plan: Any) -> PlanSummary:
         frame.with_columns(
             _ik_open=holds_place.then(nw.lit(1)),
             _ik_known=has_chance.then(nw.lit(1)),
-            _ik_day=nw.col("snapshot_at").dt.truncate("1d"),
+            _ik_day=day_number(nw.col("snapshot_at"), frame.implementation),
         )
         .group_by("decision", "reason_code", "_ik_day", *SETTINGS)
         .agg(n=nw.len(), batches=nw.col("batch").max(), open=nw.col("_ik_open").sum(), known=nw.col("_ik_known").sum())
     )
     ranks = {value.code: position for position, value in enumerate(DECISIONS)}
-    rows = sorted(
-        collect(counts).rows(named=True), key=lambda row: (ranks[row["decision"]], -row["n"], row["reason_code"])
-    )
+    rows = collect(counts).rows(named=True)
     by_decision, by_reason = Counter(dict.fromkeys(ranks, 0)), Counter[tuple[str, str]]()
     for row in rows:
         by_decision[row["decision"]] += row["n"]
         by_reason[row["decision"], row["reason_code"]] += row["n"]
+    ordered = sorted(by_reason.items(), key=lambda item: (ranks[item[0][0]], -item[1], item[0][1]))
     days = [row["_ik_day"] for row in rows if row["_ik_day"] is not None]
     newest = max(days, default=None)
     older = [row["n"] for row in rows if row["decision"] != "superseded" and row["reason_code"] != "vanished"
              and newest is not None and row["_ik_day"] is not None and row["_ik_day"] < newest]  # fmt: skip
     return PlanSummary(
         by_decision=dict(by_decision),
-        by_reason=dict(by_reason),
+        by_reason=dict(ordered),
         customers=sum(by_decision.values()) - by_decision["superseded"],
         batches=max((int(row["batches"] or 0) for row in rows), default=0),
         open_customers=sum(int(row["open"] or 0) for row in rows),
         with_history=any(row["known"] for row in rows),
-        newest_export=None if newest is None else newest.date(),
+        newest_export=None if newest is None else day_of(newest),
         not_in_newest=sum(older),
         settings=settings_of({(row["planned_at"], row["plan_rules"]) for row in rows}),
     )

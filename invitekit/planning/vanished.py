@@ -11,12 +11,11 @@ leave. So a customer counts as vanished only where all of this holds [assumed]:
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import as_utc, literal
+from invitekit.engine.datetimes import as_utc, day_number, day_of, literal
 from invitekit.engine.materialize import collect
 from invitekit.planning.rules import ResendRules
 
@@ -35,33 +34,32 @@ def with_vanished(newest: Any, rules: ResendRules) -> Any:
         rules: How many may vanish.
     """
     frame = newest.with_columns(
-        nw.col("_ik_seen_at").dt.truncate("1d").alias(_DAY),
+        day_number(nw.col("_ik_seen_at"), newest.implementation).alias(_DAY),
         nw.col("account_manager").fill_null("").alias(_MANAGER),
         # The portal lists a customer at the latest since its first snapshot.
         nw.coalesce("invitation_sent_at", "pre_registered_at", "first_seen_at").alias(_SINCE),
     )
     known = frame.filter(~nw.col("customer_id").is_null() & ~nw.col(_DAY).is_null())
-    # Spark's times come back with a zone.
-    days = sorted(map(as_utc, collect(known.group_by(_DAY).agg().select(_DAY))[_DAY].to_list()))
+    days = sorted(collect(known.group_by(_DAY).agg().select(_DAY))[_DAY].to_list())
     never = newest.with_columns(nw.lit(None, nw.String).alias(VANISHED))
     if len(days) < 2:
         return never
     day, before = days[-1], days[-2]
-    starts = known.filter(nw.col(_DAY) == literal(day)).group_by(_MANAGER).agg(nw.col(_SINCE).min().alias(_FROM))
+    starts = known.filter(nw.col(_DAY) == day).group_by(_MANAGER).agg(nw.col(_SINCE).min().alias(_FROM))
     managers = _with_few_vanished(known.join(starts, on=_MANAGER), day, before, rules)
     if not managers:
         return never
     starts = starts.filter(nw.col(_MANAGER).is_in(managers))
-    gone = (nw.col(_DAY) < literal(day)) & (nw.col(_SINCE) >= nw.col(_FROM)) & ~nw.col("customer_id").is_null()
+    gone = (nw.col(_DAY) < day) & (nw.col(_SINCE) >= nw.col(_FROM)) & ~nw.col("customer_id").is_null()
     frame = frame.join(starts, on=_MANAGER, how="left")
-    vanished = frame.with_columns(nw.when(gone).then(nw.lit(f"{day:%Y-%m-%d}")).alias(VANISHED))
+    vanished = frame.with_columns(nw.when(gone).then(nw.lit(f"{day_of(day)}")).alias(VANISHED))
     return vanished.drop(_DAY, _MANAGER, _SINCE, _FROM)
 
 
-def _with_few_vanished(covered: Any, day: dt.datetime, before: dt.datetime, rules: ResendRules) -> list[str]:
+def _with_few_vanished(covered: Any, day: int, before: int, rules: ResendRules) -> list[str]:
     """Return the account managers of whose comparable customers few vanished; none where many of all did."""
-    was_there = nw.col("first_seen_at") < literal(before + dt.timedelta(days=1))
-    groups = {"lost": nw.col(_DAY) == literal(before), "still": (nw.col(_DAY) == literal(day)) & was_there}
+    was_there = nw.col("first_seen_at") < literal(as_utc(day_of(before + 1)))
+    groups = {"lost": nw.col(_DAY) == before, "still": (nw.col(_DAY) == day) & was_there}
     ones = {name: nw.when(group).then(nw.lit(1)).otherwise(nw.lit(0)) for name, group in groups.items()}
     counted = covered.filter(nw.col(_SINCE) >= nw.col(_FROM)).with_columns(**ones).group_by(_MANAGER)
     rows = collect(counted.agg(nw.col(*ones).sum())).rows(named=True)
