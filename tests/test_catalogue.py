@@ -185,7 +185,7 @@ def test_cause_and_advice_are_short_and_given_in_both_languages(failure: Failure
     assert failure.advice_en
     assert failure.advice_zh
     assert max(len(failure.cause_en), len(failure.cause_zh)) <= 70
-    assert max(len(failure.advice_en), len(failure.advice_zh)) <= 140
+    assert max(len(failure.advice_en), len(failure.advice_zh)) <= 180
     assert failure.who_acts in {value.code for value in WHO_ACTS}
     assert failure.resend_rule in {value.code for value in RESEND_RULES}
 

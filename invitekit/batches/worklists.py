@@ -14,6 +14,7 @@ from invitekit.batches.message_templates import Templates
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.ranking import kind
+from invitekit.planning.reasons import CANDIDATE
 
 WORKLISTS = {"customer": "wait_for_customer", "customer_service": "contact_support", "review": "review"}
 """The work lists by who has to act, and the decision of the records in each."""
@@ -88,7 +89,9 @@ def _batches(rows: pl.DataFrame, language: Language) -> list[WorkList]:
     digits = max(2, len(str(rows["batch"].max() or 0)))
     number = pl.col("batch").cast(pl.String).str.zfill(digits)
     # The kind, not the decision: who was never invited is invited, not resent to.
-    rows = nw.from_native(rows).with_columns(decision=kind()).to_native()
+    is_candidate = nw.col("reason_code").is_in(list(CANDIDATE))
+    decision = nw.when(is_candidate).then(kind()).otherwise(nw.col("decision"))
+    rows = nw.from_native(rows).with_columns(decision=decision).to_native()
     name = pl.concat_str(pl.lit("batch_"), number, pl.lit("_"), "decision").alias(_NAME)
     records = rows.sort("batch", "rank").with_columns(name)
     rows = columns.labelled(records.with_columns(columns.chance(language)).select(BATCH), language)

@@ -114,7 +114,7 @@ def mark_resolved(
     catalogue: o.Catalogues = None,
     as_json: o.Json = False,
 ) -> None:
-    """Mark failures of customers, or of your own account, as resolved.
+    """Mark failures, or your own account, as resolved.
 
     The customers may then be invited again, blocked ones included. The mark counts for the failure of the
     customer's newest record. A later failure is not resolved by it.
