@@ -89,4 +89,4 @@ def test_too_many_sums_are_not_sent(answers: Answers, monkeypatch: pytest.Monkey
     assert crossfilter.prefix_sums(con, found, Filter(), {}) is not None
     assert crossfilter.prefix_sums(con, found, Filter(), {"status": ["expired"]}) is None
     choices = [{"name": "status", "full": False, "values": [["expired", "", 1]]}]
-    assert crossfilter.payload(con, found, Filter(), choices) == ({"kind": "sums", "filter": {}}, [])
+    assert crossfilter.payload(con, found, Filter(), choices) == ({"type": "crossfilter", "filter": {}}, [])
