@@ -272,7 +272,7 @@ def test_an_account_of_two_portal_ids_leads_to_neither() -> None:
 
 def test_masked_files_are_followed_by_the_portals_customer_id(tmp_path: Path) -> None:
     for day, status in (("23", "Expired"), ("30", "Associated")):
-        invited = {"hw0a": "2026-03-10", "hwx": f"2026-03-{day}"}
+        invited = {"hw0a": "2026-03-10", "hwx": "2026-03-12" if day == "23" else "2026-03-20"}
         rows = [f"{customer},T***m,邮件,{status},{at}\n" for customer, at in invited.items()]
         text = "".join(["客户ID,客户全称,邀请方式,状态,邀请时间\n", *rows])
         (tmp_path / f"history_2026-03-{day}.csv").write_text(text, encoding="utf-8")

@@ -70,7 +70,7 @@ def look(address):
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     with urllib.request.urlopen(address) as file:  # the browser is given a private file that leads on
         address = re.search(r'url=([^"]+)"', file.read().decode())[1]
-    for path in (address, address.partition("?")[0], address.partition("?")[0] + "pick.js"):
+    for path in (address, address.partition("?")[0], address.partition("?")[0] + "app.js"):
         ended[f"page {len(ended)}"] = browser.open(path, timeout=60).status
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 

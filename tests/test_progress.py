@@ -169,7 +169,7 @@ def test_the_interval_is_wilsons(of: int, share: float) -> None:
 def test_a_rate_of_nothing_is_none() -> None:
     assert wilson(0, 0) == (None, None)
     empty = progress(frame(*many(2, status="invited", invited_at=AS_OF - DAY)), as_of=AS_OF)
-    assert table(empty.funnel, "stage")["failed"]["rate"] is None
+    assert table(empty.funnel, "stage")["pre_registered"]["rate"] is None
     assert empty.trend.schema == pl.DataFrame(schema=empty.trend.schema).schema
     assert (empty.trend.height, empty.pareto.height, empty.repeats.height) == (0, 0, 0)
 

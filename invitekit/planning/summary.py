@@ -101,6 +101,9 @@ def count_decisions(plan: Any) -> PlanSummary:
     names = frame.collect_schema().names()
     if missing := [name for name in _NEEDED if name not in names]:
         raise SchemaError(f"The plan lacks {', '.join(missing)}.", hint="pass what plan_resends(...) gives.")
+    seen_at = nw.col("snapshot_at")
+    if frame.collect_schema()["snapshot_at"] == nw.String:  # a plan that was read back from CSV
+        seen_at = seen_at.str.slice(0, 10).str.to_datetime(format="%Y-%m-%d")
     is_open = nw.col("status").is_in(list(_OPEN)) & ~nw.col("reason_code").is_in(list(_HOLD_NO_PLACE))
     holds_place = nw.when(is_open & (nw.col("decision") != "superseded"))
     has_chance = nw.when(nw.col("chance_from") != NO_HISTORY)
@@ -108,7 +111,7 @@ def count_decisions(plan: Any) -> PlanSummary:
         frame.with_columns(
             _ik_open=holds_place.then(nw.lit(1)),
             _ik_known=has_chance.then(nw.lit(1)),
-            _ik_day=day_number(nw.col("snapshot_at"), frame.implementation),
+            _ik_day=day_number(seen_at, frame.implementation),
         )
         .group_by("decision", "reason_code", "_ik_day", *SETTINGS)
         .agg(n=nw.len(), batches=nw.col("batch").max(), open=nw.col("_ik_open").sum(), known=nw.col("_ik_known").sum())
