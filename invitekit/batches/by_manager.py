@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,16 +11,17 @@ import polars as pl
 from invitekit.batches import columns
 from invitekit.batches.columns import Language
 from invitekit.batches.worklists import WorkList
+from invitekit.engine.text import fold
 
 INVITE = "invite_again"
 """The sheet of an account manager's customers of all batches."""
-_KEY, _LONGEST_NAME = "_manager", 60
+_LONGEST_NAME = 60
 
 
 def divide(lists: Sequence[WorkList], language: Language) -> dict[str, list[WorkList]]:
     """Return the lists of each account manager by the name of the workbook, without extension.
 
-    Names that differ in case, width or spaces only are one manager; customers without one are in
+    Names that differ in case, width or white space around them only are one manager; customers without one are in
     ``manager_none``.
 
     Args:
@@ -64,10 +64,7 @@ def _part(worklist: WorkList, mask: pl.Series) -> WorkList:
 
 def manager_keys(managers: pl.Series) -> pl.Series:
     """Return the name by which each account manager is compared; empty where there is none."""
-    known = {
-        name: " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-        for name in managers.unique().drop_nulls()
-    }
+    known = {name: fold(name) for name in managers.unique().drop_nulls()}
     return managers.replace_strict(known, default=None, return_dtype=pl.String).fill_null("")
 
 

@@ -32,7 +32,7 @@ _LISTED = {
 _JSON = (*_LISTED, "account_name", "email", "mobile", "reason_code", "reason", "next_step")
 _SHOWN = ("customer_full_name", "customer_name", "account_name", "email", "mobile", "portal_customer_id", "country",
           "account_manager", "custom_tag", "remarks", "association_type", "effective_status")  # fmt: skip
-"""What is shown of a customer's newest record."""
+"""The columns of a customer's newest record that are printed."""
 
 Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show email addresses and mobile numbers.")]
 
@@ -96,8 +96,8 @@ def show(
     """Show a customer's invitations and today's decision.
 
     Lists the invitations by attempt with what each snapshot stated of them, the decision with its reason,
-    next step and date, and from a workspace what was
-    sent and marked as resolved. Email addresses and mobile numbers are hidden unless you use --unmasked.
+    next step and date, and from a workspace what was sent and marked as resolved. Email addresses and
+    mobile numbers are hidden unless you use --unmasked.
     """
     from invitekit.cli import output as out
     from invitekit.errors import ArgumentError
@@ -123,9 +123,8 @@ def show(
 
 def _settings(as_of: str | None, rules: Path | None) -> tuple[dt.datetime, ResendRules]:
     from invitekit.engine.datetimes import as_utc
-    from invitekit.planning import ResendRules
 
-    return as_utc(o.parse_time(as_of, "--as-of")), ResendRules.from_toml(rules) if rules else ResendRules()
+    return as_utc(o.parse_time(as_of, "--as-of")), o.read_rules(rules)
 
 
 def _matching(planned: Any, choice: Filter) -> Any:

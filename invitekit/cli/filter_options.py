@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -180,16 +179,16 @@ def matched(
 def _count(frame: Any, unit: str) -> int:
     import narwhals.stable.v2 as nw
 
-    from invitekit.engine.materialize import collect
+    from invitekit.engine.materialize import count_rows
 
-    counted = frame.filter(nw.col("is_latest_of_invitation")) if unit == "invitations" else frame
-    return int(collect(counted.select(n=nw.len()))["n"].to_list()[0])
+    return count_rows(frame.filter(nw.col("is_latest_of_invitation")) if unit == "invitations" else frame)
 
 
 def _as_written(choice: Filter, records: Any) -> tuple[Filter, tuple[str, ...]]:
     import narwhals.stable.v2 as nw
 
     from invitekit.engine.materialize import collect
+    from invitekit.engine.text import fold
     from invitekit.model.filters import COLUMNS
     from invitekit.model.schema import label
 
@@ -202,16 +201,12 @@ def _as_written(choice: Filter, records: Any) -> tuple[Filter, tuple[str, ...]]:
             distinct = collect(frame.group_by(column).agg().select(column))[column].to_list()
             spellings: dict[str, list[str]] = defaultdict(list)
             for value in filter(None, distinct):
-                spellings[_folded(value)].append(value)
-            found = {value: spellings.get(_folded(value), []) for value in asked}
+                spellings[fold(value)].append(value)
+            found = {value: spellings.get(fold(value), []) for value in asked}
             unused += [f"No record has {label(column)} '{value}'." for value, some in found.items() if not some]
             values = [spelling for value, some in found.items() for spelling in some or [value]]
             written[name] = [*values, *([None] if None in getattr(choice, name) else [])]
     return replace(choice, **written), tuple(unused)
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
 def _known(column: str, failures: Catalogue | None) -> dict[str, str]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from invitekit.planning import ResendRules
 
 LanguageCode = Literal["en", "zh"]
 LevelName = Literal["masked", "pseudonymised", "aggregated"]
@@ -142,6 +145,13 @@ Port = Annotated[
     int | None, typer.Option("--port", metavar="PORT", min=1, max=65535, help="The server's port. Default: a free one.")
 ]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")]
+
+
+def read_rules(path: Path | None) -> ResendRules:
+    """Read the resend rules of an option; the default ones without it."""
+    from invitekit.planning import ResendRules  # noqa: PLC0415 - only commands with rules load it
+
+    return ResendRules.from_toml(path) if path else ResendRules()
 
 
 def parse_time(text: str | None, option: str) -> dt.datetime | None:

@@ -48,10 +48,10 @@ def plan(
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
-    from invitekit.planning import ResendRules, count_decisions
+    from invitekit.planning import count_decisions
 
     moment = as_utc(o.parse_time(as_of, "--as-of"))
-    chosen = ResendRules.from_toml(rules) if rules else ResendRules()
+    chosen = o.read_rules(rules)
     choice = filters.read(source.failures)
     extras = {"by": by, "reminders": reminders, "templates": templates, "calendar": calendar}
     if batch_dir is None and (needless := [name for name, value in extras.items() if value]):

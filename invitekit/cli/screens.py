@@ -26,12 +26,11 @@ def app(
     """
     require_extra("lab", "The page needs", "tornado", "anywidget")
     from invitekit.cli import output as out
-    from invitekit.planning import ResendRules
     from invitekit.widgets.server import serve
     from invitekit.widgets.session import Session
 
     moment = o.parse_time(as_of, "--as-of")
-    chosen = ResendRules.from_toml(rules) if rules else ResendRules()
+    chosen = o.read_rules(rules)
     session = Session(Path.cwd(), rules=chosen, as_of=moment, language=language, catalogue=source.failures)
     if not source.sources:
         source.reject_reading_options()

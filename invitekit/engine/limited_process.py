@@ -1,7 +1,7 @@
-"""Run a Python script in a process of its own, within limits of memory and processor time.
+"""Run a Python script in a child process with limits on memory and processor time.
 
-For libraries that take what a damaged file asks for: they would end this process. The file is also the child's main
-script: it imports nothing of the package, so that the child starts quickly.
+A library may allocate whatever a damaged file asks for, and would then abort this process. This file is also the main
+script of the child: it imports nothing of the package, so that the child starts quickly.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def run_limited(script: Path, arguments: Sequence[str], *, memory: int, seconds:
     return child.wait()
 
 
-def _is_within(pid: int, memory: int, seconds: int) -> int:
+def _is_within(pid: int, memory: int, seconds: int) -> bool:
     """Return whether a process is within its limits: not every system can limit it itself."""
     import psutil  # noqa: PLC0415 - not loaded where nothing is run
 

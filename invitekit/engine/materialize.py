@@ -82,6 +82,11 @@ def collect(frame: Any) -> Any:
     return frame.lazy().collect("pyarrow")
 
 
+def count_rows(frame: Any) -> int:
+    """Return the number of rows of a Narwhals frame."""
+    return int(collect(frame.select(_ik_n=nw.len()))["_ik_n"].to_list()[0])
+
+
 def is_relation(records: Any) -> TypeGuard[duckdb.DuckDBPyRelation]:
     """Return whether a frame is a DuckDB relation, without loading DuckDB for others."""
     loaded = sys.modules.get("duckdb")

@@ -31,6 +31,11 @@ _VARIANTS = ((0x41, 0x3400), (0xA640, 0xAB70), (0xF900, 0xFB00), (0xFE10, 0x1000
 """Where Unicode has other spellings of a letter."""
 
 
+def fold(text: str) -> str:
+    """Return a text as names are compared: without case, width and white space around it."""
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+
 def search_words(text: str) -> tuple[str, ...]:
     """Return the words of a text that are searched for: each once, in lower case, ligatures written out."""
     seen = unicodedata.normalize("NFC", re.sub(f"[\0{_INVISIBLE}]", "", text).lower())

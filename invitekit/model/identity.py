@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.materialize import collect, materialize
+from invitekit.engine.materialize import collect, count_rows, materialize
 from invitekit.errors import SchemaError
 from invitekit.model import schema
 
@@ -192,7 +192,7 @@ def _merged(links: Any) -> Any:
     ends = neighbours.group_by(_PERSON).agg(_ik_low=nw.col(_EMAIL).min(), _ik_high=nw.col(_EMAIL).max())
     several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_PERSON)
     neighbours = materialize(neighbours.select(_EMAIL, _PERSON).unique().join(several, on=_PERSON))
-    lowest, changed = neighbours.select(_EMAIL, _ik_low=_EMAIL).unique(), _count(neighbours)
+    lowest, changed = neighbours.select(_EMAIL, _ik_low=_EMAIL).unique(), count_rows(neighbours)
     while changed:
         joined = neighbours.join(lowest, on=_EMAIL).with_columns(nw.col("_ik_low").min().over(_PERSON))
         lower = joined.group_by(_EMAIL).agg(nw.col("_ik_low").min())
@@ -200,15 +200,11 @@ def _merged(links: Any) -> Any:
         jump = lowest.select(_ik_low=_EMAIL, _ik_end="_ik_low")
         lower = lower.join(jump, on="_ik_low").select(_EMAIL, _ik_low=nw.min_horizontal("_ik_low", "_ik_end"))
         lower = materialize(lower.join(lowest.select(_EMAIL, _ik_before="_ik_low"), on=_EMAIL))
-        changed = _count(lower.filter(nw.col("_ik_low") != nw.col("_ik_before")))
+        changed = count_rows(lower.filter(nw.col("_ik_low") != nw.col("_ik_before")))
         lowest = lower.select(_EMAIL, "_ik_low")
     merged = links.join(lowest, on=_EMAIL, how="left").with_columns(nw.coalesce("_ik_low", _EMAIL).alias(_EMAIL))
     # A person without an address has one by now, if any other record of the person names it.
     return materialize(_led(merged.drop("_ik_low"), _PERSON, _EMAIL, among=no_account))
-
-
-def _count(frame: Any) -> int:
-    return int(collect(frame.select(_ik_n=nw.len()))["_ik_n"].to_list()[0])
 
 
 def _led(frame: Any, by: str, to: str, *, among: Any | None = None) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import is_day, literal
-from invitekit.engine.materialize import collect, materialize, temp_tables, with_positions, with_row_numbers
+from invitekit.engine.materialize import count_rows, materialize, temp_tables, with_positions, with_row_numbers
 from invitekit.model.identity import ALONE, identify, require, used_keys
 from invitekit.model.identity import NEEDED as IDENTIFYING
 
@@ -158,7 +158,7 @@ def count_untrackable(records: Any) -> int:
     """
     frame: Any = nw.from_native(resolved(records))
     lost = frame.filter(nw.col("customer_id").is_null() & ~nw.col("is_latest_of_invitation"))
-    return int(collect(lost.select(n=nw.len()))["n"].to_list()[0])
+    return count_rows(lost)
 
 
 def outcome() -> Any:
