@@ -39,7 +39,7 @@ demo: setup ## check, annotate, remember, plan, show the trend, report and expor
 	@echo "Under out/: report.html, where and why invitations fail: open it in a browser, it names no customer;"
 	@echo "            annotated.parquet, one row a record with its cause, advice and effective status;"
 	@echo "            invitekit.duckdb, the workspace that remembers snapshots, batches and what was sent;"
-	@echo "            batches/, whom to invite again (made-up people here), and work-lists for who has to act first;"
+	@echo "            batches/, whom to invite again (made-up people here), and work lists for who has to act first;"
 	@echo "            export.parquet and its manifest, the same records with tokens, months and bands in place of people."
 
 lab: setup ## open the notebooks in JupyterLab

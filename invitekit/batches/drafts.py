@@ -21,11 +21,11 @@ COLUMNS = ("Draft", "Email", "Customer", "Account Manager", "Language", "Subject
 """The columns of the mail merge; mail programs look for fields by these names."""
 _ADDRESS = r"^[^\s@,;:<>()\[\]\\\x22]+@[^\s@,;:<>()\[\]\\\x22]+\.[^\s@,;:<>()\[\]\\\x22]+$"
 _CHINESE = ("China", "Hong Kong SAR China", "Macao SAR China", "Taiwan")
-"""Countries whose customers are written to in Chinese [assumed]."""
+"""Customers in these countries get their reminder in Chinese [assumed]."""
 
 
 def build(worklist: WorkList, shared: list[str], templates: Templates) -> pl.DataFrame:
-    """Build a reminder for each customer whose address is his alone and not masked.
+    """Build a reminder for each customer with an address that is not masked and that no other customer has.
 
     Args:
         worklist: The customers who have to act.
@@ -34,7 +34,7 @@ def build(worklist: WorkList, shared: list[str], templates: Templates) -> pl.Dat
 
     Returns:
         ``COLUMNS``, in the order of the work list. A customer in Greater China, or with a name in Chinese
-        characters, is written to in Chinese, any other in English [assumed].
+        characters, gets it in Chinese, any other in English [assumed].
     """
     records: Any = nw.from_native(cast("Any", worklist.records))
     rows = cast("pl.DataFrame", records.with_columns(_email=address()).to_native())

@@ -22,11 +22,11 @@ from invitekit.model.catalogue import Language, read_catalogue
 FILE = "message_templates.toml"
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 OTHER = "other"
-"""The message for a cause that has none of its own."""
+"""The code of the message for all causes without a message of their own."""
 PLACEHOLDERS = {"customer": ("customer", "manager"), OTHER: ("customer", "manager", "reason", "advice")}
 """The placeholders that a message may use: any message the first, the one for other causes the second."""
 _BY_FAILURE = ("customer_must_act", "contact_support")
-"""Reasons whose message is their failure's; any other reason is looked up by its own code."""
+"""For these reasons the message is looked up by the failure code, for all others by the reason code."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 
 class Command(TyperCommand):
-    """A command whose help names its arguments without their Python types, and lists its panels of options apart."""
+    """A command with help that leaves out Python types and lists each panel of options under its own title."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and the options, each with its help text."""

@@ -55,7 +55,7 @@ def _in_memory(records: Any, names: Sequence[str], needed: Sequence[str]) -> pl.
 def _in_tables(
     source: Source, names: Sequence[str], needed: Sequence[str], con: duckdb.DuckDBPyConnection
 ) -> duckdb.DuckDBPyRelation:
-    """Copy what is needed into a table of our own, and identify in it whose each record is."""
+    """Copy the needed columns into a private table, and identify the customer of each record there."""
     records: Any = source.native
     kinds = dict(zip(records.columns, map(str, records.types), strict=True))
     own = [f"{_plain(name, kinds[name])} as {ident(_OWN + name)}" for name in names]

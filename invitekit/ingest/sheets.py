@@ -33,7 +33,7 @@ _SMALL = 1 << 25
 """Bytes of unpacked XML up to which a workbook is read in this process, if it asks for no more than it holds."""
 _MEMORY, _MEMORY_A_BYTE = 3 << 29, 64
 _SECONDS, _BYTES_A_SECOND = 15, 1 << 18
-"""What a workbook may take in a process of its own: so much, and more by its size."""
+"""Limits of the child process that reads a workbook: bytes and seconds, and more for each byte of the file."""
 _COUNT = re.compile(rb"ount\s*=\s*[\"'](\d+)")
 _FAR = re.compile(rb"\sr\s*=\s*[\"'](?:[A-Z]{3}|[C-Z][A-Z]|[A-Z]*\d{6})")
 """A cell right of column BZ or below row 99,999: the library allocates all cells up to there."""
@@ -149,7 +149,7 @@ def _asks_for_little(path: Path) -> bool:
 
 
 def _load_apart(path: Path, kind: str, name: str) -> list[tuple[str, bool, pl.DataFrame]]:
-    """Load the sheets in a process of its own: the library ends the process that asks for too much memory."""
+    """Load the sheets in a child process: the library aborts a process that runs out of memory."""
     size = path.stat().st_size
     memory = min(_MEMORY + size * _MEMORY_A_BYTE, free_memory() * 3 // 4)
     with scratch_dir() as folder:

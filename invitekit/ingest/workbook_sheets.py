@@ -1,6 +1,6 @@
-"""Read the sheets of a workbook with fastexcel: here, or as a script in a process of its own that writes them to files.
+"""Read the sheets of a workbook with fastexcel: in this process, or as a script of a child process that writes files.
 
-It imports nothing of the package, so that such a process starts quickly.
+It imports nothing of the package, so that the child starts quickly.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def load_sheets(path: Path, kind: str) -> Iterator[tuple[str, bool, Any]]:
 
 def _write_sheets(path: str, kind: str, folder: str, limit: str) -> None:
     """Write each sheet as an Arrow file that is named by its position, and their names."""
-    import pyarrow.ipc  # noqa: PLC0415 - only in a process of its own
+    import pyarrow.ipc  # noqa: PLC0415 - only in the child process
 
     names, left = [], int(limit)
     for number, (name, is_hidden, sheet) in enumerate(load_sheets(Path(path), kind)):
