@@ -7,6 +7,7 @@ import gzip
 import html
 import io
 import json
+import os
 import random
 import re
 import struct
@@ -26,6 +27,7 @@ import pytest
 import xlsxwriter
 
 import invitekit as ik
+from invitekit.engine import limited_process
 from invitekit.errors import InvitekitError, SourceError
 from invitekit.ingest import Loaded, containers, readers, sheets
 from tests.conftest import often
@@ -254,6 +256,16 @@ def test_a_file_that_asks_for_more_than_the_machine_has_is_refused(tmp_path: Pat
 def test_a_small_sound_workbook_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "")
     assert read(load_xlsx(tmp_path, rows=[*ROWS, *[ANN] * 50])) == [READ[0]] * 51 + READ[1:]
+    monkeypatch.setattr(sheets, "_SMALL", 0)
+    with pytest.raises(SourceError, match="none can be started here"):
+        load_xlsx(tmp_path)
+
+
+def test_a_process_is_watched_where_the_system_sets_no_limits() -> None:
+    used = psutil.Process().memory_info().rss
+    assert limited_process._is_within(os.getpid(), 4 * used, 10**6)
+    assert not limited_process._is_within(os.getpid(), used // 4, 10**6)
+    assert not limited_process._is_within(os.getpid(), 4 * used, 0)
 
 
 def test_a_process_that_takes_too_long_is_stopped_and_leaves_nothing(
