@@ -273,26 +273,35 @@ export interface State {
   version: number;
 }
 
+/** Rows of a view from ``first`` on: the texts of each column, and the codes of badges. */
+export interface Rows {
+  version: number;
+  unmasked: boolean;
+  first: number;
+  cells: Record<string, (string | null)[]>;
+  codes: Record<string, (string | null)[]>;
+}
+
 /** The first rows while all are being stored: to look at, not to select; they have no keys. */
 export interface Preview {
   type: "preview";
   version: number;
   unmasked: boolean;
   first: number;
-  keys: null[];
   cells: Record<string, (string | null)[]>;
   codes: Record<string, (string | null)[]>;
+  keys: null[];
 }
 
-/** Rows: their keys, the texts of each column, the codes of badges, and which are or can be selected. */
+/** Rows with their keys, and which of them are or can be selected. */
 export interface Page {
   type: "page";
   version: number;
   unmasked: boolean;
   first: number;
-  keys: number[];
   cells: Record<string, (string | null)[]>;
   codes: Record<string, (string | null)[]>;
+  keys: number[];
   selected: number[];
   selectable: number[];
   state?: GridState;

@@ -76,25 +76,28 @@ export interface State {
   lines: number;
 }
 
+/** A view of which nothing is known yet. */
+export const EMPTY_VIEW: GridState = {
+  columns: [],
+  column_order: [],
+  total: null,
+  facts: {},
+  every_row: false,
+  unit: "rows",
+  ready: false,
+  filter: {},
+  acked: {},
+  chips: [],
+  sort_by: null,
+  descending: false,
+  unmasked: false,
+  can_undo: false,
+};
+
 export function initialState(screen: string): State {
   return {
     version: -1,
-    view: {
-      columns: [],
-      column_order: [],
-      total: null,
-      facts: {},
-      every_row: false,
-      unit: "rows",
-      ready: false,
-      filter: {},
-      acked: {},
-      chips: [],
-      sort_by: null,
-      descending: false,
-      unmasked: false,
-      can_undo: false,
-    },
+    view: EMPTY_VIEW,
     words: {},
     hints: {},
     language: "en",

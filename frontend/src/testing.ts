@@ -2,22 +2,14 @@
 
 import type { Model } from "./kernel.ts";
 import type { Counts, Facet, GridState, Page, State as StateMessage } from "./protocol.ts";
+import { EMPTY_VIEW } from "./state.ts";
 
 export const VIEW: GridState = {
+  ...EMPTY_VIEW,
   columns: [{ name: "account_name", label: "Account name", kind: "text", shown: true }],
   column_order: ["account_name"],
   total: 1,
-  facts: {},
-  every_row: false,
-  unit: "rows",
   ready: true,
-  filter: {},
-  acked: {},
-  chips: [],
-  sort_by: null,
-  descending: false,
-  unmasked: false,
-  can_undo: false,
 };
 
 export const state = (more: Partial<StateMessage> = {}): StateMessage => ({

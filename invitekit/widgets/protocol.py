@@ -317,28 +317,28 @@ class State(GridState):
     version: int
 
 
-class Preview(TypedDict):
+class Rows(TypedDict):
+    """Rows of a view from ``first`` on: the texts of each column, and the codes of badges."""
+
+    version: int
+    unmasked: bool
+    first: int
+    cells: dict[str, list[Value]]
+    codes: dict[str, list[Value]]
+
+
+class Preview(Rows):
     """The first rows while all are being stored: to look at, not to select; they have no keys."""
 
     type: Literal["preview"]
-    version: int
-    unmasked: bool
-    first: int
     keys: list[None]
-    cells: dict[str, list[Value]]
-    codes: dict[str, list[Value]]
 
 
-class Page(TypedDict):
-    """Rows: their keys, the texts of each column, the codes of badges, and which are or can be selected."""
+class Page(Rows):
+    """Rows with their keys, and which of them are or can be selected."""
 
     type: Literal["page"]
-    version: int
-    unmasked: bool
-    first: int
     keys: list[int]
-    cells: dict[str, list[Value]]
-    codes: dict[str, list[Value]]
     selected: list[int]
     selectable: list[int]
     state: NotRequired[GridState]
