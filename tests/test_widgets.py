@@ -893,14 +893,14 @@ def test_a_logged_batch_is_planned_with_and_a_discarded_one_is_forgotten(picker:
     picker.says(type="select", action="add_all")
     digest = picker.says(type="confirm")["confirmation"]["digest"]
     ids = picker.says(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
-    assert [one[0] for one in picker.says(type="connect")["state"]["unsent_batches"]] == sorted(ids, key=ids.index)
+    assert [one["batch_id"] for one in picker.says(type="connect")["state"]["unsent_batches"]] == ids
     before = picker.widget.count
     told = picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28")
     assert "error" not in told
     sent, day = picker.widget.workspace.resends().aggregate("count(*), any_value(sent_at)::date").fetchall()[0]
     assert (picker.widget.count, day) == (before - sent, dt.date(2026, 3, 28))
     told = picker.says(type="discard_batch", batch_id=ids[-1])
-    assert ids[-1] not in [one[0] for one in told["state"]["unsent_batches"]]
+    assert ids[-1] not in [one["batch_id"] for one in told["state"]["unsent_batches"]]
     outcomes = picker.says(type="get_outcomes")["outcomes"]
     assert sum(row[outcomes["names"].index("resent")] for row in outcomes["rows"]) == sent
 

@@ -1,11 +1,10 @@
-/** The page: a header, the tabs, and one screen in each; the screens run in the server's process. */
+/** The page: a header, the rail, and one screen at a time; the screens run in the server's process. */
 
 import "../styles/app.css";
-import { type Child, fill, formatNumber, h, put } from "./dom.ts";
+import { type Child, fill, formatDay, formatNumber, h, put } from "./dom.ts";
 import { render as renderExplorer } from "./explorer.ts";
 import { render as renderExport } from "./export_panel.ts";
 import type { Listener, Model } from "./kernel.ts";
-import { nextTab } from "./keyboard.ts";
 import { render as renderPicker } from "./picker.ts";
 import type {
   LoadProgress,
@@ -13,14 +12,23 @@ import type {
   PageRequest,
   PageResponse,
   PageState,
+  PickerResponse,
   Trouble,
   UnknownColumn,
   Word,
 } from "./protocol.ts";
+import type { Host } from "./sections.ts";
 
-const SCREENS = { pick: renderPicker, explore: renderExplorer, export: renderExport };
-type Tab = keyof typeof SCREENS;
-const TABS = Object.keys(SCREENS) as Tab[];
+type Tab = "pick" | "explore" | "export";
+/** The places that an address can name, and the screen of each. */
+const PLACES: Record<string, Tab> = {
+  customers: "pick",
+  unsent: "pick",
+  sent: "pick",
+  explore: "explore",
+  export: "export",
+};
+const CLOSER = ["explore", "export"] as const;
 /** Milliseconds until a lost connection is tried again. */
 const RETRY_AFTER = [300, 1000, 2000, 5000];
 
@@ -60,6 +68,7 @@ interface Opened {
   model: TabModel;
   close: () => void;
   wait: HTMLElement;
+  screen: HTMLElement;
 }
 
 interface Envelope {
@@ -74,17 +83,17 @@ class Page {
   socket!: WebSocket;
   private state: PageState | null = null;
   private readonly opened = new Map<Tab, Opened>();
-  private tabs: HTMLElement = h("div");
-  private screens: HTMLElement[] = [];
   private readonly bar = h("progress");
   private envelope: Envelope | null = null;
   private failures = 0;
   private isLost = false;
   /** The run whose notice was closed. */
   private dismissed: string | null = null;
+  /** How many customers there are, and the day of the newest file: the picker knows. */
+  private facts: { customers?: number | null; newest?: string | null } = {};
 
   constructor() {
-    addEventListener("hashchange", () => this.showTab());
+    addEventListener("hashchange", () => this.showPlace());
     this.connect();
   }
 
@@ -96,9 +105,10 @@ class Page {
     return formatNumber(number, this.state?.language ?? "en");
   }
 
-  private get tab(): Tab {
-    const tab = location.hash.slice(1) as Tab;
-    return TABS.includes(tab) ? tab : (TABS[0] as Tab);
+  /** What the address names, or else the list of customers. */
+  private get place(): string {
+    const place = location.hash.slice(1);
+    return Object.hasOwn(PLACES, place) ? place : "customers";
   }
 
   // ---- the socket
@@ -170,24 +180,36 @@ class Page {
     this.opened.clear();
   }
 
-  private drawHeader({ status, files = [], records, rejected, as_of, workspace }: PageState): void {
-    const isOpen = status === "open";
+  private drawHeader(state: PageState): void {
+    const { files = [], rejected, as_of, workspace } = state;
+    const { customers, newest } = this.facts;
+    const isOpen = state.status === "open";
     const name = files.length > 1 ? this.text("n_files", { n: this.number(files.length) }) : files[0];
-    const facts = isOpen && [
-      h("span", { title: files.join("\n") }, name ?? this.text("no_files")),
-      h("span", {}, this.text("all_rows", { total: this.number(records) })),
-      rejected ? h("span.warning", {}, this.text("n_rejected", { n: this.number(rejected) })) : null,
-      as_of && h("span", {}, this.text("plan_day", { day: as_of })),
-      workspace && h("span", {}, this.text("in_workspace", { name: workspace })),
+    const loaded = [
+      name ?? this.text("no_files"),
+      customers && this.text("all_customers", { total: this.number(customers) }),
+      newest && this.text("newest", { day: formatDay(newest, state.language) }),
     ];
-    const other = { type: "button", onclick: () => this.ask({ type: "choose_files" }) };
+    const day = as_of && formatDay(as_of, state.language);
     document.title = isOpen ? `${workspace ?? name ?? ""} · invitekit` : "invitekit";
     put(
       byId("header"),
-      h("h1", {}, "invitekit"),
-      h("div.facts", {}, facts),
-      isOpen && h("button", other, this.text("open_other")),
+      h("h1", {}, this.text("title")),
+      isOpen && h("span.pill", { title: files.join("\n") }, loaded.filter(Boolean).join(" · ")),
+      isOpen && rejected ? this.rejectedPill(rejected) : null,
+      h("span.grow"),
+      isOpen && day && h("span.pill", {}, this.text("plan_day", { day })),
+      isOpen && workspace && h("span.pill", {}, this.text("in_workspace", { name: workspace })),
+      isOpen && this.pill(this.text("open_other"), () => this.ask({ type: "choose_files" })),
     );
+  }
+
+  private pill(text: string, onclick: () => void): HTMLElement {
+    return h("button.pill", { type: "button", onclick }, text);
+  }
+
+  private rejectedPill(rejected: number): HTMLElement {
+    return h("span.pill.warning", {}, this.text("n_rejected", { n: this.number(rejected) }));
   }
 
   private drawNotice({ added = [], run, unknown, status }: PageState): void {
@@ -226,8 +248,14 @@ class Page {
 
   // ---- choosing files, words and waiting
 
+  /** Show something in place of the rail and the screens. */
+  private show(...content: Child[]): void {
+    put(byId("rail"));
+    put(byId("main"), content);
+  }
+
   private section(title: Word, why: Word, ...content: Child[]): void {
-    put(byId("main"), h("section.choose", {}, h("h2", {}, this.text(title)), h("p", {}, this.text(why)), content));
+    this.show(h("section.choose", {}, h("h2", {}, this.text(title)), h("p", {}, this.text(why)), content));
   }
 
   private choose({ offered }: PageState): void {
@@ -312,66 +340,77 @@ class Page {
 
   private wait(): void {
     this.bar.removeAttribute("value");
-    put(byId("main"), h("div.wait", { role: "status" }, h("p", {}, this.text("loading")), this.bar));
+    this.show(h("div.wait", { role: "status" }, h("p", {}, this.text("loading")), this.bar));
   }
 
   private showProgress({ done, total }: LoadProgress): void {
     if (total) Object.assign(this.bar, { max: total, value: done });
   }
 
-  // ---- the tabs
+  // ---- the rail and the screens
 
+  /** Show the screens; that of the customers is always there, as the rail counts them. */
   private open(): void {
     this.closeScreens();
-    const onkeydown = (event: KeyboardEvent) => {
-      const next = nextTab(event.key, TABS.indexOf(this.tab), TABS.length);
-      if (next !== null) location.hash = TABS[next] as Tab;
-    };
-    const button = (tab: Tab) =>
-      h(
-        "button",
-        {
-          type: "button",
-          role: "tab",
-          id: `tab-${tab}`,
-          "aria-controls": `screen-${tab}`,
-          onclick: () => {
-            location.hash = tab;
-          },
-        },
-        this.text(`tab_${tab}`),
-      );
-    this.tabs = h("div.tabs", { role: "tablist", onkeydown }, TABS.map(button));
-    this.screens = TABS.map((tab) =>
-      h("section.screen", { role: "tabpanel", id: `screen-${tab}`, "aria-labelledby": `tab-${tab}`, hidden: true }),
-    );
-    put(byId("main"), this.tabs, this.screens);
-    this.showTab();
+    this.facts = {};
+    this.show();
+    this.openScreen("pick");
+    this.showPlace();
   }
 
-  private showTab(): void {
+  private showPlace(): void {
     if (this.state?.status !== "open") return;
-    const current = this.tab;
-    const hadFocus = this.tabs.contains(document.activeElement);
-    TABS.forEach((tab, index) => {
-      const button = this.tabs.children[index] as HTMLElement;
-      button.setAttribute("aria-selected", String(tab === current));
-      button.tabIndex = tab === current ? 0 : -1;
-      (this.screens[index] as HTMLElement).hidden = tab !== current;
-      if (tab === current && hadFocus) button.focus();
-    });
-    if (!this.opened.has(current)) this.openScreen(current);
+    const tab = PLACES[this.place] as Tab;
+    if (!this.opened.has(tab)) this.openScreen(tab);
+    for (const [name, { screen }] of this.opened) screen.hidden = name !== tab;
+    for (const link of byId("rail").querySelectorAll("a")) {
+      if (link.hash.slice(1) === this.place) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
   }
 
   private openScreen(tab: Tab): void {
-    const el = this.screens[TABS.indexOf(tab)] as HTMLElement;
     const model = new TabModel(this, tab);
     const wait = h("p.wait", { role: "status" }, this.text("loading"));
-    const opened: Opened = { model, wait, close: () => {} };
+    const screen = h("section.screen", { id: `screen-${tab}` }, wait);
+    const opened: Opened = { model, wait, screen, close: () => {} };
     this.opened.set(tab, opened);
-    put(el, wait);
+    byId("main").append(screen);
     model.on("msg:custom", () => wait.remove());
-    opened.close = SCREENS[tab]({ model, el });
+    if (tab === "pick") opened.close = this.openPicker(model, screen);
+    else opened.close = tab === "explore" ? renderExplorer({ model, el: screen }) : renderExport({ model, el: screen });
+  }
+
+  private openPicker(model: TabModel, el: HTMLElement): () => void {
+    model.on("msg:custom", (message: PickerResponse) => this.heard(message));
+    const rail = byId("rail");
+    const title = this.text("rail_closer");
+    const link = (place: (typeof CLOSER)[number]) =>
+      h("a.ik-rail-item", { href: `#${place}` }, this.text(`tab_${place}`));
+    put(rail, h("div.ik-rail-group", { role: "group", "aria-label": title }, h("h2", {}, title), CLOSER.map(link)));
+    rail.setAttribute("aria-label", this.text("sections"));
+    const host: Host = {
+      rail,
+      place: () => this.place,
+      go: (place) => {
+        location.hash = place;
+      },
+      listen: (listener) => {
+        addEventListener("hashchange", listener);
+        return () => removeEventListener("hashchange", listener);
+      },
+    };
+    return renderPicker({ model, el, host });
+  }
+
+  /** Show in the header what the picker says of the customers. */
+  private heard(message: PickerResponse): void {
+    const view = message.type === "state" ? message : message.type === "page" ? message.state : undefined;
+    if (!view?.ready || !this.state || view.every_row) return;
+    const facts = { customers: view.total, newest: view.newest };
+    if (JSON.stringify(facts) === JSON.stringify(this.facts)) return;
+    this.facts = facts;
+    this.drawHeader(this.state);
   }
 }
 

@@ -99,6 +99,13 @@ export function formatNumber(number: number | null | undefined, language: string
   return number === null || number === undefined ? "…" : number.toLocaleString(language === "zh" ? "zh-CN" : "en-US");
 }
 
+/** Write a day such as 2026-03-30 as the language does. */
+export function formatDay(day: string, language: string): string {
+  const date = new Date(`${day.slice(0, 10)}T00:00:00Z`);
+  const form = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" } as const;
+  return date.toLocaleDateString(language === "zh" ? "zh-CN" : "en-GB", form);
+}
+
 /** Read the target of an event as an element. */
 export function target(event: Event): HTMLElement {
   return event.target as HTMLElement;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Command, commandOf, nextTab } from "./keyboard.ts";
+import { type Command, commandOf } from "./keyboard.ts";
 
 const at = { row: 5, column: 2, lastRow: 99, lastColumn: 4, page: 10 };
 const pressed = (key: string, more: Partial<KeyboardEvent> = {}) =>
@@ -24,13 +24,4 @@ test.each<[string, Partial<KeyboardEvent>, Command | null]>([
   ["x", { ctrlKey: true }, null],
 ])("%s %o", (key, more, expected) => {
   expect(pressed(key, more)).toEqual(expected);
-});
-
-test("tabs go round", () => {
-  expect([
-    nextTab("ArrowRight", 2, 3),
-    nextTab("ArrowLeft", 0, 3),
-    nextTab("a", 0, 3),
-    nextTab("ArrowLeft", -1, 3),
-  ]).toEqual([0, 2, null, null]);
 });

@@ -48,9 +48,3 @@ function clamp(index: number, last: number): number {
 export function keepKeys(root: HTMLElement): void {
   for (const kind of ["keydown", "keypress", "keyup"]) root.addEventListener(kind, (event) => event.stopPropagation());
 }
-
-/** Move the focus along a list of tabs by the arrow keys; returns the tab, or null for another key. */
-export function nextTab(key: string, index: number, count: number): number | null {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
-  return step && index >= 0 ? (index + step + count) % count : null;
-}

@@ -2,9 +2,9 @@
 
 import "../styles/grid.css";
 import "../styles/picker.css";
-import { type Child, h, keepFocus, put, target } from "./dom.ts";
+import "../styles/sections.css";
+import { type Child, h, put, target } from "./dom.ts";
 import type { Model } from "./kernel.ts";
-import { nextTab } from "./keyboard.ts";
 import type {
   BatchesWritten,
   Confirmation,
@@ -16,10 +16,10 @@ import type {
   RulesEffect,
   Word,
 } from "./protocol.ts";
+import { cellHost, type Host, Sections } from "./sections.ts";
 import { menu } from "./toolbar.ts";
 import { type Extension, View } from "./view.ts";
 
-const RESENDS = ["resend_now", "resend_as_reseller"];
 /** Reasons after which a customer can be marked as done. */
 const WAITING = ["customer_must_act", "contact_support", "blocked"];
 /** The answer to each request that only the view that asked is to show. */
@@ -31,70 +31,31 @@ const ANSWERS: Record<string, string> = {
 };
 const STEPS = ["step_open", "step_search", "step_send", "step_log", "step_delete"] as const;
 
-interface Tab {
-  codes: string[];
-  label: string;
-  n: number | null;
-}
-
 class Picker implements Extension {
   readonly preparing = "planning";
-  private readonly tabs: HTMLElement;
+  private readonly sections: Sections;
   private readonly rules = h("div.ik-bar");
   private readonly warnings = h("div.ik-warn", { role: "status", hidden: true });
   private readonly status = h("div.ik-said", { hidden: true, role: "status" });
   private readonly dialog = h("dialog.ik-dialog");
   private readonly awaited = new Set<string>();
 
-  constructor(private readonly view: View) {
-    this.tabs = h("div.ik-tabs", { role: "tablist", onkeydown: (event) => this.tabKey(event) });
-    view.extra.append(this.rules, this.warnings, this.status, this.tabs);
+  readonly close: () => void;
+
+  constructor(
+    private readonly view: View,
+    host: Host = cellHost(view.extra),
+  ) {
+    this.sections = new Sections(view, host);
+    this.close = host.listen(() => this.draw());
+    view.extra.append(this.rules, this.warnings, this.status);
     view.root.append(this.dialog);
     view.facets.element.hidden = true;
   }
 
   draw(): void {
-    this.drawTabs();
+    this.sections.draw();
     this.drawRules();
-  }
-
-  // ---- decisions as tabs
-
-  private tabList(): Tab[] {
-    const { tabs = [], total, every_row } = this.view.state.view;
-    if (!tabs.length) return [];
-    const counts = new Map(tabs.map(([code, , n]) => [code, n]));
-    const n = RESENDS.reduce((sum, code) => sum + (counts.get(code) ?? 0), 0);
-    const others = tabs.filter(([code, , count]) => !RESENDS.includes(code) && count);
-    return [
-      { codes: RESENDS, label: this.view.text("again"), n },
-      ...others.map(([code, label, count]) => ({ codes: [code], label, n: count })),
-      { codes: [], label: this.view.text(every_row ? "everything_rows" : "everything_customers"), n: total },
-    ];
-  }
-
-  private drawTabs(): void {
-    const { view, tabs } = this;
-    const sorted = (codes: unknown) => JSON.stringify([...((codes as string[] | undefined) ?? [])].sort());
-    const chosen = sorted(view.state.filter.decision);
-    tabs.setAttribute("aria-label", view.text("decisions"));
-    const button = ({ codes, label, n }: Tab) => {
-      const isChosen = sorted(codes) === chosen;
-      const onclick = () => view.refine({ decision: codes });
-      const props = { role: "tab", "aria-selected": String(isChosen), tabIndex: isChosen ? 0 : -1, onclick };
-      return h("button.ik-tab", props, label, h("span.ik-n", {}, view.number(n)));
-    };
-    keepFocus(tabs, () => put(tabs, this.tabList().map(button)));
-    const first = tabs.firstElementChild as HTMLElement | null;
-    if (first && !tabs.querySelector('[tabindex="0"]')) first.tabIndex = 0;
-  }
-
-  private tabKey(event: KeyboardEvent): void {
-    const all = [...this.tabs.children] as HTMLElement[];
-    const index = nextTab(event.key, all.indexOf(document.activeElement as HTMLElement), all.length);
-    if (index === null) return;
-    all[index]?.focus();
-    event.preventDefault();
   }
 
   // ---- rules, and their effect before they apply
@@ -310,7 +271,7 @@ class Picker implements Extension {
       dialog.close();
       view.send(request());
     };
-    const lines = unsent_batches.map(([batch_id, , n, written]) => {
+    const lines = unsent_batches.map(({ batch_id, customers, written_at }) => {
       const send = act(() => {
         this.wait("effect_wait");
         return { type: "mark_sent", batch_id, user: by.value.trim(), day: day.value };
@@ -320,8 +281,8 @@ class Picker implements Extension {
         "tr",
         {},
         h("td", {}, batch_id),
-        h("td.ik-number", {}, view.number(n)),
-        h("td", {}, written),
+        h("td.ik-number", {}, view.number(customers)),
+        h("td", {}, written_at),
         h(
           "td",
           {},
@@ -408,8 +369,8 @@ class Picker implements Extension {
 }
 
 /** Show the picker; returns the function that closes it. */
-export function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
-  const view = new View(model, el, (grid) => new Picker(grid));
+export function render({ model, el, host }: { model: Model; el: HTMLElement; host?: Host }): () => void {
+  const view = new View(model, el, (grid) => new Picker(grid, host));
   return () => view.close();
 }
 

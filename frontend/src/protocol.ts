@@ -22,6 +22,17 @@ export interface Facet {
   full: boolean;
 }
 
+/** A batch that was written; ``sent`` of its customers were invited by ``sent_at``, where it was marked as sent. */
+export interface Batch {
+  batch_id: string;
+  files: string[];
+  customers: number;
+  written_at: string;
+  sent_at: string | null;
+  sent_by: string | null;
+  sent: number | null;
+}
+
 /** Everything about a view except its rows and counts. */
 export interface GridState {
   columns: Column[];
@@ -43,7 +54,9 @@ export interface GridState {
   workspace?: boolean;
   user?: string;
   day?: string | null;
-  unsent_batches?: [string, number, number, string][];
+  newest?: string | null;
+  unsent_batches?: Batch[];
+  sent_batches?: Batch[];
   rules?: Record<string, number | null>;
   rules_text?: string;
   warnings?: string[];
@@ -264,7 +277,9 @@ export interface State {
   workspace?: boolean;
   user?: string;
   day?: string | null;
-  unsent_batches?: [string, number, number, string][];
+  newest?: string | null;
+  unsent_batches?: Batch[];
+  sent_batches?: Batch[];
   rules?: Record<string, number | null>;
   rules_text?: string;
   warnings?: string[];
@@ -659,6 +674,6 @@ export interface PageProblem {
 
 export type PageResponse = PageState | LoadProgress | PageProblem;
 
-export type Word = "advice" | "again" | "all_customers" | "all_invitations" | "all_rows" | "among_customers" | "apply" | "associated" | "at" | "attempt" | "attempt_not_sent" | "batch" | "batch_size" | "by" | "cancel" | "cause" | "clear" | "close" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "customers" | "decisions" | "details" | "discard" | "done_on" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "everything_customers" | "everything_rows" | "eye_closed" | "eye_open" | "failed" | "files" | "files_added" | "files_known" | "filters" | "first" | "from" | "go" | "hidden" | "history" | "in_files" | "in_workspace" | "keep" | "known" | "left_out" | "link_life_days" | "loading" | "log" | "lost" | "lost_hint" | "make" | "make_none" | "mark_done" | "masked" | "masked_before" | "max_attempts" | "more" | "n_files" | "n_rejected" | "name" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "no_workspace" | "none" | "none_filter" | "not_chosen" | "not_sent" | "note" | "nothing_here" | "now" | "o_associated" | "o_batch_id" | "o_cause" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "o_resent" | "o_sent_at" | "of_customers" | "of_rows" | "open_files" | "open_other" | "open_what" | "open_why" | "others" | "outcomes" | "own_account" | "own_account_undo" | "own_account_why" | "personal" | "plan_day" | "planning" | "preparing" | "remove" | "reset" | "retry" | "rules" | "said_there" | "save" | "search" | "select_all" | "select_page" | "selected" | "sent_on" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "tab_pick" | "take_back" | "then" | "to" | "trend" | "undo" | "unlogged" | "unlogged_why" | "views" | "why" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "write" | "writing" | "written";
+export type Word = "advice" | "all_customers" | "all_invitations" | "all_rows" | "among_customers" | "apply" | "associated" | "at" | "attempt" | "attempt_not_sent" | "batch" | "batch_size" | "by" | "cancel" | "cause" | "clear" | "close" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "customers" | "decisions" | "details" | "discard" | "done_on" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "eye_closed" | "eye_open" | "failed" | "files" | "files_added" | "files_known" | "filters" | "first" | "from" | "go" | "hidden" | "history" | "in_files" | "in_workspace" | "keep" | "known" | "left_out" | "link_life_days" | "loading" | "log" | "lost" | "lost_hint" | "make" | "make_none" | "mark_done" | "masked" | "masked_before" | "max_attempts" | "more" | "n_files" | "n_rejected" | "name" | "newest" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "no_workspace" | "none" | "none_filter" | "not_chosen" | "not_sent" | "note" | "nothing_here" | "now" | "o_associated" | "o_batch_id" | "o_cause" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "o_resent" | "o_sent_at" | "of_customers" | "of_rows" | "open_files" | "open_other" | "open_what" | "open_why" | "others" | "outcomes" | "own_account" | "own_account_undo" | "own_account_why" | "personal" | "plan_day" | "planning" | "preparing" | "rail_batches" | "rail_closer" | "rail_nothing" | "rail_todo" | "remove" | "reset" | "retry" | "rules" | "said_there" | "save" | "search" | "section_again" | "section_all" | "section_associated" | "section_blocked" | "section_check" | "section_customer" | "section_sent" | "section_support" | "section_unsent" | "section_valid" | "sections" | "select_all" | "select_page" | "selected" | "sent_on" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "take_back" | "then" | "title" | "to" | "trend" | "undo" | "unlogged" | "unlogged_why" | "views" | "why" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "write" | "writing" | "written";
 
 export type ExportWord = "becomes" | "cancel" | "cancelled" | "cancelling" | "column" | "columns" | "done" | "download" | "drop" | "emptied" | "empty" | "exists" | "export" | "failed" | "failed_hint" | "file" | "file_head" | "format" | "gone" | "held" | "history" | "keep" | "key" | "key_kept" | "key_kept_unused" | "key_thrown" | "key_thrown_unused" | "later" | "left" | "level" | "level_head" | "made_up" | "made_up_note" | "minutes" | "name" | "no_history" | "no_reading" | "no_workspace" | "none" | "passed" | "preparing" | "proving" | "publish" | "purpose" | "purpose_note" | "remarks" | "replace" | "replaced" | "rows" | "rows_head" | "scrub" | "scrub_note" | "seconds" | "sha256" | "size" | "status" | "still" | "title" | "verified" | "verify" | "verifying" | "when" | "where" | "writing";

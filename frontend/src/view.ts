@@ -27,6 +27,7 @@ export interface Extension {
   draw(): void;
   sent(request: Request): void;
   received(message: PickerResponse, isCurrent: boolean): void;
+  close(): void;
 }
 
 export const GRID_ONLY: Extension = {
@@ -36,6 +37,7 @@ export const GRID_ONLY: Extension = {
   draw: () => {},
   sent: () => {},
   received: () => {},
+  close: () => {},
 };
 
 export class View {
@@ -88,6 +90,7 @@ export class View {
     this.kernel.close();
     this.grid.close();
     this.toolbar.close();
+    this.extension.close();
   }
 
   text(word: Word, values: Record<string, unknown> = {}): string {

@@ -167,15 +167,32 @@ class ResendPicker(Grid):
                     "tabs": planning.tabs(con, self._language, self._found.scope),
                     "warnings": self._summary(con).warnings(self._language),
                     "held_for_own_account": self._summary(con).held_for_own_account,
+                    "newest": _iso_day(self._summary(con).newest_export),
                 }
+        batches = [self._batch(each) for each in self._memory.batches()]
         memory = {
             "workspace": self.workspace is not None,
             "user": _user_name(),
             "day": self._day(),
-            "unsent_batches": self._memory.unlogged(),
+            "unsent_batches": [each for each in batches if each["sent"] is None],
+            "sent_batches": [each for each in batches if each["sent"] is not None],
             "own_account_marked": bool(self._memory.own_marks()),
         }
         return super()._state() | with_rows | memory | {"rules": rules, "rules_text": self._rules.words(self._language)}
+
+    def _batch(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """Return a batch as its card shows it, with the names of its files that are still there."""
+        folder, number = self._folder / (stored["folder"] or ""), stored["batch"]
+        files = sorted(file.name for file in folder.glob(f"batch_{number:02}_*")) if stored["folder"] else []
+        return {
+            "batch_id": stored["batch_id"],
+            "files": [f"{folder.name}/{name}" for name in files],
+            "customers": stored["customers"],
+            "written_at": f"{stored['written_at']:%Y-%m-%d %H:%M}",
+            "sent_at": _iso_day(stored["sent_at"]),
+            "sent_by": stored["sent_by"],
+            "sent": stored["sent"],
+        }
 
     def _summary(self, con: duckdb.DuckDBPyConnection) -> PlanSummary:
         """Return the counts of the plan that is shown, counted once."""
@@ -359,6 +376,11 @@ def _date(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise ArgumentError("The date is missing.", hint="choose the day on which it was done.") from None
+
+
+def _iso_day(day: dt.date | None) -> str | None:
+    """Return a day, or that of a time, as text."""
+    return None if day is None else f"{day:%Y-%m-%d}"
 
 
 def _user_name() -> str:

@@ -46,6 +46,18 @@ class Facet(TypedDict):
     full: bool
 
 
+class Batch(TypedDict):
+    """A batch that was written; ``sent`` of its customers were invited by ``sent_at``, where it was marked as sent."""
+
+    batch_id: str
+    files: list[str]
+    customers: int
+    written_at: str
+    sent_at: Value
+    sent_by: Value
+    sent: int | None
+
+
 class GridState(TypedDict):
     """Everything about a view except its rows and counts."""
 
@@ -70,7 +82,9 @@ class GridState(TypedDict):
     workspace: NotRequired[bool]
     user: NotRequired[str]
     day: NotRequired[str | None]
-    unsent_batches: NotRequired[list[tuple[str, int, int, str]]]
+    newest: NotRequired[str | None]
+    unsent_batches: NotRequired[list[Batch]]
+    sent_batches: NotRequired[list[Batch]]
     rules: NotRequired[dict[str, int | None]]
     rules_text: NotRequired[str]
     warnings: NotRequired[list[str]]

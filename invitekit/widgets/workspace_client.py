@@ -55,13 +55,13 @@ class WorkspaceClient:
                 "rejected": self._workspace.rejects().to_arrow_table(),
             }
 
-    def unlogged(self) -> list[list[Any]]:
-        """Give each batch that was written and not logged: its ID, number, customers, and when it was written."""
+    def batches(self) -> list[dict[str, Any]]:
+        """Return every batch that was written, the newest first, with the columns of ``Workspace.batches``."""
         if self._workspace is None:
             return []
         with self._lock:
-            waiting = self._workspace.batches().filter("sent is null").fetchall()
-        return [[one[0], one[1], one[5], f"{one[2]:%Y-%m-%d %H:%M}"] for one in waiting]
+            found = self._workspace.batches().order("written_at desc, batch")
+            return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
     def waiting(self) -> pa.Table | None:
         """Give who is in such a batch: ``customer_id``."""

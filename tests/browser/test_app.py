@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 import invitekit as ik
 from tests.conftest import DATA, served
@@ -45,6 +45,10 @@ def _rows(page: Page, tab: str) -> None:
     page.locator(f"#screen-{tab} .ik-line .ik-badge").first.wait_for()
 
 
+def _section(page: Page, name: str) -> Locator:
+    return page.locator("#rail").get_by_role("button", name=name)
+
+
 def _selected(page: Page, tab: str, count: int) -> None:
     expect(page.locator(f"#screen-{tab} .ik-choice strong")).to_have_text(f"{count:,} selected")
 
@@ -52,13 +56,13 @@ def _selected(page: Page, tab: str, count: int) -> None:
 def test_files_become_a_page_to_pick_from_to_explore_and_to_export(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, str(DATA)) as address, opened(browser, address) as (page, wrong):
         _rows(page, "pick")
-        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("113")
+        expect(_section(page, "Invite again")).to_contain_text("113")
         expect(page.locator(".ik-warn", has_text="nothing is remembered")).to_be_visible()
-        expect(page.locator("#header")).to_contain_text("4 files")
-        expect(page.locator("#header")).to_contain_text("3 rows rejected")
-        page.get_by_role("tab", name="Explore").click()
+        expect(page.locator("#header")).to_contain_text("4 files · 569 customers · newest 30 Mar 2026")
+        expect(page.locator("#header")).to_contain_text("3 rows not read")
+        page.get_by_role("link", name="Trends and causes").click()
         expect(page.locator(".ik-count", has_text=re.compile("^705 invitations of 569 customers"))).to_be_visible()
-        page.get_by_role("tab", name="Anonymised export").click()
+        page.get_by_role("link", name="Export without names").click()
         expect(page.get_by_role("radio")).not_to_have_count(0)
         page.go_back()
         _rows(page, "explore")
@@ -72,19 +76,19 @@ def test_without_anything_the_page_asks_what_to_open_and_a_bad_file_leads_back(
     (tmp_path / "good.csv").write_bytes(FIRST.read_bytes())
     with served(tmp_path) as address, opened(browser, address) as (page, wrong):
         page.get_by_role("listbox").select_option("empty.csv")
-        page.get_by_role("button", name="Open").click()
+        page.get_by_role("button", name="Open", exact=True).click()
         expect(page.locator("#problem strong", has_text="empty.csv")).to_be_visible()
         page.get_by_role("listbox").select_option("good.csv")
-        page.get_by_role("button", name="Open").click()
+        page.get_by_role("button", name="Open", exact=True).click()
         _rows(page, "pick")
-        page.get_by_role("button", name="Open other files").click()
+        page.get_by_role("button", name="Open files").click()
         expect(page.get_by_role("listbox")).to_be_visible()
         assert wrong == []
 
 
 def test_a_filter_and_a_selection_survive_reload_close_and_a_second_tab(browser: Browser, address: str) -> None:
     with opened(browser, address) as (page, wrong):
-        page.get_by_role("tab", name="Explore").click()
+        page.get_by_role("link", name="Trends and causes").click()
         _rows(page, "explore")
         page.locator("#screen-explore .ik-facets label", has_text="Expired").click()
         chip = page.locator("#screen-explore .ik-chip")
@@ -106,7 +110,7 @@ def test_a_filter_and_a_selection_survive_reload_close_and_a_second_tab(browser:
         _selected(page, "explore", 3)
         assert wrong == []
     with opened(browser, address) as (page, _):
-        page.get_by_role("tab", name="Explore").click()
+        page.get_by_role("link", name="Trends and causes").click()
         _selected(page, "explore", 3)
         expect(page.locator("#screen-explore .ik-chip")).to_contain_text("Expired")
 
@@ -153,8 +157,8 @@ def test_what_was_sent_and_who_has_acted_is_marked_on_the_day_of_the_plan(browse
         page.get_by_role("button", name=re.compile("Batches not marked as sent")).click()
         expect(page.get_by_label("Sent on").last).to_have_value("2026-03-30")
         page.get_by_role("button", name="Sent", exact=True).click()
-        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("112")
-        page.locator(".ik-tabs").get_by_role("tab", name="Wait for the customer").click()
+        expect(_section(page, "Invite again")).to_contain_text("112")
+        _section(page, "Customer has to act").click()
         expect(page.locator("#screen-pick .ik-count")).to_have_text("126 of 569 customers")
         page.locator("#screen-pick .ik-line", has_text="Ask the customer to submit a service ticket").first.dblclick()
         expect(page.get_by_label("Done on")).to_have_value("2026-03-30")
@@ -175,17 +179,17 @@ def test_a_word_that_is_not_known_is_taught_on_the_page(browser: Browser, tmp_pa
         opened(browser, address) as (page, wrong),
     ):
         expect(page.locator("#notice")).to_contain_text("2 records have words that are not known")
-        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("1")
+        expect(_section(page, "Invite again")).to_contain_text("1")
         page.get_by_role("button", name="Say what they mean").click()
         page.get_by_role("button", name="Keep and read again").click()
         expect(page.locator("#problem")).to_contain_text("No meaning was chosen.")
         page.get_by_label("In Bearbeitung").select_option("expired")
         page.get_by_role("button", name="Keep and read again").click()
         expect(page.locator("#notice")).to_contain_text("1 records have words that are not known")
-        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("2")
+        expect(_section(page, "Invite again")).to_contain_text("2")
         assert "On ice" not in (tmp_path / "invitekit-words.toml").read_text("utf-8")
         page.reload()
-        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("2")
+        expect(_section(page, "Invite again")).to_contain_text("2")
         assert wrong == []
     with served(tmp_path, "history_2026-03-30.csv") as address, opened(browser, address) as (page, _):
-        expect(page.locator(".ik-tabs").get_by_role("tab", name="Invite again")).to_contain_text("2")
+        expect(_section(page, "Invite again")).to_contain_text("2")

@@ -226,7 +226,7 @@ def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory
             expect(box).to_be_checked()  # before its rows came, a click would tick what is not ticked yet
             box.click()
             expect(page.locator(".ik-choice strong")).to_have_text(f"{112 - row} selected")
-        page.get_by_role("tab", name="Wait for the customer").click()
+        page.get_by_role("button", name="Customer has to act").click()
         expect(page.locator(".ik-warn", has_text="111 of them not in this list")).to_be_visible()
         page.get_by_role("button", name="Create batches for 111").click()
         dialog = page.get_by_role("dialog")
@@ -272,7 +272,7 @@ def test_rules_show_their_effect_and_can_be_left_as_they_are(lab: Lab, memory: P
         expect(dialog).to_contain_text("Invite again after 30 days")
         dialog.get_by_role("button", name="Keep the rules").click()
         assert tab.value("p.rules.cool_down_days") == "7"
-        expect(page.get_by_role("tab", name="Invite again")).to_contain_text("113")
+        expect(page.get_by_role("button", name="Invite again")).to_contain_text("113")
 
 
 def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None:
