@@ -130,7 +130,7 @@ def test_a_header_that_a_spreadsheet_would_run_is_disarmed(
 
 def test_several_snapshots_are_said_to_be_counted_together(run: Callable[..., Run], export: Path) -> None:
     (export.parent / "history_2026-04-06.csv").write_bytes(export.read_bytes())
-    assert "records of 2 snapshots" in run("annotate", export.parent, "--as-of", "2026-04-06").stdout
+    assert "Records: of 2 snapshots together." in run("annotate", export.parent, "--as-of", "2026-04-06").stdout
     assert "snapshots" not in run("annotate", export, "--as-of", "2026-04-06").stdout
 
 

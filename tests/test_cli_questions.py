@@ -121,6 +121,30 @@ def test_those_of_a_filter_are_ranked_and_batched_anew(run: Run, tmp_path: Path)
         assert pl.read_csv(tmp_path / f"{name}.csv").select("account_name", "rank", "batch").row(0) == (name, 1, 1)
 
 
+def test_a_read_me_of_a_filter_warns_about_the_whole_plan(run: Run, exports: Path, tmp_path: Path) -> None:
+    asked(run, "plan", exports, "--as-of", "2026-04-20", "--text", "acme", "--batch-dir", tmp_path / "out")
+    page = (tmp_path / "out" / "00_read_me_first.txt").read_text("utf-8-sig")
+    assert "The newest export is of 2026-03-16, 35 days before 2026-04-20" in page
+
+
+def test_a_filtered_report_keeps_what_changed_and_the_invitation_before_a_resend(
+    run: Run, exports: Path, tmp_path: Path
+) -> None:
+    asked(run, "report", exports, *DAY, "--method", "link", "--follow-up-days", "10", "-o", tmp_path / "links.md")
+    page = (tmp_path / "links.md").read_text(encoding="utf-8")
+    changed = page[page.index("## What changed") :].splitlines()
+    assert [line.split("|")[2].strip() for line in changed[6:12]] == ["0", "1", "0", "0", "0", "1"]
+    assert "| Email " in page[page.index("## Results of resent invitations") :]
+
+
+def test_annotated_records_are_counted_as_records_invitations_and_customers(run: Run, exports: Path) -> None:
+    found = asked(run, "annotate", exports, *DAY)
+    units = (found["by_status"], found["invitations"]["by_status"], found["customers"]["by_status"])
+    assert [sum(counts.values()) for counts in units] == [7, 4, 3]
+    printed = run("annotate", exports, *DAY).stdout
+    assert ["All", "7", "4", "3", "100.0%"] in [line.split() for line in printed.splitlines()]
+
+
 def test_a_trend_counts_invitations_whose_newest_state_matches(run: Run, exports: Path) -> None:
     by_email = asked(run, "trend", exports, *DAY, "--method", "email")
     assert (by_email["filter"]["matched"], by_email["filter"]["of"], by_email["filter"]["unit"]) == (

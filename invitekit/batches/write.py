@@ -66,6 +66,7 @@ def write_batches(
     reminders: bool = False,
     templates: str | os.PathLike[str] | None = None,
     calendar: CalendarTexts | None = None,
+    whole: Any = None,
 ) -> Written:
     """Write whom to invite again, batch by batch, and a work list for everybody else who has to act.
 
@@ -91,6 +92,7 @@ def write_batches(
         templates: A TOML file with messages of your own; see ``message_templates.read_templates``.
         calendar: Write ``dates.ics``: from when customers may be invited again, and when pre-registrations lapse;
             ``counts`` names nobody, ``names`` names the customers.
+        whole: The plan that these rows were chosen from, if a filter chose them: the read-me's warnings are about it.
 
     Returns:
         ``Written(paths, customers, batches, worklists, rows, batch_ids)``.
@@ -118,7 +120,7 @@ def write_batches(
     messages = read_templates(templates)
     target = output_folder.check(Path(directory), overwrite=overwrite)
     kinds = tuple(dict.fromkeys(formats))
-    summary = count_decisions(plan)
+    summary = count_decisions(plan, whole)
     settings = agreed_settings(summary.settings, rules, as_of)
     lists = worklists.make(plan, language, messages)
     with output_folder.private_set(target) as folder:

@@ -88,24 +88,29 @@ def annotate(
 ) -> None:
     """Add cause, advice and effective status to every record.
 
-    Prints the records by status and the failures by cause. With -o, writes all annotated
+    Prints records, invitations and customers by status and by cause of failure. With -o, writes all annotated
     records, personal data included, to a file that only you can read. A filter restricts both.
     """
+    import narwhals.stable.v2 as nw
+
     from invitekit.cli import output as out
     from invitekit.metrics import count_statuses
     from invitekit.model.annotate import annotate as annotate_records
     from invitekit.model.filters import where
+    from invitekit.model.resolve import resolve
 
     moment, choice = o.parse_time(as_of, "--as-of"), chosen.read(source.failures)
     source.check_output(output, overwrite=overwrite)
     loaded = source.load()
     annotated = annotate_records(loaded, as_of=moment, catalogue=source.failures, language=language)
-    annotated, found = matched(choice, annotated, lambda final: where(annotated, final))
+    history = resolve(annotated)  # before the filter: which record is the newest is a question to all
+    chosen_records, found = matched(choice, history, lambda final: where(history, final))
     if output is not None:
         from invitekit.io.table_writers import write_table
 
-        write_table(annotated, output, overwrite=overwrite)
-    counts = count_statuses(annotated)
+        names = nw.from_native(annotated).collect_schema().names()
+        write_table(nw.from_native(chosen_records).select(names).to_native(), output, overwrite=overwrite)
+    counts = count_statuses(chosen_records)
     if as_json:
         out.json_line(out.summary_json(loaded.summary) | asdict(counts) | found.json() | out.output_json(output))
         return

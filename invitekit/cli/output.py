@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MOST = 12
 _READERS = "only you can" if POSIX_MODES else "whoever can open the folder can"
-_NUMBERS = ("Rows", "Records", "Rejects", "Share", "No offset", "Unreadable", "Customers", "Resent", "Associated",
-            "Failed again", "Open", "Not seen", "Not resent", "Associated all the same", "Failed", "Of", "Rate",
-            "95 % interval", "By chance")  # fmt: skip
+_COUNTED = ("Records", "Invitations", "Customers", "Share")
+_NUMBERS = (
+    *_COUNTED, "Rows", "Rejects", "No offset", "Unreadable", "Resent", "Associated", "Failed again", "Open", "Not seen",
+    "Not resent", "Associated all the same", "Failed", "Of", "Rate", "95 % interval", "By chance",
+)  # fmt: skip
 """Headers of number columns: aligned to the right."""
 _NAMES = ("Source", "Time column", "Column", "Snapshot", "Batch", "Written", "Day from", "Week from", "Month from")
 """Headers of columns that are not wrapped."""
@@ -103,13 +105,10 @@ def headline(found: Summary) -> None:
 
 
 def snapshots(found: Summary) -> None:
-    """Print a note where several snapshots were counted together."""
+    """Print what is counted where several snapshots were read together."""
     days = {file.snapshot_at for file in found.files}
     if len(days) > 1:
-        line(
-            f"These are the records of {len(days)} snapshots: an invitation counts once in each. "
-            "Name the newest file alone to count it once."
-        )
+        line(f"Records: of {len(days)} snapshots together. Invitations, customers and shares: by the newest record.")
 
 
 def summary(found: Summary) -> None:
@@ -196,29 +195,36 @@ def written(output: Path | None, what: str, *, personal: bool = True) -> None:
 
 
 def tables(found: StatusCounts, known: Catalogue, language: Language) -> None:
-    """Print records by status and failures by cause, with their shares."""
+    """Print how many records, invitations and customers have each status, and why associations failed."""
     labels = {value.code: value.label(language) for value in vocabularies.STATUSES}
-    total = sum(found.by_status.values())
-    status = new_table("Status today", "Records", "Share")
-    for code, n in found.by_status.items():
-        status.add_row(labels.get(code, "Unknown"), f"{n:,}", f"{n / total:.1%}")
+    status = new_table("Status today", *_COUNTED)
+    for code in found.by_status:
+        status.add_row(labels.get(code, "Unknown"), *_counted(found, "by_status", [code]))
+    status.add_row("All", *_counted(found, "by_status", list(found.by_status)))
     _OUT.print(status)
     if found.by_cause:
-        _OUT.print(_causes(found.by_cause, known, language))
+        _OUT.print(_causes(found, known, language))
 
 
-def _causes(by_cause: dict[str, int], known: Catalogue, language: Language) -> Table:
+def _causes(found: StatusCounts, known: Catalogue, language: Language) -> Table:
     acts = {value.code: value.label(language) for value in vocabularies.WHO_ACTS}
-    failed = sum(by_cause.values())
-    table = new_table("Why the association failed", "Who acts", "Records", "Share")
-    for code, n in list(by_cause.items())[:_MOST]:
+    table = new_table("Why the association failed", "Who acts", *_COUNTED)
+    codes = list(found.by_cause)
+    for code in codes[:_MOST]:
         failure = known.by_code(code)
         text, who = (failure.cause(language), acts[failure.who_acts]) if failure else (code, "")
-        table.add_row(text, who, f"{n:,}", f"{n / failed:.1%}")
-    rest = list(by_cause.values())[_MOST:]
-    if rest:
-        table.add_row(f"{len(rest)} other causes", "", f"{sum(rest):,}", f"{sum(rest) / failed:.1%}")
+        table.add_row(text, who, *_counted(found, "by_cause", [code]))
+    if rest := codes[_MOST:]:
+        table.add_row(f"{len(rest)} other causes", "", *_counted(found, "by_cause", rest))
     return table
+
+
+def _counted(found: StatusCounts, by: str, codes: list[str]) -> list[str]:
+    """Return the cells of ``_COUNTED`` for some codes."""
+    units: list[dict[str, int]] = [getattr(found, by), found.invitations[by], found.customers[by]]
+    sums = [sum(counts[code] for code in codes) for counts in units]
+    share = sums[1] / sum(units[1].values()) if any(units[1].values()) else 0.0
+    return [*(f"{n:,}" for n in sums), f"{share:.1%}"]
 
 
 def decisions(summary: PlanSummary, rules: ResendRules, language: Language) -> None:

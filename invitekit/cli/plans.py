@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +68,9 @@ def plan(
         if output is not None:
             write_table(planned, output, overwrite=overwrite)
         how: dict[str, Any] = {"language": language, "overwrite": overwrite, **extras}
-        batches = _write_batches(inputs, planned, batch_dir, how) if batch_dir else None
-        summary = count_decisions(planned)
-        if choice:  # the portal's limit is one of all customers, and the warnings are about the whole plan
-            counts = count_decisions(whole)
-            about_all = {name: getattr(counts, name) for name in ("open_customers", "newest_export", "not_in_newest")}
-            summary = replace(summary, **about_all)
+        chosen_from = whole if choice else None
+        batches = _write_batches(inputs, planned, batch_dir, how | {"whole": chosen_from}) if batch_dir else None
+        summary = count_decisions(planned, chosen_from)
         if as_json:
             files = out.output_json(output) | (_files(batches) if batches else {})
             return out.json_line(inputs.json() | _json(summary, chosen, language) | found.json() | files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -59,10 +59,10 @@ def report(
         records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
         metrics = progress(
             records, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language,
-            follow_up_days=follow_up_days or FOLLOW_UP_DAYS,
+            follow_up_days=follow_up_days or FOLLOW_UP_DAYS, history=history if choice else None,
         )  # fmt: skip
         look = Look(found.choice, language, catalogue=failures)
-        change = None if choice else _change(inputs)  # it compares all records
+        change = _change(inputs, _of_customers(history, records) if choice else None)
         content = page(metrics, look, audience=audience, summary=inputs.summary, change=change)
         write_page(content, output, overwrite=overwrite)
         if as_json:
@@ -75,16 +75,25 @@ def report(
     return out.line(f"The report is in {output}. {content.audience}")
 
 
-def _change(inputs: Inputs) -> Comparison | None:
-    """Compare the two newest snapshots, where there are two."""
+def _of_customers(history: Any, chosen: Any) -> Any:
+    """Return all records of the customers of some."""
+    import narwhals.stable.v2 as nw
+
+    customers = nw.from_native(chosen).group_by("customer_id").agg().select("customer_id")
+    return nw.from_native(history).join(customers, on="customer_id", how="semi").to_native()
+
+
+def _change(inputs: Inputs, chosen: Any = None) -> Comparison | None:
+    """Compare the two newest snapshots, where there are two: of all customers, or of those that were chosen."""
     import narwhals.stable.v2 as nw
 
     day = nw.col("snapshot_at").dt.date()
     dated = nw.from_native(inputs.records).lazy().filter(~nw.col("snapshot_at").is_null())
     if len(dated.select(day).unique().collect()) < 2:
         return None
-    if inputs.workspace is not None:
+    if inputs.workspace is not None and chosen is None:
         return inputs.workspace.compare()
     from invitekit.workspace import compare_snapshots
 
-    return compare_snapshots(inputs.records)
+    moments = sorted(dated.select("snapshot_at").unique().collect()["snapshot_at"].to_list())
+    return compare_snapshots(inputs.records if chosen is None else chosen, moments=moments)

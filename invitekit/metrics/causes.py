@@ -58,9 +58,17 @@ def words(code: str | None, known: Catalogue | None, language: Language) -> str:
     return statuses.get(str(code), str(code))
 
 
-def repeats(records: Any, known: Catalogue, language: Language, as_of: dt.datetime, follow_up_days: int) -> Any:
-    """Return the results of resends, by the outcome and the method of the invitation before."""
-    pairs: Any = nw.from_native(resends(records, as_of, follow_up_days))
+def repeats(
+    records: Any,
+    known: Catalogue,
+    language: Language,
+    as_of: dt.datetime,
+    follow_up_days: int,
+    *,
+    history: Any = None,
+) -> Any:
+    """Return the results of resends, by the outcome and the method of the invitation before, which history holds."""
+    pairs: Any = nw.from_native(resends(records, as_of, follow_up_days, history))
     is_same = nw.col("failure_code") == nw.col("cause_before")
     failed = nw.when(is_same).then(nw.lit("failed_same")).otherwise(nw.lit("failed_other"))
     outcome = nw.col("followed_outcome")

@@ -103,17 +103,19 @@ def progress(
     catalogue: Catalogue | None = None,
     language: Language = "en",
     follow_up_days: int = FOLLOW_UP_DAYS,
+    history: Any = None,
 ) -> MetricsReport:
     """Compute all small tables of a report at once.
 
     Args:
-        records: What ``annotate`` returns, of any engine; the whole history, to see the results of resends.
+        records: What ``annotate`` returns, of any engine; the whole history, or what ``where_newest`` chose from it.
         as_of: The time that they were annotated at; a date means its midnight UTC. Now, when it is left out.
         period: Of the trends: ``day``, ``week`` or ``month``.
         by: The columns to group trends by.
         catalogue: The known failures; else the built-in ones.
         language: Of causes: ``en`` or ``zh``.
         follow_up_days: Days after which an invitation that never ends and was not used counts as not used.
+        history: What the records were chosen from, on the same engine: it holds the invitations before their resends.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -127,13 +129,13 @@ def progress(
     identity.require(names, _NEEDED)
     states = _snapshots(frame)
     with temp_tables():
-        history = materialize(resolved(frame.select(*used_columns(_NEEDED, names)).to_native()))
-        untrackable = count_untrackable(history)
-        with_results = with_outcomes(nw.from_native(history), moment, follow_up_days)
+        resolved_records = materialize(resolved(frame.select(*used_columns(_NEEDED, names)).to_native()))
+        untrackable = count_untrackable(resolved_records)
+        with_results = with_outcomes(nw.from_native(resolved_records), moment, follow_up_days)
         invitations = materialize(with_results.filter(nw.col("is_latest_of_invitation")))
         cells = aggregate.count_cells(invitations, BY, period)
         times = durations(invitations, "invitation_method")
-        again = repeats(history, known, language, moment, follow_up_days)
+        again = repeats(resolved_records, known, language, moment, follow_up_days, history=history)
     return MetricsReport(
         funnel=funnel(cells),
         trend=trend(cells, None, period, moment),

@@ -9,35 +9,50 @@ from typing import Any, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.materialize import collect
+from invitekit.model.resolve import resolved
+
+Counts = dict[str, int]
+_UNITS = {"invitations": "is_latest_of_invitation", "customers": "is_latest_of_customer"}
 
 
 @dataclass(frozen=True, slots=True)
 class StatusCounts:
-    """Records by effective status, and failed ones by failure code; each most frequent first."""
+    """Records, invitations and customers by effective status, and failed ones by failure code; most records first.
 
-    by_status: dict[str, int]
-    by_cause: dict[str, int]
+    Attributes:
+        by_status, by_cause: Records: an invitation counts once in each snapshot.
+        invitations, customers: The same (``by_status``, ``by_cause``), each once by its newest record.
+    """
+
+    by_status: Counts
+    by_cause: Counts
+    invitations: dict[str, Counts]
+    customers: dict[str, Counts]
 
 
 def count_statuses(annotated: Any) -> StatusCounts:
     """Count annotated records in one pass.
 
     Args:
-        annotated: A frame of any engine, as ``annotate`` returns it.
+        annotated: A frame of any engine, as ``annotate`` or ``resolve`` returns it.
 
     Returns:
-        The counts; ``by_cause`` adds up to the ``association_failed`` of ``by_status``.
+        The counts; each ``by_cause`` adds up to the ``association_failed`` of its ``by_status``.
     """
-    frame: Any = nw.from_native(cast("Any", annotated))
-    counts = frame.group_by("effective_status", "failure_code").agg(nw.len().alias("records"))
-    status: Counter[str] = Counter()
-    cause: Counter[str] = Counter()
-    for name, code, records in collect(counts).rows():
-        status[name] += records
-        if name == "association_failed":
-            cause[code] += records
-    return StatusCounts(_ranked(status), _ranked(cause))
+    frame: Any = nw.from_native(cast("Any", resolved(annotated)))
+    ones = {unit: nw.when(nw.col(flag)).then(nw.lit(1)).otherwise(nw.lit(0)) for unit, flag in _UNITS.items()}
+    groups = frame.with_columns(**ones).group_by("effective_status", "failure_code")
+    rows = collect(groups.agg(nw.col(*_UNITS).sum(), records=nw.len())).rows(named=True)
+    counts: dict[str, dict[str, Counter[str]]] = {}
+    for unit in ("records", *_UNITS):
+        counts[unit] = {"by_status": Counter(), "by_cause": Counter()}
+        for row in rows:
+            counts[unit]["by_status"][row["effective_status"]] += int(row[unit])
+            if row["effective_status"] == "association_failed":
+                counts[unit]["by_cause"][row["failure_code"]] += int(row[unit])
+    ranked = {unit: {name: _ranked(each) for name, each in both.items()} for unit, both in counts.items()}
+    return StatusCounts(**ranked["records"], invitations=ranked["invitations"], customers=ranked["customers"])
 
 
-def _ranked(counts: Counter[str]) -> dict[str, int]:
+def _ranked(counts: Counter[str]) -> Counts:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -124,7 +124,7 @@ def count_resends(
     return SuccessRates(cells)
 
 
-def resends(records: Frame, as_of: dt.datetime, follow_up_days: int) -> Frame:
+def resends(records: Frame, as_of: dt.datetime, follow_up_days: int, history: Any = None) -> Frame:
     """Return each resend once, in its newest state, with the outcome of the previous invitation.
 
     An invitation that was associated once stays a success, whatever a later snapshot says of it.
@@ -133,6 +133,7 @@ def resends(records: Frame, as_of: dt.datetime, follow_up_days: int) -> Frame:
         records: What ``annotate`` or ``resolve`` returns, of any engine: the whole history.
         as_of: The time that they were annotated at.
         follow_up_days: Days for which an invitation without an end of its own is followed.
+        history: What the records were chosen from: it holds the invitations before them.
 
     Returns:
         A frame of the same engine with ``followed_outcome`` (see ``with_outcomes``), ``failure_code``,
@@ -149,13 +150,15 @@ def resends(records: Frame, as_of: dt.datetime, follow_up_days: int) -> Frame:
     once = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
     associated = once.max().over("invitation_id") == 1
     status = nw.when(associated).then(nw.lit("associated")).otherwise(nw.col("effective_status"))
+    is_sent = nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null()
     sent = (
         with_outcomes(frame.with_columns(effective_status=status), as_of, follow_up_days)
-        .filter(nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null())
+        .filter(is_sent)
         .select("customer_id", "invitation_method", "failure_code", "followed_outcome", "attempt_no",
                 "previous_outcome", "invitation_sent_at")
     )  # fmt: skip
-    before = sent.select(
+    earlier: Any = sent if history is None else nw.from_native(resolved(history)).filter(is_sent)
+    before = earlier.select(
         "customer_id", attempt_no=nw.col("attempt_no") + 1, method_before="invitation_method",
         _ik_before_at="invitation_sent_at",
     )  # fmt: skip

@@ -4,9 +4,9 @@ from invitekit.planning.plan import plan_resends
 from invitekit.planning.ranking import select_customers
 from invitekit.planning.rules import ResendRules
 from invitekit.planning.settings import PlanSettings, agreed_settings
-from invitekit.planning.summary import PlanSummary, count_decisions
+from invitekit.planning.summary import PlanSummary, age_warnings, count_decisions
 
 __all__ = [
-    "PlanSettings", "PlanSummary", "ResendRules", "agreed_settings", "count_decisions", "plan_resends",
+    "PlanSettings", "PlanSummary", "ResendRules", "age_warnings", "agreed_settings", "count_decisions", "plan_resends",
     "select_customers",
 ]  # fmt: skip

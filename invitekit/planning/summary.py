@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import narwhals.stable.v2 as nw
@@ -15,12 +15,15 @@ from invitekit.errors import SchemaError
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
 from invitekit.planning.reason_texts import Language, read_warnings
+from invitekit.planning.rules import ResendRules
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import PlanSettings, settings_of
 
 _OPEN = ("pending_review", "pre_registered")
 _HOLD_NO_PLACE = ("pre_registration_lapsed", "vanished")
 """Reasons of customers whose status says pre-registered, and whose pre-registration has ended."""
+_OF_ALL = ("open_customers", "newest_export", "not_in_newest", "held_for_own_account")
+"""The counts that mean all customers, whichever rows were chosen."""
 _NEEDED = ("status", "snapshot_at", "decision", "reason_code", "batch", "chance_from", *SETTINGS)
 
 
@@ -37,6 +40,7 @@ class PlanSummary:
         with_history: Whether candidates were ranked by what resends led to.
         newest_export: The day of the newest snapshot; None where no record has one.
         not_in_newest: Customers who are decided by an older snapshot, without those who vanished.
+        held_for_own_account: Customers on hold until the partner's own account is changed.
         settings: The rules and the time that the plan was made for; None where it has no rows.
     """
 
@@ -48,6 +52,7 @@ class PlanSummary:
     with_history: bool
     newest_export: dt.date | None
     not_in_newest: int
+    held_for_own_account: int
     settings: PlanSettings | None
 
     @property
@@ -60,38 +65,35 @@ class PlanSummary:
         """Customers for review because a row that may be newer was rejected."""
         return self.by_reason.get(("review", "row_rejected"), 0)
 
-    @property
-    def held_for_own_account(self) -> int:
-        """Customers on hold until the partner's own account is changed."""
-        return self.by_reason.get(("contact_support", "own_account"), 0)
-
     def warnings(self, language: Language = "en") -> list[str]:
         """Return in sentences why the plan may be wrong: its newest export is old, of a later day, or only a part."""
         if self.settings is None:
             return []
-        texts, day, held = read_warnings(), self.settings.as_of.date(), self.held_for_own_account
-        age = (day - (self.newest_export or day)).days
-        conditions = {
-            "stale": age >= self.settings.rules.stale_after_days,
-            "ahead": age < 0,
-            "partial": self.not_in_newest,
-            "own_account": held,
-        }
-        values = {
-            "newest": self.newest_export,
-            "day": day,
-            "age": age,
-            "count": f"{self.not_in_newest:,}",
-            "held": f"{held:,}",
-        }
-        return [texts[code][language].format(**values) for code, holds in conditions.items() if holds]
+        texts, held = read_warnings(), self.held_for_own_account
+        conditions = {"partial": self.not_in_newest, "own_account": held}
+        values = {"newest": self.newest_export, "count": f"{self.not_in_newest:,}", "held": f"{held:,}"}
+        return [
+            *age_warnings(self.newest_export, self.settings.as_of, self.settings.rules, language),
+            *(texts[code][language].format(**values) for code, holds in conditions.items() if holds),
+        ]
 
 
-def count_decisions(plan: Any) -> PlanSummary:
+def age_warnings(
+    newest_export: dt.date | None, as_of: dt.datetime, rules: ResendRules, language: Language = "en"
+) -> list[str]:
+    """Return a warning where the newest export is much older than ``as_of``, or of a later day."""
+    day = as_of.date()
+    age = (day - (newest_export or day)).days
+    code = "ahead" if age < 0 else "stale" if age >= rules.stale_after_days else None
+    return [] if code is None else [read_warnings()[code][language].format(newest=newest_export, day=day, age=age)]
+
+
+def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     """Count a plan in one pass.
 
     Args:
-        plan: What ``plan_resends`` gives, of any engine, unfiltered.
+        plan: What ``plan_resends`` returns, of any engine, or the rows of it that a filter chose.
+        whole: The plan that they were chosen from: the portal's cap and the warnings are about all customers.
 
     Raises:
         SchemaError: The plan lacks a column.
@@ -127,7 +129,7 @@ def count_decisions(plan: Any) -> PlanSummary:
     newest = max(days, default=None)
     older = [row["n"] for row in rows if row["decision"] != "superseded" and row["reason_code"] != "vanished"
              and newest is not None and row["_ik_day"] is not None and row["_ik_day"] < newest]  # fmt: skip
-    return PlanSummary(
+    counts = PlanSummary(
         by_decision=dict(by_decision),
         by_reason=dict(ordered),
         customers=sum(by_decision.values()) - by_decision["superseded"],
@@ -136,5 +138,10 @@ def count_decisions(plan: Any) -> PlanSummary:
         with_history=any(row["known"] for row in rows),
         newest_export=None if newest is None else day_of(newest),
         not_in_newest=sum(older),
+        held_for_own_account=by_reason["contact_support", "own_account"],
         settings=settings_of({(row["planned_at"], row["plan_rules"]) for row in rows}),
     )
+    if whole is None:
+        return counts
+    of_all = count_decisions(whole)
+    return replace(counts, **{name: getattr(of_all, name) for name in _OF_ALL})

@@ -21,7 +21,8 @@ from invitekit.io.table_writers import write_bytes
 from invitekit.metrics import FOLLOW_UP_DAYS, MetricsReport, progress
 from invitekit.metrics.aggregate import Period
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue
-from invitekit.model.filters import Filter
+from invitekit.model.filters import IDENTIFYING, Filter
+from invitekit.planning import ResendRules, age_warnings
 from invitekit.privacy.disclosure import STEP
 from invitekit.report.audience import AUDIENCES, TRENDS, Audience, Names, check_audience, for_audience
 from invitekit.report.html import as_html
@@ -133,7 +134,7 @@ def page(
     look, more = replace(look, choice=stated), look.choice != stated
     return Page(
         title=texts["title"],
-        facts=(*_facts(tables, look), *([texts["chosen_more"]] if more else [])),
+        facts=(*_facts(tables, look), *_age(metrics, look), *([texts["chosen_more"]] if more else [])),
         audience=texts["audience"][audience],
         summary=summarise(tables, look, rounded=public),
         sections=sections(tables, look, change, public=public),
@@ -146,8 +147,8 @@ def page(
 
 
 def _without_names(choice: Filter, *, public: bool) -> Filter:
-    """Return a filter without a searched text, which may name a customer; in public also without managers and tags."""
-    for name in ("text", "manager", "tag") if public else ("text",):
+    """Return a filter without a searched text, which may name a customer; in public without all that may identify."""
+    for name in IDENTIFYING if public else ("text",):
         choice = choice.without(name)
     return choice
 
@@ -159,6 +160,12 @@ def _facts(tables: MetricsReport, look: Look) -> tuple[str, ...]:
         texts["about"].format(invitations=count(tables.counts["invitations"], look), version=version("invitekit")),
     ]
     return (*facts, *([texts["chosen"].format(what=look.chosen)] if look.choice else []))
+
+
+def _age(metrics: MetricsReport, look: Look) -> list[str]:
+    """Return a warning where the newest snapshot is old, or of a later day."""
+    newest = metrics.snapshots["snapshot_at"].max()
+    return age_warnings(newest and newest.date(), metrics.as_of, ResendRules(), look.language)
 
 
 def _rules(tables: MetricsReport, look: Look, *, public: bool) -> tuple[str, ...]:
