@@ -6,13 +6,12 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import commands, screen, scrubbing
+from benchmarks import commands, screen
 
 BENCHES = {
     "small": commands.small,
     "large": commands.large,
     "out-of-core": commands.out_of_core,
-    "scrub": scrubbing.scrub,
     "screen": screen.screen,
 }
 

@@ -17,9 +17,9 @@ from invitekit.export.source import Source, computed
 from invitekit.export.whose import WHO, with_who
 from invitekit.privacy import OTHER, Row, Words, normalise
 from invitekit.privacy.policy import MOST_WORDS
-from invitekit.privacy.scrub import Directory, without_patterns
+from invitekit.privacy.scrub import KnownNames, without_patterns
+from invitekit.privacy.scrub.names import WORD, take_out_names
 from invitekit.privacy.scrub.normalise import fold
-from invitekit.privacy.scrub.tokenise import WORD
 from invitekit.privacy.tokens import distinct, is_ascii
 
 LONGEST = 1_000
@@ -46,7 +46,7 @@ class Lookout:
 
     def __init__(self, words: Collection[str]) -> None:
         self._texts = pl.Series("word", sorted(words), dtype=pl.String)
-        self._plain, self._folded = normalise(self._texts), fold(self._texts.clone())  # what scrubs, scrubs in place
+        self._plain, self._folded = normalise(self._texts), fold(self._texts)
         self._whole = self._plain.drop_nulls().unique().implode()
         self._parts = _parts(self._folded).implode()
         self._needles = pl.concat([self._whole.explode(), self._parts.explode()]).unique().implode()
@@ -60,7 +60,7 @@ class Lookout:
     def told(self) -> frozenset[str]:
         """Give the words that tell of somebody: by their pattern, or since a value stands in them as a word."""
         found = pl.concat(self._found).unique()
-        left = Directory(found).take_out(without_patterns(self._folded.clone()))
+        left = take_out_names(without_patterns(self._folded), [], KnownNames(found))
         is_somebody = self._plain.is_null() | self._plain.is_in(found.implode())
         return frozenset(self._texts.filter(is_somebody | left.ne_missing(self._folded)))
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from invitekit.export.source import Source
 from invitekit.privacy import Row, Text
-from invitekit.privacy.scrub import Directory, scrub_remarks
+from invitekit.privacy.scrub import KnownNames, scrub_remarks
 
 NAMES = ("customer_full_name", "customer_name", "account_name")
 """Columns whose values are taken out of every remark, whosesoever it is."""
@@ -22,7 +22,7 @@ NAMES = ("customer_full_name", "customer_name", "account_name")
 class Scrubber:
     """Takes out of remarks what tells who somebody is, best effort; without a row for them, it does nothing."""
 
-    names: Directory | None
+    names: KnownNames | None
     secret: tuple[str, ...]
 
     @classmethod
@@ -36,7 +36,7 @@ class Scrubber:
 
         columns = (name for name in NAMES if name in source.columns)
         names = [text for name in columns for (text,) in source.ask(partial(distinct, name=name))]
-        return cls(Directory(pl.Series("names", names, dtype=pl.String)), tuple(secret))
+        return cls(KnownNames(pl.Series("names", names, dtype=pl.String)), tuple(secret))
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Give the frame with its remarks scrubbed; one that is an identifier as a whole is gone."""

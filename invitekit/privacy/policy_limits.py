@@ -11,9 +11,9 @@ from invitekit.model import schema
 from invitekit.privacy.actions import PLAIN, PLAIN_WORDS, Row
 from invitekit.privacy.output_types import OTHER, Range, Words
 from invitekit.privacy.scrub import without_patterns
+from invitekit.privacy.scrub.names import stopwords
 from invitekit.privacy.scrub.normalise import fold
-from invitekit.privacy.scrub.table import FREQUENT
-from invitekit.privacy.scrub.tokenise import stopwords
+from invitekit.privacy.scrub.patterns import FREQUENT
 
 STRICT = {
     "identifier": ("drop", "mask", "pseudonymise", "derive filled", "derive mailbox"),
@@ -92,7 +92,7 @@ def _people(words: Iterable[str]) -> int:
     """Count the words that look like somebody: as scrubbing finds them, or by their capitals or surname."""
     texts = pl.Series(sorted(set(words) - {OTHER}), dtype=pl.String)
     folded = fold(texts)
-    found = without_patterns(folded.clone()).ne_missing(folded)  # what scrubs, scrubs in place
+    found = without_patterns(folded).ne_missing(folded)
     return sum(bool(known) or _named(word) for word, known in zip(folded, found, strict=True))
 
 

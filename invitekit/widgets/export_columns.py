@@ -14,7 +14,7 @@ from invitekit.export.transform import release
 from invitekit.model import schema
 from invitekit.model.catalogue import read_catalogue
 from invitekit.privacy import FirstOf, Key, Policy, Range, Row, Secrets, Text, Words
-from invitekit.privacy.scrub import scrub_remarks
+from invitekit.privacy.scrub import KnownNames, scrub_remarks
 from invitekit.widgets.export_words import table, words
 
 _ANY = "Example 42"
@@ -49,7 +49,7 @@ def example(row: Row, language: str = "en") -> tuple[str | None, str | None]:
     made = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
     if isinstance(row.form, Text):
         own = [pl.Series([str(table("made_up")["email"])])]
-        made = scrub_remarks(pl.Series([str(value)]), own, pl.Series([], dtype=pl.String))
+        made = scrub_remarks(pl.Series([str(value)]), own, KnownNames(pl.Series([], dtype=pl.String)))
     return _text(value), _text(made.item())
 
 

@@ -1,6 +1,6 @@
 """Remarks without the people in them, as far as patterns and names can tell: best effort, and no proof.
 
-Nobody can prove that a free text names no person. What is listed in ``table.py`` and every name that
+Nobody can prove that a free text names no person. What is listed in ``patterns.py`` and every name that
 is handed in is taken out; a nickname, a misspelt name, an address in words or a story that
 only one customer has will stay. Who needs certainty drops the remarks.
 """
@@ -8,32 +8,27 @@ only one customer has will stay. Who needs certainty drops the remarks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
 from invitekit.errors import ArgumentError
-from invitekit.privacy.scrub.names import Directory
+from invitekit.privacy.scrub.names import KnownNames, take_out_names, take_out_numbers
 from invitekit.privacy.scrub.normalise import fold, hide_placeholders, show_placeholders
-from invitekit.privacy.scrub.record_names import own_spans, take_out_numbers
-from invitekit.privacy.scrub.spans import compared, outside, put_marks, words_of
-from invitekit.privacy.scrub.table import PATTERNS, settled
+from invitekit.privacy.scrub.patterns import PATTERNS, settled
 
-__all__ = ["Directory", "scrub_remarks"]
+__all__ = ["KnownNames", "scrub_remarks"]
 
 CHUNK = 50_000
-"""Remarks that one thread works on at one time: what bounds the memory."""
+"""Remarks that are worked on at one time: what bounds the memory."""
 
 
-def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: pl.Series | Directory) -> pl.Series:
-    """Give the remarks with placeholders where they name or reach somebody: best effort, no proof.
+def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: KnownNames) -> pl.Series:
+    """Return the remarks with placeholders where they name or reach somebody: best effort, no proof.
 
-    Emails, mobiles, ids, handles and links go by their patterns (``table.py``), in English and Chinese first
+    Emails, mobiles, ids, handles and links go by their patterns (``patterns.py``), in English and Chinese first
     of all. Then the record's own names go, each value whole and without its legal form, in any case of letters,
-    at the edges of words, in Chinese anywhere. Then all other customers' names, whole or without their legal
-    form, if they have three letters or two Chinese characters or more, and are no single everyday word
-    (``stopwords.txt``); a number as a name needs seven digits. Last go single words of the record's own names, of
-    three letters or more, but for everyday ones.
+    at the edges of words, in Chinese anywhere; then all other customers' names as ``KnownNames`` says. Last go
+    single words of the record's own names, of three letters or more, but for everyday ones (``stopwords.txt``).
     Amounts, versions, dates, times, percentages and counts stay.
 
     Placeholders are ``[email] [mobile] [id] [handle] [link] [name]``, the same whatever stood there. A remark
@@ -42,8 +37,7 @@ def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: pl.Series
     Args:
         remarks: Texts, null where there is none.
         own: The record's own identifying columns, each as long as ``remarks``.
-        names: Names and accounts of all customers, in any order; millions are fine. A ``Directory`` of
-            them serves several calls.
+        names: Names and accounts of all customers.
 
     Returns:
         As many texts in the same order, null where the remark is null.
@@ -54,7 +48,7 @@ def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: pl.Series
     Example:
         >>> said = pl.Series(["Call Ms Lee, +44 7700 900123, about USD 5 000.00", "王伟的微信：wei_88"])
         >>> own = [pl.Series(["Ada Lee", "王伟"])]
-        >>> scrub_remarks(said, own, pl.Series([], dtype=pl.String)).to_list()
+        >>> scrub_remarks(said, own, KnownNames(pl.Series([], dtype=pl.String))).to_list()
         ['Call Ms [name], [mobile], about USD 5 000.00', '[name]的微信:[handle]']
     """
     if wrong := [len(column) for column in own if len(column) != len(remarks)]:
@@ -65,36 +59,24 @@ def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: pl.Series
     columns = {f"own{n}": column.cast(pl.String) for n, column in enumerate(own)}
     texts = pl.DataFrame({"remark": remarks.cast(pl.String), **columns})
     said = texts.with_row_index("at").filter(pl.col("remark").str.contains(r"\w"))
-    directory = names if isinstance(names, Directory) else Directory(names)
-    # A regular expression keeps one thread busy; Polars lets go of Python's lock meanwhile.
-    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        parts = list(pool.map(lambda part: _scrubbed(part, directory), said.iter_slices(CHUNK)))
-    done = pl.concat(parts) if parts else said.select("at", "remark")
-    return texts["remark"].scatter(done["at"], done["remark"]).alias(remarks.name)
+    scrubbed = texts["remark"].clone()
+    for part in said.iter_slices(CHUNK):
+        changed = _scrubbed(part, names)
+        scrubbed = scrubbed.scatter(changed["at"], changed["remark"])
+    return scrubbed.alias(remarks.name)
 
 
-def _scrubbed(said: pl.DataFrame, directory: Directory) -> pl.DataFrame:
+def _scrubbed(said: pl.DataFrame, names: KnownNames) -> pl.DataFrame:
     folded = fold(said["remark"])
-    text = without_patterns(hide_placeholders(folded))
     own = said.select(pl.col("^own[0-9]+$")).get_columns()
-    text = take_out_numbers(text, own)
-    if own or directory:
-        text = _without_names(text, own, directory)
-    text = show_placeholders(text)
+    text = take_out_numbers(without_patterns(hide_placeholders(folded)), own)
+    text = show_placeholders(take_out_names(text, own, names))
     return said.select("at", remark=text).filter(text != folded)
-
-
-def _without_names(text: pl.Series, own: Sequence[pl.Series], directory: Directory) -> pl.Series:
-    plainly = compared(text)
-    words = words_of(plainly)
-    whole, single = own_spans(plainly, words, own)
-    # At once: a name of one's own in another's longer one would leave its other half.
-    named = pl.concat([whole, directory.spans(words)])
-    return put_marks(text, pl.concat([named, outside(single, named)]))
 
 
 def without_patterns(text: pl.Series) -> pl.Series:
     """Put marks where a row of the table finds something."""
+    text = text.clone()  # scatter changes what it is called on
     for pattern in PATTERNS:
         at = text.str.contains(pattern.holds).arg_true()
         text = text.scatter(at, text.gather(at).str.replace_all(pattern.regex, pattern.replacement))

@@ -1,120 +1,243 @@
-"""The names of all customers, looked up word by word: the time does not grow with their number."""
+"""Names in remarks: a record's own in its remark, and those of all customers in every remark."""
 
 from __future__ import annotations
 
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
 import polars as pl
 
-from invitekit.privacy.scrub.bloom import Hashes
-from invitekit.privacy.scrub.spans import NOWHERE, compared, put_marks, words_of
-from invitekit.privacy.scrub.tokenise import WORD, plain, stopwords, usable, without_form
+from invitekit.model import schema
+from invitekit.privacy.scrub.normalise import fold
+from invitekit.privacy.scrub.patterns import MARKS
 
 _SHORTEST = 3
-"""Letters that a name has at least: anything shorter is in every remark."""
+"""Letters of a name of one word that is looked for in everybody's remarks."""
 _NUMBER = 7
-"""Digits that a name without letters has at least: shorter ones are counts and years."""
+"""Digits from which on a number names somebody; shorter ones are counts and years."""
 _TWO = 2
-"""Words that are looked up at once: more than these are compared as a whole."""
-_ALONE, _FIRST, _SECOND, _LASTING = 1, 2, 3, 4
-"""Seeds of hashes: the same word has another one in each place."""
+"""Words of a name that is found in the other order too, and the letters that each begins with."""
+_LAST = 8
+"""Digits at the end of a phone number that stay the same at home and from abroad."""
+_SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
+"""Scripts that put no space between words: each sign is a word here, so a name is found anywhere."""
+_ALONE = f"[{_SINGLE}{''.join(MARKS.values())}]"
+WORD = rf"{_ALONE}|[[\p{{L}}\p{{M}}\p{{N}}]--[{_SINGLE}]]+"
+_PIECE = rf"[^{_SINGLE}{''.join(MARKS.values())}\p{{L}}\p{{M}}\p{{N}}]*(?:{WORD})"
+"""A word with the gap before it."""
+_MASKED = f"[{''.join(schema.MASK_MARKS)}]"
+"""A sign that only a masked value holds: what is left of it is nobody's name."""
+_LETTERS = [chr(code) for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))]
+_BASES = {letter: unicodedata.normalize("NFD", letter)[0] for letter in _LETTERS}
+_PLAIN = {letter: base for letter, base in _BASES.items() if letter != base and letter.islower()}
+_PLAIN |= {"ae": "a", "oe": "o", "ue": "u", "æ": "a", "œ": "o", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ı": "i"}
+"""Lower-case letters of Latin scripts without what stands on them, and what people write in their place."""
+_LATIN_FORM = (
+    "gmbh|ag|kg|kgaa|ohg|ug|ek|mbh|ltd|limited|inc|llc|llp|plc|corp|corporation|co|company|sa|sl|sas|sarl|srl|spa|bv|nv"
+    r"|oy|ab|as|pte|pty|sdn|bhd|holdings?|group|verwaltungsgesellschaft|e\.? ?k|s\.? ?[al]|s\.? ?coop"
+)
+_FORM = rf"(?i)(?:[ ,.&+]+(?:{_LATIN_FORM})\.?)+$"
+_CHINESE_FORM = r"(?:[（(][^()（）]*[)）])?(?:股份)?(?:有限|有限责任)?(?:公司|集团|企业)$"
+
+Span = tuple[int, int]
+"""The first word of a name, and the word after its last."""
+Phrase = list[str]
 
 
-class Directory:
-    """Every customer's names, by their hashes.
+@cache
+def stopwords() -> frozenset[str]:
+    """Return the words that everybody writes, of ``stopwords.txt``."""
+    lines = files("invitekit.privacy.scrub").joinpath("stopwords.txt").read_text("utf-8").splitlines()
+    return frozenset(word for line in lines for word in line.partition("#")[0].split())
 
-    A name of one or two words is found by them, a longer one by its first two and then as a whole: no search
-    through millions of patterns. One of two words is found in the other order too ("Lee, Ada"), however its
-    umlauts are written. What is too short or too common to be one is left out (``names_that_count``).
+
+class KnownNames:
+    """Names that are looked for in every text; the time does not grow with their number.
+
+    A name counts if it has three letters or more with a letter among them, or seven digits or more; in scripts
+    without spaces, two signs or more. A single word that everybody writes never does. One of two Latin words is
+    found in the other order too ("Lee, Ada"), a company without its legal form too, and umlauts in any spelling.
 
     Args:
         names: Names and accounts; nulls, masked ones and repeats are left out.
     """
 
     def __init__(self, names: pl.Series) -> None:
-        known = names_that_count(names)
-        long = known.filter(pl.col("length") > _TWO)
-        first, second = pl.col("words").list.first(), pl.col("words").list.get(1, null_on_oob=True)
-        self._names = Hashes(long["name"].hash())
-        self._lengths = long.select(pl.col("length").unique())
-        self._begin = Hashes(long.select(_pair(first, second)).to_series())
-        self._longer = Hashes(long.select(_lasting(_pair(first, second))).to_series())
-        short = known.filter(pl.col("length") <= _TWO)
-        turned = short.filter(_turns(first, second)).select(_pair(second, first)).to_series()
-        straight = short.select(pl.coalesce(_pair(first, second), _alone(first))).to_series()
-        self._short = Hashes(pl.concat([straight, turned]))
+        self._phrases = _Phrases(names_that_count(names))
 
-        self._known = known.height > 0
-
-    def __bool__(self) -> bool:
-        """Whether there is any name in it."""
-        return self._known
-
-    def spans(self, words: pl.DataFrame) -> pl.DataFrame:
-        """Give where a name stands, of the words of some texts: row, first word, and how many words."""
-        following = pl.when(pl.col("row") == pl.col("row").shift(-1)).then(pl.col("word").shift(-1))
-        heads = words.select("row", "place", one=_alone(pl.col("word")), two=_pair(pl.col("word"), following))
-        one, two = (
-            heads.filter(self._short.hold(heads[head])).select("row", start="place", length=pl.lit(length, pl.UInt32))
-            for head, length in (("one", 1), ("two", 2))
-        )
-        begun = heads.filter(self._begin.hold(heads["two"])).select("row", "two", start="place")
-        return pl.concat([one, two, self._whole(begun, words)])
-
-    def take_out(self, text: pl.Series) -> pl.Series:
-        """Put a mark for each name in the texts."""
-        return put_marks(text, self.spans(words_of(compared(text))))
-
-    def _whole(self, begun: pl.DataFrame, words: pl.DataFrame) -> pl.DataFrame:
-        """Keep those beginnings that go on as a name."""
-        if begun.is_empty():
-            return NOWHERE
-        tried = begun.join(self._lengths, how="cross")
-        tried = tried.filter(self._longer.hold(tried.select(_lasting(pl.col("two"))).to_series()))
-        its = words.join(tried.select("row").unique(), on="row", how="semi", maintain_order="left")
-        spoken = tried.join(its.group_by("row", maintain_order=True).agg("word"), on="row")
-        said = spoken.select(pl.col("word").list.slice("start", "length").list.join(" ").hash()).to_series()
-        return spoken.filter(self._names.hold(said)).select("row", "start", "length")
+    def spans(self, words: Sequence[str]) -> list[Span]:
+        """Return where names stand among the words of a text."""
+        return self._phrases.spans(words)
 
 
-def _alone(word: pl.Expr) -> pl.Expr:
-    return word.hash(_ALONE)
+def take_out_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownNames) -> pl.Series:
+    """Put a mark for each name of the record's own, and for each known one.
 
-
-def _pair(first: pl.Expr, second: pl.Expr) -> pl.Expr:
-    """One number for two words in their order; null where there is no second one."""
-    return pl.when(second.is_not_null()).then(first.hash(_FIRST) ^ second.hash(_SECOND))
-
-
-def _lasting(begin: pl.Expr) -> pl.Expr:
-    """One number for how a name begins and how many words it has."""
-    return begin ^ pl.col("length").hash(_LASTING)
-
-
-def _turns(first: pl.Expr, second: pl.Expr) -> pl.Expr:
-    """Whether a name is looked for in the other order: two words of letters, neither of which everybody writes."""
-    common = list(stopwords())
-    both = [word.str.contains(r"^[\p{L}--[\p{Han}]]{2}") & ~word.is_in(common) for word in (first, second)]
-    return (pl.col("length") == _TWO) & both[0] & both[1]
-
-
-def names_that_count(names: pl.Series) -> pl.DataFrame:
-    """Choose the names that are looked for in everybody's remarks, as ``name``, ``words`` and ``length``.
-
-    Three letters or more with a letter among them, or a number of seven digits or more; in scripts without
-    spaces, two signs or more. Never a single word that everybody writes.
+    Args:
+        folded: Texts as ``fold`` returns them.
+        own: The record's own values, each column as long as the texts; looked for in their row's text only.
+        known: Looked for in every text.
     """
-    values = pl.DataFrame({"value": usable(names)})
-    formless = values.select(without_form(pl.col("value"))).filter(pl.col("value") != values["value"])
-    both = pl.concat([values, formless])
-    cut = both.with_columns(words=pl.col("value").str.extract_all(WORD))
-    known = cut.select("words", name=pl.col("words").list.join(" "), length=pl.col("words").list.len())
-    letters = pl.col("name").str.replace_all(" ", "", literal=True)
-    size = letters.str.len_chars()
-    long = (size >= _SHORTEST) | ((pl.col("length") > 1) & ~letters.str.contains(r"[\p{Latin}\p{N}]"))
-    named = letters.str.contains(r"\p{L}") | (size >= _NUMBER)
-    counted = known.filter(long, named, ~letters.is_in(list(stopwords())))
-    name = plain(counted["name"])
-    common = plain(pl.Series(sorted(stopwords())))
-    spelled = counted.with_columns(name, words=name.str.split(" "), changed=name != counted["name"])
+    columns = [_own_names(column) for column in own]
+    cut = pl.DataFrame({"text": folded}).select(
+        "text",
+        pieces=pl.col("text").str.extract_all(_PIECE),
+        spelled=pl.col("text").str.extract_all(WORD),
+        words=_plain(pl.col("text").str.to_lowercase()).str.extract_all(WORD),
+    )
+    marked = []
+    for row, (text, pieces, spelled, words) in enumerate(cut.iter_rows()):
+        spans = _spans(words or [], [column[row] for column in columns], known)
+        marked.append(_put_marks(text, pieces, spelled, spans) if spans else text)
+    return pl.Series(folded.name, marked, dtype=pl.String)
+
+
+def take_out_numbers(folded: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
+    """Put a mark for each of the record's own phone numbers, whatever stands beside it.
+
+    Args:
+        folded: Texts as ``fold`` returns them.
+        own: Columns as long as the texts.
+    """
+    # Patterns went first: few texts still hold so long a number.
+    rows = folded.str.contains(rf"[0-9]{{{_NUMBER}}}").arg_true()
+    texts = folded.gather(rows).to_list()
+    for column in own if texts else ():
+        values = pl.DataFrame({"value": fold(column.gather(rows))})
+        number = pl.when(~pl.col("value").str.contains(r"[@\p{L}]")).then(pl.col("value").str.replace_all("[^0-9]", ""))
+        for place, digits in enumerate(values.select(number).to_series()):
+            if digits and len(digits) >= _NUMBER:
+                for form in (digits, digits[-_LAST:]):
+                    texts[place] = texts[place].replace(form, MARKS["mobile"])
+    return folded.clone().scatter(rows, pl.Series(texts, dtype=pl.String))
+
+
+def names_that_count(names: pl.Series) -> list[Phrase]:
+    """Return the names to look for in everybody's remarks, word by word; see ``KnownNames``."""
+    values = _named(names).drop_nulls().unique()
+    forms = pl.concat([values, _without_form(values)]).unique()
+    frame = pl.DataFrame({"value": forms, "words": forms.str.extract_all(WORD)})
+    name, length = pl.col("words").list.join(""), pl.col("words").list.len()
+    size = name.str.len_chars()
+    is_long = (size >= _SHORTEST) | ((length > 1) & ~name.str.contains(r"[\p{Latin}\p{N}]"))
+    is_named = name.str.contains(r"\p{L}") | (size >= _NUMBER)
+    spelled = pl.col("words").list.join(" ")
+    plain = _plain(spelled)
     # As it is spelled, nobody writes it every day; without its umlauts they may.
-    rare = spelled.filter(~(pl.col("changed") & pl.col("name").is_in(common.implode())))
-    return rare.select("words", "name", "length")
+    is_common = name.is_in(list(stopwords())) | ((plain != spelled) & plain.is_in(_plain_stopwords()))
+    phrases = frame.filter(is_long, is_named, ~is_common).select(plain.str.split(" ")).to_series().to_list()
+    return phrases + [phrase[::-1] for phrase in phrases if _turns(phrase)]
+
+
+class _Phrases:
+    """Names as words: whether one begins at a word, and how long it is."""
+
+    def __init__(self, phrases: Iterable[Phrase]) -> None:
+        self._known: set[str] = set()
+        lengths: defaultdict[str, set[int]] = defaultdict(set)
+        for phrase in phrases:
+            self._known.add(" ".join(phrase))
+            lengths[phrase[0]].add(len(phrase))
+        self._lengths = dict(lengths)
+
+    def spans(self, words: Sequence[str]) -> list[Span]:
+        return [
+            (start, start + length)
+            for start, word in enumerate(words)
+            for length in self._lengths.get(word, ())
+            if " ".join(words[start : start + length]) in self._known
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What to look for of one value of a record: it as a whole, and single words of it."""
+
+    phrases: list[Phrase]
+    parts: list[str]
+
+
+def _own_names(column: pl.Series) -> list[_Own]:
+    """Return what to look for of each value: it whole, without its legal form, a Chinese given name; and its parts."""
+    value, part, common = pl.col("value"), pl.element(), list(stopwords())
+    formless = _without_form(_named(column))
+    found = pl.DataFrame({"value": _named(column), "formless": formless}).select(
+        phrases=pl.concat_list(
+            value,
+            pl.when(~pl.col("formless").is_in(common)).then("formless"),
+            pl.when(value.str.contains(r"^\p{Han}{3}$") & ~value.str.tail(2).is_in(common)).then(value.str.tail(2)),
+        ).list.drop_nulls().list.eval(_plain(part).str.extract_all(WORD)),
+        parts=value.str.extract_all(WORD).list.eval(
+            _plain(part.filter((part.str.len_chars() >= _SHORTEST) & part.str.contains(r"\p{L}") & ~part.is_in(common)))
+        ),
+    )  # fmt: skip
+    return [_Own([phrase for phrase in phrases or () if phrase], parts or []) for phrases, parts in found.iter_rows()]
+
+
+def _spans(words: Sequence[str], own: Sequence[_Own], known: KnownNames) -> list[Span]:
+    """Return where names stand, in order; names that overlap are one span."""
+    named = known.spans(words) + _Phrases(phrase for one in own for phrase in one.phrases).spans(words)
+    covered = {place for start, end in named for place in range(start, end)}
+    parts = {part for one in own for part in one.parts}
+    # Not inside a longer name: its other half would be left.
+    named += [(place, place + 1) for place, word in enumerate(words) if word in parts and place not in covered]
+    merged: list[Span] = []
+    for start, end in sorted(named):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _put_marks(text: str, pieces: Sequence[str], spelled: Sequence[str], spans: Sequence[Span]) -> str:
+    """Put a mark for each span of words, and keep the gap before it.
+
+    Args:
+        text: A text.
+        pieces: Its words, each with the gap before it.
+        spelled: Its words.
+        spans: What goes.
+    """
+    parts, done = [], 0
+    for start, end in spans:
+        gap = pieces[start].removesuffix(spelled[start])
+        parts += [*pieces[done:start], gap, MARKS["name"]]
+        done = end
+    return "".join([*parts, *pieces[done:], text[sum(map(len, pieces)) :]])
+
+
+def _named(values: pl.Series) -> pl.Series:
+    """Return values as they are compared, but for umlauts; null for masked ones and those without letter or digit."""
+    folded = pl.DataFrame({"value": fold(values)})
+    value = pl.col("value")
+    tidy = value.str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+    can_name = ~value.str.contains(_MASKED) & value.str.contains(r"[\p{L}\p{N}]")
+    return folded.select(pl.when(can_name).then(tidy)).to_series()
+
+
+def _without_form(values: pl.Series) -> pl.Series:
+    """Take the legal form off companies' names: people leave it out."""
+    return values.str.replace(_FORM, "").str.replace(_CHINESE_FORM, "")
+
+
+def _plain(words: pl.Expr) -> pl.Expr:
+    """Build the expression of lower-case words as they are compared: "müller", "mueller" and "muller" are one."""
+    return words.str.replace_many(list(_PLAIN), list(_PLAIN.values()))
+
+
+@cache
+def _plain_stopwords() -> list[str]:
+    words = pl.DataFrame({"word": sorted(stopwords())})
+    return words.select(_plain(pl.col("word"))).to_series().to_list()
+
+
+def _turns(phrase: Phrase) -> bool:
+    """Return whether a name is looked for in the other order: two words of letters that not everybody writes."""
+    return len(phrase) == _TWO and all(
+        len(word) >= _TWO and word[:_TWO].isalpha() and word not in stopwords() for word in phrase
+    )

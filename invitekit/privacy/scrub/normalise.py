@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from invitekit.privacy.scrub.table import MARKS
+from invitekit.privacy.scrub.patterns import MARKS
 
 _UNSEEN = r"\x{ad}\x{61c}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}\x{fe00}-\x{fe0f}\x{feff}"
 _HIDDEN = "[" + _UNSEEN + r"\x{e000}-\x{e0ff}]+"
@@ -17,10 +17,10 @@ _WRITTEN = {f"[{label}]": mark for label, mark in MARKS.items()}
 
 
 def fold(text: pl.Series) -> pl.Series:
-    """Give texts in NFKC, with ASCII digits and without hidden signs."""
+    """Return texts in NFKC, with ASCII digits and without hidden signs."""
     rows = pl.DataFrame({"text": text}).with_row_index("row").filter(pl.col("text").str.contains(_BEYOND_ASCII))
     seen = _without_hidden(rows["text"]).str.normalize("NFKC")
-    return text.scatter(rows["row"], seen.str.replace_many(list(_DIGITS), list(_DIGITS.values())))
+    return text.clone().scatter(rows["row"], seen.str.replace_many(list(_DIGITS), list(_DIGITS.values())))
 
 
 def _without_hidden(text: pl.Series) -> pl.Series:
