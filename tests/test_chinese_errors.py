@@ -47,7 +47,6 @@ NO_SCREEN = {
     ("batches/write.py", "language is 'None'."): CHOSEN,
     ("batches/write.py", "formats is 'x.csv'."): CHOSEN,
     ("export/keys.py", "No key is kept: each export makes one of its own."): KEYS,
-    ("export/keys.py", "The keyring holds a key already."): KEYS,
     ("export/keys.py", "'x.csv' exists already."): KEYS,
     ("export/keys.py", "The key comes from INVITEKIT_KEY."): KEYS,
     ("export/keys.py", "The keyring does not take the new key."): KEYS,

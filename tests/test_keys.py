@@ -53,14 +53,23 @@ def chest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chest:
     return made
 
 
-def test_a_key_goes_to_the_keyring_and_no_file_is_made(chest: Chest, tmp_path: Path) -> None:
+def test_a_key_goes_to_the_keyring_and_no_file_holds_it(chest: Chest) -> None:
     made, where = new_key()
     assert where == "the system's keyring"
     assert chest.kept == {(SERVICE, NAME): made.text()}
     assert kept_key().id == find_key().id == made.id
-    assert list(tmp_path.iterdir()) == []
+    assert made.text() not in default_file().read_text()
     with pytest.raises(OutputError, match="key rotate"):
         new_key()
+    assert kept_key().id == made.id
+    chest.kept.clear()
+    with pytest.raises(ArgumentError, match=r"keyring does not show the key.*delete"):
+        find_key()
+
+
+def test_no_keyring_is_asked_for_a_key_that_it_was_never_given(chest: Chest) -> None:
+    chest.kept[SERVICE, NAME] = KEY.text()
+    assert find_key().id != KEY.id
 
 
 def test_a_keyring_that_takes_nothing_leaves_the_key_to_a_file(chest: Chest) -> None:

@@ -97,7 +97,7 @@ Purpose = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", metavar="FILE", help="A file with the key. Default: INVITEKIT_KEY, else the keyring."),
+    typer.Option("--key-file", metavar="FILE", help="A file with the key. Default: INVITEKIT_KEY, else the one kept."),
 ]
 Remarks = Annotated[
     RemarksName,

@@ -18,6 +18,8 @@ VARIABLE = "INVITEKIT_KEY"
 """The environment variable that may hold a key: 64 hexadecimal digits."""
 SERVICE, NAME = "invitekit", "export key"
 _KEYRING = "the system's keyring"
+_IN_KEYRING = "in the system's keyring"
+"""What the settings' key file says where the keyring holds the key; else no keyring is asked, which takes long."""
 
 
 class _KeyringError(Exception):
@@ -28,11 +30,11 @@ def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
     """Give the key to make tokens with; without any, one that is thrown away after use.
 
     Args:
-        given: A key, or the path of a key file; else the environment's ``INVITEKIT_KEY``, else the keyring's,
-            else the file of the user's own settings.
+        given: A key, or the path of a key file; else the environment's ``INVITEKIT_KEY``, else the one that
+            ``new_key`` keeps.
 
     Raises:
-        ArgumentError: A key is not 64 hexadecimal digits, or its file can be read by others.
+        ArgumentError: A key is not 64 hexadecimal digits, its file can be read by others, or the keyring is locked.
         SourceError: The key file is missing.
     """
     return _kept(given) or Key.new(kept=False)
@@ -52,7 +54,7 @@ def kept_key(given: str | os.PathLike[str] | None = None) -> Key:
 
 
 def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
-    """Make a key and keep it: in a file if one is named, else in the keyring, else in the user's settings.
+    """Make a key and keep it: in a file if one is named, else in the keyring, else in the settings' key file.
 
     Returns:
         The key, and where it is kept, in words.
@@ -60,12 +62,14 @@ def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
     Raises:
         OutputError: There is a key already, or the place cannot be written.
     """
-    key = Key.new()
-    if file is None and _stored() is not None:
-        raise OutputError("The keyring holds a key already.", hint="say 'invitekit key rotate' to replace it.")
-    if file is None and default_file().exists():  # one in the keyring would overrule it, unseen
-        raise OutputError(f"'{default_file()}' exists already.", hint="say 'invitekit key rotate' to replace it.")
-    return key, _keep(key, file)
+    key, path = Key.new(), Path(file) if file is not None else default_file()
+    if file is None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists() and _put_in_keyring(key):
+            _write(path, _IN_KEYRING)
+            return key, _KEYRING
+    _write(path, key.text())
+    return key, f"the file {path}"
 
 
 def overruled(file: str | os.PathLike[str] | None = None) -> str | None:
@@ -93,26 +97,18 @@ def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, st
     """
     if file is None and os.environ.get(VARIABLE):
         raise ArgumentError(f"The key comes from {VARIABLE}.", hint="change it where the variable is set.")
-    old, key = kept_key(file), Key.new()
-    if file is None and _stored() is not None:
-        return old, key, _rotated(old, key)
-    path = Path(file) if file is not None else default_file()
-    _write(path.with_name(f"{path.name}.{old.id}"), old, over=True)
-    _write(path, key, over=True)
+    old, key, path = kept_key(file), Key.new(), Path(file) if file is not None else default_file()
+    if _text(path) == _IN_KEYRING:
+        if _put_in_keyring(old, f"{NAME} {old.id}") and _put_in_keyring(key):
+            return old, key, _KEYRING
+        raise OutputError("The keyring does not take the new key.", hint="unlock it, and rotate again.")
+    _write(path.with_name(f"{path.name}.{old.id}"), old.text(), over=True)
+    _write(path, key.text(), over=True)
     return old, key, f"the file {path}"
 
 
-def _rotated(old: Key, key: Key) -> str:
-    try:
-        _ask_keyring(lambda keyring: keyring.set_password(SERVICE, f"{NAME} {old.id}", old.text()))
-        _ask_keyring(lambda keyring: keyring.set_password(SERVICE, NAME, key.text()))
-    except _KeyringError:
-        raise OutputError("The keyring does not take the new key.", hint="unlock it, and rotate again.") from None
-    return _KEYRING
-
-
 def default_file() -> Path:
-    """Give the key file of the user's own settings."""
+    """Return the path of the key file in the user's settings."""
     return Path(platformdirs.user_config_path("invitekit")) / "key"
 
 
@@ -121,19 +117,31 @@ def _kept(given: Key | str | os.PathLike[str] | None) -> Key | None:
         return given
     if given is not None:
         return _read(Path(given))
-    text = os.environ.get(VARIABLE) or _stored()
-    if text:
+    if text := os.environ.get(VARIABLE):
         return Key.from_text(text)
     return _read(default_file()) if default_file().exists() else None
 
 
-def _stored() -> str | None:
-    """Ask the keyring; a machine without one holds no key."""
+def _put_in_keyring(key: Key, name: str = NAME) -> bool:
+    """Keep a key in the keyring; return whether it took it."""
     try:
-        stored: str | None = _ask_keyring(lambda keyring: keyring.get_password(SERVICE, NAME))
+        _ask_keyring(lambda keyring: keyring.set_password(SERVICE, name, key.text()))
     except _KeyringError:
-        return None
-    return stored
+        return False
+    return True
+
+
+def _from_keyring(path: Path) -> str:
+    try:
+        text: str | None = _ask_keyring(lambda keyring: keyring.get_password(SERVICE, NAME))
+    except _KeyringError:
+        text = None
+    if text is None:
+        raise ArgumentError(
+            "The system's keyring does not show the key that was put there.",
+            hint=f"unlock it; if the key is lost, delete '{path}' and say 'invitekit key new'.",
+        )
+    return text
 
 
 def _ask_keyring(ask: Callable[[Any], Any]) -> Any:
@@ -153,37 +161,35 @@ def _ask_keyring(ask: Callable[[Any], Any]) -> Any:
         raise _KeyringError from None
 
 
-def _keep(key: Key, file: str | os.PathLike[str] | None) -> str:
-    if file is None:
-        try:
-            _ask_keyring(lambda keyring: keyring.set_password(SERVICE, NAME, key.text()))
-        except _KeyringError:
-            file = default_file()
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        else:
-            return _KEYRING
-    _write(Path(file), key)
-    return f"the file {Path(file)}"
-
-
 def _read(path: Path) -> Key:
+    text = _text(path)
+    return Key.from_text(_from_keyring(path) if text == _IN_KEYRING else text)
+
+
+def _text(path: Path) -> str:
+    """Return what a key file says.
+
+    Raises:
+        ArgumentError: It can be read by others.
+        SourceError: It is missing, or cannot be read.
+    """
     try:
-        mode, text = path.stat().st_mode, path.read_text("ascii")
+        mode, text = path.stat().st_mode, path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else "it is no text"
         raise SourceError(f"The key file '{path.name}' cannot be read: {reason}.", hint="check its path.") from None
     if POSIX_MODES and stat.S_IMODE(mode) & 0o077:
         raise ArgumentError(f"The key file '{path.name}' can be read by others.", hint="say chmod 600, or rotate it.")
-    return Key.from_text(text)
+    return text
 
 
-def _write(path: Path, key: Key, *, over: bool = False) -> None:
+def _write(path: Path, text: str, *, over: bool = False) -> None:
     """Write a key file whole or not at all; from its first moment only its owner can read it."""
     try:
         with private_dir(path.parent, path.name) as folder:
             part = folder / path.name
             part.touch(0o600)  # private before it holds the key, also where its mode cannot be changed
-            part.write_text(key.text() + "\n", "ascii")
+            part.write_text(text + "\n", "ascii")
             if over:
                 publish(part, path, overwrite=True)
             else:
