@@ -52,8 +52,8 @@ def export(
         level: ``masked`` (as the portal does), ``pseudonymised`` (the default: tokens, months) or
             ``aggregated`` (counts of at least ten customers).
         policy: A policy, or the path of a TOML file with rows for extra columns.
-        key: A key or the path of a key file; else ``INVITEKIT_KEY``, else the one that ``new_key`` kept,
-            one; else one is made and thrown away. The same key and purpose give the same tokens.
+        key: A key or the path of a key file; else ``INVITEKIT_KEY``, else the one that ``new_key``
+            keeps; else one is made and thrown away. The same key and purpose give the same tokens.
         purpose: What the export is for; tokens of two purposes do not join.
         filter: Which records; all of them without one. The manifest states it, without values that may identify people.
         remarks: ``drop`` says only whether there are any; ``scrub`` takes out what is recognised as
