@@ -8,7 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What can be chosen so that a file is read after all: the content of a form.
+
+    Attributes:
+        kind: ``column`` (which header is it), ``encoding``, or ``snapshot`` (the day of the export).
+        source: The file's name.
+        options: The headers or encodings to choose from; none for a day.
+        columns: The columns that are looked for: one of them is needed.
+    """
+
+    kind: Literal["column", "encoding", "snapshot"]
+    source: str
+    options: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 class InvitekitError(Exception):
@@ -17,11 +35,13 @@ class InvitekitError(Exception):
     Args:
         problem: What is wrong and what was found, one sentence.
         hint: What the reader can do about it, one sentence.
+        choice: What can be chosen instead, where a form can ask for it.
     """
 
-    def __init__(self, problem: str, *, hint: str) -> None:
+    def __init__(self, problem: str, *, hint: str, choice: Choice | None = None) -> None:
         self.problem = problem
         self.hint = hint
+        self.choice = choice
         super().__init__(f"{problem} Hint: {hint}")
 
 

@@ -32,7 +32,7 @@ ELSEWHERE = {
     "ingest/failure_messages.py": "no screen takes a second file",
     "privacy/scrub/__init__.py": "the export gives it columns of one length",
     "widgets/export_records.py": "said in the cell that makes the panel",
-    "workspace/compare.py": "no screen compares snapshots",
+    "workspace/compare.py": "the page compares only what has two snapshots",
     "workspace/customers.py": "no screen asks for a customer's name",
 }
 """Files whose errors reach no screen, and why."""
@@ -60,7 +60,6 @@ NO_SCREEN = {
     ("ingest/headers.py", "Your choice of columns maps x.csv and x.csv to 'x.csv'."): BY_CODE,
     ("ingest/headers.py", "Your choice of columns names 'x.csv', which is no column."): BY_CODE,
     ("ingest/headers.py", "Your choice of columns maps x.csv to 'x.csv', which no file has. Found: x.csv."): BY_CODE,
-    ("ingest/datetimes.py", "'x.csv' is no time zone."): BY_CODE,
     ("ingest/datetimes.py", "This machine has no time zone database: only UTC is known."): BY_CODE,
     ("engine/datetimes.py", "as_of is a x.csv."): TYPED,
     ("privacy/policy.py", "level is 'x.csv'."): CHOSEN,
@@ -101,6 +100,7 @@ KEPT = (
     "record_id", "customer_id", "客户ID", r"\[(?:status|method|type)\]",
     *(rf"\b{word}\b" for word in ("column", "fewest", "how", "into", "keep", "range", "values")),
     *(rf"\b{word}\b" for word in ("7z", "gzip", "mht", "parquet", "pdf", "sqlite", "zip")),
+    "Asia/Shanghai", "IANA",
     "CSV", "DuckDB", "Excel", "GB18030", "JSON", "Parquet", "TOML", "UTC", r"UTF-\d+", "Windows", "XLSX", "invitekit",
 )  # fmt: skip
 """What a Chinese sentence may keep: names of programs, formats and files, and what is written in a policy file."""

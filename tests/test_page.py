@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import http.client
@@ -16,14 +17,18 @@ import tempfile
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
 
 import invitekit as ik
 from invitekit.widgets.session import Session
+from invitekit.widgets.transfer import safe_name
 from tests.conftest import DATA, Run, served
 from tests.messages import check_response
 
@@ -43,12 +48,12 @@ class Tab:
         sender = {"pick": "ResendPicker", "explore": "Explorer", "export": "ExportPanel"}.get(name, name)
         self.heard.append((name, check_response(sender, json.loads(json.dumps(message)))))
 
-    def until(self, name: str, kind: str, **values: Any) -> Any:
+    def until(self, name: str, kind: str, check: Callable[[Any], Any] = bool, **values: Any) -> Any:
         """Wait for a message of a kind, and return the newest one."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
             for heard, message in reversed(self.heard):
-                if heard == name and message["type"] == kind and values.items() <= message.items():
+                if heard == name and message["type"] == kind and values.items() <= message.items() and check(message):
                     return message
             time.sleep(0.02)
         raise AssertionError(f"no {kind} of {name} was heard, only {[(n, m['type']) for n, m in self.heard]}")
@@ -118,7 +123,9 @@ def test_only_files_that_the_page_offered_are_opened(session: Session, tmp_path:
     secret = tmp_path / "folder" / "history.csv"
     shutil.copy(FIRST, secret)
     tab = Tab(session)
-    session.receive("page", {"type": "open", "files": ["folder/history.csv", str(secret)], "workspace": ""})
+    session.receive(
+        "page", {"type": "open", "files": ["folder/history.csv", str(secret)], "uploads": [], "workspace": ""}
+    )
     assert tab.until("page", "problem")["problem"] == "Nothing was chosen."
 
 
@@ -126,12 +133,218 @@ def test_a_file_that_cannot_be_read_leads_back_to_the_choice(session: Session, t
     (tmp_path / "empty.csv").write_text("")
     shutil.copy(FIRST, tmp_path / "good.csv")
     tab = Tab(session)
-    session.receive("page", {"type": "open", "files": ["empty.csv"], "workspace": ""})
+    session.receive("page", {"type": "open", "files": ["empty.csv"], "uploads": [], "workspace": ""})
     assert "empty.csv" in tab.until("page", "problem")["problem"]
     assert tab.until("page", "state")["status"] == "choose"
     assert tab.until("page", "state")["offered"]["files"] == ["empty.csv", "good.csv"]
-    session.receive("page", {"type": "open", "files": ["good.csv"], "workspace": ""})
+    session.receive("page", {"type": "open", "files": ["good.csv"], "uploads": [], "workspace": ""})
     tab.until("page", "state", status="open")
+
+
+def upload(session: Session, path: Path) -> str:
+    """Send a file as the page's server does; return its ID."""
+    content = path.read_bytes()
+    incoming = session.transfers.begin(path.name, len(content))
+    incoming.write(content)
+    return session.transfers.finish(incoming).id
+
+
+def opened(session: Session, *paths: Path, workspace: str = "", day: str | None = None) -> Tab:
+    """Upload and open files; return a tab that hears the answer."""
+    tab = Tab(session)
+    uploads = [[upload(session, path), day] for path in paths]
+    session.receive("page", {"type": "open", "files": [], "uploads": uploads, "workspace": workspace})
+    return tab
+
+
+def test_uploads_go_into_a_new_workspace_and_one_that_cannot_be_read_keeps_none_of_the_others_out(
+    session: Session, tmp_path: Path
+) -> None:
+    bad = tmp_path / "away" / "history_2026-03-01.csv"
+    bad.parent.mkdir()
+    bad.write_text("Account,Colour\nacme,red\n")
+    state = opened(session, FIRST, bad, SECOND, workspace="week").until("page", "state", status="open")
+    assert [name for name, _ in state["added"]] == [FIRST.name, SECOND.name]
+    assert [one["file"] for one in state["failed"]] == [bad.name]
+    assert (state["workspace"], state["offered"]["workspaces"]) == ("week.duckdb", ["week.duckdb"])
+    assert (state["question"]["columns"], state["question"]["options"]) == (
+        [["status", "Status"]],
+        ["Account", "Colour"],
+    )
+    tab = Tab(session)
+    session.receive("page", {"type": "dismiss"})
+    assert tab.until("page", "state")["question"] is None
+
+
+@pytest.mark.parametrize("name", ["../week", "a/b", "con.duckdb\0", ".hidden"])
+def test_a_new_workspace_has_a_plain_name_in_the_folder(session: Session, tmp_path: Path, name: str) -> None:
+    problem = opened(session, FIRST, workspace=name).until("page", "problem")
+    assert problem["problem"] == "The workspace's name is none."
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_changed_since_the_last_file_is_counted_listed_and_downloaded(session: Session) -> None:
+    tab = opened(session, FIRST, SECOND, workspace="week")
+    state = tab.until("page", "state", status="open", check=lambda state: state.get("changes"))
+    counts = dict(state["changes"]["counts"])
+    with ik.Workspace(session._folder / "week.duckdb") as workspace:
+        assert counts == {name: n for name, n in workspace.compare().counts.items() if name != "same"}
+    session.receive("page", {"type": "get_changed", "request": "r", "change": "appeared"})
+    listing = tab.until("page", "listing", request="r")
+    assert (listing["total"], len(listing["rows"][0])) == (counts["appeared"], 6)
+    rows = pl.read_excel(fetched(session, tab, "changed", "appeared"))
+    assert rows.height == counts["appeared"]
+
+
+def fetched(session: Session, tab: Tab, what: str, name: str, **more: str) -> Path:
+    """Ask for a download as the page does, and return its file."""
+    request = f"{what} {name} {more}"
+    asked = {"type": "download", "request": request, "what": what, "name": name, "tab": "pick", "batch_id": "", **more}
+    session.receive("page", asked)
+    download_id = tab.until("page", "download", request=request)["id"]
+    path = session.transfers.fetch(download_id)
+    assert session.transfers.fetch(download_id) is None, "only once"
+    assert path is not None
+    return path
+
+
+def test_the_rows_shown_and_the_rows_selected_are_downloaded_as_they_are_shown(session: Session) -> None:
+    session.open([str(FIRST)])
+    tab = Tab(session)
+    session.receive("pick", {"type": "connect"})
+    shown = tab.until("pick", "counts")["matched"]
+    session.receive("pick", {"type": "set_columns", "columns": ["account_name", "email", "decision"], "first": 0})
+    keys = tab.until("pick", "page", first=0)["keys"][:2]
+    session.receive("pick", {"type": "select", "action": "add", "keys": keys, "version": 0})
+    tab.until("pick", "selected", selected=2)
+    whole = pl.read_csv(fetched(session, tab, "list", "shown.csv"))
+    assert (whole.height, whole.columns) == (shown, ["Account Name", "Email", "Decision"])
+    assert set(whole["Decision"]) <= {"Resend now", "Resend as reseller"}
+    assert "•••" in whole["Email"].drop_nulls()[0]
+    session.receive("pick", {"type": "set_masking", "unmasked": True, "first": 0})
+    chosen = pl.read_excel(fetched(session, tab, "list", "selected.xlsx"))
+    assert chosen.height == 2
+    assert "•••" not in "".join(chosen["Email"])
+    session.receive("pick", {"type": "set_filter", "filter": {"text": "nobody"}, "screen": "a", "request": 1})
+    tab.until("pick", "counts", matched=0)
+    session.receive(
+        "page", {"type": "download", "request": "e", "what": "list", "name": "shown.csv", "tab": "pick", "batch_id": ""}
+    )
+    assert tab.until("page", "problem")["problem"] == "The list is empty."
+
+
+ROWS = "Account Name,Status,Invitation Method,Invitation Time\nacme,Expired,Email,03/04/2026 09:00\n"
+
+
+def exported(tmp_path: Path, name: str, content: str | bytes) -> Path:
+    """Write an export elsewhere than in the folder of the page."""
+    path = tmp_path / "downloads" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+CYRILLIC = ROWS.replace("acme", "Общество Ромашка Северная").encode("cp1251")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "answer"),
+    [
+        (ROWS.replace("Status", "Zustand"), "column", {"columns": {"status": "Zustand"}}),
+        (ROWS.replace("Account Name", "Konto"), "column", {"columns": {"account_name": "Konto"}}),
+        (CYRILLIC, "encoding", {"encoding": "cp1251"}),
+    ],
+)
+def test_what_was_chosen_for_a_file_is_not_asked_again_next_week(
+    session: Session, tmp_path: Path, content: str | bytes, kind: str, answer: dict[str, Any]
+) -> None:
+    tab = opened(session, exported(tmp_path, "a_2026-04-06.csv", content), workspace="week")
+    tab.until("page", "problem")
+    state = tab.until("page", "state", status="choose")
+    assert (state["question"]["kind"], state["offered"]["workspaces"]) == (kind, [])
+    assert kind != "encoding" or any("Ромашка" in line for lines in state["question"]["previews"] for line in lines)
+    session.receive("page", {"type": "answer", "kind": kind, **answer})
+    assert tab.until("page", "state", status="open")["records"] == 1
+    later = Session(tmp_path, as_of=DAY)
+    next_week = exported(tmp_path, "b_2026-04-13.csv", content)
+    assert opened(later, next_week, workspace="week.duckdb").until("page", "state", status="open")["records"] == 2
+    # A file that has the usual header and encoding is read as ever.
+    usual = exported(tmp_path, "c_2026-04-20.csv", ROWS)
+    assert opened(later, usual, workspace="week.duckdb").until("page", "state", status="open", records=3)
+    later.close()
+
+
+def test_a_file_without_a_date_in_its_name_is_asked_for_it(session: Session, tmp_path: Path) -> None:
+    tab = opened(session, exported(tmp_path, "export.csv", ROWS), workspace="week")
+    assert tab.until("page", "state", status="choose")["question"]["kind"] == "snapshot"
+    session.receive("page", {"type": "answer", "kind": "snapshot", "day": "2026-04-06"})
+    assert tab.until("page", "state", status="open")["files"] == ["export_2026-04-06.csv"]
+    known = opened(session, exported(tmp_path, "later.csv", ROWS), workspace="week.duckdb", day="2026-04-13")
+    assert known.until("page", "state", status="open", added=[["later_2026-04-13.csv", False]])
+
+
+def test_a_time_zone_and_the_order_of_day_and_month_are_kept_and_the_files_read_again(
+    session: Session, tmp_path: Path
+) -> None:
+    tab = opened(
+        session,
+        exported(tmp_path, "a_2026-04-06.csv", ROWS.replace("Status", "Farbe,Status").replace("acme", "acme,rot")),
+        workspace="week",
+    )
+    before = tab.until("page", "state", status="open")
+    reading = before["reading"]
+    assert (reading["without_offset"], reading["undecided"], reading["headers"]) == (1, 1, ["Farbe"])
+    change = {"time_zone": "Asia/Shanghai", "day_first": False, "columns": {"remarks": "Farbe"}}
+    session.receive("page", {"type": "set_reading", **change})
+    again = tab.until("page", "state", status="open", check=lambda state: state["run"] != before["run"])
+    assert (again["reading"]["time_zone"], again["reading"]["undecided"], again["reading"]["headers"]) == (
+        "Asia/Shanghai", 0, [],
+    )  # fmt: skip
+    assert [one for one in reading["columns"] if one not in again["reading"]["columns"]] == [["remarks", "Remarks"]]
+    assert again["records"] == 1
+    session.receive("page", {"type": "choose_files"})
+    with ik.Workspace(tmp_path / "week.duckdb") as workspace:
+        row = workspace.history().select("invited_at::varchar, remarks").fetchall()
+    assert row == [("2026-03-04 01:00:00", "rot")]
+
+
+def test_what_is_open_stays_open_when_another_file_cannot_be_read(session: Session, tmp_path: Path) -> None:
+    run = opened(session, FIRST, workspace="week").until("page", "state", status="open")["run"]
+    (tmp_path / "empty.csv").write_text("")
+    tab = Tab(session)
+    session.receive("page", {"type": "open", "files": ["empty.csv"], "uploads": [], "workspace": ""})
+    tab.until("page", "problem")
+    assert tab.until("page", "state")["run"] == run
+    session.receive("pick", {"type": "connect"})
+    assert tab.until("pick", "state", ready=True)
+
+
+def test_the_sample_is_made_in_a_private_folder_and_leaves_nothing_in_the_persons_own(
+    session: Session, tmp_path: Path
+) -> None:
+    tab = Tab(session)
+    session.receive("page", {"type": "try_sample"})
+    state = tab.until("page", "state", status="open")
+    assert (len(state["files"]), state["workspace"]) == (4, "sample.duckdb")
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("history_2026-03-30.csv", "history_2026-03-30.csv"),
+        ("../../etc/pass\x00wd.csv", "pass_wd.csv"),
+        ("C:\\Users\\ann\\a.csv", "a.csv"),
+        (".hidden.csv", "hidden.csv"),
+        ("con.csv", "_con.csv"),
+        ("客户.xlsx", "客户.xlsx"),
+        ("a\u202evsc.csv", "a_vsc.csv"),
+        ("x" * 5000 + ".csv", "x" * 100 + ".csv"),
+        ("..", "file"),
+    ],
+)
+def test_an_uploads_name_becomes_a_plain_file_name(name: str, expected: str) -> None:
+    assert safe_name(name) == expected
 
 
 def test_two_tabs_that_are_looked_at_at_once_are_both_made_once(
@@ -171,6 +384,7 @@ def test_a_folder_that_is_gone_offers_nothing(tmp_path: Path) -> None:
     one = Session(tmp_path / "gone")
     tab = Tab(one)
     one.receive("page", {"type": "connect"})
+    one.close()
     assert tab.until("page", "state")["offered"] == {"files": [], "workspaces": []}
 
 
@@ -250,6 +464,116 @@ def test_a_page_of_another_site_gets_no_socket(page: str) -> None:
     assert answer(socket, **SHAKE, Cookie=cookie, Origin=page.partition("/?")[0])[0] == 101
     assert answer(socket, **SHAKE, Cookie=cookie)[0] == 403, "no origin"
     assert answer(socket, **SHAKE, Origin=page.partition("/?")[0])[0] == 403, "no cookie"
+
+
+NO_ROOM = "The disk has no room for this file."
+
+
+def sent(
+    address: str,
+    content: bytes,
+    name: str,
+    length: int | None = None,
+    *,
+    wait: bool = True,
+    **headers: Any,
+) -> tuple[int, Any]:
+    """Send a file as a page does; return the status and the answer."""
+    base, url = address.partition("/?")[0], f"/upload?{urllib.parse.urlencode({'name': name})}"
+    own = {"Origin": base, "X-Invitekit": "1", "Cookie": answer(address)[2]["Set-Cookie"].split(";")[0]}
+    named = own | {name.replace("_", "-"): value for name, value in headers.items()}
+    with contextlib.closing(http.client.HTTPConnection(base.removeprefix("http://"), timeout=30)) as connection:
+        connection.putrequest("POST", url, skip_host="Host" in named)
+        connection.putheader("Content-Length", str(len(content) if length is None else length))
+        for key, value in named.items():
+            if value:
+                connection.putheader(key, value)
+        connection.endheaders(content)
+        if not wait:
+            return 0, None  # cut off
+        found = connection.getresponse()
+        text = found.read().decode()
+        return found.status, json.loads(text) if text.startswith("{") else text
+
+
+async def _talk(address: str, *messages: dict[str, Any]) -> list[Any]:
+    base = address.partition("/?")[0]
+    headers = {"Origin": base, "Cookie": answer(address)[2]["Set-Cookie"].split(";")[0]}
+    request = HTTPRequest(f"{base.replace('http', 'ws')}/socket", headers=headers)
+    socket, heard = await websocket_connect(request), list[Any]()
+    for message in messages:
+        wanted = message.pop("until")
+        await socket.write_message(json.dumps({"to": "page", "message": message}))
+        while not heard or not wanted.items() <= heard[-1].items():
+            text = await asyncio.wait_for(socket.read_message(), 60)
+            if isinstance(text, str) and (said := json.loads(text))["from"] == "page":
+                heard.append(said["message"])
+    socket.close()
+    return heard
+
+
+def scratch(folder: Path) -> list[Path]:
+    """Return the files of uploads and downloads that the server holds."""
+    return [path for path in folder.glob("invitekit*/*/*") if path.is_file()]
+
+
+def test_a_file_that_is_uploaded_is_opened_and_its_rejected_rows_are_fetched_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    content = (ROWS + ",Expired,Email,03/04/2026 09:00\n").encode()
+    with served(tmp_path) as address:
+        status, upload = sent(address, content, "../../history_2026-03-30.csv")
+        assert (status, upload["name"], upload["day"]) == (200, "history_2026-03-30.csv", "2026-03-30")
+        chosen = {"type": "open", "files": [], "uploads": [[upload["id"], None]], "workspace": "week"}
+        asked = {"type": "download", "request": "r", "what": "rejected", "name": "", "tab": "pick", "batch_id": ""}
+        *_, done = asyncio.run(
+            _talk(address, chosen | {"until": {"status": "open", "rejected": 1}}, asked | {"until": {"request": "r"}})
+        )
+        base, cookie = address.partition("?")[0], answer(address)[2]["Set-Cookie"].split(";")[0]
+        assert answer(f"{base}download/{done['id']}")[0] == 403, "no cookie"
+        status, text, headers = answer(f"{base}download/{done['id']}", Cookie=cookie)
+        assert (status, text.count("\n")) == (200, 2)
+        assert "history_2026-03-30.csv,3," in text
+        assert headers["Content-Disposition"] == "attachment; filename*=UTF-8''rejected_rows.csv"
+        assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+        assert answer(f"{base}download/{done['id']}", Cookie=cookie)[0] == 404, "only once"
+        assert [path.name for path in scratch(tmp_path / "tmp")] == ["history_2026-03-30.csv"]
+    assert [*(tmp_path / "tmp").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "name", "status"),
+    [
+        ({"Origin": "http://attacker.example"}, "a.csv", 403),
+        ({"Origin": ""}, "a.csv", 403),
+        ({"X_Invitekit": ""}, "a.csv", 403),
+        ({"Cookie": ""}, "a.csv", 403),
+        ({"Host": "attacker.example"}, "a.csv", 403),
+        ({}, "a.exe", 400),
+        ({}, "a", 400),
+    ],
+)
+def test_an_upload_of_another_site_or_type_is_refused(
+    page: str, headers: dict[str, Any], name: str, status: int
+) -> None:
+    assert sent(page, b"Account,Status\n", name, **headers)[0] == status
+
+
+def test_an_upload_that_is_empty_cut_off_or_too_large_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with served(tmp_path) as address:
+        assert sent(address, b"", "a.csv")[1]["problem"] == "The file is empty."
+        assert sent(address, b"Account", "a.csv", length=10**6, wait=False)[0] == 0
+        assert sent(address, b"Account", "a.csv", length=10**15)[1]["problem"] == NO_ROOM
+        end = time.monotonic() + 20
+        while scratch(tmp_path) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert scratch(tmp_path) == []
+        assert sent(address, b"Account,Status\n", "a.csv")[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ class Page {
     const message = envelope.message as PageResponse;
     if (message.type === "state") this.showState(message);
     else if (message.type === "progress") this.showProgress(message);
-    else this.showProblem(message);
+    else if (message.type === "problem") this.showProblem(message);
   }
 
   // ---- what is open
@@ -275,7 +275,7 @@ class Page {
     );
     const open = () => {
       const chosen = [...list.selectedOptions].map(({ value }) => value);
-      this.ask({ type: "open", files: chosen, workspace: workspace.value });
+      this.ask({ type: "open", files: chosen, uploads: [], workspace: workspace.value });
     };
     this.section(
       "open_what",

@@ -604,11 +604,41 @@ export interface ChooseFiles {
   type: "choose_files";
 }
 
-/** Open files that the page offered. */
+/** Open files that the page offered, and uploads with the day of their export if their name has none.
+
+    They are added to the workspace of that name, which is made if it is missing; without a name they are only
+    looked at.
+     */
 export interface OpenFiles {
   type: "open";
   files: string[];
+  uploads: ([string, string | null])[];
   workspace: string;
+}
+
+/** Remove an upload that is not to be opened. */
+export interface DiscardUpload {
+  type: "discard_upload";
+  id: string;
+}
+
+/** Make up some exports, and open them. */
+export interface TrySample {
+  type: "try_sample";
+}
+
+/** The choice for a file that could not be read: headers by column, an encoding, or a day. */
+export interface Answer {
+  type: "answer";
+  kind: "column" | "encoding" | "snapshot";
+  columns?: Record<string, string>;
+  encoding?: string;
+  day?: string;
+}
+
+/** Leave out the files that could not be read. */
+export interface Dismiss {
+  type: "dismiss";
 }
 
 /** Keep the meaning of words, by column, and read the files again. */
@@ -617,7 +647,42 @@ export interface TeachWords {
   words: Record<string, Record<string, string>>;
 }
 
-export type PageRequest = Connect | ChooseFiles | OpenFiles | TeachWords;
+/** Keep how files are read, and read them again; an empty header takes a choice back. */
+export interface SetReading {
+  type: "set_reading";
+  time_zone: string;
+  day_first: boolean | null;
+  columns: Record<string, string>;
+}
+
+/** Read which rows were not read, and why. */
+export interface GetRejected {
+  type: "get_rejected";
+  request: string;
+}
+
+/** Read which customers have changed in one way since the snapshot before. */
+export interface GetChanged {
+  type: "get_changed";
+  request: string;
+  change: string;
+}
+
+/** Make a file to download.
+
+    ``name`` is a list such as ``shown.xlsx``, a change, or a file of a batch: ``all`` for its whole folder, empty for
+    its workbook.
+     */
+export interface AskDownload {
+  type: "download";
+  request: string;
+  what: "list" | "batch" | "export" | "rejected" | "changed";
+  name: string;
+  tab: "pick" | "explore" | "export";
+  batch_id: string;
+}
+
+export type PageRequest = Connect | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | TeachWords | SetReading | GetRejected | GetChanged | AskDownload;
 
 /** Unknown words of a column: each with its number and the likeliest value. */
 export interface UnknownColumn {
@@ -639,6 +704,44 @@ export interface Offered {
   workspaces: string[];
 }
 
+/** What can be chosen so that a file is read after all; columns have a name and a label. */
+export interface Question {
+  kind: "column" | "encoding" | "snapshot";
+  file: string;
+  columns: [string, string][];
+  options: string[];
+  previews: string[][];
+}
+
+/** A file that could not be read. */
+export interface Unread {
+  problem: string;
+  hint: string;
+  file: string;
+}
+
+/** How files were read.
+
+    ``without_offset`` and ``undecided`` count cells; ``headers`` are those that no column took, ``columns`` those that
+    no header filled, ``chosen`` the header of each column that was chosen before.
+     */
+export interface HowRead {
+  time_zone: string;
+  day_first: boolean | null;
+  without_offset: number;
+  undecided: number;
+  headers: string[];
+  columns: [string, string][];
+  chosen: Record<string, string>;
+}
+
+/** How many customers changed between the two newest snapshots, by change. */
+export interface ChangeCounts {
+  before: string;
+  after: string;
+  counts: [string, number][];
+}
+
 /** What is open; ``run`` changes whenever something else is opened. */
 export interface PageState {
   type: "state";
@@ -646,12 +749,16 @@ export interface PageState {
   words: Record<string, string>;
   status: "choose" | "loading" | "open";
   run: string;
-  offered?: Offered;
+  offered: Offered;
   files?: string[];
   records?: number;
   rejected?: number;
   unknown?: UnknownWords;
   added?: [string, boolean][];
+  failed?: Unread[];
+  question?: Question | null;
+  reading?: HowRead;
+  changes?: ChangeCounts;
   workspace?: string | null;
   as_of?: string | null;
 }
@@ -672,7 +779,23 @@ export interface PageProblem {
   tab: string;
 }
 
-export type PageResponse = PageState | LoadProgress | PageProblem;
+/** The first rows of a list that was asked for, and the number of all. */
+export interface Listing {
+  type: "listing";
+  request: string;
+  rows: ((string | null)[])[];
+  total: number;
+}
+
+/** A file that can be fetched once. */
+export interface Download {
+  type: "download";
+  request: string;
+  id: string;
+  name: string;
+}
+
+export type PageResponse = PageState | LoadProgress | PageProblem | Listing | Download;
 
 export type Word = "advice" | "all_customers" | "all_invitations" | "all_rows" | "among_customers" | "apply" | "associated" | "at" | "attempt" | "attempt_not_sent" | "batch" | "batch_size" | "by" | "cancel" | "cause" | "clear" | "close" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "customers" | "decisions" | "details" | "discard" | "done_on" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "eye_closed" | "eye_open" | "failed" | "files" | "files_added" | "files_known" | "filters" | "first" | "from" | "go" | "hidden" | "history" | "in_files" | "in_workspace" | "keep" | "known" | "left_out" | "link_life_days" | "loading" | "log" | "lost" | "lost_hint" | "make" | "make_none" | "mark_done" | "masked" | "masked_before" | "max_attempts" | "more" | "n_files" | "n_rejected" | "name" | "newest" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "no_workspace" | "none" | "none_filter" | "not_chosen" | "not_sent" | "note" | "nothing_here" | "now" | "o_associated" | "o_batch_id" | "o_cause" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "o_resent" | "o_sent_at" | "of_customers" | "of_rows" | "open_files" | "open_other" | "open_what" | "open_why" | "others" | "outcomes" | "own_account" | "own_account_undo" | "own_account_why" | "personal" | "plan_day" | "planning" | "preparing" | "rail_batches" | "rail_closer" | "rail_nothing" | "rail_todo" | "remove" | "reset" | "retry" | "rules" | "said_there" | "save" | "search" | "section_again" | "section_all" | "section_associated" | "section_blocked" | "section_check" | "section_customer" | "section_sent" | "section_support" | "section_unsent" | "section_valid" | "sections" | "select_all" | "select_page" | "selected" | "sent_on" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "take_back" | "then" | "title" | "to" | "trend" | "undo" | "unlogged" | "unlogged_why" | "views" | "why" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "write" | "writing" | "written";
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from invitekit.errors import ArgumentError, SourceError
+from invitekit.errors import ArgumentError, Choice, SourceError
 from invitekit.model import schema
 
 HEAD = 1 << 18
@@ -41,6 +41,8 @@ _SCRIPTS = {
     "cp1256": "[\u0600-\u06ff]",
 }
 """The letters that text has in an encoding, the more telling ones first."""
+_USUAL_CODECS = ("cp1252", "cp1250", "cp1251", "gb18030", "big5")
+"""Encodings that a person may choose from, where nothing tells which one it is."""
 _KANA = re.compile("[\u3040-\u30ff]")
 _WORDS = re.compile(rb"[\x80-\xff]{3,}")
 _EIGHT_BITS = bytes(range(0x80, 0x100))
@@ -177,6 +179,7 @@ def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool
     raise SourceError(
         f"'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.",
         hint=f"name its encoding (encoding='{suggested}', or --encoding {suggested}), or save it as UTF-8.",
+        choice=Choice("encoding", name, tuple(dict.fromkeys((suggested, *_USUAL_CODECS)))),
     )
 
 
@@ -185,6 +188,7 @@ def _check_no_seven_bits(head: bytes, name: str) -> None:
         raise SourceError(
             f"'{name}' seems to be written in {found}.",
             hint=f"name its encoding (encoding='{found}', or --encoding {found}), or save it as UTF-8.",
+            choice=Choice("encoding", name, (found,)),
         )
 
 
@@ -215,6 +219,7 @@ def _check_chinese_is_usual(lines: list[bytes], head: bytes, other: str, name: s
         raise SourceError(
             f"'{name}' can be read in two encodings, {other} and gb18030.{_both_headers(head, other)}",
             hint=f"say which one it is: encoding='{other}' or 'gb18030' (--encoding {other}, --encoding gb18030).",
+            choice=Choice("encoding", name, (other, "gb18030")),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 
-from invitekit.errors import SchemaError
+from invitekit.errors import Choice, SchemaError
 from invitekit.ingest.header_words import heading
 from invitekit.io.spreadsheet_escape import unescape_header
 from invitekit.model import schema
@@ -217,6 +217,7 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
             raise SchemaError(
                 f"Your choice of columns maps {name} to '{header}', which no file has. Found: {shown}.",
                 hint="use a header as the file spells it.",
+                choice=Choice("column", "", every[0].names if every else (), (name,)),
             )
 
 
@@ -224,6 +225,7 @@ def _two_columns(names: Sequence[str], first: int, second: int, name: str) -> Sc
     return SchemaError(
         f"Two columns mean {name}: '{names[first]}' (column {first + 1}) and '{names[second]}' (column {second + 1}).",
         hint=f"remove one, or say which one counts: {how_to_choose(name, names[first])}.",
+        choice=Choice("column", "", (names[first], names[second]), (name,)),
     )
 
 
@@ -339,6 +341,7 @@ def require_identity(headers: Headers, source: str) -> None:
         raise SchemaError(
             f"No column of '{source}' tells records apart. Found: {show_headers(headers.names)}.",
             hint="give one of these: " + ", ".join(schema.label(n) for n in IDENTIFYING) + ".",
+            choice=Choice("column", source, tuple(headers.names), IDENTIFYING),
         )
 
 
@@ -353,14 +356,13 @@ def missing_column(
         names: The headers, or the row that is most like a header.
         below: The rows after it; None for a source that cannot have data in the place of its headers.
     """
-    shown = show_headers(names)
-    if not _are_headers(names, below):
-        known = sum(map(_is_known, names))
-        shown = f"{len(names)} columns, {known or 'none'} with a known header"
+    known, are_headers = sum(map(_is_known, names)), _are_headers(names, below)
+    shown = show_headers(names) if are_headers else f"{len(names)} columns, {known or 'none'} with a known header"
     what = schema.label(required).lower()
     return SchemaError(
         f"No column of '{source}' holds the {what}. Found: {shown}.",
         hint=f"say which one does: {how_to_choose(required, 'Its header')}.",
+        choice=Choice("column", source, tuple(names), (required,)) if are_headers else None,
     )
 
 

@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import duckdb
+import polars as pl
 import traitlets
 
+from invitekit.engine.duckdb import ident
 from invitekit.model.catalogue import Language, read_catalogue
 from invitekit.model.filters import Filter
 from invitekit.widgets import counts, crossfilter, payloads
 from invitekit.widgets.base import Handler, static
+from invitekit.widgets.conditions import both, chosen, matching
 from invitekit.widgets.selectable import Selectable
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import QueryCache, View
@@ -97,6 +100,20 @@ class Grid(Selectable):
         """Sort the rows by a column; None is the order in which they came."""
         known = not self._store.ready or by in self._store.names
         self._show(replace(self._view, by=by if known else None, down=down))
+
+    def rows(self, *, selected: bool) -> tuple[pl.DataFrame, bool]:
+        """Return the rows that are shown, in their order, or those that are selected; personal data included.
+
+        Returns:
+            Them with the columns that the screen shows, and whether it shows numbers and addresses.
+        """
+        where = both(self._found.scope, matching(self._view.choice))
+        if selected:
+            where = f"{chosen(self._selection)} and {self.can}"
+        columns = ", ".join(map(ident, self._shown))
+        with self._store.cursor() as con:
+            asked = con.sql(f"select {columns} from records where {where} order by {self._view.order()}")
+            return asked.pl(), self._unmasked
 
     # Messages of the screen.
 

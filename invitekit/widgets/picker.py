@@ -318,7 +318,7 @@ class ResendPicker(Grid):
     # What was done.
 
     def _mark_sent(self, message: dict[str, Any]) -> None:
-        self._memory.log(message["batch_id"], message["user"], at=_date(message["day"]))
+        self._memory.log(message["batch_id"], message["user"], at=read_day(message["day"]))
         self._plan_again()
 
     def _discard(self, message: dict[str, Any]) -> None:
@@ -326,7 +326,7 @@ class ResendPicker(Grid):
         self._send_view()
 
     def _mark_resolved(self, message: dict[str, Any]) -> None:
-        on, note = _date(message["day"]), message.get("note") or None
+        on, note = read_day(message["day"]), message.get("note") or None
         record_id, _ = self._opened(message)
         self._memory.mark(record_id, on=on, by=message["user"], note=note, catalogue=self._catalogue)
         self._plan_again()
@@ -337,7 +337,7 @@ class ResendPicker(Grid):
         self._plan_again()
 
     def _mark_own_account(self, message: dict[str, Any]) -> None:
-        self._memory.mark_own(on=_date(message["day"]), by=message["user"])
+        self._memory.mark_own(on=read_day(message["day"]), by=message["user"])
         self._plan_again()
 
     def _unmark_own_account(self, message: dict[str, Any]) -> None:
@@ -366,7 +366,7 @@ class ResendPicker(Grid):
         self._send_message("outcomes", names=list(OUTCOMES), rows=lines)
 
 
-def _date(text: str) -> dt.date:
+def read_day(text: str) -> dt.date:
     """Read a date of the screen.
 
     Raises:

@@ -676,11 +676,45 @@ class ChooseFiles(TypedDict):
 
 
 class OpenFiles(TypedDict):
-    """Open files that the page offered."""
+    """Open files that the page offered, and uploads with the day of their export if their name has none.
+
+    They are added to the workspace of that name, which is made if it is missing; without a name they are only
+    looked at.
+    """
 
     type: Literal["open"]
     files: list[str]
+    uploads: list[tuple[str, str | None]]
     workspace: str
+
+
+class DiscardUpload(TypedDict):
+    """Remove an upload that is not to be opened."""
+
+    type: Literal["discard_upload"]
+    id: str
+
+
+class TrySample(TypedDict):
+    """Make up some exports, and open them."""
+
+    type: Literal["try_sample"]
+
+
+class Answer(TypedDict):
+    """The choice for a file that could not be read: headers by column, an encoding, or a day."""
+
+    type: Literal["answer"]
+    kind: Literal["column", "encoding", "snapshot"]
+    columns: NotRequired[dict[str, str]]
+    encoding: NotRequired[str]
+    day: NotRequired[str]
+
+
+class Dismiss(TypedDict):
+    """Leave out the files that could not be read."""
+
+    type: Literal["dismiss"]
 
 
 class TeachWords(TypedDict):
@@ -690,7 +724,49 @@ class TeachWords(TypedDict):
     words: dict[str, dict[str, str]]
 
 
-PageRequest = Connect | ChooseFiles | OpenFiles | TeachWords
+class SetReading(TypedDict):
+    """Keep how files are read, and read them again; an empty header takes a choice back."""
+
+    type: Literal["set_reading"]
+    time_zone: str
+    day_first: bool | None
+    columns: dict[str, str]
+
+
+class GetRejected(TypedDict):
+    """Read which rows were not read, and why."""
+
+    type: Literal["get_rejected"]
+    request: str
+
+
+class GetChanged(TypedDict):
+    """Read which customers have changed in one way since the snapshot before."""
+
+    type: Literal["get_changed"]
+    request: str
+    change: str
+
+
+class AskDownload(TypedDict):
+    """Make a file to download.
+
+    ``name`` is a list such as ``shown.xlsx``, a change, or a file of a batch: ``all`` for its whole folder, empty for
+    its workbook.
+    """
+
+    type: Literal["download"]
+    request: str
+    what: Literal["list", "batch", "export", "rejected", "changed"]
+    name: str
+    tab: Tab
+    batch_id: str
+
+
+PageRequest = (
+    Connect | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | TeachWords | SetReading
+    | GetRejected | GetChanged | AskDownload
+)  # fmt: skip
 
 
 class UnknownColumn(TypedDict):
@@ -716,6 +792,46 @@ class Offered(TypedDict):
     workspaces: list[str]
 
 
+class Question(TypedDict):
+    """What can be chosen so that a file is read after all; columns have a name and a label."""
+
+    kind: Literal["column", "encoding", "snapshot"]
+    file: str
+    columns: list[tuple[str, str]]
+    options: list[str]
+    previews: list[list[str]]
+
+
+class Unread(Trouble):
+    """A file that could not be read."""
+
+    file: str
+
+
+class HowRead(TypedDict):
+    """How files were read.
+
+    ``without_offset`` and ``undecided`` count cells; ``headers`` are those that no column took, ``columns`` those that
+    no header filled, ``chosen`` the header of each column that was chosen before.
+    """
+
+    time_zone: str
+    day_first: bool | None
+    without_offset: int
+    undecided: int
+    headers: list[str]
+    columns: list[tuple[str, str]]
+    chosen: dict[str, str]
+
+
+class ChangeCounts(TypedDict):
+    """How many customers changed between the two newest snapshots, by change."""
+
+    before: str
+    after: str
+    counts: list[tuple[str, int]]
+
+
 class PageState(TypedDict):
     """What is open; ``run`` changes whenever something else is opened."""
 
@@ -724,12 +840,16 @@ class PageState(TypedDict):
     words: dict[str, str]
     status: Literal["choose", "loading", "open"]
     run: str
-    offered: NotRequired[Offered]
+    offered: Offered
     files: NotRequired[list[str]]
     records: NotRequired[int]
     rejected: NotRequired[int]
     unknown: NotRequired[UnknownWords]
     added: NotRequired[list[tuple[str, bool]]]
+    failed: NotRequired[list[Unread]]
+    question: NotRequired[Question | None]
+    reading: NotRequired[HowRead]
+    changes: NotRequired[ChangeCounts]
     workspace: NotRequired[str | None]
     as_of: NotRequired[str | None]
 
@@ -750,4 +870,22 @@ class PageProblem(Trouble):
     tab: str
 
 
-PageResponse = PageState | LoadProgress | PageProblem
+class Listing(TypedDict):
+    """The first rows of a list that was asked for, and the number of all."""
+
+    type: Literal["listing"]
+    request: str
+    rows: list[list[Value]]
+    total: int
+
+
+class Download(TypedDict):
+    """A file that can be fetched once."""
+
+    type: Literal["download"]
+    request: str
+    id: str
+    name: str
+
+
+PageResponse = PageState | LoadProgress | PageProblem | Listing | Download

@@ -11,21 +11,25 @@ import secrets
 import signal
 import socket
 import threading
+import urllib.parse
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import tornado.httpserver
+import tornado.iostream
 import tornado.web
 import tornado.websocket
 
 from invitekit.engine.scratch_dirs import scratch_dir
-from invitekit.errors import ArgumentError
+from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.io.atomic_write import not_written
 from invitekit.widgets.base import static
 from invitekit.widgets.session import PAGE, Session
+from invitekit.widgets.transfer import Incoming
 
 HOST = "127.0.0.1"
 FIRST_PORT, PORTS = 8866, 50
@@ -49,6 +53,10 @@ _REDIRECT = """<!doctype html><meta charset="utf-8"><title>invitekit</title>
 _REFUSED = "Open the address that 'invitekit app' printed: it holds the token of this page.\n"
 _LARGEST = 10 * 2**20
 """Bytes of one message of a browser."""
+_DIGITS = 19
+"""Digits of a size that no file has."""
+_BLOCK = 1 << 18
+"""Bytes of a download that are read at a time."""
 
 
 class _Server:
@@ -142,6 +150,88 @@ class _Asset(_Guarded):
         self.finish(static(name))
 
 
+@tornado.web.stream_request_body
+class _Upload(_Guarded):
+    """A file that a browser sends: kept in a private folder, and never run."""
+
+    incoming: Incoming | None = None
+
+    def _known(self) -> bool:
+        # No page of another site can add this header without asking first, which is not answered.
+        headers = self.request.headers
+        own = headers.get("Origin", "").removeprefix("http://") in self.server.hosts
+        return own and "X-Invitekit" in headers and super()._known()
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self._finished:
+            return
+        try:
+            length = self.request.headers.get("Content-Length", "")
+            size = int(length) if length.isdecimal() and len(length) < _DIGITS else 0
+            cast("Any", self.request.connection).set_max_body_size(size)
+            self.incoming = self.server.session.transfers.begin(self.get_query_argument("name", ""), size)
+        except (InvitekitError, OSError) as error:
+            self._fail(error)
+
+    def data_received(self, chunk: bytes) -> None:
+        if self.incoming is not None:
+            try:
+                self.incoming.write(chunk)
+            except (InvitekitError, OSError) as error:
+                self._fail(error)
+
+    def post(self) -> None:
+        if self.incoming is None:
+            return
+        incoming, self.incoming = self.incoming, None
+        try:
+            upload = self.server.session.transfers.finish(incoming)
+        except (InvitekitError, OSError) as error:
+            self._fail(error)
+        else:
+            self.finish({"id": upload.id, "name": upload.path.name, "day": upload.day})
+
+    def on_connection_close(self) -> None:
+        self._abandon()
+
+    def _abandon(self) -> None:
+        if self.incoming is not None:
+            self.incoming.abandon()
+            self.incoming = None
+
+    def _fail(self, error: InvitekitError | OSError) -> None:
+        """Answer with what is wrong, in the language of the page; the rest of the file is not read."""
+        self._abandon()
+        shown = error if isinstance(error, InvitekitError) else not_written(Path("upload"), error)
+        self.set_status(400)
+        self.set_header("Connection", "close")
+        self.finish(self.server.session.error_payload(shown))
+
+
+class _Download(_Guarded):
+    """A file that the session made for this page, once."""
+
+    async def get(self, download_id: str) -> None:
+        transfers = self.server.session.transfers
+        path = transfers.fetch(download_id)
+        if path is None or not path.is_file():
+            raise tornado.web.HTTPError(404)
+        name = urllib.parse.quote(path.name, safe="")
+        self.set_header("Content-Type", "application/octet-stream")
+        self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
+        self.set_header("Content-Length", path.stat().st_size)
+        try:
+            with path.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    self.write(block)
+                    await self.flush()
+        except tornado.iostream.StreamClosedError:
+            return
+        finally:
+            transfers.fetched(path)
+
+
 class _Missing(_Guarded):
     """Every other address."""
 
@@ -208,7 +298,13 @@ async def _serve(session: Session, port: int | None, *, browser: bool, ready: Ca
     server = _Server(session, bound.getsockname()[1])
     given = {"server": server}
     app = tornado.web.Application(
-        [("/", _Root, given), ("/socket", _Socket, given), (r"/(app\.(?:js|css))", _Asset, given)],
+        [
+            ("/", _Root, given),
+            ("/socket", _Socket, given),
+            (r"/(app\.(?:js|css))", _Asset, given),
+            ("/upload", _Upload, given),
+            (r"/download/([\w-]{32})", _Download, given),
+        ],
         log_function=lambda _handler: None,  # addresses hold the token
         websocket_max_message_size=_LARGEST,
         websocket_ping_interval=30,

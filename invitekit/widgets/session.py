@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from invitekit.engine.duckdb import apart
 from invitekit.engine.materialize import materialize
-from invitekit.errors import ArgumentError
-from invitekit.ingest import load
-from invitekit.ingest.discover import find_sources
-from invitekit.ingest.engine_choice import choose_engine
+from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.ingest.datetimes import check_time_zone
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.planning import ResendRules
-from invitekit.widgets import unknown_words
+from invitekit.sample import write_sample
+from invitekit.widgets import downloads, unknown_words
 from invitekit.widgets.base import Handler, MessageWidget
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel
+from invitekit.widgets.grid import Grid
+from invitekit.widgets.opening import Opened, Progress, Sources, how_read, open_sources, question
 from invitekit.widgets.payloads import words
-from invitekit.widgets.picker import ResendPicker
+from invitekit.widgets.picker import ResendPicker, read_day
+from invitekit.widgets.reading import Reading, as_utf8
+from invitekit.widgets.transfer import Transfers, dated, safe_name
 from invitekit.widgets.worker import error_payload
 from invitekit.workspace import Added, Workspace
 
@@ -35,20 +39,6 @@ FILES = (".csv", ".tsv", ".xlsx", ".parquet", ".json", ".jsonl")
 WORKSPACE = ".duckdb"
 Listener = Callable[[str, dict[str, Any], Sequence[bytes]], None]
 """Receives the tab's name, a message, and its binary parts; called on any thread."""
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """Files or a workspace that were read, and what the page's header says of them."""
-
-    records: Any
-    workspace: Workspace | None
-    picker: ResendPicker
-    files: list[str]
-    counts: tuple[int, int]
-    added: tuple[Added, ...]
-    unknown: dict[str, Any]
 
 
 class Session:
@@ -78,10 +68,12 @@ class Session:
         self._catalogue = catalogue
         self._lock, self._building, self._closed = threading.RLock(), threading.Lock(), False
         self._listeners: list[Listener] = []
-        self._records: Any = None
+        self.transfers = Transfers()
+        self._opened: Opened | None = None
+        self._sources, self._unread = Sources(folder), Sources(folder)
+        self._changes: downloads.Changes | None = None
         self._workspaces: list[Workspace] = []
         self._screens: dict[str, MessageWidget] = {}
-        self._opening: tuple[list[str], str | Path | None, dict[str, Any]] = ([], None, {})
         self._state: dict[str, Any] = {}
         self._reset()
 
@@ -111,7 +103,9 @@ class Session:
         Raises:
             InvitekitError: As ``load`` or ``Workspace`` raise it; what was open before stays open.
         """
-        self._show(opened := self._read(list(sources), workspace, progress, options))
+        chosen = Sources(self._folder, tuple(map(Path, sources)), Path(workspace) if workspace else None, options)
+        opened, picker = self._read(chosen, progress)
+        self._show(chosen, opened, picker)
         return opened.added
 
     def receive(self, to: str, message: dict[str, Any]) -> None:
@@ -134,62 +128,88 @@ class Session:
             self._closed = True
             self._listeners.clear()
             self._reset()
+        self.transfers.close()
+
+    def error_payload(self, error: Exception) -> dict[str, Any]:
+        """Return what is wrong and what to do, in the language of the page."""
+        return error_payload(error, self._language)
 
     # What is open.
 
     def _read(
-        self, paths: list[str], workspace: str | Path | None, progress: Progress | None, options: dict[str, Any]
-    ) -> _Opened:
+        self, sources: Sources, progress: Progress | None, *, one_by_one: bool = False, again: bool = False
+    ) -> tuple[Opened, ResendPicker]:
         """Read files or a workspace, and make the picker; what was open before stays open."""
-        self._opening = paths, workspace, options
+        options = sources.options
         if options.get("words") is None and (words_file := self._folder / unknown_words.FILE).is_file():
             options = options | {"words": words_file}
-        again = options.pop("replace", False)
-        memory = Workspace(workspace, make=bool(paths)) if workspace else None
+        opened = open_sources(
+            replace(sources, options=options), Reading.of(self._folder), self.transfers, progress,
+            one_by_one=one_by_one, again=again,
+        )  # fmt: skip
         try:
-            if memory is None:
-                engine = choose_engine(find_sources(paths, options.get("encoding"))).engine
-                loaded = load(paths, progress=progress, engine=engine, **options)
-                names, summary = [file.name for file in loaded.summary.files], loaded.summary
-                counts, records, added = (summary.records, summary.rejects), loaded.records, tuple[Added, ...]()
-                planned: Any = loaded
-            else:
-                added = memory.add(paths, progress=progress, replace=again, **options) if paths else ()
-                stored, planned, records = memory.counts(), None, memory.history()
-                counts = stored["records"], stored["rejects"]
-                names = [row[0] for row in memory.files().select("source_file").fetchall()]
             picker = ResendPicker(
-                planned, self._rules, memory, as_of=self._as_of, folder=self._folder / "batches",
+                opened.planned, self._rules, opened.workspace, as_of=self._as_of, folder=sources.folder / "batches",
                 catalogue=self._catalogue, language=self._language,
             )  # fmt: skip
         except BaseException:
-            if memory is not None:
-                memory.close()
+            if opened.workspace is not None:
+                opened.workspace.close()
             raise
-        unknown = unknown_words.questions(records, self._language)
-        return _Opened(records, memory, picker, names, counts, added, unknown)
+        return opened, picker
 
-    def _show(self, opened: _Opened, run: str | None = None) -> None:
+    def _show(self, sources: Sources, opened: Opened, picker: ResendPicker, run: str | None = None) -> None:
         """Show what was read, unless the page was closed or something else was chosen meanwhile."""
+        unknown, reading = unknown_words.questions(opened.records, self._language), Reading.of(self._folder)
         with self._lock:
             if self._closed or run not in (None, self._state["run"]):
-                opened.picker.stop()
+                picker.stop()
                 if opened.workspace is not None:
                     opened.workspace.close()
                 return
-            self._reset(opened.workspace)
-            self._records = opened.records
+            unread = [path for path, _ in opened.failed]
+            read = tuple(path for path in sources.paths if path not in unread)
+            before = self._sources.paths if self._sources.workspace == sources.workspace is not None else ()
+            self._reset(opened)
+            self._sources = replace(sources, paths=tuple(dict.fromkeys((*before, *read))))
+            self._unread = replace(sources, paths=tuple(unread))
             self._state |= {
                 "status": "open",
                 "files": opened.files,
                 "records": opened.counts[0],
                 "rejected": opened.counts[1],
-                "unknown": opened.unknown,
+                "unknown": unknown,
                 "added": [[one.name, one.already_stored] for one in opened.added],
+                "reading": how_read(opened.summaries, reading, self._language),
                 "workspace": opened.workspace.path.name if opened.workspace is not None else None,
                 "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
+                **self._failed(opened.failed),
             }
-            self._add("pick", opened.picker)
+            self._add("pick", picker)
+            run = self._state["run"]
+        self._send_state()
+        if any(not one.already_stored for one in opened.added):
+            self._in_background(PAGE, lambda: self._compare(run))
+
+    def _failed(self, failed: Sequence[tuple[Path, InvitekitError]]) -> dict[str, Any]:
+        """Return what the page says of files that could not be read, and the first question that helps."""
+        asked = filter(None, (question(path, error, self._language) for path, error in failed))
+        return {
+            "failed": [{"file": path.name, **self.error_payload(error)} for path, error in failed],
+            "question": next(asked, None),
+        }
+
+    def _compare(self, run: str) -> None:
+        """Count what changed since the snapshot before the newest one."""
+        with self._lock:
+            own = self._another_workspace() if self._state["run"] == run else None
+        if own is None:
+            return
+        changes = downloads.changes(own, self._catalogue, self._language)
+        with self._lock:
+            if changes is None or self._state["run"] != run:
+                return
+            self._changes, self._state["changes"] = changes, changes.counts
         self._send_state()
 
     # Messages about the page itself.
@@ -199,8 +219,16 @@ class Session:
         return {
             "connect": lambda _m: self._send_state(),
             "choose_files": lambda _m: self._choose_files(),
-            "open": lambda m: self._in_background(PAGE, lambda: self._open_chosen(m)),
+            "open": self._open_chosen,
+            "discard_upload": lambda m: self.transfers.discard(m["id"]),
+            "try_sample": lambda _m: self._try_sample(),
+            "answer": self._answer,
+            "dismiss": lambda _m: self._dismiss(),
             "teach_words": lambda m: self._teach(m["words"]),
+            "set_reading": self._set_reading,
+            "get_rejected": lambda m: self._send_listing(m["request"], downloads.why_rejected(self._rejected())),
+            "get_changed": lambda m: self._send_changed(m["request"], m["change"]),
+            "download": lambda m: self._in_background(PAGE, lambda: self._download(m)),
         }
 
     def _choose_files(self) -> None:
@@ -209,42 +237,160 @@ class Session:
         self._send_state()
 
     def _open_chosen(self, message: dict[str, Any]) -> None:
-        """Open what was chosen on the page; only files that it offered."""
+        """Open what was chosen on the page: files that it offered or that were uploaded, and a workspace of the folder.
+
+        Raises:
+            ArgumentError: Nothing was chosen, or the workspace cannot have that name.
+        """
         offered = self._offered()
         files = [offered["files"][name] for name in message["files"] if name in offered["files"]]
-        workspace = offered["workspaces"].get(message.get("workspace") or "")
+        files += [self.transfers.take(upload_id, day) for upload_id, day in message["uploads"]]
+        workspace = self._workspace_named(message["workspace"], make=bool(files))
         if not files and not workspace:
             raise ArgumentError("Nothing was chosen.", hint="choose files, a workspace, or both.")
+        folder = self._sources.folder if workspace and workspace == self._sources.workspace else self._folder
+        self._load(Sources(folder, tuple(files), workspace))
+
+    def _workspace_named(self, name: str, *, make: bool) -> Path | None:
+        """Return the path of a workspace of the folder, or of the one that is open; a new one only with files."""
+        open_now = self._sources.workspace
+        if open_now is not None and name == open_now.name:
+            return open_now
+        offered = self._offered()["workspaces"]
+        if name in offered or not name.strip() or not make:
+            return offered.get(name)
+        full = name.strip() if name.strip().endswith(WORKSPACE) else name.strip() + WORKSPACE
+        if safe_name(full) != full:
+            raise ArgumentError("The workspace's name is none.", hint="give a plain name, such as invitekit.duckdb.")
+        return offered.get(full, self._folder / full)
+
+    def _try_sample(self) -> None:
+        """Make a sample in the private folder, and open it with a workspace of its own."""
+        folder = self.transfers.new_file("sample")
+
+        def made() -> Sources:
+            newest = (self._as_of or dt.datetime.now(dt.UTC)).date()
+            paths = write_sample(folder, as_of=newest, language=self._language, progress=self._send_progress).paths
+            return Sources(folder, paths, folder / f"sample{WORKSPACE}")
+
+        self._load(made)
+
+    def _load(self, sources: Sources | Callable[[], Sources], *, again: bool = False) -> None:
+        """Read on a thread; what is open stays so until that is done, and if it fails."""
         with self._lock:
-            if self._state["status"] != "choose":
+            if self._state["status"] == "loading":
                 return  # another browser tab was quicker
-            self._state["status"], run = "loading", self._state["run"]
+            self._state = self._state | {"status": "loading", "failed": [], "question": None}
+            run = self._state["run"]
         self._send_state()
-        self._show(self._read(list(map(str, files)), workspace, self._send_progress, {}), run)
+
+        def work() -> None:
+            chosen = sources if isinstance(sources, Sources) else sources()
+            with self._lock:
+                self._unread = chosen
+            self._show(chosen, *self._read(chosen, self._send_progress, one_by_one=True, again=again), run)
+
+        self._in_background(PAGE, work)
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        """Keep what was chosen for a file that could not be read, and read it again."""
+        asked, unread = self._state.get("question"), self._unread
+        if asked is None or asked["kind"] != message["kind"]:
+            return  # another browser tab was quicker
+        path = next((path for path in unread.paths if path.name == asked["file"]), None)
+        if asked["kind"] == "column":
+            reading = Reading.of(self._folder)
+            replace(reading, columns={**reading.columns, **message["columns"]}).save(self._folder)
+        elif path is not None and asked["kind"] == "encoding":
+            replace(Reading.of(self._folder), encoding=message["encoding"]).save(self._folder)
+            unread = unread.with_file(path, as_utf8(path, message["encoding"], self.transfers))
+        elif path is not None:
+            copy = self.transfers.new_file(dated(path, read_day(message["day"]).isoformat()).name)
+            unread = unread.with_file(path, Path(shutil.copyfile(path, copy)))
+        self._load(unread)
+
+    def _dismiss(self) -> None:
+        """Leave out the files that could not be read."""
+        with self._lock:
+            self._unread = replace(self._unread, paths=())
+            self._state = self._state | {"failed": [], "question": None}
+        self._send_state()
 
     def _teach(self, said: dict[str, dict[str, str]]) -> None:
         """Keep what words mean, and read the files that are open again."""
-        paths, workspace, options = self._opening
-        if not paths:
+        self._require_files()
+        unknown_words.teach(Path(self._sources.options.get("words") or self._folder / unknown_words.FILE), said)
+        self._load(self._sources, again=True)
+
+    def _set_reading(self, message: dict[str, Any]) -> None:
+        """Keep how files are read, and read the files that are open again."""
+        self._require_files()
+        reading = Reading.of(self._folder)
+        columns = {name: header for name, header in {**reading.columns, **message["columns"]}.items() if header}
+        check_time_zone(message["time_zone"])
+        replace(
+            reading, columns=columns, time_zone=message["time_zone"], day_first=message["day_first"]
+        ).save(self._folder)  # fmt: skip
+        self._load(self._sources, again=True)
+
+    def _require_files(self) -> None:
+        if not self._sources.paths:
             raise ArgumentError(
                 "The workspace was opened without its files.", hint="open the files again together with the workspace."
             )
-        unknown_words.teach(Path(options.get("words") or self._folder / unknown_words.FILE), said)
-        with self._lock:
-            self._reset()
-            self._state["status"], run = "loading", self._state["run"]
-        self._send_state()
-        again = options | {"replace": True}
-        self._in_background(PAGE, lambda: self._show(self._read(paths, workspace, self._send_progress, again), run))
+
+    # Lists and files that the page asks for.
+
+    def _send_listing(self, request: str, rows: downloads.Rows) -> None:
+        self._send(PAGE, {"type": "listing", "request": request, "rows": rows[: downloads.LISTED], "total": len(rows)})
+
+    def _send_changed(self, request: str, change: str) -> None:
+        if self._changes is not None:
+            self._send_listing(request, [list(row) for row in self._changes.of(change).rows()])
+
+    def _rejected(self) -> Any:
+        own = self._another_workspace()
+        return own.rejects() if own is not None else self._opened.rejects if self._opened is not None else None
+
+    def _download(self, message: dict[str, Any]) -> None:
+        """Make the file that was asked for, and tell the page where to fetch it, once."""
+        path = self._file(message["what"], message["name"], message)
+        done = {"type": "download", "request": message["request"], "id": self.transfers.offer(path), "name": path.name}
+        self._send(PAGE, done)
+
+    def _file(self, what: str, name: str, message: dict[str, Any]) -> Path:
+        new_file, screen = self.transfers.new_file, self._screens.get(message["tab"])
+        if what == "rejected" and self._opened is not None:
+            return downloads.write_rejected(self._rejected(), new_file)
+        if what == "changed" and self._changes is not None:
+            return downloads.write_changed(self._changes, name, new_file, self._language)
+        if what == "list" and isinstance(screen, Grid):
+            return downloads.write_list(screen, name, new_file, self._language)
+        if what == "batch" and isinstance(screen, ResendPicker):
+            return downloads.batch_file(*self._batch(screen, message["batch_id"]), name, new_file)
+        if what == "export" and isinstance(screen, ExportPanel) and screen.result is not None:
+            done = screen.result
+            return downloads.pack([done.path, done.manifest], new_file(f"{done.path.stem}.zip"))
+        raise ArgumentError("There is nothing to download.", hint="load this page again.")
+
+    def _batch(self, picker: ResendPicker, batch_id: str) -> tuple[Path, int | None]:
+        """Return the folder of a batch, and its number there; without a workspace the one that was written last."""
+        own = self._another_workspace()
+        if own is not None:
+            batches = {row[0]: (row[3], row[1]) for row in own.batches().fetchall()}
+            folder, number = batches.get(batch_id, ("", None))
+            return self._sources.folder / "batches" / Path(folder or "").name, number
+        return (picker.written.paths[0].parent if picker.written is not None else self._sources.folder / "none"), None
 
     def _offered(self) -> dict[str, dict[str, Path]]:
         try:
             there = sorted(one for one in self._folder.iterdir() if one.is_file() and not one.name.startswith("."))
+            newest = sorted(there, key=lambda one: one.stat().st_mtime, reverse=True)
         except OSError:  # the folder is gone, or may not be looked into
-            there = []
+            there = newest = []
         return {
             "files": {one.name: one for one in there if one.suffix.lower() in FILES},
-            "workspaces": {one.name: one for one in there if one.suffix.lower() == WORKSPACE},
+            "workspaces": {one.name: one for one in newest if one.suffix.lower() == WORKSPACE},
         }
 
     def _send_progress(self, name: str, done: int, total: int) -> None:
@@ -253,8 +399,7 @@ class Session:
     def _send_state(self) -> None:
         with self._lock:
             state = dict(self._state)
-        if state["status"] != "open":
-            state["offered"] = {kind: list(names) for kind, names in self._offered().items()}
+        state["offered"] = {kind: list(names) for kind, names in self._offered().items()}
         self._send(PAGE, {"type": "state", "language": self._language, "words": words(self._language), **state})
 
     def _send(self, name: str, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
@@ -262,18 +407,18 @@ class Session:
             listener(name, message, buffers)
 
     def _send_problem(self, tab: str, error: Exception) -> None:
-        self._send(PAGE, {"type": "problem", "tab": tab, **error_payload(error, self._language)})
+        self._send(PAGE, {"type": "problem", "tab": tab, **self.error_payload(error)})
 
     # Screens: the first one at once, the others when somebody looks at them.
 
     def _make(self, tab: str) -> MessageWidget:
         moment, language = self._as_of, self._language
         own = self._another_workspace()
-        records = own.history() if own is not None else apart(self._records)[0]
+        records = own.history() if own is not None else apart(self._opened.records)[0] if self._opened else None
         if tab == "explore":
             return Explorer(records, as_of=moment, catalogue=self._catalogue, language=language)
         annotated = materialize(annotate(records, as_of=moment, catalogue=self._catalogue, language=language))
-        return ExportPanel(annotated, own, folder=self._folder, as_of=moment, language=language)
+        return ExportPanel(annotated, own, folder=self._sources.folder, as_of=moment, language=language)
 
     def _first_look(self, tab: str, message: dict[str, Any]) -> None:
         """Make a screen, unless another message did so meanwhile, and let it answer."""
@@ -300,14 +445,15 @@ class Session:
             self._workspaces.append(self._workspaces[0].cursor())
             return self._workspaces[-1]
 
-    def _reset(self, workspace: Workspace | None = None) -> None:
-        """Let go of the screens and their workspace, and take another."""
+    def _reset(self, opened: Opened | None = None) -> None:
+        """Let go of the screens and their workspace, and take what was opened instead."""
         for screen in self._screens.values():
             screen.stop()
         for one in self._workspaces:
             one.close()
-        self._screens, self._records = {}, None
-        self._workspaces = [workspace] if workspace is not None else []
+        self._screens, self._opened, self._changes = {}, opened, None
+        self._sources = self._unread = Sources(self._folder)
+        self._workspaces = [opened.workspace] if opened is not None and opened.workspace is not None else []
         self._state = {"status": "choose", "run": secrets.token_hex(8)}
 
     def _in_background(self, tab: str, work: Callable[[], None]) -> None:
@@ -322,8 +468,16 @@ class Session:
                     if self._state["run"] != run:
                         return  # of what was open before
                     if self._state["status"] == "loading":
-                        self._state["status"] = "choose"
+                        self._state["status"] = "open" if self._screens else "choose"
+                        self._state |= self._not_read(error)
                 self._send_state()
                 self._send_problem(tab, error)
 
         threading.Thread(target=work_and_tell, name=f"invitekit-{tab}", daemon=True).start()
+
+    def _not_read(self, error: Exception) -> dict[str, Any]:
+        """Return what the page asks where nothing could be read."""
+        paths = self._unread.paths
+        if not isinstance(error, InvitekitError) or error.choice is None or not paths:
+            return {}
+        return self._failed([(next((p for p in paths if p.name == error.choice.source), paths[0]), error)])

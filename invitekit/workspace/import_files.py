@@ -8,7 +8,7 @@ import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ import duckdb
 
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import ident, lit, one, run
-from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError, WorkspaceError, many
-from invitekit.ingest import FileSummary, load
+from invitekit.errors import ArgumentError, Choice, InvitekitError, SchemaError, SourceError, WorkspaceError, many
+from invitekit.ingest import FileSummary, Summary, load
 from invitekit.ingest.discover import Source, find_sources
 from invitekit.ingest.engine_choice import choose_engine
 from invitekit.model import schema
@@ -48,6 +48,7 @@ class Added:
         already_stored: Whether it was stored before, and skipped now.
         same_name_files: Other stored files of its name and snapshot: it may be a corrected version of them.
         orphaned_events: Resends and marks whose customer is in no file any more, since files were replaced.
+        summary: How the file was read; None for one that was stored already.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Added:
     already_stored: bool
     same_name_files: int = 0
     orphaned_events: int = 0
+    summary: Summary | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         counts = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
@@ -130,7 +132,8 @@ def add(
         except InvitekitError as error:
             if not added:
                 raise
-            raise type(error)(error.problem, hint=f"{error.hint} {_stored_before(added)}") from error
+            hint = f"{error.hint} {_stored_before(added)}"
+            raise type(error)(error.problem, hint=hint, choice=error.choice) from error
     return tuple(added)
 
 
@@ -169,6 +172,7 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
                 added,
                 same_name_files=_same_name_files(con, added),
                 orphaned_events=max(_orphaned_events(con, policy) - before, 0),
+                summary=loaded.summary,
             )
     return _superseded(con, known, file.name, policy)
 
@@ -234,6 +238,7 @@ def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetim
             f"Nothing says when '{file.name}' was exported: {rows_without} no snapshot date.",
             hint="say when (--snapshot, snapshot_at), put the date into the file's name (history_2026-03-30.csv), "
             f"or give it a column '{schema.label('snapshot_at')}'.",
+            choice=Choice("snapshot", file.name),
         )
     return newest
 

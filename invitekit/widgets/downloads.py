@@ -1,0 +1,153 @@
+"""Lists and files that the page makes for a download: what is shown, selected, rejected, changed or written."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from invitekit.batches.output_folder import OURS
+from invitekit.engine.arrow import as_table
+from invitekit.errors import ArgumentError
+from invitekit.io.table_writers import write_table
+from invitekit.model import display
+from invitekit.model.catalogue import Catalogue, Language
+from invitekit.widgets import payloads
+from invitekit.widgets.grid import Grid
+from invitekit.workspace import CHANGES, Workspace
+
+LISTED = 500
+"""Rows of a list that the page shows; its download has all."""
+LISTS = ("shown.xlsx", "shown.csv", "selected.xlsx", "selected.csv")
+"""What can be downloaded of the rows of a screen."""
+WHOLE_SET = "all"
+"""Stands for all files that were written together with a batch."""
+_WHY = ("source_file", "source_row", "column", "reason")
+_NAMES = ("customer_full_name", "account_name")
+_SIDES = ("status_before", "cause_before", "status_after", "cause_after")
+_CODES = {"status_before": "effective_status", "status_after": "effective_status"}
+NewFile = Callable[[str], Path]
+"""Returns a path for a file name, in a new private folder."""
+Rows = list[list[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The customers who changed between the two newest snapshots.
+
+    Attributes:
+        counts: The two days, and how many customers there are of each change.
+        rows: One row a customer, in words.
+    """
+
+    counts: dict[str, Any]
+    rows: pl.DataFrame
+
+    def of(self, change: str) -> pl.DataFrame:
+        """Return the customers of a change: their names, and status and cause on both days."""
+        return self.rows.filter(pl.col("change") == change).drop("change")
+
+
+def changes(workspace: Workspace, catalogue: Catalogue | None, language: Language) -> Changes | None:
+    """Compare the two newest snapshots of a workspace; None if it has only one."""
+    days = {at.date() for (at,) in workspace.files().select("snapshot_at").fetchall()}
+    if len(days) == 1:
+        return None
+    found = workspace.compare(catalogue=catalogue, language=language)
+    span = {"before": f"{found.before_at:%Y-%m-%d}", "after": f"{found.after_at:%Y-%m-%d}"}
+    rows = _frame(found.changes).select("change", *_NAMES, *_SIDES)
+    counts = [[name, found.counts[name]] for name in CHANGES]
+    return Changes(span | {"counts": counts}, in_words(rows, language))
+
+
+def in_words(rows: pl.DataFrame, language: Language, *, unmasked: bool = True) -> pl.DataFrame:
+    """Return rows with labels for codes, and without numbers and addresses if they are hidden on the screen."""
+
+    def said(name: str) -> pl.Series:
+        cells = rows[name].unique()
+        how: dict[str, Any] = {"language": language, "unmasked": unmasked, "whole": True}
+        texts = [display.shown(_CODES.get(name, name), cell, **how) for cell in cells]
+        return rows[name].replace_strict(cells, pl.Series(texts, dtype=pl.String), return_dtype=pl.String)
+
+    return rows.with_columns(said(name) for name, kind in rows.schema.items() if kind == pl.String)
+
+
+def write_list(screen: Grid, name: str, new_file: NewFile, language: Language) -> Path:
+    """Write the rows that a screen shows, or those that are selected, with its columns.
+
+    Args:
+        screen: Whose rows they are.
+        name: One of ``LISTS``.
+        new_file: Makes the path.
+        language: Of headers and labels.
+
+    Raises:
+        ArgumentError: There is no such list, or it is empty.
+        OutputError: The rows do not fit into a sheet, or the disk does not allow it.
+    """
+    if name not in LISTS:
+        raise ArgumentError("There is no such list.", hint="load this page again.")
+    rows, unmasked = screen.rows(selected=name.startswith("selected"))
+    if not rows.height:
+        raise ArgumentError("The list is empty.", hint="remove a filter, or select rows.")
+    return _write(in_words(rows, language, unmasked=unmasked), new_file(name), language)
+
+
+def write_changed(changes: Changes, change: str, new_file: NewFile, language: Language) -> Path:
+    """Write the customers of a change as a workbook."""
+    return _write(changes.of(change), new_file(f"{change}.xlsx" if change in CHANGES else "changes.xlsx"), language)
+
+
+def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:
+    headers: dict[str, str] = {}
+    for name in rows.columns:
+        label = payloads.label(name, language)
+        headers[name] = name if label in headers.values() else label
+    return write_table(rows.rename(headers), path)
+
+
+def why_rejected(rejected: Any) -> Rows:
+    """Return where and why rows were not read, without what they hold."""
+    return [[None if cell is None else str(cell) for cell in row] for row in _frame(rejected).select(_WHY).rows()]
+
+
+def write_rejected(rejected: Any, new_file: NewFile) -> Path:
+    """Write the rows that were not read with what they hold, so that a person can repair the source."""
+    return write_table(_frame(rejected), new_file("rejected_rows.csv"))
+
+
+def batch_file(folder: Path, number: int | None, name: str, new_file: NewFile) -> Path:
+    """Return a file of a batch.
+
+    Args:
+        folder: Where the batch was written.
+        number: Its number in that folder; None for all batches there.
+        name: A file of that folder; ``all`` for all of them in one archive; empty for the batch's own workbook.
+        new_file: Makes the path of an archive.
+
+    Raises:
+        ArgumentError: It is not there.
+    """
+    paths = sorted(path for path in folder.iterdir() if OURS.fullmatch(path.name)) if folder.is_dir() else []
+    own = [] if number is None else [path for path in paths if path.name.startswith(f"batch_{number:02d}_")]
+    wanted = {"": own[-1:], WHOLE_SET: paths}.get(name, [path for path in paths if path.name == name])
+    if not wanted:
+        raise ArgumentError("The files of this batch are gone.", hint="discard it, and write the batch again.")
+    return wanted[0] if len(wanted) == 1 else pack(wanted, new_file(f"{folder.name}.zip"))
+
+
+def pack(paths: Sequence[Path], archive: Path) -> Path:
+    """Write files into one archive."""
+    with zipfile.ZipFile(archive, "x", zipfile.ZIP_DEFLATED) as packed:
+        for path in paths:
+            packed.write(path, path.name)
+    return archive
+
+
+def _frame(rows: Any) -> pl.DataFrame:
+    return cast("pl.DataFrame", pl.from_arrow(as_table(nw.from_native(rows).to_native())))

@@ -1,0 +1,135 @@
+"""How the files of a folder are read, as chosen on the page: kept beside them, so that next week needs no repeat."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from invitekit.errors import InvitekitError, SourceError
+from invitekit.io.atomic_write import write_file
+from invitekit.widgets.transfer import Transfers
+
+FILE = "invitekit-reading.toml"
+_KINDS: dict[str, type | tuple[type, ...]] = {"encoding": str, "time_zone": str, "day_first": bool, "columns": dict}
+_HEADING = "# How the files of this folder are read. Written by the page; the names are those of load(...)."
+_BLOCK = 1 << 20
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the page was told of files; the fields are arguments of ``load``.
+
+    Attributes:
+        columns: The header of a column, by its name; left out for a file that lacks that header.
+        encoding: Of files that are in none of the encodings that are detected.
+        time_zone: Where times without an offset were written.
+        day_first: Whether ``03/04/2025`` is in April; None if each file's cells decide.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    time_zone: str = "UTC"
+    day_first: bool | None = None
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Read what is kept in a folder.
+
+        Raises:
+            SourceError: The file holds something else.
+        """
+        path = folder / FILE
+        try:
+            kept: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError):
+            kept = {"": None}
+        wrong = [name for name, value in kept.items() if name not in _KINDS or not isinstance(value, _KINDS[name])]
+        if wrong or not all(isinstance(header, str) for header in kept.get("columns", {}).values()):
+            raise SourceError(
+                f"'{path.name}' holds no settings for reading files.", hint="move it away; the page writes it anew."
+            )
+        return cls(**kept)
+
+    def save(self, folder: Path) -> None:
+        """Keep it in a folder.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        kept = {name: value for name, value in asdict(self).items() if name != "columns" and value is not None}
+        lines = [_HEADING, *(f"{name} = {_toml(value)}" for name, value in kept.items()), "", "[columns]"]
+        lines += [f"{name} = {_toml(header)}" for name, header in self.columns.items()]
+        text = "\n".join(lines) + "\n"
+        write_file(folder / FILE, lambda part: part.write_text(text, encoding="utf-8"), overwrite=True)
+
+    def over(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options of ``load`` with what is kept where they say nothing."""
+        kept = {"time_zone": self.time_zone, "day_first": self.day_first}
+        said = {name: value for name, value in options.items() if value not in (None, "UTC")}
+        return dict(options) | kept | said | {"columns": {**self.columns, **(options.get("columns") or {})}}
+
+    def apply(
+        self,
+        paths: Sequence[Path],
+        options: Mapping[str, Any],
+        transfers: Transfers,
+        read: Callable[[Sequence[Path], dict[str, Any]], Result],
+    ) -> Result:
+        """Read files, with what is kept as far as it fits them.
+
+        Args:
+            paths: The files.
+            options: Of ``load``; they count first.
+            transfers: Where a file is copied to whose encoding is not detected.
+            read: Reads files with options.
+
+        Raises:
+            InvitekitError: As ``read`` raises it.
+        """
+        paths, how = list(paths), self.over(options)
+        given = options.get("columns") or {}
+        while True:
+            try:
+                return read(paths, how)
+            except InvitekitError as error:
+                choice = error.choice
+                if choice is None:
+                    raise
+                stale = {name for name in choice.columns if name in how["columns"] and name not in given}
+                if stale:
+                    how["columns"] = {name: header for name, header in how["columns"].items() if name not in stale}
+                elif choice.kind == "encoding" and self.encoding in choice.options:
+                    paths = [as_utf8(path, self.encoding, transfers) if path.name == choice.source else path
+                             for path in paths]  # fmt: skip
+                else:
+                    raise
+
+
+def as_utf8(path: Path, encoding: str, transfers: Transfers) -> Path:
+    """Return a copy of a text file in UTF-8: each file has its own encoding, and ``load`` takes one for all."""
+    target = transfers.new_file(path.name)
+    with (
+        path.open(encoding=encoding, errors="replace", newline="") as source,
+        target.open("w", encoding="utf-8", newline="") as copy,
+    ):
+        while block := source.read(_BLOCK):
+            copy.write(block)
+    return target
+
+
+def previews(path: Path, encodings: Sequence[str], *, lines: int = 3, length: int = 240) -> list[list[str]]:
+    """Return how the first lines of a file read in each encoding."""
+    with path.open("rb") as file:
+        head = file.read(1 << 14)
+    return [[line[:length] for line in head.decode(one, "replace").splitlines()[:lines]] for one in encodings]
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,196 @@
+"""Files that a browser sends, and files that it fetches: both lie in a private folder that ends with the process."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
+from invitekit.errors import ArgumentError, SourceError
+from invitekit.ingest.containers import PACKED
+from invitekit.ingest.discover import FORMATS, snapshot_dates
+from invitekit.io.atomic_write import windows_allows
+
+MOST_FILES = 200
+"""Uploads that are kept at a time."""
+_ROOM = 256 * 2**20
+"""Bytes of the disk that an upload leaves free."""
+_LONGEST = 120
+"""Characters of a file's name that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came in whole.
+
+    Attributes:
+        id: What the page calls it.
+        path: The file, in a folder of its own.
+        day: The date in its name, or None.
+    """
+
+    id: str
+    path: Path
+    day: str | None
+
+
+class Incoming:
+    """One upload while it arrives: a file that is only there once it is complete."""
+
+    def __init__(self, folder: Path, name: str, size: int) -> None:
+        self.id, self.size, self._name = secrets.token_hex(8), size, name
+        self._folder = folder / self.id
+        self._folder.mkdir(mode=0o700)
+        self._file: BinaryIO = (self._folder / "part").open("xb")
+        self._written = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes.
+
+        Raises:
+            OSError: The disk is full.
+            SourceError: There are more than were announced.
+        """
+        self._written += len(chunk)
+        if self._written > self.size:
+            raise SourceError("More bytes came than were announced.", hint="send the file again.")
+        self._file.write(chunk)
+
+    def finish(self) -> Upload:
+        """Give the file its name.
+
+        Raises:
+            SourceError: Bytes are missing.
+        """
+        self._file.close()
+        if self._written != self.size:
+            self.abandon()
+            raise SourceError("The file did not arrive whole.", hint="send it again.")
+        path = (self._folder / "part").rename(self._folder / self._name)
+        (at,) = snapshot_dates([path.stem])
+        return Upload(self.id, path, f"{at:%Y-%m-%d}" if at else None)
+
+    def abandon(self) -> None:
+        """Remove what arrived."""
+        self._file.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Transfers:
+    """The uploads and downloads of a page."""
+
+    def __init__(self) -> None:
+        self._scratch: ScratchDir | None = None
+        self._lock = threading.Lock()
+        self._uploads: dict[str, Upload] = {}
+        self._downloads: dict[str, Path] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The private folder, which is made when it is first needed."""
+        with self._lock:
+            self._scratch = self._scratch or scratch_dir()
+            return Path(self._scratch.name)
+
+    def close(self) -> None:
+        """Remove every file."""
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    # In.
+
+    def begin(self, name: str, size: int) -> Incoming:
+        """Begin to take in a file.
+
+        Args:
+            name: As the browser has it: hostile.
+            size: Bytes that will come.
+
+        Raises:
+            SourceError: No file of that type is read, or there is no room for it.
+        """
+        safe = safe_name(name)
+        if Path(safe).suffix.lower() not in (*FORMATS, *PACKED):
+            raise SourceError(
+                "Files of this type are not read.", hint=f"choose one of {' '.join((*FORMATS, *PACKED))}."
+            )
+        if len(self._uploads) >= MOST_FILES:
+            raise SourceError("Too many files wait to be opened.", hint="open them, or load this page again.")
+        if size <= 0:
+            raise SourceError("The file is empty.", hint="export it again from the portal.")
+        if shutil.disk_usage(self.folder).free < size + _ROOM:
+            raise SourceError("The disk has no room for this file.", hint="free some space, or choose a smaller one.")
+        return Incoming(self.folder, safe, size)
+
+    def finish(self, incoming: Incoming) -> Upload:
+        """Keep a file that arrived whole."""
+        upload = incoming.finish()
+        with self._lock:
+            self._uploads[upload.id] = upload
+        return upload
+
+    def take(self, upload_id: str, day: str | None = None) -> Path:
+        """Return the path of an upload, with a date in its name if it had none: the workspace asks for one.
+
+        Raises:
+            ArgumentError: There is no such upload.
+        """
+        with self._lock:
+            upload = self._uploads.pop(upload_id, None)
+        if upload is None:
+            raise ArgumentError("An uploaded file is gone.", hint="choose it again.")
+        return upload.path if upload.day or not day else upload.path.rename(dated(upload.path, day))
+
+    def discard(self, upload_id: str) -> None:
+        """Remove an upload that is not to be opened."""
+        with self._lock:
+            upload = self._uploads.pop(upload_id, None)
+        if upload is not None:
+            shutil.rmtree(upload.path.parent, ignore_errors=True)
+
+    def new_file(self, name: str) -> Path:
+        """Return a path in a new private folder."""
+        folder = self.folder / secrets.token_hex(8)
+        folder.mkdir(mode=0o700)
+        return folder / name
+
+    # Out.
+
+    def offer(self, path: Path) -> str:
+        """Return an ID that a file can be fetched by, once."""
+        download_id = secrets.token_urlsafe(24)
+        with self._lock:
+            self._downloads[download_id] = path
+        return download_id
+
+    def fetch(self, download_id: str) -> Path | None:
+        """Return the file of an ID, which is used up by that."""
+        with self._lock:
+            return self._downloads.pop(download_id, None)
+
+    def fetched(self, path: Path) -> None:
+        """Remove a file that was made for one download; a file of a batch or an export stays."""
+        with contextlib.suppress(ValueError):
+            shutil.rmtree(self.folder / path.relative_to(self.folder).parts[0], ignore_errors=True)
+
+
+def safe_name(name: str) -> str:
+    """Return a file name without folders and control characters, of a length that every disk takes."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    clean = "".join(c if c.isprintable() and windows_allows(f"a{c}a") else "_" for c in last).strip(" .~$")
+    stem, dot, suffix = clean.rpartition(".")
+    stem = (stem if dot else suffix)[: _LONGEST - 20].rstrip(" .")
+    # A name of a device, such as CON, is none of a file on Windows.
+    stem = stem if windows_allows(stem or "_") else f"_{stem}"
+    return f"{stem or 'file'}{dot}{suffix[:20] if dot else ''}"
+
+
+def dated(path: Path, day: str) -> Path:
+    """Return a path with a date in its name, as the date of an export is read from there."""
+    ends = "".join(path.suffixes[-2:]) if path.suffix.lower() in PACKED else path.suffix
+    return path.with_name(f"{path.name.removesuffix(ends)}_{day}{ends}")
