@@ -99,7 +99,7 @@ KEPT = (
     r"records\.parquet", r"invitekit\.duckdb", r"x\.csv(?:\.\.\.|1)?", r"\.(?:csv|jsonl|parquet|xlsx?)\b",
     "record_id", "customer_id", "客户ID", r"\[(?:status|method|type)\]",
     *(rf"\b{word}\b" for word in ("column", "fewest", "how", "into", "keep", "range", "values")),
-    *(rf"\b{word}\b" for word in ("7z", "gzip", "mht", "parquet", "pdf", "sqlite", "zip")),
+    *(rf"\b{word}\b" for word in ("7z", "gzip", "mht", "parquet", "pdf", "rar", "sqlite", "zip")),
     "Asia/Shanghai", "IANA",
     "CSV", "DuckDB", "Excel", "GB18030", "JSON", "Parquet", "TOML", "UTC", r"UTF-\d+", "Windows", "XLSX", "invitekit",
 )  # fmt: skip

@@ -106,8 +106,30 @@ def as_xlsx(fill: Callable[[Any, Any], None] | None = None, rows: Sequence[Seque
     return target.getvalue()
 
 
-def as_xls() -> bytes:
-    """Build a BIFF8 workbook in an OLE file by hand: no library here writes one."""
+def as_xlsb() -> bytes:
+    """Build a binary workbook by hand: no library here writes one."""
+
+    def record(kind: int, content: bytes = b"") -> bytes:
+        return (
+            (bytes([kind]) if kind < 0x80 else bytes([kind & 0x7F | 0x80, kind >> 7])) + bytes([len(content)]) + content
+        )
+
+    def text(value: str) -> bytes:
+        return struct.pack("<I", len(value)) + value.encode("utf-16-le")
+
+    bundle = record(0x9C, struct.pack("<II", 0, 1) + text("r1") + text("S")) + record(0x90) + record(0x9D)
+    size = struct.pack("<IIII", 0, len(ROWS) - 1, 0, len(HEADER) - 1)
+    sheet = record(0x81) + record(0x94, size) + record(0x91)
+    for number, row in enumerate(ROWS):
+        sheet += record(0, struct.pack("<I", number))
+        sheet += b"".join(record(6, struct.pack("<II", i, 0) + text(cell)) for i, cell in enumerate(row))
+    relation = '<Relationships><Relationship Id="r1" Target="worksheets/sheet1.bin"/></Relationships>'
+    sheets = {"xl/_rels/workbook.bin.rels": relation.encode(), "xl/worksheets/sheet1.bin": sheet + record(0x92)}
+    return as_zip(**{"xl/workbook.bin": bundle} | sheets)
+
+
+def as_xls(*merged: int) -> bytes:
+    """Build a BIFF8 workbook in an OLE file by hand, with first and last row and column of merged cells."""
 
     def record(kind: int, content: bytes = b"") -> bytes:
         return struct.pack("<HH", kind, len(content)) + content
@@ -121,7 +143,8 @@ def as_xls() -> bytes:
         for r, row in enumerate(ROWS)
         for c, cell in enumerate(row)
     )
-    sheet = record(0x809, begin) + b"".join(labels) + end
+    ranges = record(0xE5, struct.pack("<5H", 1, *merged)) if merged else b""
+    sheet = record(0x809, begin) + b"".join(labels) + ranges + end
     globals_begin = record(0x809, struct.pack("<HHHHII", 0x600, 0x05, 0, 0, 0, 0x600))
     start = len(globals_begin) + len(record(0x85, b"\0" * 6 + text("S", "B"))) + len(end)
     stream = globals_begin + record(0x85, struct.pack("<IH", start, 0) + text("S", "B")) + end + sheet
@@ -152,6 +175,7 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
     "utf16.xls": lambda: as_csv().decode().replace(",", "\t").encode("utf-16"),
     "renamed.xls": as_xlsx,
     "book.ods": as_ods,
+    "book.xlsb": as_xlsb,
     "book.zip": as_xlsx,
     "table.csv.gz": lambda: gzip.compress(as_csv()),
     "book.xlsx.gz": lambda: gzip.compress(as_xlsx()),
@@ -165,6 +189,13 @@ def test_a_table_is_read_from_whatever_holds_it(tmp_path: Path, name: str) -> No
     loaded = ik.load(tmp_path / name)
     assert read(loaded) == READ
     assert loaded.summary.files[0].name == name
+
+
+def with_part(book: bytes, part: str, old: bytes, new: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    assert old in parts[part]
+    return as_zip(**parts | {part: parts[part].replace(old, new)})
 
 
 REFUSED: dict[str, tuple[bytes, str]] = {
@@ -187,6 +218,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         "'spans.xls' is truncated, damaged or password-protected.",
     ),
     "archive.xls": (b"MIME-Version: 1.0\nContent-Type: multipart/related\n", "its content is mht, not xls"),
+    "table.tar.gz": (gzip.compress(b"x" * 600), "'table.tar' is an archive of a kind that is not unpacked here."),
+    "table.7z": (b"7z\xbc\xaf" * 9, "'table.7z' is an archive of a kind that is not unpacked here."),
+    "packed.xlsx": (b"Rar!" * 9, "its content is rar, not xlsx"),
+    "codec.xlsx": (
+        with_part(as_xlsx(), "xl/workbook.xml", b"UTF-8", b"UTF-x"),
+        "'codec.xlsx' is truncated, damaged or password-protected.",
+    ),
     "table.gz": (gzip.compress(as_csv()), "'table' is of an unknown type"),
 }
 
@@ -210,13 +248,6 @@ def test_a_small_file_may_not_unpack_to_far_more_than_its_size(
     (tmp_path / name).write_bytes(packed.get(name) or as_zip(**{"xl/workbook.xml": text}))
     with pytest.raises(SourceError, match=r"holds more than [\d,]+ bytes when it is unpacked, far more"):
         ik.load(tmp_path / name)
-
-
-def with_part(book: bytes, part: str, old: bytes, new: bytes) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(book)) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    assert old in parts[part]
-    return as_zip(**parts | {part: parts[part].replace(old, new)})
 
 
 def as_parquet(count: int = 3) -> bytes:
@@ -406,6 +437,19 @@ def test_merged_cells_and_hidden_rows_of_ods_are_as_in_xlsx(tmp_path: Path, shif
     assert "1 rows of 'book.ods [S]' are hidden there" in str(loaded.summary)
 
 
+def test_merged_cells_of_an_old_workbook_have_their_value_in_each_row(tmp_path: Path) -> None:
+    (tmp_path / "book.xls").write_bytes(as_xls(1, 2, 0, 0))
+    loaded = ik.load(tmp_path / "book.xls")
+    assert loaded.records["customer_full_name"].to_list() == [ANN[0]] * 2
+    assert "1 rows lie in merged cells" in str(loaded.summary)
+
+
+def test_a_binary_workbook_may_hide_what_no_library_tells(tmp_path: Path) -> None:
+    (tmp_path / "book.xlsb").write_bytes(as_xlsb())
+    said = "2 rows of 'book.xlsb [S]' may lie in merged cells or be hidden, which an .xlsb does not tell"
+    assert said in str(ik.load(tmp_path / "book.xlsb").summary)
+
+
 def test_formulas_without_a_result_are_reported_by_column(tmp_path: Path) -> None:
     content = as_xlsx(lambda _, sheet: sheet.write_formula("C2", '=B2&"@example.com"'))
     target = io.BytesIO()
@@ -462,10 +506,26 @@ def test_keys_of_lists_that_may_be_a_person_are_not_shown(tmp_path: Path) -> Non
     assert not re.search("ann@|7700", str(caught.value))
 
 
-def test_several_lists_of_records_are_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "f.json").write_text(json.dumps({"now": RECORDS, "old": {"list": RECORDS}}))
-    with pytest.raises(SourceError, match=r"holds 2 lists of records: now, old\.list"):
+@pytest.mark.parametrize(
+    ("form", "named"),
+    [('{"now": %s, "old": {"list": [%s]}}', r"now, old\.list"), ('{"now": %s, "now": [%s]}', r"now, now \(2\)")],
+)
+def test_several_lists_of_records_are_refused_by_name(tmp_path: Path, form: str, named: str) -> None:
+    (tmp_path / "f.json").write_text(form % (json.dumps(RECORDS), json.dumps(RECORDS[0])))
+    with pytest.raises(SourceError, match=f"holds 2 lists of records: {named}"):
         ik.load(tmp_path / "f.json")
+
+
+@pytest.mark.parametrize("form", ["[%s]", "%s"])
+def test_an_object_with_a_key_twice_is_rejected_if_the_values_differ(tmp_path: Path, form: str) -> None:
+    same = '{"Account": "ann", "Status": "Invited", "Status": "Invited"}'
+    objects = [same, same.replace("Invited", "Associated", 1)]
+    path = tmp_path / ("f.json" if form[0] == "[" else "f.jsonl")
+    path.write_text(form % (", " if form[0] == "[" else "\n").join(objects))
+    loaded = ik.load(path)
+    assert loaded.records["status"].to_list() == ["invited"]
+    content = '{"Account": "ann", "Status": "Associated", "Status (2)": "Invited"}'
+    assert loaded.rejects.select("reason", "content").rows() == [("has a key twice, with two values", content)]
 
 
 def test_one_page_of_an_answer_is_reported(tmp_path: Path) -> None:

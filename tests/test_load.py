@@ -25,9 +25,7 @@ from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceE
 from invitekit.ingest import Loaded, delimited, engine_choice
 from invitekit.ingest.cells import WHITE
 from invitekit.ingest.csv_dialect import Dialect
-from invitekit.ingest.discover import find_sources
 from invitekit.ingest.encoding import looks_like_utf16
-from invitekit.ingest.engine_choice import choose_engine
 from invitekit.model import schema
 from tests.conftest import often
 
@@ -58,9 +56,10 @@ def adds_up(loaded: Loaded) -> bool:
     return s.rows_read == s.records + s.rejects and (s.records, s.rejects) == (kept, refused)
 
 
-def test_lines_that_no_delimiter_splits_are_refused_as_such(tmp_path: Path) -> None:
+@pytest.mark.parametrize("delimiter", ["   ", "，"])
+def test_lines_that_no_delimiter_splits_are_refused_as_such(tmp_path: Path, delimiter: str) -> None:
     with pytest.raises(SchemaError, match="not split into cells"):
-        ik.load(write(tmp_path, text_of(["x"] * len(HEADER), delimiter="#").replace("#", "   ")))
+        ik.load(write(tmp_path, "邮箱#状态\nx#y\n".replace("#", delimiter)))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "~", "\x01"])
@@ -303,9 +302,9 @@ def test_lines_are_split_all_at_once_as_they_are_one_by_one(tmp_path: Path, piec
     dialect = Dialect("utf-8", ",", ("h1", "h2", "h3"), skip=1, first_row=2, least=2)
     classify = delimited._Block._classify
 
-    def all_odd(block: Any, text: pl.Series) -> tuple[pl.Series, pl.Series]:
-        regular, blank = classify(block, text)
-        return regular & ~regular, blank
+    def all_odd(block: Any, text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
+        regular, blank, cells = classify(block, text)
+        return regular & ~regular, blank, cells.set(cells.is_not_null(), None)
 
     def split(block_size: int, *, one_by_one: bool) -> list[Any]:
         with pytest.MonkeyPatch.context() as patch:
@@ -314,7 +313,7 @@ def test_lines_are_split_all_at_once_as_they_are_one_by_one(tmp_path: Path, piec
                 patch.setattr(delimited._Block, "_classify", all_odd)
             batches = list(delimited.read_delimited(path, dialect))
         rows = [tuple(cell or None for cell in row) for batch in batches for row in batch.rows.rows()]
-        return [rows, [(row.number, row.reason, row.content) for batch in batches for row in batch.rejected]]
+        return [rows, sorted((row.number, row.reason, row.content) for batch in batches for row in batch.rejected)]
 
     expected = split(1 << 20, one_by_one=True)
     assert split(1 << 20, one_by_one=False) == split(7, one_by_one=False) == expected
@@ -1045,14 +1044,15 @@ def test_an_engine_that_does_not_exist_is_rejected() -> None:
 
 
 def test_sources_that_do_not_fit_into_memory_go_to_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = find_sources([write(tmp_path, text_of(ROW))])
-    assert choose_engine(sources) == ("polars", None)
+    path = write(tmp_path, text_of(ROW))
+    summaries = [ik.load(path, engine="auto").summary]
     monkeypatch.setattr(engine_choice, "SMALL", 0)
-    assert choose_engine(sources).engine == "polars"
+    summaries.append(ik.load(path, engine="auto").summary)
     monkeypatch.setattr(engine_choice, "free_memory", lambda: 100)
-    engine, reason = choose_engine(sources)
-    assert engine == "duckdb"
-    assert str(reason).startswith("Engine: DuckDB, on disk; for Polars, in memory, about ")
+    summaries.append(ik.load(path, engine="auto").summary)
+    assert [summary.engine for summary in summaries] == ["polars", "polars", "duckdb"]
+    assert summaries[0].engine_reason is None
+    assert str(summaries[2].engine_reason).startswith("Engine: DuckDB, on disk; for Polars, in memory, about ")
 
 
 def test_both_engines_add_messages_and_extra_columns_alike(tmp_path: Path) -> None:

@@ -289,6 +289,12 @@ def test_a_few_chinese_names_are_read_without_a_question(tmp_path: Path, names: 
     assert loaded.records["customer_full_name"].to_list() == names
 
 
+def test_a_euro_sign_of_windows_is_read_in_chinese_text(tmp_path: Path) -> None:
+    content = f"{HEADER}\n{ANN}\n".replace("Ann Example", "上海示例科技有限公司").encode("gb18030")
+    (tmp_path / "f.csv").write_bytes(content.replace(b"called", b"\x80 5"))
+    assert ik.load(tmp_path / "f.csv").records["remarks"].to_list() == ["€ 5"]
+
+
 def test_a_garbled_header_is_named(tmp_path: Path) -> None:
     text = "客户全称,客户账号,状态\n示例,ann,已关联\n".encode().decode("latin-1")
     (tmp_path / "f.csv").write_text(text, "utf-8")

@@ -62,14 +62,12 @@ class SourceOptions:
         how = self.load_arguments()
         from invitekit.cli import output
         from invitekit.ingest import load
-        from invitekit.ingest.discover import find_sources
-        from invitekit.ingest.engine_choice import choose_engine
 
-        engine, reason = choose_engine(find_sources(self.sources, self.encoding))
-        if reason is not None:
-            output.note(reason)
         with output.progress() as tick:
-            return load(self.sources, progress=tick, engine=engine, **how)
+            loaded = load(self.sources, progress=tick, engine="auto", **how)
+        if loaded.summary.engine_reason is not None:
+            output.note(loaded.summary.engine_reason)
+        return loaded
 
     def check_output(
         self,
@@ -89,12 +87,12 @@ class SourceOptions:
         """
         if output is None:
             return []
-        from invitekit.ingest.discover import find_sources
+        from invitekit.ingest.discover import list_files
         from invitekit.io.atomic_write import check_target
         from invitekit.io.table_writers import WRITERS
 
         others = [path for path in (self.messages, self.words, *(self.catalogue or []), *inputs) if path is not None]
-        read = [*(source.path for source in (find_sources(self.sources) if self.sources else [])), *others]
+        read = [*list_files(self.sources or []).paths, *others]
         check_target(output, extensions=extensions or WRITERS, overwrite=overwrite, sources=read)
         return read
 

@@ -12,8 +12,8 @@ from invitekit.engine.frames import HasRecords
 from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
 from invitekit.errors import ArgumentError
 from invitekit.ingest.datetimes import DateReport, check_time_zone
-from invitekit.ingest.discover import ignored_in_folders
-from invitekit.ingest.engine_choice import Engine
+from invitekit.ingest.discover import list_files
+from invitekit.ingest.engine_choice import Engine, EngineChoice, choose_engine
 from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.ingest.headers import ReadOptions
 from invitekit.ingest.pipeline import LoadOptions, as_paths, open_all, read_all
@@ -94,7 +94,7 @@ def load(
             ``[status]``, ``"in Bearbeitung" = "invited"``.
         progress: Called before each source with its name, the bytes read so far and in all.
         engine: ``polars`` for frames in memory, ``duckdb`` for relations on a private database on disk:
-            for sources that do not fit into memory.
+            for sources that do not fit into memory. ``auto`` chooses by the size of the files.
 
     Returns:
         ``Loaded(records, rejects, summary)``.
@@ -111,8 +111,8 @@ def load(
         ['associated']
     """
     check_time_zone(time_zone)
-    if engine not in ("polars", "duckdb"):
-        raise ArgumentError(f"engine is '{engine}'.", hint="use 'polars' or 'duckdb'.")
+    if engine not in ("polars", "duckdb", "auto"):
+        raise ArgumentError(f"engine is '{engine}'.", hint="use 'polars', 'duckdb' or 'auto'.")
     options = LoadOptions(
         zone=time_zone,
         day_first=day_first,
@@ -124,16 +124,22 @@ def load(
         progress=progress or (lambda _name, _done, _total: None),
     )
     remove_abandoned_scratch_dirs()
-    states = open_all(sources, ReadOptions(dict(columns or {}), encoding), options)
-    store = MemoryStore() if engine == "polars" else DuckDBStore(sum(state.size for state in states))
+    files = list_files(as_paths(sources))
+    states = open_all(files.paths or sources, ReadOptions(dict(columns or {}), encoding), options)
+    chosen = EngineChoice(engine, None)
+    if engine == "auto":
+        chosen = choose_engine({state.source for state in states if state.source})
+    store = MemoryStore() if chosen.engine == "polars" else DuckDBStore(sum(state.size for state in states))
     try:
         summary = read_all(states, store, options)
     except BaseException:
         store.close()
         raise
     records, rejects = store.results()
-    ignored = (*summary.ignored, *ignored_in_folders(as_paths(sources)))
-    return Loaded(records, rejects, replace(summary, ignored=ignored, engine=engine))
+    ignored = (*summary.ignored, *files.ignored)
+    return Loaded(
+        records, rejects, replace(summary, ignored=ignored, engine=chosen.engine, engine_reason=chosen.reason)
+    )
 
 
 def _as_time(at: dt.datetime | dt.date | None) -> dt.datetime | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -285,20 +284,22 @@ class Cleaner:
         self.counts.rows += batch.rows.height + len(batch.rejected)
         self.counts.rejected += rejected_rows.height + len(batch.rejected)
         names = [n for n in self._types if n in rejected_rows.columns and n not in ("source_row", "source_file")]
-        contents = _contents(rejected_rows.select(names), originals)
+        snapshot = pl.lit(self._snapshot_at, pl.Datetime("us"))
+        if self._snapshot_at is None and "snapshot_at" in names:
+            snapshot = pl.col("snapshot_at")
         unread = [
             (r.number, None, r.reason, r.content.encode("utf-8", "backslashreplace").decode(), self._snapshot_at)
             for r in batch.rejected
         ]
-        columns = (rejected_rows[name] for name in ("source_row", "_ik_column", "_ik_reason"))
-        if self._snapshot_at is None and "snapshot_at" in rejected_rows.columns:
-            snapshots = rejected_rows["snapshot_at"].to_list()
-        else:
-            snapshots = [self._snapshot_at] * rejected_rows.height
-        rows = [*unread, *zip(*columns, contents, snapshots, strict=True)]
-        for _, column, reason, *_ in rows:
-            self.counts.reasons[column, reason] += 1
-        return pl.DataFrame([(self._table.name, *row) for row in rows], schema=REJECTED_COLUMNS, orient="row")
+        types = {name: kind for name, kind in REJECTED_COLUMNS.items() if name != "source_file"}
+        rejected = pl.concat([
+            pl.DataFrame(unread, schema=types, orient="row"),
+            rejected_rows.select("source_row", column="_ik_column", reason="_ik_reason",
+                                 content=_contents(rejected_rows.select(names), originals), snapshot_at=snapshot),
+        ])  # fmt: skip
+        for column, reason, count in rejected.group_by("column", "reason", maintain_order=True).len().rows():
+            self.counts.reasons[column, reason] += count
+        return rejected.select(source_file=pl.lit(self._table.name), **{name: pl.col(name) for name in types})
 
 
 def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Expr]:
@@ -415,18 +416,18 @@ def _with_reasons(
     return frame.with_columns(_ik_column=column, _ik_reason=reason)
 
 
-def _contents(rejected_rows: pl.DataFrame, originals: pl.DataFrame | None) -> list[str]:
+def _contents(rejected_rows: pl.DataFrame, originals: pl.DataFrame | None) -> pl.Series:
     """Return the filled cells of rejected rows as JSON, times that could not be read as they were written."""
-    if rejected_rows.is_empty():
-        return []
     times = [n for n in rejected_rows.columns if isinstance(rejected_rows[n].dtype, pl.Datetime)]
     texts = rejected_rows.with_columns(time_text(rejected_rows[n]).alias(n) for n in times)
     if originals is not None:
         texts = texts.with_columns(originals[n].fill_null(texts[n]) for n in originals.columns)
-    return [
-        json.dumps({name: text for name, text in row.items() if text is not None}, ensure_ascii=False)
-        for row in texts.iter_rows(named=True)
+    pairs = [
+        pl.when(pl.col(name).is_not_null()).then(pl.struct(name).struct.json_encode().str.slice(1).str.head(-1))
+        for name in texts.columns
     ]
+    filled = pl.concat_str(pairs, separator=", ", ignore_nulls=True)
+    return texts.select(pl.lit("{") + filled + "}").to_series()
 
 
 def _record_ids(frame: pl.DataFrame, masked: pl.DataFrame) -> pl.Series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -81,7 +82,9 @@ def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[
     if best is None:
         _check_not_garbled(path, lines, options)
         names, *below = _likely_table(lines) or [[]]
-        if len(names) == 1 and len(names[0]) > _LONG:
+        # Characters of several bytes are not among the delimiters.
+        parts = re.split("[，；、｜]| {2,}", names[0]) if len(names) == 1 else []
+        if parts and (len(names[0]) > _LONG or header_score(parts, options.columns) > 1):
             raise SchemaError(
                 f"The lines of '{path.name}' are not split into cells: no delimiter is known that does it.",
                 hint="save it with commas, semicolons or tabs between the cells, or as a workbook.",

@@ -32,7 +32,15 @@ _PADDED = "rows have fewer cells than the header: the missing last cells were re
 _SPLIT = "rows were quoted as one cell and were split into cells"
 _BACKSLASHED = "rows have quotes that are written with a backslash, and were read so"
 
-codecs.register_error(_MARK_UNDECODABLE, lambda error: ("\udcff", getattr(error, "end", 0)))
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """Return a surrogate for bytes that do not decode; in GBK of Windows, byte 80 is the euro sign."""
+    if isinstance(error, UnicodeDecodeError) and error.encoding == "gb18030" and error.object[error.start] == 0x80:
+        return "€", error.start + 1
+    return "\udcff", getattr(error, "end", 0)
+
+
+codecs.register_error(_MARK_UNDECODABLE, _stand_in)
 
 
 def read_delimited(path: Path, dialect: Dialect) -> Iterator[Batch]:
@@ -109,8 +117,8 @@ class _Block:
         self._full = next((i + 1 for i in reversed(range(self._width)) if dialect.headers[i]), self._width)
         self._notes: Counter[str] = Counter()
         self._padded: pl.Series | None = None
-        regular, blank = self._classify(_as_text(lines))
-        irregular, end = self._read_irregular(lines, ~(regular | blank))
+        regular, blank, cells = self._classify(_as_text(lines))
+        irregular, end = self._read_irregular(lines, ~(regular | blank) & cells.is_null())
         self.unfinished = lines[end:]
         readable = [row for row in irregular if row.cells is not None]
         follows = mark_rows(len(lines), (i for row in irregular for i in range(row.start + 1, row.start + row.lines)))
@@ -127,6 +135,10 @@ class _Block:
         self._rejected = [
             RejectedRow(int(numbers[row.start]), row.reason, row.content) for row in irregular if row.reason is not None
         ]
+        at = (cells.head(end).is_not_null() & (follows == 0)).arg_true()
+        for number, start, count in zip(numbers.gather(at), at, cells.gather(at), strict=True):
+            content = lines[start].decode().rstrip("\r\n")
+            self._rejected.append(RejectedRow(number, f"has {count} cells, not {self._width}", content))
 
     def batch(self) -> Batch:
         """Return the rows of the block in order."""
@@ -159,8 +171,11 @@ class _Block:
         ended = (line if i in irregular else line.rstrip(b"\r\n") + b"\n" for i, line in enumerate(lines))
         return b"".join(compress(ended, kept))
 
-    def _classify(self, text: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """Return which lines are regular rows on their own, and which are blank."""
+    def _classify(self, text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
+        """Return which lines are rows on their own, which are blank, and the wrong number of cells of others.
+
+        The cells of lines with quotes are not counted.
+        """
         quoted = text.str.contains(self._quote, literal=True).fill_null(value=False)
         delimiters = text.str.count_matches(self._delimiter, literal=True)
         malformed = pl.Series(dtype=pl.UInt32)
@@ -181,7 +196,8 @@ class _Block:
             self._padded = mark_rows(len(text), at.filter(padded)) if padded.any() else None
             blank = blank.scatter(at, (text.gather(at).str.strip_chars(_BLANK) == "").fill_null(value=False))
         regular = regular.scatter(malformed, values=False) if len(malformed) else regular
-        return regular, blank
+        miscounted = ~(regular | blank | quoted) & ~delimiters.is_between(self._least - 1, self._width - 1)
+        return regular, blank, (delimiters + 1).set(~miscounted.fill_null(value=False), None)
 
     def _fits(self, text: pl.Series, delimiters: pl.Series, at: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Return which lines are rows although they have not all cells, or too many, and which of them lack cells."""

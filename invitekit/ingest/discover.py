@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from invitekit.errors import SourceError
 from invitekit.ingest.containers import PACKED, Unpacked, is_old_workbook, markup, unpack, workbook_in_zip
@@ -38,6 +38,7 @@ FORMATS = {
 _TEXTS = ("csv", "json", "json_lines")
 _WORKBOOKS = ("xlsx", "xls", "xlsb", "ods")
 _NOT_OURS = (".manifest.json",)
+_ARCHIVES = (".7z", ".bz2", ".rar", ".tar", ".tgz", ".xz", ".zst")
 _SIGNATURES = {
     b"PAR1": "parquet",
     b"PK\x03\x04": "zip",
@@ -48,6 +49,7 @@ _SIGNATURES = {
     b"\xff\xd8\xff": "picture",
     b"SQLite format 3": "sqlite",
     b"7z\xbc\xaf": "7z",
+    b"Rar!": "rar",
     b"MIME-Version:": "mht",
 }
 AnyPath = TypeVar("AnyPath", bound=PurePath)
@@ -87,6 +89,16 @@ class Source:
         return self.content.stat().st_size
 
 
+class Files(NamedTuple):
+    """Files to read, and the names of files and folders of the given folders that are not read.
+
+    Hidden ones and a README are not named.
+    """
+
+    paths: list[Path]
+    ignored: list[str]
+
+
 def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None = None) -> list[Source]:
     """List the files of paths, folders and globs, each once, in the order of their names.
 
@@ -97,17 +109,29 @@ def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None =
     Raises:
         SourceError: Nothing was found, or a file is missing, empty, binary or of an unknown type.
     """
-    paths: dict[Path, None] = {}
-    for item in given:
-        for path in _expand(Path(item)):
-            paths.setdefault(path.resolve(), None)
+    paths = list_files(given).paths
     if not paths:
         raise SourceError("No source was given.", hint="name at least one file, folder or glob.")
-    names = _names(list(paths))
+    names = _names(paths)
     dates = snapshot_dates([path.stem for path in paths])
     sources = [_source(path, names[path], at, encoding) for path, at in zip(paths, dates, strict=True)]
     packed = snapshot_dates([source.content.stem for source in sources])
     return [replace(one, snapshot_at=one.snapshot_at or at) for one, at in zip(sources, packed, strict=True)]
+
+
+def list_files(given: Iterable[str | os.PathLike[str]]) -> Files:
+    """List the files of paths, folders and globs without looking into them, each once, and what is beside them.
+
+    Raises:
+        SourceError: A folder or a glob holds nothing.
+    """
+    paths: dict[Path, None] = {}
+    ignored: list[str] = []
+    for path in map(Path, given):
+        found, others = _expand(path)
+        paths |= dict.fromkeys(one.resolve() for one in found)
+        ignored += others
+    return Files([*paths], ignored)
 
 
 def _source(path: Path, name: str, snapshot_at: dt.datetime | None, encoding: str | None) -> Source:
@@ -152,7 +176,7 @@ def _day(date: dict[str, int]) -> dt.datetime | None:
         return None
 
 
-def _expand(path: Path) -> list[Path]:
+def _expand(path: Path) -> tuple[list[Path], list[str]]:
     try:
         path.stat()
     except (OSError, ValueError) as error:
@@ -160,27 +184,22 @@ def _expand(path: Path) -> list[Path]:
         if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
             raise SourceError("The name of a source is none that a file can have.", hint="check it.") from None
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.is_file() and _is_ours(p))
+        inside = {one: one.is_dir() for one in sorted(path.iterdir())}
+        found = [one for one in inside if one.is_file() and _is_ours(one)]
         if not found:
             raise SourceError(
                 f"The folder '{path.name}' holds no file that can be read.",
                 hint=f"put files of these types there: {' '.join(FORMATS)}.",
             )
-        return found
+        left = [one for one in inside if not (_is_hidden(one) or one.stem.upper() == "README")]
+        return found, [one.name + "/" * inside[one] for one in left if inside[one] or not _is_ours(one)]
     if not path.exists() and _GLOB.search(str(path)):
         matched = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
         found = [p for p in matched if p.is_file() and not _is_hidden(p)]
         if not found:
             raise SourceError(f"The pattern '{path}' matches no file.", hint="check its spelling, or name a folder.")
-        return found
-    return [path]
-
-
-def ignored_in_folders(given: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """List the files and folders of given folders that are not read; hidden ones and a README are left out."""
-    inside = [path for folder in map(Path, given) if folder.is_dir() for path in sorted(folder.iterdir())]
-    left = [path for path in inside if not (_is_hidden(path) or path.stem.upper() == "README")]
-    return [path.name + "/" * path.is_dir() for path in left if path.is_dir() or not _is_ours(path)]
+        return found, []
+    return [path], []
 
 
 def _is_hidden(path: Path) -> bool:
@@ -203,6 +222,11 @@ def _names(paths: Sequence[AnyPath]) -> dict[AnyPath, str]:
 def _format_of(path: Path, encoding: str | None) -> str:
     head = _head(path)
     by_name = FORMATS.get(path.suffix.lower())
+    if path.suffix.lower() in _ARCHIVES:
+        raise SourceError(
+            f"'{path.name}' is an archive of a kind that is not unpacked here.",
+            hint="unpack it yourself and name the files inside.",
+        )
     if by_name is None:
         raise SourceError(
             f"'{path.name}' is of an unknown type ('{path.suffix or 'no extension'}').",

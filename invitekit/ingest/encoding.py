@@ -48,6 +48,7 @@ _WORDS = re.compile(rb"[\x80-\xff]{3,}")
 _EIGHT_BITS = bytes(range(0x80, 0x100))
 _SEVEN_BITS = {"hz": re.compile(rb"~\{(?:[!-w][!-~])+~\}"), "iso2022_jp": re.compile(rb"\x1b\$[@B]")}
 """Encodings in ASCII that switch to other letters by a sign."""
+_LATIN = "--encoding cp1252 for Western Europe, cp1250 for Central Europe, cp1254 for Turkey"
 _FEW = 0.1
 """Share of lines that may be broken (they are rejected), or foreign in a file of plain ASCII."""
 _ENOUGH = 4
@@ -175,11 +176,12 @@ def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool
         return "gb18030"
     if few:
         return "utf-8"
-    suggested = other or "cp1252"
+    # Encodings of Latin letters cannot be told apart.
+    named = f"encoding='{other}', or --encoding {other}" if other else _LATIN
     raise SourceError(
         f"'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.",
-        hint=f"name its encoding (encoding='{suggested}', or --encoding {suggested}), or save it as UTF-8.",
-        choice=Choice("encoding", name, tuple(dict.fromkeys((suggested, *_USUAL_CODECS)))),
+        hint=f"name its encoding ({named}), or save it as UTF-8.",
+        choice=Choice("encoding", name, tuple(dict.fromkeys((other or _USUAL_CODECS[0], *_USUAL_CODECS)))),
     )
 
 

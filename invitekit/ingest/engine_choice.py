@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from invitekit.engine.memory import free_memory
 from invitekit.ingest.discover import Source
 
-Engine = Literal["polars", "duckdb"]
+Engine = Literal["polars", "duckdb", "auto"]
 SMALL = 1 << 26
 """Bytes of sources that always fit."""
 MEMORY_FACTOR = 12

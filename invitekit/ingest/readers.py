@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -82,6 +83,7 @@ _FORMULAS = (
 )
 _FILLED_DOWN = "rows lie in merged cells and got their value from the first of these rows"
 _HIDDEN_ROWS = "rows of '{}' are hidden there, by a filter perhaps, and were read like all others"
+_UNSEEN = "rows of '{}' may lie in merged cells or be hidden, which an .xlsb does not tell: if so, save it as .xlsx"
 _HIDDEN_SHEET = "rows come from the hidden sheet '{}': no other sheet holds records"
 
 
@@ -139,7 +141,8 @@ def _sheet(raw: RawSheet, file: str, options: ReadOptions) -> _Sheet | None:
     hidden = sum(1 for number in raw.hidden_rows if row + 1 < number <= data.height)
     notes = {_FILLED_DOWN: filled_down, _HIDDEN_ROWS.format(name): hidden}
     notes |= {_FORMULAS.format(headers[i]): raw.no_result[p] for i, p in enumerate(positions) if p in raw.no_result}
-    notes[_HIDDEN_SHEET.format(name)] = data.height - row - 1 if raw.hidden else 0
+    below = data.height - row - 1
+    notes |= {_HIDDEN_SHEET.format(name): below * raw.hidden, _UNSEEN.format(name): below * raw.unseen}
     return _Sheet(name, raw, data, score, row, headers, notes)
 
 
@@ -281,6 +284,22 @@ class Number(str):
     __slots__ = ()
 
 
+class Repeated(dict[str, Any]):
+    """A JSON object that has a key twice with two values: the second key is numbered."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    numbered, count = Repeated(), Counter[str]()
+    for key, value in pairs:
+        count[key] += 1
+        numbered[key if count[key] == 1 else f"{key} ({count[key]})"] = value
+    return found if all(found[key] == value for key, value in pairs) else numbered
+
+
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=Number, object_pairs_hook=_object)
 _SPACE = re.compile(r"\s*")
 _ONE_PAGE = "records more are announced in '{}' than it holds: it is one page of several"
 _Object = tuple[int, dict[str, str | None]]
@@ -314,7 +333,7 @@ def _read_json_lines(lines: Iterable[str]) -> Iterator[_Object | RejectedRow]:
         if not line:
             continue
         try:
-            value = json.loads(line, parse_int=str, parse_float=Number)
+            value = _DECODER.decode(line)
         except (ValueError, RecursionError):
             yield RejectedRow(number, "is not JSON", line)
             continue
@@ -341,15 +360,14 @@ def _parsed(parse: Callable[[str], list[Any]], text: str) -> list[Any] | None:
 
 
 def _one_value(text: str) -> list[Any]:
-    return [json.loads(text, parse_int=str, parse_float=Number)]
+    return [_DECODER.decode(text)]
 
 
 def _concatenated(text: str) -> list[Any]:
     """Return the values of a text that holds one after the other."""
-    decoder = json.JSONDecoder(parse_int=str, parse_float=Number)
     values, position = [], 0
     while position < len(text):
-        value, end = decoder.raw_decode(text, position)
+        value, end = _DECODER.raw_decode(text, position)
         values.append(value)
         found = _SPACE.match(text, end)
         position = found.end() if found else end
@@ -366,6 +384,8 @@ def _as_object(number: int, value: object) -> _Object | RejectedRow:
     """Return a JSON value as a record: its values as text, nested ones as JSON."""
     if not isinstance(value, dict):
         return RejectedRow(number, "is JSON but no object", json.dumps(value, ensure_ascii=False))
+    if isinstance(value, Repeated):
+        return RejectedRow(number, "has a key twice, with two values", json.dumps(value, ensure_ascii=False))
     cells = {str(key): _json_text(cell) for key, cell in value.items()}
     if any(BROKEN.search(text) for pair in cells.items() for text in pair if text):
         return RejectedRow(number, "holds half a character", json.dumps(value))

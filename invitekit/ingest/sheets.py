@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -64,6 +64,7 @@ class RawSheet:
         hidden_rows: Numbers of hidden rows, from 1.
         merged: First row, column, and last row of cells that are merged downwards, from 0.
         no_result: Formula cells without a result, by column.
+        unseen: Whether its merged cells and hidden rows are not known: no library tells those of XLSB.
     """
 
     name: str
@@ -72,13 +73,14 @@ class RawSheet:
     hidden_rows: Sequence[int] = ()
     merged: Sequence[tuple[int, int, int]] = ()
     no_result: Counter[int] = field(default_factory=Counter)
+    unseen: bool = False
 
     def filled_down(self) -> tuple[pl.DataFrame, int]:
         """Return the cells with the value of each merged cell in all its rows, and the number of rows filled."""
         data, rows = self.data, set[int]()
         by_column: dict[int, dict[int, str]] = {}
         for first, column, last in self.merged:
-            value = data[first, column] if first < data.height and column < data.width else None
+            value = data[first, column] if first < data.height and 0 <= column < data.width else None
             if value is not None:
                 below = range(first + 1, min(last + 1, data.height))
                 by_column.setdefault(column, {}).update(dict.fromkeys(below, value))
@@ -123,12 +125,12 @@ def _workbook_sheets(path: Path, kind: str, name: str) -> list[RawSheet]:
     try:
         findings = _FINDINGS[kind](path) if kind in _FINDINGS else {}
         if kind == "xlsx" and _asks_for_little(path):
-            loaded = [(title, hidden, data.to_polars()) for title, hidden, data in load_sheets(path, kind)]
+            loaded = [RawSheet(title, data.to_polars(), hidden) for title, hidden, data in load_sheets(path, kind)]
         else:
             loaded = _load_apart(path, kind, name)
-    except (fastexcel.FastExcelError, ET.ParseError, KeyError, ValueError, *UNREADABLE):
+    except (fastexcel.FastExcelError, ET.ParseError, LookupError, ValueError, *UNREADABLE):
         raise damaged(name) from None
-    return [RawSheet(title, data, hidden, **findings.get(title, {})) for title, hidden, data in loaded]
+    return [replace(sheet, unseen=kind == "xlsb", **findings.get(sheet.name, {})) for sheet in loaded]
 
 
 def _asks_for_little(path: Path) -> bool:
@@ -148,7 +150,7 @@ def _asks_for_little(path: Path) -> bool:
         return cells * longest <= _MEMORY
 
 
-def _load_apart(path: Path, kind: str, name: str) -> list[tuple[str, bool, pl.DataFrame]]:
+def _load_apart(path: Path, kind: str, name: str) -> list[RawSheet]:
     """Load the sheets in a child process: the library aborts a process that runs out of memory."""
     size = path.stat().st_size
     memory = min(_MEMORY + size * _MEMORY_A_BYTE, free_memory() * 3 // 4)
@@ -170,11 +172,12 @@ def _load_apart(path: Path, kind: str, name: str) -> list[tuple[str, bool, pl.Da
                 "far from its table.",
                 hint="open it in Excel or LibreOffice, delete the rows and columns beyond the table, save it as .xlsx.",
             )
-        loaded = []
-        for number, (title, hidden) in enumerate(json.loads(Path(folder, workbook_sheets.NAMES).read_text("utf-8"))):
+        sheets = []
+        for number, known in enumerate(json.loads(Path(folder, workbook_sheets.NAMES).read_text("utf-8"))):
+            title, hidden, merged = known
             with Path(folder, str(number)).open("rb") as file:
-                loaded.append((title, hidden, pl.read_ipc(file)))
-        return loaded
+                sheets.append(RawSheet(title, pl.read_ipc(file), hidden, merged=merged))
+        return sheets
 
 
 def _findings(path: Path) -> dict[str, dict[str, Any]]:

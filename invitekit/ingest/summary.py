@@ -78,6 +78,7 @@ class Summary:
         notes: Per column (or None) and sentence, the count of cells or rows that were changed or need a look.
         ignored: Sheets of the given workbooks, files and folders of the given folders that were not read.
         engine: Where the records are: ``polars`` or ``duckdb``.
+        engine_reason: Why, if it was chosen by the size of the files and that matters.
     """
 
     files: tuple[FileSummary, ...]
@@ -92,6 +93,7 @@ class Summary:
     messages: MessageJoinReport | None = None
     ignored: tuple[str, ...] = ()
     engine: str = "polars"
+    engine_reason: str | None = None
 
     @property
     def rows_read(self) -> int:

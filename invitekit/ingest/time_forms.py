@@ -198,7 +198,8 @@ def _words() -> tuple[dict[str, str], re.Pattern[str], frozenset[str]]:
     signs |= {"ambiguous": "mm", "am": "am", "pm": "pm", "weekday": "w", "filler": ""}
     sign_of = {word: f" {sign} " for name, sign in signs.items() for word in words[name]}
     sign_of |= {name: f" {hours:+03}:00 " for name, hours in _ZONES.items()}
-    phrases = sorted((word for word in sign_of if " " in word or _CJK.search(word)), key=len, reverse=True)
+    apart = (word for word in sign_of if " " in word or _CJK.search(word) or ("." in word and not word.isascii()))
+    phrases = sorted(apart, key=len, reverse=True)
     return sign_of, re.compile("|".join(map(re.escape, phrases))), frozenset(words["never"])
 
 

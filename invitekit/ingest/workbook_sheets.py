@@ -1,10 +1,11 @@
-"""Read the sheets of a workbook with fastexcel: in this process, or as a script of a child process that writes files.
+"""Read the sheets of a workbook with a library: in this process, or as a script of a child process that writes files.
 
 It imports nothing of the package, so that the child starts quickly.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 DAMAGED = 1
 """How the script ends if the library cannot read the workbook; else it ends with 0, unless it is stopped."""
 NAMES = "sheets.json"
-"""The file with the name of each sheet and whether it is hidden."""
+"""The file with the name of each sheet, whether it is hidden, and its merged cells."""
 
 
 def load_sheets(path: Path, kind: str) -> Iterator[tuple[str, bool, Any]]:
@@ -30,11 +31,27 @@ def load_sheets(path: Path, kind: str) -> Iterator[tuple[str, bool, Any]]:
         yield name, sheet.visible != "visible", sheet
 
 
+def merged_cells(path: Path) -> dict[str, list[tuple[int, int, int]]]:
+    """Return the cells of an old workbook that are merged downwards, by sheet: first row, column, and last row."""
+    import python_calamine  # noqa: PLC0415 - only for old workbooks, whose merged cells fastexcel does not tell
+
+    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
+    merged = {}
+    for name in book.sheet_names:
+        sheet = book.get_sheet_by_name(name)
+        # The columns before the first filled one are left out.
+        first = sheet.start[1] if sheet.start else 0
+        ranges = sheet.merged_cell_ranges or []
+        merged[name] = [(top, left - first, bottom) for (top, left), (bottom, _) in ranges if bottom > top]
+    return merged
+
+
 def _write_sheets(path: str, kind: str, folder: str, limit: str) -> None:
-    """Write each sheet as an Arrow file that is named by its position, and their names."""
+    """Write each sheet as an Arrow file that is named by its position, and what else is known of them."""
     import pyarrow.ipc  # noqa: PLC0415 - only in the child process
 
     names, left = [], int(limit)
+    merged = merged_cells(Path(path)) if kind == "xls" else {}
     for number, (name, is_hidden, sheet) in enumerate(load_sheets(Path(path), kind)):
         cells = sheet.to_arrow()
         left -= cells.nbytes
@@ -42,7 +59,7 @@ def _write_sheets(path: str, kind: str, folder: str, limit: str) -> None:
             raise MemoryError
         with pyarrow.ipc.new_file(str(Path(folder, str(number))), cells.schema) as file:
             file.write_batch(cells)
-        names.append((name, is_hidden))
+        names.append((name, is_hidden, merged.get(name, [])))
     Path(folder, NAMES).write_text(json.dumps(names), "utf-8")
 
 

@@ -11,8 +11,6 @@ from typing import Any
 from invitekit.errors import InvitekitError
 from invitekit.ingest import Summary, load
 from invitekit.ingest.datetimes import ASSUMED
-from invitekit.ingest.discover import find_sources
-from invitekit.ingest.engine_choice import choose_engine
 from invitekit.model import schema
 from invitekit.model.catalogue import Language
 from invitekit.widgets.payloads import label
@@ -109,8 +107,7 @@ def open_sources(
 
 def _look_at(sources: Sources, reading: Reading, transfers: Transfers, progress: Progress | None) -> Opened:
     def read(paths: Sequence[Path], how: dict[str, Any]) -> Any:
-        engine = choose_engine(find_sources(paths, how.get("encoding"))).engine
-        return load(paths, progress=progress, engine=engine, **how)
+        return load(paths, progress=progress, engine="auto", **how)
 
     loaded = reading.apply(sources.paths, sources.options, transfers, read)
     summary = loaded.summary

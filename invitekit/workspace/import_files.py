@@ -19,7 +19,6 @@ from invitekit.engine.duckdb import ident, lit, one, run
 from invitekit.errors import ArgumentError, Choice, InvitekitError, SchemaError, SourceError, WorkspaceError, many
 from invitekit.ingest import FileSummary, Summary, load
 from invitekit.ingest.discover import Source, find_sources
-from invitekit.ingest.engine_choice import choose_engine
 from invitekit.model import schema
 from invitekit.workspace.customers import count_orphans
 from invitekit.workspace.database import transaction
@@ -150,7 +149,7 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
     known = _known(con, sha256, asked, policy)
     if known is not None:
         return _superseded(con, known, source.path.name, policy)
-    loaded = load(source.path, engine=choose_engine([source]).engine, **how)
+    loaded = load(source.path, engine="auto", **how)
     file = loaded.summary.files[0]
     records, rejects = _relation(con, loaded.records), _relation(con, loaded.rejects)
     snapshot_at = _snapshot(records, file)
