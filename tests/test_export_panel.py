@@ -59,7 +59,6 @@ class Screen:
 @pytest.fixture(autouse=True)
 def no_key_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(keys.VARIABLE, raising=False)
-    monkeypatch.setattr(keys, "_stored", lambda: None)
     monkeypatch.setattr(keys, "default_file", lambda: tmp_path / "no key")
 
 

@@ -12,7 +12,7 @@ from invitekit.export.source import open_source
 from invitekit.export.whose import WHO, with_who
 from invitekit.model import identity
 from invitekit.model.identity import ALONE, NEEDED
-from tests.conftest import Engine
+from tests.conftest import Engine, often
 
 Row = tuple[str | None, str | None, str | None, str | None]
 """Account, address, full name, mobile."""
@@ -70,7 +70,7 @@ def merged(frame: pl.DataFrame) -> set[frozenset[int]]:
     return groups(ids)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(often(12)))
 def test_people_link_addresses_without_an_account(seed: int, engine: Engine) -> None:
     dice = random.Random(seed)
     few = [None, "acme", "beta", "T***m"]

@@ -6,6 +6,7 @@ import hmac
 import json
 import logging
 import pickle
+import random
 import re
 import tomllib
 import traceback
@@ -205,9 +206,9 @@ def test_a_token_is_what_pythons_hmac_gives_for_the_normal_form(texts: list[str]
     assert found == [None if text is None else expected_token(text, "email") for text in normal]
 
 
-@given(st.lists(st.text(alphabet="aAbB ", max_size=4), min_size=1500, max_size=1500))
-@settings(deadline=None, max_examples=5)
-def test_a_batch_that_repeats_itself_gets_the_same_tokens_as_one_that_does_not(texts: list[str]) -> None:
+def test_a_batch_that_repeats_itself_gets_the_same_tokens_as_one_that_does_not() -> None:
+    dice = random.Random(1)
+    texts = ["".join(dice.choices("aAbB ", k=dice.randrange(5))) for _ in range(1500)]
     values = pl.Series("email", texts, dtype=pl.String)
     one_by_one = [tokens(pl.Series("email", [text]), KEY.subkey("email"), "e").item() for text in texts[:50]]
     assert tokens(values, KEY.subkey("email"), "e").to_list()[:50] == one_by_one
