@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import json
 import math
 import random
 import re
@@ -42,6 +41,9 @@ PARTS = {
 BUCKETS = ("0–3", "4–7", "8–14", "15–30", "31–90", "91+", "No date")
 WAITING = ("Pre-registered", "Pending review", "Not pre-registered")
 STATUSES_SHOWN = (*WAITING, "Invited", "Expired", "Association failed", "Associated", "Unknown")
+OPEN = {"failed; ": "failed", "failed for": "failed", "expired": "expired", "never used": "not_used",
+        "may still": "open", "pre-registered: ": "not_invited", "in review": "not_invited"}  # fmt: skip
+"""Words of what is open, and the stage that holds no fewer invitations."""
 WHO = ("Partner", "Customer", "Customer service", "Nobody", "Unknown")
 
 
@@ -57,9 +59,19 @@ class Attacker:
             lines = [line for line in part.splitlines() if line.startswith("| ")]
             self.tables[part.split("\n")[0]] = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
                                                 for line in lines[2:]]  # fmt: skip
-        (data,) = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html, flags=re.DOTALL)
-        self.charts = json.loads(data)["charts"]
-        for read in (self.funnel, self.causes, self.trends, self.groups, self.resent, self.waiting, self.snapshots):
+        sections = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', html, flags=re.DOTALL))
+        self.figures = {key: text.split("</svg>")[0] for key, text in sections.items() if "</svg>" in text}
+        for read in (
+            self.funnel,
+            self.causes,
+            self.trends,
+            self.groups,
+            self.resent,
+            self.waiting,
+            self.snapshots,
+            self.open,
+            self.deadlines,
+        ):
             read()
 
     def see(self, cell: Any, text: str) -> Any:
@@ -117,7 +129,7 @@ class Attacker:
                 # Periods before the first and after the last one that is shown, and what has no date.
                 self.add_up(whole, [*((name, day) for day in days), ("outside", name)])
             self.no_more_than(("outside", "n"), ("outside", "of"))
-        for title in [title for title in self.tables if re.match("(Who had to act|Causes of failure),? by", title)]:
+        for title in [title for title in self.tables if re.match("Failure rate by .* and ", title)]:
             table = self.table(title)
             if any(row[0].startswith("…") for row in table):
                 continue
@@ -163,8 +175,34 @@ class Attacker:
             cells = [self.see(("snapshot", day, name), rows.get((day, name), HIDDEN)) for name in STATUSES_SHOWN]
             self.add_up(("records", day), cells)
 
+    def open(self) -> None:
+        rows = self.table("What is open, and who has to act")
+        cells = {name: [self.see(("open", row[0]), row[1]) for row in rows if name in row[0]] for name in OPEN}
+        for name, whole in OPEN.items() if rows else ():
+            hidden = WHO if whole == "failed" else [] if cells[name] else [None]
+            left_out = [self.below_ten(("open", "left out", name, who)) for who in hidden]
+            self.add_up(("open", "all", name), cells[name] + left_out)
+            self.no_more_than(("open", "all", name), whole)
+
+    def deadlines(self) -> None:
+        rows = self.table("Deadlines of the coming week")
+        cells = [self.see(("deadline", row[0], n), row[n]) for row in rows for n in (1, 2)]
+        for number, whole in ((1, "open"), (2, "not_invited")):
+            days = [cell for cell in cells if cell[2] == number]
+            if days:
+                self.add_up(("deadlines", number), days)
+                self.no_more_than(("deadlines", number), whole)
+
     def curves(self, survival: pl.DataFrame) -> None:
-        """Read the curves as if at-risk counts were published too: they could be worked out from shares and sizes."""
+        """Read the curves, with the numbers at risk below them and of all days: shares and sizes tell those too."""
+        for (group,), points in survival.group_by("group", maintain_order=True):
+            size = self.see(("size", group), str(points["size"][0]))
+            joined = 0
+            for row in points.to_dicts():
+                left = row["size"] - joined - row["at_risk"]
+                joined += row["associated"] or 0
+                cell = self.see(("left before", group, row["days"]), str(left) if left else HIDDEN)
+                self.no_more_than(cell, size)
         days = sorted(set(survival["days"]))
         groups = list(dict.fromkeys(survival["group"]))
         for group in groups:
@@ -286,18 +324,20 @@ def test_the_attack_works_out_counts_where_totals_are_exact(monkeypatch: pytest.
 
 def test_figures_hold_no_number_that_the_tables_do_not() -> None:
     attacker = attack(records_of(3, 1200))
-    text = json.dumps(attacker.charts)
+    text = "\n".join(attacker.figures.values())
     counts = re.findall(r"([\d,]+) of ([\d,]+)", text)
     assert len(counts) > 20
     assert all(int(n.replace(",", "")) % STEP == 0 for both in counts for n in both)
-    for key in ("funnel", "pareto", "ageing"):
-        bars = [n for trace in attacker.charts[key]["light"]["data"] if trace["type"] == "bar" for n in trace["x"]]
+    for key in ("open", "funnel", "pareto", "ageing"):
+        bars = re.findall(r"<text[^>]*>([\d,]+)(?: · [^<]*)?</text>", attacker.figures[key])
         assert bars
-        assert all(n % STEP == 0 for n in bars)
-    shown = [row[1:3] for row in attacker.table("Failure rate by week") if row[1] != HIDDEN]
-    rates = {int(n.replace(",", "")) / int(of.replace(",", "")) for n, of in shown}
-    (points,) = (trace for trace in attacker.charts["trend"]["light"]["data"] if trace.get("hovertext"))
-    assert {rate for rate in points["y"] if rate is not None} == rates
+        assert all(int(n.replace(",", "")) % STEP == 0 for n in bars)
+    at_risk = attacker.figures["survival"].split("at the start of that day")[1]
+    waiting = re.findall(r">([\d,]+)</text>", at_risk)
+    assert len(waiting) > 5
+    assert all(int(n.replace(",", "")) % STEP == 0 for n in waiting)
+    shown = {tuple(row[1:3]) for row in attacker.table("Failure rate by week") if HIDDEN not in row[1:3]}
+    assert set(re.findall(r"([\d,]+) of ([\d,]+) =", attacker.figures["trend"])) == shown
 
 
 def test_one_hidden_part_beside_three_others_is_never_pinned_by_their_total() -> None:

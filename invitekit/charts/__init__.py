@@ -1,22 +1,17 @@
-"""Small tables to plotly figures in one visual language, for a notebook and for a file without a network."""
+"""Small tables to figures: drawn by plotly in a notebook, as SVG in a report."""
 
-from invitekit.extras import require_extra
-
-require_extra("report", "The charts need", "plotly")
-
-from invitekit.charts.chart import CONFIG, Chart, Look, plotly_script
-from invitekit.charts.counts import ageing, funnel, groups, pareto, repeats, snapshots
+from invitekit.charts.counts import ageing, funnel, groups, open_customers, pareto, repeats, snapshots
+from invitekit.charts.figure import Figure, Look
 from invitekit.charts.lines import survival, trend
 
 __all__ = [
-    "CONFIG",
-    "Chart",
+    "Figure",
     "Look",
     "ageing",
     "funnel",
     "groups",
+    "open_customers",
     "pareto",
-    "plotly_script",
     "repeats",
     "snapshots",
     "survival",

@@ -1,14 +1,12 @@
-"""One visual language: what has which colour, on light and on dark, and in which order it comes."""
+"""The colours of figures on light and on dark, and the order in which groups come."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from invitekit.model.vocabularies import METHODS, STATUSES, UNKNOWN, WHO_ACTS, Value
 
 UNKNOWN_VALUE = Value(UNKNOWN, "Unknown", "未知")
 ORDER = (*WHO_ACTS, UNKNOWN_VALUE)
-"""Who acts, in the order that every figure, legend and table has."""
+"""Who acts, in the order of every figure and table."""
 STAGES = (
     Value("all", "All records", "全部记录"),
     Value("not_invited", "Not invited yet", "尚未邀请"),
@@ -20,78 +18,46 @@ STAGES = (
     Value("not_used", "Not used within the follow-up", "跟踪期内未使用"),
     Value("open", "Still open", "等待中"),
 )
-"""The way of an invitation, each stage before its parts."""
+"""The stages of an invitation, each before its parts."""
+COLOURS: dict[str, tuple[str, str]] = {
+    "paper": ("#ffffff", "#16191d"), "ink": ("#1b1f24", "#e8eaed"), "muted": ("#5b6470", "#a4adb8"),
+    "grid": ("#e3e6ea", "#343a42"), "accent": ("#0072b2", "#4da8e8"), "alarm": ("#c8372b", "#ff7a66"),
+    "relief": ("#00835f", "#3fcf9f"),
+    "partner": ("#0072b2", "#4da8e8"), "customer": ("#d98200", "#f0a830"), "customer_service": ("#cc4778", "#dd84c0"),
+    "nobody": ("#8d959f", "#7f8893"), UNKNOWN: ("#2f3640", "#e3e6ea"),
+    "associated": ("#009e73", "#2bc59b"), "failed": ("#c8472b", "#f0705a"), "expired": ("#e0b23c", "#e8c25a"),
+    "invited": ("#5aa9dc", "#6fb8ec"), "not_used": ("#8a6d3b", "#a08550"), "pending_review": ("#5f4fa8", "#7a5fd6"),
+    "pre_registered": ("#a9b4c0", "#9aa5b1"), "not_invited": ("#d3d8de", "#565f6a"),
+}  # fmt: skip
+"""By name: on light and on dark. Colour-blind people can tell those of who acts apart, and those of statuses."""
+_SAME = {"association_failed": "failed", "not_pre_registered": "not_invited", "open": "invited"}
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
-    """The colours of one background.
-
-    Attributes:
-        paper, ink, muted, grid: Background, text, lesser text, lines behind the data.
-        accent, alarm, relief: Data without a colour of its own; periods that are too high; too low.
-        who_acts, status: By code; the colours of each can be told apart by colour-blind people.
-    """
-
-    paper: str
-    ink: str
-    muted: str
-    grid: str
-    accent: str
-    alarm: str
-    relief: str
-    who_acts: dict[str, str]
-    status: dict[str, str]
-
-    def of_status(self, code: str) -> str:
-        """Give the colour of a status or stage."""
-        return self.status.get(_SAME.get(code, code), self.muted)
-
-    def of_who(self, code: str | None) -> str:
-        """Give the colour of who acts."""
-        return self.who_acts.get(code or UNKNOWN, self.who_acts[UNKNOWN])
-
-    def series(self, code: str, position: int) -> str:
-        """Give a colour for one of several lines: its own where it has one, else by its place."""
-        if code in self.who_acts:
-            return self.who_acts[code]
-        places = {value.code: place for place, value in enumerate(METHODS)}
-        rows = [self.accent, self.who_acts["customer"], self.status["associated"], self.who_acts["customer_service"]]
-        return rows[places.get(code, position) % len(rows)]
+def of_code(code: str | None) -> str:
+    """Return the name of the colour of a status, a stage or who acts."""
+    name = _SAME.get(code or UNKNOWN, code or UNKNOWN)
+    return name if name in COLOURS else "muted"
 
 
-_SAME = {"association_failed": "failed", "not_pre_registered": "not_invited"}
-LIGHT = Theme(
-    paper="#ffffff", ink="#1b1f24", muted="#5b6470", grid="#e3e6ea",
-    accent="#0072b2", alarm="#c8372b", relief="#00835f",
-    who_acts={
-        "partner": "#0072b2", "customer": "#d98200", "customer_service": "#cc4778", "nobody": "#8d959f",
-        UNKNOWN: "#2f3640",
-    },
-    status={
-        "associated": "#009e73", "failed": "#c8472b", "expired": "#e0b23c", "open": "#5aa9dc", "invited": "#5aa9dc",
-        "not_used": "#8a6d3b",
-        "pending_review": "#5f4fa8", "pre_registered": "#a9b4c0", "not_invited": "#d3d8de", UNKNOWN: "#2f3640",
-    },
-)  # fmt: skip
-DARK = Theme(
-    paper="#16191d", ink="#e8eaed", muted="#a4adb8", grid="#343a42",
-    accent="#4da8e8", alarm="#ff7a66", relief="#3fcf9f",
-    who_acts={
-        "partner": "#4da8e8", "customer": "#f0a830", "customer_service": "#dd84c0", "nobody": "#7f8893",
-        UNKNOWN: "#e3e6ea",
-    },
-    status={
-        "associated": "#2bc59b", "failed": "#f0705a", "expired": "#e8c25a", "open": "#6fb8ec", "invited": "#6fb8ec",
-        "not_used": "#a08550",
-        "pending_review": "#7a5fd6", "pre_registered": "#9aa5b1", "not_invited": "#565f6a", UNKNOWN: "#e3e6ea",
-    },
-)  # fmt: skip
+def of_series(code: str, position: int) -> str:
+    """Return the name of the colour of one of several lines: its own where it has one, else by its position."""
+    positions = {value.code: position for position, value in enumerate(METHODS)}
+    names = ("accent", "customer", "associated", "customer_service")
+    return names[positions.get(code, position) % len(names)]
 
 
 def status_order() -> list[Value]:
-    """Give every status in the order of its way, what is unknown last."""
-    way = ("associated", "association_failed", "expired", "invited", "pending_review", "pre_registered",
+    """Return every status in the order of an invitation, the unknown one last."""
+    order = ("associated", "association_failed", "expired", "invited", "pending_review", "pre_registered",
            "not_pre_registered")  # fmt: skip
     known = {value.code: value for value in STATUSES}
-    return [*(known[code] for code in way), UNKNOWN_VALUE]
+    return [*(known[code] for code in order), UNKNOWN_VALUE]
+
+
+def dark_styles() -> str:
+    """Return style rules that turn the light colours of an SVG figure into the dark ones."""
+    return "".join(
+        f'.chart [{name}="{light}"]{{{name}:{dark}}}'
+        for light, dark in dict(COLOURS.values()).items()
+        for name in ("fill", "stroke")
+    )

@@ -1,221 +1,223 @@
-"""Figures of counts and rates: how far invitations came, why they failed, where, and what still waits."""
+"""Figures of counts and rates: what is open, how far invitations came, why they failed, and where."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from invitekit.charts.bars import MOST, Bar, Dot, Part, bars, dots
-from invitekit.charts.chart import LOOK, Chart, Look, Row, axis, draw, empty, named, rows
-from invitekit.charts.colours import ORDER, STAGES, status_order
-from invitekit.charts.labels import interval, keys_height, one_line, percent, share, share_of, shown
+from invitekit.charts.colours import ORDER, STAGES, of_code, status_order
+from invitekit.charts.figure import LOOK, Figure, Look, Mark, Part, Row, figure, label_for, to_rows
+from invitekit.charts.labels import interval, one_line, percent, share, share_of
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.model.vocabularies import UNKNOWN
 
-FEWER = 12
-"""Rows of a figure whose small groups tell little."""
+MOST, MOST_RATES = 12, 10
+"""Rows of counts, and of rates, that a figure shows; the others are counted together."""
+Values = dict[str, Any]
 
 
-def funnel(table: Any, look: Look = LOOK) -> Chart:
+def open_customers(table: Any, look: Look = LOOK) -> Figure:
+    """Draw how many customers are open, by who has to act.
+
+    Args:
+        table: ``MetricsReport.open_customers``: ``who_acts, status, n``.
+        look: How to draw it.
+    """
+    rows = [row for row in to_rows(table) if row["n"]]
+    bars = [_bar(open_label(row, look), row["n"], of_code(row["who_acts"])) for row in rows]
+    return figure(look.words["open_customers"], look, rows=tuple(bars))
+
+
+def open_label(row: Values, look: Look) -> str:
+    """Return who has to act for some open customers, and what is to do."""
+    who = label_for(row["who_acts"] or UNKNOWN, "who_acts", look)
+    words = look.words["open"]
+    return str(
+        words["line"].format(who=who, what=words.get(f"{row['status']}_{row['who_acts']}", words.get(row["status"])))
+    )
+
+
+def funnel(table: Any, look: Look = LOOK) -> Figure:
     """Draw how many invitations came how far; each bar says what it is a part of.
 
     Args:
         table: ``MetricsReport.funnel``: ``stage, part_of, n, of, rate, low, high, small``.
         look: How to draw it.
     """
-    title, every = look.words["funnel"], {row["stage"]: row for row in rows(table)}
-    found = [every[value.code] for value in STAGES if value.code in every and every[value.code]["n"]]
-    if not found:
-        return empty(title, look)
-    return bars(title, look, [_stage(row, look) for row in found])
+    rows = {row["stage"]: row for row in to_rows(table)}
+    shown = [rows[value.code] for value in STAGES if value.code in rows and rows[value.code]["n"]]
+    return figure(look.words["funnel"], look, rows=tuple(_stage(row, look) for row in shown))
 
 
-def _stage(row: Row, look: Look) -> Bar:
-    names = {value.code: value.label(look.language) for value in STAGES}
-    label, whole = names[row["stage"]], look.words["wholes"].get(row["part_of"])
-    # Where the whole may not be told, a part stands alone.
-    hover = _hover(look, label, row) if row["of"] is not None else shown([label, f"{row['n']:,}"])
-    part = Part(row["n"], look.theme.of_status(row["stage"]), hover)
-    if whole is None or row["of"] is None:
-        return Bar(look.words["part_of"].format(part=label, whole=whole) if whole else label, (part,), f"{row['n']:,}")
+def stage_label(row: Values, look: Look) -> str:
+    """Return the label of a stage, with the stage that it is a part of."""
+    label = next(value.label(look.language) for value in STAGES if value.code == row["stage"])
+    whole = look.words["wholes"].get(row["part_of"])
+    return str(look.words["part_of"].format(part=label, whole=whole)) if whole else label
+
+
+def _stage(row: Values, look: Look) -> Row:
+    label, colour = stage_label(row, look), of_code(row["stage"])
+    # Where the whole may not be shown, a part stands alone.
+    if row["of"] is None or row["part_of"] is None:
+        return _bar(label, row["n"], colour)
     text = f"{row['n']:,} · {share(row['n'], row['of'], look.words['of'])}"
-    return Bar(look.words["part_of"].format(part=label, whole=whole), (part,), text)
+    return Row(label, (Part(row["n"], colour, _hover(look, label, row)),), text)
 
 
-def pareto(table: Any, look: Look = LOOK) -> Chart:
+def _bar(label: str, n: int, colour: str) -> Row:
+    return Row(label, (Part(n, colour, f"{one_line(label, 80)}\n{n:,}"),), f"{n:,}")
+
+
+def pareto(table: Any, look: Look = LOOK) -> Figure:
     """Draw the causes of failures, the most frequent first, in the colour of who acts.
 
     Args:
         table: ``MetricsReport.pareto``: ``failure_code, cause, who_acts, n, of, share, cumulative``.
         look: How to draw it.
     """
-    title, found = look.words["pareto"], rows(table)
-    if not found:
-        return empty(title, look)
-    named_ones = [row for row in found if row["failure_code"] != OTHER][:MOST]
-    rest = [row for row in found if row not in named_ones]
-    made = [_cause(row, look) for row in named_ones] + ([_other_causes(rest, look)] if rest else [])
-    present = {row["who_acts"] or UNKNOWN for row in found}
-    legend = [(v.label(look.language), look.theme.of_who(v.code)) for v in ORDER if v.code in present]
-    return bars(title, look, made, legend)
+    rows = to_rows(table)
+    causes = [row for row in rows if row["failure_code"] != OTHER]
+    causes = causes[: MOST if len(causes) == len(rows) <= MOST else MOST - 1]
+    rest = [row for row in rows if row not in causes]
+    bars = [_cause(row, look) for row in causes] + ([_other_causes(rest, look)] if rest else [])
+    return figure(look.words["pareto"], look, rows=tuple(bars))
 
 
-def _cause(row: Row, look: Look) -> Bar:
-    who = {value.code: value.label(look.language) for value in ORDER}
-    said = f"{row['n']:,} · {share(row['n'], row['of'], look.words['of'])}"
+def _cause(row: Values, look: Look) -> Row:
+    who = label_for(row["who_acts"] or UNKNOWN, "who_acts", look)
+    text = f"{row['n']:,} · {share(row['n'], row['of'], look.words['of'])}"
     together = look.words["cumulative"].format(share=percent(row["cumulative"]))
-    hover = shown([one_line(row["cause"], 80), who.get(row["who_acts"], ""), said, together])
-    return Bar(row["cause"], (Part(row["n"], look.theme.of_who(row["who_acts"]), hover),), said)
+    hover = "\n".join([one_line(row["cause"], 80), who, text, together])
+    return Row(row["cause"], (Part(row["n"], of_code(row["who_acts"]), hover),), f"{text} · {who}")
 
 
-def _other_causes(found: list[Row], look: Look) -> Bar:
-    """Draw the causes that have no bar of their own as one, a piece for each who acts."""
-    merged = any(row["failure_code"] == OTHER for row in found)
-    label = str(look.words["other_causes"] if merged else look.words["others"].format(n=f"{len(found):,}"))
-    parts, of = [], found[0]["of"]
+def _other_causes(rows: list[Values], look: Look) -> Row:
+    """Return the causes that have no bar of their own as one bar, with a part for each who acts."""
+    merged = any(row["failure_code"] == OTHER for row in rows)
+    label = str(look.words["other_causes"] if merged else look.words["others"].format(n=f"{len(rows):,}"))
+    parts, of = [], rows[0]["of"]
     for value in ORDER:
-        n = sum(row["n"] for row in found if (row["who_acts"] or UNKNOWN) == value.code)
-        said = f"{n:,} · {share(n, of, look.words['of'])}"
-        hover = shown([label, value.label(look.language), said])
-        parts += [Part(n, look.theme.of_who(value.code), hover)] * bool(n)
-    total = sum(row["n"] for row in found)
-    return Bar(label, tuple(parts), f"{total:,} · {share(total, of, look.words['of'])}")
+        n = sum(row["n"] for row in rows if (row["who_acts"] or UNKNOWN) == value.code)
+        text = f"{label}\n{value.label(look.language)}\n{n:,} · {share(n, of, look.words['of'])}"
+        parts += [Part(n, of_code(value.code), text)] * bool(n)
+    total = sum(row["n"] for row in rows)
+    return Row(label, tuple(parts), f"{total:,} · {share(total, of, look.words['of'])}")
 
 
-def groups(table: Any, by: str, look: Look = LOOK, *, overall: float | None = None) -> Chart:
-    """Draw the share that failed in each group with its 95 % interval, the largest groups first.
+def groups(table: Any, by: str, look: Look = LOOK, *, overall: float | None = None) -> Figure:
+    """Draw the failure rate of each group with its 95 % interval, the largest groups first.
 
     Args:
         table: ``MetricsReport.by_manager`` and the like: ``value, followed, followed_failed, failure_rate,
             failure_low, failure_high, small``.
-        by: The column that makes the groups, ``account_manager`` say.
+        by: The column that makes the groups, ``account_manager`` for example.
         look: How to draw it.
         overall: The rate of all together; else that of the table, where it holds every count.
     """
-    title = look.words["groups"].format(by=look.words["by"][by])
-    every = [row for row in rows(table) if row["followed"]]
-    found = sorted((row for row in every if row["failure_rate"] is not None), key=lambda row: -row["followed"])
-    if not found:
-        return empty(title, look)
-    made = []
-    for row in found[:MOST]:
-        told = {"n": row["followed_failed"], "of": row["followed"], "rate": row["failure_rate"], "small": row["small"]}
-        told |= {"low": row["failure_low"], "high": row["failure_high"]}
-        made.append(_dot(named(row["value"], by, look), told, look))
-    mean = overall if overall is not None else _mean(every, "followed_failed", "followed")
-    return dots(title, look, made, mean, _noted(mean, len(found) - MOST, look))
+    every = [row for row in to_rows(table) if row["followed"]]
+    names = {"n": "followed_failed", "of": "followed", "rate": "failure_rate", "low": "failure_low",
+             "high": "failure_high", "small": "small"}  # fmt: skip
+    rates = [
+        {new: row[old] for new, old in names.items()} | {"label": label_for(row["value"], by, look)} for row in every
+    ]
+    mean = overall if overall is not None else _mean(rates)
+    return _rates(look.words["groups"].format(by=look.words["by"][by]), rates, mean, look.words["of_followed"], look)
 
 
-def repeats(table: Any, look: Look = LOOK) -> Chart:
-    """Draw how often a resend led to an association, by what had gone wrong before.
+def repeats(table: Any, look: Look = LOOK) -> Figure:
+    """Draw how often a resend led to an association, by the result of the invitation before.
 
     Args:
-        table: ``MetricsReport.repeats``: ``cause, resends, associated, rate, low, high``.
+        table: ``MetricsReport.repeats``: ``cause, method, resends, associated, rate, low, high``.
         look: How to draw it.
     """
-    title, every = look.words["repeats"], rows(table)
-    found = [row for row in every if row["rate"] is not None]
-    if not found:
-        return empty(title, look)
-    found.sort(key=lambda row: -row["resends"])
-    made = [
-        _dot(_before(row, look), {"n": row["associated"], "of": row["resends"]} | row, look) for row in found[:FEWER]
+    rates = [
+        row | {"n": row["associated"], "of": row["resends"], "label": _before(row, look)} for row in to_rows(table)
     ]
-    mean = _mean(every, "associated", "resends")
-    return dots(title, look, made, mean, _noted(mean, len(found) - FEWER, look))
+    return _rates(look.words["repeats"], rates, _mean(rates), look.words["of_resends"], look)
 
 
-def _before(row: Row, look: Look) -> str:
-    method = named(row["method"], "invitation_method", look)
+def _before(row: Values, look: Look) -> str:
+    method = label_for(row["method"], "invitation_method", look)
     if row["failure_code"] == OTHER:
-        return named(OTHER, None, look)
+        return label_for(OTHER, None, look)
     return str(look.words["after"].format(cause=row["cause"].rstrip(".。"), method=method))
 
 
-def ageing(table: Any, look: Look = LOOK) -> Chart:
+def _rates(title: str, rates: Sequence[Values], mean: float | None, note: str, look: Look) -> Figure:
+    """Return a figure of rates with their intervals, the largest first, and a line at the rate of all together."""
+    shown = sorted((row for row in rates if row["rate"] is not None), key=lambda row: -row["of"])
+    rows = [
+        Row(row["label"], (Part(row["rate"], "accent", _hover(look, row["label"], row)),),
+            share_of(row["n"], row["of"], look.words), (row["low"], row["high"]), bool(row["small"]))
+        for row in shown[:MOST_RATES]
+    ]  # fmt: skip
+    words, more = look.words, len(shown) - MOST_RATES
+    notes = [note, *([words["overall"]] if mean is not None and rows else [])]
+    notes += [words["not_shown"].format(n=f"{more:,}")] * (more > 0)
+    return figure(title, look, note=" · ".join(notes), rows=tuple(rows), mean=mean if rows else None)
+
+
+def _mean(rates: Sequence[Values]) -> float | None:
+    """Return the rate of all rows together, where every count is there."""
+    if not rates or any(row["n"] is None for row in rates):
+        return None
+    return float(sum(row["n"] for row in rates) / sum(row["of"] for row in rates))
+
+
+def ageing(table: Any, look: Look = LOOK) -> Figure:
     """Draw how long the records that are still open have waited.
 
     Args:
         table: ``MetricsReport.ageing``: ``bucket, status, n``.
         look: How to draw it.
     """
-    title, found = look.words["ageing"], [row for row in rows(table) if row["n"]]
-    if not found:
-        return empty(title, look)
-    buckets = list(dict.fromkeys(row["bucket"] for row in found))
-    label = look.words["waiting"]
-    told = {bucket: label.format(bucket=bucket.replace("-", "–")) for bucket in buckets}
-    told |= {EMPTY: look.words["undated"]}
-    made = [_stack(told[bucket], [row for row in found if row["bucket"] == bucket], look) for bucket in buckets]
-    return bars(title, look, made, _status_keys(found, look))
+    words = look.words
+
+    def label(bucket: str) -> str:
+        return str(words["undated"] if bucket == EMPTY else words["waiting"].format(bucket=bucket.replace("-", "–")))
+
+    rows = [row | {"label": label(row["bucket"])} for row in to_rows(table) if row["n"]]
+    return _stacks(words["ageing"], rows, look)
 
 
-def snapshots(table: Any, look: Look = LOOK) -> Chart:
-    """Draw how many records stood where at each snapshot.
+def snapshots(table: Any, look: Look = LOOK) -> Figure:
+    """Draw how many records had which status at each snapshot, the newest first.
 
     Args:
         table: ``MetricsReport.snapshots``: ``snapshot_at, status, n``.
         look: How to draw it.
     """
-    title, found = look.words["snapshots"], [row for row in rows(table) if row["n"] and row["snapshot_at"]]
-    found.sort(key=lambda row: row["snapshot_at"])
-    if not found:
-        return empty(title, look)
-    theme = look.theme
-    days = list(dict.fromkeys(f"{row['snapshot_at']:%m-%d<br>%Y}" for row in found))
-    traces: list[Row] = []
-    for value in status_order():
-        mine = [row for row in found if row["status"] == value.code]
-        label = value.label(look.language)
-        traces.append(
-            {"type": "bar", "name": label, "x": [f"{row['snapshot_at']:%m-%d<br>%Y}" for row in mine],
-             "y": [row["n"] for row in mine], "marker": {"color": theme.of_status(value.code)},
-             "hovertext": [shown([f"{row['snapshot_at']:%Y-%m-%d}", f"{label}: {row['n']:,}"]) for row in mine],
-             "hoverinfo": "text", "visible": bool(mine)}
-        )  # fmt: skip
-    top = 8 + keys_height([trace["name"] for trace in traces if trace["visible"]])
-    layout = {"barmode": "stack", "xaxis": axis(theme, type="category", nticks=12, tickangle=0,
-                              categoryorder="array", categoryarray=days),
-              "yaxis": axis(theme, tickformat=",d", rangemode="tozero"), "bargap": 0.45, "height": 360,
-              "margin": {"l": 52, "r": 12, "t": top, "b": 40}}  # fmt: skip
-    return draw(title, look, [trace for trace in traces if trace.pop("visible")], layout)
+    rows = [
+        row | {"label": f"{row['snapshot_at']:%Y-%m-%d}"} for row in to_rows(table) if row["n"] and row["snapshot_at"]
+    ]
+    return _stacks(look.words["snapshots"], sorted(rows, key=lambda row: row["label"], reverse=True), look)
 
 
-def _stack(label: str, found: list[Row], look: Look) -> Bar:
-    parts = []
-    for value in status_order():
-        n = sum(row["n"] for row in found if row["status"] == value.code)
-        name = value.label(look.language)
-        parts.append(Part(n, look.theme.of_status(value.code), shown([label, f"{name}: {n:,}"])))
-    return Bar(label, tuple(parts), f"{sum(row['n'] for row in found):,}")
+def _stacks(title: str, rows: Iterable[Values], look: Look) -> Figure:
+    """Return a bar for each label, in pieces by status."""
+    stacks: dict[str, dict[str, int]] = {}
+    for row in rows:
+        counts = stacks.setdefault(row["label"], {})
+        counts[row["status"]] = counts.get(row["status"], 0) + row["n"]
+    shown = dict(list(stacks.items())[:MOST])
+    order = [value for value in status_order() if any(value.code in counts for counts in shown.values())]
+    bars = tuple(
+        Row(label, tuple(Part(counts[value.code], of_code(value.code),
+                              f"{label}\n{value.label(look.language)}: {counts[value.code]:,}")
+                         for value in order if value.code in counts), f"{sum(counts.values()):,}")
+        for label, counts in shown.items()
+    )  # fmt: skip
+    keys = tuple(Mark(value.label(look.language), of_code(value.code), symbol="square", size=11) for value in order)
+    more = len(stacks) - len(shown)
+    note = look.words["not_shown"].format(n=f"{more:,}") if more else ""
+    return figure(title, look, note=note, rows=bars, keys=keys)
 
 
-def _status_keys(found: list[Row], look: Look) -> list[tuple[str, str]]:
-    present = {row["status"] for row in found}
-    return [(v.label(look.language), look.theme.of_status(v.code)) for v in status_order() if v.code in present]
-
-
-def _dot(label: str, row: Row, look: Look) -> Dot:
-    small = bool(row.get("small"))
-    text = share_of(row["n"], row["of"], look.words)
-    return Dot(label, row["rate"], row["low"], row["high"], text, _hover(look, label, row), look.theme.accent, small)
-
-
-def _hover(look: Look, label: str, row: Row) -> str:
-    said = look.words["of"].format(n=f"{row['n']:,}", of=f"{row['of']:,}")
-    lines = [one_line(label, 80), f"{said} = {percent(row['rate'])}"]
-    lines += [f"{look.words['interval']}: {interval(row['low'], row['high'])}"] * (row["low"] is not None)
-    return shown(lines + [look.words["small"]] * bool(row.get("small")))
-
-
-def _mean(every: list[Row], part: str, whole: str) -> float | None:
-    """Give the rate of all rows together, where every count is there."""
-    if any(row[part] is None for row in every):
-        return None
-    return float(sum(row[part] for row in every) / sum(row[whole] for row in every))
-
-
-def _noted(mean: float | None, more: int, look: Look) -> str:
-    """Say what the line is, and how many rows are not shown."""
+def _hover(look: Look, label: str, row: Values) -> str:
     words = look.words
-    notes = [words["interval"], *([words["overall"].format(rate=percent(mean))] if mean is not None else [])]
-    return " · ".join(notes + [words["not_shown"].format(n=f"{more:,}")] * (more > 0))
+    counts = words["of"].format(n=f"{row['n']:,}", of=f"{row['of']:,}")
+    lines = [one_line(label, 80), f"{counts} = {percent(row['rate'])}"]
+    lines += [f"{words['interval']}: {interval(row['low'], row['high'])}"] * (row["low"] is not None)
+    return "\n".join(lines + [words["small"]] * bool(row.get("small")))

@@ -18,6 +18,7 @@ from invitekit.metrics.evidence import find_changes, find_differences
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, OUTCOMES, check_follow_up, status, with_outcomes
 from invitekit.metrics.follow_up import NEEDED as FOLLOWED
 from invitekit.metrics.funnel import funnel, parts
+from invitekit.metrics.open_customers import deadlines, open_customers
 from invitekit.metrics.survival import NEEDED as TIMES
 from invitekit.metrics.survival import ageing, count_without_duration, durations, survival
 from invitekit.metrics.trend import trend
@@ -44,6 +45,10 @@ class MetricsReport:
     Attributes:
         funnel: So far: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
             ``not_used`` counts the invitations that never end and were not used within the follow-up.
+        open_customers: Customers that are not associated, each by its newest record: ``who_acts, status, n``; status
+            ``not_used`` is a link that was not used within the follow-up.
+        deadlines: ``day, deadline, n``: customers whose invitation (``invitation_expires``) or pre-registration
+            (``pre_registration_lapses``) ends within 7 days after ``as_of``.
         trend: As ``failure_trend`` gives it, for all together.
         trends: The same by each column of ``BY`` that was asked for.
         survival: As ``time_to_association`` gives it, by method.
@@ -65,6 +70,8 @@ class MetricsReport:
     """
 
     funnel: Any
+    open_customers: Any
+    deadlines: Any
     trend: Any
     trends: Mapping[str, Any]
     survival: Any
@@ -129,15 +136,21 @@ def progress(
     identity.require(names, _NEEDED)
     states = _snapshots(frame)
     with temp_tables():
-        resolved_records = materialize(resolved(frame.select(*used_columns(_NEEDED, names)).to_native()))
+        wanted = (*_NEEDED, "pre_registered_at") if "pre_registered_at" in names else _NEEDED
+        resolved_records = materialize(resolved(frame.select(*used_columns(wanted, names)).to_native()))
         untrackable = count_untrackable(resolved_records)
         with_results = with_outcomes(nw.from_native(resolved_records), moment, follow_up_days)
         invitations = materialize(with_results.filter(nw.col("is_latest_of_invitation")))
+        newest = with_results.filter(nw.col("is_latest_of_customer"))
+        due = deadlines(names, moment, newest.implementation)
+        open_now, due_soon = open_customers(newest.with_columns(**due))
         cells = aggregate.count_cells(invitations, BY, period)
         times = durations(invitations, "invitation_method")
         again = repeats(resolved_records, known, language, moment, follow_up_days, history=history)
     return MetricsReport(
         funnel=funnel(cells),
+        open_customers=open_now,
+        deadlines=due_soon,
         trend=trend(cells, None, period, moment),
         trends={name: trend(cells, name, period, moment) for name in by},
         survival=survival(times, "invitation_method"),

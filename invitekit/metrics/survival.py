@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -48,7 +48,7 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
         by: The column to group by, one of ``BY`` that every invitation has; None for all together.
 
     Returns:
-        A Polars frame, one row a group (null for all) and day with an association, and day 0:
+        A Polars frame, one row a group (null for all) and day with an association in any group, and day 0:
         ``group, days, at_risk, associated, share, low, high`` (95 %, log-log; null where nothing
         is known), ``median_days`` of the group (null if fewer than half are associated), its
         ``size`` and ``small`` (fewer than 10 associated). Associations without both times, or
@@ -101,10 +101,10 @@ def survival(counts: Any, by: str | None) -> Any:
         if outcome in SENT and days is not None and days >= 0:
             for exits in (every, groups.setdefault(group, {})):
                 exits.setdefault(days, [0, 0])[outcome != "associated"] += n
-    rows = kaplan_meier(None, every)
+    rows, days = kaplan_meier(None, every), {day for day, (associated, _) in every.items() if associated}
     if by:
         for group in sorted(groups, key=lambda name: (-_size(groups[name]), name))[:MOST_GROUPS]:
-            rows += kaplan_meier(group, groups[group])
+            rows += kaplan_meier(group, groups[group], days)
     return small_table(rows, SURVIVAL)
 
 
@@ -134,22 +134,23 @@ def _size(exits: Mapping[int, list[int]]) -> int:
     return sum(sum(both) for both in exits.values())
 
 
-def kaplan_meier(group: str | None, exits: Mapping[int, list[int]]) -> list[dict[str, Any]]:
+def kaplan_meier(group: str | None, exits: Mapping[int, list[int]], days: Collection[int] = ()) -> list[dict[str, Any]]:
     """Compute one curve: each day, some of those at risk are associated (Kaplan-Meier, Greenwood).
 
     Args:
         group: What the curve is of; None for all together.
         exits: By day, how many were associated and how many were last seen waiting.
+        days: Days that have a row although nobody was associated then.
     """
     size = at_risk = _size(exits)
     waiting, variance = 1.0, 0.0
     rows: list[dict[str, Any]] = []
     events = sum(both[0] for both in exits.values())
-    for day in sorted({0} | exits.keys()) if size else []:
+    for day in sorted({0, *days} | exits.keys()) if size else []:
         associated, censored = exits.get(day, (0, 0))
-        waiting *= 1 - associated / at_risk
+        waiting *= 1 - associated / max(at_risk, 1)
         variance += associated / (at_risk * (at_risk - associated)) if at_risk > associated else 0.0
-        if associated or day == 0:
+        if associated or day == 0 or day in days:
             low, high = _interval(waiting, variance)
             counts = {"group": group, "days": day, "at_risk": at_risk, "associated": associated}
             rows.append(counts | {"share": 1 - waiting, "low": low, "high": high})

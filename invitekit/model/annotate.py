@@ -19,6 +19,8 @@ Language = Literal["en", "zh"]
 
 EMAIL_LIFE = dt.timedelta(days=7)
 """How long an email invitation lives (the portal's Chinese FAQ); a link or QR code has no limit."""
+PRE_REGISTRATION_LIFE = dt.timedelta(days=15)
+"""How long a pre-registration lives, and is exclusive (the portal's manual)."""
 _FAILURE_COLUMNS = ("failure_code", "cause", "advice", "suggested_operation", "who_acts", "resend_rule")
 _KEY = "_ik_key"
 _NO_MESSAGE = "\ue000no message"

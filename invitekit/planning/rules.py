@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from invitekit.errors import ArgumentError, SourceError, many
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
-from invitekit.model.annotate import EMAIL_LIFE
+from invitekit.model.annotate import EMAIL_LIFE, PRE_REGISTRATION_LIFE
 
 Language = Literal["en", "zh"]
 
@@ -51,7 +51,7 @@ class ResendRules:
     batch_size: int = 100
     email_life_days: int = EMAIL_LIFE.days
     link_life_days: int | None = None
-    pre_registration_days: int = 15
+    pre_registration_days: int = PRE_REGISTRATION_LIFE.days
     portal_cap: int = PORTAL_CAP
     stale_after_days: int = 14
     vanished_percent: int = 10

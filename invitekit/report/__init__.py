@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invitekit.extras import require_extra
 
-require_extra("report", "The report needs", "jinja2", "plotly", "typst")
+require_extra("report", "The report needs", "jinja2", "typst")
 
 import datetime as dt
 import os
@@ -120,7 +120,7 @@ def page(
 
     Args:
         metrics: What ``progress`` returns.
-        look: The filter that was chosen, the language, the failures known; figures are for light and dark.
+        look: The filter that was chosen, the language, the failures known; the figures suit light and dark.
         audience: ``internal`` or ``public``.
         summary: What ``load`` returns about the sources.
         change: What ``compare`` returns for the two newest snapshots.
@@ -136,7 +136,7 @@ def page(
         title=texts["title"],
         facts=(*_facts(tables, look), *_age(metrics, look), *([texts["chosen_more"]] if more else [])),
         audience=texts["audience"][audience],
-        summary=summarise(tables, look, rounded=public),
+        summary=summarise(tables, look, change, rounded=public),
         sections=sections(tables, look, change, public=public),
         read=read(tables, summary, look, public=public),
         sources=sources(summary, look, public=public),

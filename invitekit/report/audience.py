@@ -72,6 +72,8 @@ RULES: Mapping[str, Rule] = {
     "funnel": Rule({"stage": "key", "part_of": "key", "n": "size", "of": "whole", **_RATE}, _SHARE, small_rows=True),
     "trend": Rule({"group": "key", **_TREND}, _SHARE, small_rows=True),
     "trends": Rule({"group": "group", **_TREND}, _SHARE, small_rows=True),
+    "open_customers": Rule({"who_acts": "key", "status": "key", "n": "size"}),
+    "deadlines": Rule({"day": "key", "deadline": "key", "n": "size"}),
     "ageing": Rule({"bucket": "key", "status": "key", "n": "size"}),
     "snapshots": Rule({"snapshot_at": "key", "status": "key", "n": "size"}),
     "pareto": Rule(

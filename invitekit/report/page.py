@@ -9,8 +9,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from invitekit.charts import Chart
+from invitekit.charts import Figure
 from invitekit.model.catalogue import Language
+
+PARTS = ("now", "analysis")
+"""The parts of a report, in order: what to do this week, and why, when and where invitations fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +21,9 @@ class Table:
     """A table of texts.
 
     Attributes:
-        headers: One a column.
-        rows: One text a column.
-        numbers: Which columns stand to the right.
+        headers: One for each column.
+        rows: One text for each column.
+        numbers: Which columns are aligned to the right.
         note: What a mark in it means.
     """
 
@@ -36,18 +39,21 @@ class Section:
 
     Attributes:
         key: Its name in the file.
+        part: One of ``PARTS``.
         title, how: What it shows, and how to read it.
-        chart, dark: The figure on a light and on a dark background, where there is one.
         table: The numbers.
+        figure: The figure, where there is one.
+        caption: What the figure says of its records.
         note: What else to know.
     """
 
     key: str
+    part: str
     title: str
     how: str
     table: Table
-    chart: Chart | None = None
-    dark: Chart | None = None
+    figure: Figure | None = None
+    caption: str = ""
     note: str = ""
 
 
@@ -58,8 +64,8 @@ class Page:
     Attributes:
         title, facts: The head: what it is, and its date, size, version and choice.
         audience: Who it is for.
-        summary: Sentences.
-        sections: The questions.
+        summary: The findings, as sentences.
+        sections: The questions, those of ``now`` first.
         read, sources: What was read and rejected, in sentences and as a table.
         rules: How it was counted, in sentences.
         privacy: What was done so that it may be shown to its audience.

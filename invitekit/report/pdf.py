@@ -7,9 +7,6 @@ import re
 from importlib.resources import files
 from typing import Any
 
-import typst
-
-from invitekit.charts.svg import svg
 from invitekit.errors import OutputError
 from invitekit.report.page import Page, Section, Table
 
@@ -28,6 +25,8 @@ def as_pdf(page: Page) -> bytes:
     Raises:
         OutputError: No font of the machine has a character of the report, or typst could not set it.
     """
+    import typst  # noqa: PLC0415 - a web page needs none of it
+
     texts = page.words
     data = {
         "title": page.title,
@@ -51,12 +50,12 @@ def as_pdf(page: Page) -> bytes:
         )
     except typst.TypstError as error:
         # Its own words may quote what was to be set.
-        raise _refused(error) from None
+        raise _refused(error.message) from None
     return bytes(made)
 
 
-def _refused(error: typst.TypstError) -> OutputError:
-    if _NO_SIGN in error.message:
+def _refused(message: str) -> OutputError:
+    if _NO_SIGN in message:
         return OutputError(
             "The PDF could not be set: the report has characters, Chinese ones it may be, that no font here has.",
             hint="install a font that has them (on Debian: apt install fonts-noto-cjk), or write .html or .md.",
@@ -65,12 +64,13 @@ def _refused(error: typst.TypstError) -> OutputError:
 
 
 def _section(section: Section) -> dict[str, Any]:
-    drawn = svg(section.chart) if section.chart is not None else None
+    drawn = section.figure.svg() if section.figure is not None else None
     height = _HEIGHT.search(drawn) if drawn else None
     return {
         "title": section.title,
         "how": section.how,
         "note": section.note,
+        "caption": section.caption,
         "svg": drawn,
         "size": int(height[1]) if height else 1,
         "table": _table(section.table),

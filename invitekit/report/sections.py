@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from invitekit import charts
-from invitekit.charts import Chart, Look
-from invitekit.charts.chart import named
+from invitekit.charts import Figure, Look
 from invitekit.charts.colours import STAGES
+from invitekit.charts.counts import open_label, stage_label
+from invitekit.charts.figure import label_for
 from invitekit.charts.labels import interval, percent
 from invitekit.metrics import EMPTY, OTHER, MetricsReport
+from invitekit.metrics.open_customers import KINDS
 from invitekit.privacy.disclosure import round_count
 from invitekit.report.audience import Row
 from invitekit.report.page import Section, Table, words
@@ -19,15 +21,18 @@ from invitekit.report.page import Section, Table, words
 if TYPE_CHECKING:
     from invitekit.workspace import Comparison
 
-Drawn = Callable[[Look], Chart]
 _BY = {
     "by_method": "invitation_method", "by_type": "association_type", "by_country": "country",
     "by_manager": "account_manager", "by_tag": "custom_tag",
 }  # fmt: skip
 _SHOWN_ROWS = 60
 """Rows of a table in a report."""
-_PERIODS = 104
-"""Periods that a trend shows: the newest ones. More would make the file as long as the history."""
+_PERIODS, _PANEL_PERIODS = 104, 40
+"""Newest periods that a trend shows, of all together and of each group: more would make the file as long as the
+history."""
+_DAYS = (1, 3, 7, 14, 30, 60, 90, 180, 365)
+"""Days after the invitation at which a report says how many are associated."""
+_NUMBERED = ("by_manager", "by_tag")
 _SMALL = "*"
 """Marks a rate of fewer than ten."""
 
@@ -35,38 +40,50 @@ _SMALL = "*"
 def sections(
     tables: MetricsReport, look: Look, change: Comparison | None = None, *, public: bool = False
 ) -> tuple[Section, ...]:
-    """Return the sections of a report; one without any number is left out.
+    """Return the sections of a report, what to do first; one without any number is left out.
 
     Args:
         tables: The tables, for the audience.
-        look: How figures are drawn; each is drawn on dark too.
+        look: How figures are drawn.
         change: What happened between the two newest snapshots, if there are two.
         public: Whether account managers and tags have numbers, and counts are rounded.
     """
+    texts = words(look.language)
     made = [
-        _section("funnel", look, _funnel(tables, look), lambda to: charts.funnel(tables.funnel, to)),
-        _section("pareto", look, _pareto(tables, look), lambda to: charts.pareto(tables.pareto, to)),
+        *([_change(change, look, public=public)] if change is not None else []),
+        _section("open", look, _open(tables, look), charts.open_customers(tables.open_customers, look), part="now"),
+        _section("repeats", look, _repeats(tables, look), charts.repeats(tables.repeats, look), part="now"),
+        _section("deadlines", look, _deadlines(tables, look, public=public), part="now"),
+        _section("ageing", look, _ageing(tables, look), charts.ageing(tables.ageing, look), part="now"),
+        _section("funnel", look, _funnel(tables, look), charts.funnel(tables.funnel, look)),
         *_trends(tables, look),
+        _section("pareto", look, _pareto(tables, look), charts.pareto(tables.pareto, look)),
         *(_groups(tables, key, by, look) for key, by in _BY.items()),
         _section("survival", look, _survival(tables, look),
-                 lambda to: charts.survival(tables.survival, "invitation_method", to)),
-        _section("ageing", look, _ageing(tables, look), lambda to: charts.ageing(tables.ageing, to)),
-        _section("repeats", look, _repeats(tables, look), lambda to: charts.repeats(tables.repeats, to)),
-        _section("snapshots", look, _snapshots(tables, look), lambda to: charts.snapshots(tables.snapshots, to)),
+                 charts.survival(tables.survival, "invitation_method", look)),
+        _section("snapshots", look, _snapshots(tables, look), charts.snapshots(tables.snapshots, look)),
     ]  # fmt: skip
     if public:
-        numbered = words(look.language)["how"]["numbered"]
-        made = [replace(one, how=numbered) if one.key in ("by_manager", "by_tag") else one for one in made]
-    changed = [_change(change, look, public=public)] if change is not None else []
-    return tuple(section for section in [*made, *changed] if section.table.rows)
+        made = [replace(one, how=texts["how"]["numbered"]) if one.key in _NUMBERED else one for one in made]
+    return tuple(section for section in made if section.table.rows)
 
 
-def _section(key: str, look: Look, table: Table, drawn: Drawn, note: str = "", *, period: str = "week") -> Section:
+def _section(
+    key: str,
+    look: Look,
+    table: Table,
+    figure: Figure | None = None,
+    note: str = "",
+    *,
+    part: str = "analysis",
+    **names: str,
+) -> Section:
+    """Return a section; its title and its explanation are filled in with ``names``."""
     texts = words(look.language)
-    dark = replace(look, dark=True)
-    title = texts["section"][key].format(period=texts[period])
-    how = texts["how"][key].format(period=texts[period])
-    return Section(key, title, how, table, drawn(look), drawn(dark), note)
+    title, how = (texts[kind][key].format(**names) for kind in ("section", "how"))
+    # The page states the filter once: what else the figure says stands above it.
+    caption = figure.subtitle.removeprefix(look.chosen).removeprefix(" · ") if figure else ""
+    return Section(key, part, title, how, table, figure, caption[:1].upper() + caption[1:], note)
 
 
 def table(look: Look, names: Iterable[str], rows: Iterable[Iterable[Any]], left: int = 1) -> Table:
@@ -100,16 +117,27 @@ def _rate(row: Row, prefix: str = "") -> str:
     return "–" if rate is None else f"{percent(rate)} ({interval(low, high)}){_SMALL * bool(row['small'])}"
 
 
+def _open(found: MetricsReport, look: Look) -> Table:
+    rows = [row for row in found.open_customers.to_dicts() if row["n"]]
+    return table(look, ["todo", "customers"], [[open_label(row, look), row["n"]] for row in rows])
+
+
+def _deadlines(found: MetricsReport, look: Look, *, public: bool) -> Table:
+    """Return one row for each day with a deadline."""
+    texts, counts = words(look.language), {(r["day"], r["deadline"]): r["n"] for r in found.deadlines.to_dicts()}
+    cells = [
+        [f"{texts['weekdays'][day.weekday()]} {day:%Y-%m-%d}", *(counts.get((day, kind), none) for kind in KINDS)]
+        for none in [None if public else 0]
+        for day in sorted({day for day, _ in counts})
+    ]
+    return table(look, ["day", *KINDS], cells)
+
+
 def _funnel(found: MetricsReport, look: Look) -> Table:
-    stages = {value.code: value.label(look.language) for value in STAGES}
-    rows = [row for row in found.funnel.to_dicts() if row["stage"] in stages and row["n"] != 0]
-    cells = [[_stage(row, stages, look), row["n"], "–" if row["part_of"] is None else _rate(row)] for row in rows]
+    known = {value.code for value in STAGES}
+    rows = [row for row in found.funnel.to_dicts() if row["stage"] in known and row["n"] != 0]
+    cells = [[stage_label(row, look), row["n"], "–" if row["part_of"] is None else _rate(row)] for row in rows]
     return table(look, ["stage", "records", "share"], cells if any(row["n"] for row in rows) else [])
-
-
-def _stage(row: Row, stages: Mapping[str, str], look: Look) -> str:
-    whole = look.words["wholes"].get(row["part_of"])
-    return look.words["part_of"].format(part=stages[row["stage"]], whole=whole) if whole else stages[row["stage"]]
 
 
 def _pareto(found: MetricsReport, look: Look) -> Table:
@@ -117,7 +145,7 @@ def _pareto(found: MetricsReport, look: Look) -> Table:
     cells = [
         [
             look.words["other_causes"] if row["failure_code"] == OTHER else row["cause"],
-            named(row["who_acts"], "who_acts", look) if row["who_acts"] else "–",
+            label_for(row["who_acts"], "who_acts", look) if row["who_acts"] else "–",
             row["n"],
             _rate(row | {"rate": row["share"]}),
             percent(row["cumulative"]),
@@ -144,12 +172,13 @@ def _trends(tables: MetricsReport, look: Look) -> list[Section]:
 def _trend(trend: Any, key: str, by: str | None, look: Look, period: str) -> Section:
     texts = words(look.language)
     periods = sorted(set(trend["period_start"]))
-    older = len(periods[:-_PERIODS])
+    shown = periods[-(_PERIODS if by is None else _PANEL_PERIODS) :]
+    older = len(periods) - len(shown)
     note = texts["older"].format(n=f"{older:,}", period=texts[period]) if older else ""
-    trend = trend.filter(trend["period_start"].is_in(periods[-_PERIODS:]))
+    trend = trend.filter(trend["period_start"].is_in(shown))
     cells = [
         [
-            *([named(row["group"], by, look)] if by else []),
+            *([label_for(row["group"], by, look)] if by else []),
             f"{row['period_start']:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}",
             row["n"],
             row["of"],
@@ -164,13 +193,13 @@ def _trend(trend: Any, key: str, by: str | None, look: Look, period: str) -> Sec
     some = any(row["n"] is not None for row in trend.to_dicts())
     cells = (cells[::-1] if by is None else cells) if some else []
     numbers = table(look, names, cells, left=2 if by else 1)
-    return _section(key, look, numbers, lambda to: charts.trend(trend, by, to, period=period), note, period=period)
+    return _section(key, look, numbers, charts.trend(trend, by, look, period=period), note, period=texts[period])
 
 
 def _groups(found: MetricsReport, key: str, by: str, look: Look) -> Section:
     groups = getattr(found, key)
     cells = [
-        [named(row["value"], by, look), row["followed"], row["followed_failed"], _rate(row, "failure_"),
+        [label_for(row["value"], by, look), row["followed"], row["followed_failed"], _rate(row, "failure_"),
          row["followed_associated"], _rate(row, "association_")]
         for row in groups.to_dicts()
         if row["followed"] != 0
@@ -178,16 +207,21 @@ def _groups(found: MetricsReport, key: str, by: str, look: Look) -> Section:
     names = ["group", "followed", "failed", "failed_share", "associated", "associated_share"]
     # One rate compares with nothing.
     numbers = table(look, names, cells if sum(cell[3] != "–" for cell in cells) > 1 else [])
-    return _section(key, look, numbers, lambda to: charts.groups(groups, by, to))
+    return _section(key, look, numbers, charts.groups(groups, by, look))
 
 
 def _survival(found: MetricsReport, look: Look) -> Table:
-    rows = {(row["group"], row["days"]): row for row in found.survival.to_dicts()}
+    """Return the share that is associated at the end of some days, by group."""
+    curves: dict[str | None, list[Row]] = {}
+    for row in found.survival.to_dicts():
+        curves.setdefault(row["group"], []).append(row)
     cells = []
-    for (group, day), row in rows.items():
-        name = named(group, "invitation_method", look) if group else look.words["all"]
-        share = percent(row["share"]) if row["low"] is None else _rate(row | {"rate": row["share"]})
-        cells += [[name, row["size"], row["median_days"] or "–", day, share]] * (day > 0)
+    for group, rows in curves.items():
+        name = label_for(group, "invitation_method", look) if group else look.words["all"]
+        for day in (day for day in _DAYS if day <= rows[-1]["days"]):
+            row = [row for row in rows if row["days"] <= day][-1]
+            share = percent(row["share"]) if row["low"] is None else _rate(row | {"rate": row["share"]})
+            cells.append([name, row["size"], row["median_days"] or "–", day, share])
     return table(look, ["group", "size", "median", "days", "share"], cells)
 
 
@@ -195,7 +229,7 @@ def _ageing(found: MetricsReport, look: Look) -> Table:
     rows = [row for row in found.ageing.to_dicts() if row["n"] != 0]
     cells = [
         [look.words["undated"] if row["bucket"] == EMPTY else row["bucket"].replace("-", "–"),
-         named(row["status"], "effective_status", look), row["n"]]
+         label_for(row["status"], "effective_status", look), row["n"]]
         for row in rows
     ]  # fmt: skip
     return table(look, ["waited", "status", "records"], cells if any(row["n"] for row in rows) else [], left=2)
@@ -203,8 +237,8 @@ def _ageing(found: MetricsReport, look: Look) -> Table:
 
 def _repeats(found: MetricsReport, look: Look) -> Table:
     cells = [
-        [named(OTHER, None, look) if row["cause"] == OTHER else row["cause"],
-         "–" if row["method"] == OTHER else named(row["method"], "invitation_method", look),
+        [label_for(OTHER, None, look) if row["cause"] == OTHER else row["cause"],
+         "–" if row["method"] == OTHER else label_for(row["method"], "invitation_method", look),
          row["resends"], row["associated"], _rate(row)]
         for row in found.repeats.to_dicts()
     ]  # fmt: skip
@@ -213,7 +247,7 @@ def _repeats(found: MetricsReport, look: Look) -> Table:
 
 def _snapshots(found: MetricsReport, look: Look) -> Table:
     cells = [
-        [f"{row['snapshot_at']:%Y-%m-%d}", named(row["status"], "effective_status", look), row["n"]]
+        [f"{row['snapshot_at']:%Y-%m-%d}", label_for(row["status"], "effective_status", look), row["n"]]
         for row in found.snapshots.to_dicts()[::-1]
         if row["n"] != 0 and row["snapshot_at"] is not None
     ]
@@ -225,7 +259,6 @@ def _change(change: Comparison, look: Look, *, public: bool) -> Section:
     """Return what happened to customers between two snapshots."""
     texts = words(look.language)
     cells = [[texts["change"][name], round_count(n) if public else n] for name, n in change.counts.items()]
-    days = [f"{at:%Y-%m-%d}" if at else "–" for at in (change.before_at, change.after_at)]
-    how = texts["how"]["change"].format(before=days[0], after=days[1])
+    before, after = (f"{at:%Y-%m-%d}" if at else "–" for at in (change.before_at, change.after_at))
     numbers = table(look, ["change", "customers"], cells if any(n for _, n in cells) else [])
-    return Section("change", texts["section"]["change"], how, numbers)
+    return _section("change", look, numbers, part="now", before=before, after=after)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from invitekit.charts.chart import LOOK, Look, named
+from invitekit.charts.figure import LOOK, Look, label_for
 from invitekit.charts.labels import FEW, percent
 from invitekit.metrics import EMPTY, OTHER, MetricsReport, find_changes, find_differences, one_in
+from invitekit.metrics.open_customers import KINDS
 from invitekit.metrics.overview import PARTS_BY
-from invitekit.privacy.disclosure import STEP
+from invitekit.privacy.disclosure import STEP, round_count
 from invitekit.report.audience import Row
 from invitekit.report.page import words
+
+if TYPE_CHECKING:
+    from invitekit.workspace import Comparison
 
 WORTH = 0.05
 """Of many records the smallest difference is sure; a sentence is worth one of five points or more [assumed]."""
@@ -24,128 +28,139 @@ _RECENT = 8
 _NAMED = 3
 
 
-def summarise(found: MetricsReport, look: Look = LOOK, *, rounded: bool = False) -> tuple[str, ...]:
-    """Return in sentences what the tables show; each is left out where its counts are hidden or too few.
+def summarise(
+    found: MetricsReport, look: Look = LOOK, change: Comparison | None = None, *, rounded: bool = False
+) -> tuple[str, ...]:
+    """Return the findings in sentences, what to do first; each is left out where its counts are hidden or too few.
 
     Args:
         found: The tables, for the audience.
         look: In which language, and which causes have words.
+        change: What happened between the two newest snapshots.
         rounded: Whether counts are rounded; then a difference that rounding may have made is not stated.
     """
-    told = words(look.language)
-
-    margin = STEP // 2 if rounded else 0
+    texts, margin = words(look.language), STEP // 2 if rounded else 0
+    news = _news(change, texts, rounded=rounded) if change is not None else iter(())
+    due = partial(_due, rounded=rounded)
     changes, groups = partial(_changes, margin=margin), partial(_groups, margin=margin)
-    parts = (_outcome, _unused, _who, _cause, changes, _trend, _causes, groups, _time, _again)
-    return tuple(sentence for part in parts for sentence in part(found, told, look))
+    parts = (_open, _again, due, _outcome, changes, _trend, _cause, _causes, groups, _time)
+    return (*news, *(sentence for part in parts for sentence in part(found, texts, look)))
 
 
-def said(n: int, of: int, told: Mapping[str, Any]) -> str:
+def _news(change: Comparison, texts: Mapping[str, Any], *, rounded: bool) -> Iterator[str]:
+    """State what changed since the snapshot before."""
+    counts = {name: round_count(n) if rounded else n for name, n in change.counts.items()}
+    parts = [texts["news"][name].format(n=f"{counts[name]:,}") for name in texts["news"] if counts.get(name)]
+    if parts and change.before_at:
+        yield texts["says"]["news"].format(date=f"{change.before_at:%Y-%m-%d}", parts=texts["and"].join(parts))
+
+
+def _open(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
+    """State what the partner has to do, and for whom the other customers wait."""
+    rows = [row for row in found.open_customers.to_dicts() if row["n"]]
+    mine = [texts["todo"][row["status"]].format(n=f"{row['n']:,}") for row in rows if row["who_acts"] == "partner"]
+    if mine:
+        yield texts["says"]["todo"].format(parts=texts["and"].join(mine))
+    sizes = {who: sum(row["n"] for row in rows if row["who_acts"] == who) for who in texts["waits"]}
+    others = [texts["waits"][who].format(n=f"{n:,}") for who, n in sizes.items() if n]
+    if others:
+        yield texts["says"]["waits"].format(parts=texts["and"].join(others))
+
+
+def _due(found: MetricsReport, texts: Mapping[str, Any], _: Look, *, rounded: bool) -> Iterator[str]:
+    """State what runs out within a week; rounded counts of single days do not add up to it."""
+    sizes = {kind: sum(row["n"] for row in found.deadlines.to_dicts() if row["deadline"] == kind) for kind in KINDS}
+    parts = [texts["due"][kind].format(n=f"{n:,}") for kind, n in sizes.items() if n]
+    if parts and not rounded:
+        yield texts["says"]["due"].format(parts=texts["and"].join(parts))
+
+
+def share_in_words(n: int, of: int, texts: Mapping[str, Any]) -> str:
     r"""Give a share as precisely as its counts allow: both counts, about so many percent, or whole percent.
 
-    >>> said(7, 12, words("en")), said(31, 100, words("en")), said(310, 1000, words("en"))
+    >>> share_in_words(7, 12, words("en")), share_in_words(31, 100, words("en")), share_in_words(310, 1000, words("en"))
     ('7 of 12', 'about 30\xa0%', '31\xa0%')
     """
     if of < FEW:
-        return str(told["of"].format(n=f"{n:,}", of=f"{of:,}"))
+        return str(texts["of"].format(n=f"{n:,}", of=f"{of:,}"))
     near = round(20 * n / of) / 20
     if of < ROUGH and 0 < near < 1:
-        return str(told["about_share"].format(share=percent(near)))
+        return str(texts["about_share"].format(share=percent(near)))
     return percent(n / of)
 
 
-def _outcome(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _outcome(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
     rows = found.by_method.to_dicts()
     names = ("followed", "followed_associated", "followed_failed")
     if rows and all(row[name] is not None for row in rows for name in names):
         of, associated, failed = (sum(row[name] for row in rows) for name in names)
         shares = {"associated": associated, "failed": failed} if of else {}
-        parts = {name: said(n, of, told) for name, n in shares.items()}
-        yield from [told["says"]["outcome"].format(followed=f"{of:,}", **parts)] if parts else []
-    still_open = next((row["n"] for row in found.funnel.to_dicts() if row["stage"] == "open"), None)
-    if still_open:
-        yield told["says"]["open"].format(open=f"{still_open:,}")
+        parts = {name: share_in_words(n, of, texts) for name, n in shares.items()}
+        yield from [texts["says"]["outcome"].format(followed=f"{of:,}", **parts)] if parts else []
 
 
-def _who(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
-    """Say for whom the failures wait, the most first."""
-    sizes: dict[str, int] = {}
-    for row in found.pareto.to_dicts():
-        sizes[row["who_acts"]] = sizes.get(row["who_acts"], 0) + row["n"]
-    total = found.pareto["of"][0] if len(found.pareto) else 0
-    # What nobody can mend is said last: the sentence is about waiting.
-    ranked = sorted((who for who in sizes if f"who_{who}" in told["says"]), key=lambda w: (w == "nobody", -sizes[w]))
-    forms = ["who_{}" if place else "who_{}_first" for place in range(len(ranked))]
-    parts = [
-        told["says"][form.format(who)].format(share=said(sizes[who], total, told))
-        for form, who in zip(forms, ranked, strict=True)
-    ]
-    if parts:
-        yield told["says"]["who"].format(parts=told["and"].join(parts))
-
-
-def _cause(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _cause(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
     for row in found.pareto.to_dicts()[:1]:
         if row["failure_code"] != OTHER:
-            yield told["says"]["cause"].format(share=said(row["n"], row["of"], told), cause=row["cause"])
+            yield texts["says"]["cause"].format(share=share_in_words(row["n"], row["of"], texts), cause=row["cause"])
 
 
-def _trend(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _trend(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
     rows = found.trend.to_dicts()
     compared = [row for row in rows if row["lower_limit"] is not None and row["n"] is not None]
-    marked = list(_marked(compared, found.period, told, ("high", "low")))
+    marked = list(_marked(compared, found.period, texts, ("high", "low")))
     yield from marked
     if compared and not any(row["signal"] for row in compared):
         hidden = any(row["n"] is None and not row["incomplete"] for row in rows)
-        yield told["says"]["calm_shown" if hidden else "calm"].format(period=told[found.period])
+        yield texts["says"]["calm_shown" if hidden else "calm"].format(period=texts[found.period])
 
 
-def _causes(found: MetricsReport, told: Mapping[str, Any], look: Look) -> Iterator[str]:
+def _causes(found: MetricsReport, texts: Mapping[str, Any], look: Look) -> Iterator[str]:
     """Say which causes came more or less often than chance explains, lately."""
     rows = found.trends["cause"].to_dicts() if "cause" in found.trends else []
-    texts, said = {row["failure_code"]: row["cause"] for row in found.pareto.to_dicts()}, []
+    causes, sentences = {row["failure_code"]: row["cause"] for row in found.pareto.to_dicts()}, list[str]()
     for code in dict.fromkeys(row["group"] for row in rows):
         mine = [row for row in rows if row["group"] == code and row["n"] is not None][-_RECENT:]
         failure = look.catalogue.by_code(str(code))
-        cause = texts.get(code) or (failure.cause(look.language) if failure else None)
+        cause = causes.get(code) or (failure.cause(look.language) if failure else None)
         if cause and code not in (OTHER, EMPTY):
-            forms = _marked(mine, found.period, told, ("cause_high", "cause_low"))
-            said += [sentence.format(cause=cause) for sentence in forms]
-    yield from said[:_NAMED]
-    if len(said) > _NAMED:
-        yield told["says"]["more_causes"].format(n=len(said) - _NAMED)
+            forms = _marked(mine, found.period, texts, ("cause_high", "cause_low"))
+            sentences += [sentence.format(cause=cause) for sentence in forms]
+    yield from sentences[:_NAMED]
+    if len(sentences) > _NAMED:
+        yield texts["says"]["more_causes"].format(n=len(sentences) - _NAMED)
 
 
-def _marked(rows: list[Row], period: str, told: Mapping[str, Any], forms: tuple[str, str]) -> Iterator[str]:
+def _marked(rows: list[Row], period: str, texts: Mapping[str, Any], forms: tuple[str, str]) -> Iterator[str]:
     for signal, form in zip(("high", "low"), forms, strict=True):
         days = [row["period_start"] for row in rows if row["signal"] == signal][::-1]
         if days:
-            shown = [_period(day, period, told) for day in days[:_NAMED]]
-            more = [told["says"]["more_periods"].format(n=len(days) - _NAMED)] if len(days) > _NAMED else []
-            yield told["says"][form].format(periods=told["and"].join([*shown, *more]), cause="{cause}")
+            shown = [_period(day, period, texts) for day in days[:_NAMED]]
+            more = [texts["says"]["more_periods"].format(n=len(days) - _NAMED)] if len(days) > _NAMED else []
+            yield texts["says"][form].format(periods=texts["and"].join([*shown, *more]), cause="{cause}")
 
 
-def _changes(found: MetricsReport, told: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
+def _changes(found: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
     """Return since when more or fewer fail, over all and by group, the surest first."""
     changes = find_changes({None: found.trend} | dict(found.trends), margin=margin)
     for row in changes.to_dicts()[:_NAMED]:
-        before, after = (said(row[f"n_{name}"], row[f"of_{name}"], told) for name in ("before", "after"))
+        before, after = (share_in_words(row[f"n_{name}"], row[f"of_{name}"], texts) for name in ("before", "after"))
         form = "rise" if row["rate_after"] > row["rate_before"] else "fall"
-        period = _period(row["since"], found.period, told)
-        sentence = told["says"][form].format(period=period, before=before, after=after, chance=f"{one_in(row['p']):,}")
+        period = _period(row["since"], found.period, texts)
+        sentence = texts["says"][form].format(period=period, before=before, after=after, chance=f"{one_in(row['p']):,}")
         group = look.catalogue.by_code(str(row["group"])) if row["by"] == "cause" else None
-        name = group.cause(look.language).rstrip(".。") if group else named(row["group"], row["by"], look)
-        yield told["says"]["in_group"].format(group=name, sentence=sentence) if row["by"] else sentence
+        name = group.cause(look.language).rstrip(".。") if group else label_for(row["group"], row["by"], look)
+        yield texts["says"]["in_group"].format(group=name, sentence=sentence) if row["by"] else sentence
 
 
-def _groups(found: MetricsReport, told: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
+def _groups(found: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
     """Return which groups differ from all others in their column, and which causes were frequent in one period."""
     tables = {column: getattr(found, name) for name, column in PARTS_BY.items()}
     rows = find_differences(tables, found.trends.get("cause"), found.period, found.as_of, margin=margin).to_dicts()
     for by, measure in dict.fromkeys((row["by"], row["measure"]) for row in rows):
         mine = [row for row in rows if (row["by"], row["measure"]) == (by, measure) and _apart(row) >= WORTH]
         for row in sorted(mine, key=_apart, reverse=True)[:_NAMED]:
-            yield _difference(row, found, told, look)
+            yield _difference(row, found, texts, look)
 
 
 def _apart(row: Row) -> float:
@@ -153,46 +168,40 @@ def _apart(row: Row) -> float:
     return float(abs(row["rate"] - row["rest_rate"]))
 
 
-def _difference(row: Row, found: MetricsReport, told: Mapping[str, Any], look: Look) -> str:
-    share, rest = said(row["n"], row["of"], told), said(row["rest_n"], row["rest_of"], told)
+def _difference(row: Row, found: MetricsReport, texts: Mapping[str, Any], look: Look) -> str:
+    share, rest = share_in_words(row["n"], row["of"], texts), share_in_words(row["rest_n"], row["rest_of"], texts)
     if row["measure"] == "cause_share":
         failure = look.catalogue.by_code(row["value"])
         cause = failure.cause(look.language) if failure else row["value"]
-        period = _period(row["period_start"], found.period, told)
-        return str(told["says"]["week_cause"].format(period=period, share=share, rest=rest, cause=cause))
+        period = _period(row["period_start"], found.period, texts)
+        return str(texts["says"]["week_cause"].format(period=period, share=share, rest=rest, cause=cause))
     forms = {"failure_rate": ("worse", "better"), "association_rate": ("more_used", "fewer_used")}[row["measure"]]
     form, column = forms[row["rate"] < row["rest_rate"]], look.words["by"][row["by"]].capitalize()
-    group, chance = named(row["value"], row["by"], look), f"{one_in(row['p']):,}"
-    sentence = told["says"][form].format(by=column, group=group, of=f"{row['of']:,}", share=share, rest=rest)
-    return f"{sentence[:-1]}{told['says']['chance'].format(chance=chance)}"
+    group, chance = label_for(row["value"], row["by"], look), f"{one_in(row['p']):,}"
+    sentence = texts["says"][form].format(by=column, group=group, of=f"{row['of']:,}", share=share, rest=rest)
+    return f"{sentence[:-1]}{texts['says']['chance'].format(chance=chance)}"
 
 
-def _period(start: dt.date, period: str, told: Mapping[str, Any]) -> str:
-    return str(told["says"][f"period_{period}"].format(date=f"{start:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"))
+def _period(start: dt.date, period: str, texts: Mapping[str, Any]) -> str:
+    return str(texts["says"][f"period_{period}"].format(date=f"{start:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"))
 
 
-def _time(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _time(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
     every = [row for row in found.survival.to_dicts() if row["group"] is None and row["days"] > 0]
     if not every:
         return
     if every[0]["median_days"] is not None:
-        yield told["says"]["median"].format(days=every[0]["median_days"])
+        yield texts["says"]["median"].format(days=every[0]["median_days"])
         return
     last = [row for row in every if row["days"] <= 7][-1:] or every[:1]
     for row in last:
-        share = said(round(row["share"] * row["size"]), row["size"], told)
-        yield told["says"]["within"].format(days=row["days"], share=share)
+        share = share_in_words(round(row["share"] * row["size"]), row["size"], texts)
+        yield texts["says"]["within"].format(days=row["days"], share=share)
 
 
-def _unused(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
-    unused = next((row["n"] for row in found.funnel.to_dicts() if row["stage"] == "not_used"), None)
-    if unused:
-        yield told["says"]["old"].format(n=f"{unused:,}", days=f"{found.follow_up_days:,}")
-
-
-def _again(found: MetricsReport, told: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _again(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
     """Say how often a resend led to an association, over all that can be told."""
     rows = [row for row in found.repeats.to_dicts() if row["associated"] is not None]
     resends, associated = (sum(row[name] for row in rows) for name in ("resends", "associated"))
     if resends >= FEW and len(rows) == len(found.repeats):
-        yield told["says"]["repeats"].format(resends=f"{resends:,}", share=said(associated, resends, told))
+        yield texts["says"]["repeats"].format(resends=f"{resends:,}", share=share_in_words(associated, resends, texts))

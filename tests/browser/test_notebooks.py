@@ -18,7 +18,7 @@ DRAWN = "[...document.querySelectorAll('.js-plotly-plot')].filter((one) => one.q
 
 
 NOTEBOOKS = {
-    "1_explore_failures": (12, ".ik [role=gridcell]"),
+    "1_explore_failures": (13, ".ik [role=gridcell]"),
     "2_pick_resends": (0, ".ik [role=gridcell]"),
     "3_share_results": (1, ".ikx"),
 }

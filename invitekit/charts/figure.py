@@ -1,0 +1,191 @@
+"""A figure as a value: what it shows, described once; ``svg`` and ``notebook`` draw it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.charts import notebook
+from invitekit.charts.colours import UNKNOWN_VALUE
+from invitekit.charts.svg import draw as draw_svg
+from invitekit.metrics import EMPTY, OTHER
+from invitekit.model.catalogue import Catalogue, Language, read_catalogue
+from invitekit.model.filters import Filter
+from invitekit.model.schema import BY_NAME
+
+Xy = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How figures are drawn, and the filter that they state.
+
+    Attributes:
+        choice: The filter that the records were chosen by; each figure states it.
+        language: ``en`` or ``zh``.
+        dark: On a dark background, in a notebook; a report suits both.
+        catalogue: The known failures, whose causes are written in words; else the built-in ones.
+    """
+
+    choice: Filter = field(default_factory=Filter)
+    language: Language = "en"
+    dark: bool = False
+    catalogue: Catalogue = field(default_factory=read_catalogue)
+
+    @property
+    def words(self) -> Mapping[str, Any]:
+        """The words of figures, in the language."""
+        return _words(self.language)
+
+    @property
+    def chosen(self) -> str:
+        """The filter in words."""
+        return str(self.choice) if self.choice else str(self.words["every"])
+
+
+LOOK = Look()
+"""Every record, in English, on a light background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of a bar, or the dot of a rate: its value, the name of its colour, the text behind it."""
+
+    value: float
+    colour: str
+    hover: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its label, its parts, the text after them; a rate has one part, and its interval."""
+
+    label: str
+    parts: tuple[Part, ...]
+    text: str
+    interval: Xy | None = None
+    small: bool = False
+
+    @property
+    def end(self) -> float:
+        """Where the row ends, on its scale."""
+        return self.interval[1] if self.interval else sum(part.value for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Points that are joined; filled, where it is the outline of an area."""
+
+    points: tuple[Xy, ...]
+    colour: str
+    width: float = 1.8
+    dashed: bool = False
+    filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point with a sign and a text behind it; without a place, an entry of a legend."""
+
+    hover: str
+    colour: str
+    at: Xy = (0, 0)
+    symbol: str = "circle"
+    size: float = 7
+    hollow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Lines and marks on scales of their own; ``ends`` are texts at the right ends of lines: height, text, colour."""
+
+    label: str
+    lines: tuple[Line, ...]
+    marks: tuple[Mark, ...]
+    ends: tuple[tuple[float, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Figure:
+    """A figure: rows of bars or of rates, or panels of lines; with neither, it says that there is nothing to show.
+
+    Attributes:
+        title: What is shown, one line.
+        subtitle: Of which records.
+        look: How it is drawn.
+        rows: Bars, or rates with their intervals.
+        panels: Lines over days; they share one scale.
+        keys: The legend.
+        mean: The rate of all rows together.
+        top: The largest value of the scale of panels.
+        ticks: Of the days: place and text.
+        days: The first and the last day.
+        axis: What the days are.
+        below: Numbers under the ticks: label, colour, texts.
+    """
+
+    title: str
+    subtitle: str
+    look: Look
+    rows: tuple[Row, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    keys: tuple[Mark, ...] = ()
+    mean: float | None = None
+    top: float = 1
+    ticks: tuple[tuple[float, str], ...] = ()
+    days: Xy = (0, 1)
+    axis: str = ""
+    below: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+    @property
+    def is_rates(self) -> bool:
+        """Whether the rows are rates with intervals."""
+        return any(row.interval for row in self.rows)
+
+    def svg(self) -> str:
+        """Draw the figure without its title, for a page and for paper."""
+        return draw_svg(self)
+
+    def to_plotly(self) -> Any:
+        """Draw the figure as a plotly figure with its title, to change it in a notebook."""
+        return notebook.to_plotly(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """Return what JupyterLab draws; plotly's own way would import plotly and nbformat, for seconds."""
+        return {notebook.MIME: {**notebook.draw(self), "config": notebook.CONFIG}, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"{self.title} ({self.subtitle})"
+
+
+def figure(title: str, look: Look, *, note: str = "", **parts: Any) -> Figure:
+    """Build a figure whose subtitle states the filter, and a note."""
+    return Figure(title, " · ".join(filter(None, [look.chosen, note])), look, **parts)
+
+
+def to_rows(table: Any) -> list[dict[str, Any]]:
+    """Return the rows of a small table of any engine."""
+    return [dict(row) for row in nw.from_native(table, eager_only=True).iter_rows(named=True)]
+
+
+def label_for(value: str | None, by: str | None, look: Look) -> str:
+    """Return the label of a group: of a code, of a cause in words; any other value as it is."""
+    if value in (None, EMPTY, OTHER):
+        return str(look.words["groups_named"][value or EMPTY])
+    if by == "cause":
+        failure = look.catalogue.by_code(str(value))
+        return failure.cause(look.language) if failure else str(value)
+    labels = {one.code: one.label(look.language) for one in (*BY_NAME[by].values, UNKNOWN_VALUE)} if by else {}
+    return labels.get(str(value), str(value))
+
+
+@cache
+def _words(language: Language) -> Mapping[str, Any]:
+    texts: dict[str, Any] = tomllib.loads(files("invitekit.charts").joinpath("words.toml").read_text("utf-8"))
+    return dict(texts[language])
