@@ -165,15 +165,14 @@ def test_uploads_go_into_a_new_workspace_and_one_that_cannot_be_read_keeps_none_
     bad.write_text("Account,Colour\nacme,red\n")
     state = opened(session, FIRST, bad, SECOND, workspace="week").until("page", "state", status="open")
     assert [name for name, _ in state["added"]] == [FIRST.name, SECOND.name]
-    assert [one["file"] for one in state["failed"]] == [bad.name]
+    ((unread, asked),) = [(one["file"], one["question"]) for one in state["failed"]]
+    assert (unread, asked["kind"], asked["columns"], asked["options"]) == (
+        bad.name, "column", [["status", "Status"]], ["Account", "Colour"],
+    )  # fmt: skip
     assert (state["workspace"], state["offered"]["workspaces"]) == ("week.duckdb", ["week.duckdb"])
-    assert (state["question"]["columns"], state["question"]["options"]) == (
-        [["status", "Status"]],
-        ["Account", "Colour"],
-    )
     tab = Tab(session)
     session.receive("page", {"type": "dismiss"})
-    assert tab.until("page", "state")["question"] is None
+    assert tab.until("page", "state")["failed"] == []
 
 
 @pytest.mark.parametrize("name", ["../week", "a/b", "con.duckdb\0", ".hidden"])
@@ -261,9 +260,10 @@ def test_what_was_chosen_for_a_file_is_not_asked_again_next_week(
     tab = opened(session, exported(tmp_path, "a_2026-04-06.csv", content), workspace="week")
     tab.until("page", "problem")
     state = tab.until("page", "state", status="choose")
-    assert (state["question"]["kind"], state["offered"]["workspaces"]) == (kind, [])
-    assert kind != "encoding" or any("Ромашка" in line for lines in state["question"]["previews"] for line in lines)
-    session.receive("page", {"type": "answer", "kind": kind, **answer})
+    (unread,) = state["failed"]
+    assert (unread["question"]["kind"], state["offered"]["workspaces"]) == (kind, [])
+    assert kind != "encoding" or any("Ромашка" in line for lines in unread["question"]["previews"] for line in lines)
+    session.receive("page", {"type": "answer", "file": unread["file"], "kind": kind, **answer})
     assert tab.until("page", "state", status="open")["records"] == 1
     later = Session(tmp_path, as_of=DAY)
     next_week = exported(tmp_path, "b_2026-04-13.csv", content)
@@ -276,8 +276,9 @@ def test_what_was_chosen_for_a_file_is_not_asked_again_next_week(
 
 def test_a_file_without_a_date_in_its_name_is_asked_for_it(session: Session, tmp_path: Path) -> None:
     tab = opened(session, exported(tmp_path, "export.csv", ROWS), workspace="week")
-    assert tab.until("page", "state", status="choose")["question"]["kind"] == "snapshot"
-    session.receive("page", {"type": "answer", "kind": "snapshot", "day": "2026-04-06"})
+    state = tab.until("page", "state", status="choose", check=lambda state: state.get("failed"))
+    assert state["failed"][0]["question"]["kind"] == "snapshot"
+    session.receive("page", {"type": "answer", "file": "export.csv", "kind": "snapshot", "day": "2026-04-06"})
     assert tab.until("page", "state", status="open")["files"] == ["export_2026-04-06.csv"]
     known = opened(session, exported(tmp_path, "later.csv", ROWS), workspace="week.duckdb", day="2026-04-13")
     assert known.until("page", "state", status="open", added=[["later_2026-04-13.csv", False]])
@@ -325,7 +326,7 @@ def test_the_sample_is_made_in_a_private_folder_and_leaves_nothing_in_the_person
     tab = Tab(session)
     session.receive("page", {"type": "try_sample"})
     state = tab.until("page", "state", status="open")
-    assert (len(state["files"]), state["workspace"]) == (4, "sample.duckdb")
+    assert (len(state["files"]), state["workspace"], state["sample"]) == (4, "sample.duckdb", True)
     assert [*tmp_path.iterdir()] == []
 
 

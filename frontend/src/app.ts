@@ -1,10 +1,15 @@
 /** The page: a header, the rail, and one screen at a time; the screens run in the server's process. */
 
 import "../styles/app.css";
+import { Arrivals } from "./arrivals.ts";
+import { button, Dialog } from "./dialog.ts";
 import { type Child, fill, formatDay, formatNumber, h, put } from "./dom.ts";
 import { render as renderExplorer } from "./explorer.ts";
 import { render as renderExport } from "./export_panel.ts";
+import { AddFiles } from "./files.ts";
+import { firstVisit } from "./first_visit.ts";
 import type { Listener, Model } from "./kernel.ts";
+import type { PageContext } from "./page.ts";
 import { render as renderPicker } from "./picker.ts";
 import type {
   LoadProgress,
@@ -14,10 +19,10 @@ import type {
   PageState,
   PickerResponse,
   Trouble,
-  UnknownColumn,
   Word,
 } from "./protocol.ts";
 import type { Host } from "./sections.ts";
+import { Answers } from "./transfer.ts";
 
 type Tab = "pick" | "explore" | "export";
 /** The places that an address can name, and the screen of each. */
@@ -79,16 +84,28 @@ interface Envelope {
   parts: DataView[];
 }
 
-class Page {
+/** Before the server has said anything. */
+const NOTHING: PageState = {
+  type: "state",
+  language: "en",
+  words: {},
+  status: "loading",
+  run: "",
+  offered: { files: [], workspaces: [] },
+};
+
+class Page implements PageContext {
   socket!: WebSocket;
-  private state: PageState | null = null;
+  state: PageState = NOTHING;
+  readonly answers = new Answers((request) => this.ask(request));
+  private readonly dialog = new Dialog();
+  private readonly adding = new AddFiles(this, this.dialog);
+  private readonly arrivals = new Arrivals(this, this.dialog, byId("notice"));
   private readonly opened = new Map<Tab, Opened>();
   private readonly bar = h("progress");
   private envelope: Envelope | null = null;
   private failures = 0;
   private isLost = false;
-  /** The run whose notice was closed. */
-  private dismissed: string | null = null;
   /** How many customers there are, and the day of the newest file: the picker knows. */
   private facts: { customers?: number | null; newest?: string | null } = {};
 
@@ -97,12 +114,12 @@ class Page {
     this.connect();
   }
 
-  private text(word: Word, values: Record<string, unknown> = {}): string {
-    return fill(this.state?.words[word] ?? word, values);
+  text(word: Word, values: Record<string, unknown> = {}): string {
+    return fill(this.state.words[word] ?? word, values);
   }
 
-  private number(number: number | undefined): string {
-    return formatNumber(number, this.state?.language ?? "en");
+  number(number: number | undefined): string {
+    return formatNumber(number, this.state.language);
   }
 
   /** What the address names, or else the list of customers. */
@@ -120,7 +137,7 @@ class Page {
       this.failures = 0;
       if (this.isLost) this.showProblem(null);
       this.isLost = false;
-      if (this.state?.status === "open") this.open();
+      if (this.state.status === "open") this.open();
     };
     socket.onmessage = ({ data }) => this.receive(data);
     socket.onclose = () => {
@@ -137,7 +154,7 @@ class Page {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ to, message }));
   }
 
-  private ask(request: PageRequest): void {
+  ask(request: PageRequest): void {
     this.send("page", request);
   }
 
@@ -155,6 +172,7 @@ class Page {
     if (message.type === "state") this.showState(message);
     else if (message.type === "progress") this.showProgress(message);
     else if (message.type === "problem") this.showProblem(message);
+    else this.answers.received(message);
   }
 
   // ---- what is open
@@ -163,15 +181,16 @@ class Page {
     const before = this.state;
     this.state = state;
     document.documentElement.lang = state.language;
-    // The same again, as another browser tab was opened.
-    if (state.run === before?.run && state.status === before.status) return;
-    this.closeScreens();
-    if (state.status !== "loading") this.showProblem(null);
-    this.drawHeader(state);
-    this.drawNotice(state);
-    if (state.status === "choose") this.choose(state);
-    else if (state.status === "loading") this.wait();
-    else this.open();
+    // Else it is the same again, as another browser tab was opened, or something is known besides.
+    if (state.run !== before.run || state.status !== before.status) {
+      this.closeScreens();
+      if (state.status !== "loading") this.showProblem(null);
+      this.drawHeader(state);
+      if (state.status === "choose") this.show(h("section.choose", {}, firstVisit(this, this.adding)));
+      else if (state.status === "loading") this.wait();
+      else this.open();
+    }
+    this.arrivals.draw();
   }
 
   /** Close the screens here: they are drawn again from what the server knows. */
@@ -181,7 +200,7 @@ class Page {
   }
 
   private drawHeader(state: PageState): void {
-    const { files = [], rejected, as_of, workspace } = state;
+    const { files = [], rejected, as_of, workspace, sample } = state;
     const { customers, newest } = this.facts;
     const isOpen = state.status === "open";
     const name = files.length > 1 ? this.text("n_files", { n: this.number(files.length) }) : files[0];
@@ -199,8 +218,10 @@ class Page {
       isOpen && rejected ? this.rejectedPill(rejected) : null,
       h("span.grow"),
       isOpen && day && h("span.pill", {}, this.text("plan_day", { day })),
-      isOpen && workspace && h("span.pill", {}, this.text("in_workspace", { name: workspace })),
-      isOpen && this.pill(this.text("open_other"), () => this.ask({ type: "choose_files" })),
+      isOpen &&
+        workspace &&
+        h("span.pill", {}, this.text(sample ? "sample_data" : "in_workspace", { name: workspace })),
+      isOpen && this.pill(this.text("open_other"), () => this.openOthers()),
     );
   }
 
@@ -209,133 +230,28 @@ class Page {
   }
 
   private rejectedPill(rejected: number): HTMLElement {
-    return h("span.pill.warning", {}, this.text("n_rejected", { n: this.number(rejected) }));
+    const onclick = () => this.arrivals.showRejected();
+    return h("button.pill.warning", { type: "button", onclick }, this.text("n_rejected", { n: this.number(rejected) }));
   }
 
-  private drawNotice({ added = [], run, unknown, status }: PageState): void {
-    const line = (word: Word, names: string[]) =>
-      names.length > 0 && h("p", { title: names.join("\n") }, this.text(word, { n: this.number(names.length) }));
-    const close = () => {
-      this.dismissed = run;
-      put(byId("notice"));
-    };
-    const records = unknown?.records ?? 0;
-    const question =
-      records > 0 &&
-      h(
-        "p.warning",
-        {},
-        this.text("words_unknown", { n: this.number(records) }),
-        " ",
-        h("button", { type: "button", onclick: () => this.teach(unknown?.columns ?? []) }, this.text("words_say")),
-      );
-    const isShown = this.dismissed !== run && (added.length > 0 || question) && status === "open";
-    const names = (stored: boolean) => added.filter(([, already]) => already === stored).map(([name]) => name);
-    put(
-      byId("notice"),
-      isShown && [
-        h("div", {}, line("files_added", names(false)), line("files_known", names(true)), question),
-        h("button", { type: "button", onclick: close }, this.text("close")),
-      ],
-    );
+  /** Show what can be opened beside what is open. */
+  private openOthers(): void {
+    const close = button(this.text("close"), () => this.dialog.close());
+    this.dialog.open(this.text("add_title"), h("div.choose", {}, firstVisit(this, this.adding)), close);
   }
 
-  private showProblem(problem: Trouble | PageProblem | null): void {
+  showProblem(problem: Trouble | PageProblem | null): void {
     byId("problem").hidden = !problem;
     put(byId("problem"), problem && [h("strong", {}, problem.problem), ` ${problem.hint}`]);
     if (problem && "tab" in problem) this.opened.get(problem.tab as Tab)?.wait.remove();
   }
 
-  // ---- choosing files, words and waiting
+  // ---- waiting
 
   /** Show something in place of the rail and the screens. */
   private show(...content: Child[]): void {
     put(byId("rail"));
     put(byId("main"), content);
-  }
-
-  private section(title: Word, why: Word, ...content: Child[]): void {
-    this.show(h("section.choose", {}, h("h2", {}, this.text(title)), h("p", {}, this.text(why)), content));
-  }
-
-  private choose({ offered }: PageState): void {
-    const { files, workspaces } = offered ?? { files: [], workspaces: [] };
-    const option = (value: string, text = value) => h("option", { value }, text);
-    const size = Math.min(Math.max(files.length, 3), 12);
-    const list = h(
-      "select",
-      { multiple: true, size },
-      files.map((name) => option(name)),
-    );
-    const workspace = h(
-      "select",
-      {},
-      option("", this.text("no_workspace")),
-      workspaces.map((name) => option(name)),
-    );
-    const open = () => {
-      const chosen = [...list.selectedOptions].map(({ value }) => value);
-      this.ask({ type: "open", files: chosen, uploads: [], workspace: workspace.value });
-    };
-    this.section(
-      "open_what",
-      "open_why",
-      files.length ? h("label", {}, this.text("files"), list) : h("p", {}, this.text("nothing_here")),
-      h("label", {}, this.text("workspace"), workspace),
-      h("button.main", { type: "button", onclick: open }, this.text("open_files")),
-    );
-  }
-
-  /** Ask what unknown words mean; what is not chosen stays unknown. */
-  private teach(columns: UnknownColumn[]): void {
-    const fields = columns.map((column): [string, HTMLElement] => [column.column, this.wordFields(column)]);
-    const save = () => {
-      const words = fields.map(([column, field]) => {
-        const chosen = [...field.querySelectorAll("select")].filter(({ value }) => value);
-        return [column, Object.fromEntries(chosen.map(({ name, value }) => [name, value]))];
-      });
-      this.ask({ type: "teach_words", words: Object.fromEntries(words) });
-    };
-    const cancel = () => {
-      this.showProblem(null);
-      if (this.state) this.drawNotice(this.state);
-      this.open();
-    };
-    this.closeScreens();
-    put(byId("notice"));
-    this.section(
-      "words_title",
-      "words_why",
-      fields.map(([, field]) => field),
-      h(
-        "div",
-        {},
-        h("button.main", { type: "button", onclick: save }, this.text("words_save")),
-        " ",
-        h("button", { type: "button", onclick: cancel }, this.text("cancel")),
-      ),
-    );
-    byId("main").querySelector("select")?.focus();
-  }
-
-  private wordFields({ label, values, words }: UnknownColumn): HTMLElement {
-    const fields = words.map(([word, n, likely]) => {
-      const likeliest = values.find(([code]) => code === likely)?.[1];
-      const options = values.map(([code, text]) => h("option", { value: code }, text));
-      return h(
-        "label",
-        {},
-        h(
-          "span",
-          {},
-          h("b", {}, word),
-          ` ${this.text("words_rows", { n: this.number(n) })}`,
-          likeliest && ` ${this.text("words_likely", { value: likeliest })}`,
-        ),
-        h("select", { name: word }, h("option", { value: "" }, this.text("words_leave")), options),
-      );
-    });
-    return h("fieldset", {}, h("legend", {}, label), fields);
   }
 
   private wait(): void {
@@ -359,7 +275,7 @@ class Page {
   }
 
   private showPlace(): void {
-    if (this.state?.status !== "open") return;
+    if (this.state.status !== "open") return;
     const tab = PLACES[this.place] as Tab;
     if (!this.opened.has(tab)) this.openScreen(tab);
     for (const [name, { screen }] of this.opened) screen.hidden = name !== tab;
@@ -399,6 +315,7 @@ class Page {
         addEventListener("hashchange", listener);
         return () => removeEventListener("hashchange", listener);
       },
+      download: (what, name, batch_id) => this.answers.download(what, name, { batch_id }),
     };
     return renderPicker({ model, el, host });
   }
@@ -406,7 +323,7 @@ class Page {
   /** Show in the header what the picker says of the customers. */
   private heard(message: PickerResponse): void {
     const view = message.type === "state" ? message : message.type === "page" ? message.state : undefined;
-    if (!view?.ready || !this.state || view.every_row) return;
+    if (!view?.ready || view.every_row) return;
     const facts = { customers: view.total, newest: view.newest };
     if (JSON.stringify(facts) === JSON.stringify(this.facts)) return;
     this.facts = facts;

@@ -630,6 +630,7 @@ export interface TrySample {
 /** The choice for a file that could not be read: headers by column, an encoding, or a day. */
 export interface Answer {
   type: "answer";
+  file: string;
   kind: "column" | "encoding" | "snapshot";
   columns?: Record<string, string>;
   encoding?: string;
@@ -707,7 +708,6 @@ export interface Offered {
 /** What can be chosen so that a file is read after all; columns have a name and a label. */
 export interface Question {
   kind: "column" | "encoding" | "snapshot";
-  file: string;
   columns: [string, string][];
   options: string[];
   previews: string[][];
@@ -718,6 +718,7 @@ export interface Unread {
   problem: string;
   hint: string;
   file: string;
+  question: Question | null;
 }
 
 /** How files were read.
@@ -756,10 +757,10 @@ export interface PageState {
   unknown?: UnknownWords;
   added?: [string, boolean][];
   failed?: Unread[];
-  question?: Question | null;
   reading?: HowRead;
   changes?: ChangeCounts;
   workspace?: string | null;
+  sample?: boolean;
   as_of?: string | null;
 }
 
@@ -797,6 +798,6 @@ export interface Download {
 
 export type PageResponse = PageState | LoadProgress | PageProblem | Listing | Download;
 
-export type Word = "advice" | "all_customers" | "all_invitations" | "all_rows" | "among_customers" | "apply" | "associated" | "at" | "attempt" | "attempt_not_sent" | "batch" | "batch_size" | "by" | "cancel" | "cause" | "clear" | "close" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "customers" | "decisions" | "details" | "discard" | "done_on" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "eye_closed" | "eye_open" | "failed" | "files" | "files_added" | "files_known" | "filters" | "first" | "from" | "go" | "hidden" | "history" | "in_files" | "in_workspace" | "keep" | "known" | "left_out" | "link_life_days" | "loading" | "log" | "lost" | "lost_hint" | "make" | "make_none" | "mark_done" | "masked" | "masked_before" | "max_attempts" | "more" | "n_files" | "n_rejected" | "name" | "newest" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "no_workspace" | "none" | "none_filter" | "not_chosen" | "not_sent" | "note" | "nothing_here" | "now" | "o_associated" | "o_batch_id" | "o_cause" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "o_resent" | "o_sent_at" | "of_customers" | "of_rows" | "open_files" | "open_other" | "open_what" | "open_why" | "others" | "outcomes" | "own_account" | "own_account_undo" | "own_account_why" | "personal" | "plan_day" | "planning" | "preparing" | "rail_batches" | "rail_closer" | "rail_nothing" | "rail_todo" | "remove" | "reset" | "retry" | "rules" | "said_there" | "save" | "search" | "section_again" | "section_all" | "section_associated" | "section_blocked" | "section_check" | "section_customer" | "section_sent" | "section_support" | "section_unsent" | "section_valid" | "sections" | "select_all" | "select_page" | "selected" | "sent_on" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "take_back" | "then" | "title" | "to" | "trend" | "undo" | "unlogged" | "unlogged_why" | "views" | "why" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "write" | "writing" | "written";
+export type Word = "add_n" | "add_title" | "advice" | "all_customers" | "all_invitations" | "all_rows" | "among_customers" | "apply" | "associated" | "at" | "attempt" | "attempt_not_sent" | "batch" | "batch_size" | "by" | "c_account" | "c_before" | "c_cause" | "c_column" | "c_customer" | "c_file" | "c_now" | "c_reason" | "c_row" | "cancel" | "cause" | "ch_appeared" | "ch_appeared_why" | "ch_became_associated" | "ch_became_associated_why" | "ch_cause_changed" | "ch_cause_changed_why" | "ch_newly_failed" | "ch_newly_failed_why" | "ch_vanished" | "ch_vanished_why" | "changed_since" | "choose_files" | "choose_how" | "clear" | "close" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "customers" | "day_order" | "decisions" | "details" | "discard" | "done_on" | "download_csv" | "download_xlsx" | "drop_here" | "drop_why" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "exported" | "exported_on" | "eye_closed" | "eye_open" | "failed" | "files" | "files_added" | "files_known" | "filters" | "first" | "from" | "go" | "header_is" | "headers_title" | "hidden" | "history" | "how_read" | "how_read_why" | "in_files" | "in_folder" | "in_workspace" | "keep" | "keep_extra" | "keep_in" | "keep_why" | "known" | "leave_out" | "leave_out_file" | "left_out" | "link_life_days" | "listed" | "loading" | "log" | "lost" | "lost_hint" | "make" | "make_none" | "mark_done" | "masked" | "masked_before" | "max_attempts" | "more" | "n_files" | "n_rejected" | "name" | "new_workspace" | "newest" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "none" | "none_filter" | "not_chosen" | "not_sent" | "not_there" | "note" | "nothing_changed" | "now" | "o_associated" | "o_batch_id" | "o_cause" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "o_resent" | "o_sent_at" | "of_customers" | "of_rows" | "only_look" | "open_files" | "open_other" | "order_auto" | "order_day" | "order_month" | "others" | "outcomes" | "own_account" | "own_account_undo" | "own_account_why" | "personal" | "plan_day" | "planning" | "preparing" | "q_column" | "q_column_why" | "q_encoding" | "q_encoding_why" | "q_snapshot" | "q_snapshot_why" | "rail_batches" | "rail_closer" | "rail_nothing" | "rail_todo" | "read_headers" | "read_order" | "read_zone" | "recent" | "rejected_why" | "remove" | "reset" | "retry" | "rules" | "said_there" | "sample_data" | "save" | "search" | "section_again" | "section_all" | "section_associated" | "section_blocked" | "section_check" | "section_customer" | "section_sent" | "section_support" | "section_unsent" | "section_valid" | "sections" | "select_all" | "select_page" | "selected" | "sent_on" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "take_back" | "then" | "time_zone" | "title" | "to" | "trend" | "try_sample" | "undo" | "unlogged" | "unlogged_why" | "upload_failed" | "views" | "why" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "workspace_name" | "write" | "writing" | "written";
 
 export type ExportWord = "becomes" | "cancel" | "cancelled" | "cancelling" | "column" | "columns" | "done" | "download" | "drop" | "emptied" | "empty" | "exists" | "export" | "failed" | "failed_hint" | "file" | "file_head" | "format" | "gone" | "held" | "history" | "keep" | "key" | "key_kept" | "key_kept_unused" | "key_thrown" | "key_thrown_unused" | "later" | "left" | "level" | "level_head" | "made_up" | "made_up_note" | "minutes" | "name" | "no_history" | "no_reading" | "no_workspace" | "none" | "passed" | "preparing" | "proving" | "publish" | "purpose" | "purpose_note" | "remarks" | "replace" | "replaced" | "rows" | "rows_head" | "scrub" | "scrub_note" | "seconds" | "sha256" | "size" | "status" | "still" | "title" | "verified" | "verify" | "verifying" | "when" | "where" | "writing";

@@ -14,6 +14,8 @@ export interface Host {
   go(place: Place): void;
   /** Call a function when another place is opened; returns the function that stops it. */
   listen(listener: () => void): () => void;
+  /** Download a list such as "shown.xlsx", or files of a batch: see ``AskDownload``; a cell of a notebook cannot. */
+  download?(what: "list" | "batch", name: string, batch_id?: string): void;
 }
 
 export interface Section {

@@ -111,9 +111,10 @@ def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:
     return write_table(rows.rename(headers), path)
 
 
-def why_rejected(rejected: Any) -> Rows:
+def why_rejected(rejected: Any, language: Language) -> Rows:
     """Return where and why rows were not read, without what they hold."""
-    return [[None if cell is None else str(cell) for cell in row] for row in _frame(rejected).select(_WHY).rows()]
+    rows = _frame(rejected).select(_WHY).rows()
+    return [[file, str(row), column and payloads.label(column, language), why] for file, row, column, why in rows]
 
 
 def write_rejected(rejected: Any, new_file: NewFile) -> Path:

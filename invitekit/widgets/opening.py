@@ -164,7 +164,6 @@ def question(path: Path, error: InvitekitError, language: Language) -> dict[str,
         return None
     return {
         "kind": choice.kind,
-        "file": path.name,
         "columns": [[name, label(name, language)] for name in choice.columns],
         "options": [option for option in dict.fromkeys(choice.options) if option.strip()],
         "previews": previews(path, choice.options) if choice.kind == "encoding" else [],

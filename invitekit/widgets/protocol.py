@@ -705,6 +705,7 @@ class Answer(TypedDict):
     """The choice for a file that could not be read: headers by column, an encoding, or a day."""
 
     type: Literal["answer"]
+    file: str
     kind: Literal["column", "encoding", "snapshot"]
     columns: NotRequired[dict[str, str]]
     encoding: NotRequired[str]
@@ -796,7 +797,6 @@ class Question(TypedDict):
     """What can be chosen so that a file is read after all; columns have a name and a label."""
 
     kind: Literal["column", "encoding", "snapshot"]
-    file: str
     columns: list[tuple[str, str]]
     options: list[str]
     previews: list[list[str]]
@@ -806,6 +806,7 @@ class Unread(Trouble):
     """A file that could not be read."""
 
     file: str
+    question: Question | None
 
 
 class HowRead(TypedDict):
@@ -847,10 +848,10 @@ class PageState(TypedDict):
     unknown: NotRequired[UnknownWords]
     added: NotRequired[list[tuple[str, bool]]]
     failed: NotRequired[list[Unread]]
-    question: NotRequired[Question | None]
     reading: NotRequired[HowRead]
     changes: NotRequired[ChangeCounts]
     workspace: NotRequired[str | None]
+    sample: NotRequired[bool]
     as_of: NotRequired[str | None]
 
 

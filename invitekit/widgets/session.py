@@ -183,7 +183,8 @@ class Session:
                 "reading": how_read(opened.summaries, reading, self._language),
                 "workspace": opened.workspace.path.name if opened.workspace is not None else None,
                 "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
-                **self._failed(opened.failed),
+                "sample": sources.folder != self._folder,
+                "failed": self._failed(opened.failed),
             }
             self._add("pick", picker)
             run = self._state["run"]
@@ -191,13 +192,12 @@ class Session:
         if any(not one.already_stored for one in opened.added):
             self._in_background(PAGE, lambda: self._compare(run))
 
-    def _failed(self, failed: Sequence[tuple[Path, InvitekitError]]) -> dict[str, Any]:
-        """Return what the page says of files that could not be read, and the first question that helps."""
-        asked = filter(None, (question(path, error, self._language) for path, error in failed))
-        return {
-            "failed": [{"file": path.name, **self.error_payload(error)} for path, error in failed],
-            "question": next(asked, None),
-        }
+    def _failed(self, failed: Sequence[tuple[Path, InvitekitError]]) -> list[dict[str, Any]]:
+        """Return what the page says of files that could not be read, and what it asks."""
+        return [
+            {"file": path.name, "question": question(path, error, self._language), **self.error_payload(error)}
+            for path, error in failed
+        ]
 
     def _compare(self, run: str) -> None:
         """Count what changed since the snapshot before the newest one."""
@@ -226,7 +226,9 @@ class Session:
             "dismiss": lambda _m: self._dismiss(),
             "teach_words": lambda m: self._teach(m["words"]),
             "set_reading": self._set_reading,
-            "get_rejected": lambda m: self._send_listing(m["request"], downloads.why_rejected(self._rejected())),
+            "get_rejected": lambda m: self._send_listing(
+                m["request"], downloads.why_rejected(self._rejected(), self._language)
+            ),
             "get_changed": lambda m: self._send_changed(m["request"], m["change"]),
             "download": lambda m: self._in_background(PAGE, lambda: self._download(m)),
         }
@@ -248,13 +250,12 @@ class Session:
         workspace = self._workspace_named(message["workspace"], make=bool(files))
         if not files and not workspace:
             raise ArgumentError("Nothing was chosen.", hint="choose files, a workspace, or both.")
-        folder = self._sources.folder if workspace and workspace == self._sources.workspace else self._folder
-        self._load(Sources(folder, tuple(files), workspace))
+        self._load(Sources(self._folder, tuple(files), workspace))
 
     def _workspace_named(self, name: str, *, make: bool) -> Path | None:
         """Return the path of a workspace of the folder, or of the one that is open; a new one only with files."""
         open_now = self._sources.workspace
-        if open_now is not None and name == open_now.name:
+        if open_now is not None and name == open_now.name and self._sources.folder == self._folder:
             return open_now
         offered = self._offered()["workspaces"]
         if name in offered or not name.strip() or not make:
@@ -280,7 +281,7 @@ class Session:
         with self._lock:
             if self._state["status"] == "loading":
                 return  # another browser tab was quicker
-            self._state = self._state | {"status": "loading", "failed": [], "question": None}
+            self._state = self._state | {"status": "loading", "failed": []}
             run = self._state["run"]
         self._send_state()
 
@@ -294,17 +295,18 @@ class Session:
 
     def _answer(self, message: dict[str, Any]) -> None:
         """Keep what was chosen for a file that could not be read, and read it again."""
-        asked, unread = self._state.get("question"), self._unread
-        if asked is None or asked["kind"] != message["kind"]:
+        unread, kind = self._unread, message["kind"]
+        path = next((path for path in unread.paths if path.name == message["file"]), None)
+        if path is None:
             return  # another browser tab was quicker
-        path = next((path for path in unread.paths if path.name == asked["file"]), None)
-        if asked["kind"] == "column":
-            reading = Reading.of(self._folder)
+        reading = Reading.of(self._folder)
+        if kind == "column":
             replace(reading, columns={**reading.columns, **message["columns"]}).save(self._folder)
-        elif path is not None and asked["kind"] == "encoding":
-            replace(Reading.of(self._folder), encoding=message["encoding"]).save(self._folder)
-            unread = unread.with_file(path, as_utf8(path, message["encoding"], self.transfers))
-        elif path is not None:
+        elif kind == "encoding":
+            copy = as_utf8(path, message["encoding"], self.transfers)
+            replace(reading, encoding=message["encoding"]).save(self._folder)
+            unread = unread.with_file(path, copy)
+        else:
             copy = self.transfers.new_file(dated(path, read_day(message["day"]).isoformat()).name)
             unread = unread.with_file(path, Path(shutil.copyfile(path, copy)))
         self._load(unread)
@@ -313,7 +315,7 @@ class Session:
         """Leave out the files that could not be read."""
         with self._lock:
             self._unread = replace(self._unread, paths=())
-            self._state = self._state | {"failed": [], "question": None}
+            self._state = self._state | {"failed": []}
         self._send_state()
 
     def _teach(self, said: dict[str, dict[str, str]]) -> None:
@@ -469,15 +471,15 @@ class Session:
                         return  # of what was open before
                     if self._state["status"] == "loading":
                         self._state["status"] = "open" if self._screens else "choose"
-                        self._state |= self._not_read(error)
+                        self._state["failed"] = self._not_read(error)
                 self._send_state()
                 self._send_problem(tab, error)
 
         threading.Thread(target=work_and_tell, name=f"invitekit-{tab}", daemon=True).start()
 
-    def _not_read(self, error: Exception) -> dict[str, Any]:
+    def _not_read(self, error: Exception) -> list[dict[str, Any]]:
         """Return what the page asks where nothing could be read."""
         paths = self._unread.paths
         if not isinstance(error, InvitekitError) or error.choice is None or not paths:
-            return {}
+            return []
         return self._failed([(next((p for p in paths if p.name == error.choice.source), paths[0]), error)])

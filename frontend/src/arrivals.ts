@@ -1,0 +1,348 @@
+/** What came in and what did not: the notice above the screens, and the forms that put a file right. */
+
+import { button, type Dialog, table } from "./dialog.ts";
+import { type Child, formatDay, h, put } from "./dom.ts";
+import type { PageContext } from "./page.ts";
+import type { Answer, ChangeCounts, HowRead, PageState, Question, UnknownColumn, Unread, Word } from "./protocol.ts";
+
+/** The content of a question, and the answer that is chosen in it. */
+interface Form {
+  fields: Child;
+  answer: () => Omit<Answer, "type" | "kind" | "file"> | null;
+}
+
+export class Arrivals {
+  /** The run whose notice was closed. */
+  private dismissed: string | null = null;
+  private asked = "";
+
+  constructor(
+    private readonly page: PageContext,
+    private readonly dialog: Dialog,
+    private readonly notice: HTMLElement,
+  ) {}
+
+  draw(): void {
+    const { state } = this.page;
+    const isShown = state.status === "open" && this.dismissed !== state.run;
+    const lines = isShown ? this.lines(state).filter(Boolean) : [];
+    const close = () => {
+      this.dismissed = state.run;
+      this.draw();
+    };
+    put(this.notice, lines.length > 0 && [h("div", {}, lines), button(this.page.text("close"), close)]);
+    this.drawQuestion(state);
+  }
+
+  private lines({ added = [], failed = [], changes, unknown, reading }: PageState): Child[] {
+    const { page } = this;
+    const files = (word: Word, stored: boolean) => {
+      const names = added.filter(([, already]) => already === stored).map(([name]) => name);
+      return (
+        names.length > 0 &&
+        h("span", { title: names.join("\n") }, page.text(word, { n: page.number(names.length) }), " ")
+      );
+    };
+    const records = unknown?.records ?? 0;
+    return [
+      added.length > 0 &&
+        h("p", {}, files("files_added", false), files("files_known", true), reading && this.howRead(reading)),
+      failed.map((file) => this.failed(file)),
+      changes && this.changes(changes),
+      records > 0 &&
+        h(
+          "p.warning",
+          {},
+          page.text("words_unknown", { n: page.number(records) }),
+          " ",
+          button(page.text("words_say"), () => this.teach(unknown?.columns ?? [])),
+        ),
+    ];
+  }
+
+  private link(text: string, onclick: () => void): HTMLElement {
+    return h("button.link", { type: "button", onclick }, text);
+  }
+
+  // ---- what could not be read
+
+  private failed(unread: Unread): HTMLElement {
+    const { problem, hint, question } = unread;
+    const help = question ? button(this.page.text("choose_how"), () => this.ask(unread, question)) : hint;
+    return h("p.warning", {}, problem, " ", help);
+  }
+
+  /** Ask of itself once: whoever leaves the question finds it in the notice. */
+  private drawQuestion({ failed = [], status, run }: PageState): void {
+    const first = failed.find(({ question }) => question);
+    const asked = first ? JSON.stringify([run, first]) : "";
+    if (first?.question && asked !== this.asked && status !== "loading") this.ask(first, first.question);
+    this.asked = asked;
+  }
+
+  /** Ask what a file needs to be read after all. */
+  private ask({ file }: Unread, question: Question): void {
+    const { page } = this;
+    const { kind } = question;
+    const forms = {
+      column: () => this.columnForm(question),
+      encoding: () => this.encodingForm(question),
+      snapshot: () => this.dayForm(),
+    };
+    const { fields, answer } = forms[kind]();
+    const leave = () => {
+      this.dialog.close();
+      page.ask({ type: "dismiss" });
+    };
+    const save = () => {
+      const found = answer();
+      if (!found) return;
+      this.dialog.close();
+      page.ask({ type: "answer", file, kind, ...found });
+    };
+    const why = h("p", {}, page.text(`q_${kind}_why`));
+    const buttons = [button(page.text("words_save"), save, "button.main"), button(page.text("leave_out"), leave)];
+    this.dialog.open(page.text(`q_${kind}`, { file }), [why, fields], buttons, leave);
+  }
+
+  private columnForm({ columns, options }: Question): Form {
+    const none = () => h("option", { value: "" }, this.page.text("not_there"));
+    const selects = columns.map(([name, label]) => {
+      const header = h(
+        "select",
+        { name },
+        none(),
+        options.map((option) => h("option", { value: option }, option)),
+      );
+      return { label: h("label", {}, h("b", {}, label), header), header };
+    });
+    return {
+      fields: h(
+        "div.fields",
+        {},
+        selects.map(({ label }) => label),
+      ),
+      answer: () => {
+        const chosen = selects.filter(({ header }) => header.value).map(({ header }) => [header.name, header.value]);
+        return chosen.length ? { columns: Object.fromEntries(chosen) } : null;
+      },
+    };
+  }
+
+  private encodingForm({ options, previews }: Question): Form {
+    const radios = options.map((value, index) =>
+      h("input", { type: "radio", name: "encoding", value, checked: !index }),
+    );
+    return {
+      fields: radios.map((radio, index) =>
+        h("label.preview", {}, radio, " ", radio.value, h("pre", { dir: "auto" }, (previews[index] ?? []).join("\n"))),
+      ),
+      answer: () => ({ encoding: radios.find(({ checked }) => checked)?.value ?? "" }),
+    };
+  }
+
+  private dayForm(): Form {
+    const day = h("input", { type: "date", "aria-label": this.page.text("exported_on") });
+    return {
+      fields: h("label", {}, this.page.text("exported_on"), " ", day),
+      answer: () => (day.value ? { day: day.value } : null),
+    };
+  }
+
+  /** List the rows that were not read, and why. */
+  showRejected(): void {
+    const { page } = this;
+    page.answers.list({ type: "get_rejected" }, ({ rows, total }) => {
+      const head = (["file", "row", "column", "reason"] as const).map((name) => page.text(`c_${name}`));
+      const download = button(page.text("download_csv"), () => page.answers.download("rejected"), "button.main");
+      this.list(
+        page.text("n_rejected", { n: page.number(total) }),
+        page.text("rejected_why"),
+        head,
+        rows,
+        total,
+        download,
+      );
+    });
+  }
+
+  private list(
+    title: string,
+    why: string,
+    head: string[],
+    rows: (string | null)[][],
+    total: number,
+    download: Child,
+  ): void {
+    const { page } = this;
+    const content = [
+      h("p", {}, why),
+      h("div.listed", { tabIndex: 0 }, table(head, rows)),
+      rows.length < total &&
+        h("p.soft", {}, page.text("listed", { n: page.number(rows.length), total: page.number(total) })),
+    ];
+    this.dialog.open(title, content, [download, button(page.text("close"), () => this.dialog.close())]);
+  }
+
+  // ---- what changed
+
+  private changes({ before, counts }: ChangeCounts): HTMLElement {
+    const { page } = this;
+    const found = counts.filter(([, n]) => n > 0);
+    const link = ([change, n]: [string, number]) =>
+      this.link(this.change(change, n), () => this.showChanged(change, n));
+    const links = found.flatMap((one, index): Child[] => [index > 0 && " · ", link(one)]);
+    const day = formatDay(before, page.state.language);
+    return h("p", {}, page.text("changed_since", { day }), " ", found.length ? links : page.text("nothing_changed"));
+  }
+
+  private change(change: string, n: number): string {
+    return this.page.text(`ch_${change}` as Word, { n: this.page.number(n) });
+  }
+
+  private showChanged(change: string, n: number): void {
+    const { page } = this;
+    page.answers.list({ type: "get_changed", change }, ({ rows, total }) => {
+      const head = (["customer", "account", "before", "cause", "now", "cause"] as const).map((name) =>
+        page.text(`c_${name}`),
+      );
+      const download = button(
+        page.text("download_xlsx"),
+        () => page.answers.download("changed", change),
+        "button.main",
+      );
+      this.list(this.change(change, n), page.text(`ch_${change}_why` as Word), head, rows, total, download);
+    });
+  }
+
+  // ---- how files are read
+
+  private howRead(reading: HowRead): Child[] {
+    const { page } = this;
+    const { without_offset, undecided, headers, time_zone } = reading;
+    return [
+      without_offset > 0 && page.text("read_zone", { n: page.number(without_offset), zone: time_zone }),
+      " ",
+      undecided > 0 && page.text("read_order", { n: page.number(undecided) }),
+      " ",
+      headers.length > 0 && page.text("read_headers", { n: page.number(headers.length) }),
+      " ",
+      this.link(page.text("how_read"), () => this.setReading(reading)),
+    ];
+  }
+
+  private setReading({ time_zone, day_first, headers, columns, chosen }: HowRead): void {
+    const { page } = this;
+    const zones = Intl.supportedValuesOf("timeZone").map((value) => h("option", { value }));
+    const zone = h("input", { type: "text", value: time_zone, "aria-label": page.text("time_zone") });
+    zone.setAttribute("list", "time-zones");
+    const order = h(
+      "select",
+      {},
+      [
+        ["", "order_auto"],
+        ["true", "order_day"],
+        ["false", "order_month"],
+      ].map(([value, word]) =>
+        h("option", { value, selected: value === String(day_first ?? "") }, page.text(word as Word)),
+      ),
+    );
+    const names = () => [
+      h("option", { value: "" }, page.text("keep_extra")),
+      ...columns.map(([name, label]) => h("option", { value: name }, label)),
+    ];
+    const taken = Object.entries(chosen).map(([name, header]) => ({
+      name,
+      box: h("input", { type: "checkbox", checked: true }),
+      header,
+    }));
+    const selects = headers.map((header) => ({ header, select: h("select", {}, names()) }));
+    const save = () => {
+      const mapped = selects.filter(({ select }) => select.value).map(({ header, select }) => [select.value, header]);
+      const removed = taken.filter(({ box }) => !box.checked).map(({ name }) => [name, ""]);
+      this.dialog.close();
+      page.ask({
+        type: "set_reading",
+        time_zone: zone.value.trim() || "UTC",
+        day_first: order.value ? order.value === "true" : null,
+        columns: Object.fromEntries([...removed, ...mapped]),
+      });
+    };
+    const content = [
+      h("p", {}, page.text("how_read_why")),
+      h(
+        "div.fields",
+        {},
+        h(
+          "label",
+          {},
+          page.text("time_zone"),
+          zone,
+          h(
+            "datalist",
+            { id: "time-zones" },
+            ["UTC"].map((value) => h("option", { value })),
+            zones,
+          ),
+        ),
+        h("label", {}, page.text("day_order"), order),
+      ),
+      (selects.length > 0 || taken.length > 0) && h("h3", {}, page.text("headers_title")),
+      h(
+        "div.fields",
+        {},
+        selects.map(({ header, select }) => h("label", {}, h("b", { dir: "auto" }, header), select)),
+        taken.map(({ name, header, box }) =>
+          h("label.taken", {}, box, h("span", {}, page.text("header_is", { header, name }))),
+        ),
+      ),
+    ];
+    const buttons = [
+      button(page.text("words_save"), save, "button.main"),
+      button(page.text("cancel"), () => this.dialog.close()),
+    ];
+    this.dialog.open(page.text("how_read").replace(/\s*…$/, ""), content, buttons);
+  }
+
+  /** Ask what unknown words mean; what is not chosen stays unknown. */
+  private teach(columns: UnknownColumn[]): void {
+    const { page } = this;
+    const fields = columns.map((column): [string, HTMLElement] => [column.column, this.wordFields(column)]);
+    const save = () => {
+      const words = fields.map(([column, field]) => {
+        const chosen = [...field.querySelectorAll("select")].filter(({ value }) => value);
+        return [column, Object.fromEntries(chosen.map(({ name, value }) => [name, value]))];
+      });
+      if (!words.some(([, chosen]) => Object.keys(chosen as object).length)) return;
+      this.dialog.close();
+      page.ask({ type: "teach_words", words: Object.fromEntries(words) });
+    };
+    const buttons = [
+      button(page.text("words_save"), save, "button.main"),
+      button(page.text("cancel"), () => this.dialog.close()),
+    ];
+    const content = [h("p", {}, page.text("words_why")), fields.map(([, field]) => field)];
+    this.dialog.open(page.text("words_title"), content, buttons);
+  }
+
+  private wordFields({ label, values, words }: UnknownColumn): HTMLElement {
+    const { page } = this;
+    const fields = words.map(([word, n, likely]) => {
+      const likeliest = values.find(([code]) => code === likely)?.[1];
+      const options = values.map(([code, text]) => h("option", { value: code }, text));
+      return h(
+        "label",
+        {},
+        h(
+          "span",
+          {},
+          h("b", {}, word),
+          ` ${page.text("words_rows", { n: page.number(n) })}`,
+          likeliest && ` ${page.text("words_likely", { value: likeliest })}`,
+        ),
+        h("select", { name: word }, h("option", { value: "" }, page.text("words_leave")), options),
+      );
+    });
+    return h("fieldset.fields", {}, h("legend", {}, label), fields);
+  }
+}

@@ -1,0 +1,63 @@
+/** What is shown before anything is open: the drop zone, workspaces to go on with, files of the folder, the sample. */
+
+import { button } from "./dialog.ts";
+import { type Child, h } from "./dom.ts";
+import { type AddFiles, Target } from "./files.ts";
+import type { PageContext } from "./page.ts";
+
+export function firstVisit(page: PageContext, adding: AddFiles): Child[] {
+  const { offered, workspace } = page.state;
+  const { files } = offered;
+  const workspaces = offered.workspaces.filter((name) => name !== workspace);
+  return [
+    h(
+      "div.drop-zone",
+      {},
+      h("p.drop-here", {}, page.text("drop_here")),
+      adding.chooser(),
+      h("p.soft", {}, page.text("drop_why")),
+    ),
+    workspaces.length > 0 &&
+      h(
+        "section",
+        {},
+        h("h3", {}, page.text("recent")),
+        h(
+          "div.recent",
+          {},
+          workspaces.map((name) => recent(page, name)),
+        ),
+      ),
+    files.length > 0 && folder(page, files),
+    h(
+      "p",
+      {},
+      button(page.text("try_sample"), () => page.ask({ type: "try_sample" })),
+    ),
+  ];
+}
+
+function recent(page: PageContext, workspace: string): HTMLElement {
+  return button(workspace, () => page.ask({ type: "open", files: [], uploads: [], workspace }));
+}
+
+function folder(page: PageContext, files: string[]): HTMLElement {
+  const boxes = files.map((value) => h("input", { type: "checkbox", value }));
+  const target = new Target(page);
+  const open = () => {
+    const chosen = boxes.filter(({ checked }) => checked).map(({ value }) => value);
+    page.ask({ type: "open", files: chosen, uploads: [], workspace: chosen.length ? target.value : "" });
+  };
+  return h(
+    "section",
+    {},
+    h("h3", {}, page.text("in_folder")),
+    h(
+      "div.folder",
+      {},
+      boxes.map((box) => h("label", {}, box, " ", box.value)),
+    ),
+    target.element,
+    button(page.text("open_files"), open, "button.main"),
+  );
+}
