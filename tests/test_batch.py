@@ -700,7 +700,6 @@ def test_messages_of_ones_own_replace_the_built_in_ones(tmp_path: Path) -> None:
         ("[[message]]\nto = 'customer'\ncode = 'x'\nsubject_en = 'a'\nbody_en = '{phone}'", "uses {phone}"),
         ("[[message]]\nto = 'customer'\ncode = 'x'\nsubject_en = ' '\nbody_en = 'b'", "empty or not a text"),
         ("[[letter]]\nto = 'customer'", "is not a list of messages"),
-        ("to = ", "is not a TOML file"),
     ],
 )
 def test_a_file_of_messages_that_is_wrong_says_where(tmp_path: Path, text: str, problem: str) -> None:

@@ -485,7 +485,6 @@ def test_a_wrong_row_is_named_with_its_file_number_and_field(tmp_path: Path, row
 
 
 FILE_ERRORS = {
-    "not TOML": ("[[failure]]\ncode = link", "mine.toml is not TOML: Invalid value (at line 2, column 8)."),
     "empty": ("", "mine.toml must hold [[failure]] tables only; found: nothing."),
     "no rows": ("failure = []", "mine.toml must hold [[failure]] tables only; found: failure."),
     "a number": ("failure = 1", "mine.toml must hold [[failure]] tables only"),
@@ -504,23 +503,6 @@ def test_a_file_that_holds_no_rows_is_refused(tmp_path: Path, text: str, problem
         read_catalogue(own_file(tmp_path, text))
     assert str(caught.value).startswith(problem)
     assert caught.value.hint
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match=r"^absent\.toml cannot be read: .*Hint: Give the path"):
-        read_catalogue(tmp_path / "absent.toml")
-
-
-def test_a_folder_is_no_catalogue(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match=r"cannot be read: .*Hint"):
-        read_catalogue(tmp_path)
-
-
-def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_bytes(toml_row(message_zh="账号已冻结").encode("gb18030"))
-    with pytest.raises(CatalogueError, match=r"^mine\.toml cannot be read: it is not UTF-8 text\. Hint:"):
-        read_catalogue(path)
 
 
 def test_the_message_text_of_a_wrong_row_is_not_quoted(tmp_path: Path) -> None:

@@ -28,12 +28,13 @@ ROOMS = ("batches", "engine/datetimes.py", "export", "ingest", "io", "model/anno
          "model/identity.py", "planning", "privacy", "widgets", "workspace")  # fmt: skip
 ELSEWHERE = {
     "batches/message_templates.py": "no screen takes texts of one's own",
-    "io/toml_file.py": "no screen takes a TOML file",
     "ingest/failure_messages.py": "no screen takes a second file",
     "privacy/scrub/__init__.py": "the export gives it columns of one length",
     "widgets/export_records.py": "said in the cell that makes the panel",
     "workspace/compare.py": "the page compares only what has two snapshots",
     "workspace/customers.py": "no screen asks for a customer's name",
+    "workspace/customer_lists.py": "no screen takes a customer list",
+    "workspace/huawei_api.py": "no screen asks the portal",
 }
 """Files whose errors reach no screen, and why."""
 CHOSEN = "the screen chooses it itself"
@@ -73,6 +74,7 @@ NO_SCREEN = {
     ("widgets/export_panel.py", "language is 'x.csv'."): "said in the cell that makes the panel",
     ("widgets/server.py", "Port x.csv cannot be used."): "said on the command line, before there is a page",
     ("widgets/picker.py", "There are no records."): "said in the cell that makes the picker",
+    ("workspace/__init__.py", "Name files, or the portal."): "no screen takes a customer list",
     ("workspace/import_files.py", "A workspace takes files, not a x.csv."): TYPED,
     ("workspace/batches.py", "No batch is named."): "a screen names one",
     ("workspace/batches.py", "A batch is named twice; nothing was changed."): "a screen names one",

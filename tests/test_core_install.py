@@ -51,7 +51,13 @@ def test_the_commands_of_the_core_run_one_after_the_other(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "extra"), [("report data -o report.html", "report"), ("lab", "lab"), ("app data", "lab")]
+    ("command", "extra"),
+    [
+        ("report data -o report.html", "report"),
+        ("lab", "lab"),
+        ("app data", "lab"),
+        ("reconcile --from-huawei -w w.duckdb", "huawei"),
+    ],
 )
 def test_a_command_of_an_extra_names_it_in_one_line(folder: Path, command: str, extra: str) -> None:
     done = run(folder, *command.split())

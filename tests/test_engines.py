@@ -116,11 +116,18 @@ def test_every_step_from_records_to_a_plan_is_the_same_on_every_engine(engine: E
     sent = failed.select("record_id", "customer_id", sent_at=pl.lit(TODAY - dt.timedelta(days=2)))
     done = failed.select("record_id", "customer_id", "failure_code", resolved_at=pl.lit(TODAY - dt.timedelta(days=1)))
     sent, done = sent.head(6), done.tail(6)
-    plan = ik.plan_resends(resolved, as_of=TODAY, sent=sent, resolved=done, rejected=rejects)
-    found = ik.plan_resends(found, as_of=TODAY, sent=engine(sent), resolved=engine(done), rejected=rejects)
+    known = resolved.filter("is_latest_of_customer", pl.col("effective_status").is_in(["associated", "expired"]))
+    since = {"associated_at": pl.lit(TODAY - dt.timedelta(days=9)), "snapshot_at": pl.lit(TODAY)}
+    listed = (
+        known.sort("customer_id").filter(pl.row_index() % 4 > 0).with_columns(**since, source_file=pl.lit("list.csv"))
+    )
+    plan = ik.plan_resends(resolved, as_of=TODAY, sent=sent, resolved=done, rejected=rejects, customer_list=listed)
+    events = {"sent": engine(sent), "resolved": engine(done), "customer_list": engine(listed)}
+    found = ik.plan_resends(found, as_of=TODAY, rejected=rejects, **events)
     assert_same(engine, found, plan)
     assert count_decisions(found) == count_decisions(plan)
     assert len(set(plan["reason_code"])) > 20
+    assert {"ours_already", "left_us"} < set(plan["reason_code"])
 
     ours, theirs = ik.progress(annotated, as_of=TODAY), ik.progress(engine(annotated), as_of=TODAY)
     for name in ours.__slots__:

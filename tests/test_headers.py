@@ -398,7 +398,6 @@ def test_words_can_be_taught(tmp_path: Path) -> None:
         ('[state]\n"a" = "invited"\n', "holds 'state', which is no table of words"),
         ('status = "invited"\n', "holds 'status', which is no table of words"),
         ('[status]\n"!" = "invited"\n', "a word has no letters or digits"),
-        ('[status]\na b = "invited"\n', "is not a TOML file with words"),
     ],
 )
 def test_a_wrong_file_of_words_is_refused(tmp_path: Path, text: str, problem: str) -> None:
@@ -406,11 +405,6 @@ def test_a_wrong_file_of_words_is_refused(tmp_path: Path, text: str, problem: st
         load(CUSTOMER, words=words(tmp_path, text))
     assert problem in str(refused.value)
     assert "words.toml" in str(refused.value)
-
-
-def test_a_missing_file_of_words_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"words\.toml cannot be read"):
-        load(CUSTOMER, words=tmp_path / "words.toml")
 
 
 def test_a_summary_says_how_many_unknown_words_it_does_not_list() -> None:

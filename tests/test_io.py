@@ -14,10 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from invitekit.batches.message_templates import read_templates
 from invitekit.engine import scratch_dirs
-from invitekit.errors import OutputError
+from invitekit.errors import OutputError, SourceError
+from invitekit.ingest.words import read_words
 from invitekit.io import atomic_write
 from invitekit.io.lock import exclusive_lock
+from invitekit.model.catalogue import read_catalogue
+from invitekit.planning import ResendRules
+from invitekit.privacy.policy_file import read_policy
 
 LOCKED = """
 import os, sys
@@ -159,3 +164,26 @@ def _raises(error: BaseException) -> Callable[..., None]:
         raise error
 
     return call
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "rules": ResendRules.from_toml,
+    "words": read_words,
+    "policy": read_policy,
+    "catalogue": read_catalogue,
+    "messages": read_templates,
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_a_file_that_is_no_toml_is_said_to_be_none(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    path = tmp_path / "mine.toml"
+    for content, problem in {
+        None: r"'mine.toml' cannot be read: .+ Hint: check its path and mode",
+        b"a =": r"'mine.toml' is not a TOML file \(Invalid value \(at end of document\)\)\. Hint: write lines such as",
+        "a = '账号'".encode("gb18030"): r"'mine.toml' is not a TOML file \(it is not UTF-8 text\)",
+    }.items():
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(SourceError, match=problem):
+            read(path)

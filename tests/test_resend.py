@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import invitekit as ik
-from invitekit.errors import ArgumentError, SchemaError, SourceError
+from invitekit.errors import ArgumentError, SchemaError
 from invitekit.metrics import success_rates
 from invitekit.metrics.success_rates import SuccessRates, count_resends
 from invitekit.model import identity, schema
@@ -837,21 +837,18 @@ def test_rules_come_from_a_toml_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "said"),
+    ("text", "said"),
     [
-        ("cooldown = 3", ArgumentError, "sets cooldown"),
-        ("batch_size = 0", ArgumentError, "batch_size is 0"),
-        ("batch_size = 101", ArgumentError, "more than the portal's cap of 100"),
-        ("max_attempts = 'x'", ArgumentError, "max_attempts is 'x'"),
-        ("max_attempts = true", ArgumentError, "max_attempts is True"),
-        ("max_attempts", SourceError, "is no TOML"),
-        (None, SourceError, "cannot be read"),
+        ("cooldown = 3", "sets cooldown"),
+        ("batch_size = 0", "batch_size is 0"),
+        ("batch_size = 101", "more than the portal's cap of 100"),
+        ("max_attempts = 'x'", "max_attempts is 'x'"),
+        ("max_attempts = true", "max_attempts is True"),
     ],
 )
-def test_wrong_rules_are_refused(tmp_path: Path, text: str | None, error: type[Exception], said: str) -> None:
-    if text is not None:
-        (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(error, match=said):
+def test_wrong_rules_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(ArgumentError, match=said):
         ResendRules.from_toml(tmp_path / "r.toml")
 
 

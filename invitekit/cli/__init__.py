@@ -29,6 +29,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "trend": trends.trend,
     "report": reports.report,
     "compare": workspace.compare,
+    "reconcile": workspace.reconcile,
     "export": exports.export,
     "verify": exports.verify,
     "sample": commands.sample,

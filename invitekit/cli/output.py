@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from invitekit.metrics import StatusCounts
     from invitekit.model.catalogue import Catalogue, Language
     from invitekit.planning import PlanSummary, ResendRules
-    from invitekit.workspace import Comparison
+    from invitekit.workspace import Comparison, Reconciliation
 
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
@@ -51,6 +51,14 @@ _CHANGES = {
     "vanished": "Vanished",
     "appeared": "Appeared",
     "same": "None of these",
+}
+_FINDINGS = {
+    "associated": "Associated, as their records say",
+    "ours_already": "Yours already, though their records do not say so",
+    "vanished_is_ours": "Vanished from the newest export: yours",
+    "vanished": "Vanished from the newest export: not yours",
+    "left_us": "Left: were associated, and are not on the list",
+    "not_invited": "On the list only: in no export of invitations",
 }
 Rows = Sequence[dict[str, Any]]
 
@@ -383,6 +391,16 @@ def outcomes(rows: Rows, known: Catalogue) -> None:
 
 def _share(part: int, of: int) -> str:
     return f"{part:,} ({part / of:.0%})" if of else f"{part:,}"
+
+
+def reconciliation(result: Reconciliation) -> None:
+    """Print what a customer list says of the customers in a workspace."""
+    line(f"Customer list of {result.listed_at:%Y-%m-%d}: {many(result.listed, 'customer')}.")
+    table = new_table("What the list says", "Customers")
+    for name, words in _FINDINGS.items():
+        table.add_row(words, f"{result.counts[name]:,}")
+    show(table)
+    line(f"Not invited again because they are yours already: {many(result.withheld, 'customer')}.")
 
 
 def comparison(result: Comparison) -> None:

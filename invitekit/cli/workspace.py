@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -209,6 +210,58 @@ def outcomes(
             return out.json_line(workspace_json(opened) | {"outcomes": rows} | out.output_json(output))
     out.outcomes(rows, known)
     return out.line(f"The table is in {output}; it holds counts only.") if output else None
+
+
+@dataclass(frozen=True)
+class ListOptions(SourceOptions):
+    """A customer list, or none where the portal is asked."""
+
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="FILES", help="A customer list of Customer Management, as files.")
+    ] = None  # type: ignore[assignment]  # the portal may replace them
+
+
+@with_option_groups
+def reconcile(
+    source: ListOptions,
+    workspace: o.Workspace = o.WORKSPACE,
+    from_huawei: Annotated[
+        bool, typer.Option("--from-huawei", help="Ask the portal for your customers; its keys are in the environment.")
+    ] = False,
+    endpoint: Annotated[
+        str | None,
+        typer.Option("--endpoint", metavar="URL", help="The portal's address. Default: the international site."),
+    ] = None,
+    output: o.Output = None,
+    overwrite: o.Overwrite = False,
+    as_of: o.AsOf = None,
+    as_json: o.Json = False,
+) -> None:
+    """Compare the workspace with the list of your customers.
+
+    Says who is associated with you now, and since when: invited customers who are yours already, customers who
+    vanished from the exports, and those who left. Later plans invite nobody who is on the list. Give a file exported
+    from Customer Management, or --from-huawei with HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment. With
+    -o, writes one row a customer; these rows name customers.
+    """
+    from invitekit.cli import output as out
+    from invitekit.io.table_writers import write_table
+
+    if bool(source.sources) == from_huawei:
+        raise typer.BadParameter("Name files, or use --from-huawei; not both.", param_hint="FILES")
+    source.check_output(output, overwrite=overwrite, inputs=[workspace])
+    how: dict[str, Any] = source.load_arguments() if source.sources else {}
+    how |= {"endpoint": endpoint} if endpoint else {}
+    with _existing(workspace) as opened:
+        moment = o.parse_time(as_of, "--as-of")
+        result = opened.reconcile(source.sources or (), from_huawei=from_huawei, as_of=moment, **how)
+        if output is not None:
+            write_table(result.customers, output, overwrite=overwrite)
+        if as_json:
+            found = {"listed_at": result.listed_at, "listed": result.listed, "withheld": result.withheld}
+            return out.json_line(workspace_json(opened) | found | {"findings": result.counts} | out.output_json(output))
+    out.reconciliation(result)
+    return out.written(output, "Customers")
 
 
 @with_option_groups

@@ -70,6 +70,7 @@ def load(
     messages_key: str | None = None,
     catalogue: Catalogue | None = None,
     words: str | os.PathLike[str] | None = None,
+    required: str = "status",
     progress: Callable[[str, int, int], None] | None = None,
     engine: Engine = "polars",
 ) -> Loaded:
@@ -92,6 +93,7 @@ def load(
         catalogue: The failure messages known; else the built-in ones.
         words: A TOML file that says which status, method or type your files' own words mean:
             ``[status]``, ``"in Bearbeitung" = "invited"``.
+        required: The column that each source must have; ``associated_at`` for a list of customers, which has no status.
         progress: Called before each source with its name, the bytes read so far and in all.
         engine: ``polars`` for frames in memory, ``duckdb`` for relations on a private database on disk:
             for sources that do not fit into memory. ``auto`` chooses by the size of the files.
@@ -125,7 +127,7 @@ def load(
     )
     remove_abandoned_scratch_dirs()
     files = list_files(as_paths(sources))
-    states = open_all(files.paths or sources, ReadOptions(dict(columns or {}), encoding), options)
+    states = open_all(files.paths or sources, ReadOptions(dict(columns or {}), encoding, required), options)
     chosen = EngineChoice(engine, None)
     if engine == "auto":
         chosen = choose_engine({state.source for state in states if state.source})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -12,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.errors import ArgumentError, many
-from invitekit.io.atomic_write import check_target, os_reason, write_file
+from invitekit.io.atomic_write import check_target, write_file
+from invitekit.io.toml_file import read_toml
 from invitekit.model import schema
 from invitekit.model.private_text import show_text
 
 TABLES = {"status": "status", "method": "invitation_method", "type": "association_type"}
 """The tables of a file with words, and the column that each is for."""
 _CLOSE_ENOUGH = 0.6
+_EXAMPLE = '"word" = "value" under [status], each word once'
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,13 @@ def read_words(path: str | os.PathLike[str] | None) -> Words:
             punctuation of a word do not matter. None for no words.
 
     Raises:
-        ArgumentError: It cannot be read, has another table, names an unknown value, or gives a word two values.
+        SourceError: It cannot be read.
+        ArgumentError: It has another table, names an unknown value, or gives a word two values.
     """
     if path is None:
         return Words()
     name = Path(path).name
-    tables = _read(Path(path))
+    tables = read_toml(path, _EXAMPLE)
     strange = [table for table, rows in tables.items() if table not in TABLES or not isinstance(rows, dict)]
     if strange:
         raise ArgumentError(
@@ -64,20 +66,6 @@ def read_words(path: str | os.PathLike[str] | None) -> Words:
             hint="use the tables [status], [method] and [type].",
         )
     return Words({TABLES[table]: _meanings(name, table, rows) for table, rows in tables.items()})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        problem = f"{path.name} cannot be read: {os_reason(error)}."
-        raise ArgumentError(problem, hint="check its path and mode.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        where = f" ({error})" if isinstance(error, tomllib.TOMLDecodeError) else ""
-        raise ArgumentError(
-            f"{path.name} is not a TOML file with words{where}.",
-            hint='write "word" = "value" under [status], each word once.',
-        ) from None
 
 
 def _meanings(name: str, table: str, rows: Mapping[str, Any]) -> dict[str, str]:
@@ -138,7 +126,7 @@ def add_words(path: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
         ArgumentError: The file is none of words, or a value does not exist.
         OutputError: It cannot be written.
     """
-    before = _read(path) if path.exists() else {}
+    before = read_toml(path, _EXAMPLE) if path.exists() else {}
     lines = ["# The meaning of status, method and type words. Written by the page; use it elsewhere with --words FILE."]
     for table in TABLES:
         told = {schema.header_key(word): code for word, code in tables.get(table, {}).items()}

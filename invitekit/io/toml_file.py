@@ -29,5 +29,6 @@ def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
             f"'{path.name}' cannot be read: {os_reason(error)}.", hint="check its path and mode."
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        where = f" ({error})" if isinstance(error, tomllib.TOMLDecodeError) else ""
-        raise SourceError(f"'{path.name}' is not a TOML file{where}.", hint=f"write lines such as {example}.") from None
+        where = error if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8 text"
+        problem = f"'{path.name}' is not a TOML file ({where})."
+        raise SourceError(problem, hint=f"write lines such as {example}.") from None

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from invitekit.errors import CatalogueError
-from invitekit.io.atomic_write import os_reason
+from invitekit.io.toml_file import read_toml
 from invitekit.model.portal import with_portal_names
 from invitekit.model.vocabularies import RESEND_RULES, UNKNOWN, WHO_ACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Language = Literal["en", "zh"]
 _Row = dict[str, Any]
@@ -182,34 +182,26 @@ def read_catalogue(*paths: str | Path) -> Catalogue:
     the replaced row still lead to it. Any other row is added. ``catalogue.toml`` explains the fields.
 
     Raises:
-        CatalogueError: A file cannot be read, or one of its rows is wrong.
+        SourceError: A file cannot be read.
+        CatalogueError: One of its rows is wrong.
     """
     known = _built_in()
     for path in map(Path, paths):
-        known = _extended(known, _file_text(path), path.name)
+        known = _extended(known, read_toml(path, '[[failure]], code = "link_expired"'), path.name)
     return known
 
 
 @cache
 def _built_in() -> Catalogue:
     name = "catalogue.toml"
-    return _extended(Catalogue(()), files("invitekit.model").joinpath(name).read_text(encoding="utf-8"), name)
+    return _extended(Catalogue(()), tomllib.loads(files("invitekit.model").joinpath(name).read_text("utf-8")), name)
 
 
-def _file_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = os_reason(error) if isinstance(error, OSError) else "it is not UTF-8 text"
-        problem = f"{path.name} cannot be read: {reason}."
-        raise CatalogueError(problem, hint="Give the path of a TOML file saved as UTF-8.") from error
-
-
-def _extended(known: Catalogue, text: str, name: str) -> Catalogue:
+def _extended(known: Catalogue, data: Mapping[str, Any], name: str) -> Catalogue:
     failures = {failure.code: failure for failure in known.failures}
     owners = {normalise_message(message): f.code for f in known.failures for message in f.messages}
     numbers: dict[str, int] = {}
-    for number, row in enumerate(_tables(text, name), 1):
+    for number, row in enumerate(_tables(data, name), 1):
         for problem, hint in chain(_row_problems(row), _clashes(row, owners, numbers)):
             code = f" ({' '.join(row['code'].split())})" if isinstance(row.get("code"), str) else ""
             where = f"{name}, row {number}{code}: {problem}."
@@ -222,12 +214,7 @@ def _extended(known: Catalogue, text: str, name: str) -> Catalogue:
     return Catalogue(tuple(failures.values()))
 
 
-def _tables(text: str, name: str) -> list[_Row]:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        problem = f"{name} is not TOML: {error}."
-        raise CatalogueError(problem, hint="Correct that line; every text stands in quotes.") from error
+def _tables(data: Mapping[str, Any], name: str) -> list[_Row]:
     rows = data.get("failure")
     if len(data) == 1 and isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
         return rows

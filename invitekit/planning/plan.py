@@ -19,6 +19,7 @@ from invitekit.model.resolve import resolved as with_resolved
 from invitekit.model.resolve import with_contradictions
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ranking, reason_texts, reasons
+from invitekit.planning.customer_list import with_customer_list
 from invitekit.planning.logged_events import resolve_logged, with_resolutions, with_sent
 from invitekit.planning.reasons import first_of
 from invitekit.planning.rejected_rows import REJECTED, with_rejected
@@ -57,6 +58,7 @@ def plan_resends(
     sent: Frame | None = None,
     resolved: Frame | None = None,
     rejected: Any = None,
+    customer_list: Frame | None = None,
     success_rates: SuccessRates | None = None,
     language: Language = "en",
 ) -> Frame:
@@ -79,6 +81,9 @@ def plan_resends(
             which was changed: it counts for every customer whose association failed for it.
         rejected: The rejected rows that ``load`` returned beside the records, of any engine. A customer who is named
             by one, and whose newest record is not from a later snapshot, is for review: the row may tell a newer state.
+        customer_list: The newest export of Customer Management, on the same engine: the records of
+            ``load(..., required="associated_at")``. Who is on it is not invited again; who was associated before it and
+            is not on it has left, and is for review.
         success_rates: The success rates of resends; else counted in these records.
         language: Of ``reason`` and ``next_step``: ``en`` or ``zh``.
 
@@ -105,7 +110,7 @@ def plan_resends(
     with temp_tables() as persist:
         frame: Any = nw.from_native(cast("Any", with_resolved(records)))
         frame = frame.drop([name for name in _PLAN if name != "customer_id"], strict=False)
-        besides = {"sent": sent, "resolved": resolved, "rejected": rejected}
+        besides = {"sent": sent, "resolved": resolved, "rejected": rejected, "customer_list": customer_list}
         known = {name: nw.from_native(cast("Any", one)) for name, one in besides.items() if one is not None}
         if success_rates is None:
             success_rates = count_resends(frame.to_native(), as_of=moment, follow_up_days=rules.follow_up_days)
@@ -123,10 +128,17 @@ def plan_resends(
 
 
 def _decided(
-    frame: Any, rules: ResendRules, moment: dt.datetime, *, sent: Any = None, resolved: Any = None, rejected: Any = None
+    frame: Any,
+    rules: ResendRules,
+    moment: dt.datetime,
+    *,
+    sent: Any = None,
+    resolved: Any = None,
+    rejected: Any = None,
+    customer_list: Any = None,
 ) -> Any:
     """Return the newest record of each customer with its reason, and when a resend is allowed."""
-    histories = materialize(_histories(frame, sent))
+    histories = materialize(with_customer_list(_histories(frame, sent), frame, customer_list))
     present = frame.collect_schema().names()
     optional = [nw.col(n) if n in present else nw.lit(None, kind).alias(n) for n, kind in _OPTIONAL.items()]
     # Few columns are filtered: an eager frame copies all that it has.

@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import literal
 from invitekit.model.vocabularies import METHODS
+from invitekit.planning.customer_list import HAS_LEFT, LISTED_AT, LISTED_BY, SINCE
 from invitekit.planning.logged_events import OWN_ACCOUNT
 from invitekit.planning.rejected_rows import REJECTED
 from invitekit.planning.rules import ResendRules
@@ -38,10 +39,14 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
     """Build the expression of the reason code of a customer's newest record, from its columns and the history."""
     as_of = literal(moment)
     was_associated = nw.col("_ik_association") == 2
+    is_listed = ~nw.col(LISTED_AT).is_null()
+    is_newer = (nw.col("_ik_last_at") > nw.col(LISTED_BY)).fill_null(value=False)
     has_ended = nw.col("effective_status").is_in(["association_failed", "expired"])
     rows = [
         (~nw.col(REJECTED).is_null(), nw.lit("row_rejected")),
+        (nw.col(HAS_LEFT), nw.lit("left_us")),
         (nw.col("effective_status") == "associated", nw.lit("associated")),
+        (is_listed & ~is_newer, nw.lit("ours_already")),
         (was_associated & _is_association_newer(), nw.lit("associated_before")),
         (was_associated & has_ended, nw.lit("associated_then_failed")),
         (was_associated, nw.lit("associated_then_open")),
@@ -109,13 +114,15 @@ def _by_failure() -> Any:
 def detail() -> Any:
     """Build the expression of what a reason's text names of its customer: a row, a day, a word or a mark."""
     code = nw.col("reason_code")
-    known_at = nw.coalesce("_ik_associated_at", "_ik_associated_seen").dt.to_string("%Y-%m-%d").fill_null("?")
+    known_at = nw.coalesce("_ik_associated_at", "_ik_associated_seen", SINCE).dt.to_string("%Y-%m-%d").fill_null("?")
     mark = nw.concat_str(
         [nw.col("_ik_resolved_at").dt.to_string("%Y-%m-%d"), nw.col("cause")], separator=": ", ignore_nulls=True
     )
     rows = [
         (code == "row_rejected", nw.col(REJECTED)),
         (code.is_in(["associated_then_failed", "associated_then_open"]), known_at),
+        (code == "ours_already", nw.col(SINCE).dt.to_string("%Y-%m-%d")),
+        (code == "left_us", nw.col(LISTED_BY).dt.to_string("%Y-%m-%d")),
         (code == "vanished", nw.col(VANISHED)),
         (code == "unknown_status", nw.col(WORD)),
         (code == "marked_resolved", mark),

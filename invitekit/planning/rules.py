@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from invitekit.errors import ArgumentError, SourceError, many
+from invitekit.errors import ArgumentError, many
+from invitekit.io.toml_file import read_toml
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
 from invitekit.model.annotate import EMAIL_LIFE, PRE_REGISTRATION_LIFE
 
@@ -81,17 +81,11 @@ class ResendRules:
             SourceError: There is no such file, or it is no TOML.
             ArgumentError: It holds a name or a number that means nothing.
         """
-        path = Path(path)
-        try:
-            given: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-        except OSError as error:
-            raise SourceError(f"'{path.name}' cannot be read.", hint="check its path and mode.") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-            raise SourceError(f"'{path.name}' is no TOML.", hint="write lines such as max_attempts = 2.") from None
+        given = read_toml(path, "max_attempts = 2")
         names = [field.name for field in fields(cls)]
         strange = sorted(set(given) - set(names))
         if strange:
-            raise ArgumentError(f"'{path.name}' sets {', '.join(strange)}.", hint=f"use {', '.join(names)}.")
+            raise ArgumentError(f"'{Path(path).name}' sets {', '.join(strange)}.", hint=f"use {', '.join(names)}.")
         return cls(**given)
 
     def to_json(self) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from invitekit.errors import PolicyError
-from invitekit.io.atomic_write import os_reason
+from invitekit.io.toml_file import read_toml
 from invitekit.model import schema
 from invitekit.privacy.output_types import OTHER, Form, Range, Words
 from invitekit.privacy.policy import FEWEST, LEVELS, Level, Policy, make_row, shown, standard
@@ -47,7 +46,8 @@ def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Polic
         level: The level that is meant; else the file's, else ``pseudonymised``.
 
     Raises:
-        PolicyError: The file cannot be read or a row is wrong; the message names file, row and column.
+        SourceError: The file cannot be read.
+        PolicyError: A row is wrong; the message names file, row and column.
     """
     path = Path(path)
     data = _read(path)
@@ -72,13 +72,7 @@ def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Polic
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = tomllib.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        problem = f"{path.name} cannot be read: {os_reason(error)}."
-        raise PolicyError(problem, hint="check its path and mode.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise PolicyError(f"{path.name} is no TOML.", hint='write rows such as [[column]], name = "Deal".') from None
+    data = read_toml(path, '[[column]], name = "Deal"')
     strange = sorted(set(data) - set(_TOP))
     if strange:
         raise PolicyError(f"{path.name} sets {', '.join(strange)}.", hint=f"use {', '.join(_TOP)}.")

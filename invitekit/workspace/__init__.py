@@ -16,18 +16,32 @@ import duckdb
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import rows, run
 from invitekit.engine.materialize import materialize, temp_tables
-from invitekit.errors import WorkspaceError, many
+from invitekit.errors import ArgumentError, WorkspaceError, many
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules, plan_resends
 from invitekit.planning.customer_history import CustomerHistory, customer_history
-from invitekit.workspace import batches, customers, exports, import_files, outcomes, queries, resolutions
+from invitekit.workspace import (
+    batches,
+    customer_lists,
+    customers,
+    exports,
+    huawei_api,
+    import_files,
+    outcomes,
+    queries,
+    resolutions,
+)
 from invitekit.workspace.compare import CHANGES, Comparison, Side, compare, compare_snapshots
+from invitekit.workspace.customer_lists import FINDINGS, Reconciliation
 from invitekit.workspace.database import Shared, close_connection, private_files, share, transaction
 from invitekit.workspace.import_files import Added
 from invitekit.workspace.migrations import SCHEMA_VERSION
 
-__all__ = ["CHANGES", "SCHEMA_VERSION", "Added", "Comparison", "Side", "Workspace", "compare", "compare_snapshots"]
+__all__ = [
+    "CHANGES", "FINDINGS", "SCHEMA_VERSION", "Added", "Comparison", "Reconciliation", "Side", "Workspace", "compare",
+    "compare_snapshots",
+]  # fmt: skip
 
 
 class Workspace:
@@ -244,7 +258,7 @@ class Workspace:
         language: Language = "en",
         catalogue: Catalogue | None = None,
     ) -> duckdb.DuckDBPyRelation:
-        """Plan resends for the stored history, counting what was marked as sent and as resolved.
+        """Plan resends for the stored history, counting what was marked as sent and as resolved, and the customer list.
 
         Args:
             rules: When a customer may be invited again; else ``ResendRules()``.
@@ -255,12 +269,26 @@ class Workspace:
         Returns:
             What ``plan_resends`` returns: every stored row with one decision.
         """
-        moment = as_utc(as_of)
-        known: dict[str, Any] = {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": self.rejects()}
-        with temp_tables() as persist:
-            history = self._con.sql(queries.BY_AGE)
+        known = {"customer_list": self._con.sql(customer_lists.NEWEST)} if customer_lists.has_list(self._con) else {}
+        return self._planned(known, rules, as_of, language, catalogue)
+
+    def _planned(
+        self,
+        known: dict[str, duckdb.DuckDBPyRelation],
+        rules: ResendRules | None = None,
+        as_of: dt.datetime | dt.date | None = None,
+        language: Language = "en",
+        catalogue: Catalogue | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        moment, con = as_utc(as_of), self._con
+        known = known | {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": self.rejects()}
+
+        def step(history: Any, **events: Any) -> Any:
             annotated = annotate(history, as_of=moment, catalogue=catalogue, language=language)
-            planned: duckdb.DuckDBPyRelation = plan_resends(annotated, rules, as_of=moment, language=language, **known)
+            return plan_resends(annotated, rules, as_of=moment, language=language, **events)
+
+        with temp_tables() as persist:
+            planned = queries.compute(con, step, history=con.sql(queries.BY_AGE), **known)
             return persist(materialize(queries.as_stored(planned)))
 
     def customer_history(
@@ -492,6 +520,48 @@ class Workspace:
             the same cause and was failed or expired, without a resend within 30 days before or after.
         """
         return outcomes.outcomes(self._con, catalogue)
+
+    # The customer list.
+
+    def reconcile(
+        self,
+        sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+        *,
+        from_huawei: bool = False,
+        endpoint: str = huawei_api.ENDPOINT,
+        snapshot_at: dt.datetime | dt.date | None = None,
+        as_of: dt.datetime | dt.date | None = None,
+        **how: Any,
+    ) -> Reconciliation:
+        """Store who is associated with you now, and compare the records with it; every later plan knows the list.
+
+        Args:
+            sources: A customer list exported from Customer Management; its rows have an association time.
+            from_huawei: Ask the portal instead (``ListSubCustomers``, needs ``invitekit[huawei]``), with the keys of
+                the environment: ``HUAWEICLOUD_SDK_AK``, ``HUAWEICLOUD_SDK_SK``, for temporary ones
+                ``HUAWEICLOUD_SDK_SECURITY_TOKEN``. After an error, the next call goes on where this one stopped.
+            endpoint: The portal's address; that of the international site, when it is left out.
+            snapshot_at: When the files were exported; else a column or the date in the file's name tells.
+            as_of: The time to plan for; now, when it is left out.
+            how: Passed on to ``load``, as by ``add``.
+
+        Raises:
+            ArgumentError: Both or neither are given, or a key is not set.
+            SourceError: The portal rejects the keys, goes on throttling, or cannot be reached.
+            SchemaError: Nothing tells when the list was exported, or the files hold invitations.
+            WorkspaceError: A newer list is stored.
+        """
+        con = self._to_write()
+        if bool(sources) == from_huawei:
+            raise ArgumentError("Name files, or the portal.", hint="give sources, or from_huawei=True; not both.")
+        if from_huawei:
+            client = huawei_api.HuaweiClient(endpoint)
+            customer_lists.add_pages(con, client.page, client.host)
+        else:
+            customer_lists.add_files(con, sources, how | {"snapshot_at": snapshot_at})
+        customer_list, moment = con.sql(customer_lists.NEWEST), as_utc(as_of)
+        plans = [self._planned(known, as_of=moment) for known in ({"customer_list": customer_list}, {})]
+        return customer_lists.reconcile(con, customer_list, *plans)
 
     # Exports.
 

@@ -16,7 +16,7 @@ from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import latest, resolve
 from invitekit.model.schema import MASK_MARKS
 from invitekit.planning.logged_events import assign_customer
-from invitekit.workspace.queries import BY_AGE, RECORD, as_stored
+from invitekit.workspace.queries import BY_AGE, RECORD, as_stored, compute
 from invitekit.workspace.validation import are_texts
 
 IS_NAMED = " or ".join(f"lower({column}) = lower(trim(n.name))" for column in ("account_name", "email", "record_id"))
@@ -35,12 +35,13 @@ class Match(NamedTuple):
 
 def newest_records(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
     """Return each invitation once, by its newest record."""
-    return as_stored(latest(annotate(con.sql(BY_AGE)))).project(", ".join(RECORD))
+    newest = compute(con, lambda history: latest(annotate(history)), history=con.sql(BY_AGE))
+    return as_stored(newest).project(", ".join(RECORD))
 
 
 def resolved_history(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> duckdb.DuckDBPyRelation:
     """Resolve all stored rows; a status that depends on the day is that of today."""
-    return resolve(annotate(con.sql(BY_AGE), catalogue=catalogue))
+    return compute(con, lambda history: resolve(annotate(history, catalogue=catalogue)), history=con.sql(BY_AGE))
 
 
 def events_of_customers(history: duckdb.DuckDBPyRelation, events: duckdb.DuckDBPyRelation) -> str:

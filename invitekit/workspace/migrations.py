@@ -59,6 +59,17 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
                 check (status in ('running', 'completed', 'failed', 'interrupted')))""",
         ),
     ),
+    (
+        2,
+        (
+            """create table customer_lists (
+                list_id integer not null, listed_at timestamp not null, source varchar not null,
+                next_offset bigint not null, is_complete boolean not null)""",
+            """create table listed_customers (
+                list_id integer not null, portal_customer_id varchar, account_name varchar, customer_full_name varchar,
+                email varchar, mobile varchar, association_type varchar, associated_at timestamp)""",
+        ),
+    ),
 )
 SCHEMA_VERSION = VERSIONS[-1][0]
 _TABLE = re.compile(r"create table (\w+)")

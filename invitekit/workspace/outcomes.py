@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 import narwhals.stable.v2 as nw
 
@@ -10,8 +12,10 @@ from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.model.annotate import annotate, ends_at
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import resolve_parts
+from invitekit.planning.customer_list import match_customers
+from invitekit.workspace.customer_lists import NEWEST
 from invitekit.workspace.customers import events_of_customers
-from invitekit.workspace.queries import BY_AGE
+from invitekit.workspace.queries import BY_AGE, compute
 
 APART_DAYS = 30
 """A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
@@ -22,13 +26,18 @@ SLACK = "interval 1 day"
 def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duckdb.DuckDBPyRelation:
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
     with temp_tables() as persist:
-        history = annotate(con.sql(f"select *, snapshot_at::varchar as snapshot from ({BY_AGE})"), catalogue=catalogue)
-        history = nw.from_native(history).with_columns(runs_out_at=ends_at()).to_native()
         # The state of a customer at an earlier time is what the snapshot of that time shows.
-        states = materialize(resolve_parts(history, "snapshot"))
+        history = con.sql(f"select *, snapshot_at::varchar as snapshot from ({BY_AGE})")
+        states = compute(con, lambda history: _states_by_snapshot(history, catalogue), history=history)
         resends = con.sql("select batch_id, sent_at, cause as logged_cause, record_id, customer_id from resends")
         events = events_of_customers(states, resends)
-        return persist(materialize(con.sql(_query(ident(states.alias), events))))
+        listed = match_customers(nw.from_native(states), nw.from_native(con.sql(NEWEST))).to_native()
+        return persist(materialize(con.sql(_query(ident(states.alias), events, ident(listed.alias)))))
+
+
+def _states_by_snapshot(history: Any, catalogue: Catalogue | None) -> Any:
+    annotated: Any = nw.from_native(annotate(history, catalogue=catalogue))
+    return resolve_parts(annotated.with_columns(runs_out_at=ends_at()).to_native(), "snapshot")
 
 
 def _effective(row: str, at: str) -> str:
@@ -42,10 +51,10 @@ def _cause(row: str, at: str) -> str:
     return f"case when {failed} then {row}.failure_code else {_effective(row, at)} end"
 
 
-def _query(history: str, resends: str) -> str:
+def _query(history: str, resends: str, listed: str) -> str:
     steps = {
         "logged": _logged(resends),
-        "states": _states(history),
+        "states": _states(history, listed),
         "resent": _resent(),
         "others": _others(history),
         "looked_at": (
@@ -66,10 +75,10 @@ def _logged(resends: str) -> str:
     )
 
 
-def _states(history: str) -> str:
+def _states(history: str, listed: str) -> str:
     """Select each customer's state in each snapshot, and until when it was the newest.
 
-    The newest record counts, unless any invitation led to an association.
+    The newest record counts, unless any invitation led to an association. Customers of the stored list are associated.
     """
     settled = "case when status = 'associated' then coalesce(associated_at, timestamp 'infinity') end"
     return (
@@ -77,7 +86,9 @@ def _states(history: str) -> str:
         "nullif(settled_at, timestamp 'infinity') as associated_at), "
         "lead(snapshot_at, 1, timestamp 'infinity') over (partition by customer_id order by snapshot_at) "
         f"as valid_until from (select *, max({settled}) over (partition by customer_id, snapshot) as settled_at "
-        f"from {history} where customer_id is not null qualify is_latest_of_customer)"
+        f"from {history} where customer_id is not null qualify is_latest_of_customer union all by name "
+        "select customer_id, 'associated' as status, _ik_listed_at as snapshot_at, _ik_listed_since as associated_at, "
+        f"coalesce(_ik_listed_since, timestamp 'infinity') as settled_at from {listed})"
     )
 
 

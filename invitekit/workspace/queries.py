@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import duckdb
 
-from invitekit.engine.duckdb import rows
+from invitekit.engine.duckdb import one, rows
+from invitekit.engine.materialize import materialize
 from invitekit.model import schema
 from invitekit.workspace import exports
 
+IN_MEMORY = 200_000
+"""Rows of a history that is computed in memory, several times as quickly; a larger one is on disk [assumed]."""
 RECORD = tuple(column.name for column in schema.RECORD)
 
 SNAPSHOTS = """
@@ -52,6 +58,23 @@ COUNTED = ("files", "rows_read", "records", "rejects", "batches", "resends", "ma
 def as_stored(history: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     """Return rows of ``BY_AGE`` with their row numbers in the file."""
     return history.project("* replace (source_row & 4294967295 as source_row)")
+
+
+def compute(
+    con: duckdb.DuckDBPyConnection, step: Callable[..., Any], **relations: duckdb.DuckDBPyRelation
+) -> duckdb.DuckDBPyRelation:
+    """Return what a step makes of some relations, as a table of the connection: in memory where the history is small.
+
+    Args:
+        con: The workspace's connection.
+        step: Takes the relations by name, or the same rows as Polars frames, and returns a frame of that engine.
+        relations: Of the same connection.
+    """
+    if one(con, "select count(*) from records") > IN_MEMORY:
+        on_disk: duckdb.DuckDBPyRelation = materialize(step(**relations))
+        return on_disk
+    result = step(**{name: relation.pl() for name, relation in relations.items()})
+    return materialize(con.from_arrow(result.to_arrow()))
 
 
 def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:

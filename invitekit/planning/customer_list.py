@@ -1,0 +1,94 @@
+"""The customer list of Customer Management: who is associated with the partner now, and since when.
+
+A customer who is on it is the partner's, whatever History Records say; one who was associated before it and is not on
+it has left, unless the list lacks more associated customers than it has: then it holds only part [assumed].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.datetimes import end_of_day
+from invitekit.engine.materialize import collect, materialize
+from invitekit.model.identity import NEEDED, OPTIONAL, identify
+
+LISTED_AT, LISTED_BY, SINCE, HAS_LEFT = "_ik_listed_at", "_ik_listed_by", "_ik_listed_since", "_ik_has_left"
+_OWN, _ROW = "_ik_own", "_ik_list_row"
+_TIME = nw.Datetime("us")
+
+
+def match_customers(records: Any, customer_list: Any) -> Any:
+    """Return the customers of the records who are on a list: one row for each of them and each row of the list.
+
+    Customers are identified over both together, by the rules of ``identify``.
+
+    Args:
+        records: What ``resolve`` returns, as a Narwhals frame.
+        customer_list: What ``load(..., required="associated_at")`` returns of the list, on the same engine.
+
+    Returns:
+        ``customer_id`` as the records have it, ``source_file`` and ``source_row`` of the list, ``_ik_listed_at``
+        (when the list was exported) and ``_ik_listed_since`` (since when the customer is associated).
+    """
+    known = records.filter(~nw.col("customer_id").is_null()).with_columns(nw.col("customer_id").alias(_OWN))
+    listed = customer_list.with_columns(nw.lit(None, nw.String).alias(_OWN))
+    times = {LISTED_AT: "snapshot_at", SINCE: "associated_at"}
+    nulls = {name: nw.lit(None, _TIME) for name in times}
+    sides = [known.with_columns(**nulls), listed.with_columns(**{name: nw.col(c) for name, c in times.items()})]
+    both = materialize(nw.concat([side.select(*_keys(side), _OWN, *times) for side in sides]))
+    ids = nw.from_native(identify(both.to_native()))
+    own = ids.filter(~nw.col(_OWN).is_null()).group_by("customer_id", _OWN).agg().select("customer_id", _OWN)
+    rows = ids.filter(nw.col(_OWN).is_null()).select("customer_id", "source_file", "source_row", *times)
+    joined = own.join(rows, on="customer_id").select("source_file", "source_row", *times, customer_id=_OWN)
+    return materialize(joined)
+
+
+def _keys(frame: Any) -> list[Any]:
+    """Return the columns that identify customers; null where a frame lacks one that it may lack."""
+    lacking = set(OPTIONAL) - set(frame.collect_schema().names())
+    return [nw.lit(None, nw.String).alias(n) if n in lacking else nw.col(n) for n in (*NEEDED, *OPTIONAL)]
+
+
+def with_customer_list(histories: Any, records: Any, customer_list: Any | None) -> Any:
+    """Add when a list with the customer was exported, since when it is associated, and whether it has left.
+
+    Args:
+        histories: One row a customer: ``_ik_customer, _ik_association, _ik_last_at``. A customer on the list counts
+            as associated.
+        records: As for ``match_customers``.
+        customer_list: As for ``match_customers``.
+
+    Returns:
+        The same rows with ``_ik_listed_at``, ``_ik_listed_by`` (the end of that day), ``_ik_listed_since`` (the day
+        of the list, where it does not say) and ``_ik_has_left``.
+    """
+    if customer_list is None:
+        nulls = dict.fromkeys((LISTED_AT, LISTED_BY, SINCE), nw.lit(None, _TIME))
+        return histories.with_columns(**nulls, **{HAS_LEFT: nw.lit(value=False)})
+    matches = match_customers(records, customer_list).group_by("customer_id")
+    matches = matches.agg(nw.col(LISTED_AT).max(), nw.col(SINCE).max())
+    whole = customer_list.select(_ik_list_at=nw.col("snapshot_at").max())
+    frame = histories.join(matches, left_on="_ik_customer", right_on="customer_id", how="left")
+    frame = frame.join(_associated(records), left_on="_ik_customer", right_on="customer_id", how="left")
+    frame = frame.join(whole, how="cross")
+    frame = frame.with_columns(end_of_day("_ik_list_at").alias(LISTED_BY))
+    is_listed = ~nw.col(LISTED_AT).is_null()
+    # An invitation that is newer than the list may have led to anything.
+    was_ours = (nw.col("_ik_ours_at") <= nw.col(LISTED_BY)).fill_null(value=False)
+    was_ours = was_ours & ~(nw.col("_ik_last_at") > nw.col(LISTED_BY)).fill_null(value=False)
+    frame = materialize(frame.with_columns((was_ours & ~is_listed).alias(HAS_LEFT), _ik_stays=was_ours & is_listed))
+    left, stays = (collect(frame.filter(nw.col(name)).select(nw.len())).item() for name in (HAS_LEFT, "_ik_stays"))
+    return frame.with_columns(
+        nw.coalesce(SINCE, LISTED_AT).alias(SINCE),
+        (nw.col(HAS_LEFT) & nw.lit(value=left <= stays)).alias(HAS_LEFT),
+        nw.when(is_listed).then(nw.lit(2)).otherwise(nw.col("_ik_association")).cast(nw.Int64).alias("_ik_association"),
+    ).drop("_ik_list_at", "_ik_ours_at", "_ik_stays")
+
+
+def _associated(records: Any) -> Any:
+    """Return when each customer is known to have been associated: by its time, else by the snapshot that shows it."""
+    associated = records.filter((nw.col("effective_status") == "associated") & ~nw.col("customer_id").is_null())
+    at = nw.coalesce(end_of_day("associated_at"), nw.col("snapshot_at"))
+    return associated.with_columns(_ik_ours_at=at).group_by("customer_id").agg(nw.col("_ik_ours_at").max())

@@ -1,0 +1,224 @@
+"""Customer lists: who is associated with the partner, from a file of Customer Management or from the portal itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from invitekit.engine.duckdb import ident, one, rows, run
+from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.errors import SchemaError, SourceError, WorkspaceError
+from invitekit.ingest import load
+from invitekit.model.vocabularies import RESENDS
+from invitekit.planning.customer_list import match_customers
+from invitekit.workspace.database import transaction
+from invitekit.workspace.huawei_api import Page
+from invitekit.workspace.validation import now
+
+_SCHEMA = dict.fromkeys(
+    ("portal_customer_id", "account_name", "customer_full_name", "email", "mobile", "association_type"), pl.String
+) | {"associated_at": pl.Datetime("us")}
+COLUMNS = tuple(_SCHEMA)
+FRESH = dt.timedelta(hours=1)
+"""How long a list that was not read to its end may be gone on with; later, customers may have changed [assumed]."""
+_PASSES = 3
+"""How often the pages are read when they hold fewer customers than the portal counts."""
+NEWEST = f"""
+select 'r' || md5(list_id || '|' || position) as record_id, {", ".join(COLUMNS)}, listed_at as snapshot_at,
+    source as source_file, position as source_row
+from (select *, row_number() over (order by {", ".join(COLUMNS)}) as position
+    from (select distinct * from listed_customers))
+join customer_lists using (list_id) where is_complete order by position"""
+"""The customers of the stored list, each once, with the columns of records that identify a customer."""
+_FOUND = """
+with listed as (select customer_id, max(_ik_listed_since) as associated_since from {pairs} group by customer_id),
+newest as (
+    select p.*, l.associated_since, l.customer_id is not null as is_listed, b.decision as decision_before,
+        b.reason_code as reason_before
+    from {plan} p left join listed l using (customer_id)
+    join (from {before} where decision <> 'superseded') b using (customer_id)
+    where p.decision <> 'superseded' and p.customer_id is not null)
+select case
+    when reason_code = 'left_us' then 'left_us'
+    when not is_listed then if(reason_code = 'vanished', 'vanished', null)
+    when reason_before = 'vanished' then 'vanished_is_ours'
+    when effective_status = 'associated' then 'associated'
+    else 'ours_already' end as finding,
+    customer_id, customer_full_name, account_name, email, associated_since, decision_before, decision
+from newest where finding is not null order by finding, customer_id"""
+"""Compares the newest record of each customer in two plans: one that knows the list, one that does not."""
+FINDINGS = ("associated", "ours_already", "vanished_is_ours", "vanished", "left_us", "not_invited")
+"""What a list says of customers, in the order of the result."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Reconciliation:
+    """What a customer list says of the customers in the workspace; prints counts only.
+
+    Attributes:
+        listed_at: When the list was exported (UTC).
+        listed: Customers on it.
+        counts: Customers by finding: ``associated`` (on the list, as their records say), ``ours_already`` (on the
+            list, and their records do not say so), ``vanished_is_ours`` (vanished from the newest export, and on the
+            list), ``vanished`` (vanished, and not on it), ``left_us`` (were associated, and are not on it),
+            ``not_invited`` (rows of the list that no record belongs to).
+        withheld: Customers of them whom the plan would have invited again without the list.
+        customers: One row a customer that the list says something about: ``finding, customer_id``, names,
+            ``associated_since``, ``decision_before`` and ``decision``. It holds personal data.
+    """
+
+    listed_at: dt.datetime
+    listed: int
+    counts: dict[str, int]
+    withheld: int
+    customers: duckdb.DuckDBPyRelation
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in self.counts.items())
+        return f"Customer list of {self.listed_at:%Y-%m-%d}, {self.listed:,} customers: {counts}."
+
+
+def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any]) -> None:
+    """Store the customers of files as the newest list.
+
+    Raises:
+        SchemaError: Nothing tells when the list was exported, or the files hold invitations.
+    """
+    loaded = load(sources, required="associated_at", **how)
+    frame: Any = nw.from_native(loaded.records)
+    others = frame.filter(nw.col("status") != "associated")["status"].len()
+    if others:
+        raise SchemaError(
+            f"{others:,} of {frame.shape[0]:,} rows have another status than associated: these are invitations.",
+            hint="add them with 'invitekit workspace add'; a customer list comes from Customer Management.",
+        )
+    listed_at = frame["snapshot_at"].max()
+    if listed_at is None:
+        raise SchemaError(
+            "Nothing says when the customer list was exported.",
+            hint="give --snapshot (snapshot_at), or put the date into its name (customers_2026-03-30.csv).",
+        )
+    names = nw.coalesce("customer_full_name", "customer_name")
+    table = frame.with_columns(customer_full_name=names).select(COLUMNS).to_arrow()
+    with transaction(con):
+        number = _begin(con, listed_at, "file")
+        _store(con, number, table)
+        _finish(con, number)
+
+
+def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host: str) -> None:
+    """Store the customers that the portal lists; a list that was not read to its end is gone on with.
+
+    Args:
+        con: The workspace.
+        page: Returns the page from an offset on.
+        host: Whose list it is.
+
+    Raises:
+        SourceError: A page cannot be read, or the pages hold fewer customers than the portal counts.
+    """
+    number, offset = _unfinished(con, host)
+    for _ in range(_PASSES):
+        total = offset + 1
+        while offset < total:
+            customers, total = page(offset)
+            if not customers:
+                break
+            offset += len(customers)
+            with transaction(con):
+                _store(con, number, pl.DataFrame(customers, schema=_SCHEMA, orient="row").to_arrow())
+                run(con, "update customer_lists set next_offset = ? where list_id = ?", [offset, number])
+        if (
+            one(con, f"select count(distinct portal_customer_id) from listed_customers where list_id = {number}")
+            >= total
+        ):
+            with transaction(con):
+                return _finish(con, number)
+        offset = 0  # a page came twice, or customers came and went meanwhile
+    raise SourceError(
+        f"{host} counts more customers than its pages hold.", hint="the list changes meanwhile; try again later."
+    )
+
+
+def _unfinished(con: duckdb.DuckDBPyConnection, host: str) -> tuple[int, int]:
+    """Return the list that an earlier run began, else a new one, and the offset of its next page."""
+    query = "select list_id, next_offset from customer_lists where not is_complete and source = ? and listed_at > ?"
+    if found := con.execute(query, [host, now() - FRESH]).fetchall():
+        return int(found[0][0]), int(found[0][1])
+    with transaction(con):
+        return _begin(con, now(), host), 0
+
+
+def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) -> int:
+    """Add an empty list in place of one that was not read to its end."""
+    newest = rows(con, "select max(listed_at) from customer_lists where is_complete")[0][0]
+    if newest is not None and newest > listed_at:
+        raise WorkspaceError(
+            f"A newer customer list is stored, of {newest:%Y-%m-%d}; this one is of {listed_at:%Y-%m-%d}.",
+            hint="nothing was stored; export the list again.",
+        )
+    number = one(con, "select max(list_id) from customer_lists") + 1
+    _delete(con, "not is_complete")
+    run(con, "insert into customer_lists values (?, ?, ?, 0, false)", [number, listed_at, source])
+    return number
+
+
+def _store(con: duckdb.DuckDBPyConnection, number: int, table: Any) -> None:
+    con.register("ik_incoming", table)
+    try:
+        run(con, f"insert into listed_customers select {number}, {', '.join(COLUMNS)} from ik_incoming")
+    finally:
+        con.unregister("ik_incoming")
+
+
+def _finish(con: duckdb.DuckDBPyConnection, number: int) -> None:
+    """Make a list the one that counts, in place of the one before."""
+    _delete(con, f"list_id <> {number}")
+    run(con, f"update customer_lists set is_complete = true where list_id = {number}")
+
+
+def _delete(con: duckdb.DuckDBPyConnection, which: str) -> None:
+    run(con, f"delete from listed_customers where list_id in (select list_id from customer_lists where {which})")
+    run(con, f"delete from customer_lists where {which}")
+
+
+def has_list(con: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether a whole list is stored: an empty one says that nobody is associated."""
+    return one(con, "select count(*) from customer_lists where is_complete") > 0
+
+
+def reconcile(
+    con: duckdb.DuckDBPyConnection, customer_list: duckdb.DuckDBPyRelation, with_list: Any, without: Any
+) -> Reconciliation:
+    """Compare a plan that knows the customer list with one that does not.
+
+    Args:
+        con: The workspace.
+        customer_list: The stored list.
+        with_list: The plan with the list.
+        without: The same plan without it.
+    """
+    with temp_tables() as persist:
+        pairs = match_customers(nw.from_native(with_list), nw.from_native(customer_list)).to_native()
+        tables = {"plan": ident(with_list.alias), "before": ident(without.alias), "pairs": ident(pairs.alias)}
+        customers = persist(materialize(con.sql(_FOUND.format(**tables))))
+        matched = one(con, f"select count(distinct source_row) from {tables['pairs']}")
+    found = ident(customers.alias)
+    counts = dict(con.sql(f"select finding, count(*) from {found} group by finding").fetchall())
+    listed_at, listed = con.sql(f"select max(snapshot_at), count(*) from ({NEWEST})").fetchall()[0]
+    resends = ", ".join(f"'{decision}'" for decision in RESENDS)
+    withheld = f"decision_before in ({resends}) and decision not in ({resends})"
+    counts["not_invited"] = listed - matched
+    return Reconciliation(
+        listed_at=listed_at,
+        listed=listed,
+        counts={name: int(counts.get(name, 0)) for name in FINDINGS},
+        withheld=one(con, f"select count(*) from {found} where {withheld}"),
+        customers=customers,
+    )

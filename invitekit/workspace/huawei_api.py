@@ -1,0 +1,123 @@
+"""``ListSubCustomers`` through the official SDK: the customers of a partner, a page at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from invitekit.errors import ArgumentError, SourceError
+from invitekit.extras import require_extra
+
+ENDPOINT = "https://bss-intl.myhuaweicloud.com"
+"""The international site; the Chinese one has the same interface at https://bss.myhuaweicloud.com."""
+PAGE = 100
+"""Customers a page, the most that the portal returns."""
+RETRIES = 6
+"""How often a request that was throttled or failed on the way is sent again."""
+FIRST_PAUSE = 0.5
+"""Seconds before the first of them; each later pause is twice as long [assumed]."""
+_KEYS = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
+_TOKEN = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - the name of a variable
+_TYPES = {"1": "referral", "2": "reseller", "3": "reseller"}
+"""Association types: 2 is the reseller model of the Chinese site, 3 that of the international one."""
+_AGAIN = "run the same command again within the hour: it goes on where it stopped."
+
+
+class Page(NamedTuple):
+    """Some customers as rows of ``customer_lists.COLUMNS``, and how many there are in all."""
+
+    customers: list[tuple[Any, ...]]
+    total: int
+
+
+class HuaweiClient:
+    """A connection to the portal, with the keys of the environment: they are neither shown nor logged.
+
+    Args:
+        endpoint: The address of the interface.
+
+    Raises:
+        MissingExtraError: The SDK is not installed.
+        ArgumentError: A key is not set, or the endpoint is not an encrypted address.
+    """
+
+    def __init__(self, endpoint: str = ENDPOINT) -> None:
+        require_extra("huawei", "Asking the portal for your customers needs", "huaweicloudsdkbssintl")
+        address = urlsplit(endpoint)
+        if address.scheme != "https" and address.hostname not in ("127.0.0.1", "localhost"):
+            raise ArgumentError(
+                "The endpoint is not encrypted.", hint=f"use one that starts with https, as {ENDPOINT}."
+            )
+        if missing := [name for name in _KEYS if not os.environ.get(name)]:
+            raise ArgumentError(
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.",
+                hint=f"set access key and secret key in the environment ({', '.join(_KEYS)}; for temporary keys "
+                f"{_TOKEN} too), never as an option.",
+            )
+        from huaweicloudsdkbssintl.v2 import BssintlClient  # noqa: PLC0415 - the extra is optional
+        from huaweicloudsdkcore.auth.credentials import GlobalCredentials  # noqa: PLC0415
+
+        keys = GlobalCredentials(*(os.environ[name] for name in _KEYS), os.environ.get("HUAWEICLOUD_SDK_DOMAIN_ID"))
+        if token := os.environ.get(_TOKEN):
+            keys = keys.with_security_token(token)
+        self.host = address.hostname or ""
+        self._client = BssintlClient.new_builder().with_credentials(keys).with_endpoint(endpoint).build()
+
+    def page(self, offset: int) -> Page:
+        """Return the customers from an offset on; requests that fail on the way are sent again.
+
+        Raises:
+            SourceError: The portal rejects the keys or the request, goes on throttling, or cannot be reached.
+        """
+        from huaweicloudsdkbssintl.v2 import ListSubCustomersRequest, QuerySubCustomerListReq  # noqa: PLC0415
+        from huaweicloudsdkcore.exceptions.exceptions import SdkException  # noqa: PLC0415
+        from huaweicloudsdkcore.retry.backoff_strategy import BackoffStrategy  # noqa: PLC0415
+
+        class Doubling(BackoffStrategy):  # type: ignore[misc]  # the SDK has no types
+            def calculate_retry_delay_millis(self, retries: int) -> int:
+                return int(1000 * FIRST_PAUSE * 2 ** (retries - 1))
+
+        request = ListSubCustomersRequest(body=QuerySubCustomerListReq(offset=offset, limit=PAGE))
+        invoker = self._client.list_sub_customers_invoker(request).with_retry(_passes, RETRIES, Doubling())
+        try:
+            answer = invoker.invoke()
+            return Page([_row(one) for one in answer.customer_infos or []], int(answer.count or 0))
+        except SdkException as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: Any) -> SourceError:
+        """Return the error in our words: the SDK's own may hold parts of the request."""
+        status = getattr(error, "status_code", None)
+        if status is None:
+            return SourceError(f"The connection to {self.host} failed.", hint=f"check the network, then {_AGAIN}")
+        if status in (401, 403):
+            return SourceError(
+                f"{self.host} rejects the keys ({status}): they are wrong, have expired, or may not list customers.",
+                hint=f"set new ones in the environment, then {_AGAIN}",
+            )
+        if status == 429:
+            return SourceError(f"{self.host} goes on throttling requests (429).", hint=f"wait a minute, then {_AGAIN}")
+        return SourceError(f"{self.host} answers with an error ({status}).", hint=f"if that passes, {_AGAIN}")
+
+
+def _passes(_answer: Any, error: Any) -> bool:
+    """Return whether an error may pass by itself: throttling, a fault of the server, a broken connection."""
+    status = getattr(error, "status_code", None)
+    return error is not None and (status is None or status == 429 or status >= 500)
+
+
+def _row(customer: Any) -> tuple[Any, ...]:
+    since = customer.associated_on
+    at = dt.datetime.fromisoformat(since).astimezone(dt.UTC).replace(tzinfo=None) if since else None
+    kind = _TYPES.get(str(customer.association_type))
+    return (
+        customer.customer_id,
+        customer.account_name,
+        customer.customer,
+        customer.email,
+        customer.telephone,
+        kind,
+        at,
+    )

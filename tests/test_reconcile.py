@@ -1,0 +1,266 @@
+"""Customer lists: from files, and from a server of the portal's documented shape on this machine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+import invitekit as ik
+from invitekit.errors import ArgumentError, SchemaError, SourceError, WorkspaceError
+from invitekit.workspace import huawei_api
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
+
+DAY = dt.date(2026, 3, 31)
+HISTORY = """\
+Account,Email,Mobile,Full Name,Customer ID,Status,Invitation Time,Association Time
+stays,,,,,Associated,2026-01-01,2026-01-05
+gone,,,,,Associated,2026-01-01,2026-01-05
+by_id,,,,P7,Expired,2026-01-01,
+,mail@x.example,,,,Expired,2026-02-01,
+,,139 0000 1111,Li Wei,,Expired,2026-02-01,
+late,,,,,Expired,2026-03-20,
+other,,,,,Expired,2026-02-01,
+"""
+LIST = """\
+Account Name,Email Address,Mobile Number,Customer Name,Customer ID,Association Time
+stays,,,,,2026-01-05
+renamed,,,,p7,2026-02-02
+anna,MAIL@x.example,,,,2026-02-11
+wei,w@x.example,+86 139-0000-1111,Li Wei,,2026-02-12
+late,,,,,2026-03-01
+new,,,,P9,2026-02-11
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[ik.Workspace]:
+    (tmp_path / "history_2026-03-30.csv").write_text(HISTORY, encoding="utf-8")
+    with ik.Workspace(tmp_path / "w.duckdb") as opened:
+        opened.add(tmp_path / "history_2026-03-30.csv")
+        yield opened
+
+
+def write_list(folder: Path, text: str = LIST, day: str = "2026-03-15") -> Path:
+    path = folder / f"customers_{day}.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def reasons(workspace: ik.Workspace) -> dict[str, str]:
+    names = "coalesce(account_name, email, mobile), reason_code"
+    return dict(workspace.plan(as_of=DAY).filter("decision <> 'superseded'").project(names).fetchall())
+
+
+def test_a_customer_list_settles_who_is_ours_and_who_left(workspace: ik.Workspace, tmp_path: Path) -> None:
+    result = workspace.reconcile(write_list(tmp_path), as_of=DAY)
+    assert result.counts == {
+        "associated": 1, "ours_already": 4, "vanished_is_ours": 0, "vanished": 0, "left_us": 1, "not_invited": 1,
+    }  # fmt: skip
+    assert (result.listed, result.withheld) == (6, 4)
+    since = dict(result.customers.project("customer_id, associated_since::date").fetchall())
+    assert since["customer:p7"] == dt.date(2026, 2, 2)
+    assert "late" not in repr(result)
+    assert reasons(workspace) == {
+        "stays": "associated", "gone": "left_us", "by_id": "ours_already", "mail@x.example": "ours_already",
+        "139 0000 1111": "ours_already", "late": "associated_then_failed", "other": "expired",
+    }  # fmt: skip
+
+
+def test_a_customer_who_vanished_from_the_exports_is_looked_up_in_the_list(tmp_path: Path) -> None:
+    rows = "".join(f"a{n},Expired,2026-02-0{n}\n" for n in range(1, 8))
+    for day, text in (("2026-03-23", rows), ("2026-03-30", rows.replace("a6", "b6").replace("a7", "b7"))):
+        (tmp_path / f"history_{day}.csv").write_text(f"Account,Status,Invitation Time\n{text}", encoding="utf-8")
+    with ik.Workspace(tmp_path / "w.duckdb") as workspace:
+        workspace.add(tmp_path / "history_*.csv")
+        result = workspace.reconcile(write_list(tmp_path, "Account Name,Association Time\na6,2026-03-25\n"), as_of=DAY)
+        assert {name: n for name, n in result.counts.items() if n} == {"vanished_is_ours": 1, "vanished": 1}
+
+
+def test_nobody_left_where_a_list_holds_only_part(workspace: ik.Workspace, tmp_path: Path) -> None:
+    result = workspace.reconcile(write_list(tmp_path, "Account,Association Time\nnew,2026-02-11\n"), as_of=DAY)
+    assert (result.counts["left_us"], reasons(workspace)["gone"]) == (0, "associated")
+
+
+def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Workspace, tmp_path: Path) -> None:
+    planned = workspace.plan(as_of=dt.date(2026, 2, 25)).filter("decision = 'resend_now'")
+    workspace.mark_sent(planned, by="anna", at=dt.date(2026, 3, 30))
+    assert set(workspace.outcomes().project("associated").fetchall()) == {(0,)}
+    day = "2026-04-15"
+    workspace.reconcile(write_list(tmp_path, f"Account,Association Time\nother,{day}\n", day), as_of=DAY)
+    assert sum(n for (n,) in workspace.outcomes().project("associated").fetchall()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "problem"),
+    [
+        (HISTORY, "2026-03-15", "5 of 7 rows have another status than associated"),
+        ("Account,Association Time\na,2026-02-11\n", "undated", "Nothing says when the customer list was exported"),
+        ("Account,Since\na,2026-02-11\n", "2026-03-15", "association time"),
+    ],
+)
+def test_what_is_no_customer_list_is_rejected(
+    workspace: ik.Workspace, tmp_path: Path, text: str, day: str, problem: str
+) -> None:
+    with pytest.raises(SchemaError, match=problem):
+        workspace.reconcile(write_list(tmp_path, text, day))
+
+
+def test_a_newer_list_replaces_the_stored_one_and_an_older_one_does_not(
+    workspace: ik.Workspace, tmp_path: Path
+) -> None:
+    for day in ("2026-03-01", "2026-03-15"):
+        workspace.reconcile(write_list(tmp_path, day=day))
+    with pytest.raises(WorkspaceError, match="newer customer list is stored, of 2026-03-15"):
+        workspace.reconcile(write_list(tmp_path, day="2026-03-01"))
+
+
+class Portal(ThreadingHTTPServer):
+    """The documented ``ListSubCustomers``: pages of at most 100, and the faults that a test lists, one a request."""
+
+    def __init__(self, customers: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.customers = [
+            {"customer_id": f"c{n}", "account_name": f"account{n}", "customer": f"Name {n}", "telephone": "138****5678",
+             "associated_on": "2026-03-01T08:05:01Z", "association_type": "3", "account_managers": []}
+            for n in range(customers)
+        ]  # fmt: skip
+        self.faults: list[str] = []
+        self.offsets: list[int] = []
+        self.expired = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Portal
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        fault = self.server.faults.pop(0) if self.server.faults else ""
+        signed = (
+            "Access=the-access-key" in self.headers["Authorization"] and "Signature=" in self.headers["Authorization"]
+        )
+        if self.path != "/v2/partners/sub-customers/query" or not signed or body["limit"] > 100:
+            return self._answer(400, {"error_code": "CBC.0100", "error_msg": "Parameter error."})
+        if self.headers.get("X-Security-Token") == self.server.expired:
+            return self._answer(401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication."})
+        if fault == "cut":
+            self.connection.close()
+            return None
+        if fault in ("429", "500"):
+            return self._answer(int(fault), {"error_code": "APIGW.0308", "error_msg": "Throttled."})
+        self.server.offsets.append(body["offset"])
+        start = 0 if fault == "repeat" else body["offset"]
+        page = self.server.customers[start : start + body["limit"]]
+        return self._answer(200, {"count": len(self.server.customers), "customer_infos": page})
+
+    def _answer(self, status: int, content: dict[str, Any]) -> None:
+        data = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Print no request."""
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    keys = {"AK": "the-access-key", "SK": "the-secret-key", "SECURITY_TOKEN": "the-token", "DOMAIN_ID": "d1"}
+    for name, value in keys.items():
+        monkeypatch.setenv(f"HUAWEICLOUD_SDK_{name}", value)
+    monkeypatch.setattr(huawei_api, "FIRST_PAUSE", 0.01)
+    with Portal(250) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+FAULTS: dict[str, tuple[list[str], list[int]]] = {
+    "none": ([], [0, 100, 200]),
+    "throttled twice": (["", "429", "429"], [0, 100, 200]),
+    "a fault of the server, and a cut connection": (["500", "", "cut"], [0, 100, 200]),
+    "a repeated page": (["", "repeat"], [0, 100, 200, 0, 100, 200]),
+}
+
+
+@pytest.mark.parametrize(("faults", "offsets"), FAULTS.values(), ids=FAULTS)
+def test_every_customer_of_the_portal_is_listed_once(
+    workspace: ik.Workspace, portal: Portal, faults: list[str], offsets: list[int]
+) -> None:
+    portal.faults = faults
+    result = workspace.reconcile(from_huawei=True, endpoint=portal.url, as_of=DAY)
+    assert (result.listed, result.counts["not_invited"], portal.offsets) == (250, 250, offsets)
+    assert f"{result.listed_at:%Y-%m-%d}" == f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
+
+
+def test_a_run_that_an_expired_token_ends_goes_on_with_a_new_one(
+    workspace: ik.Workspace, portal: Portal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(huawei_api, "RETRIES", 1)
+    portal.faults = ["", "cut", "cut"]
+    with pytest.raises(SourceError, match=r"The connection to 127\.0\.0\.1 failed"):
+        workspace.reconcile(from_huawei=True, endpoint=portal.url)
+    assert workspace.plan(as_of=DAY).filter("reason_code = 'left_us'").fetchall() == []  # half a list is none
+    portal.expired = "the-token"
+    with pytest.raises(SourceError, match=r"rejects the keys \(401\)") as caught:
+        workspace.reconcile(from_huawei=True, endpoint=portal.url)
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SECURITY_TOKEN", "a-new-token")
+    assert workspace.reconcile(from_huawei=True, endpoint=portal.url).listed == 250
+    assert portal.offsets == [0, 100, 200]
+    told = f"{caught.value}{caplog.text}"
+    assert not any(secret in told for secret in ("the-secret-key", "the-token", "a-new-token", "the-access-key"))
+
+
+def test_a_portal_that_goes_on_throttling_is_said_so(
+    workspace: ik.Workspace, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huawei_api, "RETRIES", 1)
+    portal.faults = ["429"] * 2
+    with pytest.raises(SourceError, match=r"goes on throttling requests \(429\)"):
+        workspace.reconcile(from_huawei=True, endpoint=portal.url)
+
+
+def test_keys_come_from_the_environment_and_the_way_is_encrypted(
+    workspace: ik.Workspace, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ArgumentError, match="not encrypted"):
+        workspace.reconcile(from_huawei=True, endpoint="http://portal.example")
+    monkeypatch.delenv("HUAWEICLOUD_SDK_SK")
+    with pytest.raises(ArgumentError, match="HUAWEICLOUD_SDK_SK is not set"):
+        workspace.reconcile(from_huawei=True, endpoint=portal.url)
+    with pytest.raises(ArgumentError, match="Name files, or the portal"):
+        workspace.reconcile()
+
+
+def test_the_command_says_what_it_found_and_writes_who(
+    workspace: ik.Workspace, tmp_path: Path, run: Callable[..., Run]
+) -> None:
+    workspace.close()
+    file = tmp_path / "w.duckdb"
+    done = run("reconcile", write_list(tmp_path), "-w", file, "--as-of", DAY, "-o", tmp_path / "found.csv")
+    assert done.returncode == 0, done.stderr
+    assert "Yours already, though their records do not say so" in done.stdout
+    assert "Not invited again because they are yours already: 4 customers." in done.stdout
+    assert pl.read_csv(tmp_path / "found.csv")["finding"].to_list() == ["associated", "left_us", *["ours_already"] * 4]
+    assert run("reconcile", "-w", file).returncode == 2
