@@ -100,6 +100,7 @@ def map_headers(
     canonical, notes = dict(chosen), list[str]()
     candidates: dict[str, list[tuple[int, int]]] = {}
     headings = [heading(header) for header in names]
+    in_one_line = [" ".join(header.split()) for header in names]
     for position, header in enumerate(names):
         for meaning in () if position in chosen else _meanings(header, own_file=own_file):
             if meaning.name not in chosen.values() and schema.BY_NAME[meaning.name].stage == "record":
@@ -112,16 +113,16 @@ def map_headers(
         ]
         fits = [(e, p) for e, p in fits if p not in canonical]
         if not fits:
-            notes += [_maybe_note(names[p], name) for e, p in found if e == schema.MAYBE]
+            notes += [_maybe_note(in_one_line[p], name) for e, p in found if e == schema.MAYBE]
             continue
         exactness, position = fits[0]
         if len(fits) > 1 and fits[1][0] == exactness:
-            raise _two_columns(names, position, fits[1][1], name)
+            raise _two_columns(in_one_line, position, fits[1][1], name)
         if name in _IDS and cells is not None and counts_rows(cells(position)):
-            notes.append(_counter_note(names[position], name))
+            notes.append(_counter_note(in_one_line[position], name))
             continue
         canonical[position] = name
-        notes += [_less_exact_note(names[other], names[position], name) for _, other in fits[1:]]
+        notes += [_less_exact_note(in_one_line[other], in_one_line[position], name) for _, other in fits[1:]]
     all_names, second_parts = list(names), {}
     for position, read in enumerate(headings):
         if read.joined and position not in canonical and not set(read.joined) & set(canonical.values()):
@@ -286,7 +287,7 @@ def _merged(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     for above, below in zip_longest(upper, lower, fillvalue=""):
         group = above.strip() or group
         both = f"{group} {below}".strip()
-        if not below.strip():
+        if not any(map(str.isalnum, below)):
             cells.append(above)
         else:
             cells.append(both if not _is_known(below) and _is_known(both) else below)
