@@ -290,7 +290,7 @@ def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: P
          "“最多邀请次数”不能是 0。", "请填写 1 到 100,000 之间的整数。"),
         ({"type": "preview_rules", "rules": given | {"batch_size": 101}},
          "“每批客户数”为 101，超过了门户上限 100。", "请改小一些。"),
-        ({"type": "mark_sent", "batch_id": "b", "user": " ", "day": "2026-03-30"},
+        ({"type": "mark_sent", "batch_id": "b", "user": " ", "day": "2026-03-30", "left_out": []},
          "没有填写经办人。", "请填写经办人。"),
         ({"type": "discard_batch", "batch_id": "b"}, "此工作区没有写出过该编号的批次。", "目前还没有任何批次。"),
         ({"type": "mark_resolved", "version": picker._version, "key": 0, "day": "2026-03-30", "user": "me"},

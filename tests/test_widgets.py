@@ -778,7 +778,6 @@ def test_tabs_count_what_the_plan_decides(picker: Heard) -> None:
     assert told["counts"]["total"] == sum(customers.values()) == plan["customer_id"].n_unique()
     again = plan.filter(pl.col("decision").str.starts_with("resend")).sort("rank")
     assert told["counts"]["matched"] == again.height == picker.widget.count
-    assert told["page"]["cells"]["account_name"][:20] == again["account_name"].to_list()[:20]
     (batches,) = [facet["values"] for facet in told["counts"]["facets"] if facet["name"] == "batch"]
     assert {value: n for value, _, n in batches} == dict(again.group_by("batch").len().iter_rows())
     told = picker.says(type="set_every_row", every_row=True)
@@ -786,12 +785,63 @@ def test_tabs_count_what_the_plan_decides(picker: Heard) -> None:
     assert told["counts"]["total"] == plan.height
 
 
+@pytest.mark.parametrize("choice", [{}, {"text": "gmbh"}, {"method": ["link"], "manager": ["mgr.garcia"]}])
+def test_rows_of_a_reason_are_together_by_rank_and_counted(picker: Heard, choice: dict[str, Any]) -> None:
+    asked = Filter.from_dict({"decision": ["resend_now", "resend_as_reseller"], **choice})
+    picker.says(type="set_filter", filter=asked.to_dict(), screen="a", request=1)
+    told = picker.says(type="connect")
+    by_cause = pl.col("reason_code").is_in(["failed", "as_reseller"])
+    group = pl.coalesce(pl.when(by_cause).then("failure_code"), "reason_code")
+    plan = _plan(picker.widget.workspace).with_columns(group=group)
+    best = plan.group_by("group").agg(best=pl.col("rank").min())
+    rows = where(plan, asked).join(best, on="group").sort("best", "rank")
+    assert told["page"]["cells"]["account_name"] == rows["account_name"].to_list()[:100]
+    sizes = rows.group_by("group", maintain_order=True).len()["len"].to_list()
+    assert [n for _, n in told["counts"]["groups"]] == sizes
+    places = [place for place, n in told["counts"]["groups"] for _ in range(n)]
+    assert told["page"]["groups"] == places[:100]
+    told = picker.says(type="set_layout", two_lines=True, grouped=False)
+    assert told["page"]["cells"]["account_name"] == rows.sort("rank")["account_name"].to_list()[:100]
+    assert "groups" not in told["page"]
+
+
+def test_only_selected_rows_stay_as_they_were_when_it_was_asked_for(picker: Heard) -> None:
+    first, second, third = picker.says(type="connect")["page"]["keys"][:3]
+    picker.says(type="set_filter", filter={"text": "gmbh"}, screen="a", request=1)
+    picker.says(type="select", action="add", keys=[first, second, third], version=picker.widget._version)
+    told = picker.says(type="set_only_selected", on=True)
+    assert told["page"]["keys"] == [first, second, third]
+    assert (told["counts"]["matched"], told["counts"]["total"], told["counts"]["selectable"]) == (3, 3, 3)
+    assert sum(n for _, n in told["counts"]["groups"]) == 3
+    told = picker.says(type="select", action="remove", keys=[second], version=picker.widget._version)
+    assert told["selected"] == {"type": "selected", "version": told["selected"]["version"], "selected": 2, "hidden": 0,
+                                "can_undo": True}  # fmt: skip
+    told = picker.says(type="get_page", first=0, count=100)
+    assert (told["page"]["keys"], told["page"]["selected"]) == ([first, second, third], [1, 0, 1])
+    told = picker.says(type="set_only_selected", on=False)
+    assert told["counts"]["matched"] == picker.widget.count
+
+
+def test_any_value_of_a_facet_is_found_with_its_count() -> None:
+    managers = [f"manager {number:03}" for number in range(150)]
+    rows = {"Account": [f"a{n}" for n in range(300)], "Account Manager": managers * 2, "Status": ["Expired"] * 300}
+    explorer = Heard(ik.Explorer(ik.load(pl.DataFrame(rows)).records))
+    assert explorer.widget.wait(60)
+    (facet,) = [each for each in explorer.says(type="connect")["counts"]["facets"] if each["name"] == "manager"]
+    assert (facet["full"], len(facet["values"])) == (True, 100)
+    told = explorer.says(type="search_facet", name="manager", text="MANAGER 149")
+    assert told["facet_values"]["values"] == [["manager 149", "manager 149", 2]]
+    explorer.says(type="set_filter", filter={"text": "a149"}, screen="a", request=1)
+    told = explorer.says(type="search_facet", name="manager", text="149")
+    assert told["facet_values"]["values"] == [["manager 149", "manager 149", 1]]
+
+
 def test_a_cell_may_use_the_workspace_while_the_screen_does(picker: Heard) -> None:
     with busy(picker.widget.workspace):
         picker.says(type="select", action="add_all")
         digest = picker.says(type="confirm")["confirmation"]["digest"]
         ids = picker.says(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
-        assert "error" not in picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28")
+        assert "error" not in picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=[])
         assert "error" not in picker.says(type="get_outcomes")
         assert len(picker.says(type="connect")["state"]["unsent_batches"]) == len(ids) - 1
     assert picker.widget.workspace.counts()["batches"] == 1
@@ -895,7 +945,7 @@ def test_a_logged_batch_is_planned_with_and_a_discarded_one_is_forgotten(picker:
     ids = picker.says(type="write_batches", digest=digest)["batches_written"]["batch_ids"]
     assert [one["batch_id"] for one in picker.says(type="connect")["state"]["unsent_batches"]] == ids
     before = picker.widget.count
-    told = picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28")
+    told = picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=[])
     assert "error" not in told
     sent, day = picker.widget.workspace.resends().aggregate("count(*), any_value(sent_at)::date").fetchall()[0]
     assert (picker.widget.count, day) == (before - sent, dt.date(2026, 3, 28))
@@ -903,6 +953,16 @@ def test_a_logged_batch_is_planned_with_and_a_discarded_one_is_forgotten(picker:
     assert ids[-1] not in [one["batch_id"] for one in told["state"]["unsent_batches"]]
     outcomes = picker.says(type="get_outcomes")["outcomes"]
     assert sum(row[outcomes["names"].index("resent")] for row in outcomes["rows"]) == sent
+    told = picker.says(type="unmark_sent", batch_id=ids[0])
+    assert (picker.widget.count, told["state"]["sent_batches"]) == (before, [])
+    customers = picker.says(type="get_batch", batch_id=ids[0])["batch_customers"]["customers"]
+    assert len(customers) == sent
+    assert all(name and account for _, name, account in customers)
+    left_out = [customers[0][0], customers[2][0]]
+    told = picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=left_out)
+    (card,) = told["state"]["sent_batches"]
+    assert (card["customers"], card["sent"], card["sent_at"], card["sent_by"]) == (sent, sent - 2, "2026-03-28", "anna")
+    assert card["files"]
 
 
 @pytest.mark.slow
@@ -980,7 +1040,7 @@ def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the
     assert confirmed["in_open_batch"] == confirmed["count"] == before, "all of them are in a batch that is not logged"
     picker.told.clear()
     for batch_id in ids[:2]:
-        sent = {"type": "mark_sent", "batch_id": batch_id, "user": "anna", "day": str(DAY)}
+        sent = {"type": "mark_sent", "batch_id": batch_id, "user": "anna", "day": str(DAY), "left_out": []}
         picker.widget._handle_custom_msg(sent, [])
     picker.widget._handle_custom_msg({"type": "write_batches", "digest": confirmed["digest"]}, [])
     picker.widget._handle_custom_msg({"type": "confirm"}, [])
@@ -995,7 +1055,8 @@ def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the
 
 def test_dates_that_are_entered_begin_at_the_day_of_the_plan(picker: Heard, newest: pl.DataFrame) -> None:
     assert picker.says(type="connect")["state"]["day"] == "2026-03-30"
-    assert "date is missing" in picker.says(type="mark_sent", batch_id="x", user="anna", day="")["error"]["problem"]
+    told = picker.says(type="mark_sent", batch_id="x", user="anna", day="", left_out=[])
+    assert "date is missing" in told["error"]["problem"]
     now = ik.ResendPicker(newest)
     assert now.wait(60)
     assert Heard(now).says(type="connect")["state"]["day"] is None, "today, where the browser is"

@@ -3,6 +3,7 @@
 import { h, put, target } from "./dom.ts";
 import type { Column } from "./protocol.ts";
 import { shownColumns } from "./state.ts";
+import { type TwoLineColumn, twoLineColumns } from "./two_lines.ts";
 import type { View } from "./view.ts";
 
 const CHECKBOX_WIDTH = 34;
@@ -21,30 +22,38 @@ const WIDTHS_OF_KINDS: Record<string, number> = { time: 150, integer: 84, number
 export class Columns {
   readonly head = h("div.ik-head", { role: "row", "aria-rowindex": 1 });
   private readonly widths: Record<string, number> = {};
+  /** The columns of rows of two lines. */
+  twoLines: TwoLineColumn[] = [];
   private all: HTMLInputElement | null = null;
 
   constructor(private readonly view: View) {}
 
+  /** How many columns are shown, beside that of the checkboxes. */
+  get count(): number {
+    const { state } = this.view;
+    return state.view.two_lines ? this.twoLines.length : shownColumns(state).length;
+  }
+
   draw(): void {
     const { view } = this;
+    const { ready, two_lines } = view.state.view;
+    this.twoLines = two_lines ? twoLineColumns(view) : [];
+    view.root.classList.toggle("ik-two", two_lines);
     this.layout();
     this.all = h("input", {
       type: "checkbox",
       tabIndex: -1,
-      "aria-label": view.text("select_page"),
-      disabled: !view.state.view.ready,
-      onclick: (event) => view.selection.selectVisible((target(event) as HTMLInputElement).checked),
+      disabled: !ready,
+      onclick: (event) => view.selection.select((target(event) as HTMLInputElement).checked ? "add_all" : "remove_all"),
     });
-    const columns = shownColumns(view.state);
-    put(
-      this.head,
-      h("div.ik-cell.ik-check", { role: "columnheader", "aria-colindex": 1 }, this.all),
-      columns.map((column, index) => this.header(column, index)),
-    );
-    view.grid.scroller.setAttribute("aria-colcount", String(columns.length + 1));
+    const headers = two_lines
+      ? this.twoLines.map(({ name, label }, index) => this.header({ name, label: view.text(label) }, index))
+      : shownColumns(view.state).map((column, index) => this.header(column, index, this.grip(column)));
+    put(this.head, h("div.ik-cell.ik-check", { role: "columnheader", "aria-colindex": 1 }, this.all), headers);
+    view.grid.scroller.setAttribute("aria-colcount", String(headers.length + 1));
   }
 
-  private header(column: Column, index: number): HTMLElement {
+  private header(column: Pick<Column, "name" | "label">, index: number, grip?: HTMLElement): HTMLElement {
     const { ready, sort_by, descending } = this.view.state.view;
     const isSorted = sort_by === column.name;
     const sort = isSorted ? (descending ? "descending" : "ascending") : "none";
@@ -59,18 +68,23 @@ export class Columns {
       column.label,
       isSorted && (descending ? " ▾" : " ▴"),
     );
-    const grip = h("span.ik-grip", {
-      "aria-hidden": "true",
-      onpointerdown: (event) => this.resize(event, column),
-    });
-    return h("div.ik-cell", { role: "columnheader", "aria-sort": sort, "aria-colindex": index + 2 }, button, grip);
+    const props = { role: "columnheader", "aria-sort": sort, "aria-colindex": index + 2 };
+    return h("div", { className: `ik-cell ik-two-${column.name}`, ...props }, button, grip);
   }
 
-  /** Check the box in the header as the visible rows are. */
-  drawSelected(selectable: number, selected: number): void {
+  private grip(column: Column): HTMLElement {
+    return h("span.ik-grip", { "aria-hidden": "true", onpointerdown: (event) => this.resize(event, column) });
+  }
+
+  /** Check the box in the header as all matching rows are; it selects them, or no longer. */
+  drawSelected(): void {
+    const { selected, hidden, selectable } = this.view.state.counts;
     if (!this.all) return;
-    this.all.checked = selectable > 0 && selected === selectable;
-    this.all.indeterminate = selected > 0 && selected < selectable;
+    const here = selected - hidden;
+    this.all.checked = here > 0 && here === selectable;
+    this.all.indeterminate = here > 0 && here !== selectable;
+    this.all.setAttribute("aria-label", this.view.text("select_all", { n: this.view.number(selectable) }));
+    this.all.disabled = !selectable;
   }
 
   private width({ name, kind }: Column): number {
@@ -78,8 +92,13 @@ export class Columns {
   }
 
   private layout(): void {
-    const widths = shownColumns(this.view.state).map((column) => this.width(column));
     const { style } = this.view.root;
+    if (this.twoLines.length) {
+      style.setProperty("--cols", `44px ${this.twoLines.map(({ width }) => width).join(" ")}`);
+      style.setProperty("--wide", "100%");
+      return;
+    }
+    const widths = shownColumns(this.view.state).map((column) => this.width(column));
     style.setProperty("--cols", `${CHECKBOX_WIDTH}px ${widths.map((width) => `${width}px`).join(" ")}`);
     style.setProperty("--wide", `${CHECKBOX_WIDTH + widths.reduce((a, b) => a + b, 0)}px`);
   }

@@ -1,11 +1,13 @@
-/** The panel of one record: why, what to do, and the invitations of its customer. */
+/** The panel of one record: what to do, what happened, and all that the files hold of it. */
 
-import { h, put } from "./dom.ts";
-import type { Invitation } from "./protocol.ts";
+import { type Child, formatDay, h, put } from "./dom.ts";
+import type { Details, Invitation, Word } from "./protocol.ts";
 import { rowAt } from "./state.ts";
+import { menu } from "./toolbar.ts";
 import type { View } from "./view.ts";
 
-const EXPLAINED = ["cause", "advice", "reason", "next_step"];
+/** Fields that are shown at once. */
+const ABOUT = ["account_manager", "custom_tag", "remarks", "chance", "country", "attempts", "retry_at"];
 
 export class DetailsPanel {
   readonly element = h("aside.ik-panel", { hidden: true, tabIndex: -1 });
@@ -25,6 +27,11 @@ export class DetailsPanel {
     this.view.grid.draw();
   }
 
+  /** Go on with the keyboard in the panel. */
+  focus(): void {
+    this.element.querySelector<HTMLElement>(".ik-acts button, button")?.focus();
+  }
+
   hide(): void {
     this.element.hidden = true;
   }
@@ -33,62 +40,148 @@ export class DetailsPanel {
     const { view } = this;
     const { details } = view.state;
     if (!details) return;
-    const text = (name: string) => details.fields.find((field) => field.name === name)?.text;
-    const reason =
-      text("reason") &&
-      h("div.ik-why", {}, h("strong", {}, text("decision")), h("p", {}, text("reason")), h("p", {}, text("next_step")));
-    const causes = (["cause", "advice"] as const).filter((name) => text(name));
-    const cause =
-      causes.length > 0 &&
-      h(
-        "div.ik-why",
-        {},
-        causes.map((name) => h("p", {}, h("strong", {}, `${view.text(name)}: `), text(name))),
-      );
     const { invitations } = details;
-    const history = invitations.length > 0 && [
-      h("h4", {}, `${view.text("history")} (${view.number(invitations.length)})`),
-      invitations.map((invitation) => this.invitation(invitation)),
-    ];
-    const fields = details.fields
-      .filter(({ name }) => !EXPLAINED.includes(name))
-      .map((field) => [h("dt", {}, field.label), h("dd", { dir: "auto" }, field.text)]);
-    const title = text("customer_full_name") ?? text("account_name") ?? text("record_id");
-    const close = h("button.ik-button", { "aria-label": view.text("close"), onclick: () => this.close() }, "×");
+    const isSame = this.element.dataset.key === String(details.key) && !this.element.hidden;
+    const { scrollTop } = this.element;
     put(
       this.element,
-      h("header", {}, h("h3", { dir: "auto" }, title), close),
-      reason,
-      cause,
-      view.extension.detailActions(details),
-      history,
-      h("dl", {}, fields),
+      this.head(details),
+      this.decision(details),
+      h("div.ik-acts", {}, view.extension.detailActions(details), this.copyMessage(details)),
+      invitations.length > 0 && [h("h4", {}, view.text("history")), invitations.map((each) => this.timeline(each))],
+      this.about(details),
+      this.allFields(details),
     );
-    this.element.scrollTop = 0;
+    this.element.dataset.key = String(details.key);
+    this.element.scrollTop = isSame ? scrollTop : 0;
     this.element.setAttribute("aria-label", view.text("details"));
     this.element.hidden = false;
   }
 
-  /** One invitation of a customer, and what the files said of it, the newest first. */
-  private invitation({ attempt, sent_at, method, state, states }: Invitation): HTMLElement {
+  private field({ fields }: Details, name: string): string | undefined {
+    return fields.find((field) => field.name === name)?.text;
+  }
+
+  private head(details: Details): Child {
     const { view } = this;
-    const sent = attempt
-      ? view.text("attempt", { n: view.number(attempt), day: sent_at })
-      : view.text("attempt_not_sent");
-    const rows = states.map(([first, last, ...words]) =>
+    const account = this.field(details, "account_name");
+    const name = this.field(details, "customer_full_name") ?? this.field(details, "customer_name") ?? account;
+    const close = h("button.ik-close", { "aria-label": view.text("close"), onclick: () => this.close() }, "×");
+    const contacts = ["customer_name", "email", "mobile"].map((each) => this.field(details, each));
+    const others = contacts.filter((text) => text && text !== name).map((text) => [" · ", h("bdi", {}, text)]);
+    return [
+      h("header", {}, h("h3", { dir: "auto" }, name ?? this.field(details, "record_id")), close),
       h(
-        "tr",
+        "p.ik-who",
         {},
-        h("td", {}, h("span", {}, first), first !== last && [" – ", h("span", {}, last)]),
-        h("td", { dir: "auto" }, words.filter(Boolean).join(": ")),
+        account && [h("bdi", {}, account), " ", this.copyButton(account)],
+        others,
+        " ",
+        h(
+          "button.ik-link",
+          { onclick: () => this.toggleMasking() },
+          view.text(view.state.view.unmasked ? "hide" : "show"),
+        ),
       ),
-    );
-    const head = h("tr", {}, h("th", {}, view.text("in_files")), h("th", {}, view.text("said_there")));
+    ];
+  }
+
+  private copyButton(text: string): HTMLElement {
+    const label = this.view.text("copy");
+    return h("button.ik-link", { "aria-label": `${label}: ${text}`, onclick: () => this.copy(text) }, label);
+  }
+
+  /** Copy a text, and say so aloud. */
+  private copy(text: string): void {
+    navigator.clipboard?.writeText(text).then(() => {
+      this.view.toolbar.live.textContent = this.view.text("copied");
+    });
+  }
+
+  private toggleMasking(): void {
+    const { view } = this;
+    const key = view.state.details?.key;
+    view.send({ type: "set_masking", unmasked: !view.state.view.unmasked, first: view.grid.firstRow() });
+    if (key !== undefined) view.send({ type: "get_details", key });
+  }
+
+  /** What is decided for the customer, why, and the next step. */
+  private decision(details: Details): Child {
+    const { codes } = details;
+    const [decision, reason, step] = ["decision", "reason", "next_step"].map((name) => this.field(details, name));
+    const [cause, advice] = ["cause", "advice"].map((name) => this.field(details, name));
+    const texts = new Set([reason ?? cause, step ?? advice, cause !== reason && cause, advice !== step && advice]);
+    const lines = [...texts].filter((text): text is string => Boolean(text));
+    if (!decision && !lines.length) return null;
+    const isAgain = codes.decision?.startsWith("resend");
     return h(
-      "section.ik-attempt",
+      isAgain ? "div.ik-card.ik-again" : "div.ik-card",
       {},
-      h("h5", {}, [sent, method, state].filter(Boolean).join(" · ")),
-      h("table", {}, h("thead", {}, head), h("tbody", {}, rows)),
+      h("strong", {}, this.title(codes.decision) ?? decision ?? this.field(details, "effective_status")),
+      lines.map((text) => h("p", {}, text)),
     );
+  }
+
+  /** A decision in the words of the rail. */
+  private title(decision: string | null | undefined): string | undefined {
+    return this.view.state.words[`card_${decision}`];
+  }
+
+  private copyMessage({ messages }: Details): Child {
+    if (!messages.length) return null;
+    const items = () =>
+      messages.map(([language, text]) => h("button.ik-item", { onclick: () => this.copy(text) }, language));
+    const box = menu(this.view.text("copy_message"), items);
+    box.classList.add("ik-left");
+    return box;
+  }
+
+  /** One invitation of a customer: what the files said of it, the newest first, and when it was sent. */
+  private timeline({ attempt, sent_at, method, states }: Invitation): HTMLElement {
+    const { view } = this;
+    const { language } = view.state;
+    const day = (text: string | null | undefined) => (text ? formatDay(text, language) : "");
+    const said = states.map(([first, last, status, cause]) => {
+      const days = first === last ? day(last) : `${day(first)} – ${day(last)}`;
+      return h(
+        cause ? "li.ik-bad" : "li",
+        {},
+        h("b", {}, days),
+        ` ${view.text("in_file")} `,
+        h("span", { dir: "auto" }, status),
+        cause && `: ${cause}`,
+      );
+    });
+    const sent = attempt
+      ? [h("b", {}, day(sent_at)), ` ${view.text("attempt", { n: view.number(attempt) })}`, method && ` · ${method}`]
+      : view.text("attempt_not_sent");
+    return h("ol.ik-happened", {}, said, h("li.ik-sent-at", {}, sent));
+  }
+
+  private about(details: Details): Child {
+    const { view } = this;
+    const chance = (text: string) => {
+      const [low, high] = ["chance_low", "chance_high"].map((name) => this.field(details, name));
+      return low && high ? `${text} (${low}–${high})` : text;
+    };
+    const shown = ABOUT.flatMap((name) => details.fields.find((field) => field.name === name) ?? []);
+    if (!shown.length) return null;
+    return [
+      h("h4", {}, view.text("about")),
+      h(
+        "dl",
+        {},
+        shown.map(({ name, label, text }) => [
+          h("dt", {}, label),
+          h("dd", { dir: "auto" }, name === "chance" ? chance(text) : text),
+        ]),
+      ),
+    ];
+  }
+
+  private allFields({ fields }: Details): HTMLElement {
+    const rows = fields.map(({ label, text }) => [h("dt", {}, label), h("dd", { dir: "auto" }, text)]);
+    const title = this.view.text("all_fields" as Word, { n: this.view.number(fields.length) });
+    return h("details.ik-fields", {}, h("summary", {}, title), h("dl", {}, rows));
   }
 }

@@ -100,9 +100,10 @@ export function formatNumber(number: number | null | undefined, language: string
 }
 
 /** Write a day such as 2026-03-30 as the language does. */
-export function formatDay(day: string, language: string): string {
+export function formatDay(day: string, language: string, withYear = true): string {
   const date = new Date(`${day.slice(0, 10)}T00:00:00Z`);
-  const form = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" } as const;
+  const year = withYear ? "numeric" : undefined;
+  const form = { day: "numeric", month: "short", year, timeZone: "UTC" } as const;
   return date.toLocaleDateString(language === "zh" ? "zh-CN" : "en-GB", form);
 }
 

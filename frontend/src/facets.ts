@@ -1,38 +1,62 @@
 /** The values of columns with their counts, to filter by. */
 
 import { h, keyed, target } from "./dom.ts";
-import type { Facet } from "./protocol.ts";
+import type { Facet, Word } from "./protocol.ts";
 import { chosenValues } from "./state.ts";
 import type { View } from "./view.ts";
 
 /** Longer lists have a search field. */
 const SHORT = 8;
+/** Milliseconds without a key after which values that are not listed are asked for. */
+const SEARCH_DELAY = 180;
+/** Facets with a menu of their own beside the search; the others share one. */
+const MENUS = ["status", "method", "cause", "manager"];
 
 interface Parts {
   mark: HTMLElement;
   search: HTMLInputElement;
   values: HTMLElement;
   facet: Facet;
+  /** The last search for values that are not listed: of which view, and for what. */
+  asked: string;
 }
 type FacetValue = Facet["values"][number];
 
 export class Facets {
   readonly element = h("div.ik-facets", { role: "group" });
-  private readonly open = new Set(["decision", "status", "cause"]);
+  /** The facets without a menu of their own. */
+  readonly others = h("div.ik-others");
+  private readonly open = new Set<string>();
+  private searching: ReturnType<typeof setTimeout> | undefined;
   private readonly parts = new WeakMap<HTMLElement, Parts>();
 
   constructor(private readonly view: View) {}
+
+  close(): void {
+    clearTimeout(this.searching);
+  }
 
   draw(facets = this.view.state.facets): void {
     const focused = (document.activeElement as HTMLElement | null)?.dataset?.facet;
     this.element.setAttribute("aria-label", this.view.text("filters"));
     const shown = facets.filter(({ values }) => values.length);
-    keyed<Facet, HTMLDetailsElement>(
-      this.element,
-      shown,
-      ({ name }) => name,
-      (facet, box) => this.drawFacet(facet, box),
-    );
+    const draw = (box: HTMLElement, some: Facet[]) =>
+      keyed<Facet, HTMLDetailsElement>(
+        box,
+        some,
+        ({ name }) => name,
+        (facet, existing) => this.drawFacet(facet, existing),
+      );
+    if (this.view.hasMenus) {
+      draw(
+        this.element,
+        MENUS.flatMap((name) => shown.find((facet) => facet.name === name) ?? []),
+      );
+      draw(
+        this.others,
+        shown.filter(({ name }) => name !== "decision" && !MENUS.includes(name)),
+      );
+    } else draw(this.element, shown);
     if (focused) this.element.querySelector<HTMLElement>(`[data-facet="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -54,33 +78,51 @@ export class Facets {
       placeholder: "…",
       oninput: () => this.drawValues(box, parts),
     });
-    const parts: Parts = { mark, search, values, facet };
+    const isMenu = this.view.hasMenus && MENUS.includes(name);
+    if (!this.view.hasMenus && ["decision", "status", "cause"].includes(name)) this.open.add(name);
+    const parts: Parts = { mark, search, values, facet, asked: "" };
     const ontoggle = () => (box.open ? this.open.add(name) : this.open.delete(name));
     const box: HTMLDetailsElement = h(
       "details.ik-facet",
-      { open: this.open.has(name), ontoggle },
-      h("summary", {}, label, mark),
-      search,
-      values,
+      { open: this.open.has(name), ontoggle, "data-name": name, name: isMenu ? `${this.view.id}-menus` : "" },
+      h("summary", {}, isMenu ? this.view.text(`filter_${name}` as Word) : label, mark),
+      h("div.ik-pop", {}, search, values),
     );
     this.parts.set(box, parts);
     return box;
   }
 
-  private drawValues(box: HTMLDetailsElement, { mark, search, values, facet }: Parts): void {
+  private drawValues(box: HTMLDetailsElement, parts: Parts): void {
+    const { mark, search, values, facet } = parts;
     const chosen = chosenValues(this.view.state, facet.name).length;
-    if (chosen && mark.hidden) box.open = true;
+    if (chosen && mark.hidden && !this.view.hasMenus) box.open = true;
+    box.classList.toggle("ik-filtered", chosen > 0);
     mark.textContent = String(chosen);
     mark.hidden = !chosen;
     const part = search.value.trim().toLowerCase();
     search.hidden = facet.values.length <= SHORT && !part;
     const max = Math.max(...facet.values.map(([, , n]) => n), 1);
+    const isListed = ([, label]: FacetValue) => (label ?? this.view.text("empty")).toLowerCase().includes(part);
     keyed<FacetValue, HTMLLabelElement>(
       values,
-      facet.values.filter(([, label]) => !part || (label ?? this.view.text("empty")).toLowerCase().includes(part)),
+      this.found(parts, part) ?? facet.values.filter((value) => !part || isListed(value)),
       ([value]) => value,
       (value, label) => this.drawValue(facet.name, value, max, label),
     );
+  }
+
+  /** The values that contain a text, where not all are listed; null until Python has found them. */
+  private found(parts: Parts, text: string): FacetValue[] | null {
+    const { name, full } = parts.facet;
+    if (!full || !text) return null;
+    const { found, version } = this.view.state;
+    if (found?.name === name && found.text === text) return found.values;
+    const asked = `${version} ${text}`;
+    if (parts.asked === asked) return null;
+    parts.asked = asked;
+    clearTimeout(this.searching);
+    this.searching = setTimeout(() => this.view.send({ type: "search_facet", name, text }), SEARCH_DELAY);
+    return null;
   }
 
   private drawValue(name: string, [value, text, n]: FacetValue, max: number, existing?: HTMLLabelElement) {

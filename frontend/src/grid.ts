@@ -1,12 +1,16 @@
 /** The rows: only those that are visible are elements, whatever their number. */
 
 import { h, put, target } from "./dom.ts";
+import { highlight } from "./highlight.ts";
 import { commandOf } from "./keyboard.ts";
+import { HEADING, Layout } from "./layout.ts";
 import type { Column } from "./protocol.ts";
-import { type Block, requestRows, rowAt, rowCount, shownColumns } from "./state.ts";
+import { type Block, type Group, requestRows, rowAt, rowCount, shownColumns } from "./state.ts";
+import { Row } from "./two_lines.ts";
 import type { View } from "./view.ts";
 
 const ROW = 30;
+const TWO_LINES = 46;
 const HEAD = 34;
 /** Browsers draw nothing beyond some height: in a longer list a pixel of the scroll bar is several rows. */
 const MAX_HEIGHT = 8e6;
@@ -28,6 +32,8 @@ export class Grid {
   private readonly tip: HTMLElement;
   private readonly note = h("div.ik-note", { hidden: true });
   private readonly lines = new Map<number, Line>();
+  private readonly headings = new Map<number, HTMLElement>();
+  private layout = new Layout(0, ROW, []);
   private readonly resized: ResizeObserver;
   private top = 0;
   /** Pixels of the list for one of the scroll bar. */
@@ -55,7 +61,6 @@ export class Grid {
       this.spacer,
     );
     this.scroller.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    this.layer.addEventListener("dblclick", (event) => view.details.open(this.rowOf(event)));
     this.box = h("div.ik-gridbox", {}, this.scroller, this.note, this.tip);
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.scroller);
@@ -72,13 +77,14 @@ export class Grid {
     if (!view.state.view.columns.length) return;
     this.measure();
     const first = this.firstRow();
-    const end = Math.min(rowCount(view.state), Math.ceil((this.top + this.height()) / ROW) + 1);
+    const end = Math.min(rowCount(view.state), this.layout.rowAt(this.top + this.height()) + 1);
     for (const [row, line] of this.lines) {
       if (row >= first && row < end) continue;
       line.element.remove();
       this.lines.delete(row);
     }
     for (let row = first; row < end; row++) this.drawLine(row);
+    this.drawHeadings(first, end);
     this.scroller.setAttribute("aria-rowcount", String(rowCount(view.state) + 1));
     const cell = this.activeCell();
     if (cell) this.scroller.setAttribute("aria-activedescendant", cell.id);
@@ -91,8 +97,9 @@ export class Grid {
 
   /** Remove lines that mean other rows, or show other columns. */
   dropLines(): void {
-    for (const { element } of this.lines.values()) element.remove();
+    put(this.layer);
     this.lines.clear();
+    this.headings.clear();
   }
 
   /** Go back to the first row. */
@@ -116,8 +123,33 @@ export class Grid {
       line = next;
       this.lines.set(row, line);
     }
-    line.element.style.transform = `translateY(${row * ROW - this.top}px)`;
+    line.element.style.transform = `translateY(${this.layout.topOf(row) - this.top}px)`;
     this.flag(line, row, found);
+  }
+
+  /** Draw the headings of the groups that begin among some rows. */
+  private drawHeadings(first: number, end: number): void {
+    const groups = this.view.state.groups.filter((group) => group.first >= first && group.first < end);
+    for (const element of this.headings.values()) element.remove();
+    this.headings.clear();
+    for (const group of groups) {
+      const element = this.heading(group);
+      element.style.transform = `translateY(${this.layout.topOf(group.first) - HEADING - this.top}px)`;
+      this.headings.set(group.first, element);
+      this.layer.append(element);
+    }
+  }
+
+  private heading({ place, n }: Group): HTMLElement {
+    const { view } = this;
+    const [title = "", step = ""] = view.state.headings[place] ?? [];
+    const said = [
+      n === null ? "" : view.text(n === 1 ? "one_customer" : "all_customers", { total: view.number(n) }),
+      step,
+    ];
+    const words = said.filter(Boolean).join(" · ");
+    const cell = { role: "gridcell", "aria-colspan": view.columns.count + 1, title: `${title} ${words}` };
+    return h("div.ik-heading", { role: "row" }, h("div", cell, h("strong", {}, title), ` · ${words}`));
   }
 
   private newLine(row: number, found: Found): Line {
@@ -131,10 +163,20 @@ export class Grid {
       { role: "gridcell", id: this.cellId(row, 0), "aria-colindex": 1 },
       checkbox,
     );
-    const cells = shownColumns(this.view.state).map((column, index) => this.cell(column, index + 1, row, found));
+    const cells = this.view.state.view.two_lines
+      ? this.twoLines(row, found)
+      : shownColumns(this.view.state).map((column, index) => this.cell(column, index + 1, row, found));
     const props = { role: "row", "aria-rowindex": row + 2, "data-row": row };
     const element = h(found ? "div.ik-line" : "div.ik-line.ik-wait", props, check, cells);
     return { element, cells: found?.block.cells ?? null, checkbox };
+  }
+
+  private twoLines(row: number, found: Found): HTMLElement[] {
+    const texts = found && new Row(this.view, found.block, found.index);
+    return this.view.columns.twoLines.map((column, index) => {
+      const props = { role: "gridcell", id: this.cellId(row, index + 1), "aria-colindex": index + 2 };
+      return h("div", { className: `ik-cell ik-two-${column.name}`, ...props }, texts && column.cell(texts));
+    });
   }
 
   private cell({ name, kind }: Column, column: number, row: number, found: Found): HTMLElement {
@@ -147,7 +189,9 @@ export class Grid {
     }
     const title = typeof content === "string" ? content : "";
     const props = { role: "gridcell", id: this.cellId(row, column), "aria-colindex": column + 1, dir: "auto", title };
-    return h("div", { className: `ik-cell ik-${kind}`, ...props }, content);
+    const search = (this.view.state.filter.text as string | undefined) ?? "";
+    const marked = typeof content === "string" && search ? highlight(content, search) : content;
+    return h("div", { className: `ik-cell ik-${kind}`, ...props }, marked);
   }
 
   private cellId(row: number, column: number): string {
@@ -164,6 +208,8 @@ export class Grid {
     checkbox.disabled = !found?.block.selectable?.[found.index];
     element.setAttribute("aria-selected", String(isSelected));
     element.classList.toggle("ik-chosen", isSelected);
+    const { details } = this.view.state;
+    element.classList.toggle("ik-opened", details !== null && found?.block.keys[found.index] === details.key);
     for (const cell of element.querySelectorAll(".ik-active")) cell.classList.remove("ik-active");
     if (row === this.active.row) element.children[this.active.column]?.classList.add("ik-active");
   }
@@ -185,15 +231,18 @@ export class Grid {
   // ---- scrolling
 
   firstRow(): number {
-    return Math.floor(this.top / ROW);
+    return this.layout.rowAt(this.top);
   }
 
   private height(): number {
-    return Math.max(this.scroller.clientHeight - HEAD, ROW);
+    return Math.max(this.scroller.clientHeight - HEAD, this.layout.height);
   }
 
   private measure(): void {
-    const all = rowCount(this.view.state) * ROW;
+    const { groups, view } = this.view.state;
+    const firsts = groups.map((group) => group.first);
+    this.layout = new Layout(rowCount(this.view.state), view.two_lines ? TWO_LINES : ROW, firsts);
+    const all = this.layout.total;
     const shown = Math.min(all, MAX_HEIGHT);
     const height = this.height();
     this.scale = all > shown ? (all - height) / (shown - height) : 1;
@@ -215,7 +264,7 @@ export class Grid {
   }
 
   private moveTo(top: number): void {
-    this.top = Math.max(0, Math.min(top, rowCount(this.view.state) * ROW - this.height()));
+    this.top = Math.max(0, Math.min(top, this.layout.total - this.height()));
     this.scroller.scrollTop = this.top / this.scale;
     this.draw();
   }
@@ -223,8 +272,11 @@ export class Grid {
   goTo(row: number): void {
     row = Math.max(0, Math.min(row, rowCount(this.view.state) - 1));
     const height = this.height();
-    if (row * ROW < this.top) this.moveTo(row * ROW);
-    else if ((row + 1) * ROW > this.top + height) this.moveTo((row + 1) * ROW - height);
+    const top = this.layout.topOf(row);
+    const bottom = top + this.layout.height;
+    const hasHeading = this.view.state.groups.some((group) => group.first === row);
+    if (top < this.top) this.moveTo(hasHeading ? top - HEADING : top);
+    else if (bottom > this.top + height) this.moveTo(bottom - height);
     this.active.row = row;
     this.draw();
   }
@@ -239,9 +291,7 @@ export class Grid {
   private rowOf(event: MouseEvent): number | null {
     const line = target(event).closest<HTMLElement>(".ik-line");
     if (line) return Number(line.dataset.row);
-    const top = this.scroller.getBoundingClientRect().top + HEAD - this.top;
-    const row = Math.floor((event.clientY - top) / ROW);
-    return event.target === this.layer && row < rowCount(this.view.state) ? row : null;
+    return null;
   }
 
   private clicked(event: MouseEvent): void {
@@ -262,7 +312,7 @@ export class Grid {
     }
     this.focus();
     this.draw();
-    if (column !== 0 && this.view.state.details) details.open(row);
+    if (column !== 0) details.open(row);
   }
 
   private key(event: KeyboardEvent): void {
@@ -272,8 +322,8 @@ export class Grid {
       row,
       column,
       lastRow: rowCount(this.view.state) - 1,
-      lastColumn: shownColumns(this.view.state).length,
-      page: Math.max(1, Math.floor(this.height() / ROW) - 1),
+      lastColumn: this.view.columns.count,
+      page: Math.max(1, Math.floor(this.height() / this.layout.height) - 1),
     });
     if (!command) return;
     event.preventDefault();
@@ -283,6 +333,7 @@ export class Grid {
         if (command.extend) selection.selectRange(this.anchor, command.row, true);
         else this.anchor = command.row;
         this.goTo(command.row);
+        if (this.view.state.details) details.open(command.row);
         break;
       case "column":
         this.active.column = command.column;
@@ -292,7 +343,8 @@ export class Grid {
         selection.toggle(row);
         break;
       case "open":
-        details.open(row);
+        if (this.view.state.details?.key === rowAt(this.view.state, row)?.block.keys[row % 100]) details.focus();
+        else details.open(row);
         break;
       case "select_all":
         selection.select("add_all");
@@ -328,8 +380,9 @@ export class Grid {
     this.tipCode = code;
     this.tip.hidden = false;
     this.scroller.setAttribute("aria-describedby", this.tip.id);
-    const below = HEAD + (row + 1) * ROW - this.top + 2;
-    const above = Math.max(HEAD, below - ROW - 4 - this.tip.offsetHeight);
+    const { height } = this.layout;
+    const below = HEAD + this.layout.topOf(row) + height - this.top + 2;
+    const above = Math.max(HEAD, below - height - 4 - this.tip.offsetHeight);
     this.tip.style.top = `${below + this.tip.offsetHeight > this.scroller.clientHeight ? above : below}px`;
   }
 }

@@ -3,20 +3,12 @@
 import "../styles/grid.css";
 import "../styles/picker.css";
 import "../styles/sections.css";
-import { type Child, h, put, target } from "./dom.ts";
+import { BatchCards } from "./batches.ts";
+import { type Child, h, keepFocus, put, target } from "./dom.ts";
+import { Heading } from "./heading.ts";
 import type { Model } from "./kernel.ts";
-import type {
-  BatchesWritten,
-  Confirmation,
-  Details,
-  DiscardBatch,
-  MarkSent,
-  Outcomes,
-  PickerResponse,
-  RulesEffect,
-  Word,
-} from "./protocol.ts";
-import { cellHost, type Host, Sections } from "./sections.ts";
+import type { BatchesWritten, Confirmation, Details, PickerResponse, RulesEffect, Word } from "./protocol.ts";
+import { AGAIN, cellHost, type Host, Sections } from "./sections.ts";
 import { menu } from "./toolbar.ts";
 import { type Extension, View } from "./view.ts";
 
@@ -28,13 +20,16 @@ const ANSWERS: Record<string, string> = {
   confirm: "confirmation",
   write_batches: "batches_written",
   get_outcomes: "outcomes",
+  get_batch: "batch_customers",
 };
 const STEPS = ["step_open", "step_search", "step_send", "step_log", "step_delete"] as const;
 
 class Picker implements Extension {
   readonly preparing = "planning";
   private readonly sections: Sections;
-  private readonly rules = h("div.ik-bar");
+  private readonly heading: Heading;
+  private readonly cards: BatchCards;
+  private rules: HTMLDetailsElement | null = null;
   private readonly warnings = h("div.ik-warn", { role: "status", hidden: true });
   private readonly status = h("div.ik-said", { hidden: true, role: "status" });
   private readonly dialog = h("dialog.ik-dialog");
@@ -44,51 +39,83 @@ class Picker implements Extension {
 
   constructor(
     private readonly view: View,
-    host: Host = cellHost(view.extra),
+    private readonly host: Host = cellHost(view.extra),
   ) {
     this.sections = new Sections(view, host);
-    this.close = host.listen(() => this.draw());
-    view.extra.append(this.rules, this.warnings, this.status);
+    this.heading = new Heading(view, this.sections);
+    this.cards = new BatchCards(view, {
+      ask: (title, content, button) => this.ask(title, content, button),
+      wait: () => this.wait("effect_wait"),
+      dayField: (word) => this.dayField(word),
+    });
+    this.close = host.listen(() => this.showPlace());
+    view.extra.append(this.heading.element, this.warnings, this.status, this.cards.element);
     view.root.append(this.dialog);
-    view.facets.element.hidden = true;
+  }
+
+  private showPlace(): void {
+    if (this.host.place() === "sent") this.view.send({ type: "get_outcomes" });
+    this.draw();
   }
 
   draw(): void {
+    const { view } = this;
+    const place = this.host.place();
+    if (place === "customers" || place === "unsent" || place === "sent") {
+      view.root.classList.toggle("ik-shows-batches", place !== "customers");
+      this.heading.draw(place, this.rulesMenu());
+      this.cards.draw(place);
+    }
     this.sections.draw();
-    this.drawRules();
+    this.drawWarnings();
+    this.drawHits();
+  }
+
+  /** Say in which other lists the search has hits. */
+  private drawHits(): void {
+    const { view } = this;
+    const { facets, filter } = view.state;
+    const values = facets.find(({ name }) => name === "decision")?.values ?? [];
+    const found = this.sections.found(new Map(values.map(([code, , n]) => [code, n])));
+    const others = found.filter(([section, n]) => n && section !== this.sections.current);
+    const isShown =
+      Boolean(filter.text) && Boolean((filter.decision as string[] | undefined)?.length) && others.length > 0;
+    const link = ([section, n]: (typeof others)[number]) =>
+      h(
+        "button.ik-link",
+        { onclick: () => this.sections.show(section) },
+        view.text("hits_in", { n: view.number(n), list: view.text(`section_${section.name}` as Word) }),
+      );
+    view.toolbar.hits.hidden = !isShown;
+    if (isShown) keepFocus(view.toolbar.hits, () => put(view.toolbar.hits, view.text("hits"), " ", others.map(link)));
   }
 
   // ---- rules, and their effect before they apply
 
-  private drawRules(): void {
-    const { view } = this;
-    const { rules, rules_text, workspace, unsent_batches = [], warnings = [] } = view.state.view;
-    if (!rules) return;
-    const rulesMenu = menu(view.text("rules"), () => this.ruleFields(rules));
-    rulesMenu.classList.add("ik-left");
-    const n = unsent_batches.length;
-    put(
-      this.warnings,
-      warnings.map((text) => h("div", {}, text)),
-    );
-    this.warnings.hidden = !warnings.length;
-    put(
-      this.rules,
-      h("span.ik-sentence", {}, rules_text),
-      rulesMenu,
-      h("span.ik-grow"),
-      this.ownAccountButton(),
-      n > 0 && h("button.ik-button.ik-open", { onclick: () => this.showUnsent() }, view.text("unlogged", { n })),
-      workspace && h("button.ik-button", { onclick: () => view.send({ type: "get_outcomes" }) }, view.text("outcomes")),
-      !workspace && h("span.ik-warn", {}, view.text("no_memory")),
-    );
+  /** The rules, to be changed; a menu that is open stays. */
+  private rulesMenu(): Child {
+    const { rules } = this.view.state.view;
+    if (!rules || this.rules?.open) return this.rules;
+    this.rules = menu(this.view.text("change_rules"), () => this.ruleFields(this.view.state.view.rules ?? {}));
+    this.rules.classList.add("ik-left", "ik-as-link");
+    return this.rules;
+  }
+
+  private drawWarnings(): void {
+    const { warnings = [] } = this.view.state.view;
+    const button = this.ownAccountButton();
+    this.warnings.hidden = !warnings.length && !button;
+    const lines = warnings.map((text) => h("div", {}, text));
+    keepFocus(this.warnings, () => put(this.warnings, lines, button));
   }
 
   private ownAccountButton(): Child {
     const { workspace, held_for_own_account: held, own_account_marked } = this.view.state.view;
-    if (!workspace || !(held || own_account_marked)) return null;
+    // The mark is taken back where these customers would be.
+    const isHere = held || (own_account_marked && this.sections.current?.name === "support");
+    if (!workspace || !isHere) return null;
     const onclick = () => this.markOwnAccount(held ?? 0);
-    return h("button.ik-button", { onclick }, this.ownAccountText(held ?? 0));
+    return h("button.ik-link", { onclick }, this.ownAccountText(held ?? 0));
   }
 
   private ownAccountText(held: number): string {
@@ -153,11 +180,21 @@ class Picker implements Extension {
 
   // ---- confirm and write
 
+  selectionFacts(): HTMLElement[] {
+    const { view } = this;
+    const { selected, hidden, selectable } = view.state.counts;
+    const isAgain = this.sections.current === AGAIN;
+    const left = (selectable ?? 0) - (selected - hidden);
+    return left > 0 && selected && isAgain
+      ? [h("span.ik-soft", {}, view.text("n_left_out", { n: view.number(left) }))]
+      : [];
+  }
+
   actions(): HTMLElement[] {
-    const n = this.view.state.counts.selected;
-    const label = n ? this.view.text("make", { n: this.view.number(n) }) : this.view.text("make_none");
-    const onclick = () => this.view.send({ type: "confirm" });
-    return [h("span.ik-grow"), h("button.ik-button.ik-act", { disabled: !n, onclick }, label)];
+    const { view } = this;
+    const { selected } = view.state.counts;
+    const onclick = () => view.send({ type: "confirm" });
+    return [h("button.ik-button.ik-act", { disabled: !selected, onclick }, view.text("review_and_write"))];
   }
 
   /** Show a dialog; without a label it can only be closed. */
@@ -219,8 +256,8 @@ class Picker implements Extension {
           ),
         ),
       ),
-      h("h4", {}, view.text("first", { n: rows.length })),
-      this.table(labels, lines),
+      h("h4", {}, view.text(rows.length < count ? "first" : "all_of_them", { n: view.number(rows.length) })),
+      h("div.ik-everyone", {}, this.table(labels, lines)),
       h("h4", {}, view.text("left_out")),
       left_out.map(([text, n, could]) => pair(could ? view.text("not_chosen", { text }) : (text ?? ""), n)),
     ];
@@ -250,7 +287,11 @@ class Picker implements Extension {
       ),
     ];
     this.status.hidden = true;
-    this.ask(view.text("written", { n: view.number(customers) }), content, { cancel: view.text("close") });
+    this.ask(view.text("written", { n: view.number(customers) }), content, {
+      label: batch_ids.length ? view.text("to_batches") : "",
+      action: () => this.host.go("unsent"),
+      cancel: view.text("close"),
+    });
   }
 
   // ---- what was done
@@ -260,53 +301,6 @@ class Picker implements Extension {
     const now = new Date();
     const today = new Date(now.getTime() - 6e4 * now.getTimezoneOffset()).toISOString().slice(0, 10);
     return h("input", { type: "date", value: this.view.state.view.day ?? today, "aria-label": this.view.text(word) });
-  }
-
-  private showUnsent(): void {
-    const { view, dialog } = this;
-    const { user, unsent_batches = [] } = view.state.view;
-    const by = h("input", { type: "text", value: user, "aria-label": view.text("by") });
-    const day = this.dayField("sent_on");
-    const act = (request: () => MarkSent | DiscardBatch) => () => {
-      dialog.close();
-      view.send(request());
-    };
-    const lines = unsent_batches.map(({ batch_id, customers, written_at }) => {
-      const send = act(() => {
-        this.wait("effect_wait");
-        return { type: "mark_sent", batch_id, user: by.value.trim(), day: day.value };
-      });
-      const discard = act(() => ({ type: "discard_batch", batch_id }));
-      return h(
-        "tr",
-        {},
-        h("td", {}, batch_id),
-        h("td.ik-number", {}, view.number(customers)),
-        h("td", {}, written_at),
-        h(
-          "td",
-          {},
-          h("button.ik-button", { onclick: send }, view.text("log")),
-          h("button.ik-link", { onclick: discard }, view.text("discard")),
-        ),
-      );
-    });
-    const content = [
-      h("p", {}, view.text("unlogged_why")),
-      h("label.ik-rule", {}, view.text("by"), by),
-      h("label.ik-rule", {}, view.text("sent_on"), day),
-      this.table([view.text("batch"), view.text("customers"), view.text("at"), ""], lines),
-    ];
-    this.ask(view.text("unlogged", { n: lines.length }), content, { cancel: view.text("close") });
-  }
-
-  private showOutcomes({ names, rows }: Outcomes): void {
-    const { view } = this;
-    const cell = (value: string | number | null, index: number) => h(index > 2 ? "td.ik-number" : "td", {}, value);
-    const lines = rows.map((row) => h("tr", {}, row.map(cell)));
-    const head = names.map((name) => view.text(`o_${name}` as Word));
-    const content = rows.length ? this.table(head, lines) : h("p", {}, view.text("no_outcomes"));
-    this.ask(view.text("outcomes"), content, { cancel: view.text("close") });
   }
 
   /** Mark the partner's own account as changed, or take the mark back where no customer is held for it. */
@@ -328,26 +322,42 @@ class Picker implements Extension {
     this.ask(this.ownAccountText(held), content, { label, action, cancel: view.text("cancel") });
   }
 
-  detailActions({ key, codes }: Details): Child {
+  detailActions({ key, codes, selectable, selected }: Details): Child {
     const { view } = this;
-    const { workspace, user = "" } = view.state.view;
-    if (!workspace) return null;
-    if (codes.reason_code === "marked_resolved") {
+    const add = () => view.selection.select(selected ? "remove" : "add", { keys: [key] });
+    const button = selected ? "button.ik-button" : "button.ik-button.ik-act";
+    return [
+      selectable && h(button, { onclick: add }, view.text(selected ? "remove_from_batch" : "add_to_batch")),
+      view.state.view.workspace && this.resolution(key, codes.reason_code ?? ""),
+    ];
+  }
+
+  /** Mark that a customer has acted, or take the mark back. */
+  private resolution(key: number, reason: string): Child {
+    const { view } = this;
+    const { user = "" } = view.state.view;
+    const { version } = view.state;
+    if (reason === "marked_resolved") {
       const unmark = () => {
         this.wait("effect_wait");
-        view.send({ type: "unmark_resolved", version: view.state.version, key, user });
+        view.send({ type: "unmark_resolved", version, key, user });
       };
-      return h("div.ik-row2.ik-done", {}, h("button.ik-button", { onclick: unmark }, view.text("take_back")));
+      return h("button.ik-button", { onclick: unmark }, view.text("take_back"));
     }
-    if (!WAITING.includes(codes.reason_code ?? "")) return null;
-    const day = this.dayField("done_on");
-    const note = h("input", { type: "text", placeholder: view.text("note"), "aria-label": view.text("note") });
-    const mark = () => {
-      this.wait("effect_wait");
-      const { version } = view.state;
-      view.send({ type: "mark_resolved", version, key, day: day.value, note: note.value, user });
-    };
-    return h("div.ik-row2.ik-done", {}, day, note, h("button.ik-button", { onclick: mark }, view.text("mark_done")));
+    if (!WAITING.includes(reason)) return null;
+    return menu(view.text("mark_done"), () => {
+      const day = this.dayField("done_on");
+      const note = h("input", { type: "text", "aria-label": view.text("note") });
+      const mark = () => {
+        this.wait("effect_wait");
+        view.send({ type: "mark_resolved", version, key, day: day.value, note: note.value, user });
+      };
+      return [
+        h("label.ik-rule", {}, view.text("done_on"), day),
+        h("label.ik-rule", {}, view.text("note"), note),
+        h("button.ik-button.ik-act", { onclick: mark }, view.text("save_done")),
+      ];
+    });
   }
 
   // ---- messages
@@ -360,17 +370,22 @@ class Picker implements Extension {
   /** Show what this view has asked for; of another view's requests only what they change is seen here. */
   received(message: PickerResponse, isCurrent: boolean): void {
     if (message.type === "error" || message.type === "init") this.status.hidden = true;
+    if (message.type === "init" && this.host.place() === "sent") this.view.send({ type: "get_outcomes" });
     if (!isCurrent || !this.awaited.delete(message.type)) return;
     if (message.type === "rules_effect") this.showEffect(message);
     else if (message.type === "confirmation") this.confirm(message);
     else if (message.type === "batches_written") this.showWritten(message);
-    else if (message.type === "outcomes") this.showOutcomes(message);
+    else if (message.type === "batch_customers") this.cards.showCustomers(message);
+    else if (message.type === "outcomes") {
+      this.cards.showResults(message);
+      this.draw();
+    }
   }
 }
 
 /** Show the picker; returns the function that closes it. */
 export function render({ model, el, host }: { model: Model; el: HTMLElement; host?: Host }): () => void {
-  const view = new View(model, el, (grid) => new Picker(grid, host));
+  const view = new View(model, el, (grid) => new Picker(grid, host), true);
   return () => view.close();
 }
 

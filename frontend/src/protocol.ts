@@ -40,6 +40,9 @@ export interface GridState {
   total: number | null;
   facts: Record<string, number>;
   every_row: boolean;
+  two_lines: boolean;
+  grouped: boolean;
+  only_selected: boolean;
   unit: "rows" | "invitations" | "customers";
   ready: boolean;
   filter: Record<string, string | (string | number | null)[]>;
@@ -80,9 +83,12 @@ export interface Invitation {
   states: ((string | null)[])[];
 }
 
-/** One record with the invitations of its customer. */
+/** One record with the invitations of its customer; ``messages`` are ready to send: language and text. */
 export interface Details {
   key: number;
+  selectable: boolean;
+  selected: boolean;
+  messages: [string, string][];
   fields: Field[];
   codes: Record<string, string | null>;
   invitations: Invitation[];
@@ -107,6 +113,26 @@ export interface SetEveryRow {
   every_row: boolean;
 }
 
+/** Show only the selected rows, or all. */
+export interface SetOnlySelected {
+  type: "set_only_selected";
+  on: boolean;
+}
+
+/** Show rows of two lines or all columns, in groups or not. */
+export interface SetLayout {
+  type: "set_layout";
+  two_lines: boolean;
+  grouped: boolean;
+}
+
+/** Search the values of a facet, as it may have more than are listed. */
+export interface SearchFacet {
+  type: "search_facet";
+  name: string;
+  text: string;
+}
+
 /** Sort by a column; None is the original order. */
 export interface Sort {
   type: "sort";
@@ -125,7 +151,7 @@ export interface GetPage {
 export interface Select {
   type: "select";
   version: number;
-  action: "add" | "remove" | "add_range" | "remove_range" | "add_all" | "clear" | "undo";
+  action: "add" | "remove" | "add_range" | "remove_range" | "add_all" | "remove_all" | "clear" | "undo";
   keys?: number[];
   start?: number;
   end?: number;
@@ -168,9 +194,9 @@ export interface OpenView {
   name: string;
 }
 
-export type GridRequest = Connect | SetFilter | SetEveryRow | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter;
+export type GridRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter;
 
-export type ExplorerRequest = Connect | SetFilter | SetEveryRow | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView;
+export type ExplorerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView;
 
 /** Plan with other rules, and show the effect. */
 export interface PreviewRules {
@@ -194,12 +220,25 @@ export interface WriteBatches {
   digest: string;
 }
 
-/** Record that a batch was sent. */
+/** Record that a batch was sent, but for the records that are named in ``left_out``. */
 export interface MarkSent {
   type: "mark_sent";
   batch_id: string;
   user: string;
   day: string;
+  left_out: string[];
+}
+
+/** Take back that a batch was sent. */
+export interface UnmarkSent {
+  type: "unmark_sent";
+  batch_id: string;
+}
+
+/** Read the customers of a batch. */
+export interface GetBatch {
+  type: "get_batch";
+  batch_id: string;
 }
 
 /** Forget a batch that was not sent. */
@@ -244,12 +283,13 @@ export interface GetOutcomes {
   type: "get_outcomes";
 }
 
-export type PickerRequest = Connect | SetFilter | SetEveryRow | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | DiscardBatch | MarkResolved | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes;
+export type PickerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | UnmarkSent | GetBatch | DiscardBatch | MarkResolved | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes;
 
-/** The words of the screen. */
+/** The words of the screen; ``groups`` holds the heading of each group, and what to do with its rows. */
 export interface Init {
   type: "init";
   version: number;
+  groups: [string, string][];
   words: Record<string, string>;
   hints: Record<string, string[]>;
   language: "en" | "zh";
@@ -263,6 +303,9 @@ export interface State {
   total: number | null;
   facts: Record<string, number>;
   every_row: boolean;
+  two_lines: boolean;
+  grouped: boolean;
+  only_selected: boolean;
   unit: "rows" | "invitations" | "customers";
   ready: boolean;
   filter: Record<string, string | (string | number | null)[]>;
@@ -319,6 +362,7 @@ export interface Page {
   keys: number[];
   selected: number[];
   selectable: number[];
+  groups?: number[];
   state?: GridState;
 }
 
@@ -332,6 +376,7 @@ export interface Counts {
   selected: number;
   hidden: number;
   facets: Facet[];
+  groups?: [number, number][];
   days?: [string, number, number, number][];
   filter?: Record<string, string | (string | number | null)[]>;
   acked?: Record<string, number>;
@@ -370,6 +415,15 @@ export interface RecordDetails {
   details: Details | null;
 }
 
+/** The values of a facet that contain a text. */
+export interface FacetValues {
+  type: "facet_values";
+  version: number;
+  name: string;
+  text: string;
+  values: ([string | number | null, string | null, number])[];
+}
+
 /** Sums by day for an undated filter; the numbers are in the buffer. Without days there were too many. */
 export interface Crossfilter {
   type: "crossfilter";
@@ -387,9 +441,9 @@ export interface Error {
   hint: string;
 }
 
-export type GridResponse = Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | Crossfilter | Error;
+export type GridResponse = Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | FacetValues | Crossfilter | Error;
 
-export type ExplorerResponse = Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | Crossfilter | Error;
+export type ExplorerResponse = Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | FacetValues | Crossfilter | Error;
 
 /** What other rules would change: label, number now, number then. */
 export interface RulesEffect {
@@ -432,7 +486,15 @@ export interface Outcomes {
   rows: ((string | number | null)[])[];
 }
 
-export type PickerResponse = Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | Crossfilter | Error | RulesEffect | Confirmation | BatchesWritten | Outcomes;
+/** The customers of a batch: record, name and account. */
+export interface BatchCustomers {
+  type: "batch_customers";
+  version: number;
+  batch_id: string;
+  customers: ([string, string | null, string | null])[];
+}
+
+export type PickerResponse = Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | FacetValues | Crossfilter | Error | RulesEffect | Confirmation | BatchesWritten | Outcomes | BatchCustomers;
 
 /** What can be set in the export panel. */
 export interface Form {
@@ -798,6 +860,6 @@ export interface Download {
 
 export type PageResponse = PageState | LoadProgress | PageProblem | Listing | Download;
 
-export type Word = "add_n" | "add_title" | "advice" | "all_customers" | "all_invitations" | "all_rows" | "among_customers" | "apply" | "associated" | "at" | "attempt" | "attempt_not_sent" | "batch" | "batch_size" | "by" | "c_account" | "c_before" | "c_cause" | "c_column" | "c_customer" | "c_file" | "c_now" | "c_reason" | "c_row" | "cancel" | "cause" | "ch_appeared" | "ch_appeared_why" | "ch_became_associated" | "ch_became_associated_why" | "ch_cause_changed" | "ch_cause_changed_why" | "ch_newly_failed" | "ch_newly_failed_why" | "ch_vanished" | "ch_vanished_why" | "changed_since" | "choose_files" | "choose_how" | "clear" | "close" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "customers" | "day_order" | "decisions" | "details" | "discard" | "done_on" | "download_csv" | "download_xlsx" | "drop_here" | "drop_why" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "exported" | "exported_on" | "eye_closed" | "eye_open" | "failed" | "files" | "files_added" | "files_known" | "filters" | "first" | "from" | "go" | "header_is" | "headers_title" | "hidden" | "history" | "how_read" | "how_read_why" | "in_files" | "in_folder" | "in_workspace" | "keep" | "keep_extra" | "keep_in" | "keep_why" | "known" | "leave_out" | "leave_out_file" | "left_out" | "link_life_days" | "listed" | "loading" | "log" | "lost" | "lost_hint" | "make" | "make_none" | "mark_done" | "masked" | "masked_before" | "max_attempts" | "more" | "n_files" | "n_rejected" | "name" | "new_workspace" | "newest" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "none" | "none_filter" | "not_chosen" | "not_sent" | "not_there" | "note" | "nothing_changed" | "now" | "o_associated" | "o_batch_id" | "o_cause" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "o_resent" | "o_sent_at" | "of_customers" | "of_rows" | "only_look" | "open_files" | "open_other" | "order_auto" | "order_day" | "order_month" | "others" | "outcomes" | "own_account" | "own_account_undo" | "own_account_why" | "personal" | "plan_day" | "planning" | "preparing" | "q_column" | "q_column_why" | "q_encoding" | "q_encoding_why" | "q_snapshot" | "q_snapshot_why" | "rail_batches" | "rail_closer" | "rail_nothing" | "rail_todo" | "read_headers" | "read_order" | "read_zone" | "recent" | "rejected_why" | "remove" | "reset" | "retry" | "rules" | "said_there" | "sample_data" | "save" | "search" | "section_again" | "section_all" | "section_associated" | "section_blocked" | "section_check" | "section_customer" | "section_sent" | "section_support" | "section_unsent" | "section_valid" | "sections" | "select_all" | "select_page" | "selected" | "sent_on" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "take_back" | "then" | "time_zone" | "title" | "to" | "trend" | "try_sample" | "undo" | "unlogged" | "unlogged_why" | "upload_failed" | "views" | "why" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "workspace_name" | "write" | "writing" | "written";
+export type Word = "about" | "add_n" | "add_title" | "add_to_batch" | "advice" | "again_from" | "all_columns" | "all_customers" | "all_fields" | "all_invitations" | "all_of_them" | "all_rows" | "among_customers" | "apply" | "associated" | "at" | "attempt" | "attempt_not_sent" | "batch" | "batch_size" | "by" | "c_account" | "c_before" | "c_cause" | "c_column" | "c_customer" | "c_file" | "c_now" | "c_reason" | "c_row" | "cancel" | "card_blocked" | "card_contact_support" | "card_resend_as_reseller" | "card_resend_now" | "card_review" | "card_wait_for_cooldown" | "card_wait_for_customer" | "card_wait_for_expiry" | "cause" | "ch_appeared" | "ch_appeared_why" | "ch_became_associated" | "ch_became_associated_why" | "ch_cause_changed" | "ch_cause_changed_why" | "ch_newly_failed" | "ch_newly_failed_why" | "ch_vanished" | "ch_vanished_why" | "chance" | "change_rules" | "changed_since" | "choose_files" | "choose_how" | "clear" | "close" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "copied" | "copy" | "copy_message" | "customer" | "customers" | "day_ago" | "day_order" | "days_ago" | "decisions" | "details" | "discard" | "discard_title" | "discard_why" | "done_on" | "download_csv" | "download_xlsx" | "drop_here" | "drop_why" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "exported" | "exported_on" | "eye_closed" | "eye_open" | "failed" | "failed_badge" | "files" | "files_added" | "files_known" | "filter_cause" | "filter_manager" | "filter_method" | "filter_status" | "filters" | "first" | "fixable" | "from" | "go" | "group_by_reason" | "header_is" | "headers_title" | "hidden" | "hide" | "history" | "hits" | "hits_in" | "how_read" | "how_read_why" | "in_file" | "in_files" | "in_folder" | "in_workspace" | "invitations" | "keep" | "keep_extra" | "keep_in" | "keep_why" | "known" | "last_invited" | "last_outcome" | "leave_out" | "leave_out_file" | "leave_out_some" | "left_out" | "link_life_days" | "list_again" | "list_again_one" | "list_all" | "list_all_one" | "list_associated" | "list_associated_one" | "list_blocked" | "list_blocked_one" | "list_check" | "list_check_one" | "list_customer" | "list_customer_one" | "list_selected" | "list_selected_one" | "list_sent" | "list_sent_one" | "list_some" | "list_some_one" | "list_support" | "list_support_one" | "list_unsent" | "list_unsent_one" | "list_valid" | "list_valid_one" | "listed" | "loading" | "log" | "lost" | "lost_hint" | "make" | "make_none" | "manager" | "mark_done" | "mark_sent" | "masked" | "masked_before" | "max_attempts" | "more" | "more_filters" | "n_files" | "n_left_out" | "n_of" | "n_rejected" | "n_shown" | "n_with_status" | "name" | "new_workspace" | "newest" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "no_unsent" | "none" | "none_filter" | "not_chosen" | "not_only_selected" | "not_sent" | "not_there" | "note" | "nothing_changed" | "now" | "o_associated" | "o_batch_id" | "o_cause" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "o_resent" | "o_sent_at" | "of_customers" | "of_rows" | "on_day" | "one_customer" | "only_look" | "only_selected" | "open_files" | "open_other" | "order_auto" | "order_day" | "order_month" | "others" | "outcomes" | "own_account" | "own_account_undo" | "own_account_why" | "personal" | "plan_day" | "planning" | "preparing" | "q_column" | "q_column_why" | "q_encoding" | "q_encoding_why" | "q_snapshot" | "q_snapshot_why" | "rail_batches" | "rail_closer" | "rail_nothing" | "rail_todo" | "read_headers" | "read_order" | "read_zone" | "recent" | "rejected_why" | "remove" | "remove_from_batch" | "reset" | "retry" | "review_and_write" | "rules" | "said_there" | "sample_data" | "save" | "save_done" | "search" | "section_again" | "section_all" | "section_associated" | "section_blocked" | "section_check" | "section_customer" | "section_sent" | "section_support" | "section_unsent" | "section_valid" | "sections" | "select_all" | "select_page" | "selected" | "selection" | "sent" | "sent_by" | "sent_on" | "sent_why" | "show" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "take_back" | "then" | "time_zone" | "title" | "to" | "to_batches" | "today" | "trend" | "try_sample" | "undo" | "unlogged" | "unlogged_why" | "unmark_sent" | "unsent_why" | "upload_failed" | "views" | "why" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "workspace_name" | "write" | "writing" | "written" | "written_on";
 
 export type ExportWord = "becomes" | "cancel" | "cancelled" | "cancelling" | "column" | "columns" | "done" | "download" | "drop" | "emptied" | "empty" | "exists" | "export" | "failed" | "failed_hint" | "file" | "file_head" | "format" | "gone" | "held" | "history" | "keep" | "key" | "key_kept" | "key_kept_unused" | "key_thrown" | "key_thrown_unused" | "later" | "left" | "level" | "level_head" | "made_up" | "made_up_note" | "minutes" | "name" | "no_history" | "no_reading" | "no_workspace" | "none" | "passed" | "preparing" | "proving" | "publish" | "purpose" | "purpose_note" | "remarks" | "replace" | "replaced" | "rows" | "rows_head" | "scrub" | "scrub_note" | "seconds" | "sha256" | "size" | "status" | "still" | "title" | "verified" | "verify" | "verifying" | "when" | "where" | "writing";

@@ -1,13 +1,17 @@
-/** What is selected, and what can be done with it. */
+/** The bar of what is selected, and what can be done with it: there only while something is selected. */
 
 import { type Child, h, put } from "./dom.ts";
 import type { Select } from "./protocol.ts";
-import { rowAt, toggleRow } from "./state.ts";
+import { toggleRow } from "./state.ts";
 import type { View } from "./view.ts";
 
 export class SelectionBar {
-  readonly element = h("div.ik-choice");
+  readonly element = h("div.ik-choice", { role: "region", hidden: true });
+  /** What is said while rows are being prepared. */
+  readonly preparing = h("div.ik-preparing", { role: "status", hidden: true });
   private drawn = "";
+  /** The view in which something was selected last. */
+  private seen = -1;
 
   constructor(private readonly view: View) {}
 
@@ -24,37 +28,28 @@ export class SelectionBar {
     this.select(add ? "add_range" : "remove_range", { start, end });
   }
 
-  selectVisible(add: boolean): void {
-    const keys = this.visible().map(({ block, index }) => block.keys[index] as number);
-    if (keys.length) this.select(add ? "add" : "remove", { keys });
-  }
-
-  /** Visible rows that can be selected. */
-  private visible() {
-    return this.view.grid
-      .visibleRows()
-      .flatMap((row) => rowAt(this.view.state, row) ?? [])
-      .filter(({ block, index }) => block.selectable?.[index]);
-  }
-
   draw(): void {
     const { view } = this;
     const { counts, view: shown } = view.state;
-    if (!shown.ready) {
-      this.drawn = "";
-      put(this.element, h("span.ik-preparing", { role: "status" }, h("span.ik-spin"), view.preparing(), this.step()));
-      return;
-    }
-    const visible = this.visible();
-    view.columns.drawSelected(visible.length, visible.filter(({ block, index }) => block.selected?.[index]).length);
+    this.preparing.hidden = shown.ready;
+    if (!shown.ready) put(this.preparing, h("span.ik-spin"), view.preparing(), this.step());
+    view.columns.drawSelected();
+    if (counts.selected) this.seen = view.state.version;
+    // What was cleared by mistake can be taken back, as long as the same rows are shown.
+    const isCleared = shown.can_undo && this.seen === view.state.version;
+    this.element.hidden = !shown.ready || !(counts.selected || shown.only_selected || isCleared);
+    this.element.setAttribute("aria-label", view.text("selection"));
     const parts: (Child & Element)[] = [h("strong", {}, view.text("selected", { n: view.number(counts.selected) }))];
     if (counts.hidden) parts.push(h("span.ik-warn", {}, view.text("hidden", { n: view.number(counts.hidden) })));
-    if (counts.matched && counts.selectable) {
-      parts.push(this.link(view.text("select_all", { n: view.number(counts.selectable) }), "add_all"));
+    parts.push(...view.extension.selectionFacts());
+    if (counts.selected || shown.only_selected) {
+      const on = !shown.only_selected;
+      const onclick = () => view.send({ type: "set_only_selected", on });
+      parts.push(h("button.ik-link", { onclick }, view.text(on ? "only_selected" : "not_only_selected")));
     }
     if (counts.selected) parts.push(this.link(view.text("clear"), "clear"));
     if (shown.can_undo) parts.push(this.link(view.text("undo"), "undo"));
-    parts.push(...view.extension.actions());
+    parts.push(h("span.ik-grow"), ...view.extension.actions());
     const drawn = parts.map((part) => `${part.textContent}${(part as HTMLButtonElement).disabled}`).join("|");
     // A button that stays the same is not replaced under the mouse.
     if (this.drawn !== drawn) put(this.element, parts);

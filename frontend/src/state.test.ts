@@ -20,6 +20,7 @@ const applied = (messages: PickerResponse[], start = initialState("s")): State =
 const preview = { ...page(), type: "preview" as const, keys: [null] };
 const connected = [state({ ready: false, total: null }), preview, state()];
 const shown = applied([...connected, page(), counts()]);
+const INIT: PickerResponse = { type: "init", version: 0, words: {}, hints: {}, groups: [], language: "en" };
 const nameAt = (current: State, row: number) => {
   const found = rowAt(current, row);
   return found?.block.cells.account_name?.[found.index];
@@ -93,7 +94,7 @@ describe("answers in whatever order they come", () => {
   });
 
   test("a new view starts without rows, details and counts of what can be selected", () => {
-    const details = { key: 7, fields: [], codes: {}, invitations: [] };
+    const details = { key: 7, fields: [], codes: {}, invitations: [], selectable: true, selected: false, messages: [] };
     const opened = reduce(shown, { type: "details", version: 0, unmasked: false, details });
     const next = reduce(opened, state({ version: 1 }));
     expect([next.blocks.size, next.details, next.counts.selectable]).toEqual([0, null, null]);
@@ -121,6 +122,36 @@ describe("answers in whatever order they come", () => {
     const uncounted = applied([state({ version: 1 }), page(["a", "b", "c"], { version: 1 })], shown);
     expect(rowCount(uncounted)).toBe(3);
     expect(rowCount(reduce(uncounted, counts({ version: 1, matched: 2 })))).toBe(2);
+  });
+});
+
+describe("groups", () => {
+  const rows = page(["a", "b", "c"], { groups: [4, 4, 2] });
+
+  test("of the first page are known before they are counted, and those of an older view are not", () => {
+    const paged = applied([rows], applied(connected));
+    expect(paged.groups).toEqual([
+      { place: 4, first: 0, n: null },
+      { place: 2, first: 2, n: null },
+    ]);
+    const counted = applied(
+      [
+        counts({
+          matched: 9,
+          groups: [
+            [4, 5],
+            [2, 4],
+          ],
+        }),
+      ],
+      paged,
+    );
+    expect(counted.groups).toEqual([
+      { place: 4, first: 0, n: 5 },
+      { place: 2, first: 5, n: 4 },
+    ]);
+    expect(applied([rows], counted).groups).toBe(counted.groups);
+    expect(reduce(counted, state({ version: 1 })).groups).toEqual([]);
   });
 });
 
@@ -190,7 +221,7 @@ describe("sums by day", () => {
   });
 
   test.each([
-    ["a new connection", { type: "init", version: 0, words: {}, hints: {}, language: "en" } as const],
+    ["a new connection", INIT],
     ["other rows", state({ version: 1, every_row: true })],
   ])("are forgotten after %s", (_, next) => {
     const summed = reduce(shown, message, sumsOf([0, 3]));

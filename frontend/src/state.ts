@@ -11,6 +11,7 @@ import type {
   Counts,
   Details,
   Facet,
+  FacetValues,
   GetCrossfilter,
   GetPage,
   GridState,
@@ -35,12 +36,22 @@ export interface Block {
   selectable?: number[];
 }
 
+/** A group of rows; how many there are is known once they are counted. */
+export interface Group {
+  /** Of its heading. */
+  place: number;
+  first: number;
+  n: number | null;
+}
+
 export interface State {
   /** The version of the view that is shown; -1 before the first. */
   version: number;
   view: GridState;
   words: Record<string, string>;
   hints: Record<string, string[]>;
+  /** The headings of groups, and what to do with their rows. */
+  headings: [string, string][];
   language: string;
   /** The filter as chosen here; Python may not have answered it yet. */
   filter: Filter;
@@ -58,6 +69,8 @@ export interface State {
   /** Rows that are known to be there, until they are counted. */
   length: number | null;
   blocks: ReadonlyMap<number, Block>;
+  /** The groups of the rows, in their order; none where rows are not grouped. */
+  groups: Group[];
   /** The rows that were asked for and are still to come. */
   pending: { version: number; first: number; end: number } | null;
   /** Whether the blocks have to be read again. */
@@ -67,6 +80,8 @@ export interface State {
   /** Counts that came before their page. */
   early: Counts | null;
   facets: Facet[];
+  /** The values that a search in a facet has found. */
+  found: FacetValues | null;
   days: [string, number, number, number][];
   sums: Sums | null;
   progress: Progress | null;
@@ -83,6 +98,9 @@ export const EMPTY_VIEW: GridState = {
   total: null,
   facts: {},
   every_row: false,
+  two_lines: false,
+  grouped: false,
+  only_selected: false,
   unit: "rows",
   ready: false,
   filter: {},
@@ -100,6 +118,7 @@ export function initialState(screen: string): State {
     view: EMPTY_VIEW,
     words: {},
     hints: {},
+    headings: [],
     language: "en",
     filter: {},
     screen,
@@ -107,11 +126,13 @@ export function initialState(screen: string): State {
     counts: { matched: null, total: null, selected: 0, hidden: 0, selectable: null },
     length: null,
     blocks: new Map(),
+    groups: [],
     pending: null,
     stale: false,
     busy: false,
     early: null,
     facets: [],
+    found: null,
     days: [],
     sums: null,
     progress: null,
@@ -125,7 +146,7 @@ export function initialState(screen: string): State {
 export function isCurrent(state: State, message: PickerResponse): boolean {
   if (message.type === "error" || message.type === "crossfilter") return true;
   if (message.version < state.version) return false;
-  const needsState = ["preview", "counts", "customers", "selected"].includes(message.type);
+  const needsState = ["preview", "counts", "customers", "selected", "facet_values"].includes(message.type);
   const isEarly = message.type === "counts" && message.filter !== undefined;
   if (message.version > state.version && needsState && !isEarly) return false;
   // Rows that were asked for before they were masked, or unmasked.
@@ -141,8 +162,8 @@ export function reduce(state: State, message: PickerResponse, buffer?: DataView)
   if (!isCurrent(state, message)) return state;
   switch (message.type) {
     case "init": {
-      const { words, hints, language } = message;
-      return { ...state, words, hints, language, sums: null };
+      const { words, hints, groups: headings, language } = message;
+      return { ...state, words, hints, headings, language, sums: null };
     }
     case "state": {
       const { type: _type, version, ...view } = message;
@@ -169,6 +190,8 @@ export function reduce(state: State, message: PickerResponse, buffer?: DataView)
       return { ...state, progress: message };
     case "details":
       return message.details ? { ...state, details: message.details } : state;
+    case "facet_values":
+      return { ...state, found: message };
     case "crossfilter":
       return { ...state, sums: readSums(message, buffer) };
     case "error":
@@ -182,7 +205,8 @@ function showView(state: State, version: number, view: GridState): State {
   const { view: before, counts } = state;
   const isNew = version !== state.version;
   const isFresh = isNew || view.ready !== before.ready;
-  const sameColumns = JSON.stringify(view.column_order) === JSON.stringify(before.column_order);
+  const columns = ({ two_lines, column_order }: GridState) => JSON.stringify([two_lines, column_order]);
+  const sameColumns = columns(view) === columns(before);
   const sameMasking = view.unmasked === before.unmasked;
   const next: State = {
     ...state,
@@ -195,7 +219,9 @@ function showView(state: State, version: number, view: GridState): State {
   };
   if (isNew) {
     const matched = state.version < 0 ? null : counts.matched;
-    Object.assign(next, { blocks: new Map(), details: null, counts: { ...counts, matched, selectable: null } });
+    const selectable = null;
+    const nothing = { blocks: new Map(), groups: [], found: null, details: null };
+    Object.assign(next, { ...nothing, counts: { ...counts, matched, selectable } });
   }
   if (isFresh) next.length = next.counts.matched ?? 0;
   if (!sameMasking) Object.assign(next, { blocks: new Map(), details: null });
@@ -227,8 +253,15 @@ function addPage(state: State, page: Page): State {
   let { length } = state;
   // Until all rows are counted, no more are drawn than are there.
   if (page.first === 0 && length !== null) length = n < BLOCK ? n : Math.max(length, BLOCK);
-  const next = { ...state, blocks, length, stale: false, pending: null, busy: false };
+  // Until groups are counted, those of the first page are known.
+  const groups = state.groups.length || page.first ? state.groups : groupsOf(page.groups ?? []);
+  const next = { ...state, blocks, length, groups, stale: false, pending: null, busy: false };
   return state.early?.version === page.version ? applyCounts(next, state.early) : next;
+}
+
+/** The groups of the first rows, by the place of each row's group. */
+function groupsOf(places: number[]): Group[] {
+  return places.flatMap((place, first) => (place === places[first - 1] ? [] : [{ place, first, n: null }]));
 }
 
 function block(page: Page | Preview, from: number): Block {
@@ -240,8 +273,14 @@ function block(page: Page | Preview, from: number): Block {
   return { ...rows, selected: cut(page.selected), selectable: cut(page.selectable) };
 }
 
-function applyCounts(state: State, { matched, total, selected, hidden, selectable }: Counts): State {
-  return { ...state, counts: { matched, total, selected, hidden, selectable }, length: null, early: null };
+function applyCounts(state: State, { matched, total, selected, hidden, selectable, groups = [] }: Counts): State {
+  let first = 0;
+  const counted = groups.map(([place, n]) => {
+    first += n;
+    return { place, first: first - n, n };
+  });
+  const counts = { matched, total, selected, hidden, selectable };
+  return { ...state, counts, groups: counted, length: null, early: null };
 }
 
 // Questions about the state.

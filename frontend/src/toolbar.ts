@@ -1,6 +1,7 @@
 /** What stands above the rows: search, counts, menus, and the restrictions of the filter. */
 
-import { type Child, h, keepFocus, put, target } from "./dom.ts";
+import { type Child, formatDay, h, keepFocus, put, target } from "./dom.ts";
+import type { Word } from "./protocol.ts";
 import { unitOf } from "./state.ts";
 import type { View } from "./view.ts";
 
@@ -38,12 +39,17 @@ export function menu(label: string, items: () => Child[]): HTMLDetailsElement {
 
 export class Toolbar {
   readonly search: HTMLInputElement;
-  readonly bar: HTMLElement;
+  readonly bar = h("div.ik-bar");
   readonly facts = h("div.ik-facts", { role: "note", hidden: true });
   readonly chips = h("div.ik-chips", { role: "list" });
   readonly live = h("div.ik-live", { role: "status", "aria-live": "polite" });
+  /** Hits of the search in other lists. */
+  readonly hits = h("div.ik-hits", { hidden: true });
   private readonly count = h("span.ik-count");
   private readonly tools = h("div.ik-bar.ik-tools");
+  private readonly sent = h("summary");
+  private readonly others = h("summary");
+  private readonly reset = h("button.ik-link", { hidden: true, onclick: () => this.resetFilters() });
   private announced = "";
   private searching: ReturnType<typeof setTimeout> | undefined;
 
@@ -58,15 +64,58 @@ export class Toolbar {
       },
       onkeydown: (event) => this.searchKey(event),
     });
-    this.bar = h("div.ik-bar", {}, this.search, this.count, this.tools);
+  }
+
+  /** Fill the bar: the view knows by now whether filters are menus. */
+  build(): HTMLElement {
+    return put(this.bar, this.search, this.menus(), this.count, this.tools);
   }
 
   close(): void {
     clearTimeout(this.searching);
   }
 
+  /** The facets and the days as menus beside the search. */
+  private menus(): Child {
+    const { hasMenus, facets, timeline, id } = this.view;
+    if (!hasMenus) return null;
+    const menu = (summary: HTMLElement, content: HTMLElement, kind: string) => {
+      const box = h("details.ik-facet", { name: `${id}-menus` }, summary, h("div.ik-pop", {}, content));
+      box.classList.add(kind);
+      return box;
+    };
+    facets.element.classList.add("ik-menus");
+    const more = [menu(this.sent, timeline.element, "ik-of-days"), menu(this.others, facets.others, "ik-of-others")];
+    return [facets.element, h("div.ik-menus", {}, more), this.reset];
+  }
+
+  /** Show which menus restrict the rows. */
+  drawFilters(): void {
+    const { view } = this;
+    const { filter } = view.state;
+    const isSet = (names: string[]) => names.some((name) => (filter[name] ?? "").length > 0);
+    const others = [...view.facets.others.children].map((box) => (box as HTMLElement).dataset.name ?? "");
+    const days = [filter.invited_from, filter.invited_to].map((day) =>
+      day ? formatDay(day as string, view.state.language, false) : "",
+    );
+    const hasDays = isSet(["invited_from", "invited_to"]);
+    this.sent.textContent = hasDays ? `${view.text("sent")}: ${days.join(" – ")}` : view.text("sent");
+    this.others.textContent = view.text("more_filters");
+    this.sent.parentElement?.classList.toggle("ik-filtered", hasDays);
+    this.others.parentElement?.classList.toggle("ik-filtered", isSet(others));
+    this.reset.textContent = view.text("reset");
+    this.reset.hidden = !isSet(Object.keys(filter).filter((name) => name !== "decision"));
+  }
+
+  /** Remove all restrictions, and stay in the list. */
+  private resetFilters(): void {
+    const names = Object.keys(this.view.state.filter).filter((name) => name !== "decision");
+    this.view.refine(Object.fromEntries(names.map((name) => [name, undefined])));
+  }
+
   draw(): void {
     this.drawSearch();
+    this.drawFilters();
     this.drawTools();
     this.drawCount();
     this.drawFacts();
@@ -110,20 +159,43 @@ export class Toolbar {
     const menus = () => [...tools.querySelectorAll("details")];
     const open = menus().findIndex((menu) => menu.open);
     keepFocus(tools, () => {
-      put(
-        tools,
-        this.everyRow(),
-        this.jump(),
-        this.filters(),
-        menu(view.text("columns"), () => this.columnItems()),
-        views && menu(view.text("views"), () => this.viewItems(views)),
-        this.masking(),
-      );
+      if (view.hasMenus)
+        put(
+          tools,
+          menu(view.text("more"), () => this.moreItems()),
+        );
+      else
+        put(
+          tools,
+          this.everyRow(),
+          this.jump(),
+          this.filters(),
+          menu(view.text("columns"), () => this.columnItems()),
+          views && menu(view.text("views"), () => this.viewItems(views)),
+          this.masking(),
+        );
       const reopened = menus()[open];
       if (!reopened) return;
       reopened.open = true;
       refill.get(reopened)?.();
     });
+  }
+
+  /** What is seldom changed, in one menu. */
+  private moreItems(): Child[] {
+    const { view } = this;
+    const { two_lines, grouped, ready } = view.state.view;
+    const box = (label: Word, checked: boolean, onchange: () => void) =>
+      h("label", {}, h("input", { type: "checkbox", checked, disabled: !ready, onchange }), view.text(label));
+    const layout = (change: object) => () => view.send({ type: "set_layout", two_lines, grouped, ...change });
+    return [
+      box("group_by_reason", grouped, layout({ grouped: !grouped })),
+      box("all_columns", !two_lines, layout({ two_lines: !two_lines })),
+      this.everyRow(),
+      this.masking(),
+      this.jump(),
+      !two_lines && h("fieldset.ik-columns-list", {}, h("legend", {}, view.text("columns")), this.columnItems()),
+    ];
   }
 
   private everyRow(): Child {
@@ -220,7 +292,9 @@ export class Toolbar {
     if (unit === "invitations" && isAll && facts.not_sent) {
       text += view.text("not_sent", { n: view.number(facts.not_sent) });
     }
-    this.count.textContent = ready ? text : "";
+    this.count.textContent = ready ? (view.hasMenus ? view.text("n_shown", values) : text) : "";
+    // Without a restriction the heading says it.
+    this.count.hidden = view.hasMenus && this.reset.hidden && brushed === undefined;
     // Once per view, and not at each step of a drag.
     if (customers === undefined || view.isPressed || this.announced === text) return;
     this.announced = this.live.textContent = text;

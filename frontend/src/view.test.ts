@@ -6,7 +6,7 @@ import { bins, isComplete } from "./timeline.ts";
 import { View } from "./view.ts";
 
 const init = (words: Record<string, string> = {}) =>
-  ({ type: "init", version: 0, words, hints: {}, language: "en" }) as const;
+  ({ type: "init", version: 0, words, hints: {}, groups: [], language: "en" }) as const;
 const preview = { ...page(), type: "preview" as const, keys: [null] };
 
 let model: FakeModel;
@@ -41,6 +41,7 @@ beforeEach(() => {
   Element.prototype.getBoundingClientRect = () => new DOMRect(0, 0, 10, 10);
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   close();
   document.body.replaceChildren();
   vi.useRealTimers();
@@ -68,16 +69,13 @@ describe("while a button is down", () => {
     expect(texts(".ik-line .ik-text")).toEqual(message.cells.account_name);
   });
 
-  test("the second press of a double click keeps messages back as the first did", () => {
+  test("a click opens the row that was seen", () => {
     const line = one(".ik-line .ik-text");
     pointer("pointerdown", line);
-    pointer("pointerup", line);
-    pointer("pointerdown", line);
-    released();
-    model.say(page());
+    model.say(page(["beta"], { keys: [8] }));
     expect(line.isConnected).toBe(true);
     pointer("pointerup", line);
-    line.dispatchEvent(new MouseEvent("dblclick", { bubbles: true }));
+    line.click();
     expect(model.asked("get_details")).toEqual([{ type: "get_details", key: 7 }]);
     released();
     expect(line.isConnected).toBe(false);
@@ -131,7 +129,7 @@ test("counts that come before their page say how many there are; the rows stay u
     some_rows: "{n} of {total}",
     all_rows: "all {total}",
     selected: "{n} chosen",
-    select_all: "all {n}",
+    only_selected: "only these",
     clear: "none",
   });
   model.say(page());
@@ -148,7 +146,7 @@ test("counts that come before their page say how many there are; the rows stay u
   model.say({ type: "selected", version: 1, selected: 1, hidden: 0, can_undo: true });
   model.say(page(["acme", "beta"], { version: 1, state: { ...VIEW, filter } }));
   expect([one(".ik-count").textContent, texts(".ik-line .ik-text")]).toEqual(["2 of 9", ["acme", "beta"]]);
-  expect(texts(".ik-choice strong, .ik-choice button")).toEqual(["1 chosen", "all 2", "none"]);
+  expect(texts(".ik-choice strong, .ik-choice button")).toEqual(["1 chosen", "only these", "none"]);
 });
 
 describe("the brush", () => {
@@ -301,6 +299,62 @@ describe("the picker", () => {
     model = new FakeModel();
     close = renderPicker({ model, el: document.body });
     for (const message of [init(), state(plan), page(), counts()]) model.say(message);
+  });
+
+  test("heads the rows of a group with what to do, and says how many once they are counted", () => {
+    vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(400);
+    model.say({
+      ...init({ one_customer: "1", all_customers: "{total}" }),
+      groups: [
+        ["Expired", "Send it again"],
+        ["Used", "Ask"],
+      ],
+    });
+    model.say(page(["a", "b", "c"], { version: 1, groups: [0, 0, 1], state: { ...VIEW, ...plan, grouped: true } }));
+    expect(texts(".ik-heading")).toEqual(["Expired · Send it again", "Used · Ask"]);
+    model.say(
+      counts({
+        version: 1,
+        matched: 3,
+        groups: [
+          [0, 2],
+          [1, 1],
+        ],
+      }),
+    );
+    expect(texts(".ik-heading")).toEqual(["Expired · 2 · Send it again", "Used · 1 · Ask"]);
+  });
+
+  test("says where else a search has hits, and leads there", () => {
+    const filter = { decision: ["resend_now", "resend_as_reseller"], text: "acme" };
+    const decisions = facet("decision", { resend_now: 1, review: 2, blocked: 0 });
+    model.say(page(["acme"], { version: 1, state: { ...VIEW, ...plan, filter } }));
+    model.say(counts({ version: 1, facets: [decisions] }));
+    expect(texts(".ik-hits button")).toEqual(["hits_in"]);
+    one(".ik-hits button").click();
+    expect(model.asked("set_filter")[0]?.filter).toEqual({ decision: ["review"], text: "acme" });
+  });
+
+  test("asks for values that are not listed, and shows those of its search only", () => {
+    const many = {
+      ...facet("manager", Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`m${n}`, 9]))),
+      full: true,
+    };
+    model.say(counts({ facets: [many] }));
+    const search = one(".ik-part") as HTMLInputElement;
+    search.value = "zo";
+    search.dispatchEvent(new Event("input"));
+    vi.advanceTimersByTime(200);
+    expect(model.asked("search_facet")).toEqual([{ type: "search_facet", name: "manager", text: "zo" }]);
+    const found = { type: "facet_values" as const, version: 0, name: "manager" };
+    model.say({ ...found, text: "z", values: [["zz", "zz", 3]] });
+    expect(texts(".ik-value")).toEqual([]);
+    model.say({ ...found, text: "zo", values: [["zoe", "zoe", 3]] });
+    expect(texts(".ik-value")).toEqual(["zoe3"]);
+    model.say(state({ version: 1, ...plan })); // other rows: the number may be another one
+    model.say(counts({ version: 1, facets: [many] }));
+    vi.advanceTimersByTime(200);
+    expect(model.asked("search_facet")).toHaveLength(2);
   });
 
   test("asks for sums as well, and counts with them", () => {

@@ -20,7 +20,8 @@ type Request = ExplorerRequest | PickerRequest;
 export interface Extension {
   /** What is said while the rows are being prepared. */
   preparing: Word;
-  /** Buttons beside the selection, and below the details of a record. */
+  /** What is said beside the number of selected rows, buttons for them, and for the details of a record. */
+  selectionFacts(): HTMLElement[];
   actions(): HTMLElement[];
   detailActions(details: Details): Child;
   /** Draw what the view says. */
@@ -32,6 +33,7 @@ export interface Extension {
 
 export const GRID_ONLY: Extension = {
   preparing: "preparing",
+  selectionFacts: () => [],
   actions: () => [],
   detailActions: () => null,
   draw: () => {},
@@ -57,10 +59,17 @@ export class View {
   private readonly kernel: Kernel<Request, PickerResponse>;
   private releasing: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(model: Model, element: HTMLElement, extend: (view: View) => Extension = () => GRID_ONLY) {
-    const { toolbar, grid } = this;
+  /**
+   * @param hasMenus Whether filters are menus beside the search; else they stand beside the rows, and days above.
+   */
+  constructor(
+    model: Model,
+    element: HTMLElement,
+    extend: (view: View) => Extension = () => GRID_ONLY,
+    readonly hasMenus = false,
+  ) {
+    const { toolbar, grid, facets } = this;
     const height = model.get("height");
-    const middle = h("div.ik-middle", {}, this.selection.element, grid.box);
     this.root = h(
       "div.ik",
       {
@@ -71,12 +80,23 @@ export class View {
         onpointerdown: (event) => this.press(event),
       },
       this.banner,
-      this.extra,
-      toolbar.bar,
-      toolbar.facts,
-      toolbar.chips,
-      this.timeline.element,
-      h("div.ik-main", {}, this.facets.element, middle, this.details.element),
+      h(
+        "div.ik-columns",
+        {},
+        h(
+          "div.ik-list",
+          {},
+          this.extra,
+          toolbar.build(),
+          toolbar.facts,
+          toolbar.hits,
+          !hasMenus && [toolbar.chips, this.timeline.element],
+          this.selection.preparing,
+          h("div.ik-main", {}, !hasMenus && facets.element, grid.box),
+        ),
+        this.details.element,
+      ),
+      this.selection.element,
       toolbar.live,
     );
     element.append(this.root);
@@ -90,6 +110,7 @@ export class View {
     this.kernel.close();
     this.grid.close();
     this.toolbar.close();
+    this.facets.close();
     this.extension.close();
   }
 
@@ -157,6 +178,9 @@ export class View {
 
   /** Redraw nothing while a button is down: a click would be lost, or mean another row. */
   private press(event: PointerEvent): void {
+    for (const open of this.root.querySelectorAll<HTMLDetailsElement>(".ik-menus > details[open], .ik-menu[open]")) {
+      if (!open.contains(target(event))) open.open = false;
+    }
     if (event.button || !target(event).closest("button, label, summary, .ik-bars, .ik-line")) return;
     clearTimeout(this.releasing); // the second of two clicks
     this.kernel.hold();
@@ -194,6 +218,8 @@ export class View {
         toolbar.drawCount();
         if (!this.state.early) grid.draw();
         this.facets.draw();
+        toolbar.drawFilters();
+        this.extension.draw();
         this.timeline.draw(message.days !== undefined);
         root.dataset.settled = String(message.version);
         break;
@@ -202,6 +228,7 @@ export class View {
         break;
       case "selected":
         toolbar.live.textContent = this.text("selected", { n: this.number(message.selected) });
+        if (this.state.details) this.send({ type: "get_details", key: this.state.details.key });
         grid.draw();
         break;
       case "progress":
@@ -214,6 +241,9 @@ export class View {
         if (!message.details) return;
         this.details.draw();
         grid.draw();
+        break;
+      case "facet_values":
+        this.facets.draw();
         break;
       case "crossfilter":
         root.dataset.sums = String(Number(root.dataset.sums ?? 0) + 1);

@@ -21,7 +21,9 @@ MIX = "ik_mix"
 """A number for each mixture of values in the columns that are counted: it stands for all of them."""
 ONCE = "ik_once"
 """Whether a row is shown by default; the others are earlier states, shown with every row of every file."""
-OURS = (KEY, SEARCH, VARIED, DAY, MIX, ONCE)
+GROUP = "ik_group"
+"""The place of a row's group among all groups, from 0; the order in which grouped rows are shown."""
+OURS = (KEY, SEARCH, VARIED, DAY, MIX, ONCE, GROUP)
 """The columns of a stored row that are the screen's own."""
 DATED = ("invited_from", "invited_to")
 _SPELLINGS = 8
@@ -74,6 +76,12 @@ def among(keys: frozenset[int]) -> str:
     """Give the SQL condition of the rows of some keys."""
     listed = ", ".join(str(int(key)) for key in sorted(keys))
     return f"{KEY} in ({listed})" if len(keys) <= _LISTED else f"{KEY} in (select unnest([{listed}]))"
+
+
+def column_contains(column: str, text: str) -> str:
+    """Return the SQL condition that a column contains each word of a text."""
+    patterns = [f"regexp_matches(lower({ident(column)}), {lit(word_pattern(word))})" for word in search_words(text)]
+    return " and ".join(patterns) or "true"
 
 
 def _contains(word: str) -> str:

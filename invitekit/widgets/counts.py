@@ -12,7 +12,18 @@ from invitekit.engine.duckdb import ident, lit, one, rows
 from invitekit.model import schema
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.model.identity import ALONE
-from invitekit.widgets.conditions import DATED, DAY, ONCE, among, both, chosen, clauses, matching
+from invitekit.widgets.conditions import (
+    DATED,
+    DAY,
+    GROUP,
+    ONCE,
+    among,
+    both,
+    chosen,
+    clauses,
+    column_contains,
+    matching,
+)
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import cube
 from invitekit.widgets.view import QueryCache
@@ -50,6 +61,13 @@ def choosable(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter,
     return one(con, f"select {n} from {table} where {condition} and ({can})")
 
 
+def groups(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter) -> list[tuple[int, int]]:
+    """Count the rows of a filter by group, in the order of the groups."""
+    table, condition, n = source(found, choice, set(clauses(choice)))
+    asked = f"select {GROUP}, {n}::bigint from {table} where {condition} group by 1 order by 1"
+    return [(int(place), int(count)) for place, count in rows(con, asked)]
+
+
 def facets(
     con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, names: list[str]
 ) -> Iterator[tuple[str, Facet]]:
@@ -70,10 +88,18 @@ def facets(
         yield name, values + [(each, 0) for each in getattr(choice, name) if each not in told]
 
 
-def _values(found: QueryCache, choice: Filter, name: str) -> str:
+def facet_values(
+    con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, name: str, text: str
+) -> list[tuple[Any, int]]:
+    """Count those values of one choice that contain a text, as ``facets`` does; so any of its values can be found."""
+    found_values = rows(con, _values(found, choice, name, column_contains(COLUMNS[name], text)))
+    return [(value, int(n)) for _, value, n in found_values]
+
+
+def _values(found: QueryCache, choice: Filter, name: str, only: str = "true") -> str:
     """The SQL of a choice's most frequent values as texts, and their counts."""
     table, condition, n = source(found, choice, {*clauses(choice), name} - {"text"}, but=(name,))
-    value = ident(COLUMNS[name])
+    condition, value = both(condition, only), ident(COLUMNS[name])
     best = f"group by {value} order by {n} desc, {value} nulls last limit {MOST}"
     return f"(select {lit(name)}, cast({value} as varchar), {n} from {table} where {condition} {best})"
 
@@ -97,7 +123,8 @@ def selected(
     if not selection:
         return 0, 0
     shown = both(found.scope, matching(choice))
-    counted = cube({name for each in (choice, *selection.filters) for name in clauses(each)})
+    names = {name for each in (choice, *selection.filters) for name in clauses(each)}
+    counted = cube(names) if found.only is None else None
     if counted is None:
         return _held(con, "records", "1", f"{chosen(selection)} and ({can})", shown)
     by_filters = selection.by_filters()
@@ -127,7 +154,7 @@ def source(found: QueryCache, choice: Filter, names: set[str], *, but: tuple[str
         names: What is looked at: the restrictions, and the choices that are counted by.
         but: Restrictions that are left out.
     """
-    if choice.text is None and (counted := cube(names)):
+    if choice.text is None and found.only is None and (counted := cube(names)):
         return counted, both(found.scope, matching(choice, but=but)), "sum(n)"
     if choice.text is not None and not names & {*DATED} and (mixed := found.counted(choice)):
         return mixed, both(found.scope, matching(choice, but=(*but, "text"))), "sum(n)"

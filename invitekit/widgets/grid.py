@@ -11,8 +11,9 @@ import polars as pl
 import traitlets
 
 from invitekit.engine.duckdb import ident
+from invitekit.model import display
 from invitekit.model.catalogue import Language, read_catalogue
-from invitekit.model.filters import Filter
+from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets import counts, crossfilter, payloads
 from invitekit.widgets.base import Handler, static
 from invitekit.widgets.conditions import both, chosen, matching
@@ -21,7 +22,7 @@ from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import QueryCache, View
 from invitekit.widgets.worker import Work
 
-_ASKS = ("view", "page", "details", "range", "selection", "sums")
+_ASKS = ("view", "page", "details", "range", "selection", "sums", "facet")
 """The channels of questions to the rows."""
 _PAGE = 100
 _DEEP = 10_000
@@ -44,6 +45,8 @@ class Grid(Selectable):
     """The SQL condition of the rows that are shown by default, on what is stored."""
     unit: ClassVar[str] = "rows"
     """What a row is that is shown by default, as the words of the screen know it."""
+    two_line_columns: ClassVar[tuple[str, ...]] = ()
+    """The columns that rows of two lines are made of; without any there are none such."""
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class Grid(Selectable):
         self._deep: tuple[int, int] | None = None
         self._store = self._new_store(records, derive)
         self._found = QueryCache(self._store, every_row=every_row)
-        self._wanted = columns
+        self._wanted, self._two_lines = columns, bool(self.two_line_columns)
         self._shown = self._columns()
         self.observe(self._set_value, "value")
         if not self._store.ready:
@@ -122,6 +125,9 @@ class Grid(Selectable):
             "connect": lambda _m: self._send_init(),
             "set_filter": self._set_filter,
             "set_every_row": lambda m: setattr(self, "every_row", m["every_row"]),
+            "set_only_selected": lambda m: self._show_only_selected(on=bool(m["on"])),
+            "set_layout": self._set_layout,
+            "search_facet": lambda m: self._search_facet(m["name"], m["text"]),
             "sort": lambda m: self.sort(m["by"], down=bool(m["descending"])),
             "get_page": lambda m: self._ask_page(m["first"], m["count"]),
             "select": self._select,
@@ -146,7 +152,10 @@ class Grid(Selectable):
     def _send_init(self) -> None:
         hints = {f.code: [f.cause(self._language), f.advice(self._language)] for f in read_catalogue().failures}
         hints |= self._store.causes
-        texts = {"words": payloads.words(self._language), "hints": hints, "language": self._language}
+        groups = [self._group_text(code) for code in self._store.groups]
+        texts = {
+            "words": payloads.words(self._language), "hints": hints, "language": self._language, "groups": groups,
+        }  # fmt: skip
         state = self._state()
         with self._lock:  # no counts in between: a screen that connects would drop them
             self._dayed = None
@@ -164,6 +173,9 @@ class Grid(Selectable):
             "total": self._found.rows() if self._store.ready else None,
             "facts": self._store.facts,
             "every_row": self.every_row,
+            "two_lines": self._two_lines,
+            "grouped": self._view.grouped,
+            "only_selected": self._view.only is not None,
             "unit": self.unit,
             "ready": self._store.ready,
             "filter": self._view.choice.to_dict(),
@@ -196,7 +208,7 @@ class Grid(Selectable):
 
     def _build(self, con: duckdb.DuckDBPyConnection) -> None:
         self._store.build(con)
-        self._found, self._shown = QueryCache(self._store, every_row=self.every_row), self._columns()
+        self._found, self._shown = self._new_cache(self._view), self._columns()
         if self._view.by not in self._store.names:
             self._view = replace(self._view, by=None)
         self._send_init()
@@ -213,14 +225,17 @@ class Grid(Selectable):
                 self._ask_page(0, _PAGE)  # the screen waits for an answer
                 return
             brushed = view.undated() == self._view.undated() and view.choice.text is None
-            if view.every_row != self.every_row:
-                self._found, self._dayed = QueryCache(self._store, every_row=view.every_row), None
+            if (view.every_row, view.only) != (self.every_row, self._view.only):
+                self._found, self._dayed = self._new_cache(view), None
                 self._shown = self._with_snapshot(self._shown, every_row=view.every_row)
             self._view, self._version, self._deep = view, self._version + 1, None
         if not self._store.ready:
             self._send_view()
         self._ask_view(anew=True, brushed=brushed)
         self.set_trait("value", view.choice.to_dict())
+
+    def _new_cache(self, view: View) -> QueryCache:
+        return QueryCache(self._store, every_row=view.every_row, only=view.only)
 
     def _set_value(self, change: dict[str, Any]) -> None:
         if change["new"] != self._view.choice.to_dict():
@@ -263,7 +278,8 @@ class Grid(Selectable):
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             how: dict[str, Any] = {"language": self._language, "unmasked": self._unmasked}
-            names = list(dict.fromkeys([*self._shown, *(n for n in payloads.BADGES if n in self._store.names)]))
+            shown = self.two_line_columns if self._two_lines else self._shown
+            names = [name for name in dict.fromkeys([*shown, *payloads.BADGES]) if name in self._store.names]
             if not self._store.ready:
                 preview = payloads.preview(self._store, con, names, count=count, **how)
                 self._send_message("preview", version=number, unmasked=how["unmasked"], **preview)
@@ -285,6 +301,8 @@ class Grid(Selectable):
             totals = payloads.counted(con, self._found, view.choice, self._selection, self.can)
             choices = self._facets(con, view)
             more: dict[str, Any] = {"filter": view.choice.to_dict(), "acked": self._acked} if ahead else {}
+            if view.grouped:
+                more["groups"] = counts.groups(con, self._found, view.choice)
             undated = view.undated().choice
             if self._dayed != undated:  # dates and order leave the days as they are, once these were told
                 more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
@@ -324,11 +342,18 @@ class Grid(Selectable):
     def _ask_details(self, key: int) -> None:
         def work(con: duckdb.DuckDBPyConnection) -> None:
             how: dict[str, Any] = {"language": self._language, "unmasked": self._unmasked}
-            self._send_message(
-                "details", unmasked=how["unmasked"], details=payloads.details(con, int(key), self._store.names, **how)
-            )
+            details = payloads.details(con, int(key), self._store.names, **how)
+            if details is not None:
+                flags = payloads.selected(con, self._selection, [int(key)], self.can)
+                details |= {name: bool(values[0]) for name, values in flags.items()}
+                details["messages"] = self._messages(con, int(key))
+            self._send_message("details", unmasked=how["unmasked"], details=details)
 
         self._worker.submit("details", work)
+
+    def _messages(self, _con: duckdb.DuckDBPyConnection, _key: int) -> list[tuple[str, str]]:
+        """Return messages about a row that are ready to send, each with its language."""
+        return []
 
     def _set_filter(self, message: dict[str, Any]) -> None:
         """Filter, and note which request of the screen this was: a later one may be on its way."""
@@ -339,6 +364,44 @@ class Grid(Selectable):
         self._unmasked = bool(message["unmasked"])
         self._send_view()
         self._ask_page(int(message.get("first", 0)), _PAGE)
+
+    def _show_only_selected(self, *, on: bool) -> None:
+        """Show only the rows that are selected now, or all again; ticks that are taken off leave a row where it is."""
+        only = self._selection if on else None
+        self._show(replace(self._view, choice=self._whole() if on else self._view.choice, only=only))
+
+    def _whole(self) -> Filter:
+        """Return the filter of all rows that can be selected."""
+        return Filter()
+
+    def _set_layout(self, message: dict[str, Any]) -> None:
+        """Show rows of two lines or all columns, in groups or not."""
+        self._two_lines = bool(message["two_lines"]) and bool(self.two_line_columns)
+        grouped = bool(message["grouped"]) and bool(self._store.groups)
+        if grouped != self._view.grouped:
+            self._show(replace(self._view, grouped=grouped))
+        else:
+            self._send_view()
+            self._ask_page(0, _PAGE)
+
+    def _group_text(self, code: str) -> list[str]:
+        """Return the heading of a group, and what to do with its rows."""
+        raise NotImplementedError
+
+    def _search_facet(self, name: str, text: str) -> None:
+        """Answer with those values of a facet that contain a text: it may have more than are listed."""
+        view, number = self._view, self._version
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            self._found.search(con, view.choice)
+            values = [
+                [value, display.shown(COLUMNS[name], value, language=self._language), n]
+                for value, n in counts.facet_values(con, self._found, view.choice, name, text)
+            ]
+            self._send_message("facet_values", version=number, name=name, text=text, values=values)
+
+        if self._store.ready and COLUMNS.get(name) in self._store.names:
+            self._worker.submit("facet", work)
 
     def _set_columns(self, message: dict[str, Any]) -> None:
         known = self._store.names

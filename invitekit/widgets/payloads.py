@@ -20,7 +20,7 @@ from invitekit.model.resolve import COLUMNS as COLUMNS_OF_RESOLVE
 from invitekit.planning.customer_history import invitations_of
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.widgets import counts
-from invitekit.widgets.conditions import DATED, KEY, chosen
+from invitekit.widgets.conditions import DATED, GROUP, KEY, chosen
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import QueryCache, View, wide
@@ -105,11 +105,12 @@ def page(
 ) -> dict[str, Any]:
     """Return a page: keys in their order, the texts of each column, and the codes that badges are made of."""
     keys = found.keys(con, view, first, count)
-    held = wide(con, keys, names)
+    held = wide(con, keys, [*names, *[GROUP] * view.grouped])
     ordered = [held[key] for key in keys]
     told = {name: [display.shown(name, row[at], **how) for row in ordered] for at, name in enumerate(names)}
     codes = {name: [row[names.index(name)] for row in ordered] for name in BADGES if name in names}
-    return {"first": first, "keys": keys, "cells": told, "codes": codes}
+    groups = {"groups": [row[-1] for row in ordered]} if view.grouped else {}
+    return {"first": first, "keys": keys, "cells": told, "codes": codes, **groups}
 
 
 def preview(

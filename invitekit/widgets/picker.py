@@ -24,10 +24,11 @@ from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import PlanSummary, ResendRules, count_decisions
 from invitekit.widgets import payloads, planning
 from invitekit.widgets.base import Handler, static
+from invitekit.widgets.conditions import ONCE
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
-from invitekit.widgets.view import QueryCache, View
+from invitekit.widgets.view import View
 from invitekit.widgets.workspace_client import OUTCOMES, WorkspaceClient
 from invitekit.workspace import Workspace
 
@@ -71,6 +72,7 @@ class ResendPicker(Grid):
     can: ClassVar[str] = planning.CAN
     once: ClassVar[str] = planning.ONE_A_CUSTOMER
     unit: ClassVar[str] = "customers"
+    two_line_columns: ClassVar[tuple[str, ...]] = planning.TWO_LINES
 
     def __init__(
         self,
@@ -103,7 +105,7 @@ class ResendPicker(Grid):
         traits.setdefault("columns", list(COLUMNS))
         with self._memory.lend(self._records) as found:
             super().__init__(found, derive=plan, language=language, every_row=every_row, **traits)
-        self._view = View(Filter(decision=RESENDS), "rank", every_row=every_row)
+        self._view = View(self._whole(), "rank", every_row=every_row, grouped=True)
         self.set_trait("value", self._view.choice.to_dict())
 
     def stop(self) -> None:
@@ -132,7 +134,7 @@ class ResendPicker(Grid):
             return int(rows(con, f"select count(*) from records where {self.can}")[0][0])
 
     def _new_store(self, records: Any, derive: Any) -> Store:
-        return Store(records, derive, once=self.once, preview=False)
+        return Store(records, derive, once=self.once, preview=False, group=planning.GROUP_OF)
 
     def _new_plan(self, rules: ResendRules) -> Store:
         with self._memory.lend(self._records) as found:
@@ -150,6 +152,8 @@ class ResendPicker(Grid):
             "confirm": lambda _m: self._confirm(),
             "write_batches": self._write,
             "mark_sent": self._mark_sent,
+            "unmark_sent": self._unmark_sent,
+            "get_batch": self._send_batch,
             "discard_batch": self._discard,
             "mark_resolved": self._mark_resolved,
             "unmark_resolved": self._unmark_resolved,
@@ -164,7 +168,7 @@ class ResendPicker(Grid):
         if self._store.ready:
             with self._store.cursor() as con:
                 with_rows = {
-                    "tabs": planning.tabs(con, self._language, self._found.scope),
+                    "tabs": planning.tabs(con, self._language, "true" if self.every_row else ONCE),
                     "warnings": self._summary(con).warnings(self._language),
                     "held_for_own_account": self._summary(con).held_for_own_account,
                     "newest": _iso_day(self._summary(con).newest_export),
@@ -249,7 +253,8 @@ class ResendPicker(Grid):
             selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
             self._drop_questions()
-            self._rules, self._store, self._found = rules, store, QueryCache(store, every_row=self.every_row)
+            self._rules, self._store, self._view = rules, store, replace(self._view, only=None)
+            self._found = self._new_cache(self._view)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._version = self._version + 1
         self._send_init()
@@ -258,6 +263,15 @@ class ResendPicker(Grid):
         """Refuse to go on from a plan that is being replaced."""
         if self._planning is not None or not self._store.ready:
             raise ArgumentError("The plan is being made.", hint="wait until it is there, then try again.")
+
+    def _whole(self) -> Filter:
+        return Filter(decision=RESENDS)
+
+    def _group_text(self, code: str) -> list[str]:
+        return planning.group_text(code, self._rules, self._store.causes, self._language)
+
+    def _messages(self, con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
+        return planning.messages(con, key)
 
     # Whom, written down.
 
@@ -318,8 +332,24 @@ class ResendPicker(Grid):
     # What was done.
 
     def _mark_sent(self, message: dict[str, Any]) -> None:
-        self._memory.log(message["batch_id"], message["user"], at=read_day(message["day"]))
+        at, exclude = read_day(message["day"]), message["left_out"]
+        self._memory.log(message["batch_id"], message["user"], at=at, exclude=exclude)
         self._plan_again()
+
+    def _unmark_sent(self, message: dict[str, Any]) -> None:
+        self._memory.unlog(message["batch_id"])
+        self._plan_again()
+
+    def _send_batch(self, message: dict[str, Any]) -> None:
+        """Send the customers of a batch: what a person may leave out when it was sent."""
+        batch_id = message["batch_id"]
+        records = self._memory.batch_records(batch_id)
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            customers = planning.named(con, records, self._language)
+            self._send_message("batch_customers", batch_id=batch_id, customers=customers)
+
+        self._worker.submit("batch", work)
 
     def _discard(self, message: dict[str, Any]) -> None:
         self._memory.forget([message["batch_id"]])

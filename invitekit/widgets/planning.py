@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,19 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from invitekit.batches import Written
+from invitekit.batches import Written, message_templates
 from invitekit.batches.output_folder import not_written
+from invitekit.batches.worklists import WORKLISTS
 from invitekit.engine.duckdb import ident, rows
 from invitekit.engine.materialize import materialize
 from invitekit.errors import OutputError
 from invitekit.model import display
 from invitekit.model.annotate import annotate
-from invitekit.model.catalogue import Catalogue, Language
+from invitekit.model.catalogue import Catalogue, Language, read_catalogue
 from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, plan_resends, select_customers
+from invitekit.planning.reason_texts import BY_CAUSE, read_reasons
 from invitekit.widgets.conditions import KEY, ONCE, OURS, chosen
 from invitekit.widgets.prepare import OnEngine, Step, Tell, in_memory
 from invitekit.widgets.selection import Selection
@@ -31,7 +34,16 @@ ONE_A_CUSTOMER = "decision <> 'superseded'"
 """The SQL condition of the record that speaks for its customer."""
 CAN = f"decision in ({', '.join(repr(decision) for decision in RESENDS)})"
 """The SQL condition of a record that may be invited again."""
-_SHOWN = 10
+TWO_LINES = (
+    "customer_full_name", "customer_name", "account_name", "country", "effective_status", "failure_code",
+    "invitation_method", "association_type", "invited_at", "retry_at", "attempts", "chance", "account_manager",
+)  # fmt: skip
+"""The columns that rows of two lines are made of."""
+_CAUSE = f"case when reason_code in ({', '.join(repr(code) for code in BY_CAUSE)}) then failure_code end"
+GROUP_OF = f"coalesce({_CAUSE}, reason_code)"
+"""The SQL of a row's group: its cause, or else its reason."""
+_SHOWN = 1_000
+_LANGUAGES = ("English", "中文")
 _ROWS = ("customer_full_name", "account_name", "failure_code", "invitation_method")
 
 
@@ -97,6 +109,44 @@ def tabs(con: duckdb.DuckDBPyConnection, language: Language, scope: str = ONCE) 
     """
     found = dict(rows(con, f"select decision, sum(n)::bigint from cube where {scope} group by 1"))
     return [[value.code, value.label(language), int(found.get(value.code, 0))] for value in DECISIONS]
+
+
+def group_text(code: str, rules: ResendRules, causes: Mapping[str, list[str]], language: Language) -> list[str]:
+    """Return the heading of a group, and what to do with its rows: of a cause, or else of a reason."""
+    if code in causes:
+        return causes[code]
+    if failure := read_catalogue().by_code(code):
+        return [failure.cause(language), failure.advice(language)]
+    reason = read_reasons()[code]
+    return [reason.summary(rules, language), reason.words(rules, language)[1]]
+
+
+def messages(con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
+    """Return the messages to who has to act for one record, each with the name of its language."""
+    row = con.sql(f"select * from records where {KEY} = {key}").pl()
+    who = next((who for who, decision in WORKLISTS.items() if [decision] == row["decision"].to_list()), "")
+    texts = row.select(**message_templates.columns(who, "en", message_templates.built_in())).row(0) if who else ()
+    return list(zip(_LANGUAGES, texts, strict=False))
+
+
+def named(con: duckdb.DuckDBPyConnection, record_ids: list[str], language: Language) -> list[list[str | None]]:
+    """Return the records of a batch with the customer's name and account, in their order."""
+    asked = "select record_id, coalesce(customer_full_name, customer_name), account_name from records"
+    found = {
+        row[0]: row[1:]
+        for row in con.execute(f"{asked} where record_id in (select unnest(?))", [record_ids]).fetchall()
+    }
+    names = ("customer_full_name", "account_name")
+    return [
+        [
+            record_id,
+            *(
+                display.shown(n, v, language=language)
+                for n, v in zip(names, found.get(record_id, (None, None)), strict=True)
+            ),
+        ]
+        for record_id in record_ids
+    ]
 
 
 def freeze(con: duckdb.DuckDBPyConnection, selection: Selection, rules: ResendRules) -> Frozen:

@@ -66,6 +66,9 @@ class GridState(TypedDict):
     total: int | None
     facts: dict[str, int]
     every_row: bool
+    two_lines: bool
+    grouped: bool
+    only_selected: bool
     unit: Unit
     ready: bool
     filter: Filter
@@ -111,9 +114,12 @@ class Invitation(TypedDict):
 
 
 class Details(TypedDict):
-    """One record with the invitations of its customer."""
+    """One record with the invitations of its customer; ``messages`` are ready to send: language and text."""
 
     key: int
+    selectable: bool
+    selected: bool
+    messages: list[tuple[str, str]]
     fields: list[Field]
     codes: dict[str, Value]
     invitations: list[Invitation]
@@ -144,6 +150,29 @@ class SetEveryRow(TypedDict):
     every_row: bool
 
 
+class SetOnlySelected(TypedDict):
+    """Show only the selected rows, or all."""
+
+    type: Literal["set_only_selected"]
+    on: bool
+
+
+class SetLayout(TypedDict):
+    """Show rows of two lines or all columns, in groups or not."""
+
+    type: Literal["set_layout"]
+    two_lines: bool
+    grouped: bool
+
+
+class SearchFacet(TypedDict):
+    """Search the values of a facet, as it may have more than are listed."""
+
+    type: Literal["search_facet"]
+    name: str
+    text: str
+
+
 class Sort(TypedDict):
     """Sort by a column; None is the original order."""
 
@@ -165,7 +194,7 @@ class Select(TypedDict):
 
     type: Literal["select"]
     version: int
-    action: Literal["add", "remove", "add_range", "remove_range", "add_all", "clear", "undo"]
+    action: Literal["add", "remove", "add_range", "remove_range", "add_all", "remove_all", "clear", "undo"]
     keys: NotRequired[list[int]]
     start: NotRequired[int]
     end: NotRequired[int]
@@ -215,8 +244,9 @@ class OpenView(TypedDict):
 
 
 GridRequest = (
-    Connect | SetFilter | SetEveryRow | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter
-)
+    Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking
+    | SetColumns | GetDetails | GetCrossfilter
+)  # fmt: skip
 ExplorerRequest = GridRequest | SaveView | OpenView
 
 # From the browser: the picker.
@@ -249,12 +279,27 @@ class WriteBatches(TypedDict):
 
 
 class MarkSent(TypedDict):
-    """Record that a batch was sent."""
+    """Record that a batch was sent, but for the records that are named in ``left_out``."""
 
     type: Literal["mark_sent"]
     batch_id: str
     user: str
     day: str
+    left_out: list[str]
+
+
+class UnmarkSent(TypedDict):
+    """Take back that a batch was sent."""
+
+    type: Literal["unmark_sent"]
+    batch_id: str
+
+
+class GetBatch(TypedDict):
+    """Read the customers of a batch."""
+
+    type: Literal["get_batch"]
+    batch_id: str
 
 
 class DiscardBatch(TypedDict):
@@ -306,8 +351,8 @@ class GetOutcomes(TypedDict):
 
 
 PickerRequest = (
-    GridRequest | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | DiscardBatch | MarkResolved
-    | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes
+    GridRequest | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | UnmarkSent | GetBatch | DiscardBatch
+    | MarkResolved | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes
 )  # fmt: skip
 
 # To the browser: the grid. ``version`` is the number of the view that a message belongs to; sums by day belong to a
@@ -315,10 +360,11 @@ PickerRequest = (
 
 
 class Init(TypedDict):
-    """The words of the screen."""
+    """The words of the screen; ``groups`` holds the heading of each group, and what to do with its rows."""
 
     type: Literal["init"]
     version: int
+    groups: list[tuple[str, str]]
     words: dict[str, str]
     hints: dict[str, list[str]]
     language: Language
@@ -355,6 +401,7 @@ class Page(Rows):
     keys: list[int]
     selected: list[int]
     selectable: list[int]
+    groups: NotRequired[list[int]]
     state: NotRequired[GridState]
 
 
@@ -369,6 +416,7 @@ class Counts(TypedDict):
     selected: int
     hidden: int
     facets: list[Facet]
+    groups: NotRequired[list[tuple[int, int]]]
     days: NotRequired[list[tuple[str, int, int, int]]]
     filter: NotRequired[Filter]
     acked: NotRequired[dict[str, int]]
@@ -411,6 +459,16 @@ class RecordDetails(TypedDict):
     details: Details | None
 
 
+class FacetValues(TypedDict):
+    """The values of a facet that contain a text."""
+
+    type: Literal["facet_values"]
+    version: int
+    name: str
+    text: str
+    values: list[tuple[FacetValue, Value, int]]
+
+
 class Crossfilter(TypedDict):
     """Sums by day for an undated filter; the numbers are in the buffer. Without days there were too many."""
 
@@ -431,8 +489,9 @@ class Error(TypedDict):
 
 
 GridResponse = (
-    Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | Crossfilter | Error
-)
+    Init | State | Preview | Page | Counts | Customers | Selected | Progress | RecordDetails | FacetValues
+    | Crossfilter | Error
+)  # fmt: skip
 ExplorerResponse = GridResponse
 
 # To the browser: the picker.
@@ -483,7 +542,16 @@ class Outcomes(TypedDict):
     rows: list[list[str | int | None]]
 
 
-PickerResponse = GridResponse | RulesEffect | Confirmation | BatchesWritten | Outcomes
+class BatchCustomers(TypedDict):
+    """The customers of a batch: record, name and account."""
+
+    type: Literal["batch_customers"]
+    version: int
+    batch_id: str
+    customers: list[tuple[str, Value, Value]]
+
+
+PickerResponse = GridResponse | RulesEffect | Confirmation | BatchesWritten | Outcomes | BatchCustomers
 
 # The export panel.
 

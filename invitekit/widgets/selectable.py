@@ -14,7 +14,7 @@ from invitekit.widgets.selection import Selection
 from invitekit.widgets.view import QueryCache, View
 
 _UNDONE = 100
-_OF_VIEW = ("add_all", "add_range", "remove_range")
+_OF_VIEW = ("add_all", "remove_all", "add_range", "remove_range")
 """Actions that mean the rows of one view, in their order."""
 
 
@@ -52,6 +52,7 @@ class Selectable(MessageWidget):
             "add": lambda: chosen.add(keys),
             "remove": lambda: chosen.remove(keys),
             "add_all": lambda: chosen.add_all(choice, every_row=self._view.every_row),
+            "remove_all": lambda: chosen.remove_all(choice, every_row=self._view.every_row),
             "clear": Selection,
         }
         if action == "undo":

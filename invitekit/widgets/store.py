@@ -20,7 +20,7 @@ from invitekit.errors import ArgumentError
 from invitekit.model.catalogue import read_catalogue
 from invitekit.model.filters import BETWEEN_DIGITS, COLUMNS, SEARCHED, SENT
 from invitekit.model.identity import ALONE
-from invitekit.widgets.conditions import DATED, DAY, KEY, MIX, ONCE, OURS, SEARCH, VARIED
+from invitekit.widgets.conditions import DATED, DAY, GROUP, KEY, MIX, ONCE, OURS, SEARCH, VARIED
 
 SMALL = ("effective_status", "invitation_method", "association_type", "failure_code", "who_acts", "decision")
 """Columns of few values: their counts by day answer every choice among them without a look at the rows."""
@@ -51,15 +51,25 @@ class Store:
         derive: Makes of them what is stored, on the connection that reads them; may take long.
         once: The SQL condition of the rows that are shown by default, on what is stored.
         preview: Whether the rows are shown as they came, while they are being stored.
+        group: The SQL of the group of a row, on what is stored; such rows have a ``rank``, by which groups are ordered.
 
     Attributes:
+        groups: The groups in their order: by the best rank, then by their number of rows.
         once: How many rows are shown by default.
         facts: What the headline says besides the rows shown: see ``_facts``.
         causes: Of codes that the built-in failures lack, the cause and the advice that the records have for them.
         mixed: Whether the table ``mixes`` has the values of ``carried`` behind each row's number.
     """
 
-    def __init__(self, records: Any, derive: Derive | None = None, *, once: str = "true", preview: bool = True) -> None:
+    def __init__(
+        self,
+        records: Any,
+        derive: Derive | None = None,
+        *,
+        once: str = "true",
+        preview: bool = True,
+        group: str | None = None,
+    ) -> None:
         folder = scratch_dir()
         self._schema = f"ik_screen_{next(_NUMBERS)}"
         self._con, self._source, owner, self._given = _opened(records, folder.name)
@@ -70,6 +80,7 @@ class Store:
             self.kinds = _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
         self.once, self._once = 0, once
+        self.groups, self._group = list[str](), group
         self.mixed = False
         self.causes: dict[str, list[str]] = {}
         self.facts: dict[str, int] = {}
@@ -91,7 +102,7 @@ class Store:
     @property
     def carried(self) -> list[str]:
         """The columns that are counted and filtered by."""
-        return [ONCE, *(name for name in (*SMALL, *ALSO) if name in self.kinds)]
+        return [ONCE, *[GROUP] * bool(self.groups), *(name for name in (*SMALL, *ALSO) if name in self.kinds)]
 
     @property
     def ready(self) -> bool:
@@ -125,6 +136,9 @@ class Store:
 
     def _store(self, relation: duckdb.DuckDBPyRelation, con: duckdb.DuckDBPyConnection) -> None:
         self.kinds = _kinds(relation)
+        if self._group is not None:
+            groups = f"select {self._group} from ik_screen group by 1 order by min(rank) nulls last, count(*) desc, 1"
+            self.groups = [group for (group,) in relation.query("ik_screen", groups).fetchall()]
         run(con, f"create or replace table {self._schema}.records ({self._declared()})")
         for shown in (True, False):
             relation.query("ik_screen", f"insert into {self._schema}.records {self._rows('ik_screen', shown=shown)}")
@@ -137,7 +151,9 @@ class Store:
         """The columns stored; what is searched lies unpacked, as packing takes longest, and slows a search."""
         given = [f"{ident(name)} {kind}" for name, kind in self.kinds.items()]
         search = f"{SEARCH} varchar using compression uncompressed, {VARIED} varchar"
-        return ", ".join([f"{KEY} bigint", *given, search, f"{DAY} date", f"{ONCE} boolean", f"{MIX} ubigint"])
+        return ", ".join(
+            [f"{KEY} bigint", *given, search, f"{DAY} date", f"{ONCE} boolean", f"{GROUP} usmallint", f"{MIX} ubigint"]
+        )
 
     def _rows(self, source: str, *, shown: bool) -> str:
         """The SQL of the rows that are shown by default, or of all others, numbered behind these."""
@@ -147,18 +163,25 @@ class Store:
         sent = next((name for name in SENT if name in self.kinds), None)
         day = f"{ident(sent)}::date" if sent else "null::date"
         mix = ", ".join([str(shown), *map(ident, self.carried[1:])])
-        own = f"{search} as {SEARCH}, {day} as {DAY}, {shown} as {ONCE}, hash({mix}) as {MIX}"
+        own = (
+            f"{search} as {SEARCH}, {day} as {DAY}, {shown} as {ONCE}, {self._place()} as {GROUP}, hash({mix}) as {MIX}"
+        )
         number = f"row_number() over () - 1 + {0 if shown else self.once}"
         condition = f"coalesce({self._once}, false) = {shown}"
         # Bytes and letters are as many in ASCII, which has no other spellings.
         others = f"nullif(regexp_replace({SEARCH}, {lit(f'[{PLAIN}]+')}, '', 'g'), '')"
         varied = f"case when strlen({SEARCH}) <> length({SEARCH}) then {others} end as {VARIED}"
-        columns = [KEY, *map(ident, self.kinds), SEARCH, varied, DAY, ONCE, MIX]
+        columns = [KEY, *map(ident, self.kinds), SEARCH, varied, DAY, ONCE, GROUP, MIX]
         return f"select {', '.join(columns)} from (select {number} as {KEY}, *, {own} from {source} where {condition})"
+
+    def _place(self) -> str:
+        """The SQL of the place of a row's group."""
+        places = " ".join(f"when {lit(group)} then {place}" for place, group in enumerate(self.groups))
+        return f"case {self._group} {places} end" if places else "0"
 
     def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
         """Count the rows by day and small column, and by each column of more values and the small ones."""
-        small = [ONCE, *(name for name in (*SMALL, "batch") if name in self.kinds)]
+        small = [ONCE, *[GROUP] * bool(self.groups), *(name for name in (*SMALL, "batch") if name in self.kinds)]
         self._count(con, CUBE, [DAY, *small])
         self.mixed = self._mix(con)
         for name in ALSO:

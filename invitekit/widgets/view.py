@@ -12,7 +12,8 @@ import duckdb
 from invitekit.engine.duckdb import ident, one, rows, run
 from invitekit.engine.text import search_words
 from invitekit.model.filters import Filter
-from invitekit.widgets.conditions import DAY, KEY, MIX, ONCE, SEARCH, VARIED, both, matching
+from invitekit.widgets.conditions import DAY, GROUP, KEY, MIX, ONCE, SEARCH, VARIED, both, chosen, matching
+from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import MIXES, Store
 
 _NUMBERS = itertools.count(1)
@@ -36,12 +37,16 @@ class View:
         by: The column that they are sorted by; None is the order in which they came.
         down: Whether the largest comes first; what is empty always comes last.
         every_row: Whether earlier states are shown too: every row of every file.
+        grouped: Whether the rows of a group are together, whatever they are sorted by.
+        only: Show only rows of this selection; None shows all.
     """
 
     choice: Filter = field(default_factory=Filter)
     by: str | None = None
     down: bool = False
     every_row: bool = False
+    grouped: bool = False
+    only: Selection | None = None
 
     def undated(self) -> View:
         """Give the view of all days."""
@@ -49,9 +54,8 @@ class View:
 
     def order(self) -> str:
         """Give the SQL of the order; the key makes it one order."""
-        if self.by is None:
-            return KEY
-        return f"{ident(self.by)} {'desc' if self.down else 'asc'} nulls last, {KEY}"
+        by = [] if self.by is None else [f"{ident(self.by)} {'desc' if self.down else 'asc'} nulls last"]
+        return ", ".join([*[GROUP] * self.grouped, *by, KEY])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +79,24 @@ class QueryCache:
     Args:
         store: Whose rows they are; it has the numbers of mixtures, and where the tables lie.
         every_row: Whether earlier states are among the rows looked at.
+        only: The selection whose rows are looked at; None looks at all.
 
     Attributes:
         scope: The SQL condition of the rows looked at.
+        only: How many rows of a selection are looked at; None where all are.
     """
 
-    def __init__(self, store: Store, *, every_row: bool = False) -> None:
+    def __init__(self, store: Store, *, every_row: bool = False, only: Selection | None = None) -> None:
         self._store, self._lock, self._every_row = store, threading.Lock(), every_row
         self.scope = "true" if every_row else ONCE
+        self.only: int | None = None
+        if only is not None:
+            table = f"{store.aside}.selected_{next(_NUMBERS)}"
+            with store.cursor() as con:
+                where = both(self.scope, chosen(only))
+                run(con, f"create table {table} as select {KEY} from records where {where}")
+                self.only = one(con, f"select count(*) from {table}")
+            self.scope = f"{KEY} in (select {KEY} from {table})"
         self._text: _Text | None = None
         self._order: tuple[View, str] | None = None
         self._old: list[tuple[str, ...]] = []
@@ -98,7 +112,8 @@ class QueryCache:
     def counted(self, choice: Filter) -> str | None:
         """Give the table that has the rows of a filter's text counted by all but their day, if there is one."""
         found = self._text
-        return found.counts if found and found.text == choice.text and self._store.mixed else None
+        is_counted = found is not None and found.text == choice.text and self._store.mixed and self.only is None
+        return found.counts if found and is_counted else None
 
     def search(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
         """Look for a text once: whoever asks after it about that text looks among the rows found.
@@ -130,7 +145,7 @@ class QueryCache:
 
     def _as_stored(self, view: View) -> bool:
         """Whether a view shows the rows by their keys: earlier states are stored behind all others."""
-        return view == View(every_row=self._every_row)
+        return view == View(every_row=self._every_row) and self.only is None
 
     @property
     def names(self) -> list[str]:
@@ -139,7 +154,7 @@ class QueryCache:
 
     def rows(self) -> int:
         """Return how many rows there are to look at."""
-        return (self._store.total if self._every_row else self._store.once) or 0
+        return (self._store.total if self._every_row else self._store.once) or 0 if self.only is None else self.only
 
     def sort(self, con: duckdb.DuckDBPyConnection, view: View) -> None:
         """Put a view's keys in their order once, so that any page is as near as the first."""
@@ -154,14 +169,16 @@ class QueryCache:
         """The SQL of all keys in order; few different values are put in order first, and rows by their place."""
         kept = self.rows_of(view.choice, view.by)
         if view.by is None:
-            return f"select {KEY} from {kept} order by {KEY}"
-        by, down = ident(view.by), "desc" if view.down else "asc"
+            return f"select {KEY} from {kept} order by {view.order()}"
+        by, down, groups = ident(view.by), "desc" if view.down else "asc", [GROUP] * view.grouped
+        order = ", ".join([*groups, f"ik_place {down} nulls last", KEY])
         if one(con, f"select approx_count_distinct({by}) from {kept}") > _FEW:
             return f"select {KEY} from {kept} order by {view.order()}"
         places = f"select ik_value, row_number() over (order by ik_value) as ik_place from (select distinct {by} as "
         return (
-            f"with ik_places as ({places} ik_value from {kept})) select {KEY} from (select {KEY}, {by} from {kept}) "
-            f"left join ik_places on {by} = ik_value order by ik_place {down} nulls last, {KEY}"
+            f"with ik_places as ({places} ik_value from {kept})) "
+            f"select {KEY} from (select {', '.join([KEY, by, *groups])} from {kept}) "
+            f"left join ik_places on {by} = ik_value order by {order}"
         )
 
     def keys(self, con: duckdb.DuckDBPyConnection, view: View, first: int, count: int) -> list[int]:
@@ -189,7 +206,7 @@ class QueryCache:
 
     def _first_page(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
         """Give the first keys of a view, or less where they stand further down: most texts fill a page soon."""
-        if view.by is not None:
+        if view.by is not None or view.grouped:
             return []
         asked = f"select {KEY} from records where {KEY} < {_NEAR} and {both(self.scope, matching(view.choice))}"
         return [key for (key,) in rows(con, f"{asked} order by {KEY} limit {count}")]

@@ -82,11 +82,22 @@ class WorkspaceClient:
         with self._lock:
             self._known().discard_batches(batch_ids)
 
-    def log(self, batch_id: str, by: str, *, at: dt.date) -> None:
-        """Record the day on which a batch was sent."""
+    def log(self, batch_id: str, by: str, *, at: dt.date, exclude: list[str]) -> None:
+        """Record the day on which a batch was sent, but for the records to exclude."""
         with self._lock:
-            self._known().mark_batch_sent(batch_id, by=by, at=at)
+            self._known().mark_batch_sent(batch_id, by=by, at=at, exclude=exclude)
             self.noted += 1
+
+    def unlog(self, batch_id: str) -> None:
+        """Take back that a batch was sent."""
+        with self._lock:
+            self._known().unmark_batch_sent(batch_id)
+            self.noted += 1
+
+    def batch_records(self, batch_id: str) -> list[str]:
+        """Return the record IDs of a batch, in its order."""
+        with self._lock:
+            return self._known().batch_records(batch_id)
 
     def mark(self, record_id: str, *, on: dt.date, by: str, note: str | None, catalogue: Catalogue | None) -> None:
         """Note that a customer, or customer service, has done what a record waits for."""

@@ -395,6 +395,22 @@ class Workspace:
         con = self._to_write()
         return batches.mark_batches_sent(con, batch_ids, by=by, at=at, note=note, exclude=exclude, force=force)
 
+    def unmark_batch_sent(self, batch_id: str) -> None:
+        """Take back that a recorded batch was marked as sent: it is unsent again.
+
+        Raises:
+            ArgumentError: The batch is unknown, or was not marked as sent.
+        """
+        batches.unmark_sent(self._to_write(), batch_id)
+
+    def batch_records(self, batch_id: str) -> list[str]:
+        """Return the record IDs of a recorded batch, as they were ranked.
+
+        Raises:
+            ArgumentError: The batch is unknown.
+        """
+        return batches.record_ids(self._con, batch_id)
+
     def mark_sent(
         self,
         batch: Any,

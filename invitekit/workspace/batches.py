@@ -125,6 +125,19 @@ def mark_customers_sent(
     return new_id
 
 
+def unmark_sent(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
+    """Delete what was marked as sent of a recorded batch."""
+    _recorded(con, batch_id)
+    with transaction(con):
+        if not con.execute("delete from resends where batch_id = ? returning 1", [batch_id]).fetchall():
+            raise ArgumentError("The batch was not marked as sent.", hint="nothing was changed.")
+
+
+def record_ids(con: duckdb.DuckDBPyConnection, batch_id: str) -> list[str]:
+    """Return the record IDs of a recorded batch, in the order in which they were stored."""
+    return [str(record_id) for record_id in _recorded(con, batch_id)["record_id"].to_pylist()]
+
+
 def discard(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
     """Delete batches that were never sent, all or none."""
     chosen = _each_once(batch_ids)

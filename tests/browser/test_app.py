@@ -140,7 +140,7 @@ UNPLUG = """() => {
 def test_a_sorted_column_of_the_plan_keeps_its_direction(browser: Browser, address: str) -> None:
     with opened(browser, address) as (page, _):
         _rows(page, "pick")
-        header = page.locator("#screen-pick [role=columnheader]", has_text="Account Name")
+        header = page.locator("#screen-pick [role=columnheader]", has_text="Manager")
         for expected in ("ascending", "descending", "none", "ascending"):
             header.locator("button").click()
             expect(header).to_have_attribute("aria-sort", expected)
@@ -152,18 +152,26 @@ def test_what_was_sent_and_who_has_acted_is_marked_on_the_day_of_the_plan(browse
     with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, wrong):
         _rows(page, "pick")
         page.locator("#screen-pick .ik-line .ik-check input").first.click()
-        page.get_by_role("button", name=re.compile("Create batches for 1")).click()
+        page.get_by_role("button", name="Review and write batches").click()
         page.get_by_role("button", name=re.compile("^Write 1 ")).click()
-        page.get_by_role("dialog").get_by_role("button", name="Close").click()
-        page.get_by_role("button", name=re.compile("Batches not marked as sent")).click()
-        expect(page.get_by_label("Sent on").last).to_have_value("2026-03-30")
-        page.get_by_role("button", name="Sent", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Go to the batches").click()
+        card = page.locator(".ik-batch")
+        expect(card).to_contain_text("batch_01_invite.csv")
+        expect(card.get_by_label("Sent on")).to_have_value("2026-03-30")
+        card.get_by_role("button", name="Mark 1 as sent").click()
         expect(_section(page, "Invite again")).to_contain_text("112")
+        _section(page, "Sent, results").click()
+        expect(card).to_contain_text("Sent on 30 Mar 2026")
+        expect(card).to_contain_text("Not seen yet 1")
         _section(page, "Customer has to act").click()
-        expect(page.locator("#screen-pick .ik-count")).to_have_text("126 of 569 customers")
-        page.locator("#screen-pick .ik-line", has_text="Ask the customer to submit a service ticket").first.dblclick()
+        expect(page.locator("#screen-pick h2")).to_have_text("126 customers have to act first")
+        page.locator(".ik-menus summary", has_text="Status").click()
+        page.locator(".ik-menus label", has_text="Association failed").click()
+        page.locator(".ik-search").click()
+        page.locator("#screen-pick .ik-line", has_text="Failed").first.click()
+        page.locator(".ik-panel summary", has_text="Mark done").click()
         expect(page.get_by_label("Done on")).to_have_value("2026-03-30")
-        page.get_by_role("button", name="Mark done").click()
+        page.locator(".ik-panel").get_by_role("button", name="Save").click()
         expect(page.locator(".ik-said")).to_be_hidden()
         assert wrong == []
     with ik.Workspace(tmp_path / "memory.duckdb") as workspace:

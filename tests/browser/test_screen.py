@@ -65,7 +65,7 @@ def matched(page: Page) -> int:
 
 def test_type_click_brush_sort_and_scroll_to_the_end(lab: Lab) -> None:
     with shown(lab, EXPLORE) as (tab, page):
-        search = page.get_by_role("searchbox", name="Search names")
+        search = page.get_by_role("searchbox", name="Search customer")
         search.press_sequentially("gmbh", delay=30)
         expect(page.locator(".ik-count")).not_to_have_text(ALL)
         tab.until("x.filter.text", "'gmbh'")
@@ -93,7 +93,7 @@ def test_type_click_brush_sort_and_scroll_to_the_end(lab: Lab) -> None:
         expect(page.locator(".ik-count")).to_have_text(re.compile(f"^{brushed}, "))  # Python counts the same
         expect(page.locator(".ik-count")).to_contain_text(f"{int(tab.value('x.count')):,} of 705 invitations, ")
 
-        page.get_by_role("button", name="Reset all").click()
+        page.get_by_role("button", name="Reset filters").click()
         expect(page.locator(".ik-count")).to_have_text(ALL)
         page.get_by_role("columnheader", name="Account Name").get_by_role("button").click()
         expect(page.get_by_role("columnheader", name="Account Name")).to_have_attribute("aria-sort", "ascending")
@@ -137,46 +137,6 @@ def test_by_keyboard_alone(lab: Lab) -> None:
         assert page.locator(".jp-Notebook .jp-Cell").count() == 1, "no key of the grid reached the notebook"
 
 
-def test_every_row_of_every_file_is_a_switch(lab: Lab) -> None:
-    with shown(lab, EXPLORE) as (tab, page):
-        switch = page.get_by_role("switch", name="Every row of every file")
-        expect(switch).not_to_be_checked()
-        failed = page.locator(".ik-facets label", has_text="Association failed").locator(".ik-n")
-        expect(failed).to_have_text("226")
-        switch.press("Space")
-        tab.until("x.every_row", "True")
-        expect(page.locator(".ik-count")).to_have_text("2,397 rows of 569 customers")
-        expect(page.locator(".ik-live")).to_have_text("2,397 rows of 569 customers")
-        expect(failed).to_have_text("762")
-        expect(page.get_by_role("columnheader").nth(1)).to_have_text("Snapshot Time")
-        expect(switch).to_be_focused()
-        switch.press("Space")
-        expect(page.locator(".ik-count")).to_have_text(ALL)
-        expect(failed).to_have_text("226")
-
-
-def test_the_details_group_what_the_files_said_by_invitation(lab: Lab) -> None:
-    with shown(lab, EXPLORE.removesuffix("x") + "x.sort('attempt_no', down=True)\nx") as (_, page):
-        page.locator(".ik-line").first.dblclick()
-        attempts = page.locator(".ik-attempt h5")
-        expect(attempts).to_have_text([re.compile(rf"^Attempt {n}, sent 2026-\d\d-\d\d") for n in (4, 3, 2, 1)])
-        expect(page.locator(".ik-panel h4").first).to_have_text("Invitations of this customer (4)")
-
-
-def test_the_cause_shows_on_hover_and_on_focus(lab: Lab) -> None:
-    with shown(lab, EXPLORE) as (_, page):
-        failed = page.locator(".ik-line", has=page.locator(".ik-is-association_failed")).first
-        failed.hover()
-        tip = page.get_by_role("tooltip")
-        expect(tip).to_be_visible()
-        assert len(tip.inner_text()) > 40
-        page.locator(".ik-search").hover()
-        expect(tip).to_be_hidden()
-        failed.click()
-        expect(tip).to_be_visible()
-        expect(page.get_by_role("grid")).to_have_attribute("aria-describedby", re.compile("-tip$"))
-
-
 def test_two_views_show_the_same_and_a_restart_leaves_words(lab: Lab) -> None:
     with shown(lab, EXPLORE, "x") as (tab, page):
         one, two = page.locator(".ik").nth(0), page.locator(".ik").nth(1)
@@ -184,7 +144,7 @@ def test_two_views_show_the_same_and_a_restart_leaves_words(lab: Lab) -> None:
         expect(two.locator(".ik-chip")).to_have_count(1)
         expect(one.locator(".ik-count")).to_have_text(re.compile("customers$"))  # which are counted last
         expect(two.locator(".ik-count")).to_have_text(one.locator(".ik-count").inner_text())
-        two.get_by_role("button", name="Select all").click()
+        two.get_by_role("checkbox", name="Select all").click()
         expect(two.locator(".ik-choice strong")).not_to_have_text("0 selected")
         expect(one.locator(".ik-choice strong")).to_have_text(two.locator(".ik-choice strong").inner_text())
         expect(one.locator(".ik-line.ik-chosen")).not_to_have_count(0)
@@ -207,7 +167,7 @@ x"""
 def test_a_name_that_is_a_script_is_a_name(lab: Lab) -> None:
     with shown(lab, SCRIPT) as (tab, page):
         expect(page.locator(".ik-line").first).to_contain_text("<script>")
-        page.locator(".ik-line").first.dblclick()
+        page.locator(".ik-line").first.click()
         expect(page.locator(".ik-panel h3")).to_contain_text("<script>")
         tags = page.locator(".ik-facet", has_text="Custom Tag")
         tags.locator("summary").click()
@@ -217,9 +177,16 @@ def test_a_name_that_is_a_script_is_a_name(lab: Lab) -> None:
         assert page.evaluate("window.bad") is None
 
 
-def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory: Path) -> None:
+def test_all_matching_minus_two_is_confirmed_written_and_marked_as_sent(lab: Lab, memory: Path) -> None:
     with shown(lab, pick(memory)) as (tab, page):
-        page.get_by_role("button", name="Select all 113 matching").click()
+        page.locator("summary", has_text="Change").click()
+        page.get_by_label("Pause in days").fill("30")
+        page.get_by_role("button", name="Show the effect").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Invite again after 30 days")
+        dialog.get_by_role("button", name="Keep the rules").click()
+        assert tab.value("p.rules.cool_down_days") == "7"
+        page.get_by_role("checkbox", name="Select all 113").click()
         expect(page.locator(".ik-choice strong")).to_have_text("113 selected")
         for row in (0, 1):
             box = page.locator(f'.ik-line[aria-rowindex="{row + 2}"] input')
@@ -228,51 +195,21 @@ def test_all_matching_minus_two_is_confirmed_written_and_logged(lab: Lab, memory
             expect(page.locator(".ik-choice strong")).to_have_text(f"{112 - row} selected")
         page.get_by_role("button", name="Customer has to act").click()
         expect(page.locator(".ik-warn", has_text="111 of them not in this list")).to_be_visible()
-        page.get_by_role("button", name="Create batches for 111").click()
-        dialog = page.get_by_role("dialog")
+        page.get_by_role("button", name="Review and write batches").click()
         expect(dialog.get_by_role("heading", level=3)).to_contain_text("Invite 111 customers again")
-        expect(dialog).to_contain_text("not chosen")
+        expect(dialog.locator(".ik-everyone tbody tr")).to_have_count(111)
         dialog.get_by_role("button", name="Write 111 customers").click()
         expect(dialog.get_by_role("heading", level=3)).to_have_text("111 customers are written")
         files = sorted((memory.parent / "batches").glob("*/batch_*.csv"))
         assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 111
-        dialog.get_by_role("button", name="Close").click()
-        page.get_by_role("button", name="Batches not marked as sent").click()
-        customers = dialog.locator("td.ik-number").first.inner_text()
-        dialog.get_by_role("button", name="Sent", exact=True).first.click()
-        expect(page.get_by_role("button", name="Batches not marked as sent: 2")).to_be_visible(timeout=20_000)
-        tab.until("p.workspace.resends().aggregate('count(*)').fetchall()[0][0]", customers)
-
-
-def test_two_views_of_a_plan_ask_only_whoever_asked(lab: Lab, memory: Path) -> None:
-    with shown(lab, pick(memory), "p", height=1800) as (_, page):
-        one, two = page.locator(".ik").nth(0), page.locator(".ik").nth(1)
-        one.locator(".ik-line input").nth(0).click()
-        two.locator(".ik-line input").nth(1).click()
-        for view in (one, two):
-            expect(view.locator(".ik-choice strong")).to_have_text("2 selected")
-            expect(view.locator(".ik-line.ik-chosen")).to_have_count(2)
-        two.get_by_role("button", name="Create batches for 2").click()
-        expect(two.get_by_role("dialog")).to_contain_text("Invite 2 customers again")
-        assert page.locator("dialog[open]").count() == 1
-        two.get_by_role("dialog").get_by_role("button", name="Write 2 customers").click()
-        expect(two.get_by_role("dialog")).to_contain_text("2 customers are written")
-        for view in (one, two):  # both know of it
-            expect(view.locator(".ik-choice strong")).to_have_text("0 selected")
-            expect(view.locator(".ik-open")).to_have_text("Batches not marked as sent: 1")
-        assert page.locator("dialog[open]").count() == 1
-
-
-def test_rules_show_their_effect_and_can_be_left_as_they_are(lab: Lab, memory: Path) -> None:
-    with shown(lab, pick(memory)) as (tab, page):
-        page.locator("summary", has_text="Rules").click()
-        page.get_by_label("Pause in days").fill("30")
-        page.get_by_role("button", name="Show the effect").click()
-        dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("Invite again after 30 days")
-        dialog.get_by_role("button", name="Keep the rules").click()
-        assert tab.value("p.rules.cool_down_days") == "7"
-        expect(page.get_by_role("button", name="Invite again")).to_contain_text("113")
+        dialog.get_by_role("button", name="Go to the batches").click()
+        card = page.locator(".ik-batch").first
+        card.locator("summary", has_text="Leave out customers").click()
+        card.locator(".ik-values input").nth(1).click()
+        n = card.locator(".ik-values input").count() - 1
+        card.get_by_role("button", name=f"Mark {n} as sent").click()
+        expect(page.get_by_role("button", name="Written, not sent yet 2")).to_be_visible(timeout=20_000)
+        tab.until("p.workspace.resends().aggregate('count(*)').fetchall()[0][0]", str(n))
 
 
 def test_nothing_personal_is_in_a_saved_notebook(lab: Lab, memory: Path) -> None:
@@ -309,8 +246,8 @@ def test_axe_finds_nothing_to_complain_about(lab: Lab, memory: Path, *, dark: bo
     with shown(lab, EXPLORE, pick(memory), dark=dark) as (_, page):
         page.get_by_role("grid").first.press("Enter")
         page.locator(".ik-panel").first.wait_for()
-        page.get_by_role("button", name="Select all 113 matching").click()
-        page.get_by_role("button", name="Create batches for 113").click()
+        page.get_by_role("checkbox", name="Select all 113").click()
+        page.get_by_role("button", name="Review and write batches").click()
         page.get_by_role("dialog").wait_for()
         found = Axe().run(page, context=".ik", options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
         told = [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]

@@ -1,0 +1,158 @@
+/** The batches that were written, as cards: what is in them, when they were sent, and what came of it. */
+
+import { type Child, formatDay, h, put } from "./dom.ts";
+import type { Batch, BatchCustomers, Outcomes, Word } from "./protocol.ts";
+import type { View } from "./view.ts";
+
+/** Results in the order of the card; the columns of ``Outcomes``. */
+const RESULTS = ["associated", "failed_again", "expired", "open", "not_seen"] as const;
+
+export interface Actions {
+  /** Ask before something that cannot be taken back. */
+  ask(title: string, content: Child, button: { label: string; action: () => void; cancel: string }): void;
+  /** Say that the plan is being made anew. */
+  wait(): void;
+  dayField(word: Word): HTMLInputElement;
+}
+
+export class BatchCards {
+  readonly element = h("div.ik-cards", { hidden: true });
+  private readonly leftOut = new Map<string, Set<string>>();
+  private readonly lists = new Map<string, HTMLElement>();
+  private results = new Map<string, Record<string, number>>();
+  private drawn = "";
+
+  constructor(
+    private readonly view: View,
+    private readonly actions: Actions,
+  ) {}
+
+  draw(place: string): void {
+    const { unsent_batches = [], sent_batches = [] } = this.view.state.view;
+    this.element.hidden = place === "customers";
+    const batches = place === "unsent" ? unsent_batches : sent_batches;
+    // What is being typed into a card stays.
+    const drawn = JSON.stringify([place, batches, [...this.results], this.view.state.language]);
+    if (this.element.hidden || drawn === this.drawn) return;
+    this.drawn = drawn;
+    this.lists.clear();
+    const none = h("p.ik-soft", {}, this.view.text(place === "unsent" ? "no_unsent" : "no_outcomes"));
+    put(this.element, batches.length ? batches.map((batch) => this.card(batch, place === "sent")) : none);
+  }
+
+  /** Add up the results of each batch over its causes. */
+  showResults({ names, rows }: Outcomes): void {
+    this.results = new Map();
+    for (const row of rows) {
+      const sums = this.results.get(String(row[0])) ?? {};
+      for (const name of RESULTS) sums[name] = (sums[name] ?? 0) + Number(row[names.indexOf(name)]);
+      this.results.set(String(row[0]), sums);
+    }
+  }
+
+  showCustomers({ batch_id, customers }: BatchCustomers): void {
+    const box = this.lists.get(batch_id);
+    if (!box) return;
+    const leftOut = this.leftOut.get(batch_id) ?? new Set<string>();
+    this.leftOut.set(batch_id, leftOut);
+    const line = ([id, name, account]: BatchCustomers["customers"][number]) => {
+      const checkbox = h("input", {
+        type: "checkbox",
+        checked: !leftOut.has(id),
+        onchange: () => {
+          if (checkbox.checked) leftOut.delete(id);
+          else leftOut.add(id);
+          this.drawButton(batch_id, customers.length);
+        },
+      });
+      const second = name && account !== name && h("span.ik-soft", { dir: "auto" }, account);
+      return h("label.ik-value", {}, checkbox, h("span.ik-label", { dir: "auto" }, name ?? account ?? id), second);
+    };
+    put(box, customers.map(line));
+  }
+
+  private drawButton(batch_id: string, n: number): void {
+    const button = this.element.querySelector(`[data-batch="${CSS.escape(batch_id)}"] .ik-act`);
+    const left = n - (this.leftOut.get(batch_id)?.size ?? 0);
+    if (button) button.textContent = this.view.text("mark_sent", { n: this.view.number(left) });
+  }
+
+  private card(batch: Batch, isSent: boolean): HTMLElement {
+    const { view } = this;
+    const name = batch.files[0]?.replace(/^.*\/|\.\w+$/g, "") ?? batch.batch_id;
+    const written = view.text("written_on", { day: formatDay(batch.written_at, view.state.language) });
+    return h(
+      "section.ik-batch",
+      { "data-batch": batch.batch_id, "aria-label": name },
+      h("h3", {}, name, h("span.ik-n", {}, view.text("all_customers", { total: view.number(batch.customers) }))),
+      h("p.ik-soft", {}, `${written} · ${batch.batch_id}`),
+      batch.files.map((file) => h("p.ik-path", {}, file)),
+      isSent ? this.sent(batch) : this.unsent(batch),
+    );
+  }
+
+  private unsent({ batch_id, customers }: Batch): Child {
+    const { view, actions } = this;
+    const by = h("input", { type: "text", value: view.state.view.user, "aria-label": view.text("by") });
+    const day = actions.dayField("sent_on");
+    const list = h("div.ik-values");
+    this.lists.set(batch_id, list);
+    const send = () => {
+      actions.wait();
+      const left_out = [...(this.leftOut.get(batch_id) ?? [])];
+      view.send({ type: "mark_sent", batch_id, user: by.value.trim(), day: day.value, left_out });
+    };
+    const discard = () =>
+      actions.ask(view.text("discard_title"), h("p", {}, view.text("discard_why")), {
+        label: view.text("discard"),
+        action: () => view.send({ type: "discard_batch", batch_id }),
+        cancel: view.text("cancel"),
+      });
+    const open = (event: Event) => {
+      const isOpen = (event.target as HTMLDetailsElement).open;
+      if (isOpen && !list.firstChild) view.send({ type: "get_batch", batch_id });
+    };
+    return [
+      h("details", { ontoggle: open }, h("summary", {}, view.text("leave_out_some")), list),
+      h(
+        "div.ik-acts",
+        {},
+        h("label", {}, view.text("sent_on"), " ", day),
+        h("label", {}, view.text("by"), " ", by),
+        h("button.ik-button.ik-act", { onclick: send }, view.text("mark_sent", { n: view.number(customers) })),
+        h("button.ik-link", { onclick: discard }, view.text("discard")),
+      ),
+    ];
+  }
+
+  private sent({ batch_id, sent, sent_at, sent_by }: Batch): Child {
+    const { view, actions } = this;
+    const results = this.results.get(batch_id);
+    const undo = () => {
+      actions.wait();
+      view.send({ type: "unmark_sent", batch_id });
+    };
+    const values = {
+      day: sent_at && formatDay(sent_at, view.state.language),
+      user: sent_by,
+      n: view.number(sent),
+    };
+    const counted = RESULTS.filter((name) => results?.[name]);
+    return [
+      h("p", {}, view.text("sent_by", values)),
+      results &&
+        h(
+          "p.ik-results",
+          {},
+          counted.map((name) =>
+            h(
+              "span",
+              { className: `ik-result ik-is-${name}` },
+              `${view.text(`o_${name}`)} ${view.number(results[name])}`,
+            ),
+          ),
+        ),
+      h("div.ik-acts", {}, h("button.ik-link", { onclick: undo }, view.text("unmark_sent"))),
+    ];
+  }
+}

@@ -1,0 +1,68 @@
+/** What a list is, in one sentence; what it is made of, in a line; and the rules of the plan. */
+
+import { type Child, formatDay, h, put } from "./dom.ts";
+import type { Word } from "./protocol.ts";
+import type { Sections } from "./sections.ts";
+import type { View } from "./view.ts";
+
+/** The sections whose customers the rules decide about. */
+const RULED = ["again", "valid", "blocked", "all"];
+
+export class Heading {
+  readonly element = h("header.ik-top");
+
+  constructor(
+    private readonly view: View,
+    private readonly sections: Sections,
+  ) {}
+
+  /** Draw the sentence of a place, with more behind the rules. */
+  draw(place: string, rules: Child): void {
+    put(this.element, place === "customers" ? this.list(rules) : this.batches(place as "unsent" | "sent"));
+  }
+
+  private list(rules: Child): Child {
+    const { view, sections } = this;
+    const { day, ready, rules_text, workspace, only_selected } = view.state.view;
+    const section = sections.current;
+    const n = only_selected ? view.state.counts.matched : section ? sections.count(section) : view.state.counts.matched;
+    const word = only_selected ? "list_selected" : `list_${section?.name ?? "some"}`;
+    const when = day ? view.text("on_day", { day: formatDay(day, view.state.language) }) : view.text("today");
+    return [
+      h("h2", {}, ready ? this.sentence(word, n, { day: when }) : view.preparing()),
+      h(
+        "p",
+        {},
+        h("span", {}, this.breakdown()),
+        RULED.includes(section?.name ?? "all") && h("span", {}, rules_text, " ", rules),
+        ready && !workspace && h("span.ik-warn", {}, view.text("no_memory")),
+      ),
+    ];
+  }
+
+  private batches(place: "unsent" | "sent"): Child {
+    const { unsent_batches = [], sent_batches = [] } = this.view.state.view;
+    const n = (place === "unsent" ? unsent_batches : sent_batches).length;
+    return [h("h2", {}, this.sentence(`list_${place}`, n)), h("p", {}, this.view.text(`${place}_why`))];
+  }
+
+  /** A sentence about some customers; for one of them it may be another one. */
+  private sentence(word: string, n: number | null, values: Record<string, string> = {}): string {
+    const one = `${word}_one`;
+    const isOne = n === 1 && Object.hasOwn(this.view.state.words, one);
+    return this.view.text((isOne ? one : word) as Word, { ...values, n: this.view.number(n) });
+  }
+
+  /** How many of the rows that are shown have which status. */
+  private breakdown(): string {
+    const { view } = this;
+    const statuses = view.state.facets.find(({ name }) => name === "status")?.values.filter(([, , n]) => n) ?? [];
+    if (statuses.length < 2) return "";
+    const isAgain = this.sections.current?.name === "again";
+    const texts = statuses.map(([code, label, n]) => {
+      const text = isAgain && code === "association_failed" ? view.text("fixable") : (label ?? "").toLowerCase();
+      return view.text("n_with_status", { n: view.number(n), text });
+    });
+    return `${texts.join(" · ")}.`;
+  }
+}

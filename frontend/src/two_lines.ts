@@ -1,0 +1,149 @@
+/** Rows of two lines: what a person reads of a customer at a glance, in six columns. */
+
+import { type Child, formatDay, h } from "./dom.ts";
+import { highlight } from "./highlight.ts";
+import type { Word } from "./protocol.ts";
+import type { Block } from "./state.ts";
+import type { View } from "./view.ts";
+
+const DAY = 864e5;
+
+export interface TwoLineColumn {
+  /** The column that it is sorted by. */
+  name: string;
+  label: Word;
+  width: string;
+  cell(row: Row): Child;
+}
+
+/** The texts and codes of one row. */
+export class Row {
+  constructor(
+    readonly view: View,
+    private readonly block: Block,
+    private readonly index: number,
+  ) {}
+
+  text(name: string): string {
+    return this.block.cells[name]?.[this.index] ?? "";
+  }
+
+  code(name: string): string {
+    return this.block.codes[name]?.[this.index] ?? "";
+  }
+
+  /** A text with the words of the search marked in it. */
+  marked(text: string): Child {
+    return highlight(text, (this.view.state.filter.text as string | undefined) ?? "");
+  }
+
+  /** A code as a badge, with its text or a shorter word. */
+  badge(name: string, word?: Word): Child {
+    const text = word ? this.view.text(word) : this.text(name);
+    return text && h("span", { className: `ik-badge ik-is-${this.code(name)}` }, text);
+  }
+}
+
+const line = (first: Child, second: Child): Child => [h("div.ik-first", {}, first), h("div.ik-second", {}, second)];
+const joined = (...texts: string[]): string => texts.filter(Boolean).join(" · ");
+const chance: TwoLineColumn = {
+  name: "chance",
+  label: "chance",
+  width: "112px",
+  cell: (row) => {
+    const text = row.text("chance");
+    if (!text) return "–";
+    return [h("span.ik-part-of", {}, h("i", { style: `width:${Number.parseFloat(text)}%` })), text.replace("%", " %")];
+  },
+};
+const againFrom: TwoLineColumn = {
+  name: "retry_at",
+  label: "again_from",
+  width: "112px",
+  cell: (row) => day(row, "retry_at") || "–",
+};
+
+const COLUMNS: TwoLineColumn[] = [
+  {
+    name: "customer_full_name",
+    label: "customer",
+    width: "minmax(150px, 2fr)",
+    cell: (row) => {
+      const account = row.text("account_name");
+      const name = row.text("customer_full_name") || row.text("customer_name") || account;
+      const second = joined(account === name ? "" : account, row.text("country"));
+      return [
+        h("div.ik-first", { dir: "auto", title: name }, row.marked(name)),
+        h("div.ik-second", { dir: "auto" }, row.marked(second)),
+      ];
+    },
+  },
+  {
+    name: "effective_status",
+    label: "last_outcome",
+    width: "minmax(150px, 1.3fr)",
+    cell: (row) => {
+      const cause = row.view.state.hints[row.code("failure_code")]?.[0] ?? "";
+      const kind = joined(row.text("invitation_method"), row.text("association_type"));
+      const failed = row.code("effective_status") === "association_failed";
+      return line(
+        [
+          row.badge("effective_status", failed ? "failed_badge" : undefined),
+          failed && h("span", { title: cause }, ` ${cause}`),
+        ],
+        kind,
+      );
+    },
+  },
+  {
+    name: "invited_at",
+    label: "last_invited",
+    width: "96px",
+    cell: (row) => {
+      const at = day(row, "invited_at");
+      return at ? line(at, age(row)) : "–";
+    },
+  },
+  {
+    name: "attempts",
+    label: "invitations",
+    width: "84px",
+    cell: (row) => {
+      const n = row.text("attempts");
+      return n ? row.view.text("n_of", { n, of: row.view.state.view.rules?.max_attempts ?? "" }) : "–";
+    },
+  },
+  chance,
+  {
+    name: "account_manager",
+    label: "manager",
+    width: "108px",
+    cell: (row) => h("span", { dir: "auto" }, row.marked(row.text("account_manager"))),
+  },
+];
+
+/** The columns for some decisions: a chance for those to invite again, and the day for those who wait. */
+export function twoLineColumns(view: View): TwoLineColumn[] {
+  const decisions = (view.state.filter.decision as string[] | undefined) ?? [];
+  const waits = decisions.includes("wait_for_expiry");
+  const hasChance = !decisions.length || decisions.some((code) => code.startsWith("resend"));
+  return COLUMNS.flatMap((column) => (column !== chance ? column : hasChance ? chance : waits ? againFrom : []));
+}
+
+/** The day of a time, without its year where that is the plan's. */
+function day(row: Row, name: string): string {
+  const text = row.text(name);
+  if (!text) return "";
+  const { language } = row.view.state;
+  return formatDay(text, language, text.slice(0, 4) !== today(row).slice(0, 4));
+}
+
+/** How many days ago the last invitation was, on the day of the plan. */
+function age(row: Row): string {
+  const days = Math.round((Date.parse(today(row)) - Date.parse(row.text("invited_at").slice(0, 10))) / DAY);
+  return days < 0 ? "" : row.view.text(days === 1 ? "day_ago" : "days_ago", { n: row.view.number(days) });
+}
+
+function today({ view }: Row): string {
+  return view.state.view.day ?? new Date().toISOString().slice(0, 10);
+}
