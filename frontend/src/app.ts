@@ -305,7 +305,7 @@ class Page implements PageContext {
       h("a.ik-rail-item", { href: `#${place}` }, this.text(`tab_${place}`));
     put(rail, h("div.ik-rail-group", { role: "group", "aria-label": title }, h("h2", {}, title), CLOSER.map(link)));
     rail.setAttribute("aria-label", this.text("sections"));
-    const host: Host = {
+    const page: Host = {
       rail,
       place: () => this.place,
       go: (place) => {
@@ -317,7 +317,7 @@ class Page implements PageContext {
       },
       download: (what, name, batch_id) => this.answers.download(what, name, { batch_id }),
     };
-    return renderPicker({ model, el, host });
+    return renderPicker({ model, el, page });
   }
 
   /** Show in the header what the picker says of the customers. */

@@ -383,9 +383,9 @@ class Picker implements Extension {
   }
 }
 
-/** Show the picker; returns the function that closes it. */
-export function render({ model, el, host }: { model: Model; el: HTMLElement; host?: Host }): () => void {
-  const view = new View(model, el, (grid) => new Picker(grid, host), true);
+/** Show the picker, in a cell or on a page; returns the function that closes it. */
+export function render({ model, el, page }: { model: Model; el: HTMLElement; page?: Host }): () => void {
+  const view = new View(model, el, (grid) => new Picker(grid, page), true);
   return () => view.close();
 }
 
