@@ -138,7 +138,8 @@ class Store:
         self.kinds = _kinds(relation)
         if self._group is not None:
             groups = f"select {self._group} from ik_screen group by 1 order by min(rank) nulls last, count(*) desc, 1"
-            self.groups = [group for (group,) in relation.query("ik_screen", groups).fetchall()]
+            found: Any = relation.query("ik_screen", groups)
+            self.groups = [group for (group,) in found.fetchall()]
         run(con, f"create or replace table {self._schema}.records ({self._declared()})")
         for shown in (True, False):
             relation.query("ik_screen", f"insert into {self._schema}.records {self._rows('ik_screen', shown=shown)}")
