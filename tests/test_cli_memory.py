@@ -101,11 +101,14 @@ def test_a_batch_goes_from_the_plan_to_the_log_to_its_outcome(run: Run, memory: 
 
     (exports / "history_2026-03-23.csv").write_text(HEADER + SECOND, encoding="utf-8")
     assert run("workspace", "add", exports, "-w", memory).returncode == 0
-    (outcome,) = asked(run, "workspace", "outcomes", "-w", memory)["outcomes"]
+    answer = asked(run, "workspace", "outcomes", "-w", memory)
+    (outcome,), (batch,) = answer["outcomes"], answer["batches"]
+    assert (batch["sent"], batch["associated"], batch["rate"], batch["others"]) == (2, 1, 0.5, 0)
     assert (outcome["cause"], outcome["resent"], outcome["associated"]) == ("link_expired", 2, 1)
     told = run("workspace", "outcomes", "-w", memory).stdout
     assert "The customer opened" in told
-    assert "1 (50%)" in told
+    assert "50% (9% to 91%)" in told
+    assert "too few" in told
 
 
 def test_who_was_left_out_stays_a_candidate(run: Run, memory: Path, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ from invitekit.workspace import (
     validation,
 )  # fmt: skip
 from invitekit.workspace import exports as export_history
+from invitekit.workspace.outcomes import by_batch
 from tests.conftest import often
 
 if TYPE_CHECKING:
@@ -1614,6 +1615,26 @@ def test_those_not_resent_stand_beside_those_who_were(workspace: Workspace, tmp_
     found = workspace.outcomes().pl()
     shown = found.select("batch_id", "cause", "resent", "associated", "not_resent", "not_resent_associated").rows()
     assert shown == [("b1", "link_used", 1, 1, 3, 2), ("b2", "link_used", 1, 1, 4, 3)]
+
+
+def counted(cause: str, resent: int, associated: int, others: int, others_associated: int) -> dict[str, Any]:
+    zeros = dict.fromkeys(("already_associated", "failed_again", "expired", "not_seen"), 0)
+    rest = {"resent": resent, "associated": associated, "open": resent - associated}
+    return {"batch_id": "b1", "sent_at": SENT, "cause": cause, **zeros, **rest,
+            "not_resent": others, "not_resent_associated": others_associated}  # fmt: skip
+
+
+def test_a_batch_is_compared_with_others_as_if_they_had_its_causes() -> None:
+    # Most of the batch has the cause that is hopeless; most of the others have the easy one.
+    (one,) = by_batch(
+        [counted("hopeless", 90, 9, 100, 5), counted("easy", 10, 8, 900, 720), counted("rare", 5, 5, 9, 0)]
+    )
+    assert (one.sent, one.associated, one.open, one.compared, one.others) == (105, 22, 83, 100, 1000)
+    assert (one.rate, one.compared_rate) == (22 / 105, 17 / 100)
+    assert one.others_rate == pytest.approx(0.9 * 0.05 + 0.1 * 0.8)
+    assert (one.difference_low, one.difference_high) == pytest.approx((-0.048, 0.143), abs=0.001)
+    (alone,) = by_batch([counted("rare", 5, 5, 9, 0)])
+    assert (alone.rate, alone.difference_low) == (1, None)
 
 
 @pytest.mark.parametrize(("apart", "others"), [(30, 1), (31, 2)])

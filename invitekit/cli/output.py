@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from invitekit.model.catalogue import Catalogue, Language
     from invitekit.planning import PlanSummary, ResendRules
     from invitekit.workspace import Comparison, Reconciliation
+    from invitekit.workspace.outcomes import BatchOutcome
 
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
@@ -38,11 +39,13 @@ _MOST = 12
 _READERS = "only you can" if POSIX_MODES else "whoever can open the folder can"
 _COUNTED = ("Records", "Invitations", "Customers", "Share")
 _NUMBERS = (
-    *_COUNTED, "Rows", "Rejects", "No offset", "Unreadable", "Resent", "Associated", "Failed again", "Open", "Not seen",
+    *_COUNTED, "Rows", "Rejects", "No offset", "Unreadable", "Sent", "Associated", "Open", "Not seen", "Not used",
     "Not resent", "Associated all the same", "Failed", "Of", "Rate", "95 % interval", "By chance",
 )  # fmt: skip
 """Headers of number columns: aligned to the right."""
-_NAMES = ("Source", "Time column", "Column", "Snapshot", "Batch", "Written", "Day from", "Week from", "Month from")
+_NAMES = (
+    "Source", "Time column", "Column", "Snapshot", "Batch", "Written", "Sent on", "Day from", "Week from", "Month from",
+)  # fmt: skip
 """Headers of columns that are not wrapped."""
 _CHANGES = {
     "became_associated": "Became associated",
@@ -357,36 +360,51 @@ def workspace_batches(rows: Rows) -> None:
     """Print the batches that were written, and which of them are still to be sent."""
     if not rows:
         return line("No batches yet. Write some: invitekit plan --workspace FILE --batch-dir DIR.")
-    table = new_table("Batch", "Written", "Customers", "Sent")
+    table = new_table("Batch", "Written", "Customers", "Marked as sent")
     for row in rows:
         sent = f"{row['sent']:,} on {row['sent_at']:%Y-%m-%d} by {row['sent_by']}" if row["sent"] else "not yet"
         table.add_row(row["batch_id"], f"{row['written_at']:%Y-%m-%d}", f"{row['customers']:,}", sent)
     return show(table)
 
 
-def outcomes(rows: Rows, known: Catalogue) -> None:
-    """Print the results of each batch."""
-    if not rows:
+def outcomes(batches: Sequence[BatchOutcome], causes: Rows, known: Catalogue) -> None:
+    """Print the results of each batch in one line, and below them those by cause."""
+    if not batches:
         return line("No batch was marked as sent yet: invitekit workspace mark-sent BATCH_ID --by YOUR_NAME.")
-    statuses = {value.code: value.en for value in vocabularies.STATUSES}
     table = new_table(
-        "Batch", "Cause when it was sent", "Resent", "Associated", "Failed again", "Open", "Not seen",
-        "Not resent", "Associated all the same",
+        "Batch", "Sent on", "Sent", "Associated", "Open", "Failed", "Not used", "Not seen", "Rate", "Not resent",
+        "Difference",
     )  # fmt: skip
-    for row in rows:
+    for one in batches:
+        rate = f"{one.rate:.0%} ({one.low:.0%} to {one.high:.0%})" if one.rate is not None else ""
+        counts = (f"{n:,}" for n in (one.sent, one.associated, one.open, one.failed, one.not_used, one.not_seen))
+        table.add_row(one.batch_id, f"{one.sent_at:%Y-%m-%d}", *counts, rate, *_compared(one))
+    show(table)
+    statuses = {value.code: value.en for value in vocabularies.STATUSES}
+    table = new_table("Batch", "Cause when it was sent", "Sent", "Associated", "Not resent", "Associated all the same")
+    for row in causes:
         failure = known.by_code(row["cause"])
         cause = failure.cause("en") if failure else statuses.get(row["cause"], row["cause"])
-        not_yet = row["open"] + row["expired"]
         table.add_row(
             row["batch_id"], cause, f"{row['resent']:,}", _share(row["associated"], row["resent"]),
-            f"{row['failed_again']:,}", f"{not_yet:,}", f"{row['not_seen'] + row['already_associated']:,}",
             f"{row['not_resent']:,}", _share(row["not_resent_associated"], row["not_resent"]),
         )  # fmt: skip
     show(table)
     return line(
-        "Not resent: customers in the same state when the batch was sent who were not invited again within 30 days. "
-        "They were not chosen at random: the difference is a hint, not proof."
+        "Not resent: customers in the same state when the batch was sent who were not invited again within 30 days; for "
+        "a batch, their rate as if they had its causes. They were not chosen at random: the difference, with its 95 % "
+        "interval, is a hint, not proof."
     )
+
+
+def _compared(one: BatchOutcome) -> tuple[str, str]:
+    """Return the rate of comparable customers, and by how much the batch's is higher."""
+    values = one.compared_rate, one.others_rate, one.difference_low, one.difference_high
+    if None in values:
+        return "too few", ""
+    rate, others, low, high = (float(value or 0) for value in values)
+    part = f" ({one.compared:,} compared)" if one.compared < one.sent else ""
+    return f"{others:.0%} of {one.others:,}", f"{rate - others:+.0%} ({low:+.0%} to {high:+.0%}){part}"
 
 
 def _share(part: int, of: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -188,15 +188,16 @@ def outcomes(
     catalogue: o.Catalogues = None,
     as_json: o.Json = False,
 ) -> None:
-    """Show the results of each batch by cause.
+    """Show the results of each batch, and by cause.
 
-    Beside them stand the results of customers who were not invited again.
+    Beside them stand comparable customers who were not invited again. With -o, writes the results by cause.
     """
     from invitekit.cli import output as out
     from invitekit.io.atomic_write import check_target
     from invitekit.io.table_writers import WRITERS, write_table
     from invitekit.model.catalogue import read_catalogue
     from invitekit.workspace import Workspace
+    from invitekit.workspace.outcomes import by_batch
 
     if output is not None:
         check_target(output, extensions=WRITERS, overwrite=overwrite, sources=[workspace])
@@ -204,11 +205,13 @@ def outcomes(
     with Workspace(workspace, read_only=True) as opened:
         results = opened.outcomes(catalogue=known)
         rows = out.fetch(results)
+        batches = by_batch(rows)
         if output is not None:
             write_table(results, output, overwrite=overwrite)
         if as_json:
-            return out.json_line(workspace_json(opened) | {"outcomes": rows} | out.output_json(output))
-    out.outcomes(rows, known)
+            found = {"batches": [asdict(one) for one in batches], "outcomes": rows}
+            return out.json_line(workspace_json(opened) | found | out.output_json(output))
+    out.outcomes(batches, rows, known)
     return out.line(f"The table is in {output}; it holds counts only.") if output else None
 
 

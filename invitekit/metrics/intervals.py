@@ -36,15 +36,32 @@ class Limits:
     upper: tuple[float, ...]
 
 
-def wilson(n: int, of: int) -> tuple[float, float] | tuple[None, None]:
+def wilson(n: float, of: float) -> tuple[float, float] | tuple[None, None]:
     """Return the Wilson interval of a rate at 95 %, or nulls where there is nothing to take a rate of."""
-    if of == 0:
-        return None, None
+    return (None, None) if of == 0 else _wilson(n, of)
+
+
+def _wilson(n: float, of: float) -> tuple[float, float]:
     z = NORMAL_QUANTILE
     rate, weight = n / of, z * z / of
     middle = (rate + weight / 2) / (1 + weight)
     half = z / (1 + weight) * math.sqrt(rate * (1 - rate) / of + weight / (4 * of))
     return (0.0 if n == 0 else middle - half), (1.0 if n == of else middle + half)
+
+
+def newcombe(n: float, of: float, other_n: float, other_of: float) -> tuple[float, float]:
+    """Return Newcombe's interval at 95 % of the difference of two rates, from their Wilson intervals.
+
+    >>> [round(end, 3) for end in newcombe(56, 70, 48, 80)]  # Newcombe (1998), method 10
+    [0.052, 0.334]
+    """
+    (low, high), (other_low, other_high) = _wilson(n, of), _wilson(other_n, other_of)
+    rate, other_rate = n / of, other_n / other_of
+    difference = rate - other_rate
+    return (
+        difference - math.hypot(rate - low, other_high - other_rate),
+        difference + math.hypot(high - rate, other_rate - other_low),
+    )
 
 
 def rated(n: int, of: int) -> dict[str, Any]:

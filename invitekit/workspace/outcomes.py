@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -9,6 +12,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.duckdb import ident
 from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.metrics.intervals import newcombe, rated
 from invitekit.model.annotate import annotate, ends_at
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import resolve_parts
@@ -19,6 +23,8 @@ from invitekit.workspace.queries import BY_AGE, compute
 
 APART_DAYS = 30
 """A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
+SURE_OF = 10
+"""Fewer comparable customers than this are not compared with [assumed]."""
 SLACK = "interval 1 day"
 """An invitation or association may be dated this long before the resend was logged [assumed]."""
 
@@ -157,4 +163,86 @@ def _counted() -> str:
         "count(*) filter (not was_resent) as not_resent, "
         "count(*) filter (not was_resent and outcome = 'associated') as not_resent_associated "
         "from ended group by batch_id, sent_at, cause order by sent_at, batch_id, cause"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """The results of one batch, beside comparable customers who were not invited again.
+
+    Attributes:
+        batch_id, sent_at: The batch.
+        sent: Customers it was sent to; the sum of all that follow up to ``not_seen``.
+        associated, open, failed, not_used: Associated since; still open; failed again; expired again.
+        not_seen: No snapshot shows anything new, or the customer was associated before.
+        rate, low, high: Share of the associated among all of them (Wilson, 95 %).
+        compared: Customers whose cause at least ``SURE_OF`` comparable customers have.
+        others: These comparable customers: in the same state, and not invited again.
+        compared_rate, others_rate: Associated of both; of the others as if they had the batch's causes.
+        difference_low, difference_high: The interval of the difference (Newcombe, 95 %); None where none is comparable.
+    """
+
+    batch_id: str
+    sent_at: dt.datetime
+    sent: int
+    associated: int
+    open: int
+    failed: int
+    not_used: int
+    not_seen: int
+    rate: float | None
+    low: float | None
+    high: float | None
+    compared: int
+    others: int
+    compared_rate: float | None = None
+    others_rate: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+
+
+def by_batch(rows: Iterable[Mapping[str, Any]]) -> list[BatchOutcome]:
+    """Sum up what ``Workspace.outcomes`` returns, one value a batch, in the same order.
+
+    Args:
+        rows: Its rows by column.
+    """
+    batches: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        batches.setdefault(row["batch_id"], []).append(row)
+    return [_batch_outcome(causes) for causes in batches.values()]
+
+
+def _batch_outcome(causes: list[Mapping[str, Any]]) -> BatchOutcome:
+    sums = {
+        name: sum(row[name] for row in causes) for name in causes[0] if name not in ("batch_id", "sent_at", "cause")
+    }
+    rate = rated(sums["associated"], sums["resent"])
+    alike = [row for row in causes if row["not_resent"] >= SURE_OF]
+    compared, others = (sum(row[name] for row in alike) for name in ("resent", "not_resent"))
+    values: dict[str, float] = {}
+    if compared:
+        associated = sum(row["associated"] for row in alike)
+        shares = [(row["resent"] / compared, row) for row in alike]
+        others_rate = sum(share * row["not_resent_associated"] / row["not_resent"] for share, row in shares)
+        # As many customers as would be as sure if they all had one cause.
+        size = 1 / sum(share**2 / row["not_resent"] for share, row in shares)
+        low, high = newcombe(associated, compared, others_rate * size, size)
+        values = {"compared_rate": associated / compared, "others_rate": others_rate}
+        values |= {"difference_low": low, "difference_high": high}
+    return BatchOutcome(
+        batch_id=causes[0]["batch_id"],
+        sent_at=causes[0]["sent_at"],
+        sent=sums["resent"],
+        associated=sums["associated"],
+        open=sums["open"],
+        failed=sums["failed_again"],
+        not_used=sums["expired"],
+        not_seen=sums["not_seen"] + sums["already_associated"],
+        rate=rate["rate"],
+        low=rate["low"],
+        high=rate["high"],
+        compared=compared,
+        others=others,
+        **values,
     )
