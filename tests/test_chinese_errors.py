@@ -79,7 +79,7 @@ NO_SCREEN = {
     ("workspace/batches.py", "No batch is named."): "a screen names one",
     ("workspace/batches.py", "A batch is named twice; nothing was changed."): "a screen names one",
     ("workspace/batches.py", "Every customer of the batch would be excluded; nothing was marked."): BY_CODE,
-    ("workspace/batches.py", "Of 7 customers to exclude, number x.csv, x.csv leads to no single one."): BY_CODE,
+    ("workspace/batches.py", "Of 7 customers to exclude, number x.csv, x.csv is not in the batch."): BY_CODE,
     ("workspace/validation.py", "x.csv is a x.csv."): TYPED,
     ("workspace/exports.py", "An export has no level."): CHOSEN,
     ("workspace/exports.py", "'x.csv' is no end of an export."): CHOSEN,

@@ -126,6 +126,8 @@ def test_what_a_customer_did_is_marked_and_taken_back(run: Run, memory: Path) ->
     assert asked(run, "workspace", "mark-resolved", "cem@example.com", *words)["marks"] == [1]
     assert decisions(run, memory) == {"resend_now": 3}
     assert "Taken back: 1." in run("workspace", "unmark", "1", "1", "--by", "bob", "-w", memory).stdout
+    (mark,) = [line for line in run("workspace", "show", "-w", memory).stdout.splitlines() if "2026-03-18" in line]
+    assert (mark.split()[0], "by bob" in mark) == ("1", True)
     assert decisions(run, memory) == {"resend_now": 2, "wait_for_customer": 1}
 
 

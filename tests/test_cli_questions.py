@@ -145,6 +145,16 @@ def test_annotated_records_are_counted_as_records_invitations_and_customers(run:
     assert ["All", "7", "4", "3", "100.0%"] in [line.split() for line in printed.splitlines()]
 
 
+def test_customers_are_found_by_words_and_filters_together(run: Run, exports: Path) -> None:
+    def found(*words: str) -> list[str]:
+        return [row["account_name"] for row in asked(run, "find", *words, exports, *DAY)["customers"]]
+
+    assert found("", "--manager", "MGR.CHEN") == ["bolt", "acme"]
+    assert found("ag", "--manager", "mgr.chen", "--decision", "resend_now") == ["bolt"]
+    nobody = run("find", "", exports, *DAY, "--country", "Peru").stdout
+    assert "No record has Country/Region 'Peru'." in nobody
+
+
 def test_a_trend_counts_invitations_whose_newest_state_matches(run: Run, exports: Path) -> None:
     by_email = asked(run, "trend", exports, *DAY, "--method", "email")
     assert (by_email["filter"]["matched"], by_email["filter"]["of"], by_email["filter"]["unit"]) == (

@@ -1348,9 +1348,10 @@ def test_who_was_not_invited_after_all_is_left_out(filled: Workspace, name: str)
 
 
 def test_a_name_to_exclude_that_leads_to_nobody_stops_it_all(filled: Workspace) -> None:
-    noted = filled.record_batches(batch(filled))
-    for names in ([SECRET], ["acme", SECRET], ["acme", "beta", ""]):
-        with pytest.raises(ArgumentError, match=f"number {len(names)} leads to no single one") as caught:
+    noted = filled.record_batches(batch(filled, "acme", "beta"))
+    for names in ([SECRET], ["acme", SECRET], ["acme", "beta", ""], ["acme", "gamma"]):
+        problem = "is not in the batch" if "gamma" in names else "leads to no single one"
+        with pytest.raises(ArgumentError, match=f"number {len(names)} {problem}") as caught:
             filled.mark_batch_sent(noted[1], by="anna", exclude=names)
         assert SECRET not in str(caught.value)
     assert len(filled.resends()) == 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from invitekit.cli import options as o
+from invitekit.cli.filter_options import PlanFilterOptions, matched
 from invitekit.cli.plans import make_plan
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
 from invitekit.errors import many
@@ -41,9 +42,10 @@ Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show email addresses
 def find(
     search: Annotated[
         str,
-        typer.Argument(metavar="WORDS", help="Words, all of which a customer's records contain.", show_default=False),
+        typer.Argument(metavar="WORDS", help="Words, all of which a record contains; '' for any.", show_default=False),
     ],
     source: SourcesOrWorkspace,
+    filters: PlanFilterOptions,
     output: o.Output = None,
     overwrite: o.Overwrite = False,
     unmasked: Unmasked = False,
@@ -56,18 +58,21 @@ def find(
 
     Searches full name, customer name, account, custom tag, account manager, remarks, email, mobile
     number and portal customer ID in the whole history, without regard to case, accents and width. Lists
-    each customer once, by its newest record, with today's decision. Email addresses and mobile numbers
+    each customer with a record that has all of the words and matches the filter, once, by its newest record, with
+    today's decision. Email addresses and mobile numbers
     are hidden unless you use --unmasked. With -o, writes the newest records, personal data included.
     """
     from invitekit.cli import output as out
     from invitekit.engine.materialize import collect
     from invitekit.io.table_writers import write_table
-    from invitekit.model.filters import Filter
 
-    choice, (moment, chosen) = Filter(text=search), _settings(as_of, rules)
+    moment, chosen = _settings(as_of, rules)
+    choice = filters.read(source.failures)
+    choice = replace(choice, text=f"{search} {choice.text or ''}")
     source.check_output(output, overwrite=overwrite, inputs=[rules])
     with source.opened() as inputs:
-        customers = _matching(make_plan(inputs, chosen, moment, language, source.failures), choice)
+        planned = make_plan(inputs, chosen, moment, language, source.failures)
+        customers, found = matched(choice, planned, lambda final: _matching(planned, final))
         if output is not None:
             write_table(customers.to_native(), output, overwrite=overwrite)
         rows = sorted(collect(customers.select(*_JSON)).rows(named=True), key=lambda row: str(list(row.values())))
@@ -75,6 +80,8 @@ def find(
             listed = [_plain(row, unmasked=unmasked) for row in rows]
             return out.json_line(inputs.json() | {"customers": listed} | out.output_json(output))
         inputs.print_summary()
+    for sentence in found.unused:
+        out.line(sentence)
     _print_customers(rows, language, unmasked=unmasked)
     return out.written(output, "Customers")
 

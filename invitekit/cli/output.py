@@ -367,6 +367,18 @@ def workspace_batches(rows: Rows) -> None:
     return show(table)
 
 
+def workspace_marks(rows: Rows) -> None:
+    """Print the marks of resolved failures by number, with which 'unmark' takes them back."""
+    if not rows:
+        return None
+    table = new_table("Mark", "Resolved on", "By", "Failure", "Taken back")
+    for row in rows:
+        undone = f"{row['unmarked_at']:%Y-%m-%d} by {row['unmarked_by']}" if row["unmarked_at"] else ""
+        failure = row["failure_code"] or "any"
+        table.add_row(f"{row['mark_id']}", f"{row['resolved_at']:%Y-%m-%d}", row["marked_by"], failure, undone)
+    return show(table)
+
+
 def outcomes(batches: Sequence[BatchOutcome], causes: Rows, known: Catalogue) -> None:
     """Print the results of each batch in one line, and below them those by cause."""
     if not batches:
@@ -391,9 +403,9 @@ def outcomes(batches: Sequence[BatchOutcome], causes: Rows, known: Catalogue) ->
         )  # fmt: skip
     show(table)
     return line(
-        "Not resent: customers in the same state when the batch was sent who were not invited again within 30 days; for "
-        "a batch, their rate as if they had its causes. They were not chosen at random: the difference, with its 95 % "
-        "interval, is a hint, not proof."
+        "Not resent: customers in the same state when the batch was sent who were not invited again within 30 days; "
+        "for a batch, their rate as if they had its causes. They were not chosen at random: the difference, with its "
+        "95 % interval, is a hint, not proof."
     )
 
 

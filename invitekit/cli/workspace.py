@@ -164,7 +164,7 @@ def unmark(
 
 @app.command(cls=Command)
 def show(workspace: o.Workspace = o.WORKSPACE, as_json: o.Json = False) -> None:
-    """List the stored files and batches.
+    """List the stored files, batches and marks.
 
     No customer is named.
     """
@@ -173,11 +173,15 @@ def show(workspace: o.Workspace = o.WORKSPACE, as_json: o.Json = False) -> None:
 
     with Workspace(workspace, read_only=True) as opened:
         files, batches = out.fetch(opened.files()), out.fetch(opened.batches())
+        marks = out.fetch(
+            opened.marks().project("mark_id, resolved_at, marked_by, failure_code, unmarked_at, unmarked_by")
+        )
         if as_json:
-            return out.json_line(workspace_json(opened) | {"files": files, "batches": batches})
+            return out.json_line(workspace_json(opened) | {"files": files, "batches": batches, "marks": marks})
         out.line(repr(opened))
         out.workspace_files(files)
-        return out.workspace_batches(batches)
+        out.workspace_batches(batches)
+        return out.workspace_marks(marks)
 
 
 @app.command(cls=Command)

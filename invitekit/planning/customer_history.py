@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import narwhals.stable.v2 as nw
 
+from invitekit.engine import literal_table
 from invitekit.engine.materialize import collect, temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.model.identity import address, key
@@ -16,7 +17,7 @@ from invitekit.model.resolve import resolved
 from invitekit.planning.logged_events import assign_customer
 
 Row = Mapping[str, Any]
-_CUSTOMER, _NAME = "_ik_customer", "_ik_name"
+_CUSTOMER, _NAME, _FOLDED, _POSITION = "_ik_customer", "_ik_name", "_ik_folded", "_ik_position"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +121,47 @@ def invitations_of(rows: Iterable[Row]) -> tuple[Invitation, ...]:
     return tuple(invitations.values())
 
 
-def _histories(history: Any, name: str) -> tuple[CustomerHistory, ...]:
-    """Return the history of each customer with that ID, else with a record of that name."""
-    frame: Any = nw.from_native(cast("Any", history))
-    frame = frame.with_columns(
-        nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER), nw.lit(name.strip()).alias(_NAME)
+def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
+    """Return for each name the customers that it may mean: those with that ID, else those with a record of that name.
+
+    A name is an account name, email address, portal customer ID or record ID; a masked one means nobody.
+
+    Args:
+        history: What ``resolve`` returns, of any engine.
+        names: At least one.
+
+    Returns:
+        Values of ``customer_id``, in their order; of records without one, of ``invitation_id``.
+    """
+    frame: Any = nw.from_native(history)
+    keys = {"_ik_account": key("account_name"), "_ik_address": address()}
+    if "portal_customer_id" in frame.collect_schema().names():
+        keys["_ik_portal"] = key("portal_customer_id")
+    frame = frame.select(
+        "customer_id", "record_id", nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER), **keys
     )
-    names, folded = frame.collect_schema().names(), key(_NAME)
-    is_named = [key("account_name") == folded, address() == folded, nw.col("record_id") == nw.col(_NAME)]
-    if "portal_customer_id" in names:
-        is_named.append(key("portal_customer_id") == folded)
-    conditions = (nw.col("customer_id") == nw.col(_NAME), nw.any_horizontal(*is_named, ignore_nulls=True))
-    for condition in conditions:
-        customers = collect(frame.filter(condition).group_by(_CUSTOMER).agg().select(_CUSTOMER))[_CUSTOMER].to_list()
-        if customers:
-            rows = collect(frame.filter(nw.col(_CUSTOMER).is_in(customers)).drop(_NAME)).rows(named=True)
-            by_customer = {
-                customer: [row for row in rows if row[_CUSTOMER] == customer] for customer in sorted(customers)
-            }
-            return tuple(map(_history, by_customer.values()))
-    return ()
+    positions = {_NAME: [name.strip() for name in names], _POSITION: [str(number) for number in range(len(names))]}
+    table = literal_table.table(frame, positions)
+    table = table.with_columns(key(_NAME).alias(_FOLDED))
+    found: dict[int, list[str]] = {}
+    for columns in ({"customer_id": _NAME}, {"record_id": _NAME, **dict.fromkeys(keys, _FOLDED)}):
+        pairs = [
+            table.join(frame, left_on=by, right_on=name).select(_POSITION, _CUSTOMER) for name, by in columns.items()
+        ]
+        for position, customer in collect(nw.concat(pairs).unique()).iter_rows():
+            found.setdefault(int(position), []).append(customer)
+        table = table.filter(~nw.col(_POSITION).is_in([str(position) for position in found]))
+    return [sorted(found.get(number, [])) for number in range(len(names))]
+
+
+def _histories(history: Any, name: str) -> tuple[CustomerHistory, ...]:
+    """Return the history of each customer that a name may mean."""
+    (customers,) = customers_named(history, [name])
+    frame: Any = nw.from_native(cast("Any", history))
+    frame = frame.with_columns(nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER))
+    rows = collect(frame.filter(nw.col(_CUSTOMER).is_in(customers))).rows(named=True) if customers else []
+    by_customer = {customer: [row for row in rows if row[_CUSTOMER] == customer] for customer in customers}
+    return tuple(map(_history, by_customer.values()))
 
 
 def _history(rows: list[dict[str, Any]]) -> CustomerHistory:

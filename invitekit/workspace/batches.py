@@ -12,11 +12,12 @@ import duckdb
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.duckdb import rows, run
+from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError, SchemaError, many
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import settings_of
-from invitekit.workspace.customers import IS_NAMED, as_list
+from invitekit.workspace.customers import as_list, events_of_customers, find_customers, resolved_history
 from invitekit.workspace.database import transaction
 from invitekit.workspace.validation import are_texts, now, past_datetime, require_name, require_text
 
@@ -299,24 +300,23 @@ def _require_not_sent_since(con: duckdb.DuckDBPyConnection, batch_id: str) -> No
 
 
 def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> Any:
-    """Remove the rows that are named; each name has to match one customer."""
+    """Remove the customers that are named; each name has to mean one of the batch."""
     if not names:
         return batch
-    if not are_texts(names):
-        names = [name if are_texts([name]) else "" for name in names]
-    with _registered(con, batch):
-        counts = con.execute(
-            f"select (select count(*) from ik_batch where {IS_NAMED}) from (select unnest(?::varchar[]) as name) n",
-            [names],
-        ).fetchall()
-        wrong = [str(position) for position, (count,) in enumerate(counts, start=1) if count != 1]
-        if wrong:
+    named = {match.customer_id: position for position, match in enumerate(find_customers(con, names), start=1)}
+    with _registered(con, batch), temp_tables():
+        events = con.sql("select record_id, customer_id, record_id as batch_row from ik_batch")
+        owners = events_of_customers(resolved_history(con), events)
+        rows_of = dict(rows(con, f"select customer_id, batch_row from {owners} where customer_id is not null"))
+        if absent := [str(position) for customer, position in named.items() if customer not in rows_of]:
             raise ArgumentError(
-                f"Of {len(names):,} customers to exclude, number {', '.join(wrong)} leads to no single one.",
-                hint="nothing was marked; name account, email or record ID as the batch shows it.",
+                f"Of {len(names):,} customers to exclude, number {', '.join(absent)} is not in the batch.",
+                hint="nothing was marked; name customers of the batch.",
             )
-        named = f"from (select unnest(?::varchar[]) as name) n where {IS_NAMED}"
-        rest: Any = con.sql(f"select * from ik_batch where not exists ({named})", params=[names]).to_arrow_table()
+        excluded = [rows_of[customer] for customer in named]
+        rest: Any = con.sql(
+            "select * from ik_batch where record_id not in (select unnest(?::varchar[]))", params=[excluded]
+        ).to_arrow_table()
     if not len(rest):
         raise ArgumentError(
             "Every customer of the batch would be excluded; nothing was marked.",

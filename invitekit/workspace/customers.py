@@ -8,20 +8,17 @@ from typing import Any, NamedTuple
 import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.duckdb import ident, lit, one
+from invitekit.engine.duckdb import ident, one, rows
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import latest, resolve
-from invitekit.model.schema import MASK_MARKS
+from invitekit.planning.customer_history import customers_named
 from invitekit.planning.logged_events import assign_customer
 from invitekit.workspace.queries import BY_AGE, RECORD, as_stored, compute
 from invitekit.workspace.validation import are_texts
 
-IS_NAMED = " or ".join(f"lower({column}) = lower(trim(n.name))" for column in ("account_name", "email", "record_id"))
-"""The SQL condition that the name ``n.name`` means a row."""
-_NAMES = "(select unnest(?::varchar[]) as name, unnest(range(len(?::varchar[]))) as position) n"
 _EVENTS = "select record_id, customer_id from {} "
 
 
@@ -67,21 +64,25 @@ def as_list(names: str | Iterable[str]) -> list[str]:
 def find_customers(
     con: duckdb.DuckDBPyConnection, names: str | Iterable[str], catalogue: Catalogue | None = None
 ) -> tuple[Match, ...]:
-    """Return the newest record of each customer that is named by account, email address or record ID.
+    """Return the newest record of each customer that is named; see ``customers_named``.
 
     Raises:
         ArgumentError: A name matches no customer, or several, or is masked.
     """
-    masked = " or ".join(f"contains(n.name, {lit(mark)})" for mark in MASK_MARKS)
-    wanted = as_list(names)
-    matches = _find(con, wanted, f"({IS_NAMED}) and not ({masked})", "{history}", catalogue)
-    wrong = [str(position) for position, match in enumerate(matches, start=1) if match is None]
-    if wrong:
+    wanted = [name if are_texts([name]) else "" for name in as_list(names)]
+    with temp_tables():
+        history = resolved_history(con, catalogue)
+        meant = customers_named(history, wanted) if wanted else []
+        newest = f"select record_id, customer_id, failure_code from {ident(history.alias)} where is_latest_of_customer"
+        matches = {match.customer_id: match for match in map(Match._make, rows(con, newest))}
+    found = [matches.get(customers[0]) if len(customers) == 1 else None for customers in meant]
+    if wrong := [str(position) for position, match in enumerate(found, start=1) if match is None]:
         raise ArgumentError(
             f"Of {len(wanted):,} customers named, number {', '.join(wrong)} leads to no single one.",
-            hint="name an account, an email address of one account only, or a record ID, as the files have it.",
+            hint="name an account, an email address of one account only, a portal customer ID or a record ID, as the "
+            "files have it.",
         )
-    return tuple(match for match in matches if match is not None)
+    return tuple(match for match in found if match is not None)
 
 
 def find_records(
@@ -91,25 +92,15 @@ def find_records(
 
     Where files reuse an ID, it means the customer that has it in the newest snapshot.
     """
-    newest = "(from {history} qualify snapshot_at = max(snapshot_at) over (partition by record_id))"
-    return _find(con, record_ids, "record_id = n.name", newest, catalogue)
-
-
-def _find(
-    con: duckdb.DuckDBPyConnection, names: Sequence[str], condition: str, rows: str, catalogue: Catalogue | None
-) -> tuple[Match | None, ...]:
-    """Return for each name the newest record of the one customer that all of its rows belong to."""
-    if not are_texts(names):
-        names = [name if are_texts([name]) else "" for name in names]  # invalid text matches nothing
     with temp_tables():
         history = ident(resolved_history(con, catalogue).alias)
         found = con.execute(
-            "with named as (select n.position, any_value(customer_id) as customer_id, "
-            f"count(distinct customer_id) as customers from {_NAMES} left join {rows.format(history=history)} r "
-            f"on {condition} group by n.position) "
-            "select l.record_id, l.customer_id, l.failure_code from named left join "
-            f"(from {history} where is_latest_of_customer) l on l.customer_id = named.customer_id and customers = 1 "
-            "order by position",
-            [names, names],
+            "with wanted as (select unnest(?::varchar[]) as name, unnest(range(len(?::varchar[]))) as position), "
+            f"newest as (from {history} qualify snapshot_at = max(snapshot_at) over (partition by record_id)), "
+            "owners as (select position, any_value(customer_id) as customer_id from wanted "
+            "join newest on record_id = name group by position having count(distinct customer_id) = 1) "
+            "select l.record_id, l.customer_id, l.failure_code from wanted left join owners using (position) "
+            f"left join (from {history} where is_latest_of_customer) l using (customer_id) order by position",
+            [record_ids, record_ids],
         ).fetchall()
     return tuple(Match(*row) if row[1] is not None else None for row in found)
