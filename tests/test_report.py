@@ -28,6 +28,7 @@ from invitekit.model.catalogue import read_catalogue
 from invitekit.privacy.disclosure import STEP, round_count, round_table
 from invitekit.report import KINDS, TRENDS, Page, for_audience, page, report
 from invitekit.report.audience import RULES
+from invitekit.report.by_manager import manager_files
 from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown
 from invitekit.report.page import words
@@ -712,6 +713,35 @@ def test_the_command_refuses_what_it_cannot_write_before_it_reads(run: Callable[
     assert run("report", tmp_path / "none", "-o", tmp_path / "r.docx").returncode == 1
     assert run("report", ROOT / "data", "-o", tmp_path / "r.md", "--period", "year").returncode == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_each_account_manager_gets_a_file_of_its_own_invitations(run: Callable[..., Any], tmp_path: Path) -> None:
+    arguments = ("report", ROOT / "data", "--as-of", "2026-03-30", "--by", "account_manager", "-o", tmp_path / "by")
+    done = run(*arguments, "--json")
+    files = json.loads(done.stdout)["files"]
+    managers = [name.removeprefix("report_").removesuffix(".html") for name in files]
+    assert len(managers) == 8
+    texts = [(tmp_path / "by" / name).read_text("utf-8") for name in files]
+    for manager, text in zip(managers, texts, strict=True):
+        assert [one for one in managers if one in text] == [manager]
+        assert "What changed since 2026-03-23" in text
+    sizes = [int(re.findall(r"<span>(\d+) invitations", text)[0]) for text in texts]
+    assert sum(sizes) == 705
+    assert run(*arguments).returncode == 1
+    assert run(*arguments[:-1], tmp_path / "pub", "--audience", "public").returncode == 2
+    assert [one.name for one in tmp_path.iterdir()] == ["by"]
+
+
+def test_files_of_managers_have_names_that_every_disk_takes(tmp_path: Path) -> None:
+    files = manager_files([None, "mgr/../a", "Lena", "lena", "x" * 300, "王芳"], tmp_path / "r", overwrite=False)
+    names = {manager: path.name for manager, path in files.items()}
+    assert names[None] == "report_no_manager.html"
+    assert names["mgr/../a"] == "report_mgr_.._a.html"
+    assert (names["Lena"], names["lena"]) == ("report_Lena.html", "report_lena_2.html")
+    assert (len(names["x" * 300]), names["王芳"]) == (72, "report_王芳.html")
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OutputError, match="'taken' cannot be written"):
+        manager_files(["a"], tmp_path / "taken", overwrite=True)
 
 
 def test_a_workspace_tells_what_changed_too(run: Callable[..., Any], tmp_path: Path) -> None:

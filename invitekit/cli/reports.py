@@ -21,8 +21,13 @@ def report(
     chosen: FilterOptions,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="FILE", help="Write the report to this .html, .pdf or .md file."),
+        typer.Option("-o", "--output", metavar="FILE", help="Write the report to this .html, .pdf or .md file, "
+                     "or with --by to this folder."),
     ],
+    by: Annotated[
+        Literal["account_manager"] | None,
+        typer.Option(help="Write one .html file for each account manager, into the folder of -o."),
+    ] = None,
     audience: Annotated[
         Literal["internal", "public"],
         typer.Option(help="Who reads it: internal shows managers, tags and all counts; public rounds and hides."),
@@ -34,45 +39,76 @@ def report(
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
-    """Write a report on where and why invitations fail.
+    """Write a report: what is open, and why invitations fail.
 
-    One offline file with a summary, figures and tables; it names no customer. The internal report shows account
+    One offline file with findings, figures and tables; it names no customer. The internal report shows account
     managers, tags and all counts. With --audience public, counts below ten are hidden, all others are rounded
     to the nearest ten, and managers and tags are numbered. Give the whole history: all weekly files together, or the
     workspace that stores them. Prints the summary. A filter keeps the invitations whose newest state matches; the
     report states it, without words that its audience may not see.
     """
+    from dataclasses import replace
+
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.metrics import FOLLOW_UP_DAYS, progress
     from invitekit.model.annotate import annotate
-    from invitekit.model.filters import where_newest
+    from invitekit.model.filters import Filter, where_newest
     from invitekit.model.resolve import resolve
-    from invitekit.report import KINDS, TRENDS, Look, page, write_page
+    from invitekit.report import KINDS, TRENDS, Look, Page, page, write_page
+    from invitekit.report.by_manager import manager_files
 
     moment, failures = as_utc(o.parse_time(as_of, "--as-of")), source.failures
     choice = chosen.read(failures)
-    source.check_output(output, overwrite=overwrite, extensions=KINDS)
+    if by is None:
+        source.check_output(output, overwrite=overwrite, extensions=KINDS)
+    elif audience == "public":
+        raise typer.BadParameter("a file for each manager is for internal use only.", param_hint="--by")
     with source.opened() as inputs:
         annotated = annotate(inputs.records, as_of=moment, catalogue=failures, language=language)
         history = resolve(annotated)
         records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
-        metrics = progress(
-            records, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language,
-            follow_up_days=follow_up_days or FOLLOW_UP_DAYS, history=history if choice else None,
-        )  # fmt: skip
-        look = Look(found.choice, language, catalogue=failures)
-        change = _change(inputs, _of_customers(history, records) if choice else None)
-        content = page(metrics, look, audience=audience, summary=inputs.summary, change=change)
-        write_page(content, output, overwrite=overwrite)
+
+        def content(records: Any, stated: Filter) -> Page:
+            metrics = progress(
+                records, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language,
+                follow_up_days=follow_up_days or FOLLOW_UP_DAYS, history=history if stated else None,
+            )  # fmt: skip
+            change = _change(inputs, _of_customers(history, records) if stated else None)
+            look = Look(stated, language, catalogue=failures)
+            return page(metrics, look, audience=audience, summary=inputs.summary, change=change)
+
+        whole = content(records, found.choice)
+        if by is None:
+            write_page(whole, output, overwrite=overwrite)
+        else:
+            files = manager_files(_managers(records), output, overwrite=overwrite)
+            for manager, path in files.items():
+                own = Filter(manager=[manager])
+                stated = replace(found.choice, manager=own.manager)
+                write_page(content(where_newest(records, own), stated), path, overwrite=overwrite)
         if as_json:
-            stated = {"audience": audience, "summary": list(content.summary)}
-            return out.json_line(inputs.json() | found.json() | stated | out.output_json(output))
+            stated_json = {"audience": audience, "summary": list(whole.summary)}
+            names = {"files": [path.name for path in files.values()]} if by else {}
+            return out.json_line(inputs.json() | found.json() | stated_json | names | out.output_json(output))
         inputs.print_summary()
         found.print()
-    for sentence in content.summary:
+    for sentence in whole.summary:
         out.line(sentence)
-    return out.line(f"The report is in {output}. {content.audience}")
+    if by:
+        return out.line(f"{len(files):,} reports, one for each account manager, are in {output}. {whole.audience}")
+    return out.line(f"The report is in {output}. {whole.audience}")
+
+
+def _managers(records: Any) -> list[str | None]:
+    """Return the account managers of the invitations, by their newest state."""
+    import narwhals.stable.v2 as nw
+
+    from invitekit.engine.materialize import collect
+
+    newest = nw.from_native(records).filter(nw.col("is_latest_of_invitation"))
+    managers: list[str | None] = collect(newest.select("account_manager").unique())["account_manager"].to_list()
+    return managers
 
 
 def _of_customers(history: Any, chosen: Any) -> Any:

@@ -38,7 +38,7 @@ def check_follow_up(days: Any) -> None:
         raise ArgumentError(f"follow_up_days is {days!r}.", hint=f"use a whole number from 1 to {MOST_DAYS:,}.")
 
 
-def with_outcomes(records: Any, as_of: dt.datetime, days: int) -> Any:
+def with_outcomes(records: Any, as_of: dt.datetime, days: int, only: Any = None) -> Any:
     """Add what each invitation led to so far, and within its follow-up.
 
     The follow-up ends ``days`` after the invitation was sent, or earlier where the invitation ends earlier: an email
@@ -50,22 +50,26 @@ def with_outcomes(records: Any, as_of: dt.datetime, days: int) -> Any:
         records: All records, resolved, as a Narwhals frame.
         as_of: The time that they were annotated at.
         days: The follow-up.
+        only: The expression of the rows to return, once the newest snapshot of all is known; else every row.
 
     Returns:
         The same rows with ``outcome``, the effective status or ``not_used``; and ``followed_outcome``, one of
         ``OUTCOMES``, where an association that came after the follow-up is ``not_used`` too; null while the follow-up
         is not over, without a time, and where nothing was sent.
     """
-    sent, state = nw.col("invitation_sent_at"), status()
-    last_day = sent.dt.offset_by(f"{days}d")
-    known_until = nw.min_horizontal(nw.col("snapshot_at").max(), literal(as_of))
+    until = nw.min_horizontal(nw.col("snapshot_at").max(), literal(as_of))
+    records = records.with_columns(_ik_known_until=until)
+    records = records if only is None else records.filter(only)
+    sent, state, known_until = nw.col("invitation_sent_at"), status(), nw.col("_ik_known_until")
+    last_day = sent + nw.lit(dt.timedelta(days=days))
     is_unused = (state == "invited") & (last_day <= known_until)
     outcome = nw.when(is_unused).then(nw.lit(NOT_USED)).otherwise(state)
     is_over = ~sent.is_null() & (nw.min_horizontal(ends_at(), last_day) <= known_until)
     is_late = (state == "associated") & (nw.col("associated_at") > last_day)
     followed = nw.when(is_late).then(nw.lit(NOT_USED)).otherwise(outcome)
     is_outcome = followed.is_in(list(OUTCOMES))
-    return records.with_columns(outcome=outcome, followed_outcome=nw.when(is_over & is_outcome).then(followed))
+    followed = nw.when(is_over & is_outcome).then(followed)
+    return records.with_columns(outcome=outcome, followed_outcome=followed).drop("_ik_known_until")
 
 
 def status() -> Any:

@@ -139,7 +139,8 @@ def progress(
         wanted = (*_NEEDED, "pre_registered_at") if "pre_registered_at" in names else _NEEDED
         resolved_records = materialize(resolved(frame.select(*used_columns(wanted, names)).to_native()))
         untrackable = count_untrackable(resolved_records)
-        with_results = with_outcomes(nw.from_native(resolved_records), moment, follow_up_days)
+        is_newest = nw.col("is_latest_of_invitation") | nw.col("is_latest_of_customer")
+        with_results = with_outcomes(nw.from_native(resolved_records), moment, follow_up_days, is_newest)
         invitations = materialize(with_results.filter(nw.col("is_latest_of_invitation")))
         newest = with_results.filter(nw.col("is_latest_of_customer"))
         due = deadlines(names, moment, newest.implementation)

@@ -152,8 +152,7 @@ def resends(records: Frame, as_of: dt.datetime, follow_up_days: int, history: An
     status = nw.when(associated).then(nw.lit("associated")).otherwise(nw.col("effective_status"))
     is_sent = nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null()
     sent = (
-        with_outcomes(frame.with_columns(effective_status=status), as_of, follow_up_days)
-        .filter(is_sent)
+        with_outcomes(frame.with_columns(effective_status=status), as_of, follow_up_days, is_sent)
         .select("customer_id", "invitation_method", "failure_code", "followed_outcome", "attempt_no",
                 "previous_outcome", "invitation_sent_at")
     )  # fmt: skip

@@ -6,7 +6,7 @@ Plan, metrics, comparison, outcomes and success rates read these columns; no oth
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
@@ -63,12 +63,14 @@ def resolve(records: Frame) -> Frame:
     return resolve_parts(records, None)
 
 
-def resolve_parts(records: Frame, part: str | None) -> Frame:
+def resolve_parts(records: Frame, part: str | None, only: Callable[[Any, str], Any] | None = None) -> Frame:
     """Resolve each part of the records separately; customers are identified over all parts together.
 
     Args:
         records: As for ``resolve``.
         part: A column of text that names the part of each record; None for one history.
+        only: Takes the identified records, with the name of their column of parts, and returns those to resolve: all
+            records of some customers. The others are left out.
     """
     frame: Any = nw.from_native(cast("Any", records))
     require(frame.collect_schema().names(), NEEDED)
@@ -77,18 +79,18 @@ def resolve_parts(records: Frame, part: str | None) -> Frame:
         numbered = with_row_numbers(frame.select(*given), _ROW)
         # Few columns are sorted and joined; the others are looked up by row at the end.
         parts = [] if part is None else [nw.col(part).alias(_PART)]
-        answers = _answers(numbered.select(_ROW, *used_keys(NEEDED, given), *parts), [_PART] if parts else [])
-        joined = numbered.join(answers, on=_ROW, how="left").select(*given, *COLUMNS)
+        answers = _answers(numbered.select(_ROW, *used_keys(NEEDED, given), *parts), [_PART] if parts else [], only)
+        joined = numbered.join(answers, on=_ROW, how="inner" if only else "left").select(*given, *COLUMNS)
         return persist(materialize(cast("Frame", joined.to_native())))
 
 
-def _answers(narrow: Any, part: list[str]) -> Any:
-    """Return ``_ik_row`` and ``COLUMNS`` of each record."""
+def _answers(narrow: Any, part: list[str], only: Callable[[Any, str], Any] | None) -> Any:
+    """Return ``_ik_row`` and ``COLUMNS`` of each record that is to be resolved."""
     identified = materialize(nw.from_native(identify(narrow.to_native())).select(_ROW, *part, "customer_id", *_USED))
+    chosen = materialize(only(identified, _PART)) if only else identified
     # Numbers in place of names: engines sort and join them faster.
-    groups = identified.group_by("customer_id", *part).agg(nw.col(_ROW).min().alias(_GROUP))
+    frame = chosen.with_columns(nw.col(_ROW).min().over("customer_id", *part).alias(_GROUP))
     newest = nw.col("snapshot_at").max().alias("_ik_newest")
-    frame = identified.join(groups, on=["customer_id", *part])
     if part:
         frame = frame.join(identified.group_by(part).agg(newest), on=part)
     else:

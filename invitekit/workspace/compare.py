@@ -9,14 +9,14 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.datetimes import as_utc, literal
-from invitekit.engine.materialize import collect, materialize, temp_tables
+from invitekit.engine.datetimes import as_utc, is_day, literal
+from invitekit.engine.materialize import collect, count_rows, materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
-from invitekit.model.identity import require, used_keys
+from invitekit.model.identity import ALONE, require, used_keys
 from invitekit.model.resolve import NEEDED as RESOLVING
-from invitekit.model.resolve import resolve_parts, with_contradictions
+from invitekit.model.resolve import outcome, resolve_parts, with_contradictions
 from invitekit.planning.reasons import first_of
 
 Frame = TypeVar("Frame")
@@ -136,12 +136,19 @@ def compare(before: Frame, after: Frame) -> Comparison:
     Raises:
         SchemaError: A column that is needed is missing.
     """
-    both = _both(before, after)
+    both, same = _both(before, after), 0
+
+    def only(identified: Any, side: str) -> Any:
+        nonlocal same
+        records, same = _may_have_changed(identified, side)
+        return records
+
     with temp_tables() as persist:
-        records: Any = nw.from_native(resolve_parts(both.to_native(), _SIDE))
+        records: Any = nw.from_native(resolve_parts(both.to_native(), _SIDE, only))
         unidentified = nw.when(nw.col("customer_id").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
-        counted = records.group_by(_SIDE).agg(rows=nw.len(), unidentified=unidentified.sum())
-        counts = {row[_SIDE]: row for row in collect(counted).rows(named=True)}
+        resolved = records.group_by(_SIDE).agg(rows=nw.len(), unidentified=unidentified.sum())
+        counts = {row[_SIDE]: row for row in collect(resolved).rows(named=True)}
+        rows = {side: int(n) for side, n in collect(both.group_by(_SIDE).agg(n=nw.len())).rows()}
         customers = materialize(_with_changes(records))
         totals = {f"in_{side}": nw.col(here).sum() for side, here in _HERE.items()}
         by_change = collect(customers.group_by("change").agg(customers=nw.len(), **totals))
@@ -150,15 +157,47 @@ def compare(before: Frame, after: Frame) -> Comparison:
     found = {row["change"]: row for row in by_change.rows(named=True)}
     before_side, after_side = (
         Side(
-            rows=int(counts.get(side, {}).get("rows", 0)),
-            customers=sum(int(row[f"in_{side}"]) for row in found.values()),
+            rows=rows.get(side, 0),
+            customers=same + sum(int(row[f"in_{side}"]) for row in found.values()),
             unidentified=int(counts.get(side, {}).get("unidentified", 0)),
             conflicting=int(found.get("conflicting", {}).get(f"in_{side}", 0)),
         )
         for side in _SIDES
     )
     by_name = {name: int(found.get(name, {}).get("customers", 0)) for name in (*CHANGES, SAME)}
+    by_name[SAME] += same
     return Comparison(by_name, before_side, after_side, changes)
+
+
+def _may_have_changed(identified: Any, side: str) -> tuple[Any, int]:
+    """Return the records of customers who may have changed, and how many others there are: the same in both.
+
+    An invitation is told by its time here: a customer with several, of which one has none or a day only, may be any.
+    """
+    one, zero = nw.lit(1), nw.lit(0)
+    named = identified.select(
+        "customer_id",
+        "invited_at",
+        _ik_before=nw.when(nw.col(side) == "before").then(one).otherwise(zero),
+        _ik_outcome=outcome().fill_null(""),
+    )
+    sent = named.group_by("customer_id", "invited_at").agg(
+        nw.col("_ik_before").sum(),
+        _ik_n=nw.len(),
+        _ik_low=nw.col("_ik_outcome").min(),
+        _ik_high=nw.col("_ik_outcome").max(),
+    )
+    is_pair = (nw.col("_ik_n") == 2) & (nw.col("_ik_before") == 1) & (nw.col("_ik_low") == nw.col("_ik_high"))
+    is_vague = nw.col("invited_at").is_null() | is_day("invited_at").fill_null(value=False)
+    customers = sent.with_columns(
+        _ik_differs=nw.when(is_pair).then(zero).otherwise(one), _ik_vague=nw.when(is_vague).then(one).otherwise(zero)
+    )
+    customers = customers.group_by("customer_id").agg(nw.col("_ik_differs", "_ik_vague").max(), _ik_sent=nw.len())
+    may_differ = (nw.col("_ik_differs") == 1) | ((nw.col("_ik_vague") == 1) & (nw.col("_ik_sent") > 1))
+    may_differ = may_differ | nw.col("customer_id").str.starts_with(ALONE)  # two of those are never known to be one
+    changed = materialize(customers.filter(may_differ).select("customer_id"))
+    same = count_rows(customers) - count_rows(changed)
+    return identified.join(changed, on="customer_id", how="semi"), same
 
 
 def _both(before: Any, after: Any) -> Any:
