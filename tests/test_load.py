@@ -6,7 +6,6 @@ import gc
 import io
 import json
 import tempfile
-import traceback
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -85,13 +84,6 @@ def test_gb18030_is_found_out_by_its_letters_of_four_bytes_too(tmp_path: Path) -
     assert (loaded.summary.files[0].encoding, records(loaded)["customer_full_name"].to_list()) == ("gb18030", names)
 
 
-def test_an_encoding_that_is_none_of_ours_is_asked_for(tmp_path: Path) -> None:
-    path = write(tmp_path, text_of(["Müller Straße", *ROW[1:]], ["Jürgen Öl", *ROW[1:]]).encode("cp1252"))
-    with pytest.raises(SourceError, match="neither in UTF-8 nor in UTF-16 nor in GB18030"):
-        ik.load(path)
-    assert records(ik.load(path, encoding="cp1252"))["customer_full_name"][0] == "Müller Straße"
-
-
 @pytest.mark.parametrize("column", [c for c in schema.RECORD if c.aliases], ids=lambda c: c.name)
 def test_every_header_is_understood_in_any_case_and_spacing(column: schema.Column) -> None:
     for text in (column.name, column.en, column.zh, *column.aliases):
@@ -116,10 +108,13 @@ def test_the_word_cause_means_the_message_but_in_our_own_files() -> None:
 
 
 def test_extra_columns_are_kept_under_names_of_their_own(tmp_path: Path) -> None:
-    header = [*HEADER, "Revenue", "source_row", "", "Revenue", "_ik_row"]
-    found = records(ik.load(write(tmp_path, text_of([*ROW, "1", "2", "3", "4", "5"], header=header))))
-    names = ["Revenue", "source_row (in file)", "column 10", "Revenue (2)", "_ik_row (in file)"]
-    assert found.select(names).row(0) == ("1", "2", "3", "4", "5")
+    kept = {
+        "Revenue": "Revenue", "source_row": "source_row (in file)", "": "column 10", "revenue": "revenue (2)",
+        "_IK_row": "_IK_row (in file)", "rowid": "rowid (in file)", "extra\0": "extra", "'=SUM(A1)": "=SUM(A1)",
+    }  # fmt: skip
+    cells = [str(i) for i in range(len(kept))]
+    found = records(ik.load(write(tmp_path, text_of([*ROW, *cells], header=[*HEADER, *kept]))))
+    assert found.select(*kept.values()).row(0) == tuple(cells)
     assert found["source_row"].to_list() == [2]
 
 
@@ -136,6 +131,7 @@ def test_the_user_says_which_header_counts(tmp_path: Path) -> None:
         (["Sent\nAt", "Sent\nAt", "Status"], {}, "Two columns mean invited_at: 'Sent At' (column 1) and 'Sent At'"),
         (["Email", "Name"], {}, "holds the status. Found: ['Email', 'Name']"),
         (["Status", "Remarks"], {}, "tells records apart"),
+        (["Email", "State"], {"status": "State", "custom_tag": "state"}, "maps status and custom_tag to 'State'"),
         (["Email", "Status"], {"mail": "Email"}, "choice of columns names 'mail'"),
         (["Email", "Status"], {"mobile": "Cell"}, "to 'Cell', which no file has"),
     ],
@@ -146,13 +142,6 @@ def test_columns_that_do_not_fit_are_named(
     with pytest.raises(SchemaError) as caught:
         ik.load(write(tmp_path, text_of(["x"] * len(header), header=header)), columns=columns)
     assert problem in str(caught.value)
-
-
-def test_a_file_without_headers_is_not_quoted(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError) as caught:
-        ik.load(write(tmp_path, text_of(ROW, header=ROW)))
-    assert "7 columns, 1 with a known header" in str(caught.value)
-    assert "Ann" not in str(caught.value)
 
 
 def test_text_stays_text_and_ends_are_trimmed() -> None:
@@ -226,12 +215,6 @@ def test_every_line_end_is_understood_and_blank_lines_count_in_row_numbers(tmp_p
     assert sorted(found.select("account_name", "source_row").rows()) == [("ann", 2), ("bea", 5)]
 
 
-def test_empty_lines_alone_count_in_row_numbers_too(tmp_path: Path) -> None:
-    lines = [",".join(HEADER), "", ",".join(ROW), "", "", ",".join(["Bea", "bea", *ROW[2:]]), ""]
-    found = records(ik.load(write(tmp_path, "\n".join(lines) + "\n")))
-    assert sorted(found.select("account_name", "source_row").rows()) == [("ann", 3), ("bea", 6)]
-
-
 def test_quoted_rows_without_line_breaks_are_split_all_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited._Block, "_read_row", None)
     path = write(tmp_path, text_of([*ROW[:-1], 'two, "quoted"'], [f"  {cell} " for cell in ROW]))
@@ -246,28 +229,6 @@ def test_a_ragged_row_with_a_line_break_in_quotes_is_one_rejected_row(tmp_path: 
     ]
     assert records(loaded).select("account_name", "source_row").rows() == [("ann", 2), ("cem", 4)]
     assert adds_up(loaded)
-
-
-def test_mixed_line_ends_lose_nothing(tmp_path: Path) -> None:
-    rows = [",".join([f"P{i}", f"p{i}", *ROW[2:]]) for i in range(6)]
-    content = ",".join(HEADER) + "\r\n" + "".join(r + e for r, e in zip(rows, ["\n", "\r\n", "\r"] * 2, strict=True))
-    assert records(ik.load(write(tmp_path, content)))["account_name"].sort().to_list() == [f"p{i}" for i in range(6)]
-
-
-def test_rows_keep_their_order_and_numbers_over_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "BLOCK_SIZE", 40_000)
-    small = write(tmp_path, text_of(ROW), "a.csv")
-    lines = (f"Person {i},a{i},a{i}@example.com,{i},Invited,2026-03-01 09:00:00,{'x' * 60}\n" for i in range(20_000))
-    big = write(tmp_path, ",".join(HEADER) + "\n" + "".join(lines), "b.csv")
-    found = records(ik.load([small, big])).filter(pl.col("source_file") == "b.csv")
-    place = found["account_name"].str.slice(1).cast(pl.Int64)
-    assert place.equals(pl.Series("account_name", range(20_000)))
-    assert found["source_row"].equals((place + 2).alias("source_row"))
-
-
-def test_title_rows_above_the_header_are_skipped(tmp_path: Path) -> None:
-    loaded = ik.load(write(tmp_path, "History Records\nexported by me\n" + text_of(ROW)))
-    assert records(loaded).select("account_name", "source_row").row(0) == ("ann", 4)
 
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -318,43 +279,6 @@ def test_lines_are_split_all_at_once_as_they_are_one_by_one(tmp_path: Path, piec
 
     expected = split(1 << 20, one_by_one=True)
     assert split(1 << 20, one_by_one=False) == split(7, one_by_one=False) == expected
-
-
-def test_a_workbook_is_read_as_it_is_meant(tmp_path: Path) -> None:
-    path = tmp_path / "book.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        day = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
-        book.add_worksheet("Notes").write(0, 0, "nothing here")
-        sheet = book.add_worksheet("History")
-        sheet.write(0, 0, "History Records")
-        sheet.write_row(2, 0, ["客户账号", "Mobile", "Status", "Invitation Time"])
-        sheet.write_row(3, 0, ["007", 13800001111, "Invited"])
-        sheet.write_datetime(3, 3, dt.datetime(2026, 3, 1, 9, 30), day)
-        sheet.write_row(5, 0, ["b", "x", "Expired", 46082.5])
-        sheet.write_row(6, 0, ["c", None, "已关联", "2026/3/2 10:00"])
-    found = records(ik.load(path)).select("account_name", "mobile", "status", "invited_at", "source_row")
-    assert sorted(found.rows()) == [
-        ("007", "13800001111", "invited", dt.datetime(2026, 3, 1, 9, 30), 4),
-        ("b", "x", "expired", dt.datetime(2026, 3, 1, 12), 6),
-        ("c", None, "associated", dt.datetime(2026, 3, 2, 10), 7),
-    ]
-
-
-def test_json_lines_that_are_none_are_refused(tmp_path: Path) -> None:
-    good = json.dumps({"Account": "a", "Status": "Invited", "Mobile": 7, "More": {"x": [1]}})
-    lines = [good, "{oops", "[1]", "", json.dumps({"Account": "b\ud800", "Status": "Invited"})]
-    loaded = ik.load(write(tmp_path, "\n".join(lines), "history.jsonl"))
-    assert records(loaded).select("account_name", "mobile", "More").rows() == [("a", "7", '{"x": ["1"]}')]
-    assert loaded.rejects["source_row"].to_list() == [2, 3, 5]
-    assert adds_up(loaded)
-
-
-def test_a_json_array_is_read(tmp_path: Path) -> None:
-    path = write(tmp_path, json.dumps([{"账号": "a", "状态": "已关联"}, {"账号": "b", "备注": None}]), "x.json")
-    assert sorted(records(ik.load(path)).select("account_name", "status").rows()) == [
-        ("a", "associated"),
-        ("b", "unknown"),
-    ]
 
 
 PLAIN = pl.DataFrame(
@@ -432,15 +356,6 @@ def test_the_snapshot_is_dated_by_argument_then_column_then_name(tmp_path: Path)
     assert records(told)["snapshot_at"].to_list() == [dt.datetime(2026, 2, 1)]
 
 
-def test_words_in_both_languages_mean_the_same_and_others_are_unknown() -> None:
-    words = ["Associated", " ASSOCIATED", "已关联", "关联成功", "Frozen", None, "-"]
-    loaded = ik.load(pl.DataFrame({"Account": list("abcdefg"), "Status": words}))
-    found = records(loaded).sort("account_name")
-    assert found["status"].to_list() == ["associated"] * 4 + ["unknown"] * 3
-    assert found["unrecognised"].to_list() == [None] * 4 + ["status: Frozen", None, None]
-    assert loaded.summary.unknown_codes == {"status": {"Frozen": 1, "": 2}}
-
-
 def test_masked_values_are_counted_and_never_a_key() -> None:
     frame = pl.DataFrame({"Account": ["T***m"] * 3, "Email": ["t***@example.com"] * 3, "Status": ["Invited"] * 3})
     loaded = ik.load(frame)
@@ -471,36 +386,6 @@ def test_a_second_file_adds_messages_by_key(tmp_path: Path) -> None:
 
 
 CANARY = "canary.person@example.com"
-BAD = {
-    "missing.csv": None,
-    "empty.csv": b"",
-    "blank.csv": b"\xef\xbb\xbf \n",
-    "binary.csv": bytes(range(32)) * 50 + CANARY.encode(),
-    "damaged.parquet": b"PAR1" + CANARY.encode() * 40 + b"PAR1",
-    "damaged.xlsx": b"PK\x03\x04" + CANARY.encode() * 40,
-    "protected.xlsx": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + CANARY.encode() * 40,
-    "renamed.csv": b"PK\x03\x04" + CANARY.encode() * 40,
-    "renamed.xlsx": text_of(ROW).encode() + CANARY.encode(),
-    "truncated.json": b'[{"Email": "' + CANARY.encode(),
-    "scalar.json": b'"' + CANARY.encode() + b'"',
-    "letter.doc": CANARY.encode(),
-    "packed.csv": b"\x1f\x8b" + CANARY.encode() * 40,
-    "nostatus.csv": f"Email,Name\n{CANARY},x\n".encode(),
-    "noheader.csv": f"{CANARY},x\n{CANARY},y\n".encode(),
-}
-
-
-@pytest.mark.parametrize(("name", "content"), BAD.items(), ids=BAD.keys())
-def test_a_bad_file_is_one_line_without_anybodys_data(tmp_path: Path, name: str, content: bytes | None) -> None:
-    path = tmp_path / name
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InvitekitError) as caught:
-        ik.load(path)
-    told = "".join(traceback.format_exception(caught.value))
-    assert CANARY not in told
-    assert len(str(caught.value).splitlines()) == 1
-    assert "Hint: " in str(caught.value)
 
 
 def test_a_folder_or_pattern_without_files_says_so(tmp_path: Path) -> None:
@@ -522,6 +407,7 @@ def test_the_summary_escapes_and_hides_addresses() -> None:
     for shown in (str(summary), summary._repr_html_()):
         assert CANARY not in shown
         assert "13800001111" not in shown
+    assert CANARY not in repr(summary.unknown_messages)
     assert "<script>" not in summary._repr_html_()
     assert summary.unknown_messages[0].text == message
 
@@ -550,19 +436,6 @@ def of_one_column(folder: Path, *cells: str, name: str = "history.csv", column: 
 def test_a_space_before_a_date_hides_no_evidence(tmp_path: Path) -> None:
     loaded = of_one_column(tmp_path, " 03/04/2025", " 04/28/2025")
     assert records(loaded)["invited_at"].to_list() == [dt.datetime(2025, 3, 4), dt.datetime(2025, 4, 28)]
-
-
-@pytest.mark.parametrize("cell", ["2026-03-01\u200b", "\ufeff2026-03-01", "2026-03-01\0", "\u20602026-03-01 "])
-def test_invisible_characters_at_the_ends_of_a_time_are_none_of_it(tmp_path: Path, cell: str) -> None:
-    assert records(of_one_column(tmp_path, cell))["invited_at"].to_list() == [dt.datetime(2026, 3, 1)]
-
-
-@pytest.mark.parametrize("offset", ["+99:00", "+08:75", "+15:00"])
-@pytest.mark.parametrize("form", ["2026-03-01T09:00:00{}", "2026/3/1 9:00 {}"])
-def test_an_offset_that_no_place_has_is_no_time(tmp_path: Path, form: str, offset: str) -> None:
-    loaded = of_one_column(tmp_path, form.format(offset), form.format("+08:00"))
-    assert (loaded.summary.records, loaded.summary.rejects) == (1, 1)
-    assert records(loaded)["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 1)]
 
 
 def test_an_hour_that_comes_twice_is_the_later_one_in_every_form(tmp_path: Path) -> None:
@@ -599,12 +472,6 @@ def test_a_workbooks_serials_count_from_its_own_day_to_the_second(tmp_path: Path
     assert records(ik.load(path))["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 9, 30)] * 2
 
 
-@pytest.mark.parametrize("header", ["rowid", "_IK_FILE", "_ik_row", "extra\0"])
-def test_a_header_that_means_something_to_the_engine_is_an_extra_column(tmp_path: Path, header: str) -> None:
-    loaded = ik.load(write(tmp_path, f"{header},Account,Status\n77,ann,Invited\n"))
-    assert [row[-1] for row in records(loaded).rows()] == ["77"]
-
-
 def test_a_refused_row_keeps_its_unknown_status_and_is_not_counted_among_records(tmp_path: Path) -> None:
     header = "Account,Status,Sent At,Remarks\n"
     loaded = ik.load(write(tmp_path, header + 'a,Frozen,soon,\nb,Lost,2026-03-01,"say ""hi"""\n'))
@@ -629,30 +496,11 @@ def test_json_is_read_in_the_encoding_that_is_named(tmp_path: Path, name: str) -
     assert records(loaded)["account_name"].to_list() == ["Jörg", "Björn"]
 
 
-def test_a_number_of_a_mobile_has_no_zeros_that_a_float_gave_it(tmp_path: Path) -> None:
-    content = '[{"Account": "a", "Status": "Invited", "Mobile": 447700900101.0, "Size": {"n": 1.0}}]'
-    assert records(ik.load(write(tmp_path, content, "a.json"))).select("mobile", "Size").row(0) == (
-        "447700900101",
-        '{"n": "1.0"}',
-    )
-    decimal = pl.DataFrame({"Account": ["a"], "Status": ["Invited"], "Mobile": ["447700900101.00"]})
-    cast_ = decimal.with_columns(pl.col("Mobile").cast(pl.Decimal(18, 2)))
-    assert records(ik.load(cast_))["mobile"].to_list() == ["447700900101"]
-
-
 def test_not_a_number_is_nobody(tmp_path: Path) -> None:
     loaded = ik.load(write(tmp_path, "Account,Mobile,Status\nnan,NaT,Invited\n<NA>,nan,Invited\nb,1,Invited\n"))
     assert records(loaded)["account_name"].to_list() == ["b"]
     frame = pl.DataFrame({"Account": ["a"], "Status": ["Invited"], "Mobile": [float("nan")]})
     assert records(ik.load(frame))["mobile"].to_list() == [None]
-
-
-def test_text_in_a_binary_column_is_read_and_case_twins_are_refused(tmp_path: Path) -> None:
-    pl.DataFrame({"Account": ["é".encode()], "Status": ["Invited"]}).write_parquet(tmp_path / "b.parquet")
-    assert records(ik.load(tmp_path / "b.parquet"))["account_name"].to_list() == ["é"]
-    pl.DataFrame({"Account": ["a"], "Status": ["Invited"], "account": ["b"]}).write_parquet(tmp_path / "t.parquet")
-    with pytest.raises(SchemaError, match="Two columns mean account_name"):
-        ik.load(tmp_path / "t.parquet")
 
 
 def test_files_of_one_name_in_folders_of_one_name_keep_their_rejects(tmp_path: Path) -> None:
@@ -675,36 +523,6 @@ def test_what_lies_in_a_folder_and_is_not_read_is_said(tmp_path: Path) -> None:
     assert summary.ignored == ("old.doc", "packed.csv.gz", "sub/")
     assert "Not read: old.doc, packed.csv.gz, sub/." in str(summary)
     assert ik.load(tmp_path / "history.csv").summary.ignored == ()
-
-
-@pytest.mark.parametrize("name", ["e_20260330.csv", "e_20260330093000.csv", "e_202603300930.csv", "2026-03-30 (1).csv"])
-def test_a_clock_after_the_date_in_a_files_name_does_not_hide_it(tmp_path: Path, name: str) -> None:
-    assert ik.load(write(tmp_path, text_of(ROW), name)).summary.files[0].snapshot_at == dt.datetime(2026, 3, 30)
-
-
-def test_a_long_cell_stays_whole_beside_a_row_that_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, text_of([*ROW[:6], "x" * 200_000], ROW) + "ragged,row\n")
-    loaded = ik.load(path)
-    assert (loaded.summary.records, loaded.summary.rejects) == (2, 1)
-    assert records(loaded)["remarks"].str.len_chars().max() == 200_000
-
-
-def test_a_summary_shows_no_raw_text_however_it_is_printed(tmp_path: Path) -> None:
-    rows = text_of(["Ann", "ann", "", "", "Association failed", "", "call ann@example.com"])
-    loaded = ik.load(write(tmp_path, rows.replace("Remarks", "Failure Message")))
-    assert loaded.summary.unknown_messages
-    assert "ann@example.com" not in repr(loaded.summary) + repr(loaded.summary.unknown_messages) + repr(loaded)
-
-
-def test_one_header_cannot_be_two_columns(tmp_path: Path) -> None:
-    path = write(tmp_path, "Account,State\nann,Invited\n")
-    with pytest.raises(SchemaError, match="maps status and custom_tag to 'State'"):
-        ik.load(path, columns={"status": "State", "custom_tag": "state"})
-
-
-def test_a_disarmed_header_is_read_back(tmp_path: Path) -> None:
-    loaded = ik.load(write(tmp_path, "'=SUM(A1),Account,Status\n7,ann,Invited\n"))
-    assert "=SUM(A1)" in loaded.records.columns
 
 
 def test_a_name_that_is_too_long_for_any_file_is_one_clear_error(tmp_path: Path) -> None:
@@ -755,7 +573,7 @@ def test_a_codec_that_is_none_of_text_is_refused(tmp_path: Path, encoding: str) 
 # ---- what a second look found ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("offset", ["+14:01", "+14:30", "-12:30", "-13:00", "-14:00"])
+@pytest.mark.parametrize("offset", ["+14:01", "-12:30", "+08:75", "+99:00"])
 @pytest.mark.parametrize("form", ["2026-03-01T09:00:00{}", "2026/3/1 9:00 {}"])
 def test_offsets_end_at_12_hours_west_and_14_east(tmp_path: Path, form: str, offset: str) -> None:
     cells_in = [form.format(o) for o in (offset, "+14:00", "-12:00")]
@@ -770,13 +588,6 @@ def test_offsets_end_at_12_hours_west_and_14_east(tmp_path: Path, form: str, off
 def test_a_time_at_the_end_of_the_calendar_is_refused(tmp_path: Path, cell: str, zone: str) -> None:
     loaded = ik.load(write(tmp_path, text_of([*ROW[:5], cell, ""])), time_zone=zone)
     assert loaded.rejects["column"].to_list() == ["invited_at"]
-
-
-@pytest.mark.parametrize(
-    "cell", ["\u200e2026/03/01", "\u200e2026\u200e/03\u200e/01\u200f", "2026-03-01\u200d", "2026-03-01\xad"]
-)
-def test_marks_of_direction_and_joiners_are_no_part_of_a_time(tmp_path: Path, cell: str) -> None:
-    assert records(of_one_column(tmp_path, cell))["invited_at"].to_list() == [dt.datetime(2026, 3, 1)]
 
 
 def book_of(path: Path, **sheets: list[list[str]]) -> Path:
@@ -826,14 +637,11 @@ CHINESE = "客户账号,状态,客户全称\n示例,已关联,示例科技有限
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("times_", [1, 9000])
-def test_utf16_without_a_mark_is_known_by_its_separators(
-    tmp_path: Path, encoding: str, named: bool, times_: int
-) -> None:
+def test_utf16_without_a_mark_is_known_by_its_separators(tmp_path: Path, encoding: str, times_: int) -> None:
     head, body = CHINESE.split("\n", 1)
     path = write(tmp_path, f"{head}\n{body * times_}".encode(encoding))
-    loaded = ik.load(path, encoding=encoding if named else None)
+    loaded = ik.load(path)
     assert (loaded.summary.records, loaded.summary.files[0].encoding) == (2 * times_, encoding)
     assert set(records(loaded)["status"]) == {"associated", "invited"}
 
@@ -899,6 +707,8 @@ def test_a_number_is_read_the_same_from_json_as_from_a_column_of_floats(tmp_path
     frame = pl.DataFrame({"Account": ["a"] * 5, "Status": ["Invited"] * 5, "Mobile": list(map(float, shown))})
     column = records(ik.load(frame)).sort("source_row")["mobile"].to_list()
     assert lines == column == list(shown.values())
+    decimal = frame.head(1).with_columns(pl.col("Mobile").cast(pl.Decimal(18, 2)))
+    assert records(ik.load(decimal))["mobile"].to_list() == ["447700900101"]
     assert ik.load(write(tmp_path, rows[0].replace("447700900101.0", "1e999999999"), "b.jsonl")).summary.records == 1
 
 
@@ -907,13 +717,6 @@ def test_several_broken_bytes_of_gb18030_cost_their_rows_only(tmp_path: Path) ->
     bad = "示例".encode("gb18030") + b"\xff\xff\x80,b,\xff\n"
     summary = ik.load(write(tmp_path, good + bad * 3)).summary
     assert (summary.records, summary.rejects) == (30, 3)
-
-
-def test_cyrillic_of_one_byte_a_letter_is_not_taken_for_gb18030(tmp_path: Path) -> None:
-    names = ["Анна", "Ольга", "Иван", "Мария", "Пётр", "Елена", "Нина", "Артём", "Юрий", "Дарья", "Олег", "Павел"]
-    content = text_of(*([name, *ROW[1:]] for name in names)).encode("cp1251")
-    with pytest.raises(SourceError, match="neither in UTF-8"):
-        ik.load(write(tmp_path, content))
 
 
 def test_bytes_that_are_no_text_are_refused_but_kept_in_an_extra_column() -> None:
@@ -951,21 +754,12 @@ def test_a_hint_serves_python_and_the_command_line(tmp_path: Path, header: str, 
     assert "columns=" not in problem
 
 
-def test_a_full_width_sign_masks_a_contact_in_a_file_too(tmp_path: Path) -> None:
-    loaded = ik.load(write(tmp_path, text_of(["Ann＊", ROW[1], ROW[2], "138＊＊＊＊1234", *ROW[4:]])))
-    hidden = {name: masked.masked for name, masked in loaded.summary.masked.items()}
-    assert hidden == {"customer_full_name": 1, "account_name": 0, "email": 0, "mobile": 1}
-
-
-@pytest.mark.parametrize("white", WHITE)
-def test_white_far_down_in_a_file_is_trimmed_as_at_its_top(tmp_path: Path, white: str) -> None:
-    cells_in = [f"{white}Ann", f"late{white}", f"{white}NULL{white}"]
-    if white in "\n\r":  # in quotes they are part of a cell
-        cells_in = [f'"{cell}"' for cell in cells_in]
-    late = "{},{},,,Invited,,{}\n".format(*cells_in)
-    loaded = ik.load(write(tmp_path, text_of(ROW) + ",early,,,Invited,,\n" * 20_000 + late))
-    last = records(loaded).sort("source_row").tail(1)
-    assert last.select("customer_full_name", "account_name", "remarks").rows() == [("Ann", "late", None)]
+def test_white_far_down_in_a_file_is_trimmed_as_at_its_top(tmp_path: Path) -> None:
+    cells_in = [(f"{white}Ann", f"late{white}", f"{white}NULL{white}") for white in WHITE]
+    late = "".join('"{}","{}",,,Invited,,"{}"\n'.format(*texts) for texts in cells_in)
+    loaded = ik.load(write(tmp_path, text_of(*[ROW] * 300) + late))
+    last = records(loaded).tail(len(WHITE)).select("customer_full_name", "account_name", "remarks")
+    assert last.rows() == [("Ann", "late", None)] * len(WHITE)
 
 
 def test_codes_in_bytes_are_read_as_those_in_text() -> None:
