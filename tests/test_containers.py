@@ -449,6 +449,25 @@ def test_merged_cells_of_an_old_workbook_have_their_value_in_each_row(tmp_path: 
     assert "1 rows lie in merged cells" in str(loaded.summary)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "cell", "spanning"),
+    [
+        ("web.xls", as_html(), b"<td>%s</td>", b"<td rowspan=2>%s</td>"),
+        ("xml.xls", as_xml(), b'<Cell><Data ss:Type="String">%s</Data></Cell>',
+         b'<Cell ss:MergeDown="1"><Data>%s</Data></Cell>'),
+    ],
+)  # fmt: skip
+def test_a_cell_that_spans_rows_has_its_value_in_each(
+    tmp_path: Path, name: str, content: bytes, cell: bytes, spanning: bytes
+) -> None:
+    ann, bea = ANN[0].encode(), BEA[0].encode()
+    content = content.replace(cell % ann, spanning % ann).replace(cell % bea, b"")
+    (tmp_path / name).write_bytes(content.replace(b"<Row><Cell ss:", b'<Row ss:Hidden="1"><Cell ss:'))
+    loaded = ik.load(tmp_path / name)
+    assert loaded.records.select("customer_full_name", "account_name").rows() == [(ANN[0], "ann"), (ANN[0], "bea")]
+    assert ("1 rows of 'xml.xls [S]' are hidden there" in str(loaded.summary)) == (name == "xml.xls")
+
+
 def test_a_binary_workbook_may_hide_what_no_library_tells(tmp_path: Path) -> None:
     (tmp_path / "book.xlsb").write_bytes(as_xlsb())
     said = "2 rows of 'book.xlsb [S]' may lie in merged cells or be hidden, which an .xlsb does not tell"

@@ -327,7 +327,7 @@ EXPECTED: dict[str, Read | Refused] = {
         SourceError, "'truncated.parquet' is truncated or damaged: no Parquet footer can be read."
     ),
     "damaged_inside.parquet": Refused(SourceError, "'damaged_inside.parquet' cannot be read to its end."),
-    "truncated.json": Refused(SourceError, "'truncated.json' is truncated or no valid JSON."),
+    "truncated.json": Refused(SourceError, "'truncated.json' is truncated or no valid JSON from line 1, column 83."),
     "scalar.json": Refused(SourceError, "'scalar.json' holds no list of records."),
     # cells
     "full_width.csv": Read(

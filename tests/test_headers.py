@@ -200,7 +200,7 @@ def test_a_column_of_names_and_accounts_is_split() -> None:
     assert loaded.records.select("customer_name", "account_name").rows() == [
         ("Acme Ltd", "acme01"), ("Nord A/S", "nord"), ("Nord A/S", None), ("Cem", "cem1"), (None, None),
     ]  # fmt: skip
-    assert "1 cells hold one part only" in str(loaded.summary)
+    assert "1 cells of 'Customer Name/Account Name' hold one part only" in str(loaded.summary)
     reverse = load({"Account Name/Customer Name": "nord/Nord A/S", "Status": "Invited"}).records
     assert reverse.select("account_name", "customer_name").row(0) == ("nord", "Nord A/S")
     tags = load({**CUSTOMER, "Custom Tag/Account Manager's Account Name": "spring fair/li01"}).records

@@ -41,6 +41,7 @@ _TYPES: Mapping[str, pl.DataType] = {
 }
 _ACCOUNTS = ("account_name", "account_manager")
 """Of two columns in one, the account names: they have no space, line break or slash."""
+_ONE_PART = "cells of '{}' hold one part only and were read as its first column"
 _NOT_TEXT = "holds bytes that are no text"
 _NOBODY = "has no name, account, email, mobile or ID: it names nobody"
 
@@ -57,7 +58,6 @@ class Counts:
     masked: Counter[str] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
-    not_joined: Counter[str] = field(default_factory=Counter)
     failed_without_message: int = 0
     notes: Notes = field(default_factory=Counter)
 
@@ -146,7 +146,8 @@ class Cleaner:
             first, second = split_joined(pl.col("both"), account_first=account_first)
             split = both.select(first.alias(f"c{source}"), second.alias(f"c{position}"))
             alone = int((split[f"c{source}"].is_not_null() & split[f"c{position}"].is_null()).sum())
-            self.counts.not_joined[self._headers.names[source]] += alone
+            header = " ".join(self._headers.names[source].split())
+            self.counts.notes[None, _ONE_PART.format(header)] += alone
             rows = rows.with_columns(split)
         return Batch(rows, batch.rejected)
 

@@ -189,17 +189,8 @@ def _file_summary(state: SourceState, counts: Counts, chosen: dt.datetime | None
         headers={headers.names[p]: n for p, n in headers.canonical.items()},
         extras=tuple(headers.extra.values()),
         zones=headers.zones,
-        notes=(*headers.notes, *_not_joined(counts)),
+        notes=headers.notes,
     )
-
-
-def _not_joined(counts: Counts) -> list[str]:
-    """Return how many cells of columns that hold two have one part only."""
-    return [
-        f"'{header}': {count:,} cells hold one part only and were read as its first column."
-        for header, count in counts.not_joined.items()
-        if count
-    ]
 
 
 def _summary(

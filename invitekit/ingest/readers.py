@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import chain
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,8 @@ def _sheet(raw: RawSheet, file: str, options: ReadOptions) -> _Sheet | None:
     name = f"{file} [{raw.name}]"
     hidden = sum(1 for number in raw.hidden_rows if row + 1 < number <= data.height)
     notes = {_FILLED_DOWN: filled_down, _HIDDEN_ROWS.format(name): hidden}
-    notes |= {_FORMULAS.format(headers[i]): raw.no_result[p] for i, p in enumerate(positions) if p in raw.no_result}
+    in_one_line = [" ".join(header.split()) for header in headers]
+    notes |= {_FORMULAS.format(in_one_line[i]): raw.no_result[p] for i, p in enumerate(positions) if p in raw.no_result}
     below = data.height - row - 1
     notes |= {_HIDDEN_SHEET.format(name): below * raw.hidden, _UNSEEN.format(name): below * raw.unseen}
     return _Sheet(name, raw, data, score, row, headers, notes)
@@ -341,13 +343,18 @@ def _read_json_lines(lines: Iterable[str]) -> Iterator[_Object | RejectedRow]:
 
 
 def _open_json(source: Source, options: ReadOptions) -> list[Table]:
-    text = "".join(open_text(source.content, encoding_of_file(source.content, options.encoding)))
-    values = _parsed(_one_value, text) or _parsed(_concatenated, text)
-    if values is None:
-        raise SourceError(
-            f"'{source.name}' is truncated or no valid JSON.",
-            hint="export it again; one object a line belongs into a .jsonl file.",
-        )
+    lines = open_text(source.content, encoding_of_file(source.content, options.encoding))
+    text = "".join(lines).lstrip("\ufeff").rstrip()
+    try:
+        values = _one_value(text)
+    except (ValueError, RecursionError) as error:
+        values = _parsed(_concatenated, text) or []
+        if not values:
+            place = f" from line {error.lineno}, column {error.colno}" if isinstance(error, JSONDecodeError) else ""
+            raise SourceError(
+                f"'{source.name}' is truncated or no valid JSON{place}.",
+                hint="export it again; one object a line belongs into a .jsonl file.",
+            ) from None
     found = find_records(values[0], source.name, options) if len(values) == 1 else Found(values)
     return _tables_of(source, found, options)
 
