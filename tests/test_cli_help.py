@@ -79,7 +79,7 @@ def closed(words: Words) -> Iterator[tuple[str, Any]]:
             # A workspace command takes a person's name with --by; files may have any encoding.
             free = (option == "--by" and words[0] == "workspace") or (option == "--encoding" and words != ("sample",))
             if option in CHOICES and not free:
-                one = words == ("plan",) and option == "--by"
+                one = words in (("plan",), ("report",)) and option == "--by"
                 yield option, get_args(options.ManagerName) if one else CHOICES[option]
 
 

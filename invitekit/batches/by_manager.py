@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,10 +11,10 @@ from invitekit.batches import columns
 from invitekit.batches.columns import Language
 from invitekit.batches.worklists import WorkList
 from invitekit.engine.text import fold
+from invitekit.io.file_names import file_names
 
 INVITE = "invite_again"
 """The sheet of an account manager's customers of all batches."""
-_LONGEST_NAME = 60
 
 
 def divide(lists: Sequence[WorkList], language: Language) -> dict[str, list[WorkList]]:
@@ -35,8 +34,8 @@ def divide(lists: Sequence[WorkList], language: Language) -> dict[str, list[Work
         keys = manager_keys(worklist.records["account_manager"])
         for key in keys.unique(maintain_order=True):
             parts.setdefault(key, []).append(_part(worklist, keys == key))
-    names = _file_names(parts)
-    return {names[key]: parts[key] for key in sorted(parts)}
+    managers = (next(iter(parts[key])).records["account_manager"][0] if key else "none" for key in sorted(parts))
+    return {name: parts[key] for name, key in zip(file_names(managers, "manager_"), sorted(parts), strict=True)}
 
 
 def _batches_as_one(batches: Sequence[WorkList], language: Language) -> list[WorkList]:
@@ -66,18 +65,3 @@ def manager_keys(managers: pl.Series) -> pl.Series:
     """Return the name by which each account manager is compared; empty where there is none."""
     known = {name: fold(name) for name in managers.unique().drop_nulls()}
     return managers.replace_strict(known, default=None, return_dtype=pl.String).fill_null("")
-
-
-def _file_names(parts: dict[str, list[WorkList]]) -> dict[str, str]:
-    """Return a file name for each account manager; of names that would be the same, all but the first get a number."""
-    names: dict[str, str] = {}
-    for key in sorted(parts):
-        name = next(iter(parts[key])).records["account_manager"][0] if key else "none"
-        name = re.sub(r"[^\w.-]+", "_", name.strip())[:_LONGEST_NAME].strip("._") or "other"
-        taken = {each.casefold() for each in names.values()}
-        number, unique = 1, f"manager_{name}"
-        while unique.casefold() in taken:
-            number += 1
-            unique = f"manager_{name}_{number}"
-        names[key] = unique
-    return names

@@ -25,8 +25,8 @@ def report(
                      "or with --by to this folder."),
     ],
     by: Annotated[
-        Literal["account_manager"] | None,
-        typer.Option(help="Write one .html file for each account manager, into the folder of -o."),
+        o.ManagerName | None,
+        typer.Option(metavar="account_manager", help="Write a .html file for each of them into the folder of -o."),
     ] = None,
     audience: Annotated[
         Literal["internal", "public"],
@@ -83,8 +83,8 @@ def report(
             write_page(whole, output, overwrite=overwrite)
         else:
             files = manager_files(_managers(records), output, overwrite=overwrite)
-            for manager, path in files.items():
-                own = Filter(manager=[manager])
+            for spellings, path in files.items():
+                own = Filter(manager=spellings)
                 stated = replace(found.choice, manager=own.manager)
                 write_page(content(where_newest(records, own), stated), path, overwrite=overwrite)
         if as_json:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from invitekit.engine.text import fold
 from invitekit.io.atomic_write import check_target, not_written
+from invitekit.io.file_names import file_names
 
-_ODD = re.compile(r"[^\w.-]+")
-_LONGEST = 60
-_EXTENSION = ".html"
+Spellings = tuple[str | None, ...]
 
 
-def manager_files(managers: Iterable[str | None], folder: Path, *, overwrite: bool) -> dict[str | None, Path]:
-    """Return the file of each account manager, in a folder that is made if it is missing.
+def manager_files(managers: Iterable[str | None], folder: Path, *, overwrite: bool) -> dict[Spellings, Path]:
+    """Return the file of each account manager by the spellings of its name, in a folder that is made if it is missing.
+
+    Names that differ in case, width or white space around them only are one manager.
 
     Args:
         managers: Their names; None for invitations without one.
@@ -28,14 +29,9 @@ def manager_files(managers: Iterable[str | None], folder: Path, *, overwrite: bo
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise not_written(folder, error) from None
-    files: dict[str | None, Path] = {}
-    taken: set[str] = set()
-    for manager in sorted(managers, key=lambda name: (name is None, name)):
-        name = stem = f"report_{_ODD.sub('_', manager or 'no_manager')[:_LONGEST]}"
-        number = 1
-        while name.casefold() in taken:  # some disks do not tell cases apart
-            number += 1
-            name = f"{stem}_{number}"
-        taken.add(name.casefold())
-        files[manager] = check_target(folder / f"{name}{_EXTENSION}", extensions=[_EXTENSION], overwrite=overwrite)
-    return files
+    people: dict[str, list[str | None]] = {}
+    for name in sorted(managers, key=lambda name: name or ""):
+        people.setdefault(fold(name or ""), []).append(name)
+    names = file_names((spellings[0] or "none" for spellings in people.values()), "report_")
+    paths = [check_target(folder / f"{name}.html", extensions=[".html"], overwrite=overwrite) for name in names]
+    return {tuple(spellings): path for spellings, path in zip(people.values(), paths, strict=True)}

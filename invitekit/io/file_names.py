@@ -1,0 +1,29 @@
+"""Names of files after values that may hold anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_LONGEST = 60
+
+
+def file_names(values: Iterable[str], prefix: str) -> list[str]:
+    """Return the name of a file for each value, without extension, of letters that every disk takes.
+
+    Of names that would be the same, in any case of their letters, all but the first get a number.
+
+    >>> file_names(["Lena", "lena", "a/../b"], "report_")
+    ['report_Lena', 'report_lena_2', 'report_a_.._b']
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for value in values:
+        name = re.sub(r"[^\w.-]+", "_", value.strip())[:_LONGEST].strip("._") or "other"
+        number, unique = 1, f"{prefix}{name}"
+        while unique.casefold() in taken:
+            number += 1
+            unique = f"{prefix}{name}_{number}"
+        names.append(unique)
+        taken.add(unique.casefold())
+    return names
