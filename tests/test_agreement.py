@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
+from invitekit.model.vocabularies import LISTS
 from invitekit.planning.summary import count_decisions
 from tests.conftest import DATA, often
 from tests.test_widgets import Heard
@@ -75,7 +76,7 @@ def check(records: pl.DataFrame, folder: Path) -> dict[str, int]:
         screen.widget.stop()
 
     if stages["all"] >= REPORTED:
-        _check_report(annotated, stages, folder / "report.md")
+        _check_report(annotated, stages, decided.by_list, folder / "report.md")
     return {
         "invitations": progress.counts["invitations"],
         "customers": customers,
@@ -86,13 +87,17 @@ def check(records: pl.DataFrame, folder: Path) -> dict[str, int]:
     }
 
 
-def _check_report(annotated: pl.DataFrame, stages: dict[str, int], path: Path) -> None:
+def _check_report(annotated: pl.DataFrame, stages: dict[str, int], lists: dict[str, int], path: Path) -> None:
     ik.report(annotated, path, as_of=DAY, overwrite=True)
     text = path.read_text("utf-8")
     assert f"· {stages['all']:,} invitations ·" in text
+    funnel = text.partition("## Where invitations stand")[2].partition("\n## ")[0]
     for label, stage in IN_REPORT.items():
-        shown = re.search(rf"^\| {label} .*?\| +([\d,]+) \|", text, re.MULTILINE)
+        shown = re.search(rf"^\| {label} .*?\| +([\d,]+) \|", funnel, re.MULTILINE)
         assert (int(shown[1].replace(",", "")) if shown else 0) == stages[stage], label
+    for one in LISTS:
+        sizes = re.findall(rf"^\| {one.en} +\| .*? \| +([\d,]+) \|$", text, re.MULTILINE)
+        assert sum(int(size.replace(",", "")) for size in sizes) == lists[one.code], one.code
 
 
 def test_all_tell_the_same_of_the_sample(tmp_path: Path) -> None:

@@ -79,8 +79,6 @@ def repeats() -> pl.DataFrame:
 
 
 TABLES: dict[str, tuple[Any, pl.DataFrame, tuple[Any, ...]]] = {
-    "open": (charts.open_customers, pl.DataFrame({"who_acts": ["partner", "customer"], "n": [5, 6],
-             "status": ["expired", "invited"]}), ()),
     "funnel": (charts.funnel, funnel(), ()),
     "pareto": (charts.pareto, pareto(), ()),
     "trend": (charts.trend, trend(), (None,)),
@@ -274,7 +272,7 @@ def test_shares_are_no_more_precise_than_their_counts() -> None:
 def test_the_tables_of_progress_are_drawn_as_they_come() -> None:
     found = progress(rows(2, effective_status=["association_failed", "invited"]), as_of=dt.date(2026, 3, 30))
     figures = [
-        charts.open_customers(found.open_customers), charts.funnel(found.funnel), charts.ageing(found.ageing),
+        charts.to_do({"again": 2, "blocked": 0}), charts.funnel(found.funnel), charts.ageing(found.ageing),
         *(charts.trend(table, by) for by, table in found.trends.items()), charts.repeats(found.repeats),
         charts.survival(found.survival, "invitation_method"), charts.groups(found.by_manager, "account_manager"),
         charts.snapshots(found.snapshots),

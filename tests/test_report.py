@@ -25,9 +25,10 @@ from invitekit import charts
 from invitekit.errors import ArgumentError, OutputError
 from invitekit.metrics import OTHER, MetricsReport, progress
 from invitekit.model.catalogue import read_catalogue
+from invitekit.planning import PlanSummary, count_decisions
 from invitekit.privacy.disclosure import STEP, round_count, round_table
 from invitekit.report import KINDS, TRENDS, Page, for_audience, page, report
-from invitekit.report.audience import RULES
+from invitekit.report.audience import RULES, plan_for_audience
 from invitekit.report.by_manager import manager_files
 from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown
@@ -72,9 +73,9 @@ def shown(found: MetricsReport) -> MetricsReport:
 
 
 @pytest.fixture(scope="module")
-def made(found: MetricsReport, loaded: Any) -> Page:
+def made(found: MetricsReport, annotated: Any, loaded: Any) -> Page:
     change = compare_snapshots(loaded.records)
-    return page(found, charts.Look(), summary=loaded.summary, change=change)
+    return page(found, charts.Look(), planned(annotated, loaded.rejects), summary=loaded.summary, change=change)
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +86,16 @@ def pages(annotated: Any, loaded: Any) -> dict[str, Page]:
         language: page(
             progress(annotated, as_of=AS_OF, language=language),
             charts.Look(language=language),
+            planned(annotated),
             audience="public",
             summary=loaded.summary,
         )
         for language in languages
     }
+
+
+def planned(records: Any, rejected: Any = None) -> PlanSummary:
+    return count_decisions(ik.plan_resends(records, as_of=AS_OF, rejected=rejected))
 
 
 def rows(count: int, **columns: Any) -> pl.DataFrame:
@@ -99,7 +105,8 @@ def rows(count: int, **columns: Any) -> pl.DataFrame:
         "failure_code": "link_expired", "who_acts": "partner", "invited_at": dt.datetime(2026, 1, 5),
         "age_days": 84, "expires_at": None, "associated_at": None,
         "snapshot_at": dt.datetime(2026, 3, 30), "source_file": "a.csv", "source_row": list(range(count)),
-        "days_to_associate": None, "invitation_method": "email", "association_type": "reseller",
+        "days_to_associate": None, "invitation_method": "email", "association_type": "reseller", "status": "expired",
+        **dict.fromkeys(("cause", "advice", "suggested_operation", "resend_rule"), "now"),
         "account_manager": "mgr", "custom_tag": None, "country": "China", "account_name": None, "email": None,
         "customer_full_name": None, "mobile": None,
     } | columns  # fmt: skip
@@ -333,7 +340,9 @@ def test_the_search_finds_a_person_that_is_there(pages: dict[str, Page], annotat
 @pytest.mark.parametrize("audience", ["internal", "public"])
 def test_a_filter_that_may_name_a_customer_is_not_stated(audience: Any) -> None:
     choice = ik.Filter(text="Kowalski", manager="mgr.novak", tag="spring", country="China")
-    told = "\n".join(texts(page(progress(rows(30), as_of=AS_OF), charts.Look(choice), audience=audience)))
+    told = "\n".join(
+        texts(page(progress(rows(30), as_of=AS_OF), charts.Look(choice), planned(rows(30)), audience=audience))
+    )
     assert "may name people" in told
     assert "Kowalski" not in told
     shown = [value in told for value in ("mgr.novak", "spring", "Country/Region is China")]
@@ -343,7 +352,8 @@ def test_a_filter_that_may_name_a_customer_is_not_stated(audience: Any) -> None:
 @pytest.mark.parametrize(("days", "warned"), [(13, False), (14, True), (-1, True)])
 def test_a_report_warns_of_an_old_export_and_of_one_of_a_later_day(days: int, *, warned: bool) -> None:
     newest = rows(3).with_columns(snapshot_at=dt.datetime.combine(AS_OF - dt.timedelta(days=days), dt.time()))
-    assert ("The newest export is of" in "".join(page(progress(newest, as_of=AS_OF), charts.Look()).facts)) == warned
+    facts = page(progress(newest, as_of=AS_OF), charts.Look(), planned(newest)).facts
+    assert ("The newest export is of" in "".join(facts)) == warned
 
 
 class Elements(HTMLParser):
@@ -366,7 +376,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
     known = read_catalogue(mine)
     frame = rows(60, failure_code="mine", who_acts="customer", account_manager=SCRIPT, country=["A<b>x", "China"] * 30)
     found = progress(frame, as_of=AS_OF, by=TRENDS, catalogue=known)
-    return page(found, charts.Look(ik.Filter(country=SCRIPT), catalogue=known))
+    return page(found, charts.Look(ik.Filter(country=SCRIPT), catalogue=known), planned(frame))
 
 
 def test_a_cause_of_ones_own_catalogue_stands_in_words_in_its_trend_too(hostile: Page) -> None:
@@ -420,7 +430,7 @@ def trend_of(signals: list[str | None], group: str | None = None) -> pl.DataFram
 
 
 def told(found: MetricsReport) -> str:
-    return "\n".join(summarise(found)).replace("\u00a0", " ")
+    return "\n".join(summarise(found, planned(rows(0)))).replace("\u00a0", " ")
 
 
 def test_outcomes_are_said_where_their_counts_are_shown(found: MetricsReport, shown: MetricsReport) -> None:
@@ -432,20 +442,27 @@ def test_outcomes_are_said_where_their_counts_are_shown(found: MetricsReport, sh
     assert "failed; the others" not in told(with_(shown, by_method=hidden_one))
 
 
-def test_what_to_do_and_for_whom_others_wait_is_said() -> None:
-    who = ["partner"] * 20 + ["customer"] * 30 + ["nobody"] * 15
-    waiting = ["expired"] * 12 + ["pre_registered"] * 11 + ["invited"] * 14 + ["associated"] * 40
-    frame = rows(142, effective_status=["association_failed"] * 65 + waiting, who_acts=who + [None] * 77,
-                 invited_at=[dt.datetime(2026, 3, 28)] * 142)  # fmt: skip
-    expected = ("20 failures and invite again, invite {} again whose invitation expired, invite {} who",
-                "Waiting for others: {} for the customer, {} cannot be associated")  # fmt: skip
-    metrics = progress(frame, as_of=AS_OF)
-    for shown, counts in ((for_audience(metrics), (12, 11, 44, 15)), (public(metrics), (10, 10, 40, 20))):
-        assert expected[0].format(*counts[:2]) in told(shown)
-        assert expected[1].format(*counts[2:]) in told(shown)
+def test_what_to_do_and_for_whom_others_wait_is_said(found: MetricsReport) -> None:
+    sizes = {"resend_now": 23, "resend_as_reseller": 4, "review": 3, "wait_for_customer": 44, "blocked": 15}
+    plan = planned(rows(0))
+    plan = replace(plan, by_decision=plan.by_decision | sizes)
+    for audience, (again, check, customer, blocked) in AUDIENCE_SIZES.items():
+        said = summarise(for_audience(found, audience), plan_for_audience(plan, audience), rounded=audience == "public")
+        assert f"For you to do: invite {again} customers again or for the first time{check}." in said
+        assert (
+            f"Waiting for others: {customer} for the customer, {blocked} cannot be invited in their condition." in said
+        )
+
+
+AUDIENCE_SIZES: dict[Any, tuple[int, str, int, int]] = {
+    "internal": (27, ", look at 3 yourself", 44, 15), "public": (20, "", 40, 20),
+}  # fmt: skip
+
+
+def test_deadlines_are_counted_where_no_count_is_rounded() -> None:
+    metrics = progress(rows(14, effective_status="invited", invited_at=dt.datetime(2026, 3, 28)), as_of=AS_OF)
     assert "Within the next 7 days: 14 invitations expire." in told(for_audience(metrics))
-    assert "Within the next 7 days" not in "".join(summarise(public(metrics), rounded=True))
-    assert "to do" not in told(for_audience(progress(rows(20, effective_status="associated"), as_of=AS_OF)))
+    assert "Within the next 7 days" not in "".join(summarise(public(metrics), planned(rows(0)), rounded=True))
 
 
 def test_deadlines_are_those_of_the_next_seven_days() -> None:
@@ -467,7 +484,7 @@ def test_deadlines_are_those_of_the_next_seven_days() -> None:
 def test_the_most_frequent_cause_is_said_unless_it_is_a_rest(shown: MetricsReport) -> None:
     first = shown.pareto.row(0, named=True)
     share = share_in_words(first["n"], first["of"], words("en"))
-    assert f"The most frequent cause, with {share} of the failures" in "\n".join(summarise(shown))
+    assert f"The most frequent cause, with {share} of the failures".replace("\u00a0", " ") in told(shown)
     rest = shown.pareto.with_columns(failure_code=pl.lit(OTHER))
     assert "most frequent cause" not in told(with_(shown, pareto=rest))
 
@@ -559,7 +576,7 @@ def test_what_resends_led_to_is_said_where_all_can_be_told(shown: MetricsReport)
 
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_too_little_says_nothing_in_public_and_gives_no_count_away(count: int, tmp_path: Path) -> None:
-    made = page(progress(rows(count), as_of=AS_OF), charts.Look(), audience="public")
+    made = page(progress(rows(count), as_of=AS_OF), charts.Look(), planned(rows(count)), audience="public")
     assert made.summary == ()
     assert made.sections == ()
     assert "fewer than 10 invitations" in made.facts[1]
@@ -631,8 +648,9 @@ def test_a_chinese_report_says_in_chinese_why_rows_were_rejected(tmp_path: Path)
     ]  # fmt: skip
     path.write_bytes(b"\n".join(rows_of_it) + b"\n")
     loaded = ik.load(path)
-    found = progress(ik.annotate(loaded.records, as_of=AS_OF), as_of=AS_OF)
-    refused = [one for one in page(found, charts.Look(language="zh"), summary=loaded.summary).read if "拒收：" in one]
+    annotated = ik.annotate(loaded.records, as_of=AS_OF)
+    found, look = progress(annotated, as_of=AS_OF), charts.Look(language="zh")
+    refused = [one for one in page(found, look, planned(annotated), summary=loaded.summary).read if "拒收：" in one]
     assert len(refused) == len(loaded.summary.reject_reasons) == 5
     assert not re.search("[a-z]", "".join(refused).replace("ID", ""))
     assert any("有 6 个单元格，应为 4 个" in one for one in refused)
@@ -649,7 +667,7 @@ def test_what_changed_since_the_snapshot_before_is_counted(made: Page) -> None:
 
 
 def test_what_to_do_comes_first_and_how_it_was_counted_last(made: Page) -> None:
-    assert [one.key for one in made.sections][:6] == ["change", "open", "repeats", "deadlines", "ageing", "funnel"]
+    assert [one.key for one in made.sections][:6] == ["change", "to_do", "repeats", "deadlines", "ageing", "funnel"]
     headings = re.findall(r"<h2[^>]*>([^<]+)", as_html(made).decode())
     assert headings == ["In short", "This week", "Why, when and where invitations fail", "How this was counted"]
 
@@ -677,7 +695,7 @@ def test_a_long_history_by_day_is_cut_and_says_so() -> None:
     days = [dt.datetime(2023, 1, 1) + dt.timedelta(days=number % 1100) for number in range(count)]
     causes = [f"cause {number // 1100 % 12}" for number in range(count)]
     found = progress(rows(count, invited_at=days, failure_code=causes), as_of=AS_OF, period="day")
-    made = page(found, charts.Look())
+    made = page(found, charts.Look(), planned(rows(0)))
     trend = next(section for section in made.sections if section.key == "trend")
     assert trend.note.startswith("996 earlier days are not shown.")
     assert trend.table.rows[-1][0] == "… and 44 more"

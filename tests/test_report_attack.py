@@ -19,6 +19,7 @@ from scipy.sparse import lil_matrix
 import invitekit as ik
 from invitekit import charts
 from invitekit.metrics import progress
+from invitekit.planning import count_decisions
 from invitekit.privacy import disclosure
 from invitekit.privacy.disclosure import STEP, round_count
 from invitekit.report import TRENDS, for_audience, page
@@ -41,9 +42,9 @@ PARTS = {
 BUCKETS = ("0–3", "4–7", "8–14", "15–30", "31–90", "91+", "No date")
 WAITING = ("Pre-registered", "Pending review", "Not pre-registered")
 STATUSES_SHOWN = (*WAITING, "Invited", "Expired", "Association failed", "Associated", "Unknown")
-OPEN = {"failed; ": "failed", "failed for": "failed", "expired": "expired", "never used": "not_used",
-        "may still": "open", "pre-registered: ": "not_invited", "in review": "not_invited"}  # fmt: skip
-"""Words of what is open, and the stage that holds no fewer invitations."""
+TO_DO = {"association failed": ("failed",), "has expired": ("expired", "not_used", "open"),
+         "is pre-registered": ("not_invited", "invited")}  # fmt: skip
+"""Words of the plan's reasons, and the stages that together hold no fewer invitations."""
 WHO = ("Partner", "Customer", "Customer service", "Nobody", "Unknown")
 
 
@@ -69,7 +70,7 @@ class Attacker:
             self.resent,
             self.waiting,
             self.snapshots,
-            self.open,
+            self.to_do,
             self.deadlines,
         ):
             read()
@@ -175,14 +176,13 @@ class Attacker:
             cells = [self.see(("snapshot", day, name), rows.get((day, name), HIDDEN)) for name in STATUSES_SHOWN]
             self.add_up(("records", day), cells)
 
-    def open(self) -> None:
+    def to_do(self) -> None:
         rows = self.table("What is open, and who has to act")
-        cells = {name: [self.see(("open", row[0]), row[1]) for row in rows if name in row[0]] for name in OPEN}
-        for name, whole in OPEN.items() if rows else ():
-            hidden = WHO if whole == "failed" else [] if cells[name] else [None]
-            left_out = [self.below_ten(("open", "left out", name, who)) for who in hidden]
-            self.add_up(("open", "all", name), cells[name] + left_out)
-            self.no_more_than(("open", "all", name), whole)
+        for name, stages in TO_DO.items() if rows else ():
+            cells = [self.see(("to do", row[1]), row[2]) for row in rows if name in row[1]]
+            self.add_up(("to do", "all", name), [*cells, ("to do", "left out", name)])
+            self.add_up(("stages of", name), list(stages))
+            self.no_more_than(("to do", "all", name), ("stages of", name))
 
     def deadlines(self) -> None:
         rows = self.table("Deadlines of the coming week")
@@ -250,7 +250,8 @@ class Attacker:
 
 def attack(records: Any, summary: Any = None, period: Any = "week", *, exact: bool = False) -> Attacker:
     metrics = progress(records, as_of=AS_OF, period=period, by=TRENDS)
-    made = page(metrics, charts.Look(), audience="public", summary=summary)
+    plan = count_decisions(ik.plan_resends(records, as_of=AS_OF))
+    made = page(metrics, charts.Look(), plan, audience="public", summary=summary)
     attacker = Attacker(as_markdown(made).decode(), as_html(made).decode(), exact=exact)
     if not exact:
         attacker.curves(for_audience(metrics, "public").survival)
@@ -260,6 +261,9 @@ def attack(records: Any, summary: Any = None, period: Any = "week", *, exact: bo
 CAUSES = {
     "link_expired": "partner", "system_busy": "customer_service", "overdue_payment": "customer",
     "consumption_record": "customer", "associated_with_other_partner": "nobody",
+}  # fmt: skip
+RESEND_RULES = {
+    "partner": "now", "customer": "after_customer_acts", "customer_service": "after_support", "nobody": "never",
 }  # fmt: skip
 STATUSES = {
     "association_failed": 40, "associated": 30, "expired": 8, "invited": 9, "pre_registered": 6, "pending_review": 2,
@@ -282,7 +286,9 @@ def records_of(seed: int, count: int) -> pl.DataFrame:
     start = dt.datetime(2026, 1, 5)
     return pl.DataFrame({
         "record_id": [f"id{number}" for number in range(count)], "effective_status": status, "failure_code": cause,
-        "who_acts": [CAUSES.get(one or "") for one in cause],
+        "who_acts": [CAUSES.get(one or "") for one in cause], "status": status,
+        **dict.fromkeys(("cause", "advice", "suggested_operation"), cause),
+        "resend_rule": [RESEND_RULES.get(CAUSES.get(one or "", "")) for one in cause],
         "invited_at": [start + dt.timedelta(day) if known else None for day, known in zip(days, dated, strict=True)],
         "age_days": [84 - day if known else None for day, known in zip(days, dated, strict=True)],
         "snapshot_at": [dt.datetime(2026, 3, 30)] * count, "source_file": ["a.csv"] * count,
@@ -298,6 +304,7 @@ def records_of(seed: int, count: int) -> pl.DataFrame:
         "mobile": pl.String, "invited_at": pl.Datetime("us"), "snapshot_at": pl.Datetime("us"),
         "expires_at": pl.Datetime("us"), "associated_at": pl.Datetime("us"),
         "days_to_associate": pl.Int64, "age_days": pl.Int64, "failure_code": pl.String, "who_acts": pl.String,
+        "cause": pl.String, "advice": pl.String, "suggested_operation": pl.String, "resend_rule": pl.String,
     })  # fmt: skip
 
 
@@ -328,7 +335,7 @@ def test_figures_hold_no_number_that_the_tables_do_not() -> None:
     counts = re.findall(r"([\d,]+) of ([\d,]+)", text)
     assert len(counts) > 20
     assert all(int(n.replace(",", "")) % STEP == 0 for both in counts for n in both)
-    for key in ("open", "funnel", "pareto", "ageing"):
+    for key in ("to_do", "funnel", "pareto", "ageing"):
         bars = re.findall(r"<text[^>]*>([\d,]+)(?: · [^<]*)?</text>", attacker.figures[key])
         assert bars
         assert all(int(n.replace(",", "")) % STEP == 0 for n in bars)

@@ -1,6 +1,6 @@
 """Small tables to figures: drawn by plotly in a notebook, as SVG in a report."""
 
-from invitekit.charts.counts import ageing, funnel, groups, open_customers, pareto, repeats, snapshots
+from invitekit.charts.counts import ageing, funnel, groups, pareto, repeats, snapshots, to_do
 from invitekit.charts.figure import Figure, Look
 from invitekit.charts.lines import survival, trend
 
@@ -10,10 +10,10 @@ __all__ = [
     "ageing",
     "funnel",
     "groups",
-    "open_customers",
     "pareto",
     "repeats",
     "snapshots",
     "survival",
+    "to_do",
     "trend",
 ]

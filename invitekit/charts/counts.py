@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from invitekit.charts.colours import ORDER, STAGES, of_code, status_order
 from invitekit.charts.figure import LOOK, Figure, Look, Mark, Part, Row, figure, label_for, to_rows
 from invitekit.charts.labels import interval, one_line, percent, share, share_of
 from invitekit.metrics import EMPTY, OTHER
-from invitekit.model.vocabularies import UNKNOWN
+from invitekit.model.vocabularies import LISTS, UNKNOWN
 
 MOST, MOST_RATES = 12, 10
 """Rows of counts, and of rates, that a figure shows; the others are counted together."""
+_OF_LIST = {"again": "partner", "check": "partner", "customer": "customer", "valid": "customer",
+            "support": "customer_service", "blocked": "muted"}  # fmt: skip
+"""The colour of each list: that of who has to act."""
 Values = dict[str, Any]
 
 
-def open_customers(table: Any, look: Look = LOOK) -> Figure:
-    """Draw how many customers are open, by who has to act.
+def to_do(sizes: Mapping[str, int], look: Look = LOOK) -> Figure:
+    """Draw how many customers are not associated, by what is to do.
 
     Args:
-        table: ``MetricsReport.open_customers``: ``who_acts, status, n``.
+        sizes: ``PlanSummary.by_list``: customers by the code of their list.
         look: How to draw it.
     """
-    rows = [row for row in to_rows(table) if row["n"]]
-    bars = [_bar(open_label(row, look), row["n"], of_code(row["who_acts"])) for row in rows]
-    return figure(look.words["open_customers"], look, rows=tuple(bars))
+    bars = [_bar(list_label(code, look), n, _OF_LIST[code]) for code, n in sizes.items() if n]
+    return figure(look.words["to_do"], look, rows=tuple(bars))
 
 
-def open_label(row: Values, look: Look) -> str:
-    """Return who has to act for some open customers, and what is to do."""
-    who = label_for(row["who_acts"] or UNKNOWN, "who_acts", look)
-    words = look.words["open"]
-    return str(
-        words["line"].format(who=who, what=words.get(f"{row['status']}_{row['who_acts']}", words.get(row["status"])))
-    )
+def list_label(code: str, look: Look) -> str:
+    """Return the name of a list of customers, as the page has it."""
+    return next(value.label(look.language) for value in LISTS if value.code == code)
 
 
 def funnel(table: Any, look: Look = LOOK) -> Figure:

@@ -91,17 +91,32 @@ def _print_inputs(inputs: Inputs, batch_dir: Path | None) -> None:
 
 
 def make_plan(
-    inputs: Inputs, rules: ResendRules, as_of: dt.datetime, language: o.LanguageCode, failures: Catalogue
+    inputs: Inputs,
+    rules: ResendRules,
+    as_of: dt.datetime,
+    language: o.LanguageCode,
+    failures: Catalogue,
+    history: Any = None,
 ) -> Any:
-    """Plan for the workspace, with what was sent and resolved, or for the loaded files alone."""
+    """Plan for the workspace, with what was sent and resolved, or for the loaded files alone.
+
+    Args:
+        inputs: What was opened.
+        rules: When a customer may be invited again.
+        as_of: The time to plan for.
+        language: Of reasons and next steps.
+        failures: The known failure messages.
+        history: The records as ``annotate`` or ``resolve`` returns them, where that was done before.
+    """
     from invitekit.engine.materialize import materialize
     from invitekit.model.annotate import annotate
     from invitekit.planning import plan_resends
 
     if inputs.workspace is not None:
         return inputs.workspace.plan(rules, as_of, language, failures)
-    annotated = materialize(annotate(inputs.records, as_of=as_of, catalogue=failures, language=language))
-    return materialize(plan_resends(annotated, rules, as_of=as_of, rejected=inputs.rejected, language=language))
+    if history is None:
+        history = materialize(annotate(inputs.records, as_of=as_of, catalogue=failures, language=language))
+    return materialize(plan_resends(history, rules, as_of=as_of, rejected=inputs.rejected, language=language))
 
 
 def _matching(planned: Any, choice: Filter, rules: ResendRules) -> Any:

@@ -9,6 +9,7 @@ import typer
 
 from invitekit.cli import options as o
 from invitekit.cli.filter_options import FilterOptions, matched
+from invitekit.cli.plans import make_plan
 from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_option_groups
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def report(
     from invitekit.engine.datetimes import as_utc
     from invitekit.metrics import FOLLOW_UP_DAYS, progress
     from invitekit.model.annotate import annotate
-    from invitekit.model.filters import Filter, where_newest
+    from invitekit.model.filters import Filter, where, where_newest
     from invitekit.model.resolve import resolve
+    from invitekit.planning import ResendRules, count_decisions
     from invitekit.report import KINDS, TRENDS, Look, Page, page, write_page
     from invitekit.report.by_manager import manager_files
 
@@ -68,6 +70,7 @@ def report(
         annotated = annotate(inputs.records, as_of=moment, catalogue=failures, language=language)
         history = resolve(annotated)
         records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
+        plan = make_plan(inputs, ResendRules(), moment, language, failures, history)
 
         def content(records: Any, stated: Filter) -> Page:
             metrics = progress(
@@ -76,7 +79,8 @@ def report(
             )  # fmt: skip
             change = _change(inputs, _of_customers(history, records) if stated else None)
             look = Look(stated, language, catalogue=failures)
-            return page(metrics, look, audience=audience, summary=inputs.summary, change=change)
+            decided = count_decisions(where(plan, stated), plan) if stated else count_decisions(plan)
+            return page(metrics, look, decided, audience=audience, summary=inputs.summary, change=change)
 
         whole = content(records, found.choice)
         if by is None:

@@ -14,11 +14,11 @@ from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.metrics import aggregate
 from invitekit.metrics.aggregate import BY, By, Period
 from invitekit.metrics.causes import Language, pareto, repeats
+from invitekit.metrics.deadlines import count_deadlines, deadlines
 from invitekit.metrics.evidence import find_changes, find_differences
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, OUTCOMES, check_follow_up, status, with_outcomes
 from invitekit.metrics.follow_up import NEEDED as FOLLOWED
 from invitekit.metrics.funnel import funnel, parts
-from invitekit.metrics.open_customers import deadlines, open_customers
 from invitekit.metrics.survival import NEEDED as TIMES
 from invitekit.metrics.survival import ageing, count_without_duration, durations, survival
 from invitekit.metrics.trend import trend
@@ -45,8 +45,6 @@ class MetricsReport:
     Attributes:
         funnel: So far: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
             ``not_used`` counts the invitations that never end and were not used within the follow-up.
-        open_customers: Customers that are not associated, each by its newest record: ``who_acts, status, n``; status
-            ``not_used`` is a link that was not used within the follow-up.
         deadlines: ``day, deadline, n``: customers whose invitation (``invitation_expires``) or pre-registration
             (``pre_registration_lapses``) ends within 7 days after ``as_of``.
         trend: As ``failure_trend`` gives it, for all together.
@@ -70,7 +68,6 @@ class MetricsReport:
     """
 
     funnel: Any
-    open_customers: Any
     deadlines: Any
     trend: Any
     trends: Mapping[str, Any]
@@ -144,13 +141,12 @@ def progress(
         invitations = materialize(with_results.filter(nw.col("is_latest_of_invitation")))
         newest = with_results.filter(nw.col("is_latest_of_customer"))
         due = deadlines(names, moment, newest.implementation)
-        open_now, due_soon = open_customers(newest.with_columns(**due))
+        due_soon = count_deadlines(newest.with_columns(**due))
         cells = aggregate.count_cells(invitations, BY, period)
         times = durations(invitations, "invitation_method")
         again = repeats(resolved_records, known, language, moment, follow_up_days, history=history)
     return MetricsReport(
         funnel=funnel(cells),
-        open_customers=open_now,
         deadlines=due_soon,
         trend=trend(cells, None, period, moment),
         trends={name: trend(cells, name, period, moment) for name in by},

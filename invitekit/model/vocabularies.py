@@ -148,6 +148,24 @@ DECISIONS = (
 )
 """What to do with a record; every record gets one of these."""
 RESENDS = ("resend_now", "resend_as_reseller")
+LISTS = (
+    Value("again", "Invite again", "可再次邀请"),
+    Value("customer", "Customer has to act", "需客户处理"),
+    Value("support", "Ask Huawei support", "需华为客服协助"),
+    Value("check", "Check yourself", "需人工核对"),
+    Value("valid", "Invitation still valid", "邀请仍有效"),
+    Value("blocked", "Cannot be invited", "不可邀请"),
+)
+"""The lists of customers who are not associated, by what is to do: in the order of the page and the report."""
+LIST_OF = {
+    **dict.fromkeys(RESENDS, "again"),
+    "wait_for_customer": "customer",
+    "contact_support": "support",
+    "review": "check",
+    **dict.fromkeys(("wait_for_expiry", "wait_for_cooldown"), "valid"),
+    "blocked": "blocked",
+}
+"""The list of each decision."""
 BATCH_KINDS = (
     Value("invite", "Invite", "邀请"),
     *(value for value in DECISIONS if value.code in RESENDS),

@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import day_number, day_of
 from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
-from invitekit.model.vocabularies import DECISIONS, RESENDS
+from invitekit.model.vocabularies import DECISIONS, LIST_OF, LISTS, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
 from invitekit.planning.reason_texts import Language, read_warnings
 from invitekit.planning.rules import ResendRules
@@ -59,6 +59,14 @@ class PlanSummary:
     def candidates(self) -> int:
         """Customers to invite again today."""
         return sum(self.by_decision[decision] for decision in RESENDS)
+
+    @property
+    def by_list(self) -> dict[str, int]:
+        """Customers who are not associated by what is to do: by the codes of ``vocabularies.LISTS``, in its order."""
+        sizes = Counter[str]()
+        for decision, name in LIST_OF.items():
+            sizes[name] += self.by_decision[decision]
+        return {value.code: sizes[value.code] for value in LISTS}
 
     @property
     def named_by_rejected_rows(self) -> int:

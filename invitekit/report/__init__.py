@@ -22,9 +22,17 @@ from invitekit.metrics import FOLLOW_UP_DAYS, MetricsReport, progress
 from invitekit.metrics.aggregate import Period
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue
 from invitekit.model.filters import IDENTIFYING, Filter
-from invitekit.planning import ResendRules, age_warnings
+from invitekit.planning import PlanSummary, ResendRules, age_warnings, count_decisions, plan_resends
 from invitekit.privacy.disclosure import STEP
-from invitekit.report.audience import AUDIENCES, TRENDS, Audience, Names, check_audience, for_audience
+from invitekit.report.audience import (
+    AUDIENCES,
+    TRENDS,
+    Audience,
+    Names,
+    check_audience,
+    for_audience,
+    plan_for_audience,
+)
 from invitekit.report.html import as_html
 from invitekit.report.markdown import as_markdown
 from invitekit.report.page import Page, words
@@ -51,6 +59,7 @@ def report(
     period: Period = "week",
     choice: Filter | None = None,
     summary: Summary | None = None,
+    plan: Any = None,
     change: Comparison | None = None,
     catalogue: Catalogue | None = None,
     language: Language = "en",
@@ -72,6 +81,8 @@ def report(
         period: Of the trends: ``day``, ``week`` or ``month``.
         choice: The filter that the records were chosen by; the report states it, but does not apply it.
         summary: What ``load`` returns about the sources, to state what was read and rejected.
+        plan: What ``plan_resends`` returns for the records, or the rows of it that ``choice`` chose; else the records
+            are planned without what was sent, resolved or rejected.
         change: What ``compare`` returns for the two newest snapshots.
         catalogue: The known failures; else the built-in ones.
         language: ``en`` or ``zh``.
@@ -94,7 +105,8 @@ def report(
         follow_up_days=follow_up_days,
     )  # fmt: skip
     look = Look(choice or Filter(), language, catalogue=failures)
-    content = page(metrics, look, audience=audience, summary=summary, change=change)
+    planned = plan_resends(records, as_of=as_of, language=language) if plan is None else plan
+    content = page(metrics, look, count_decisions(planned), audience=audience, summary=summary, change=change)
     return write_page(content, path, overwrite=overwrite)
 
 
@@ -111,6 +123,7 @@ def write_page(content: Page, path: str | os.PathLike[str], *, overwrite: bool =
 def page(
     metrics: MetricsReport,
     look: Look,
+    plan: PlanSummary,
     *,
     audience: Audience = "internal",
     summary: Summary | None = None,
@@ -121,6 +134,7 @@ def page(
     Args:
         metrics: What ``progress`` returns.
         look: The filter that was chosen, the language, the failures known; the figures suit light and dark.
+        plan: The counts of the plan of these records.
         audience: ``internal`` or ``public``.
         summary: What ``load`` returns about the sources.
         change: What ``compare`` returns for the two newest snapshots.
@@ -132,12 +146,15 @@ def page(
     tables = for_audience(metrics, audience, Names(texts["manager"], texts["tag"]))
     stated = _without_names(look.choice, public=public)
     look, more = replace(look, choice=stated), look.choice != stated
+    todo = plan_for_audience(plan, audience)
+    # How many wait for the partner's own account is an exact count.
+    warnings = _age(plan, metrics, look) if public else plan.warnings(look.language)
     return Page(
         title=texts["title"],
-        facts=(*_facts(tables, look), *_age(metrics, look), *([texts["chosen_more"]] if more else [])),
+        facts=(*_facts(tables, look), *warnings, *([texts["chosen_more"]] if more else [])),
         audience=texts["audience"][audience],
-        summary=summarise(tables, look, change, rounded=public),
-        sections=sections(tables, look, change, public=public),
+        summary=summarise(tables, todo, look, change, rounded=public),
+        sections=sections(tables, look, todo, change, public=public),
         read=read(tables, summary, look, public=public),
         sources=sources(summary, look, public=public),
         rules=_rules(tables, look, public=public),
@@ -162,10 +179,9 @@ def _facts(tables: MetricsReport, look: Look) -> tuple[str, ...]:
     return (*facts, *([texts["chosen"].format(what=look.chosen)] if look.choice else []))
 
 
-def _age(metrics: MetricsReport, look: Look) -> list[str]:
+def _age(plan: PlanSummary, metrics: MetricsReport, look: Look) -> list[str]:
     """Return a warning where the newest snapshot is old, or of a later day."""
-    newest = metrics.snapshots["snapshot_at"].max()
-    return age_warnings(newest and newest.date(), metrics.as_of, ResendRules(), look.language)
+    return age_warnings(plan.newest_export, metrics.as_of, ResendRules(), look.language)
 
 
 def _rules(tables: MetricsReport, look: Look, *, public: bool) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from invitekit.metrics import EMPTY, OTHER, MetricsReport
 from invitekit.metrics.aggregate import By, number_of, start_of
 from invitekit.metrics.intervals import control_limits, rated
 from invitekit.metrics.survival import SURVIVAL, kaplan_meier
+from invitekit.planning import PlanSummary
 from invitekit.privacy.disclosure import STEP, Role, merge_groups, round_count, round_table
 
 Row = dict[str, Any]
@@ -72,7 +73,6 @@ RULES: Mapping[str, Rule] = {
     "funnel": Rule({"stage": "key", "part_of": "key", "n": "size", "of": "whole", **_RATE}, _SHARE, small_rows=True),
     "trend": Rule({"group": "key", **_TREND}, _SHARE, small_rows=True),
     "trends": Rule({"group": "group", **_TREND}, _SHARE, small_rows=True),
-    "open_customers": Rule({"who_acts": "key", "status": "key", "n": "size"}),
     "deadlines": Rule({"day": "key", "deadline": "key", "n": "size"}),
     "ageing": Rule({"bucket": "key", "status": "key", "n": "size"}),
     "snapshots": Rule({"snapshot_at": "key", "status": "key", "n": "size"}),
@@ -107,6 +107,15 @@ def for_audience(metrics: MetricsReport, audience: Audience = "internal", names:
     trends: dict[str, Any] = {by: table for by, table in metrics.trends.items() if by in TRENDS}
     metrics = replace(metrics, trends=trends, by_country=_words_only(metrics.by_country))
     return metrics if audience == "internal" else _public(metrics, names or Names())
+
+
+def plan_for_audience(plan: PlanSummary, audience: Audience) -> PlanSummary:
+    """Return the counts of a plan that a report shows to its audience: in public rounded, those below ten left out."""
+    if audience == "internal":
+        return plan
+    by_decision = {name: round_count(n) or 0 for name, n in plan.by_decision.items()}
+    by_reason = {name: size for name, n in plan.by_reason.items() if (size := round_count(n))}
+    return replace(plan, by_decision=by_decision, by_reason=by_reason)
 
 
 def check_audience(audience: str) -> None:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from invitekit import charts
 from invitekit.charts import Figure, Look
 from invitekit.charts.colours import STAGES
-from invitekit.charts.counts import open_label, stage_label
+from invitekit.charts.counts import list_label, stage_label
 from invitekit.charts.figure import label_for
 from invitekit.charts.labels import interval, percent
 from invitekit.metrics import EMPTY, OTHER, MetricsReport
-from invitekit.metrics.open_customers import KINDS
+from invitekit.metrics.deadlines import KINDS
+from invitekit.model.vocabularies import LIST_OF
+from invitekit.planning import PlanSummary, ResendRules
+from invitekit.planning.reason_texts import read_reasons
 from invitekit.privacy.disclosure import round_count
 from invitekit.report.audience import Row
 from invitekit.report.page import Section, Table, words
@@ -38,20 +41,21 @@ _SMALL = "*"
 
 
 def sections(
-    tables: MetricsReport, look: Look, change: Comparison | None = None, *, public: bool = False
+    tables: MetricsReport, look: Look, plan: PlanSummary, change: Comparison | None = None, *, public: bool = False
 ) -> tuple[Section, ...]:
     """Return the sections of a report, what to do first; one without any number is left out.
 
     Args:
         tables: The tables, for the audience.
         look: How figures are drawn.
+        plan: The counts of the plan, for the audience.
         change: What happened between the two newest snapshots, if there are two.
         public: Whether account managers and tags have numbers, and counts are rounded.
     """
     texts = words(look.language)
     made = [
         *([_change(change, look, public=public)] if change is not None else []),
-        _section("open", look, _open(tables, look), charts.open_customers(tables.open_customers, look), part="now"),
+        _section("to_do", look, _to_do(plan, look), charts.to_do(plan.by_list, look), part="now"),
         _section("repeats", look, _repeats(tables, look), charts.repeats(tables.repeats, look), part="now"),
         _section("deadlines", look, _deadlines(tables, look, public=public), part="now"),
         _section("ageing", look, _ageing(tables, look), charts.ageing(tables.ageing, look), part="now"),
@@ -117,9 +121,16 @@ def _rate(row: Row, prefix: str = "") -> str:
     return "–" if rate is None else f"{percent(rate)} ({interval(low, high)}){_SMALL * bool(row['small'])}"
 
 
-def _open(found: MetricsReport, look: Look) -> Table:
-    rows = [row for row in found.open_customers.to_dicts() if row["n"]]
-    return table(look, ["todo", "customers"], [[open_label(row, look), row["n"]] for row in rows])
+def _to_do(plan: PlanSummary, look: Look) -> Table:
+    """Return one row for each reason, below the list that its customers are in."""
+    reasons, rules = read_reasons(), plan.settings.rules if plan.settings else ResendRules()
+    rows = [
+        [list_label(name, look), reasons[code].summary(rules, look.language), n]
+        for name in plan.by_list
+        for (decision, code), n in plan.by_reason.items()
+        if LIST_OF.get(decision) == name
+    ]
+    return table(look, ["to_do", "reason", "customers"], rows, left=2)
 
 
 def _deadlines(found: MetricsReport, look: Look, *, public: bool) -> Table:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from invitekit.charts.figure import LOOK, Look, label_for
 from invitekit.charts.labels import FEW, percent
 from invitekit.metrics import EMPTY, OTHER, MetricsReport, find_changes, find_differences, one_in
-from invitekit.metrics.open_customers import KINDS
+from invitekit.metrics.deadlines import KINDS
 from invitekit.metrics.overview import PARTS_BY
+from invitekit.planning import PlanSummary
 from invitekit.privacy.disclosure import STEP, round_count
 from invitekit.report.audience import Row
 from invitekit.report.page import words
@@ -29,12 +30,18 @@ _NAMED = 3
 
 
 def summarise(
-    found: MetricsReport, look: Look = LOOK, change: Comparison | None = None, *, rounded: bool = False
+    found: MetricsReport,
+    plan: PlanSummary,
+    look: Look = LOOK,
+    change: Comparison | None = None,
+    *,
+    rounded: bool = False,
 ) -> tuple[str, ...]:
     """Return the findings in sentences, what to do first; each is left out where its counts are hidden or too few.
 
     Args:
         found: The tables, for the audience.
+        plan: The counts of the plan, for the audience.
         look: In which language, and which causes have words.
         change: What happened between the two newest snapshots.
         rounded: Whether counts are rounded; then a difference that rounding may have made is not stated.
@@ -43,8 +50,8 @@ def summarise(
     news = _news(change, texts, rounded=rounded) if change is not None else iter(())
     due = partial(_due, rounded=rounded)
     changes, groups = partial(_changes, margin=margin), partial(_groups, margin=margin)
-    parts = (_open, _again, due, _outcome, changes, _trend, _cause, _causes, groups, _time)
-    return (*news, *(sentence for part in parts for sentence in part(found, texts, look)))
+    parts = (_again, due, _outcome, changes, _trend, _cause, _causes, groups, _time)
+    return (*news, *_to_do(plan, texts), *(sentence for part in parts for sentence in part(found, texts, look)))
 
 
 def _news(change: Comparison, texts: Mapping[str, Any], *, rounded: bool) -> Iterator[str]:
@@ -55,16 +62,12 @@ def _news(change: Comparison, texts: Mapping[str, Any], *, rounded: bool) -> Ite
         yield texts["says"]["news"].format(date=f"{change.before_at:%Y-%m-%d}", parts=texts["and"].join(parts))
 
 
-def _open(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
+def _to_do(plan: PlanSummary, texts: Mapping[str, Any]) -> Iterator[str]:
     """State what the partner has to do, and for whom the other customers wait."""
-    rows = [row for row in found.open_customers.to_dicts() if row["n"]]
-    mine = [texts["todo"][row["status"]].format(n=f"{row['n']:,}") for row in rows if row["who_acts"] == "partner"]
-    if mine:
-        yield texts["says"]["todo"].format(parts=texts["and"].join(mine))
-    sizes = {who: sum(row["n"] for row in rows if row["who_acts"] == who) for who in texts["waits"]}
-    others = [texts["waits"][who].format(n=f"{n:,}") for who, n in sizes.items() if n]
-    if others:
-        yield texts["says"]["waits"].format(parts=texts["and"].join(others))
+    for who in ("todo", "waits"):
+        parts = [texts[who][name].format(n=f"{n:,}") for name, n in plan.by_list.items() if n and name in texts[who]]
+        if parts:
+            yield texts["says"][who].format(parts=texts["and"].join(parts))
 
 
 def _due(found: MetricsReport, texts: Mapping[str, Any], _: Look, *, rounded: bool) -> Iterator[str]:

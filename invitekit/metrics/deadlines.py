@@ -1,0 +1,57 @@
+"""The deadlines of the coming week."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from invitekit.engine.datetimes import day_number, day_of, literal
+from invitekit.metrics.funnel import small_table
+from invitekit.model.annotate import PRE_REGISTRATION_LIFE, ends_at
+
+DEADLINES = {"day": nw.Date(), "deadline": nw.String(), "n": nw.Int64()}
+KINDS = ("invitation_expires", "pre_registration_lapses")
+AHEAD = dt.timedelta(days=7)
+"""How far deadlines are looked up."""
+
+
+def count_deadlines(customers: Any) -> Any:
+    """Count the customers with a deadline in the next 7 days.
+
+    Args:
+        customers: The newest record of each customer with ``deadlines``, as a Narwhals frame.
+
+    Returns:
+        A Polars frame, see ``MetricsReport.deadlines``.
+    """
+    cells = customers.group_by(*KINDS).agg(n=nw.len().cast(nw.Int64)).lazy().collect("polars")
+    due: dict[tuple[dt.date, str], int] = {}
+    for *days, n in cells.select(*KINDS, "n").iter_rows():
+        for kind, day in zip(KINDS, days, strict=True):
+            if day is not None:
+                due[day_of(day), kind] = due.get((day_of(day), kind), 0) + n
+    return small_table([{"day": day, "deadline": kind, "n": due[day, kind]} for day, kind in sorted(due)], DEADLINES)
+
+
+def deadlines(columns: list[str], as_of: dt.datetime, backend: Any) -> dict[str, Any]:
+    """Build the expressions of the day on which something runs out within a week; null where nothing does.
+
+    Args:
+        columns: The columns of the records; without ``pre_registered_at``, the time of the invitation counts.
+        as_of: The time from which the week begins.
+        backend: The engine of the records.
+    """
+    known = ["pre_registered_at"] if "pre_registered_at" in columns else []
+    # Without a time, the first snapshot that shows it tells since when it is at the latest.
+    since = nw.coalesce(*known, "invited_at", "first_seen_at")
+    life = nw.lit(PRE_REGISTRATION_LIFE)
+    # A link that was not used within the follow-up still runs out at its own date.
+    ends = {KINDS[0]: ("invited", ends_at()), KINDS[1]: ("pre_registered", since + life)}
+    return {
+        kind: nw.when(
+            (nw.col("effective_status") == status) & (at > literal(as_of)) & (at <= literal(as_of + AHEAD))
+        ).then(day_number(at, backend))
+        for kind, (status, at) in ends.items()
+    }  # fmt: skip
