@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -195,12 +196,12 @@ def test_what_changed_since_the_last_file_is_counted_listed_and_downloaded(sessi
     assert rows.height == counts["appeared"]
 
 
-def fetched(session: Session, tab: Tab, what: str, name: str, **more: str) -> Path:
+def fetched(session: Session, browser_tab: Tab, what: str, name: str, **more: str) -> Path:
     """Ask for a download as the page does, and return its file."""
     request = f"{what} {name} {more}"
     asked = {"type": "download", "request": request, "what": what, "name": name, "tab": "pick", "batch_id": "", **more}
     session.receive("page", asked)
-    download_id = tab.until("page", "download", request=request)["id"]
+    download_id = browser_tab.until("page", "download", request=request)["id"]
     path = session.transfers.fetch(download_id)
     assert session.transfers.fetch(download_id) is None, "only once"
     assert path is not None
@@ -230,6 +231,41 @@ def test_the_rows_shown_and_the_rows_selected_are_downloaded_as_they_are_shown(s
         "page", {"type": "download", "request": "e", "what": "list", "name": "shown.csv", "tab": "pick", "batch_id": ""}
     )
     assert tab.until("page", "problem")["problem"] == "The list is empty."
+
+
+def test_a_batch_and_an_export_are_downloaded_with_what_belongs_to_them(session: Session) -> None:
+    tab = Tab(session)
+    session.receive("page", {"type": "try_sample"})
+    tab.until("pick", "counts")
+    session.receive("pick", {"type": "select", "action": "add_all", "version": 0})
+    tab.until("pick", "selected")
+    session.receive("pick", {"type": "confirm"})
+    session.receive("pick", {"type": "write_batches", "digest": tab.until("pick", "confirmation")["digest"]})
+    written = tab.until("pick", "batches_written")
+    batch_id = written["batch_ids"][0]
+    workbook = fetched(session, tab, "batch", "", batch_id=batch_id)
+    session.transfers.fetched(workbook)
+    assert (workbook.name[:9], workbook.suffix, workbook.exists()) == ("batch_01_", ".xlsx", True)
+    with zipfile.ZipFile(fetched(session, tab, "batch", "all", batch_id=batch_id)) as packed:
+        assert sorted(packed.namelist()) == sorted(name for name, _ in written["files"])
+    for wrong in ("../../week.duckdb", "batch_01_invite.csv.gz"):
+        asked = {
+            "type": "download",
+            "request": "w",
+            "what": "batch",
+            "name": wrong,
+            "tab": "pick",
+            "batch_id": batch_id,
+        }
+        session.receive("page", asked)
+        assert "gone" in tab.until("page", "problem")["problem"]
+        tab.heard.clear()
+    session.receive("export", {"type": "connect"})
+    tab.until("export", "form")
+    session.receive("export", {"type": "export", "overwrite": False})
+    name = tab.until("export", "result")["file"]
+    with zipfile.ZipFile(fetched(session, tab, "export", name, tab="export")) as packed:
+        assert packed.namelist() == [name, f"{name}.manifest.json"]
 
 
 ROWS = "Account Name,Status,Invitation Method,Invitation Time\nacme,Expired,Email,03/04/2026 09:00\n"

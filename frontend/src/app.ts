@@ -294,7 +294,11 @@ class Page implements PageContext {
     byId("main").append(screen);
     model.on("msg:custom", () => wait.remove());
     if (tab === "pick") opened.close = this.openPicker(model, screen);
-    else opened.close = tab === "explore" ? renderExplorer({ model, el: screen }) : renderExport({ model, el: screen });
+    else if (tab === "explore") opened.close = renderExplorer({ model, el: screen });
+    else {
+      const download = (file: string) => this.answers.download("export", file, { tab });
+      opened.close = renderExport({ model, el: screen, download });
+    }
   }
 
   private openPicker(model: TabModel, el: HTMLElement): () => void {

@@ -50,6 +50,9 @@ export function addressOf(
   return `${baseUrl}files/${parts.map(encodeURIComponent).join("/")}`;
 }
 
+/** Downloads an export that the panel shows; only a page can. */
+export type Download = (file: string) => void;
+
 class Panel {
   private readonly id = uniqueId("ikx");
   private readonly root = h("div.ikx", { role: "region", "aria-label": "invitekit" });
@@ -96,7 +99,11 @@ class Panel {
   private readonly history = h("div");
   private readonly live = h("div.ikx-live", { role: "status", "aria-live": "polite" });
 
-  constructor(model: Model, element: HTMLElement) {
+  constructor(
+    model: Model,
+    element: HTMLElement,
+    private readonly download: Download | undefined,
+  ) {
     keepKeys(this.root);
     element.append(this.root);
     this.kernel = new Kernel<ExportRequest, ExportResponse>(model, (message) => this.receive(message));
@@ -358,14 +365,7 @@ class Panel {
   }
 
   private showResult({ file, paths, facts, still, said, passed, gates }: ExportResult): void {
-    const address = this.address(paths);
-    const link =
-      address &&
-      h(
-        "a.ikx-button.ikx-download",
-        { href: address, download: file, target: "_blank" },
-        `${this.text("download")} ${file}`,
-      );
+    const link = this.link(file, paths, `${this.text("download")} ${file}`, "ikx-button ikx-download");
     put(
       this.result,
       h("h4", {}, `${this.text("done")}: `, h("span", { dir: "auto" }, file)),
@@ -392,6 +392,15 @@ class Panel {
     this.end(this.result);
   }
 
+  /** A link to a file that was exported: on the page over its server, in a notebook where Jupyter serves the folder. */
+  private link(file: string, paths: string[], text: string, className = ""): Child {
+    const { download } = this;
+    if (download)
+      return paths.length > 0 && h("button", { type: "button", className, onclick: () => download(file) }, text);
+    const address = paths.length > 0 && this.address(paths);
+    return address && h("a", { className, href: address, download: file, target: "_blank" }, text);
+  }
+
   private address(paths: string[]): string | null {
     const config = document.getElementById("jupyter-config-data")?.textContent;
     return addressOf(paths, this.init?.home ?? "", config ? JSON.parse(config) : {});
@@ -416,7 +425,6 @@ class Panel {
   }
 
   private pastLines(row: PastExport): Child {
-    const address = row.paths.length ? this.address(row.paths) : null;
     const verify = (event: Event) => {
       target(event).textContent = this.text("verifying");
       this.kernel.send({ type: "verify", id: row.id });
@@ -427,7 +435,7 @@ class Panel {
           "aria-label": `${this.text("verify")}: ${row.file}`,
         })
       : h("span.ikx-soft", {}, row.missing);
-    const link = address && h("a", { href: address, download: row.file, target: "_blank" }, row.file);
+    const link = this.link(row.file, row.paths, row.file, "ikx-link");
     const verified = this.verified.get(row.id);
     const kind = verified?.good ? "completed" : "failed";
     return [
@@ -496,8 +504,8 @@ class Panel {
 }
 
 /** Show the export panel; returns the function that closes it. */
-export function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
-  const panel = new Panel(model, el);
+export function render({ model, el, download }: { model: Model; el: HTMLElement; download?: Download }): () => void {
+  const panel = new Panel(model, el, download);
   return () => panel.close();
 }
 

@@ -112,6 +112,18 @@ class ExportPanel(MessageWidget):
             self._fail(error)
             raise
 
+    def files(self, name: str) -> list[Path]:
+        """Return the paths of an export that the panel shows, and of its manifest.
+
+        Raises:
+            ArgumentError: The panel shows none of that name whose file is still there.
+        """
+        known = {row["file"] for row in self._past or [] if row["paths"]}
+        known |= {self._result.path.name} if self._result else set()
+        if name not in known:
+            raise ArgumentError("There is nothing to download.", hint="load this page again.")
+        return [self._folder / name, path_of(self._folder / name)]
+
     def stop(self) -> None:
         """Cancel an export that is running, and send nothing more."""
         self._cancel()

@@ -370,9 +370,8 @@ class Session:
             return downloads.write_list(screen, name, new_file, self._language)
         if what == "batch" and isinstance(screen, ResendPicker):
             return downloads.batch_file(*self._batch(screen, message["batch_id"]), name, new_file)
-        if what == "export" and isinstance(screen, ExportPanel) and screen.result is not None:
-            done = screen.result
-            return downloads.pack([done.path, done.manifest], new_file(f"{done.path.stem}.zip"))
+        if what == "export" and isinstance(screen, ExportPanel):
+            return downloads.pack(screen.files(name), new_file(f"{Path(name).stem}.zip"))
         raise ArgumentError("There is nothing to download.", hint="load this page again.")
 
     def _batch(self, picker: ResendPicker, batch_id: str) -> tuple[Path, int | None]:

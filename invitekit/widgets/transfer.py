@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import shutil
 import threading
@@ -174,9 +173,9 @@ class Transfers:
             return self._downloads.pop(download_id, None)
 
     def fetched(self, path: Path) -> None:
-        """Remove a file that was made for one download; a file of a batch or an export stays."""
-        with contextlib.suppress(ValueError):
-            shutil.rmtree(self.folder / path.relative_to(self.folder).parts[0], ignore_errors=True)
+        """Remove a file that was made for one download; a file of a batch, also of the sample's, stays."""
+        if path.parent.parent == self.folder:
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def safe_name(name: str) -> str:
