@@ -294,8 +294,10 @@ class Page implements PageContext {
     byId("main").append(screen);
     model.on("msg:custom", () => wait.remove());
     if (tab === "pick") opened.close = this.openPicker(model, screen);
-    else if (tab === "explore") opened.close = renderExplorer({ model, el: screen });
-    else {
+    else if (tab === "explore") {
+      const download = (list: string) => this.answers.download("list", list, { tab });
+      opened.close = renderExplorer({ model, el: screen, download });
+    } else {
       const download = (file: string) => this.answers.download("export", file, { tab });
       opened.close = renderExport({ model, el: screen, download });
     }

@@ -13,6 +13,8 @@ export interface Actions {
   /** Say that the plan is being made anew. */
   wait(): void;
   dayField(word: Word): HTMLInputElement;
+  /** Download files of a batch, where a page can: see ``AskDownload``. */
+  download: ((name: string, batch_id: string) => void) | undefined;
 }
 
 export class BatchCards {
@@ -87,8 +89,17 @@ export class BatchCards {
       h("h3", {}, name, h("span.ik-n", {}, view.text("all_customers", { total: view.number(batch.customers) }))),
       h("p.ik-soft", {}, `${written} · ${batch.batch_id}`),
       batch.files.map((file) => h("p.ik-path", {}, file)),
+      this.downloads(batch),
       isSent ? this.sent(batch) : this.unsent(batch),
     );
+  }
+
+  private downloads({ batch_id }: Batch): Child {
+    const { download } = this.actions;
+    if (!download) return null;
+    const link = (name: string, word: Word) =>
+      h("button.ik-button", { onclick: () => download(name, batch_id) }, this.view.text(word));
+    return h("div.ik-acts", {}, link("", "download"), link("all", "download_all"));
   }
 
   private unsent({ batch_id, customers }: Batch): Child {

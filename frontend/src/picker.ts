@@ -47,6 +47,7 @@ class Picker implements Extension {
       ask: (title, content, button) => this.ask(title, content, button),
       wait: () => this.wait("effect_wait"),
       dayField: (word) => this.dayField(word),
+      download: host.download && ((name, batch_id) => host.download?.("batch", name, batch_id)),
     });
     this.close = host.listen(() => this.showPlace());
     view.extra.append(this.heading.element, this.warnings, this.status, this.cards.element);
@@ -278,6 +279,16 @@ class Picker implements Extension {
     const file = ([name, n]: [string, number | null]) => h("li", {}, name, n !== null && ` (${view.number(n)})`);
     const content = [
       h("p", {}, h("code.ik-path", {}, folder)),
+      this.host.download &&
+        h(
+          "p",
+          {},
+          h(
+            "button.ik-button",
+            { onclick: () => this.host.download?.("batch", "all", batch_ids[0]) },
+            view.text("download_all"),
+          ),
+        ),
       h("ul", {}, files.map(file)),
       h("h4", {}, view.text("next")),
       h(
@@ -385,7 +396,8 @@ class Picker implements Extension {
 
 /** Show the picker, in a cell or on a page; returns the function that closes it. */
 export function render({ model, el, page }: { model: Model; el: HTMLElement; page?: Host }): () => void {
-  const view = new View(model, el, (grid) => new Picker(grid, page), true);
+  const download = page?.download && ((list: string) => page.download?.("list", list));
+  const view = new View(model, el, (grid) => new Picker(grid, page), true, download);
   return () => view.close();
 }
 

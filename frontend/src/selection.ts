@@ -49,7 +49,12 @@ export class SelectionBar {
     }
     if (counts.selected) parts.push(this.link(view.text("clear"), "clear"));
     if (shown.can_undo) parts.push(this.link(view.text("undo"), "undo"));
-    parts.push(h("span.ik-grow"), ...view.extension.actions());
+    parts.push(h("span.ik-grow"));
+    if (view.download && counts.selected) {
+      const onclick = () => view.download?.("selected.xlsx");
+      parts.push(h("button.ik-button", { onclick }, view.text("selected_xlsx")));
+    }
+    parts.push(...view.extension.actions());
     const drawn = parts.map((part) => `${part.textContent}${(part as HTMLButtonElement).disabled}`).join("|");
     // A button that stays the same is not replaced under the mouse.
     if (this.drawn !== drawn) put(this.element, parts);

@@ -172,6 +172,7 @@ export class Toolbar {
           this.filters(),
           menu(view.text("columns"), () => this.columnItems()),
           views && menu(view.text("views"), () => this.viewItems(views)),
+          view.download && menu(view.text("download"), () => [this.downloads()]),
           this.masking(),
         );
       const reopened = menus()[open];
@@ -195,7 +196,20 @@ export class Toolbar {
       this.masking(),
       this.jump(),
       !two_lines && h("fieldset.ik-columns-list", {}, h("legend", {}, view.text("columns")), this.columnItems()),
+      this.downloads(),
     ];
+  }
+
+  /** Buttons that download the rows shown, where a page can. */
+  private downloads(): Child {
+    const { download, state } = this.view;
+    const item = (kind: string, word: Word) =>
+      h(
+        "button.ik-item",
+        { disabled: !state.counts.matched, onclick: () => download?.(`shown.${kind}`) },
+        this.view.text(word),
+      );
+    return download && [item("xlsx", "shown_xlsx"), item("csv", "shown_csv")];
   }
 
   private everyRow(): Child {

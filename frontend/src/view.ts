@@ -67,6 +67,8 @@ export class View {
     element: HTMLElement,
     extend: (view: View) => Extension = () => GRID_ONLY,
     readonly hasMenus = false,
+    /** Downloads a list such as "shown.xlsx"; only a page can. */
+    readonly download?: (list: string) => void,
   ) {
     const { toolbar, grid, facets } = this;
     const height = model.get("height");

@@ -110,7 +110,8 @@ class Grid(Selectable):
         Returns:
             Them with the columns that the screen shows, and whether it shows numbers and addresses.
         """
-        where = both(self._found.scope, matching(self._view.choice))
+        only = "true" if self._view.only is None else chosen(self._view.only)
+        where = both(self._found.scope, matching(self._view.choice), only)
         if selected:
             where = f"{chosen(self._selection)} and {self.can}"
         columns = ", ".join(map(ident, self._shown))

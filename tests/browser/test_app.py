@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,21 +149,8 @@ def test_a_sorted_column_of_the_plan_keeps_its_direction(browser: Browser, addre
         expect(header).to_have_attribute("aria-sort", "ascending")
 
 
-def test_what_was_sent_and_who_has_acted_is_marked_on_the_day_of_the_plan(browser: Browser, tmp_path: Path) -> None:
+def test_who_has_acted_is_marked_on_the_day_of_the_plan(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, str(DATA), "-w", "memory.duckdb") as address, opened(browser, address) as (page, wrong):
-        _rows(page, "pick")
-        page.locator("#screen-pick .ik-line .ik-check input").first.click()
-        page.get_by_role("button", name="Review and write batches").click()
-        page.get_by_role("button", name=re.compile("^Write 1 ")).click()
-        page.get_by_role("dialog").get_by_role("button", name="Go to the batches").click()
-        card = page.locator(".ik-batch")
-        expect(card).to_contain_text("batch_01_invite.csv")
-        expect(card.get_by_label("Sent on")).to_have_value("2026-03-30")
-        card.get_by_role("button", name="Mark 1 as sent").click()
-        expect(_section(page, "Invite again")).to_contain_text("112")
-        _section(page, "Sent, results").click()
-        expect(card).to_contain_text("Sent on 30 Mar 2026")
-        expect(card).to_contain_text("Not seen yet 1")
         _section(page, "Customer has to act").click()
         expect(page.locator("#screen-pick h2")).to_have_text("126 customers have to act first")
         page.locator(".ik-menus summary", has_text="Status").click()
@@ -175,8 +163,64 @@ def test_what_was_sent_and_who_has_acted_is_marked_on_the_day_of_the_plan(browse
         expect(page.locator(".ik-said")).to_be_hidden()
         assert wrong == []
     with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
-        for events, day in ((workspace.resends(), "sent_at"), (workspace.marks(), "resolved_at")):
-            assert events.aggregate(f"count(*), any_value({day}::date)::varchar").fetchall() == [(1, "2026-03-30")]
+        marked = workspace.marks().aggregate("count(*), any_value(resolved_at::date)::varchar").fetchall()
+    assert marked == [(1, "2026-03-30")]
+
+
+HEADERS = "Account Name,Status,Invitation Method,Invitation Time,Association Time\n"
+MONDAY = "acme,Expired,Email,2026-01-10,\nbeta,Expired,Email,2026-01-10,\ncora,Expired,Link,2026-01-10,\n"
+NEXT_MONDAY = (
+    "acme,Associated,Email,2026-03-30,2026-04-02\nbeta,Invited,Email,2026-03-30,\ncora,Expired,Link,2026-01-10,\n"
+)
+DROP = """([name, text]) => {
+  const files = new DataTransfer();
+  files.items.add(new File([text], name));
+  document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, dataTransfer: files }));
+}"""
+
+
+def test_the_week_from_mondays_export_to_the_results_takes_twelve_clicks(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "downloads").mkdir()
+    (export := tmp_path / "downloads" / "history_2026-03-30.csv").write_text(HEADERS + MONDAY)
+    clicks, began = 0, time.monotonic()
+
+    def click(what: Locator) -> None:
+        nonlocal clicks
+        clicks += 1
+        what.click()
+
+    def button(name: str) -> Locator:
+        return page.get_by_role("button", name=name)
+
+    with served(tmp_path) as address, opened(browser, address) as (page, wrong):
+        with page.expect_file_chooser() as chooser:
+            click(button("Choose files"))
+        chooser.value.set_files(export)
+        click(button("Open 1 files"))
+        expect(page.locator("#screen-pick h2")).to_have_text("3 customers can be invited again on 30 Mar 2026")
+        click(page.locator("#screen-pick .ik-head .ik-check input"))
+        click(button("Review and write batches"))
+        click(button("Write 3 customers"))
+        click(button("Go to the batches"))
+        card = page.locator(".ik-batch")
+        with page.expect_download() as download:
+            click(card.get_by_role("button", name="Download", exact=True))
+        click(card.get_by_text("Leave out customers who were not invited"))
+        click(card.get_by_role("checkbox", name="cora"))
+        expect(card.get_by_label("Sent on")).to_have_value("2026-03-30")
+        click(card.get_by_role("button", name="Mark 2 as sent"))
+        expect(_section(page, "Written, not sent yet")).to_contain_text("0")
+        page.evaluate(DROP, ["history_2026-04-06.csv", HEADERS + NEXT_MONDAY])
+        click(button("Open 1 files"))
+        expect(page.locator("#notice")).to_contain_text("Since 30 Mar 2026: 1 now associated")
+        click(_section(page, "Sent, results"))
+        for text in ("Sent on 30 Mar 2026", "to 2 customers", "Associated 1", "Expired 1"):
+            expect(card).to_contain_text(text)
+        assert clicks <= 12
+        assert time.monotonic() - began < 120
+        assert wrong == []
+        batch = ik.load(download.value.path().rename(tmp_path / "batch_2026-03-30.xlsx"))
+    assert sorted(batch.records["account_name"]) == ["acme", "beta", "cora"]
 
 
 def test_a_word_that_is_not_known_is_taught_on_the_page(browser: Browser, tmp_path: Path) -> None:
