@@ -102,7 +102,7 @@ class Store:
     @property
     def carried(self) -> list[str]:
         """The columns that are counted and filtered by."""
-        return [ONCE, *[GROUP] * bool(self.groups), *(name for name in (*SMALL, *ALSO) if name in self.kinds)]
+        return [ONCE, *[GROUP] * (self._group is not None), *(name for name in (*SMALL, *ALSO) if name in self.kinds)]
 
     @property
     def ready(self) -> bool:
@@ -182,7 +182,7 @@ class Store:
 
     def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
         """Count the rows by day and small column, and by each column of more values and the small ones."""
-        small = [ONCE, *[GROUP] * bool(self.groups), *(name for name in (*SMALL, "batch") if name in self.kinds)]
+        small = [ONCE, *[GROUP] * (self._group is not None), *(name for name in (*SMALL, "batch") if name in self.kinds)]
         self._count(con, CUBE, [DAY, *small])
         self.mixed = self._mix(con)
         for name in ALSO:
