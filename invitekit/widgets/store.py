@@ -182,7 +182,8 @@ class Store:
 
     def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
         """Count the rows by day and small column, and by each column of more values and the small ones."""
-        small = [ONCE, *[GROUP] * (self._group is not None), *(name for name in (*SMALL, "batch") if name in self.kinds)]
+        group = [GROUP] * (self._group is not None)
+        small = [ONCE, *group, *(name for name in (*SMALL, "batch") if name in self.kinds)]
         self._count(con, CUBE, [DAY, *small])
         self.mixed = self._mix(con)
         for name in ALSO:
