@@ -12,7 +12,10 @@ import pytest
 from scipy import stats
 
 import invitekit as ik
+from invitekit.charts import Look
 from invitekit.metrics.evidence import SURE, change_point, find_changes, find_differences, one_in
+from invitekit.planning import count_decisions
+from invitekit.report.summary import summarise
 from tests.conftest import DATA, often
 from tests.test_follow_up import AS_OF, annotated, simulate
 
@@ -85,8 +88,10 @@ def test_a_change_has_its_date_its_rates_and_a_corrected_p_value() -> None:
     raised = trend([30] * 8 + [50] * 6 + [99], incomplete=1)
     changes = find_changes({None: raised, "country": trend([30] * 15, group="Spain")})
     assert changes.drop("p").rows() == [
-        (None, None, START + dt.timedelta(weeks=8), 240, 800, 0.3, 300, 600, 0.5),
+        ("failure_rate", None, None, START + dt.timedelta(weeks=8), 240, 800, 0.3, 300, 600, 0.5),
     ]  # fmt: skip
+    both = find_changes({None: trend([30] * 15)}, {None: raised})
+    assert both["measure"].to_list() == ["association_rate"]
     alone = find_changes({None: raised})
     assert changes["p"][0] == pytest.approx(2 * alone["p"][0])
     assert find_changes({None: trend([30] * 8 + [50] * 6)}, margin=5).height == 1
@@ -118,7 +123,7 @@ def test_without_a_story_nothing_is_named_more_often_than_is_said() -> None:
     for seed in range(rounds):
         metrics = ik.progress(annotated(simulate(seed, 1500)), as_of=AS_OF)
         named += metrics.differences.filter(pl.col("by") != "invitation_method").height > 0
-        named += metrics.changes.filter(pl.col("by") != "invitation_method").height > 0
+        named += metrics.changes.filter(pl.col("by").ne_missing("invitation_method")).height > 0
     assert named <= stats.binom.ppf(0.9999, 2 * rounds, SURE)
 
 
@@ -136,6 +141,19 @@ def test_the_week_is_named_in_the_small_sample_too() -> None:
     records = ik.annotate(ik.load(str(DATA)).records, as_of=dt.date(2026, 3, 30))
     found = ik.progress(records, as_of=dt.date(2026, 3, 30)).differences
     assert ("system_busy", dt.date(2026, 3, 16)) in found.select("value", "period_start").rows()
+
+
+def test_fewer_associations_are_told_with_their_week() -> None:
+    columns, since = simulate(3, 4000, links=0.0), AS_OF - dt.timedelta(weeks=8)
+    for row, at in enumerate(columns["invited_at"]):
+        if at >= since and row % 2 and columns["status"][row] == "associated":
+            columns["status"][row], columns["associated_at"][row] = "invited", None
+    records = annotated(columns)
+    metrics = ik.progress(records, as_of=AS_OF, by=())
+    assert metrics.changes.select("measure", "since").rows() == [("association_rate", since.date())]
+    assert f"Since the week from {since:%Y-%m-%d} fewer are associated" in " ".join(
+        summarise(metrics, count_decisions(ik.plan_resends(records, as_of=AS_OF)), Look())
+    )
 
 
 def test_the_command_says_since_when(run: Callable[..., Run], tmp_path: Any) -> None:

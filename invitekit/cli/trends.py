@@ -44,7 +44,8 @@ def trend(
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
-    from invitekit.metrics import FOLLOW_UP_DAYS, failure_trend, find_changes
+    from invitekit.metrics import FOLLOW_UP_DAYS, association_trend, failure_trend, find_changes
+    from invitekit.metrics.aggregate import OF_FAILURES
     from invitekit.model.annotate import annotate
     from invitekit.model.filters import where_newest
     from invitekit.model.resolve import count_untrackable, resolve
@@ -56,8 +57,10 @@ def trend(
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
         history = resolve(annotated)
         records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
-        table = failure_trend(records, as_of=moment, period=period, by=by, follow_up_days=days)
-        changes: list[dict[str, Any]] = find_changes({by: table}).to_dicts()
+        how: dict[str, Any] = {"as_of": moment, "period": period, "by": by, "follow_up_days": days}
+        table = failure_trend(records, **how)
+        associations: dict[str | None, Any] = {} if by in OF_FAILURES else {by: association_trend(records, **how)}
+        changes: list[dict[str, Any]] = find_changes({by: table}, associations).to_dicts()
         rows: list[dict[str, Any]] = table.to_dicts()
         untrackable = count_untrackable(history)
         if output is not None:
@@ -87,7 +90,8 @@ def _change(change: dict[str, Any], start: str, period: str) -> str:
     )
     verb = "rose" if change["rate_after"] > change["rate_before"] else "fell"
     since, chance = f"{start}ince the {period} from {change['since']}", f"1 of {one_in(change['p']):,}"
-    return f"{since} the failure rate {verb} from {before} to {after}: by chance in at most {chance}."
+    rate = change["measure"].replace("_", " ")
+    return f"{since} the {rate} {verb} from {before} to {after}: by chance in at most {chance}."
 
 
 def _print(

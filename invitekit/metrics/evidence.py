@@ -1,4 +1,4 @@
-"""Since when, and where: lasting changes of the failure rate, and groups that differ, each with its evidence.
+"""Since when, and where: lasting changes of rates, and groups that differ, each with its evidence.
 
 Every p-value is of an exact test and is corrected for all the comparisons that were made with it (Holm): without any
 change or difference, tables of rows below ``SURE`` hold one in no more than one of a hundred sets of records.
@@ -26,9 +26,9 @@ SURE = 0.01
 _SMALLEST = 1e-6
 """A smaller p-value is not told apart from this one."""
 CHANGES = {
-    "by": nw.String(), "group": nw.String(), "since": nw.Date(), "n_before": nw.Int64(), "of_before": nw.Int64(),
-    "rate_before": nw.Float64(), "n_after": nw.Int64(), "of_after": nw.Int64(), "rate_after": nw.Float64(),
-    "p": nw.Float64(),
+    "measure": nw.String(), "by": nw.String(), "group": nw.String(), "since": nw.Date(), "n_before": nw.Int64(),
+    "of_before": nw.Int64(), "rate_before": nw.Float64(), "n_after": nw.Int64(), "of_after": nw.Int64(),
+    "rate_after": nw.Float64(), "p": nw.Float64(),
 }  # fmt: skip
 DIFFERENCES = {
     "by": nw.String(), "value": nw.String(), "measure": nw.String(), "period_start": nw.Date(), "n": nw.Int64(),
@@ -97,26 +97,32 @@ def change_point(n: Sequence[int], of: Sequence[int], *, margin: int = 0) -> Cha
     return ChangePoint(start, min(1.0, max(without_one) * len(before)))
 
 
-def find_changes(trends: Mapping[str | None, Any], *, margin: int = 0) -> Any:
-    """Find the lasting changes of failure rates.
+def find_changes(
+    failures: Mapping[str | None, Any], associations: Mapping[str | None, Any] | None = None, *, margin: int = 0
+) -> Any:
+    """Find the lasting changes of failure rates and of association rates.
 
     Args:
-        trends: Tables of ``failure_trend`` by the column that they are grouped by; None for all together.
+        failures: Tables of ``failure_trend`` by the column that they are grouped by; None for all together.
+        associations: The same of the associated.
         margin: How far counts may be from their true values, where they are rounded.
 
     Returns:
-        A Polars frame, one row a series that changed, the surest first: ``by`` and ``group`` (null for all together),
-        ``since`` (the first day of the first period after the change), ``n_before, of_before, rate_before, n_after,
-        of_after, rate_after`` (of complete periods) and ``p``, corrected for all series.
+        A Polars frame, one row a series that changed, the surest first: ``measure`` (``failure_rate`` or
+        ``association_rate``), ``by`` and ``group`` (null for all together), ``since`` (the first day of the first
+        period after the change), ``n_before, of_before, rate_before, n_after, of_after, rate_after`` (of complete
+        periods) and ``p``, corrected for all series.
     """
     candidates: list[_Candidate] = []
-    for by, table in trends.items():
+    tables = [("failure_rate", *one) for one in failures.items()]
+    tables += [("association_rate", *one) for one in (associations or {}).items()]
+    for measure, by, table in tables:
         rows = [row for row in table.to_dicts() if not row["incomplete"] and row["n"] is not None and row["of"]]
         for group in dict.fromkeys(row["group"] for row in rows):
             mine = [row for row in rows if row["group"] == group]
             point = change_point([row["n"] for row in mine], [row["of"] for row in mine], margin=margin)
             if point is not None and group not in (EMPTY, OTHER):
-                row = {"by": by, "group": group, "since": mine[point.start]["period_start"]}
+                row = {"measure": measure, "by": by, "group": group, "since": mine[point.start]["period_start"]}
                 for name, some in (("before", mine[: point.start]), ("after", mine[point.start :])):
                     n, of = (sum(one[column] for one in some) for column in ("n", "of"))
                     row |= {f"n_{name}": n, f"of_{name}": of, f"rate_{name}": n / of}

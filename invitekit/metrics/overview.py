@@ -49,6 +49,7 @@ class MetricsReport:
             (``pre_registration_lapses``) ends within 7 days after ``as_of``.
         trend: As ``failure_trend`` gives it, for all together.
         trends: The same by each column of ``BY`` that was asked for.
+        association_trend: As ``trend``; ``n`` counts the associated.
         survival: As ``time_to_association`` gives it, by method.
         ageing: ``bucket, status, n`` of what is open or not invited: days since the invitation.
         pareto: ``failure_code, cause, who_acts, resend_rule, n, of, share, low, high, cumulative, small``.
@@ -71,6 +72,7 @@ class MetricsReport:
     deadlines: Any
     trend: Any
     trends: Mapping[str, Any]
+    association_trend: Any
     survival: Any
     ageing: Any
     pareto: Any
@@ -88,8 +90,8 @@ class MetricsReport:
 
     @property
     def changes(self) -> Any:
-        """Lasting changes of the failure rate, as ``find_changes`` returns them, of ``trend`` and ``trends``."""
-        return find_changes({None: self.trend} | dict(self.trends))
+        """Lasting changes of the failure rate and the association rate, as ``find_changes`` returns them."""
+        return find_changes({None: self.trend} | dict(self.trends), {None: self.association_trend})
 
     @property
     def differences(self) -> Any:
@@ -150,6 +152,7 @@ def progress(
         deadlines=due_soon,
         trend=trend(cells, None, period, moment),
         trends={name: trend(cells, name, period, moment) for name in by},
+        association_trend=trend(cells, None, period, moment, "associated"),
         survival=survival(times, "invitation_method"),
         ageing=ageing(times),
         pareto=pareto(cells, known, language),

@@ -70,6 +70,29 @@ def failure_trend(
         SchemaError: A column that is needed is missing.
         ArgumentError: ``period``, ``by``, ``as_of`` or ``follow_up_days`` is not valid.
     """
+    return _trend_of(FAILED, records, as_of, period, by, follow_up_days)
+
+
+def association_trend(
+    records: Any,
+    *,
+    as_of: dt.datetime | dt.date | None = None,
+    period: Period = "week",
+    by: By | None = None,
+    follow_up_days: int = FOLLOW_UP_DAYS,
+) -> Any:
+    """Return the same as ``failure_trend`` of the share of associated invitations."""
+    return _trend_of("associated", records, as_of, period, by, follow_up_days)
+
+
+def _trend_of(  # noqa: PLR0917 - the arguments of two functions
+    outcome: str,
+    records: Any,
+    as_of: dt.datetime | dt.date | None,
+    period: Period,
+    by: By | None,
+    follow_up_days: int,
+) -> Any:
     aggregate.check(period, [by])
     check_follow_up(follow_up_days)
     moment = as_utc(as_of)
@@ -79,17 +102,17 @@ def failure_trend(
     with temp_tables():
         history = nw.from_native(resolved(frame.select(*used_columns(_NEEDED, names)).to_native()))
         invitations = with_outcomes(history, moment, follow_up_days).filter(nw.col("is_latest_of_invitation"))
-        return trend(aggregate.count_cells(invitations, [by] if by else [], period), by, period, moment)
+        return trend(aggregate.count_cells(invitations, [by] if by else [], period), by, period, moment, outcome)
 
 
-def trend(cells: Any, by: str | None, period: Period, as_of: dt.datetime) -> Any:
-    """Return the trend of counts; see ``failure_trend``."""
+def trend(cells: Any, by: str | None, period: Period, as_of: dt.datetime, outcome: str = FAILED) -> Any:
+    """Return the trend of counts; see ``failure_trend``. Of another outcome, ``n`` counts those with it."""
     dated = cells.filter(~nw.col("period").is_null() & nw.col("outcome").is_in(list(SENT)))
     ended = dated.filter(nw.col("outcome").is_in(list(OUTCOMES)))
-    failed, of = _sums(ended.filter(nw.col("outcome") == FAILED), by), _sums(ended, by)
-    names = _groups(failed if by in OF_FAILURES else of, by)
+    counted, of = _sums(ended.filter(nw.col("outcome") == outcome), by), _sums(ended, by)
+    names = _groups(counted if by in OF_FAILURES else of, by)
     own = None if by in OF_FAILURES else by
-    failed, of = _folded(failed, names), _folded(of, names) if own else _sums(ended, None)
+    counted, of = _folded(counted, names), _folded(of, names) if own else _sums(ended, None)
     young = _sums(dated.filter(nw.col("followed_outcome").is_null()), own)
     young = _folded(young, names) if own else young
     numbers = sorted({number for _, number in _sums(ended, None)})
@@ -97,7 +120,7 @@ def trend(cells: Any, by: str | None, period: Period, as_of: dt.datetime) -> Any
     rows = []
     for group in dict.fromkeys(names.values()):
         keys = [(group if own else None, number) for number in numbers]
-        n = [failed.get((group, number), 0) for number in numbers]
+        n = [counted.get((group, number), 0) for number in numbers]
         starts = [aggregate.start_of(period, number) for number in numbers]
         complete = [number < last and key not in young for number, key in zip(numbers, keys, strict=True)]
         rows += [row | {"group": group} for row in _rows(starts, complete, n, [of.get(key, 0) for key in keys])]

@@ -72,6 +72,7 @@ _OF_GROUP = Rule(
 RULES: Mapping[str, Rule] = {
     "funnel": Rule({"stage": "key", "part_of": "key", "n": "size", "of": "whole", **_RATE}, _SHARE, small_rows=True),
     "trend": Rule({"group": "key", **_TREND}, _SHARE, small_rows=True),
+    "association_trend": Rule({"group": "key", **_TREND}, _SHARE, small_rows=True),
     "trends": Rule({"group": "group", **_TREND}, _SHARE, small_rows=True),
     "deadlines": Rule({"day": "key", "deadline": "key", "n": "size"}),
     "ageing": Rule({"bucket": "key", "status": "key", "n": "size"}),
@@ -149,6 +150,7 @@ def _public(metrics: MetricsReport, names: Names) -> MetricsReport:
         **rounded
         | {
             "trend": _compared(rounded["trend"], calendar),
+            "association_trend": _compared(rounded["association_trend"], calendar),
             "trends": {by: _compared(publish(one, RULES["trends"]), calendar) for by, one in metrics.trends.items()},
             "survival": _curves(metrics.survival),
             "pareto": _accumulated(rounded["pareto"]),

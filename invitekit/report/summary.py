@@ -144,11 +144,12 @@ def _marked(rows: list[Row], period: str, texts: Mapping[str, Any], forms: tuple
 
 
 def _changes(found: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
-    """Return since when more or fewer fail, over all and by group, the surest first."""
-    changes = find_changes({None: found.trend} | dict(found.trends), margin=margin)
+    """Return since when more or fewer fail or are associated, over all and by group, the surest first."""
+    changes = find_changes({None: found.trend} | dict(found.trends), {None: found.association_trend}, margin=margin)
     for row in changes.to_dicts()[:_NAMED]:
         before, after = (share_in_words(row[f"n_{name}"], row[f"of_{name}"], texts) for name in ("before", "after"))
-        form = "rise" if row["rate_after"] > row["rate_before"] else "fall"
+        forms = {"failure_rate": ("fall", "rise"), "association_rate": ("fewer_associate", "more_associate")}
+        form = forms[row["measure"]][row["rate_after"] > row["rate_before"]]
         period = _period(row["since"], found.period, texts)
         sentence = texts["says"][form].format(period=period, before=before, after=after, chance=f"{one_in(row['p']):,}")
         group = look.catalogue.by_code(str(row["group"])) if row["by"] == "cause" else None
