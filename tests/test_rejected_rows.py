@@ -111,6 +111,18 @@ def test_a_customer_is_known_by_the_ids_of_its_file(tmp_path: Path) -> None:
     assert dict(plan.select("record_id", "reason_code").rows())["P-1"] == "row_rejected"
 
 
+@pytest.mark.parametrize(
+    "row",
+    ["hwA1,A***e,a***e,Email,Associated,the other day", ",,acme,Email,Associated,the other day", "x,hwa1,a,b,c,d,e,f"],
+)
+def test_a_customer_is_known_by_the_portals_id(tmp_path: Path, row: str) -> None:
+    header = "Customer ID,Customer Full Name,Account Name,Invitation Method,Status,Invited At"
+    sound = ["hwA1,Acme Ltd,acme,Email,Expired,2026-02-20", "hwB2,Beta Ltd,beta,Email,Expired,2026-02-20"]
+    write(tmp_path, "2026-03-30", *sound, row, header=header)
+    found = decisions(tmp_path)
+    assert (found["acme"][0], found["beta"][0]) == ("review", "resend_now")
+
+
 def test_command_workspace_and_screen_decide_the_same_and_say_how_many(tmp_path: Path, run: Callable[..., Run]) -> None:
     files, batches, memory = tmp_path / "files", tmp_path / "batches", tmp_path / "w.duckdb"
     files.mkdir()

@@ -19,7 +19,7 @@ COLUMNS = ("source_file", "source_row", "column", "content", "snapshot_at")
 """The columns that are needed of rejected rows, as ``load`` returns them."""
 REJECTED = "_ik_rejected"
 _KEY = "_ik_key"
-_ACCOUNT, _EMAIL, _PERSON, _ID = "account:", "email:", "person:", "id:"
+_PORTAL, _ACCOUNT, _EMAIL, _PERSON, _ID = "customer:", "account:", "email:", "person:", "id:"
 _CELLS = re.compile(r"""[,;\t|"'\r\n]+""")
 """Matches what may separate the cells of a row that was not split."""
 _MOST_CELLS = 40
@@ -31,7 +31,7 @@ _MOBILE_DIGITS = 7
 def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any) -> Any:
     """Add ``_ik_rejected``: file and row of a rejected row that may be newer than a customer's newest record, or null.
 
-    Any key in a rejected row names a customer: account name, email address, full name with mobile, or
+    Any key in a rejected row names a customer: the portal's ID, account name, email address, full name with mobile, or
     the file's own ID. A row that could not be split into its columns is searched for them. It may be newer unless
     its snapshot is older than the newest record's; without a time of its snapshot it may be.
 
@@ -68,6 +68,9 @@ def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[t
         newest.select("_ik_customer", customer.alias(_KEY)),
         addresses.select("_ik_customer", nw.concat_str([nw.lit(_EMAIL), nw.col("_ik_address")]).alias(_KEY)),
     ]
+    if any(one.startswith(_ACCOUNT) for one in keys):
+        # A customer with an ID of the portal is not called by the account.
+        sources.append(frame.select("_ik_customer", nw.concat_str([nw.lit(_ACCOUNT), key("account_name")]).alias(_KEY)))
     if any(one.startswith(_PERSON) for one in keys):
         sources.append(newest.select("_ik_customer", nw.concat_str([nw.lit(_PERSON), person()]).alias(_KEY)))
     if any(one.startswith(_ID) for one in keys):
@@ -82,12 +85,13 @@ def _customer_keys(rows: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     cells = [(row, one) for row in rows for one in _identifying(row["content"] or "")]
     if not cells:
         return {}
-    names = ("account_name", "email", "customer_full_name", "mobile", "record_id")
+    names = ("portal_customer_id", "account_name", "email", "customer_full_name", "mobile", "record_id")
     columns = {name: [one.get(name) for _, one in cells] for name in names}
     schema = dict.fromkeys(names, nw.String())
     table = nw.from_dict(columns, schema, backend="polars")
     own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
-    prefixed = {_ACCOUNT: key("account_name"), _EMAIL: address(), _PERSON: person(), _ID: own_id}
+    prefixed = {_PORTAL: key("portal_customer_id"), _ACCOUNT: key("account_name"), _EMAIL: address(),
+                _PERSON: person(), _ID: own_id}  # fmt: skip
     keys = table.select(nw.concat_str([nw.lit(prefix), value]).alias(prefix) for prefix, value in prefixed.items())
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for (row, _), values in zip(cells, keys.rows(), strict=True):
@@ -108,6 +112,6 @@ def _identifying(content: str) -> Iterator[Mapping[str, str]]:
         return
     cells = [cell.strip() for cell in _CELLS.split(content) if cell.strip()][:_MOST_CELLS]
     for cell in cells:
-        yield {"account_name": cell, "email": cell, "record_id": cell}
+        yield dict.fromkeys(("portal_customer_id", "account_name", "email", "record_id"), cell)
         if sum(map(str.isdigit, cell)) >= _MOBILE_DIGITS:
             yield from ({"customer_full_name": name, "mobile": cell} for name in cells if name != cell)
