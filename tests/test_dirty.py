@@ -16,8 +16,9 @@ from polars.testing import assert_frame_equal
 
 import invitekit as ik
 from invitekit.cli import main
-from invitekit.errors import InvitekitError, SchemaError, SourceError
-from invitekit.ingest import Loaded, delimited
+from invitekit.errors import InvitekitError, SchemaError, SourceError, translated
+from invitekit.ingest import Loaded, cleaning, delimited, non_customers
+from invitekit.report.page import words
 
 FOLDER = Path(__file__).with_name("dirty")
 ABOUT = FOLDER / "README.md"
@@ -669,6 +670,19 @@ def test_a_file_gives_exactly_this_and_its_summary_names_nobody(name: str, expec
     assert list(found["headers"]) == list(expected.headers)
     assert all(row["source_file"] == name and row["content"] for row in rejects)
     assert PERSON.search(str(loaded) + loaded._repr_html_()) is None
+
+
+def test_every_reason_for_a_rejected_row_has_a_chinese_form() -> None:
+    cells = "has 6 cells, not 7"
+    reasons = {reason for expected in READABLE.values() for _, _, reason in expected.rejects} | {
+        non_customers.TOTAL, non_customers.LEGEND, non_customers.ONE_CELL, cleaning._LOST_KEY,
+        f"{cells}, and no line end: the file may be cut off", f"{cells}: the next line seems to be the rest of it",
+        "has a key twice, with two values", "has a quote that is not closed, or text after a closing one; it writes "
+        "quotes with a backslash: export it again with doubled quotes",
+    }  # fmt: skip
+    assert len(reasons) > 20
+    for reason in reasons:
+        assert not re.search("[a-z]{3,}", translated(reason, words("zh")["why"]).replace("Unix", "")), reason
 
 
 @pytest.mark.parametrize("name", READABLE)

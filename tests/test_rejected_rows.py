@@ -123,6 +123,21 @@ def test_a_customer_is_known_by_the_portals_id(tmp_path: Path, row: str) -> None
     assert (found["acme"][0], found["beta"][0]) == ("review", "resend_now")
 
 
+@pytest.mark.parametrize(
+    ("mobile", "account", "decision"),
+    [("1.38E+10", "", "review"), ("1.38E+10", "other", "resend_now"), ("-", "", "resend_now")],
+)
+def test_a_name_whose_mobile_was_shortened_may_be_the_customer(
+    tmp_path: Path, mobile: str, account: str, decision: str
+) -> None:
+    older = "Acme Ltd,,,13800001000,Email,Expired,2026-02-20"
+    write(tmp_path, "2026-03-30", older, OTHER, f"Acme Ltd,{account},,{mobile},Email,Associated,2026-03-12")
+    loaded = ik.load(tmp_path)
+    assert loaded.rejects["column"].to_list() == ["mobile"] * (decision == "review")
+    plan = ik.plan_resends(ik.annotate(loaded.records, as_of=DAY), as_of=DAY, rejected=loaded.rejects)
+    assert dict(plan.select("source_row", "decision").rows())[2] == decision
+
+
 def test_command_workspace_and_screen_decide_the_same_and_say_how_many(tmp_path: Path, run: Callable[..., Run]) -> None:
     files, batches, memory = tmp_path / "files", tmp_path / "batches", tmp_path / "w.duckdb"
     files.mkdir()

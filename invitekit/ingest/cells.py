@@ -23,9 +23,9 @@ GARBLED = (
     "cells seem garbled by a wrong encoding, such as Ã¤ or ????: export again as UTF-8, and do not edit the file in "
     "between"
 )
-_CONTACTS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
+KEYS = ("record_id", "portal_customer_id", "account_name", "email", "mobile")
 """Columns that are compared letter by letter: full-width characters become half-width."""
-_MARKED = (*_CONTACTS, *(column.name for column in schema.RECORD if column.kind == "time"))
+_MARKED = (*KEYS, *(column.name for column in schema.RECORD if column.kind == "time"))
 """Columns where a quotation mark or back-tick at the beginning is a mark for text."""
 _FIRST = 200
 """Cells that show whether a program has garbled a column."""
@@ -58,7 +58,7 @@ def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
     Returns:
         The cells, and the counts of those that the summary has to report.
     """
-    contacts = [name for name in cells.columns if name in _CONTACTS]
+    contacts = [name for name in cells.columns if name in KEYS]
     for name in _columns_where(cells, contacts, _is_wide):
         column = cells[name]
         at = cells.select(_is_wide(pl.col(name)).arg_true()).to_series()

@@ -12,7 +12,7 @@ from typing import Any, Self
 import polars as pl
 
 from invitekit.ingest.batches import ROW, Batch, Table, mark_rows
-from invitekit.ingest.cells import Notes, clean_texts, without_guards
+from invitekit.ingest.cells import KEYS, SHORTENED, Notes, clean_texts, without_guards
 from invitekit.ingest.datetimes import NO_TIME, OPTIONAL_TIMES, DateReport, TimeColumn, is_null_like, time_text
 from invitekit.ingest.header_words import word_code
 from invitekit.ingest.headers import IDENTIFYING, Headers
@@ -43,6 +43,7 @@ _ACCOUNTS = ("account_name", "account_manager")
 """Of two columns in one, the account names: they have no space, line break or slash."""
 _ONE_PART = "cells of '{}' hold one part only and were read as its first column"
 _NOT_TEXT = "holds bytes that are no text"
+_LOST_KEY = "is a number that a spreadsheet shortened, and only a name is left: export again with the column as text"
 _NOBODY = "has no name, account, email, mobile or ID: it names nobody"
 
 
@@ -175,6 +176,8 @@ class Cleaner:
         texts += [_as_text(rows[f"c{position}"])[0].alias(name) for position, name in self._extra.items()]
         cleaned, cell_notes = clean_texts(pl.DataFrame(texts))
         self.counts.notes.update(cell_notes)
+        if shortened := [name for name, note in cell_notes if name and note == SHORTENED]:
+            rejects.append((_without_key(pl.DataFrame(texts), cleaned, shortened), shortened[0], _LOST_KEY))
         cells |= {column.name: column for column in cleaned}
         for name, times in self._times.items():
             position = self._position[name]
@@ -313,6 +316,13 @@ def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Exp
                                     r"(?s)^(.*\S)\s*[/|\n]\s*([^\s/|]{3,})$")  # fmt: skip
     first, second = parts.struct[0], parts.struct[1]
     return pl.when(second.is_null()).then(both).otherwise(first), second
+
+
+def _without_key(written: pl.DataFrame, cleaned: pl.DataFrame, shortened: Sequence[str]) -> pl.Series:
+    """Return which rows have lost their only key, a number that a spreadsheet shortened."""
+    keys = [name for name in KEYS if name in cleaned.columns]
+    lost = written.select(pl.any_horizontal(pl.col(shortened).str.contains("E+", literal=True))).to_series()
+    return lost.fill_null(value=False) & cleaned.select(pl.all_horizontal(pl.col(keys).is_null())).to_series()
 
 
 def text_columns(rows: pl.DataFrame, positions: Mapping[str, int]) -> pl.DataFrame:

@@ -20,6 +20,7 @@ COLUMNS = ("source_file", "source_row", "column", "content", "snapshot_at")
 REJECTED = "_ik_rejected"
 _KEY = "_ik_key"
 _PORTAL, _ACCOUNT, _EMAIL, _PERSON, _ID = "customer:", "account:", "email:", "person:", "id:"
+_NAME = "name:"
 _CELLS = re.compile(r"""[,;\t|"'\r\n]+""")
 """Matches what may separate the cells of a row that was not split."""
 _MOST_CELLS = 40
@@ -32,8 +33,9 @@ def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any) -> Any
     """Add ``_ik_rejected``: file and row of a rejected row that may be newer than a customer's newest record, or null.
 
     Any key in a rejected row names a customer: the portal's ID, account name, email address, full name with mobile, or
-    the file's own ID. A row that could not be split into its columns is searched for them. It may be newer unless
-    its snapshot is older than the newest record's; without a time of its snapshot it may be.
+    the file's own ID; a name alone names one that is known by name and mobile. A row that could not be split into its
+    columns is searched for them. It may be newer unless its snapshot is older than the newest record's; without a time
+    of its snapshot it may be.
 
     Args:
         newest: One row a customer: ``_ik_customer, snapshot_at`` and the columns that identify it.
@@ -73,6 +75,10 @@ def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[t
         sources.append(frame.select("_ik_customer", nw.concat_str([nw.lit(_ACCOUNT), key("account_name")]).alias(_KEY)))
     if any(one.startswith(_PERSON) for one in keys):
         sources.append(newest.select("_ik_customer", nw.concat_str([nw.lit(_PERSON), person()]).alias(_KEY)))
+    if any(one.startswith(_NAME) for one in keys):
+        known = newest.filter(customer.str.starts_with(_PERSON))
+        name = nw.concat_str([nw.lit(_NAME), key("customer_full_name")])
+        sources.append(known.select("_ik_customer", name.alias(_KEY)))
     if any(one.startswith(_ID) for one in keys):
         sources.append(frame.select("_ik_customer", nw.concat_str([nw.lit(_ID), nw.col("record_id")]).alias(_KEY)))
     pairs = nw.concat([source.join(wanted, on=_KEY) for source in sources])
@@ -90,8 +96,10 @@ def _customer_keys(rows: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     schema = dict.fromkeys(names, nw.String())
     table = nw.from_dict(columns, schema, backend="polars")
     own_id = nw.when(~nw.col("record_id").str.contains(OWN_ID)).then(nw.col("record_id"))
+    has_key = nw.any_horizontal(*(~key(n).is_null() for n in names if n != "customer_full_name"), ignore_nulls=True)
+    alone = nw.when(~has_key).then(key("customer_full_name"))
     prefixed = {_PORTAL: key("portal_customer_id"), _ACCOUNT: key("account_name"), _EMAIL: address(),
-                _PERSON: person(), _ID: own_id}  # fmt: skip
+                _PERSON: person(), _ID: own_id, _NAME: alone}  # fmt: skip
     keys = table.select(nw.concat_str([nw.lit(prefix), value]).alias(prefix) for prefix, value in prefixed.items())
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for (row, _), values in zip(cells, keys.rows(), strict=True):

@@ -42,7 +42,7 @@ def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: 
 def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, public: bool) -> list[str]:
     """Return what is special about the sources; in public nothing that concerns fewer than ten rows."""
     labels = {name: schema.label(name, look.language) for name in schema.BY_NAME}
-    why = words(look.language)["why"]
+    why = words(look.language).get("why", {})
     counted = {
         ("rejected", f"{labels.get(column or '', texts['row'])} {translated(reason, why)}"): (n, 0)
         for (column, reason), n in summary.reject_reasons.items()
