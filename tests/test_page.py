@@ -99,6 +99,24 @@ def test_a_filter_and_a_selection_are_there_for_a_tab_that_comes_later(session: 
     assert later.until("explore", "counts")["selected"] == chosen
 
 
+def test_the_language_is_changed_while_rows_are_selected(session: Session, tmp_path: Path) -> None:
+    session.open([str(FIRST)], tmp_path / "memory.duckdb")
+    tab = Tab(session)
+    session.receive("pick", {"type": "connect"})
+    tab.until("pick", "counts")
+    session.receive("pick", {"type": "select", "action": "add_all", "version": 0})
+    chosen = tab.until("pick", "selected")["selected"]
+    tab.heard.clear()
+    session.receive("page", {"type": "set_language", "language": "zh"})
+    state = tab.until("page", "state", language="zh")
+    assert state["words"]["title"] == "邀请"
+    heading = tab.until("pick", "init")["groups"][0]
+    assert all(re.search("[一-鿿]", text) for text in heading)
+    assert tab.until("pick", "counts")["selected"] == chosen > 0
+    session.receive("explore", {"type": "connect"})
+    assert tab.until("explore", "init")["language"] == "zh"
+
+
 def test_another_choice_lets_go_of_the_workspace_and_of_its_threads(session: Session, tmp_path: Path) -> None:
     memory = tmp_path / "memory.duckdb"
     tab = Tab(session)

@@ -33,6 +33,8 @@ const PLACES: Record<string, Tab> = {
   explore: "explore",
   export: "export",
 };
+/** The name of the other language, in itself. */
+const OTHER_LANGUAGE = { en: "中文", zh: "English" };
 const CLOSER = ["explore", "export"] as const;
 /** Milliseconds until a lost connection is tried again. */
 const RETRY_AFTER = [300, 1000, 2000, 5000];
@@ -182,7 +184,7 @@ class Page implements PageContext {
     this.state = state;
     document.documentElement.lang = state.language;
     // Else it is the same again, as another browser tab was opened, or something is known besides.
-    if (state.run !== before.run || state.status !== before.status) {
+    if (state.run !== before.run || state.status !== before.status || state.language !== before.language) {
       this.closeScreens();
       if (state.status !== "loading") this.showProblem(null);
       this.drawHeader(state);
@@ -222,11 +224,20 @@ class Page implements PageContext {
         workspace &&
         h("span.pill", {}, this.text(sample ? "sample_data" : "in_workspace", { name: workspace })),
       isOpen && this.pill(this.text("open_other"), () => this.openOthers()),
+      this.languagePill(state.language),
     );
   }
 
   private pill(text: string, onclick: () => void): HTMLElement {
     return h("button.pill", { type: "button", onclick }, text);
+  }
+
+  /** The way to the other language, in its own words. */
+  private languagePill(language: PageState["language"]): HTMLElement {
+    const other = language === "zh" ? "en" : "zh";
+    const button = this.pill(OTHER_LANGUAGE[language], () => this.ask({ type: "set_language", language: other }));
+    button.lang = other;
+    return button;
   }
 
   private rejectedPill(rejected: number): HTMLElement {

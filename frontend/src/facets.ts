@@ -39,7 +39,7 @@ export class Facets {
   draw(facets = this.view.state.facets): void {
     const focused = (document.activeElement as HTMLElement | null)?.dataset?.facet;
     this.element.setAttribute("aria-label", this.view.text("filters"));
-    const shown = facets.filter(({ values }) => values.length);
+    const shown = facets.filter(({ values }) => values.length || this.view.hasMenus);
     const draw = (box: HTMLElement, some: Facet[]) =>
       keyed<Facet, HTMLDetailsElement>(
         box,

@@ -223,7 +223,7 @@ export class Grid {
     if (isFirst || (state.view.ready && state.counts.matched === null)) {
       put(this.note, h("span.ik-spin"), view.text("loading"));
     } else if (state.view.chips.length) {
-      const reset = h("button.ik-button", { onclick: () => view.refine(null) }, view.text("reset"));
+      const reset = h("button.ik-button", { onclick: () => view.toolbar.resetFilters() }, view.text("reset"));
       put(this.note, h("strong", {}, view.text("none")), h("span", {}, view.text("none_filter")), reset);
     } else put(this.note, h("strong", {}, view.text("no_rows")));
   }

@@ -103,11 +103,12 @@ class Picker implements Extension {
   }
 
   private drawWarnings(): void {
-    const { warnings = [] } = this.view.state.view;
+    const { warnings = [], held_for_own_account: held } = this.view.state.view;
     const button = this.ownAccountButton();
-    this.warnings.hidden = !warnings.length && !button;
+    this.warnings.hidden = this.host.place() !== "customers" || !(warnings.length || held || button);
     const lines = warnings.map((text) => h("div", {}, text));
-    keepFocus(this.warnings, () => put(this.warnings, lines, button));
+    const own = held ? h("span", {}, this.view.text("own_account_held", { n: this.view.number(held) })) : null;
+    keepFocus(this.warnings, () => put(this.warnings, lines, h("div", {}, own, " ", button)));
   }
 
   private ownAccountButton(): Child {

@@ -108,8 +108,8 @@ export class Toolbar {
   }
 
   /** Remove all restrictions, and stay in the list. */
-  private resetFilters(): void {
-    const names = Object.keys(this.view.state.filter).filter((name) => name !== "decision");
+  resetFilters(): void {
+    const names = Object.keys(this.view.state.filter).filter((name) => !this.view.hasMenus || name !== "decision");
     this.view.refine(Object.fromEntries(names.map((name) => [name, undefined])));
   }
 
@@ -332,7 +332,7 @@ export class Toolbar {
       const button = h("button", { "aria-label": label, title: words, onclick: remove }, "×");
       return h("span.ik-chip", { role: "listitem" }, h("span", { dir: "auto" }, words), button);
     });
-    const reset = h("button.ik-link", { onclick: () => view.refine(null) }, view.text("reset"));
+    const reset = h("button.ik-link", { onclick: () => this.resetFilters() }, view.text("reset"));
     if (chips.length > 1) items.push(h("span", { role: "listitem" }, reset));
     keepFocus(this.chips, () => put(this.chips, items));
     this.chips.hidden = !chips.length;

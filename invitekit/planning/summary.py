@@ -73,12 +73,17 @@ class PlanSummary:
         """Customers for review because a row that may be newer was rejected."""
         return self.by_reason.get(("review", "row_rejected"), 0)
 
-    def warnings(self, language: Language = "en") -> list[str]:
-        """Return in sentences why the plan may be wrong: its newest export is old, of a later day, or only a part."""
+    def warnings(self, language: Language = "en", *, own_account: bool = True) -> list[str]:
+        """Return in sentences why the plan may be wrong: its newest export is old, of a later day, or only a part.
+
+        Args:
+            language: Of the sentences.
+            own_account: Say too who is on hold for the partner's own account, and the command that releases them.
+        """
         if self.settings is None:
             return []
         texts, held = read_warnings(), self.held_for_own_account
-        conditions = {"partial": self.not_in_newest, "own_account": held}
+        conditions = {"partial": self.not_in_newest, "own_account": own_account and held}
         values = {"newest": self.newest_export, "count": f"{self.not_in_newest:,}", "held": f"{held:,}"}
         return [
             *age_warnings(self.newest_export, self.settings.as_of, self.settings.rules, language),

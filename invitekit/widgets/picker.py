@@ -169,7 +169,7 @@ class ResendPicker(Grid):
             with self._store.cursor() as con:
                 with_rows = {
                     "tabs": planning.tabs(con, self._language, "true" if self.every_row else ONCE),
-                    "warnings": self._summary(con).warnings(self._language),
+                    "warnings": self._summary(con).warnings(self._language, own_account=False),
                     "held_for_own_account": self._summary(con).held_for_own_account,
                     "newest": _iso_day(self._summary(con).newest_export),
                 }
@@ -207,6 +207,11 @@ class ResendPicker(Grid):
     def _day(self) -> str | None:
         """The day that the plan is for; None is today, where the browser is."""
         return f"{self._moment:%Y-%m-%d}" if self._as_of is not None else None
+
+    def set_language(self, language: Language) -> None:
+        """Go on in another language: the plan is made again with its texts; who is selected stays selected."""
+        self._language = language
+        self._plan_again()
 
     # Rules: the effect first.
 

@@ -737,6 +737,13 @@ ExportResponse = (
 # The page.
 
 
+class SetLanguage(TypedDict):
+    """Go on in another language."""
+
+    type: Literal["set_language"]
+    language: Language
+
+
 class ChooseFiles(TypedDict):
     """Close what is open, and choose other files."""
 
@@ -833,8 +840,8 @@ class AskDownload(TypedDict):
 
 
 PageRequest = (
-    Connect | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | TeachWords | SetReading
-    | GetRejected | GetChanged | AskDownload
+    Connect | SetLanguage | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | TeachWords
+    | SetReading | GetRejected | GetChanged | AskDownload
 )  # fmt: skip
 
 

@@ -160,7 +160,7 @@ class Session:
 
     def _show(self, sources: Sources, opened: Opened, picker: ResendPicker, run: str | None = None) -> None:
         """Show what was read, unless the page was closed or something else was chosen meanwhile."""
-        unknown, reading = unknown_words.questions(opened.records, self._language), Reading.of(self._folder)
+        texts = self._texts(opened)
         with self._lock:
             if self._closed or run not in (None, self._state["run"]):
                 picker.stop()
@@ -178,18 +178,42 @@ class Session:
                 "files": opened.files,
                 "records": opened.counts[0],
                 "rejected": opened.counts[1],
-                "unknown": unknown,
                 "added": [[one.name, one.already_stored] for one in opened.added],
-                "reading": how_read(opened.summaries, reading, self._language),
                 "workspace": opened.workspace.path.name if opened.workspace is not None else None,
                 "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
                 "sample": sources.folder != self._folder,
-                "failed": self._failed(opened.failed),
+                **texts,
             }
             self._add("pick", picker)
             run = self._state["run"]
         self._send_state()
         if any(not one.already_stored for one in opened.added):
+            self._in_background(PAGE, lambda: self._compare(run))
+
+    def _texts(self, opened: Opened) -> dict[str, Any]:
+        """Return what the page says in its language of what was read."""
+        return {
+            "unknown": unknown_words.questions(opened.records, self._language),
+            "reading": how_read(opened.summaries, Reading.of(self._folder), self._language),
+            "failed": self._failed(opened.failed),
+        }
+
+    def _set_language(self, language: Language) -> None:
+        """Go on in another language: the plan is made again with its texts, the other screens when they are opened."""
+        with self._lock:
+            self._language, opened, run = language, self._opened, self._state["run"]
+            for name in [name for name in self._screens if name != "pick"]:
+                self._screens.pop(name).stop()
+            picker = self._screens.get("pick")
+        if opened is not None:
+            texts = self._texts(opened)
+            with self._lock:
+                if self._state["run"] == run:
+                    self._state |= texts
+        if isinstance(picker, ResendPicker):
+            picker.set_language(language)
+        self._send_state()
+        if self._changes is not None:
             self._in_background(PAGE, lambda: self._compare(run))
 
     def _failed(self, failed: Sequence[tuple[Path, InvitekitError]]) -> list[dict[str, Any]]:
@@ -218,6 +242,7 @@ class Session:
         """Return the handler of each message of the page, by its type."""
         return {
             "connect": lambda _m: self._send_state(),
+            "set_language": lambda m: self._set_language(m["language"]),
             "choose_files": lambda _m: self._choose_files(),
             "open": self._open_chosen,
             "discard_upload": lambda m: self.transfers.discard(m["id"]),

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import invitekit as ik
@@ -19,12 +21,15 @@ FIRST = min(DATA.glob("*.csv"))
 
 
 @contextmanager
-def opened(browser: Browser, address: str) -> Iterator[tuple[Page, list[str]]]:
+def opened(
+    browser: Browser, address: str, *, width: int = 1400, dark: bool = False
+) -> Iterator[tuple[Page, list[str]]]:
     """Open an address in Chromium; gives the page, and every request or message that should not be."""
     wrong: list[str] = []
     base = address.partition("/?")[0]
     own = (base, base.replace("http", "ws"), "data:", "blob:")
-    context = browser.new_context(viewport={"width": 1400, "height": 850})
+    scheme: Literal["dark", "light"] = "dark" if dark else "light"
+    context = browser.new_context(viewport={"width": width, "height": 850}, color_scheme=scheme)
     context.on("request", lambda r: None if r.url.startswith(own) else wrong.append(r.url))
     context.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
     page = context.new_page()
@@ -115,6 +120,27 @@ def test_a_filter_and_a_selection_survive_reload_close_and_a_second_tab(browser:
         page.get_by_role("link", name="Trends and causes").click()
         _selected(page, "explore", 3)
         expect(page.locator("#screen-explore .ik-chip")).to_contain_text("Expired")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1400, False), (1400, True), (390, False)])
+def test_axe_finds_nothing_and_nothing_is_out_of_reach(
+    browser: Browser, address: str, width: int, *, dark: bool
+) -> None:
+    with opened(browser, address, width=width, dark=dark) as (page, wrong):
+        _rows(page, "pick")
+        page.get_by_role("checkbox", name="Select all").click()
+        page.get_by_role("button", name="Review and write batches").wait_for()
+        page.locator("#screen-pick .ik-line").nth(1).hover()
+        page.locator("#screen-pick .ik-line .ik-cell").nth(1).click()
+        page.locator(".ik-panel h3").wait_for()
+        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
+        told = [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]
+        assert not told, "\n".join(told[:12])
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.locator(".ik-panel").get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="Clear").click()
+        expect(page.locator("#screen-pick .ik-choice strong")).to_have_text("0 selected")
+        assert wrong == []
 
 
 def test_a_lost_connection_is_told_and_made_again(browser: Browser, address: str) -> None:
