@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from invitekit.charts.colours import ORDER, STAGES, of_code, status_order
-from invitekit.charts.figure import LOOK, Figure, Look, Mark, Part, Row, figure, label_for, to_rows
+from invitekit.charts.figure import LOOK, Figure, Look, Part, Row, figure, label_for, to_rows
 from invitekit.charts.labels import interval, one_line, percent, share, share_of
+from invitekit.charts.scene import Mark
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.model.vocabularies import LISTS, UNKNOWN
 

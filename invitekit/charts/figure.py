@@ -13,13 +13,12 @@ import narwhals.stable.v2 as nw
 
 from invitekit.charts import notebook
 from invitekit.charts.colours import UNKNOWN_VALUE
+from invitekit.charts.scene import Line, Mark, Xy
 from invitekit.charts.svg import draw as draw_svg
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue
 from invitekit.model.filters import Filter
 from invitekit.model.schema import BY_NAME
-
-Xy = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +75,6 @@ class Row:
     def end(self) -> float:
         """Where the row ends, on its scale."""
         return self.interval[1] if self.interval else sum(part.value for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Points that are joined; filled, where it is the outline of an area."""
-
-    points: tuple[Xy, ...]
-    colour: str
-    width: float = 1.8
-    dashed: bool = False
-    filled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A point with a sign and a text behind it; without a place, an entry of a legend."""
-
-    hover: str
-    colour: str
-    at: Xy = (0, 0)
-    symbol: str = "circle"
-    size: float = 7
-    hollow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

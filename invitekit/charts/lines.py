@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from invitekit.charts.colours import ORDER, of_series
-from invitekit.charts.figure import LOOK, Figure, Line, Look, Mark, Panel, Xy, figure, label_for, to_rows
+from invitekit.charts.colours import of_series
+from invitekit.charts.figure import LOOK, Figure, Look, Panel, figure, label_for, to_rows
 from invitekit.charts.labels import interval, one_line, percent
-from invitekit.metrics import EMPTY, OTHER
+from invitekit.charts.scene import Line, Mark, Xy
+from invitekit.metrics import OTHER
 
 PANELS = 8
 """Groups that a trend shows, each in a panel of its own; the others are counted in words."""
@@ -43,7 +44,7 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     periods = sorted({row["period_start"] for row in rows})
     shown = periods[-MOST_PERIODS:]
     rows = [row for row in rows if row["period_start"] >= shown[0]]
-    names = _ordered(rows, by)
+    names = list(dict.fromkeys(row["group"] for row in to_rows(table)))
     kept = _kept(names)
     panels = []
     for name in kept:
@@ -76,17 +77,6 @@ def _kept(names: list[str | None]) -> list[str | None]:
     """Return the groups that have a panel; that of all others is among them, where there is one."""
     rest = [name for name in names if name == OTHER][len(names) <= PANELS :]
     return [*[name for name in names if name not in rest][: PANELS - len(rest)], *rest]
-
-
-def _ordered(rows: list[Row], by: str | None) -> list[str | None]:
-    """Return the groups in order: who acts in its own, others by how many failed."""
-    counts: dict[str | None, int] = {}
-    for row in rows:
-        counts[row["group"]] = counts.get(row["group"], 0) + (row["n"] or 0)
-    places = {value.code: place for place, value in enumerate(ORDER)}
-    if by == "who_acts":
-        return sorted(counts, key=lambda name: places.get(str(name), len(places)))
-    return sorted(counts, key=lambda name: (name in (EMPTY, OTHER), -counts[name], str(name)))
 
 
 def _lines(rows: list[Row], colour: str) -> Iterator[Line]:
