@@ -419,6 +419,15 @@ def test_a_hidden_sheet_is_not_read_unless_it_alone_holds_records(tmp_path: Path
     assert "1 rows come from the hidden sheet 'book.xlsx [Backup]': no other sheet holds records." in str(alone.summary)
 
 
+def test_a_chart_sheet_is_not_spoken_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def plot(book: Any, _: Any) -> None:
+        chart = book.add_chart({"type": "column"})
+        chart.add_series({"values": "=Records!$A$1:$A$2"})
+        book.add_chartsheet("Plot").set_chart(chart)
+
+    assert (read(load_xlsx(tmp_path, plot)), caplog.records) == (READ, [])
+
+
 def test_hidden_rows_are_read_and_reported(tmp_path: Path) -> None:
     loaded = load_xlsx(tmp_path, lambda _, sheet: sheet.set_row(2, None, None, {"hidden": True}))
     assert read(loaded) == READ

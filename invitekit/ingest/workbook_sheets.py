@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ def load_sheets(path: Path, kind: str) -> Iterator[tuple[str, bool, Any]]:
     """Yield the name of each sheet of a workbook, whether it is hidden, and its cells as text."""
     import fastexcel  # noqa: PLC0415 - only for workbooks
 
+    # It warns of chart sheets, on a terminal too.
+    logging.getLogger("calamine").setLevel(logging.CRITICAL)
     # The library goes by the extension of a path, and by the content of bytes.
     is_named = path.suffix.lower() in (f".{kind}", ".xlsm")
     book = fastexcel.read_excel(path if is_named else path.read_bytes())
