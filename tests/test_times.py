@@ -120,6 +120,23 @@ def test_what_is_refused_names_the_form_and_never_the_value(cell: str, why: str)
     assert reason(cell) == f"is no time that can be read: {why}"
 
 
+@pytest.mark.parametrize(
+    ("several", "other", "month"),
+    [
+        ("5 listopada 2026", "5 rujna 2026", 10),
+        ("5 listopada 2026", "5 września 2026", 11),
+        ("5. lip 2026", "1. sij 2026", 6),
+        ("5 lip 2026", "1 sty 2026", 7),
+        ("5. srp 2026", "1. led 2026", 8),
+    ],
+)
+def test_the_other_months_of_a_column_show_the_language_of_one_that_means_several(
+    several: str, other: str, month: int
+) -> None:
+    assert times(several, other)[0] == dt.datetime(2026, month, 5)
+    assert time_forms.SEVERAL_MONTHS in reason(several, other, "1 rujna 2026", "1 września 2026")
+
+
 def test_years_begin_with_2000_and_end_with_2099() -> None:
     for cell in ("2000-01-01", "1 Jan 2000", "01.01.2000", "36526"):
         assert times(cell) == [dt.datetime(2000, 1, 1)]

@@ -167,6 +167,7 @@ class TimeColumn:
             order: Counter() for order in ("day first", "month first", "year first")
         }
         self._parsed: dict[str, Written | str] = {}
+        self._months_later: set[int] = set()
         self._short = self._without_offset = self._year_first = 0
         self._late_day = False
 
@@ -336,6 +337,9 @@ class TimeColumn:
         key, since = _without_minutes(text)
         if (written := self._parsed.get(key)) is None:
             written = self._parsed[key] = time_forms.parse(key)
+            self._months_later |= time_forms.months_later(key)
+        if written == time_forms.SEVERAL_MONTHS and orders is not None and len(self._months_later) == 1:
+            written = time_forms.parse(key, *self._months_later)
         if isinstance(written, str):
             return _Reading(problem=written)
         if written.mark is None:

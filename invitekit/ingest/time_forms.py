@@ -92,6 +92,12 @@ _AFTER_WORDS = tuple((needed, re.compile(pattern), put) for needed, pattern, put
     (":", r":+(?= |$|[+-])", " "),
     (":", r"^(\d{1,2}:\d\d(?::\d\d)?(?: [ap]m)?) ([^:]*\d)$", r"\2 \1"),
 ))  # fmt: skip
+_CROATIAN = re.compile(r"\b(?:sij|velj|ožu|tra|svi|lipa?nj|srpa?nj|kol|ruj|stu|prosin(?:ac|ca))")
+_POLISH_OR_CZECH = re.compile(
+    r"\b(?:sty|lut|mar|kwi|maj|cze|lip(?:ca|iec)|sie|wrz|paź|gru|led|úno|bře|dub|kvě|čer|čvn|čvc|srp(?:en|na)|zář|říj|"
+    r"listopadu|prosin(?:ec|ce))"
+)
+"""Month names that show which language a column has."""
 _MARK = r"(?:[-/.]| )+"
 _CLOCK = (
     r"(?:(?P<before>am|pm) ?)?(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})"
@@ -195,7 +201,8 @@ def _words() -> tuple[dict[str, str], re.Pattern[str], frozenset[str]]:
     table = tomllib.loads(files("invitekit.ingest").joinpath("time_words.toml").read_text(encoding="utf-8"))
     words = {name: [_folded(word) for word in text.split("|")] for name, text in table.items()}
     signs = {f"month_{number}": f"m{number}" for number in range(1, 13)}
-    signs |= {"ambiguous": "mm", "am": "am", "pm": "pm", "weekday": "w", "filler": ""}
+    signs |= {f"croatian_{number}": f"mx{number}" for number in (6, 7, 10)}
+    signs |= {"am": "am", "pm": "pm", "weekday": "w", "filler": ""}
     sign_of = {word: f" {sign} " for name, sign in signs.items() for word in words[name]}
     sign_of |= {name: f" {hours:+03}:00 " for name, hours in _ZONES.items()}
     apart = (word for word in sign_of if " " in word or _CJK.search(word) or ("." in word and not word.isascii()))
@@ -217,7 +224,8 @@ def is_never(text: str) -> bool:
 def plain(text: str) -> str:
     """Rewrite a text with signs for what is understood; a word that is not known stays.
 
-    ``m3`` is March, ``w`` a day of the week, ``am`` and ``pm`` are the halves of a day; offsets are ``+08:00``.
+    ``m3`` is March, ``mx10`` October in Croatian and November in Polish and Czech, ``w`` a day of the week, ``am`` and
+    ``pm`` are the halves of a day; offsets are ``+08:00``.
     """
     text = _folded(text)
     if not text.isascii():
@@ -238,11 +246,24 @@ def _rewritten(text: str, rules: Iterable[tuple[str, re.Pattern[str], str]]) -> 
     return " ".join(text.split())
 
 
-def parse(text: str) -> Written | str:
-    """Read one text, or return what is wrong with it."""
+def months_later(text: str) -> set[int]:
+    """Return the language that the month name of a text shows: 0 for Croatian, 1 for Polish or Czech."""
+    names = enumerate((_CROATIAN, _POLISH_OR_CZECH))
+    return {later for later, name in names if name.search(_folded(text))}
+
+
+def parse(text: str, later: int | None = None) -> Written | str:
+    """Read one text, or return what is wrong with it.
+
+    Args:
+        text: The text.
+        later: How many months later than in Croatian the language of its column has a name that means several.
+    """
     if len(text) > _LONGEST:
         return NOTHING_KNOWN
     rewritten = plain(text)
+    if later is not None:
+        rewritten = re.sub(r"\bmx(\d+)", lambda found: f"m{int(found[1]) + later}", rewritten)
     for form, pattern in _SHAPES:
         if found := pattern.fullmatch(rewritten):
             return _written(form, found.groupdict())
@@ -303,7 +324,7 @@ def _problem(text: str) -> str:
         return NUMBER
     if words and re.search(r":\d\d(?: [ap]m)? [^\W\d_]{2,5}(?: \d{4})?$", text):
         return SEVERAL_ZONES
-    if "mm" in words:
+    if "mx" in words:
         return SEVERAL_MONTHS
     if words:
         return UNKNOWN_WORD if re.search(r"\d", text) else NOTHING_KNOWN
