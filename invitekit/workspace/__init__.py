@@ -8,6 +8,7 @@ import html
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -245,9 +246,12 @@ class Workspace:
         """
         con = self._con
         moments = [row[0] for row in rows(con, f"select distinct snapshot_at from ({queries.SNAPSHOTS}) order by 1")]
-        return compare_snapshots(
-            con.sql(queries.BY_AGE), before, after, moments=moments, catalogue=catalogue, language=language
-        )
+        how: dict[str, Any] = {"moments": moments, "catalogue": catalogue, "language": language}
+        history = con.sql(queries.BY_AGE)
+        if not queries.is_small(con):
+            return compare_snapshots(history, before, after, **how)
+        result = compare_snapshots(history.pl(), before, after, **how)
+        return replace(result, changes=queries.as_table(con, result.changes))
 
     # Plan and batches.
 

@@ -70,11 +70,20 @@ def compute(
         step: Takes the relations by name, or the same rows as Polars frames, and returns a frame of that engine.
         relations: Of the same connection.
     """
-    if one(con, "select count(*) from records") > IN_MEMORY:
+    if not is_small(con):
         on_disk: duckdb.DuckDBPyRelation = materialize(step(**relations))
         return on_disk
-    result = step(**{name: relation.pl() for name, relation in relations.items()})
-    return materialize(con.from_arrow(result.to_arrow()))
+    return as_table(con, step(**{name: relation.pl() for name, relation in relations.items()}))
+
+
+def is_small(con: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether the history is computed in memory."""
+    return one(con, "select count(*) from records") <= IN_MEMORY
+
+
+def as_table(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRelation:
+    """Return a Polars frame as a temporary table of the connection."""
+    return materialize(con.from_arrow(frame.to_arrow()))
 
 
 def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
