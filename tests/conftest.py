@@ -200,12 +200,16 @@ def _type_of(name: str) -> pl.DataType:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for ``engine`` on Polars and DuckDB; on Spark too where it is marked ``every_engine``."""
+    """Run a test that asks for ``engine`` on Polars and DuckDB; on Spark too where it is marked ``every_engine``.
+
+    One that is marked ``one_engine`` runs on Polars alone: test_engines.py walks the same way on all of them.
+    """
     own = any("engine" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if "engine" in metafunc.fixturenames and not own:
         on_spark = SOAK or metafunc.definition.get_closest_marker("every_engine") is not None
         spark = [pytest.param("spark", marks=pytest.mark.spark)] if on_spark else []
-        metafunc.parametrize("engine", ["polars", "duckdb", *spark], indirect=True)
+        alone = not SOAK and metafunc.definition.get_closest_marker("one_engine") is not None
+        metafunc.parametrize("engine", ["polars"] if alone else ["polars", "duckdb", *spark], indirect=True)
 
 
 @pytest.fixture

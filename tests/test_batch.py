@@ -941,7 +941,7 @@ def refuse() -> None:
     raise OSError(5, "Input/output error")
 
 
-@pytest.mark.parametrize("step", range(1, 9))
+@pytest.mark.parametrize("step", [1, 4, 8])
 def test_an_error_while_files_are_named_puts_everything_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -965,7 +965,7 @@ t.write(t.expired(1), Path(sys.argv[3]), overwrite=True, formats=["csv"])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", range(1, 6))
+@pytest.mark.parametrize("step", [1, 3, 5])
 def test_a_crash_while_files_are_named_never_mixes_two_runs(tmp_path: Path, step: int) -> None:
     write(records({"account_name": "old"}, failed("overdue_payment")), tmp_path, formats=["csv"])
     arguments = [sys.executable, "-c", CRASH, str(Path(__file__).parent), str(step), str(tmp_path)]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.conftest import Engine, Run
 
 DATA = Path(__file__).resolve().parent.parent / "data"
+pytestmark = pytest.mark.one_engine
 AS_OF = dt.datetime(2026, 3, 30)
 MONDAY = dt.datetime(2026, 1, 5)
 DAY, WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
@@ -325,9 +326,9 @@ def alarms(weeks: int, size: int, rate: Callable[[random.Random], float], rounds
     return marked / (weeks * rounds)
 
 
-@pytest.mark.parametrize(("size", "rate"), [(12, 0.1), (50, 0.4), (300, 0.3), (5000, 0.4)])
+@pytest.mark.parametrize(("size", "rate"), [(12, 0.1), (50, 0.4), (5000, 0.4)])
 def test_false_alarms_are_about_as_rare_as_is_said(size: int, rate: float) -> None:
-    found = alarms(30, size, lambda _dice: rate, rounds=400)
+    found = alarms(30, size, lambda _dice: rate, rounds=often(800))
     # Nominal is 0.27 % beyond the limits; limits of whole numbers are never narrower. Long runs add 0.2 % at most.
     assert found < 0.0047
     assert found > 0.0003
@@ -338,9 +339,9 @@ def test_weeks_that_always_move_more_than_chance_are_no_alarm() -> None:
     assert found < 0.02
 
 
-@pytest.mark.parametrize(("size", "after"), [(100, 0.6), (300, 0.5), (5000, 0.4)])
+@pytest.mark.parametrize(("size", "after"), [(100, 0.6), (5000, 0.4)])
 def test_a_real_jump_is_found_within_two_weeks(size: int, after: float) -> None:
-    missed, rounds = 0, 200
+    missed, rounds = 0, often(200)
     for number in range(rounds):
         n = failures([size] * 16, [0.3] * 14 + [after] * 2, seed=number)
         limits = control_limits(n, [size] * 16)

@@ -489,12 +489,12 @@ def test_an_older_file_gets_what_it_lacks_once_whole_and_only_for_writing(
 
 
 def test_what_is_stored_is_what_was_read(workspace: Workspace, tmp_path: Path) -> None:
-    files = write_sample(tmp_path / "files", rows=400, dirty=0.1).paths
+    files = write_sample(tmp_path / "files", rows=1000).paths
     told: list[tuple[str, int, int]] = []
     added = workspace.add(tmp_path / "files", progress=lambda *said: told.append(said))
     assert [one.name for one in added] == [path.name for path in files]
     assert [one.snapshot_at.date() for one in added] == [NEXT - dt.timedelta(weeks=n) for n in (3, 2, 1, 0)]
-    assert sum(one.rows_read for one in added) == 400
+    assert sum(one.rows_read for one in added) == 1000
     assert sum(one.rejects for one in added) > 0
     order, names = ["source_file", "source_row"], [column.name for column in schema.RECORD]
     loaded = ik.load([str(path) for path in files]).records
