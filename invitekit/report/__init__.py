@@ -151,7 +151,8 @@ def page(
     warnings = _age(plan, metrics, look) if public else plan.warnings(look.language)
     return Page(
         title=texts["title"],
-        facts=(*_facts(tables, look), *warnings, *([texts["chosen_more"]] if more else [])),
+        facts=(*_facts(tables, look), *([texts["chosen_more"]] if more else [])),
+        warnings=tuple(warnings),
         audience=texts["audience"][audience],
         summary=summarise(tables, todo, look, change, rounded=public),
         sections=sections(tables, look, todo, change, public=public),

@@ -18,6 +18,7 @@ def as_markdown(page: Page) -> bytes:
     parts = [
         f"# {_plain(page.title)}",
         _plain(" · ".join(page.facts)),
+        *map(_plain, page.warnings),
         _plain(page.audience),
         f"## {_plain(texts['summary'])}",
     ]

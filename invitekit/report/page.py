@@ -63,6 +63,7 @@ class Page:
 
     Attributes:
         title, facts: The head: what it is, and its date, size, version and choice.
+        warnings: Why the numbers may be wrong, or what holds many customers up.
         audience: Who it is for.
         summary: The findings, as sentences.
         sections: The questions, those of ``now`` first.
@@ -74,6 +75,7 @@ class Page:
 
     title: str
     facts: tuple[str, ...]
+    warnings: tuple[str, ...]
     audience: str
     summary: tuple[str, ...]
     sections: tuple[Section, ...]

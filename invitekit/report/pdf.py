@@ -32,6 +32,7 @@ def as_pdf(page: Page) -> bytes:
         "title": page.title,
         "lang": page.language,
         "facts": page.facts,
+        "warnings": page.warnings,
         "audience": page.audience,
         "summary": page.summary,
         "sections": [_section(section) for section in page.sections],
