@@ -57,7 +57,8 @@ class Tab:
                 if heard == name and message["type"] == kind and values.items() <= message.items() and check(message):
                     return message
             time.sleep(0.02)
-        raise AssertionError(f"no {kind} of {name} was heard, only {[(n, m['type']) for n, m in self.heard]}")
+        heard = [(n, m["type"], m.get("problem")) for n, m in self.heard]
+        raise AssertionError(f"no {kind} of {name} was heard, only {heard}")
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_uploads_go_into_a_new_workspace_and_one_that_cannot_be_read_keeps_none_
     )  # fmt: skip
     assert (state["workspace"], state["offered"]["workspaces"]) == ("week.duckdb", ["week.duckdb"])
     tab = Tab(session)
-    session.receive("page", {"type": "dismiss"})
+    session.receive("page", {"type": "dismiss", "file": bad.name})
     assert tab.until("page", "state")["failed"] == []
 
 
@@ -279,7 +280,7 @@ def test_a_batch_and_an_export_are_downloaded_with_what_belongs_to_them(session:
         assert "gone" in tab.until("page", "problem")["problem"]
         tab.heard.clear()
     session.receive("export", {"type": "connect"})
-    tab.until("export", "form")
+    tab.until("export", "count")  # the screen lets nobody export before
     session.receive("export", {"type": "export", "overwrite": False})
     name = tab.until("export", "result")["file"]
     with zipfile.ZipFile(fetched(session, tab, "export", name, tab="export")) as packed:

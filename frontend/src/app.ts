@@ -248,7 +248,11 @@ class Page implements PageContext {
   /** Show what can be opened beside what is open. */
   private openOthers(): void {
     const close = button(this.text("close"), () => this.dialog.close());
-    this.dialog.open(this.text("add_title"), h("div.choose", {}, firstVisit(this, this.adding)), close);
+    const leave = button(this.text("close_open"), () => {
+      this.dialog.close();
+      this.ask({ type: "choose_files" });
+    });
+    this.dialog.open(this.text("add_title"), h("div.choose", {}, firstVisit(this, this.adding)), [close, leave]);
   }
 
   showProblem(problem: Trouble | PageProblem | null): void {

@@ -92,7 +92,7 @@ export class Arrivals {
     const { fields, answer } = forms[kind]();
     const leave = () => {
       this.dialog.close();
-      page.ask({ type: "dismiss" });
+      page.ask({ type: "dismiss", file });
     };
     const save = () => {
       const found = answer();

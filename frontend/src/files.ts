@@ -185,7 +185,7 @@ export class AddFiles {
 
   private drawButton(): void {
     const ready = this.rows.filter(({ arrived }) => arrived);
-    put(this.open, this.page.text("add_n", { n: this.page.number(ready.length) }));
+    put(this.open, this.page.text("open_files"));
     const undated = ready.some(({ arrived, day }) => !arrived?.day && !day.value);
     // Only what is kept needs a day.
     const isComing = this.rows.some(({ hasEnded }) => !hasEnded);

@@ -788,9 +788,10 @@ class Answer(TypedDict):
 
 
 class Dismiss(TypedDict):
-    """Leave out the files that could not be read."""
+    """Leave out a file that could not be read."""
 
     type: Literal["dismiss"]
+    file: str
 
 
 class TeachWords(TypedDict):

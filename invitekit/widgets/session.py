@@ -248,7 +248,7 @@ class Session:
             "discard_upload": lambda m: self.transfers.discard(m["id"]),
             "try_sample": lambda _m: self._try_sample(),
             "answer": self._answer,
-            "dismiss": lambda _m: self._dismiss(),
+            "dismiss": lambda m: self._dismiss(m["file"]),
             "teach_words": lambda m: self._teach(m["words"]),
             "set_reading": self._set_reading,
             "get_rejected": lambda m: self._send_listing(
@@ -336,11 +336,13 @@ class Session:
             unread = unread.with_file(path, Path(shutil.copyfile(path, copy)))
         self._load(unread)
 
-    def _dismiss(self) -> None:
-        """Leave out the files that could not be read."""
+    def _dismiss(self, file: str) -> None:
+        """Leave out a file that could not be read."""
         with self._lock:
-            self._unread = replace(self._unread, paths=())
-            self._state = self._state | {"failed": []}
+            unread = tuple(path for path in self._unread.paths if path.name != file)
+            self._unread = replace(self._unread, paths=unread)
+            failed = [one for one in self._state.get("failed", ()) if one["file"] != file]
+            self._state = self._state | {"failed": failed}
         self._send_state()
 
     def _teach(self, said: dict[str, dict[str, str]]) -> None:
