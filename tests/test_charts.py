@@ -153,6 +153,13 @@ def test_a_trend_by_anything_has_a_panel_for_each_group(by: Any) -> None:
     assert {panel.lines[-1].colour for panel in figure.panels} == set(colours.values() or ["accent"])
 
 
+def test_groups_that_were_merged_have_a_panel_too() -> None:
+    figure = charts.trend(trend(("customer", "(other)", "(empty)")), "who_acts")
+    assert [text for text in in_svg(figure) if text in ("Customer", "All others", "Not given")] == [
+        "Customer", "All others", "Not given",
+    ]  # fmt: skip
+
+
 def test_a_bar_is_as_long_as_its_count_and_says_count_and_share() -> None:
     bars = re.findall(r'<rect [^>]*width="([\d.]+)"', drawn("funnel").svg())
     assert [float(bar) / float(bars[0]) for bar in bars] == pytest.approx([1, 0.75, 0.3], abs=1e-3)

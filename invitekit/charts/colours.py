@@ -34,7 +34,7 @@ _SAME = {"association_failed": "failed", "not_pre_registered": "not_invited", "o
 
 
 def of_code(code: str | None) -> str:
-    """Return the name of the colour of a status, a stage or who acts."""
+    """Return the name of the colour of a status, a stage or who acts; of any other code, that of lesser text."""
     name = _SAME.get(code or UNKNOWN, code or UNKNOWN)
     return name if name in COLOURS else "muted"
 

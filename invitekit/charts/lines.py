@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from invitekit.charts.colours import of_series
+from invitekit.charts.colours import of_code, of_series
 from invitekit.charts.figure import LOOK, Figure, Look, Panel, figure, label_for, to_rows
 from invitekit.charts.labels import interval, one_line, percent
 from invitekit.charts.scene import Line, Mark, Xy
@@ -49,7 +49,7 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     panels = []
     for name in kept:
         mine = [row for row in rows if row["group"] == name]
-        colour = str(name) if by == "who_acts" else "accent"
+        colour = of_code(name) if by == "who_acts" else "accent"
         label = one_line(label_for(name, by, look)) if by else ""
         panels.append(Panel(label, tuple(_lines(mine, colour)), tuple(_marks(mine, colour, look, period))))
     most = max(max(row["rate"] or 0, row["upper_limit"] or 0) for row in rows)
@@ -203,10 +203,8 @@ def _curve(rows: list[Row], colour: str, last: int, *, with_band: bool) -> list[
         return [(day, row[name]) for row, end in zip(some, ends, strict=True) for day in (row["days"], end)]
 
     known = [row for row in rows if row["low"] is not None]
-    band = (
-        [Line((*steps("high", known), *steps("low", known)[::-1]), colour, filled=True)] if known and with_band else []
-    )
-    return [*band, Line(tuple(steps("share", rows)), colour, 2)]
+    outline = (*steps("high", known), *steps("low", known)[::-1]) if known and with_band else ()
+    return [*([Line(outline, colour, filled=True)] if outline else []), Line(tuple(steps("share", rows)), colour, 2)]
 
 
 def _mark_of_curve(row: Row, label: str, colour: str, look: Look) -> Mark:

@@ -79,7 +79,7 @@ def _due(found: MetricsReport, texts: Mapping[str, Any], _: Look, *, rounded: bo
 
 
 def share_in_words(n: int, of: int, texts: Mapping[str, Any]) -> str:
-    r"""Give a share as precisely as its counts allow: both counts, about so many percent, or whole percent.
+    r"""Return a share as precisely as its counts allow: both counts, about so many percent, or whole percent.
 
     >>> share_in_words(7, 12, words("en")), share_in_words(31, 100, words("en")), share_in_words(310, 1000, words("en"))
     ('7 of 12', 'about 30\xa0%', '31\xa0%')
@@ -119,7 +119,7 @@ def _trend(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[
 
 
 def _causes(found: MetricsReport, texts: Mapping[str, Any], look: Look) -> Iterator[str]:
-    """Say which causes came more or less often than chance explains, lately."""
+    """State which causes came more or less often than chance explains, lately."""
     rows = found.trends["cause"].to_dicts() if "cause" in found.trends else []
     causes, sentences = {row["failure_code"]: row["cause"] for row in found.pareto.to_dicts()}, list[str]()
     for code in dict.fromkeys(row["group"] for row in rows):
@@ -204,7 +204,7 @@ def _time(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[s
 
 
 def _again(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
-    """Say how often a resend led to an association, over all that can be told."""
+    """State how often a resend led to an association, over all that can be told."""
     rows = [row for row in found.repeats.to_dicts() if row["associated"] is not None]
     resends, associated = (sum(row[name] for row in rows) for name in ("resends", "associated"))
     if resends >= FEW and len(rows) == len(found.repeats):
