@@ -800,8 +800,12 @@ def test_rows_of_a_reason_are_together_by_rank_and_counted(picker: Heard, choice
     assert [n for _, n in told["counts"]["groups"]] == sizes
     places = [place for place, n in told["counts"]["groups"] for _ in range(n)]
     assert told["page"]["groups"] == places[:100]
+    told = picker.says(type="sort", by="account_name", descending=True)
+    by_name = rows.sort("best", "account_name", descending=[False, True])
+    assert told["page"]["cells"]["account_name"] == by_name["account_name"].to_list()[:100]
     told = picker.says(type="set_layout", two_lines=True, grouped=False)
-    assert told["page"]["cells"]["account_name"] == rows.sort("rank")["account_name"].to_list()[:100]
+    by_name = rows.sort("account_name", descending=True)
+    assert told["page"]["cells"]["account_name"] == by_name["account_name"].to_list()[:100]
     assert "groups" not in told["page"]
 
 
