@@ -184,12 +184,14 @@ class Picker implements Extension {
 
   selectionFacts(): HTMLElement[] {
     const { view } = this;
-    const { selected, hidden, selectable } = view.state.counts;
-    const isAgain = this.sections.current === AGAIN;
+    const { selected, hidden, selectable, batches } = view.state.counts;
     const left = (selectable ?? 0) - (selected - hidden);
-    return left > 0 && selected && isAgain
-      ? [h("span.ik-soft", {}, view.text("n_left_out", { n: view.number(left) }))]
-      : [];
+    const isAgain = this.sections.current === AGAIN;
+    const texts = [
+      isAgain && selected && left > 0 && view.text("n_left_out", { n: view.number(left) }),
+      selected && batches && view.text(batches === 1 ? "one_batch" : "n_batches", { n: view.number(batches) }),
+    ];
+    return texts.flatMap((text) => (text ? [h("span.ik-soft", {}, text)] : []));
   }
 
   actions(): HTMLElement[] {

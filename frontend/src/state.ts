@@ -65,6 +65,8 @@ export interface State {
     hidden: number;
     selectable: number | null;
     customers?: number;
+    /** The batches that the selected customers make. */
+    batches?: number;
   };
   /** Rows that are known to be there, until they are counted. */
   length: number | null;
@@ -156,8 +158,8 @@ export function isCurrent(state: State, message: PickerResponse): boolean {
 /** Apply a message of Python. */
 export function reduce(state: State, message: PickerResponse, buffer?: DataView): State {
   if (message.type === "selected" && state.early?.version === message.version) {
-    const { selected, hidden } = message;
-    state = { ...state, early: { ...state.early, selected, hidden } };
+    const { selected, hidden, batches } = message;
+    state = { ...state, early: { ...state.early, selected, hidden, batches } };
   }
   if (!isCurrent(state, message)) return state;
   switch (message.type) {
@@ -182,8 +184,9 @@ export function reduce(state: State, message: PickerResponse, buffer?: DataView)
     case "customers":
       return { ...state, counts: { ...state.counts, customers: message.customers } };
     case "selected": {
-      const { selected, hidden, can_undo } = message;
-      const changed = { ...state, counts: { ...state.counts, selected, hidden }, view: { ...state.view, can_undo } };
+      const { selected, hidden, can_undo, batches } = message;
+      const counts = { ...state.counts, selected, hidden, batches };
+      const changed = { ...state, counts, view: { ...state.view, can_undo } };
       return { ...changed, stale: true, pending: null };
     }
     case "progress":
@@ -273,13 +276,16 @@ function block(page: Page | Preview, from: number): Block {
   return { ...rows, selected: cut(page.selected), selectable: cut(page.selectable) };
 }
 
-function applyCounts(state: State, { matched, total, selected, hidden, selectable, groups = [] }: Counts): State {
+function applyCounts(
+  state: State,
+  { matched, total, selected, hidden, selectable, batches, groups = [] }: Counts,
+): State {
   let first = 0;
   const counted = groups.map(([place, n]) => {
     first += n;
     return { place, first: first - n, n };
   });
-  const counts = { matched, total, selected, hidden, selectable };
+  const counts = { matched, total, selected, hidden, selectable, batches };
   return { ...state, counts, groups: counted, length: null, early: null };
 }
 

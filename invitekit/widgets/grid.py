@@ -302,6 +302,7 @@ class Grid(Selectable):
             totals = payloads.counted(con, self._found, view.choice, self._selection, self.can)
             choices = self._facets(con, view)
             more: dict[str, Any] = {"filter": view.choice.to_dict(), "acked": self._acked} if ahead else {}
+            more |= self._about_selection(con, self._selection)
             if view.grouped:
                 more["groups"] = counts.groups(con, self._found, view.choice)
             undated = view.undated().choice

@@ -275,6 +275,9 @@ class ResendPicker(Grid):
     def _group_text(self, code: str) -> list[str]:
         return planning.group_text(code, self._rules, self._store.causes, self._language)
 
+    def _about_selection(self, con: duckdb.DuckDBPyConnection, selection: Selection) -> dict[str, int]:
+        return {"batches": planning.count_batches(con, selection, self._rules.batch_size)} if selection else {}
+
     def _messages(self, con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
         return planning.messages(con, key)
 

@@ -176,14 +176,19 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
         f"select decision, count(*) from records where not coalesce({held}, false) and decision <> 'superseded' "
         f"group by 1 order by {CAN} desc, 2 desc",
     )
-    kinds = rows(con, f"select count(*) from records where {held} group by decision, reason_code = 'not_invited_yet'")
     return {
-        "batches": sum(-(-n // size) for (n,) in kinds),
+        "batches": count_batches(con, selection, size),
         "groups": groups,
         "labels": list(_ROWS),
         "rows": [[display.shown(n, v, language=language) for n, v in zip(_ROWS, row, strict=True)] for row in first],
         "left_out": [[display.shown("decision", value, language=language), n, value in RESENDS] for value, n in left],
     }
+
+
+def count_batches(con: duckdb.DuckDBPyConnection, selection: Selection, size: int) -> int:
+    """Count the batches that a selection makes: a batch never mixes two kinds."""
+    kinds = "group by decision, reason_code = 'not_invited_yet'"
+    return sum(-(-n // size) for (n,) in rows(con, f"select count(*) from records where {_held(selection)} {kinds}"))
 
 
 def count_known(con: duckdb.DuckDBPyConnection, frozen: Frozen, waiting: pa.Table | None) -> int:

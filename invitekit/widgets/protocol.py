@@ -417,6 +417,7 @@ class Counts(TypedDict):
     hidden: int
     facets: list[Facet]
     groups: NotRequired[list[tuple[int, int]]]
+    batches: NotRequired[int]
     days: NotRequired[list[tuple[str, int, int, int]]]
     filter: NotRequired[Filter]
     acked: NotRequired[dict[str, int]]
@@ -438,6 +439,7 @@ class Selected(TypedDict):
     selected: int
     hidden: int
     can_undo: bool
+    batches: NotRequired[int]
 
 
 class Progress(TypedDict):

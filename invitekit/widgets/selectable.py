@@ -42,6 +42,10 @@ class Selectable(MessageWidget):
     def selection(self, selection: Selection) -> None:
         self._choose(selection)
 
+    def _about_selection(self, _con: duckdb.DuckDBPyConnection, _selection: Selection) -> dict[str, int]:
+        """Return what is said of a selection besides its number."""
+        return {}
+
     def _select(self, message: dict[str, Any]) -> None:
         chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
         version, action = message.get("version", self._version), message["action"]
@@ -84,6 +88,7 @@ class Selectable(MessageWidget):
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             total, hidden = counts.selected(con, self._found, selection, view.choice, self.can)
-            self._send_message("selected", selected=total, hidden=hidden, can_undo=bool(self._before))
+            more = self._about_selection(con, selection)
+            self._send_message("selected", selected=total, hidden=hidden, can_undo=bool(self._before), **more)
 
         self._worker.submit("selection", work)
