@@ -122,7 +122,8 @@ def test_those_of_a_filter_are_ranked_and_batched_anew(run: Run, tmp_path: Path)
 
 
 def test_a_read_me_of_a_filter_warns_about_the_whole_plan(run: Run, exports: Path, tmp_path: Path) -> None:
-    asked(run, "plan", exports, "--as-of", "2026-04-20", "--text", "acme", "--batch-dir", tmp_path / "out")
+    words = ("--as-of", "2026-04-20", "--text", "acme", "--status", "failed", "--batch-dir", tmp_path / "out")
+    asked(run, "plan", exports, *words)
     page = (tmp_path / "out" / "00_read_me_first.txt").read_text("utf-8-sig")
     assert "The newest export is of 2026-03-16, 35 days before 2026-04-20" in page
 

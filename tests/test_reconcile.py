@@ -104,6 +104,11 @@ def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Worksp
 @pytest.mark.parametrize(
     ("text", "day", "problem"),
     [
+        (
+            "Account,Association Time\na,2026-02-11\n",
+            f"{dt.datetime.now(dt.UTC).year + 2}-01-01",
+            "snapshot_at is in the future",
+        ),
         (HISTORY, "2026-03-15", "5 of 7 rows have another status than associated"),
         ("Account,Association Time\na,2026-02-11\n", "undated", "Nothing says when the customer list was exported"),
         ("Account,Since\na,2026-02-11\n", "2026-03-15", "association time"),
@@ -112,7 +117,7 @@ def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Worksp
 def test_what_is_no_customer_list_is_rejected(
     workspace: ik.Workspace, tmp_path: Path, text: str, day: str, problem: str
 ) -> None:
-    with pytest.raises(SchemaError, match=problem):
+    with pytest.raises((ArgumentError, SchemaError), match=problem):
         workspace.reconcile(write_list(tmp_path, text, day))
 
 
@@ -258,9 +263,11 @@ def test_the_command_says_what_it_found_and_writes_who(
 ) -> None:
     workspace.close()
     file = tmp_path / "w.duckdb"
-    done = run("reconcile", write_list(tmp_path), "-w", file, "--as-of", DAY, "-o", tmp_path / "found.csv")
+    file_of_list = write_list(tmp_path, f"{LIST},,,,,2026-01-01\n")
+    done = run("reconcile", file_of_list, "-w", file, "--as-of", DAY, "-o", tmp_path / "found.csv")
     assert done.returncode == 0, done.stderr
     assert "Yours already, though their records do not say so" in done.stdout
+    assert "Rejected rows of the list: 1." in done.stdout
     assert "Not invited again because they are yours already: 4 customers." in done.stdout
     assert pl.read_csv(tmp_path / "found.csv")["finding"].to_list() == ["associated", "left_us", *["ours_already"] * 4]
     assert run("reconcile", "-w", file).returncode == 2

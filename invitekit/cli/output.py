@@ -430,6 +430,8 @@ def reconciliation(result: Reconciliation) -> None:
     for name, words in _FINDINGS.items():
         table.add_row(words, f"{result.counts[name]:,}")
     show(table)
+    if result.rejected:
+        line(f"Rejected rows of the list: {result.rejected:,}. Their customers may seem to have left.")
     line(f"Not invited again because they are yours already: {many(result.withheld, 'customer')}.")
 
 

@@ -265,7 +265,12 @@ def reconcile(
         if output is not None:
             write_table(result.customers, output, overwrite=overwrite)
         if as_json:
-            found = {"listed_at": result.listed_at, "listed": result.listed, "withheld": result.withheld}
+            found = {
+                "listed_at": result.listed_at,
+                "listed": result.listed,
+                "rejected": result.rejected,
+                "withheld": result.withheld,
+            }
             return out.json_line(workspace_json(opened) | found | {"findings": result.counts} | out.output_json(output))
     out.reconciliation(result)
     return out.written(output, "Customers")

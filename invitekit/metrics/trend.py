@@ -70,28 +70,22 @@ def failure_trend(
         SchemaError: A column that is needed is missing.
         ArgumentError: ``period``, ``by``, ``as_of`` or ``follow_up_days`` is not valid.
     """
-    return _trend_of(FAILED, records, as_of, period, by, follow_up_days)
+    return _trend_of(FAILED, records, as_of=as_of, period=period, by=by, follow_up_days=follow_up_days)
 
 
-def association_trend(
+def association_trend(records: Any, **how: Any) -> Any:
+    """Return the same of the share of associated invitations; takes what ``failure_trend`` takes."""
+    return _trend_of("associated", records, **how)
+
+
+def _trend_of(
+    outcome: str,
     records: Any,
     *,
     as_of: dt.datetime | dt.date | None = None,
     period: Period = "week",
     by: By | None = None,
     follow_up_days: int = FOLLOW_UP_DAYS,
-) -> Any:
-    """Return the same as ``failure_trend`` of the share of associated invitations."""
-    return _trend_of("associated", records, as_of, period, by, follow_up_days)
-
-
-def _trend_of(  # noqa: PLR0917 - the arguments of two functions
-    outcome: str,
-    records: Any,
-    as_of: dt.datetime | dt.date | None,
-    period: Period,
-    by: By | None,
-    follow_up_days: int,
 ) -> Any:
     aggregate.check(period, [by])
     check_follow_up(follow_up_days)

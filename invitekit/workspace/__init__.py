@@ -566,7 +566,7 @@ class Workspace:
             how: Passed on to ``load``, as by ``add``.
 
         Raises:
-            ArgumentError: Both or neither are given, or a key is not set.
+            ArgumentError: Both or neither are given, a key is not set, or the list is dated in the future.
             SourceError: The portal rejects the keys, goes on throttling, or cannot be reached.
             SchemaError: Nothing tells when the list was exported, or the files hold invitations.
             WorkspaceError: A newer list is stored.
@@ -574,14 +574,15 @@ class Workspace:
         con = self._to_write()
         if bool(sources) == from_huawei:
             raise ArgumentError("Name files, or the portal.", hint="give sources, or from_huawei=True; not both.")
+        rejected = 0
         if from_huawei:
             client = huawei_api.HuaweiClient(endpoint)
             customer_lists.add_pages(con, client.page, client.host)
         else:
-            customer_lists.add_files(con, sources, how | {"snapshot_at": snapshot_at})
+            rejected = customer_lists.add_files(con, sources, how | {"snapshot_at": snapshot_at})
         customer_list, moment = con.sql(customer_lists.NEWEST), as_utc(as_of)
         plans = [self._planned(known, as_of=moment) for known in ({"customer_list": customer_list}, {})]
-        return customer_lists.reconcile(con, customer_list, *plans)
+        return customer_lists.reconcile(con, customer_list, *plans, rejected=rejected)
 
     # Exports.
 

@@ -19,7 +19,7 @@ from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.customer_list import match_customers
 from invitekit.workspace.database import transaction
 from invitekit.workspace.huawei_api import Page
-from invitekit.workspace.validation import now
+from invitekit.workspace.validation import now, past_datetime
 
 _SCHEMA = dict.fromkeys(
     ("portal_customer_id", "account_name", "customer_full_name", "email", "mobile", "association_type"), pl.String
@@ -68,6 +68,7 @@ class Reconciliation:
             list, and their records do not say so), ``vanished_is_ours`` (vanished from the newest export, and on the
             list), ``vanished`` (vanished, and not on it), ``left_us`` (were associated, and are not on it),
             ``not_invited`` (rows of the list that no record belongs to).
+        rejected: Rows of the files that name no customer or cannot be read.
         withheld: Customers of them whom the plan would have invited again without the list.
         customers: One row a customer that the list says something about: ``finding, customer_id``, names,
             ``associated_since``, ``decision_before`` and ``decision``. It holds personal data.
@@ -76,6 +77,7 @@ class Reconciliation:
     listed_at: dt.datetime
     listed: int
     counts: dict[str, int]
+    rejected: int
     withheld: int
     customers: duckdb.DuckDBPyRelation
 
@@ -84,11 +86,12 @@ class Reconciliation:
         return f"Customer list of {self.listed_at:%Y-%m-%d}, {self.listed:,} customers: {counts}."
 
 
-def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any]) -> None:
-    """Store the customers of files as the newest list.
+def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any]) -> int:
+    """Store the customers of files as the newest list, and return how many rows were rejected.
 
     Raises:
         SchemaError: Nothing tells when the list was exported, or the files hold invitations.
+        ArgumentError: It is dated in the future.
     """
     loaded = load(sources, required="associated_at", **how)
     frame: Any = nw.from_native(loaded.records)
@@ -104,12 +107,14 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
             "Nothing says when the customer list was exported.",
             hint="give --snapshot (snapshot_at), or put the date into its name (customers_2026-03-30.csv).",
         )
+    past_datetime(listed_at.date(), "snapshot_at")
     names = nw.coalesce("customer_full_name", "customer_name")
     table = frame.with_columns(customer_full_name=names).select(COLUMNS).to_arrow()
     with transaction(con):
         number = _begin(con, listed_at, "file")
         _store(con, number, table)
         _finish(con, number)
+    return loaded.summary.rejects
 
 
 def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host: str) -> None:
@@ -194,7 +199,12 @@ def has_list(con: duckdb.DuckDBPyConnection) -> bool:
 
 
 def reconcile(
-    con: duckdb.DuckDBPyConnection, customer_list: duckdb.DuckDBPyRelation, with_list: Any, without: Any
+    con: duckdb.DuckDBPyConnection,
+    customer_list: duckdb.DuckDBPyRelation,
+    with_list: Any,
+    without: Any,
+    *,
+    rejected: int = 0,
 ) -> Reconciliation:
     """Compare a plan that knows the customer list with one that does not.
 
@@ -203,6 +213,7 @@ def reconcile(
         customer_list: The stored list.
         with_list: The plan with the list.
         without: The same plan without it.
+        rejected: Rows of the list that were rejected.
     """
     with temp_tables() as persist:
         pairs = match_customers(nw.from_native(with_list), nw.from_native(customer_list)).to_native()
@@ -219,6 +230,7 @@ def reconcile(
         listed_at=listed_at,
         listed=listed,
         counts={name: int(counts.get(name, 0)) for name in FINDINGS},
+        rejected=rejected,
         withheld=one(con, f"select count(*) from {found} where {withheld}"),
         customers=customers,
     )
