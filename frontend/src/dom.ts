@@ -107,6 +107,14 @@ export function formatDay(day: string, language: string, withYear = true): strin
   return date.toLocaleDateString(language === "zh" ? "zh-CN" : "en-GB", form);
 }
 
+/** Move a box that would stand out of another on the right to where it fits. */
+export function keepInside(box: HTMLElement | null, outer: Element): void {
+  if (!box) return;
+  box.style.translate = "";
+  const over = box.getBoundingClientRect().right - outer.getBoundingClientRect().right + 8;
+  if (over > 0) box.style.translate = `${-over}px`;
+}
+
 /** Read the target of an event as an element. */
 export function target(event: Event): HTMLElement {
   return event.target as HTMLElement;

@@ -1,6 +1,6 @@
 /** The values of columns with their counts, to filter by. */
 
-import { h, keyed, target } from "./dom.ts";
+import { h, keepInside, keyed, target } from "./dom.ts";
 import type { Facet, Word } from "./protocol.ts";
 import { chosenValues } from "./state.ts";
 import type { View } from "./view.ts";
@@ -81,7 +81,11 @@ export class Facets {
     const isMenu = this.view.hasMenus && MENUS.includes(name);
     if (!this.view.hasMenus && ["decision", "status", "cause"].includes(name)) this.open.add(name);
     const parts: Parts = { mark, search, values, facet, asked: "" };
-    const ontoggle = () => (box.open ? this.open.add(name) : this.open.delete(name));
+    const ontoggle = () => {
+      if (box.open) this.open.add(name);
+      else this.open.delete(name);
+      if (isMenu) keepInside(box.querySelector(".ik-pop"), this.view.root);
+    };
     const box: HTMLDetailsElement = h(
       "details.ik-facet",
       { open: this.open.has(name), ontoggle, "data-name": name, name: isMenu ? `${this.view.id}-menus` : "" },

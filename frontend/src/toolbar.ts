@@ -1,6 +1,6 @@
 /** What stands above the rows: search, counts, menus, and the restrictions of the filter. */
 
-import { type Child, formatDay, h, keepFocus, put, target } from "./dom.ts";
+import { type Child, formatDay, h, keepFocus, keepInside, put, target } from "./dom.ts";
 import type { Word } from "./protocol.ts";
 import { unitOf } from "./state.ts";
 import type { View } from "./view.ts";
@@ -80,7 +80,9 @@ export class Toolbar {
     const { hasMenus, facets, timeline, id } = this.view;
     if (!hasMenus) return null;
     const menu = (summary: HTMLElement, content: HTMLElement, kind: string) => {
-      const box = h("details.ik-facet", { name: `${id}-menus` }, summary, h("div.ik-pop", {}, content));
+      const pop = h("div.ik-pop", {}, content);
+      const ontoggle = () => keepInside(pop, this.view.root);
+      const box = h("details.ik-facet", { name: `${id}-menus`, ontoggle }, summary, pop);
       box.classList.add(kind);
       return box;
     };
