@@ -187,6 +187,15 @@ def test_numbers_at_risk_stand_below_a_curve_and_its_name_at_its_end() -> None:
     assert min(abs(a - b) for a, b in itertools.combinations(ends, 2)) >= 16
 
 
+def test_numbers_at_risk_are_exact_on_days_of_other_groups_too() -> None:
+    frame = rows(30, effective_status=["associated"] * 10 + ["expired"] * 20, age_days=[84] * 15 + [4] * 15,
+                 days_to_associate=[2] * 5 + [6] * 5 + [None] * 20, snapshot_at=dt.datetime(2026, 1, 9),
+                 invitation_method=["email"] * 5 + ["link"] * 15 + ["email"] * 10)  # fmt: skip
+    table = progress(frame, as_of=dt.date(2026, 1, 9)).survival
+    email = table.filter(pl.col("group") == "email").select("days", "at_risk", "associated").rows()
+    assert email == [(0, 15, 0), (2, 15, 5), (6, 0, 0)]
+
+
 def test_other_causes_are_one_bar_with_a_part_for_each_who_acts() -> None:
     rest = pl.DataFrame({"failure_code": ["(other)"] * 3, "cause": ["(other)"] * 3, "cumulative": [1.0] * 3,
                          "who_acts": ["nobody", "customer", None]} | {"n": [20, 16, 11], "of": [60, 60, 60],
