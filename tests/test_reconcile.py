@@ -77,6 +77,14 @@ def test_a_customer_list_settles_who_is_ours_and_who_left(workspace: ik.Workspac
     }  # fmt: skip
 
 
+def test_the_page_invites_nobody_of_the_list(workspace: ik.Workspace, tmp_path: Path) -> None:
+    workspace.reconcile(write_list(tmp_path), as_of=DAY)
+    picker = ik.ResendPicker(workspace=workspace, as_of=DAY)
+    assert picker.wait(60)
+    assert picker.count == 1  # of five, four are on the list
+    picker.stop()
+
+
 def test_a_customer_who_vanished_from_the_exports_is_looked_up_in_the_list(tmp_path: Path) -> None:
     rows = "".join(f"a{n},Expired,2026-02-0{n}\n" for n in range(1, 8))
     for day, text in (("2026-03-23", rows), ("2026-03-30", rows.replace("a6", "b6").replace("a7", "b7"))):

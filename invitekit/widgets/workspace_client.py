@@ -45,15 +45,11 @@ class WorkspaceClient:
             yield self._known().history() if records is None else records
 
     def for_plan(self) -> dict[str, pa.Table]:
-        """Give ``sent``, ``resolved`` and ``rejected`` as ``plan_resends`` takes them."""
+        """Return what the workspace knows besides the records, as ``plan_resends`` takes it."""
         if self._workspace is None:
             return {}
         with self._lock:
-            return {
-                "sent": self._workspace.sent_events().to_arrow_table(),
-                "resolved": self._workspace.resolutions().to_arrow_table(),
-                "rejected": self._workspace.rejects().to_arrow_table(),
-            }
+            return {name: one.to_arrow_table() for name, one in self._workspace.plan_inputs().items()}
 
     def batches(self) -> list[dict[str, Any]]:
         """Return every batch that was written, the newest first, with the columns of ``Workspace.batches``."""

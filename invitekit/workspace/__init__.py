@@ -273,8 +273,16 @@ class Workspace:
         Returns:
             What ``plan_resends`` returns: every stored row with one decision.
         """
-        known = {"customer_list": self._con.sql(customer_lists.NEWEST)} if customer_lists.has_list(self._con) else {}
-        return self._planned(known, rules, as_of, language, catalogue)
+        return self._planned(self.plan_inputs(), rules, as_of, language, catalogue)
+
+    def plan_inputs(self) -> dict[str, duckdb.DuckDBPyRelation]:
+        """Return what a plan needs besides the records, as ``plan_resends`` takes it.
+
+        ``sent``, ``resolved``, ``rejected``, and ``customer_list`` where one is stored.
+        """
+        con = self._con
+        listed = {"customer_list": con.sql(customer_lists.NEWEST)} if customer_lists.has_list(con) else {}
+        return {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": self.rejects(), **listed}
 
     def _planned(
         self,
@@ -285,7 +293,6 @@ class Workspace:
         catalogue: Catalogue | None = None,
     ) -> duckdb.DuckDBPyRelation:
         moment, con = as_utc(as_of), self._con
-        known = known | {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": self.rejects()}
 
         def step(history: Any, **events: Any) -> Any:
             annotated = annotate(history, as_of=moment, catalogue=catalogue, language=language)
@@ -580,9 +587,11 @@ class Workspace:
             customer_lists.add_pages(con, client.page, client.host)
         else:
             rejected = customer_lists.add_files(con, sources, how | {"snapshot_at": snapshot_at})
-        customer_list, moment = con.sql(customer_lists.NEWEST), as_utc(as_of)
-        plans = [self._planned(known, as_of=moment) for known in ({"customer_list": customer_list}, {})]
-        return customer_lists.reconcile(con, customer_list, *plans, rejected=rejected)
+        known, moment = self.plan_inputs(), as_utc(as_of)
+        with_list = self._planned(known, as_of=moment)
+        customer_list = known.pop("customer_list")
+        without = self._planned(known, as_of=moment)
+        return customer_lists.reconcile(con, customer_list, with_list, without, rejected=rejected)
 
     # Exports.
 
