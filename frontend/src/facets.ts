@@ -12,6 +12,9 @@ const SEARCH_DELAY = 180;
 /** Facets with a menu of their own beside the search; the others share one. */
 const MENUS = ["status", "method", "cause", "manager"];
 
+/** Facets that are open at first, where they stand beside the rows. */
+const OPEN = ["decision", "status", "cause"];
+
 interface Parts {
   mark: HTMLElement;
   search: HTMLInputElement;
@@ -79,7 +82,7 @@ export class Facets {
       oninput: () => this.drawValues(box, parts),
     });
     const isMenu = this.view.hasMenus && MENUS.includes(name);
-    if (!this.view.hasMenus && ["decision", "status", "cause"].includes(name)) this.open.add(name);
+    if (!this.view.hasMenus && OPEN.includes(name)) this.open.add(name);
     const parts: Parts = { mark, search, values, facet, asked: "" };
     const ontoggle = () => {
       if (box.open) this.open.add(name);

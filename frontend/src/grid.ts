@@ -342,10 +342,13 @@ export class Grid {
       case "toggle":
         selection.toggle(row);
         break;
-      case "open":
-        if (this.view.state.details?.key === rowAt(this.view.state, row)?.block.keys[row % 100]) details.focus();
+      case "open": {
+        const found = rowAt(this.view.state, row);
+        const isOpen = found && this.view.state.details?.key === found.block.keys[found.index];
+        if (isOpen) details.focus();
         else details.open(row);
         break;
+      }
       case "select_all":
         selection.select("add_all");
         break;
