@@ -120,6 +120,11 @@ def test_outcomes_count_customers_of_the_list_as_associated(workspace: ik.Worksp
         (HISTORY, "2026-03-15", "5 of 7 rows have another status than associated"),
         ("Account,Association Time\na,2026-02-11\n", "undated", "Nothing says when the customer list was exported"),
         ("Account,Since\na,2026-02-11\n", "2026-03-15", "association time"),
+        (
+            "Account,Association Time,Snapshot Time\na,2026-02-11,2026-03-01\nb,2026-02-11,2026-03-08\n",
+            "undated",
+            "lists of 2 days",
+        ),
     ],
 )
 def test_what_is_no_customer_list_is_rejected(

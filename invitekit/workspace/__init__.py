@@ -575,7 +575,8 @@ class Workspace:
         Raises:
             ArgumentError: Both or neither are given, a key is not set, or the list is dated in the future.
             SourceError: The portal rejects the keys, goes on throttling, or cannot be reached.
-            SchemaError: Nothing tells when the list was exported, or the files hold invitations.
+            SchemaError: Nothing tells when the list was exported, or the files hold lists of several days, or
+                invitations.
             WorkspaceError: A newer list is stored.
         """
         con = self._to_write()

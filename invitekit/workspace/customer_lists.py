@@ -90,7 +90,7 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
     """Store the customers of files as the newest list, and return how many rows were rejected.
 
     Raises:
-        SchemaError: Nothing tells when the list was exported, or the files hold invitations.
+        SchemaError: Nothing tells when the list was exported, or the files hold lists of several days, or invitations.
         ArgumentError: It is dated in the future.
     """
     loaded = load(sources, required="associated_at", **how)
@@ -106,6 +106,12 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
         raise SchemaError(
             "Nothing says when the customer list was exported.",
             hint="give --snapshot (snapshot_at), or put the date into its name (customers_2026-03-30.csv).",
+        )
+    days = frame["snapshot_at"].drop_nulls().dt.date().n_unique()
+    if days > 1:
+        raise SchemaError(
+            f"The files hold customer lists of {days:,} days: customers who left in between would count as yours.",
+            hint="name the newest list alone.",
         )
     past_datetime(listed_at.date(), "snapshot_at")
     names = nw.coalesce("customer_full_name", "customer_name")
