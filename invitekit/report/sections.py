@@ -136,9 +136,9 @@ def _to_do(plan: PlanSummary, look: Look) -> Table:
 def _deadlines(found: MetricsReport, look: Look, *, public: bool) -> Table:
     """Return one row for each day with a deadline."""
     texts, counts = words(look.language), {(r["day"], r["deadline"]): r["n"] for r in found.deadlines.to_dicts()}
+    missing = None if public else 0  # in public, a count that is not there may be a hidden one
     cells = [
-        [f"{texts['weekdays'][day.weekday()]} {day:%Y-%m-%d}", *(counts.get((day, kind), none) for kind in KINDS)]
-        for none in [None if public else 0]
+        [f"{texts['weekdays'][day.weekday()]} {day:%Y-%m-%d}", *(counts.get((day, kind), missing) for kind in KINDS)]
         for day in sorted({day for day, _ in counts})
     ]
     return table(look, ["day", *KINDS], cells)
