@@ -197,9 +197,11 @@ def test_uploads_go_into_a_new_workspace_and_one_that_cannot_be_read_keeps_none_
 
 @pytest.mark.parametrize("name", ["../week", "a/b", "con.duckdb\0", ".hidden"])
 def test_a_new_workspace_has_a_plain_name_in_the_folder(session: Session, tmp_path: Path, name: str) -> None:
-    problem = opened(session, FIRST, workspace=name).until("page", "problem")
-    assert problem["problem"] == "The workspace's name is none."
+    tab, upload_id = Tab(session), upload(session, FIRST)
+    session.receive("page", {"type": "open", "files": [], "uploads": [[upload_id, None]], "workspace": name})
+    assert tab.until("page", "problem")["problem"] == "The workspace's name is none."
     assert [*tmp_path.iterdir()] == []
+    assert session.transfers.take(upload_id).name == FIRST.name, "it need not be sent again"
 
 
 def test_what_changed_since_the_last_file_is_counted_listed_and_downloaded(session: Session) -> None:

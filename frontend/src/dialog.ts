@@ -11,6 +11,8 @@ export class Dialog {
   constructor() {
     document.body.append(this.element);
     this.element.addEventListener("cancel", () => this.left());
+    // The lists of a closed dialog name customers.
+    this.element.addEventListener("close", () => this.element.open || put(this.element));
   }
 
   get isOpen(): boolean {

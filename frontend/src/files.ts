@@ -10,6 +10,7 @@ import { type Arrived, type Sending, send } from "./transfer.ts";
 const DEFAULT_WORKSPACE = "invitekit.duckdb";
 const LOOK = "";
 const NEW = "\n";
+const PLAIN_NAME = String.raw`[^.\s\\\/:*?"<>\|][^\\\/:*?"<>\|]*`;
 /** What the file chooser offers; the server decides by content. */
 const TYPES = ".csv,.tsv,.txt,.xlsx,.xlsm,.xls,.xlsb,.ods,.parquet,.pq,.json,.jsonl,.ndjson,.gz,.zip";
 
@@ -38,6 +39,7 @@ export class Target {
     );
     this.name = h("input", {
       type: "text",
+      pattern: PLAIN_NAME,
       value: isNew ? DEFAULT_WORKSPACE : "",
       "aria-label": text("workspace_name"),
     });
@@ -48,6 +50,11 @@ export class Target {
   private draw(): void {
     this.name.hidden = this.select.value !== NEW;
     this.changed();
+  }
+
+  /** Return whether the name is one that a file of the folder can have; says so where it is not. */
+  check(): boolean {
+    return this.name.hidden !== false || this.name.reportValidity();
   }
 
   /** The name of the workspace; empty where files are only looked at. */
@@ -193,6 +200,7 @@ export class AddFiles {
   }
 
   private confirm(): void {
+    if (!this.target?.check()) return;
     const uploads = this.rows.flatMap(({ arrived, day }): [string, string | null][] =>
       arrived ? [[arrived.id, day.value || null]] : [],
     );

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -225,11 +226,8 @@ class Session:
 
     def _compare(self, run: str) -> None:
         """Count what changed since the snapshot before the newest one."""
-        with self._lock:
-            own = self._another_workspace() if self._state["run"] == run else None
-        if own is None:
-            return
-        changes = downloads.changes(own, self._catalogue, self._language)
+        with self._borrowed_workspace() as own:
+            changes = downloads.changes(own, self._catalogue, self._language) if own is not None else None
         with self._lock:
             if changes is None or self._state["run"] != run:
                 return
@@ -251,9 +249,7 @@ class Session:
             "dismiss": lambda m: self._dismiss(m["file"]),
             "teach_words": lambda m: self._teach(m["words"]),
             "set_reading": self._set_reading,
-            "get_rejected": lambda m: self._send_listing(
-                m["request"], downloads.why_rejected(self._rejected(), self._language)
-            ),
+            "get_rejected": lambda m: self._in_background(PAGE, lambda: self._send_rejected(m["request"])),
             "get_changed": lambda m: self._send_changed(m["request"], m["change"]),
             "download": lambda m: self._in_background(PAGE, lambda: self._download(m)),
         }
@@ -271,8 +267,8 @@ class Session:
         """
         offered = self._offered()
         files = [offered["files"][name] for name in message["files"] if name in offered["files"]]
+        workspace = self._workspace_named(message["workspace"], make=bool(files or message["uploads"]))
         files += [self.transfers.take(upload_id, day) for upload_id, day in message["uploads"]]
-        workspace = self._workspace_named(message["workspace"], make=bool(files))
         if not files and not workspace:
             raise ArgumentError("Nothing was chosen.", hint="choose files, a workspace, or both.")
         self._load(Sources(self._folder, tuple(files), workspace))
@@ -377,9 +373,16 @@ class Session:
         if self._changes is not None:
             self._send_listing(request, [list(row) for row in self._changes.of(change).rows()])
 
-    def _rejected(self) -> Any:
-        own = self._another_workspace()
-        return own.rejects() if own is not None else self._opened.rejects if self._opened is not None else None
+    @contextlib.contextmanager
+    def _rejected(self) -> Iterator[Any]:
+        if self._opened is None:
+            raise ArgumentError("There is nothing to download.", hint="load this page again.")
+        with self._borrowed_workspace() as own:
+            yield own.rejects() if own is not None else self._opened.rejects
+
+    def _send_rejected(self, request: str) -> None:
+        with self._rejected() as rejected:
+            self._send_listing(request, downloads.why_rejected(rejected, self._language))
 
     def _download(self, message: dict[str, Any]) -> None:
         """Make the file that was asked for, and tell the page where to fetch it, once."""
@@ -389,8 +392,9 @@ class Session:
 
     def _file(self, what: str, name: str, message: dict[str, Any]) -> Path:
         new_file, screen = self.transfers.new_file, self._screens.get(message["tab"])
-        if what == "rejected" and self._opened is not None:
-            return downloads.write_rejected(self._rejected(), new_file)
+        if what == "rejected":
+            with self._rejected() as rejected:
+                return downloads.write_rejected(rejected, new_file)
         if what == "changed" and self._changes is not None:
             return downloads.write_changed(self._changes, name, new_file, self._language)
         if what == "list" and isinstance(screen, Grid):
@@ -403,11 +407,11 @@ class Session:
 
     def _batch(self, picker: ResendPicker, batch_id: str) -> tuple[Path, int | None]:
         """Return the folder of a batch, and its number there; without a workspace the one that was written last."""
-        own = self._another_workspace()
-        if own is not None:
-            batches = {row[0]: (row[3], row[1]) for row in own.batches().fetchall()}
-            folder, number = batches.get(batch_id, ("", None))
-            return self._sources.folder / "batches" / Path(folder or "").name, number
+        with self._borrowed_workspace() as own:
+            if own is not None:
+                batches = {row[0]: (row[3], row[1]) for row in own.batches().fetchall()}
+                folder, number = batches.get(batch_id, ("", None))
+                return self._sources.folder / "batches" / Path(folder or "").name, number
         return (picker.written.paths[0].parent if picker.written is not None else self._sources.folder / "none"), None
 
     def _offered(self) -> dict[str, dict[str, Path]]:
@@ -465,6 +469,17 @@ class Session:
     def _add(self, tab: str, screen: MessageWidget) -> None:
         screen.listen(lambda message, buffers: self._send(tab, message, buffers))
         self._screens[tab] = screen
+
+    @contextlib.contextmanager
+    def _borrowed_workspace(self) -> Iterator[Workspace | None]:
+        """Open the workspace once more for a moment, if there is one."""
+        with self._lock:
+            own = self._workspaces[0].cursor() if self._workspaces else None
+        try:
+            yield own
+        finally:
+            if own is not None:
+                own.close()
 
     def _another_workspace(self) -> Workspace | None:
         with self._lock:
