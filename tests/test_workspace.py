@@ -1331,6 +1331,16 @@ def test_who_was_not_invited_after_all_is_left_out(filled: Workspace, name: str)
     assert "acme" not in filled.resends().pl()["account_name"].to_list()
 
 
+def test_a_record_id_that_files_reuse_leaves_out_the_customer_that_has_it_now(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.add(snapshot(tmp_path, MONDAY, row("acme", ID="x1"), row("beta", ID="x2")))
+    workspace.add(snapshot(tmp_path, NEXT, row("acme", ID="x2"), row("beta", ID="x1")))
+    noted = workspace.record_batches(batch(workspace))
+    assert workspace.mark_batch_sent(noted[1], by="anna", exclude="x1") == 1
+    assert workspace.resends().pl()["account_name"].to_list() == ["acme"]
+
+
 def test_a_name_to_exclude_that_leads_to_nobody_stops_it_all(filled: Workspace) -> None:
     noted = filled.record_batches(batch(filled, "acme", "beta"))
     for names in ([SECRET], ["acme", SECRET], ["acme", "beta", ""], ["acme", "gamma"]):

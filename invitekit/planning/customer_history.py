@@ -124,7 +124,8 @@ def invitations_of(rows: Iterable[Row]) -> tuple[Invitation, ...]:
 def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
     """Return for each name the customers that it may mean: those with that ID, else those with a record of that name.
 
-    A name is an account name, email address, portal customer ID or record ID; a masked one means nobody.
+    A name is an account name, email address, portal customer ID or record ID; a masked one means nobody. Where files
+    reuse a record ID, it means the customer that has it in the newest snapshot.
 
     Args:
         history: What ``resolve`` returns, of any engine.
@@ -137,8 +138,13 @@ def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
     keys = {"_ik_account": key("account_name"), "_ik_address": address()}
     if "portal_customer_id" in frame.collect_schema().names():
         keys["_ik_portal"] = key("portal_customer_id")
+    newest = nw.col("snapshot_at").max().over("record_id")
+    is_newest = newest.is_null() | (nw.col("snapshot_at") == newest)
     frame = frame.select(
-        "customer_id", "record_id", nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER), **keys
+        "customer_id",
+        nw.when(is_newest).then("record_id"),
+        nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER),
+        **keys,
     )
     positions = {_NAME: [name.strip() for name in names], _POSITION: [str(number) for number in range(len(names))]}
     table = literal_table.table(frame, positions)
