@@ -58,9 +58,9 @@ def find(
 
     Searches full name, customer name, account, custom tag, account manager, remarks, email, mobile
     number and portal customer ID in the whole history, without regard to case, accents and width. Lists
-    each customer with a record that has all of the words and matches the filter, once, by its newest record, with
-    today's decision. Email addresses and mobile numbers
-    are hidden unless you use --unmasked. With -o, writes the newest records, personal data included.
+    each customer with a record that has all of the words and matches the filter, once, by its newest record,
+    with today's decision. Email addresses and mobile numbers are hidden unless you use --unmasked. With -o,
+    writes the newest records, personal data included.
     """
     from invitekit.cli import output as out
     from invitekit.engine.materialize import collect

@@ -60,7 +60,7 @@ def mark_sent(
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option("--exclude", metavar="CUSTOMER", help="A customer who was left out: account, email or record ID."),
+        typer.Option("--exclude", metavar="CUSTOMER", help="A customer who was left out: account, email or an ID."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Mark them although some customers were invited since they were written.")
@@ -104,7 +104,7 @@ def mark_resolved(
     on: Annotated[str, typer.Option("--on", metavar="DATE", help="When it was resolved (UTC).", show_default=False)],
     customers: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CUSTOMER", help="Customers, by account name, email address or record ID."),
+        typer.Argument(metavar="CUSTOMER", help="Customers, by account name, email address, portal or record ID."),
     ] = None,
     workspace: o.Workspace = o.WORKSPACE,
     own_account: Annotated[

@@ -217,7 +217,7 @@ class Workspace:
         return self._con.sql(queries.REJECTS)
 
     def find(self, names: str | Iterable[str]) -> tuple[str, ...]:
-        """Return the newest ``record_id`` of each customer named by account, email address or record ID.
+        """Return the newest ``record_id`` of each customer named by account, email address, portal or record ID.
 
         Raises:
             ArgumentError: A name matches no customer, or several.
@@ -383,7 +383,7 @@ class Workspace:
             at: When; now, if it is left out. A date means its end.
             note: A remark to store.
             exclude: Customers who were not invited again after all: account names, email
-                addresses or record IDs.
+                addresses, portal or record IDs.
             force: Mark it although some of its customers were marked as sent since it was recorded.
 
         Raises:
