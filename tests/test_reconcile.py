@@ -95,6 +95,16 @@ def test_a_customer_who_vanished_from_the_exports_is_looked_up_in_the_list(tmp_p
         assert {name: n for name, n in result.counts.items() if n} == {"vanished_is_ours": 1, "vanished": 1}
 
 
+def test_a_rejected_row_of_a_list_keeps_its_customer_from_being_invited_until_the_next_list(
+    workspace: ik.Workspace, tmp_path: Path
+) -> None:
+    assert reasons(workspace)["other"] == "expired"
+    result = workspace.reconcile(write_list(tmp_path, LIST + "other,,,,,2026-02-12,too,many\n"), as_of=DAY)
+    assert (result.rejected, reasons(workspace)["other"]) == (1, "row_rejected")
+    workspace.reconcile(write_list(tmp_path, day="2026-03-16"), as_of=DAY)
+    assert reasons(workspace)["other"] == "expired"
+
+
 def test_nobody_left_where_a_list_holds_only_part(workspace: ik.Workspace, tmp_path: Path) -> None:
     result = workspace.reconcile(write_list(tmp_path, "Account,Association Time\nnew,2026-02-11\n"), as_of=DAY)
     assert (result.counts["left_us"], reasons(workspace)["gone"]) == (0, "associated")

@@ -282,7 +282,8 @@ class Workspace:
         """
         con = self._con
         listed = {"customer_list": con.sql(customer_lists.NEWEST)} if customer_lists.has_list(con) else {}
-        return {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": self.rejects(), **listed}
+        rejected = con.sql(queries.ALL_REJECTS)
+        return {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": rejected, **listed}
 
     def _planned(
         self,

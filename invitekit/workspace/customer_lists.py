@@ -25,6 +25,7 @@ _SCHEMA = dict.fromkeys(
     ("portal_customer_id", "account_name", "customer_full_name", "email", "mobile", "association_type"), pl.String
 ) | {"associated_at": pl.Datetime("us")}
 COLUMNS = tuple(_SCHEMA)
+REJECT_COLUMNS = ("source_file", "source_row", "column", "reason", "content", "snapshot_at")
 FRESH = dt.timedelta(hours=1)
 """How long a list that was not read to its end may be gone on with; later, customers may have changed [assumed]."""
 _PASSES = 3
@@ -119,6 +120,9 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
     with transaction(con):
         number = _begin(con, listed_at, "file")
         _store(con, number, table)
+        # Without a time they are never older than a record: who was associated then, is it still.
+        rejects = nw.from_native(loaded.rejects).with_columns(snapshot_at=nw.lit(None, nw.Datetime("us")))
+        _insert(con, "listed_rejects", number, rejects.select(REJECT_COLUMNS).to_arrow())
         _finish(con, number)
     return loaded.summary.rejects
 
@@ -181,9 +185,13 @@ def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) 
 
 
 def _store(con: duckdb.DuckDBPyConnection, number: int, table: Any) -> None:
+    _insert(con, "listed_customers", number, table)
+
+
+def _insert(con: duckdb.DuckDBPyConnection, name: str, number: int, table: Any) -> None:
     con.register("ik_incoming", table)
     try:
-        run(con, f"insert into listed_customers select {number}, {', '.join(COLUMNS)} from ik_incoming")
+        run(con, f"insert into {name} select {number}, * from ik_incoming")
     finally:
         con.unregister("ik_incoming")
 
@@ -195,7 +203,8 @@ def _finish(con: duckdb.DuckDBPyConnection, number: int) -> None:
 
 
 def _delete(con: duckdb.DuckDBPyConnection, which: str) -> None:
-    run(con, f"delete from listed_customers where list_id in (select list_id from customer_lists where {which})")
+    for name in ("listed_customers", "listed_rejects"):
+        run(con, f"delete from {name} where list_id in (select list_id from customer_lists where {which})")
     run(con, f"delete from customer_lists where {which}")
 
 

@@ -68,6 +68,9 @@ VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
             """create table listed_customers (
                 list_id integer not null, portal_customer_id varchar, account_name varchar, customer_full_name varchar,
                 email varchar, mobile varchar, association_type varchar, associated_at timestamp)""",
+            """create table listed_rejects (
+                list_id integer not null, source_file varchar not null, source_row bigint, "column" varchar,
+                reason varchar, content varchar, snapshot_at timestamp)""",
         ),
     ),
 )

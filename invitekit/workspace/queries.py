@@ -29,6 +29,8 @@ HISTORY = f"select {', '.join(RECORD)} from records"
 BY_AGE = HISTORY.replace("source_row", "(file_id::bigint << 32) | source_row as source_row")
 """The same, with row numbers that also tell which of two files of one name and snapshot was added last: it counts."""
 REJECTS = 'select source_file, source_row, "column", reason, content, snapshot_at from rejects order by all'
+ALL_REJECTS = f"({REJECTS}) union all {REJECTS.replace('from rejects', 'from listed_rejects')}"
+"""The same with the rejected rows of the customer list: they too may tell a newer state than the records."""
 RESENDS = """
 select batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause, failure_code,
     invitation_method, account_name, email
