@@ -8,14 +8,15 @@ import gzip
 import html
 import io
 import json
-import os
 import re
 import struct
+import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pandas as pd
@@ -298,10 +299,15 @@ def test_a_small_sound_workbook_needs_no_process(tmp_path: Path, monkeypatch: py
 
 
 def test_a_process_is_watched_where_the_system_sets_no_limits() -> None:
-    used = psutil.Process().memory_info().rss
-    assert limited_process._is_within(os.getpid(), 4 * used, 10**6)
-    assert not limited_process._is_within(os.getpid(), used // 4, 10**6)
-    assert not limited_process._is_within(os.getpid(), 4 * used, 0)
+    # A process without children: those of this one may be browsers of other tests.
+    with subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], stdin=PIPE, stdout=PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        used = psutil.Process(process.pid).memory_info().rss
+        assert limited_process._is_within(process.pid, 4 * used, 10**6)
+        assert not limited_process._is_within(process.pid, used // 4, 10**6)
+        assert not limited_process._is_within(process.pid, 4 * used, 0)
+        process.kill()
 
 
 def test_a_process_that_takes_too_long_is_stopped_and_leaves_nothing(
