@@ -300,7 +300,8 @@ def test_a_small_sound_workbook_needs_no_process(tmp_path: Path, monkeypatch: py
 
 def test_a_process_is_watched_where_the_system_sets_no_limits() -> None:
     # A process without children: those of this one may be browsers of other tests.
-    with subprocess.Popen([sys.executable, "-c", "sum(range(10**7)); print(flush=True); input()"], stdin=PIPE, stdout=PIPE) as process:
+    works = [sys.executable, "-c", "sum(range(10**7)); print(flush=True); input()"]
+    with subprocess.Popen(works, stdin=PIPE, stdout=PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         used = psutil.Process(process.pid).memory_info().rss
