@@ -125,6 +125,7 @@ frontend/node_modules/.ready: frontend/package-lock.json .venv/.ready
 	@touch $@
 
 build/frontend/.checked: frontend/node_modules/.ready frontend/write_protocol.py invitekit/widgets/protocol.py \
+		invitekit/model/vocabularies.py \
 		$(wildcard frontend/*.json frontend/src/* frontend/styles/* invitekit/widgets/static/* invitekit/widgets/*words.toml)
 	@rm -rf build/frontend && mkdir -p build/frontend
 	@$(BIN)/python frontend/write_protocol.py build/frontend/protocol.ts

@@ -1,14 +1,19 @@
-"""Write the messages of ``invitekit.widgets.protocol`` as types of TypeScript: ``write_protocol.py FILE``."""
+"""Write what Python and the browser share as TypeScript: ``write_protocol.py FILE``.
+
+The messages of ``invitekit.widgets.protocol``, the names of all words, and the decisions of each list of customers.
+"""
 
 from __future__ import annotations
 
 import builtins
+import json
 import sys
 import types
 import typing
 from pathlib import Path
 from typing import Any, Literal, NotRequired
 
+from invitekit.model.vocabularies import LIST_OF, LISTS
 from invitekit.widgets import protocol
 from invitekit.widgets.export_words import words as export_words
 from invitekit.widgets.payloads import words
@@ -18,7 +23,7 @@ WORDS = {"Word": words("en"), "ExportWord": export_words("en")}
 
 
 def typescript() -> str:
-    """Return the types as TypeScript."""
+    """Return the types and the lists as TypeScript."""
     parts = ["// Written by frontend/write_protocol.py from invitekit/widgets/protocol.py: change it there."]
     messages = {id(value): name for name, value in vars(protocol).items() if typing.is_typeddict(value)}
     for name, value in vars(protocol).items():
@@ -29,7 +34,12 @@ def typescript() -> str:
     for name, texts in WORDS.items():
         known = sorted(word for word, text in texts.items() if isinstance(text, str))
         parts.append(f"export type {name} = {' | '.join(map(_quoted, known))};")
+    parts.append(f"/** The decisions of each list of customers. */\nexport const LISTS = {json.dumps(_lists())};")
     return "\n\n".join(parts) + "\n"
+
+
+def _lists() -> dict[str, list[str]]:
+    return {value.code: [decision for decision, name in LIST_OF.items() if name == value.code] for value in LISTS}
 
 
 def _interface(name: str, message: Any, messages: dict[int, str]) -> str:

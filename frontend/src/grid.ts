@@ -5,7 +5,7 @@ import { highlight } from "./highlight.ts";
 import { commandOf } from "./keyboard.ts";
 import { HEADING, Layout } from "./layout.ts";
 import type { Column } from "./protocol.ts";
-import { type Block, type Group, requestRows, rowAt, rowCount, shownColumns } from "./state.ts";
+import { type Block, type Group, requestRows, rowAt, rowCount, searchText, shownColumns } from "./state.ts";
 import { Row } from "./two_lines.ts";
 import type { View } from "./view.ts";
 
@@ -189,8 +189,7 @@ export class Grid {
     }
     const title = typeof content === "string" ? content : "";
     const props = { role: "gridcell", id: this.cellId(row, column), "aria-colindex": column + 1, dir: "auto", title };
-    const search = (this.view.state.filter.text as string | undefined) ?? "";
-    const marked = typeof content === "string" && search ? highlight(content, search) : content;
+    const marked = typeof content === "string" ? highlight(content, searchText(this.view.state)) : content;
     return h("div", { className: `ik-cell ik-${kind}`, ...props }, marked);
   }
 

@@ -9,6 +9,7 @@ import { Heading } from "./heading.ts";
 import type { Model } from "./kernel.ts";
 import type { BatchesWritten, Confirmation, Details, PickerResponse, RulesEffect, Word } from "./protocol.ts";
 import { AGAIN, cellHost, type Host, Sections } from "./sections.ts";
+import { chosenValues, searchText } from "./state.ts";
 import { menu } from "./toolbar.ts";
 import { type Extension, View } from "./view.ts";
 
@@ -75,17 +76,17 @@ class Picker implements Extension {
   /** Say in which other lists the search has hits. */
   private drawHits(): void {
     const { view } = this;
-    const { facets, filter } = view.state;
-    const values = facets.find(({ name }) => name === "decision")?.values ?? [];
-    const found = this.sections.found(new Map(values.map(([code, , n]) => [code, n])));
-    const others = found.filter(([section, n]) => n && section !== this.sections.current);
+    const { facets } = view.state;
+    const counts = facets.find(({ name }) => name === "decision")?.values ?? [];
+    const { current } = this.sections;
+    const others = this.sections.countEach(counts).filter(([section, n]) => n && section !== current);
     const isShown =
-      Boolean(filter.text) && Boolean((filter.decision as string[] | undefined)?.length) && others.length > 0;
+      searchText(view.state) !== "" && chosenValues(view.state, "decision").length > 0 && others.length > 0;
     const link = ([section, n]: (typeof others)[number]) =>
       h(
         "button.ik-link",
         { onclick: () => this.sections.show(section) },
-        view.text("hits_in", { n: view.number(n), list: view.text(`section_${section.name}` as Word) }),
+        view.text("hits_in", { n: view.number(n), list: view.text(`section_${section.name}`) }),
       );
     view.toolbar.hits.hidden = !isShown;
     if (isShown) keepFocus(view.toolbar.hits, () => put(view.toolbar.hits, view.text("hits"), " ", others.map(link)));

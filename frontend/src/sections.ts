@@ -1,7 +1,8 @@
 /** The rail: the decisions of the plan as sections with their customers, and the batches that were written. */
 
 import { type Child, h, keepFocus, put } from "./dom.ts";
-import type { Word } from "./protocol.ts";
+import { type Facet, LISTS, type Word } from "./protocol.ts";
+import { chosenValues } from "./state.ts";
 import type { View } from "./view.ts";
 
 /** What is open beside the rail: a list of customers, or batches. */
@@ -18,35 +19,25 @@ export interface Host {
   download?(what: "list" | "batch", name: string, batch_id?: string): void;
 }
 
+/** The decisions of the customers of each section; none are all. */
+const DECISIONS = { ...LISTS, associated: ["associated"], all: [] as string[] };
+
 export interface Section {
-  name: string;
-  /** The decisions of its customers; none are all. */
+  name: keyof typeof DECISIONS;
   decisions: string[];
 }
 
-export const AGAIN: Section = { name: "again", decisions: ["resend_now", "resend_as_reseller"] };
-const GROUPS: { name: string; sections: Section[] }[] = [
-  {
-    name: "todo",
-    sections: [
-      AGAIN,
-      { name: "customer", decisions: ["wait_for_customer"] },
-      { name: "support", decisions: ["contact_support"] },
-      { name: "check", decisions: ["review"] },
-    ],
-  },
-  {
-    name: "nothing",
-    sections: [
-      { name: "valid", decisions: ["wait_for_expiry", "wait_for_cooldown"] },
-      { name: "blocked", decisions: ["blocked"] },
-      { name: "associated", decisions: ["associated"] },
-      { name: "all", decisions: [] },
-    ],
-  },
-];
-const SECTIONS = GROUPS.flatMap(({ sections }) => sections);
+const section = (name: Section["name"]): Section => ({ name, decisions: DECISIONS[name] });
+export const AGAIN = section("again");
+const GROUPS = [
+  { name: "todo", sections: [AGAIN, section("customer"), section("support"), section("check")] },
+  { name: "nothing", sections: [section("valid"), section("blocked"), section("associated"), section("all")] },
+] as const;
+const SECTIONS: Section[] = GROUPS.flatMap(({ sections }) => sections);
 const sorted = (codes: readonly unknown[]) => JSON.stringify([...codes].sort());
+/** Add up the counts of some decisions. */
+const sumOf = (counts: readonly (readonly [unknown, unknown, number])[], decisions: string[]) =>
+  counts.reduce((sum, [code, , n]) => sum + (decisions.includes(code as string) ? n : 0), 0);
 
 /** Where a notebook's cell draws the rail: above the list. */
 export function cellHost(rail: HTMLElement): Host {
@@ -78,7 +69,7 @@ export class Sections {
 
   /** The section that the filter shows; null where it shows decisions of several. */
   get current(): Section | null {
-    const chosen = sorted((this.view.state.filter.decision as string[] | undefined) ?? []);
+    const chosen = sorted(chosenValues(this.view.state, "decision"));
     return SECTIONS.find(({ decisions }) => sorted(decisions) === chosen) ?? null;
   }
 
@@ -86,16 +77,12 @@ export class Sections {
   count({ decisions }: Section): number | null {
     const { tabs = [], total } = this.view.state.view;
     if (!decisions.length) return total;
-    if (!tabs.length) return null;
-    return tabs.reduce((sum, [code, , n]) => sum + (decisions.includes(code) ? n : 0), 0);
+    return tabs.length ? sumOf(tabs, decisions) : null;
   }
 
-  /** The sections with those numbers of customers that a count by decision has. */
-  found(counts: Map<unknown, number>): [Section, number][] {
-    return SECTIONS.filter(({ decisions }) => decisions.length).map((section) => [
-      section,
-      section.decisions.reduce((sum, code) => sum + (counts.get(code) ?? 0), 0),
-    ]);
+  /** How many customers each section has, but for that of all, by a count of their decisions. */
+  countEach(counts: Facet["values"]): [Section, number][] {
+    return SECTIONS.filter(({ decisions }) => decisions.length).map((one) => [one, sumOf(counts, one.decisions)]);
   }
 
   draw(): void {
@@ -104,16 +91,16 @@ export class Sections {
     const place = host.place();
     const isList = place === "customers";
     const { current } = this;
-    const section = (one: Section) =>
+    const list = (one: Section) =>
       this.item(`section_${one.name}`, this.count(one), isList && one === current, () => this.show(one));
-    const batches = (name: Place, n: number) =>
+    const batches = (name: "unsent" | "sent", n: number) =>
       this.item(`section_${name}`, n, place === name, () => host.go(name), name === "unsent" && n > 0);
     keepFocus(this.element, () =>
       put(
         this.element,
-        GROUPS.map(({ name, sections }) => this.group(name, sections.map(section))),
+        GROUPS.map(({ name, sections }) => this.group(`rail_${name}`, sections.map(list))),
         workspace &&
-          this.group("batches", [batches("unsent", unsent_batches.length), batches("sent", sent_batches.length)]),
+          this.group("rail_batches", [batches("unsent", unsent_batches.length), batches("sent", sent_batches.length)]),
       ),
     );
   }
@@ -123,17 +110,17 @@ export class Sections {
     this.view.refine({ decision: decisions });
   }
 
-  private group(name: string, items: Child[]): HTMLElement {
-    const title = this.view.text(`rail_${name}` as Word);
+  private group(word: Word, items: Child[]): HTMLElement {
+    const title = this.view.text(word);
     return h("div.ik-rail-group", { role: "group", "aria-label": title }, h("h2", {}, title), items);
   }
 
-  private item(word: string, n: number | null, isCurrent: boolean, onclick: () => void, isOpen = false): HTMLElement {
+  private item(word: Word, n: number | null, isCurrent: boolean, onclick: () => void, isOpen = false): HTMLElement {
     const { view } = this;
     return h(
       "button.ik-rail-item",
       { type: "button", "aria-current": isCurrent && "page", onclick },
-      view.text(word as Word),
+      view.text(word),
       h(isOpen ? "span.ik-n.ik-due" : "span.ik-n", {}, view.number(n)),
     );
   }

@@ -311,6 +311,11 @@ export function chosenValues(state: State, name: string): FacetValue[] {
   return Array.isArray(chosen) ? chosen : [];
 }
 
+/** The text that is searched for; empty where none is. */
+export function searchText({ filter }: State): string {
+  return (filter.text as string | undefined) ?? "";
+}
+
 /** What a row is: an invitation or a customer by its newest state, or a row of a file. */
 export function unitOf({ view }: State): GridState["unit"] {
   return view.every_row ? "rows" : view.unit;

@@ -2,7 +2,7 @@
 
 import { type Child, formatDay, h, keepFocus, keepInside, put, target } from "./dom.ts";
 import type { Word } from "./protocol.ts";
-import { unitOf } from "./state.ts";
+import { searchText, unitOf } from "./state.ts";
 import type { View } from "./view.ts";
 
 const SEARCH_DELAY = 180;
@@ -136,13 +136,13 @@ export class Toolbar {
 
   /** Show the text of the filter. */
   showText(): void {
-    this.search.value = (this.view.state.filter.text as string | undefined) ?? "";
+    this.search.value = searchText(this.view.state);
   }
 
   private searchNow(): void {
     clearTimeout(this.searching);
     const text = this.search.value.trim();
-    if (text !== (this.view.state.filter.text ?? "")) this.view.refine({ text });
+    if (text !== searchText(this.view.state)) this.view.refine({ text });
   }
 
   private searchKey(event: KeyboardEvent): void {

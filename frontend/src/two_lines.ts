@@ -3,7 +3,7 @@
 import { type Child, formatDay, h } from "./dom.ts";
 import { highlight } from "./highlight.ts";
 import type { Word } from "./protocol.ts";
-import type { Block } from "./state.ts";
+import { type Block, chosenValues, searchText } from "./state.ts";
 import type { View } from "./view.ts";
 
 const DAY = 864e5;
@@ -34,7 +34,7 @@ export class Row {
 
   /** A text with the words of the search marked in it. */
   marked(text: string): Child {
-    return highlight(text, (this.view.state.filter.text as string | undefined) ?? "");
+    return highlight(text, searchText(this.view.state));
   }
 
   /** A code as a badge, with its text or a shorter word. */
@@ -124,7 +124,7 @@ const COLUMNS: TwoLineColumn[] = [
 
 /** The columns for some decisions: a chance for those to invite again, and the day for those who wait. */
 export function twoLineColumns(view: View): TwoLineColumn[] {
-  const decisions = (view.state.filter.decision as string[] | undefined) ?? [];
+  const decisions = chosenValues(view.state, "decision").map(String);
   const waits = decisions.includes("wait_for_expiry");
   const hasChance = !decisions.length || decisions.some((code) => code.startsWith("resend"));
   return COLUMNS.flatMap((column) => (column !== chance ? column : hasChance ? chance : waits ? againFrom : []));

@@ -17,6 +17,7 @@ from invitekit.model.filters import COLUMNS, Filter, restrictions
 from invitekit.model.identity import ALONE
 from invitekit.model.portal import with_portal_names
 from invitekit.model.resolve import COLUMNS as COLUMNS_OF_RESOLVE
+from invitekit.model.vocabularies import LISTS
 from invitekit.planning.customer_history import invitations_of
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.widgets import counts
@@ -48,9 +49,10 @@ _MOST = 200
 
 @cache
 def words(language: Language) -> dict[str, str]:
-    """Return the texts of the screen in a language."""
+    """Return the texts of the screen in a language, with the names of the lists that a report has too."""
     read: dict[str, dict[str, str]] = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
-    return {name: with_portal_names(text, language) for name, text in read[language].items()}
+    lists = {f"section_{value.code}": value.label(language) for value in LISTS}
+    return lists | {name: with_portal_names(text, language) for name, text in read[language].items()}
 
 
 def columns(names: list[str], language: Language) -> list[dict[str, Any]]:
