@@ -1,6 +1,7 @@
 """Write what Python and the browser share as TypeScript: ``write_protocol.py FILE``.
 
-The messages of ``invitekit.widgets.protocol``, the names of all words, and the decisions of each list of customers.
+The messages of ``invitekit.widgets.protocol``, the names of all words, the decisions of each list of customers, and
+the file types that are read.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import typing
 from pathlib import Path
 from typing import Any, Literal, NotRequired
 
+from invitekit.ingest.containers import PACKED
+from invitekit.ingest.discover import FORMATS
 from invitekit.model.vocabularies import LIST_OF, LISTS
 from invitekit.widgets import protocol
 from invitekit.widgets.export_words import words as export_words
@@ -23,7 +26,7 @@ WORDS = {"Word": words("en"), "ExportWord": export_words("en")}
 
 
 def typescript() -> str:
-    """Return the types and the lists as TypeScript."""
+    """Return all of it as TypeScript."""
     parts = ["// Written by frontend/write_protocol.py from invitekit/widgets/protocol.py: change it there."]
     messages = {id(value): name for name, value in vars(protocol).items() if typing.is_typeddict(value)}
     for name, value in vars(protocol).items():
@@ -35,6 +38,7 @@ def typescript() -> str:
         known = sorted(word for word, text in texts.items() if isinstance(text, str))
         parts.append(f"export type {name} = {' | '.join(map(_quoted, known))};")
     parts.append(f"/** The decisions of each list of customers. */\nexport const LISTS = {json.dumps(_lists())};")
+    parts.append(f"/** The files that can be opened. */\nexport const FILE_TYPES = {json.dumps([*FORMATS, *PACKED])};")
     return "\n\n".join(parts) + "\n"
 
 

@@ -228,8 +228,8 @@ class Page implements PageContext {
     );
   }
 
-  private pill(text: string, onclick: () => void): HTMLElement {
-    return h("button.pill", { type: "button", onclick }, text);
+  private pill(text: string, onclick: () => void, selector: `button.pill${string}` = "button.pill"): HTMLElement {
+    return h(selector, { type: "button", onclick }, text);
   }
 
   /** The way to the other language, in its own words. */
@@ -241,8 +241,8 @@ class Page implements PageContext {
   }
 
   private rejectedPill(rejected: number): HTMLElement {
-    const onclick = () => this.arrivals.showRejected();
-    return h("button.pill.warning", { type: "button", onclick }, this.text("n_rejected", { n: this.number(rejected) }));
+    const text = this.text("n_rejected", { n: this.number(rejected) });
+    return this.pill(text, () => this.arrivals.showRejected(), "button.pill.warning");
   }
 
   /** Show what can be opened beside what is open. */
@@ -319,7 +319,7 @@ class Page implements PageContext {
   }
 
   private openPicker(model: TabModel, el: HTMLElement): () => void {
-    model.on("msg:custom", (message: PickerResponse) => this.heard(message));
+    model.on("msg:custom", (message: PickerResponse) => this.showFacts(message));
     const rail = byId("rail");
     const title = this.text("rail_closer");
     const link = (place: (typeof CLOSER)[number]) =>
@@ -342,7 +342,7 @@ class Page implements PageContext {
   }
 
   /** Show in the header what the picker says of the customers. */
-  private heard(message: PickerResponse): void {
+  private showFacts(message: PickerResponse): void {
     const view = message.type === "state" ? message : message.type === "page" ? message.state : undefined;
     if (!view?.ready || view.every_row) return;
     const facts = { customers: view.total, newest: view.newest };

@@ -1,7 +1,7 @@
 /** What came in and what did not: the notice above the screens, and the forms that put a file right. */
 
-import { button, type Dialog, table } from "./dialog.ts";
-import { type Child, formatDay, h, put } from "./dom.ts";
+import { button, type Dialog } from "./dialog.ts";
+import { type Child, formatDay, h, put, table, textRow } from "./dom.ts";
 import type { PageContext } from "./page.ts";
 import type { Answer, ChangeCounts, HowRead, PageState, Question, UnknownColumn, Unread, Word } from "./protocol.ts";
 
@@ -177,7 +177,7 @@ export class Arrivals {
     const { page } = this;
     const content = [
       h("p", {}, why),
-      h("div.listed", { tabIndex: 0 }, table(head, rows)),
+      h("div.listed", { tabIndex: 0 }, table(head, rows.map(textRow))),
       rows.length < total &&
         h("p.soft", {}, page.text("listed", { n: page.number(rows.length), total: page.number(total) })),
     ];
@@ -233,7 +233,7 @@ export class Arrivals {
 
   private setReading({ time_zone, day_first, headers, columns, chosen }: HowRead): void {
     const { page } = this;
-    const zones = Intl.supportedValuesOf("timeZone").map((value) => h("option", { value }));
+    const zones = ["UTC", ...Intl.supportedValuesOf("timeZone")].map((value) => h("option", { value }));
     const zone = h("input", { type: "text", value: time_zone, "aria-label": page.text("time_zone") });
     zone.setAttribute("list", "time-zones");
     const order = h(
@@ -260,31 +260,20 @@ export class Arrivals {
     const save = () => {
       const mapped = selects.filter(({ select }) => select.value).map(({ header, select }) => [select.value, header]);
       const removed = taken.filter(({ box }) => !box.checked).map(({ name }) => [name, ""]);
-      this.dialog.close();
       page.ask({
         type: "set_reading",
         time_zone: zone.value.trim() || "UTC",
         day_first: order.value ? order.value === "true" : null,
         columns: Object.fromEntries([...removed, ...mapped]),
       });
+      return true;
     };
     const content = [
       h("p", {}, page.text("how_read_why")),
       h(
         "div.fields",
         {},
-        h(
-          "label",
-          {},
-          page.text("time_zone"),
-          zone,
-          h(
-            "datalist",
-            { id: "time-zones" },
-            ["UTC"].map((value) => h("option", { value })),
-            zones,
-          ),
-        ),
+        h("label", {}, page.text("time_zone"), zone, h("datalist", { id: "time-zones" }, zones)),
         h("label", {}, page.text("day_order"), order),
       ),
       (selects.length > 0 || taken.length > 0) && h("h3", {}, page.text("headers_title")),
@@ -297,11 +286,17 @@ export class Arrivals {
         ),
       ),
     ];
+    this.openForm(page.text("how_read").replace(/\s*…$/, ""), content, save);
+  }
+
+  /** Open a dialog that is closed once its answer is sent; `save` returns whether there is one. */
+  private openForm(title: string, content: Child, save: () => boolean): void {
+    const { page, dialog } = this;
     const buttons = [
-      button(page.text("words_save"), save, "button.main"),
-      button(page.text("cancel"), () => this.dialog.close()),
+      button(page.text("words_save"), () => save() && dialog.close(), "button.main"),
+      button(page.text("cancel"), () => dialog.close()),
     ];
-    this.dialog.open(page.text("how_read").replace(/\s*…$/, ""), content, buttons);
+    dialog.open(title, content, buttons);
   }
 
   /** Ask what unknown words mean; what is not chosen stays unknown. */
@@ -313,16 +308,12 @@ export class Arrivals {
         const chosen = [...field.querySelectorAll("select")].filter(({ value }) => value);
         return [column, Object.fromEntries(chosen.map(({ name, value }) => [name, value]))];
       });
-      if (!words.some(([, chosen]) => Object.keys(chosen as object).length)) return;
-      this.dialog.close();
+      if (!words.some(([, chosen]) => Object.keys(chosen as object).length)) return false;
       page.ask({ type: "teach_words", words: Object.fromEntries(words) });
+      return true;
     };
-    const buttons = [
-      button(page.text("words_save"), save, "button.main"),
-      button(page.text("cancel"), () => this.dialog.close()),
-    ];
     const content = [h("p", {}, page.text("words_why")), fields.map(([, field]) => field)];
-    this.dialog.open(page.text("words_title"), content, buttons);
+    this.openForm(page.text("words_title"), content, save);
   }
 
   private wordFields({ label, values, words }: UnknownColumn): HTMLElement {

@@ -1,7 +1,7 @@
 /** The panel of one record: what to do, what happened, and all that the files hold of it. */
 
 import { type Child, formatDay, h, put } from "./dom.ts";
-import type { Details, Invitation, Word } from "./protocol.ts";
+import { type Details, type Invitation, LISTS } from "./protocol.ts";
 import { rowAt } from "./state.ts";
 import { menu } from "./toolbar.ts";
 import type { View } from "./view.ts";
@@ -101,7 +101,7 @@ export class DetailsPanel {
   private toggleMasking(): void {
     const { view } = this;
     const key = view.state.details?.key;
-    view.send({ type: "set_masking", unmasked: !view.state.view.unmasked, first: view.grid.firstRow() });
+    view.toggleMasking();
     if (key !== undefined) view.send({ type: "get_details", key });
   }
 
@@ -113,7 +113,7 @@ export class DetailsPanel {
     const texts = new Set([reason ?? cause, step ?? advice, cause !== reason && cause, advice !== step && advice]);
     const lines = [...texts].filter((text): text is string => Boolean(text));
     if (!decision && !lines.length) return null;
-    const isAgain = codes.decision?.startsWith("resend");
+    const isAgain = LISTS.again.includes(codes.decision ?? "");
     return h(
       isAgain ? "div.ik-card.ik-again" : "div.ik-card",
       {},
@@ -181,7 +181,7 @@ export class DetailsPanel {
 
   private allFields({ fields }: Details): HTMLElement {
     const rows = fields.map(({ label, text }) => [h("dt", {}, label), h("dd", { dir: "auto" }, text)]);
-    const title = this.view.text("all_fields" as Word, { n: this.view.number(fields.length) });
+    const title = this.view.text("all_fields", { n: this.view.number(fields.length) });
     return h("details.ik-fields", {}, h("summary", {}, title), h("dl", {}, rows));
   }
 }

@@ -37,27 +37,3 @@ export class Dialog {
 export function button(text: string, onclick: () => void, selector: "button" | "button.main" = "button"): HTMLElement {
   return h(selector, { type: "button", onclick }, text);
 }
-
-/** A table with its head; cells that are numbers stand on the right. */
-export function table(head: string[], rows: (string | number | null)[][]): HTMLElement {
-  const cell = (value: string | number | null) =>
-    h(typeof value === "number" ? "td.number" : "td", { dir: "auto" }, value);
-  return h(
-    "table",
-    {},
-    h(
-      "thead",
-      {},
-      h(
-        "tr",
-        {},
-        head.map((text) => h("th", { scope: "col" }, text)),
-      ),
-    ),
-    h(
-      "tbody",
-      {},
-      rows.map((row) => h("tr", {}, row.map(cell))),
-    ),
-  );
-}

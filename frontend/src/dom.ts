@@ -60,6 +60,17 @@ function flat(children: Child[]): (Node | string)[] {
   });
 }
 
+/** A table with its head; the rows are elements, as textRow makes them. */
+export function table(head: string[], rows: Child): HTMLTableElement {
+  const titles = head.map((text) => h("th", { scope: "col" }, text));
+  return h("table", {}, h("thead", {}, h("tr", {}, titles)), h("tbody", {}, rows));
+}
+
+export function textRow(texts: (string | null)[]): HTMLTableRowElement {
+  const cells = texts.map((text) => h("td", { dir: "auto" }, text));
+  return h("tr", {}, cells);
+}
+
 /** Redraw the content of a box, and keep the focus on the control at the same position. */
 export function keepFocus(box: Element, draw: () => void): void {
   const controls = () => [...box.querySelectorAll<HTMLElement>("button, input, summary")];

@@ -4,15 +4,13 @@ import "../styles/files.css";
 import { button, type Dialog } from "./dialog.ts";
 import { type Child, formatDay, h, put } from "./dom.ts";
 import type { PageContext } from "./page.ts";
-import type { Trouble } from "./protocol.ts";
+import { FILE_TYPES, type Trouble } from "./protocol.ts";
 import { type Arrived, type Sending, send } from "./transfer.ts";
 
 const DEFAULT_WORKSPACE = "invitekit.duckdb";
 const LOOK = "";
 const NEW = "\n";
 const PLAIN_NAME = String.raw`[^.\s\\\/:*?"<>\|][^\\\/:*?"<>\|]*`;
-/** What the file chooser offers; the server decides by content. */
-const TYPES = ".csv,.tsv,.txt,.xlsx,.xlsm,.xls,.xlsb,.ods,.parquet,.pq,.json,.jsonl,.ndjson,.gz,.zip";
 
 /** A choice of where files are kept: the open workspace, another one of the folder, a new one, or nowhere. */
 export class Target {
@@ -102,7 +100,7 @@ export class AddFiles {
     const input = h("input", {
       type: "file",
       multiple: true,
-      accept: TYPES,
+      accept: FILE_TYPES.join(","),
       hidden: true,
       onchange: () => {
         this.add([...(input.files ?? [])]);

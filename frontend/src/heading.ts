@@ -25,7 +25,7 @@ export class Heading {
     const { view, sections } = this;
     const { day, ready, rules_text, workspace, only_selected } = view.state.view;
     const section = sections.current;
-    const n = only_selected ? view.state.counts.matched : section ? sections.count(section) : view.state.counts.matched;
+    const n = section && !only_selected ? sections.count(section) : view.state.counts.matched;
     const word = only_selected ? "list_selected" : `list_${section?.name ?? "some"}`;
     const when = day ? view.text("on_day", { day: formatDay(day, view.state.language) }) : view.text("today");
     return [

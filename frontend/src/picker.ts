@@ -1,10 +1,10 @@
-/** What the picker has beside the grid: decisions as tabs, rules with their effect, batches and results. */
+/** What the picker has beside the grid: the lists of the plan, rules with their effect, batches and results. */
 
 import "../styles/grid.css";
 import "../styles/picker.css";
 import "../styles/sections.css";
 import { BatchCards } from "./batches.ts";
-import { type Child, h, keepFocus, put, target } from "./dom.ts";
+import { type Child, h, keepFocus, put, table, target, textRow } from "./dom.ts";
 import { Heading } from "./heading.ts";
 import type { Model } from "./kernel.ts";
 import type { BatchesWritten, Confirmation, Details, PickerResponse, RulesEffect, Word } from "./protocol.ts";
@@ -169,16 +169,15 @@ class Picker implements Extension {
       view.send({ type: "apply_rules" });
     };
     this.status.hidden = true;
-    this.ask(view.text("effect"), [h("p", {}, rules_text), this.table(head, lines)], {
+    this.ask(view.text("effect"), [h("p", {}, rules_text), this.scrollable(table(head, lines))], {
       label: view.text("apply"),
       action: apply,
       cancel: view.text("keep"),
     });
   }
 
-  private table(head: string[], rows: Child): HTMLElement {
-    const titles = head.map((text) => h("th", {}, text));
-    return h("div.ik-past", { tabIndex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, titles)), h("tbody", {}, rows)));
+  private scrollable(content: Child): HTMLElement {
+    return h("div.ik-past", { tabIndex: 0 }, content);
   }
 
   // ---- confirm and write
@@ -238,13 +237,6 @@ class Picker implements Extension {
     const label = (name: string) => view.state.view.columns.find((column) => column.name === name)?.label ?? name;
     const pair = (text: string, n: number) =>
       h("div.ik-pair", {}, h("span", {}, text), h("span.ik-n", {}, view.number(n)));
-    const lines = rows.map((row) =>
-      h(
-        "tr",
-        {},
-        row.map((text) => h("td", { dir: "auto" }, text)),
-      ),
-    );
     const known = h("strong", {}, view.text("known", { n: view.number(in_open_batch) }));
     const content = [
       in_open_batch > 0 && h("p.ik-warn", { role: "alert" }, known),
@@ -262,7 +254,7 @@ class Picker implements Extension {
         ),
       ),
       h("h4", {}, view.text(rows.length < count ? "first" : "all_of_them", { n: view.number(rows.length) })),
-      h("div.ik-everyone", {}, this.table(labels, lines)),
+      h("div.ik-everyone", {}, this.scrollable(table(labels, rows.map(textRow)))),
       h("h4", {}, view.text("left_out")),
       left_out.map(([text, n, could]) => pair(could ? view.text("not_chosen", { text }) : (text ?? ""), n)),
     ];

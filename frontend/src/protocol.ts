@@ -875,3 +875,6 @@ export type ExportWord = "becomes" | "cancel" | "cancelled" | "cancelling" | "co
 
 /** The decisions of each list of customers. */
 export const LISTS = {"again": ["resend_now", "resend_as_reseller"], "customer": ["wait_for_customer"], "support": ["contact_support"], "check": ["review"], "valid": ["wait_for_expiry", "wait_for_cooldown"], "blocked": ["blocked"]};
+
+/** The files that can be opened. */
+export const FILE_TYPES = [".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".parquet", ".pq", ".json", ".jsonl", ".ndjson", ".gz", ".zip"];

@@ -79,16 +79,14 @@ export class Toolbar {
   private menus(): Child {
     const { hasMenus, facets, timeline, id } = this.view;
     if (!hasMenus) return null;
-    const menu = (summary: HTMLElement, content: HTMLElement, kind: string) => {
+    const box = (kind: "ik-of-days" | "ik-of-others", summary: HTMLElement, content: HTMLElement) => {
       const pop = h("div.ik-pop", {}, content);
       const ontoggle = () => keepInside(pop, this.view.root);
-      const box = h("details.ik-facet", { name: `${id}-menus`, ontoggle }, summary, pop);
-      box.classList.add(kind);
-      return box;
+      return h(`details.ik-facet.${kind}`, { name: `${id}-menus`, ontoggle }, summary, pop);
     };
     facets.element.classList.add("ik-menus");
-    const more = [menu(this.sent, timeline.element, "ik-of-days"), menu(this.others, facets.others, "ik-of-others")];
-    return [facets.element, h("div.ik-menus", {}, more), this.reset];
+    const boxes = [box("ik-of-days", this.sent, timeline.element), box("ik-of-others", this.others, facets.others)];
+    return [facets.element, h("div.ik-menus", {}, boxes), this.reset];
   }
 
   /** Show which menus restrict the rows. */
@@ -259,8 +257,7 @@ export class Toolbar {
 
   private masking(): Child {
     const { unmasked } = this.view.state.view;
-    const onclick = () =>
-      this.view.send({ type: "set_masking", unmasked: !unmasked, first: this.view.grid.firstRow() });
+    const onclick = () => this.view.toggleMasking();
     const label = this.view.text(unmasked ? "eye_open" : "eye_closed");
     return h("button.ik-button", { "aria-pressed": String(unmasked), onclick }, label);
   }

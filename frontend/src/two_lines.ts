@@ -2,7 +2,7 @@
 
 import { type Child, formatDay, h } from "./dom.ts";
 import { highlight } from "./highlight.ts";
-import type { Word } from "./protocol.ts";
+import { LISTS, type Word } from "./protocol.ts";
 import { type Block, chosenValues, searchText } from "./state.ts";
 import type { View } from "./view.ts";
 
@@ -126,7 +126,7 @@ const COLUMNS: TwoLineColumn[] = [
 export function twoLineColumns(view: View): TwoLineColumn[] {
   const decisions = chosenValues(view.state, "decision").map(String);
   const waits = decisions.includes("wait_for_expiry");
-  const hasChance = !decisions.length || decisions.some((code) => code.startsWith("resend"));
+  const hasChance = !decisions.length || decisions.some((code) => LISTS.again.includes(code));
   return COLUMNS.flatMap((column) => (column !== chance ? column : hasChance ? chance : waits ? againFrom : []));
 }
 

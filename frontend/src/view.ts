@@ -169,6 +169,11 @@ export class View {
     this.send({ type: "sort", by: isSame && descending ? null : name, descending: isSame && !descending });
   }
 
+  /** Show numbers and addresses, or hide them. */
+  toggleMasking(): void {
+    this.send({ type: "set_masking", unmasked: !this.state.view.unmasked, first: this.grid.firstRow() });
+  }
+
   private key(event: KeyboardEvent): void {
     const { tagName, type } = target(event) as HTMLInputElement;
     const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(tagName) && type !== "checkbox";
