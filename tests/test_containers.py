@@ -426,7 +426,7 @@ def test_a_hidden_sheet_is_not_read_unless_it_alone_holds_records(tmp_path: Path
     assert "1 rows come from the hidden sheet 'book.xlsx [Backup]': no other sheet holds records." in str(alone.summary)
 
 
-def test_a_chart_sheet_is_not_spoken_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_chart_sheet_causes_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def plot(book: Any, _: Any) -> None:
         chart = book.add_chart({"type": "column"})
         chart.add_series({"values": "=Records!$A$1:$A$2"})
@@ -484,10 +484,10 @@ def test_a_cell_that_spans_rows_has_its_value_in_each(
     assert ("1 rows of 'xml.xls [S]' are hidden there" in str(loaded.summary)) == (name == "xml.xls")
 
 
-def test_a_binary_workbook_may_hide_what_no_library_tells(tmp_path: Path) -> None:
+def test_rows_of_a_binary_workbook_are_reported_as_perhaps_merged_or_hidden(tmp_path: Path) -> None:
     (tmp_path / "book.xlsb").write_bytes(as_xlsb())
-    said = "2 rows of 'book.xlsb [S]' may lie in merged cells or be hidden, which an .xlsb does not tell"
-    assert said in str(ik.load(tmp_path / "book.xlsb").summary)
+    note = "2 rows of 'book.xlsb [S]' may be merged or hidden: this cannot be read from an .xlsb; if they are, save it"
+    assert note in str(ik.load(tmp_path / "book.xlsb").summary)
 
 
 def test_formulas_without_a_result_are_reported_by_column(tmp_path: Path) -> None:
@@ -699,7 +699,7 @@ def test_a_damaged_workbook_adds_up_or_is_one_error(tmp_path: Path, name: str) -
     check()
 
 
-def test_a_place_that_no_file_has_is_damage(tmp_path: Path) -> None:
+def test_an_offset_beyond_any_file_is_damage(tmp_path: Path) -> None:
     content = bytearray(as_xls())
     content[30], content[48:52] = 12, b"\xff" * 4
     (tmp_path / "f.xls").write_bytes(content)

@@ -62,7 +62,7 @@ def reasons(workspace: ik.Workspace) -> dict[str, str]:
     return dict(workspace.plan(as_of=DAY).filter("decision <> 'superseded'").project(names).fetchall())
 
 
-def test_a_customer_list_settles_who_is_ours_and_who_left(workspace: ik.Workspace, tmp_path: Path) -> None:
+def test_a_customer_list_shows_who_is_associated_and_who_left(workspace: ik.Workspace, tmp_path: Path) -> None:
     result = workspace.reconcile(write_list(tmp_path), as_of=DAY)
     assert result.counts == {
         "associated": 1, "ours_already": 4, "vanished_is_ours": 0, "vanished": 0, "left_us": 1, "not_invited": 1,
@@ -260,7 +260,7 @@ def test_a_run_that_an_expired_token_ends_goes_on_with_a_new_one(
     assert not any(secret in told for secret in ("the-secret-key", "the-token", "a-new-token", "the-access-key"))
 
 
-def test_a_portal_that_goes_on_throttling_is_said_so(
+def test_a_portal_that_goes_on_throttling_is_an_error(
     workspace: ik.Workspace, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(huawei_api, "RETRIES", 1)
@@ -269,7 +269,7 @@ def test_a_portal_that_goes_on_throttling_is_said_so(
         workspace.reconcile(from_huawei=True, endpoint=portal.url)
 
 
-def test_keys_come_from_the_environment_and_the_way_is_encrypted(
+def test_keys_come_from_the_environment_and_the_connection_is_encrypted(
     workspace: ik.Workspace, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ArgumentError, match="not encrypted"):
@@ -281,7 +281,7 @@ def test_keys_come_from_the_environment_and_the_way_is_encrypted(
         workspace.reconcile()
 
 
-def test_the_command_says_what_it_found_and_writes_who(
+def test_the_command_prints_counts_and_writes_the_customers(
     workspace: ik.Workspace, tmp_path: Path, run: Callable[..., Run]
 ) -> None:
     workspace.close()

@@ -31,11 +31,12 @@ def divide(lists: Sequence[WorkList], language: Language) -> dict[str, list[Work
     whole += [each for each in lists if each.batch is None]
     parts: dict[str, list[WorkList]] = {}
     for worklist in whole:
-        keys = manager_keys(worklist.records["account_manager"])
-        for key in keys.unique(maintain_order=True):
-            parts.setdefault(key, []).append(_part(worklist, keys == key))
-    managers = (next(iter(parts[key])).records["account_manager"][0] if key else "none" for key in sorted(parts))
-    return {name: parts[key] for name, key in zip(file_names(managers, "manager_"), sorted(parts), strict=True)}
+        managers = manager_keys(worklist.records["account_manager"])
+        for key in managers.unique(maintain_order=True):
+            parts.setdefault(key, []).append(_part(worklist, managers == key))
+    keys = sorted(parts)
+    names = (parts[key][0].records["account_manager"][0] if key else "none" for key in keys)
+    return {name: parts[key] for name, key in zip(file_names(names, "manager_"), keys, strict=True)}
 
 
 def _batches_as_one(batches: Sequence[WorkList], language: Language) -> list[WorkList]:

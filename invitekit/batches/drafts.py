@@ -34,7 +34,7 @@ def build(worklist: WorkList, shared: list[str], templates: Templates) -> pl.Dat
 
     Returns:
         ``COLUMNS``, in the order of the work list. A customer in Greater China, or with a name in Chinese
-        characters, gets it in Chinese, any other in English [assumed].
+        characters, gets the reminder in Chinese, any other in English [assumed].
     """
     records: Any = nw.from_native(cast("Any", worklist.records))
     rows = cast("pl.DataFrame", records.with_columns(_email=address()).to_native())

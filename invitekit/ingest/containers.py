@@ -127,7 +127,7 @@ def is_old_workbook(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(512)
         sector = 1 << min(int.from_bytes(head[30:32], "little"), 12)
-        # A damaged file may name a place that no file can have.
+        # A damaged file may name an offset that no file can have.
         file.seek(min((int.from_bytes(head[48:52], "little") + 1) * sector, path.stat().st_size))
         directory = file.read(1 << 13)
     names = [name.encode("utf-16-le") for name in ("Workbook", "Book", "EncryptedPackage")]

@@ -34,7 +34,7 @@ _BACKSLASHED = "rows have quotes that are written with a backslash, and were rea
 
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:
-    """Return a surrogate for bytes that do not decode; in GBK of Windows, byte 80 is the euro sign."""
+    """Return a surrogate for bytes that do not decode; in the GBK of Windows, byte 0x80 is the euro sign."""
     if isinstance(error, UnicodeDecodeError) and error.encoding == "gb18030" and error.object[error.start] == 0x80:
         return "€", error.start + 1
     return "\udcff", getattr(error, "end", 0)

@@ -176,7 +176,7 @@ def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool
         return "gb18030"
     if few:
         return "utf-8"
-    # Encodings of Latin letters cannot be told apart.
+    # The same bytes are text in cp1252, cp1250 and cp1254: only the user knows which one it is.
     named = f"encoding='{other}', or --encoding {other}" if other else _LATIN
     raise SourceError(
         f"'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.",

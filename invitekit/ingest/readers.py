@@ -84,7 +84,7 @@ _FORMULAS = (
 )
 _FILLED_DOWN = "rows lie in merged cells and got their value from the first of these rows"
 _HIDDEN_ROWS = "rows of '{}' are hidden there, by a filter perhaps, and were read like all others"
-_UNSEEN = "rows of '{}' may lie in merged cells or be hidden, which an .xlsb does not tell: if so, save it as .xlsx"
+_UNSEEN = "rows of '{}' may be merged or hidden: this cannot be read from an .xlsb; if they are, save it as .xlsx"
 _HIDDEN_SHEET = "rows come from the hidden sheet '{}': no other sheet holds records"
 
 

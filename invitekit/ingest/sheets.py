@@ -64,7 +64,7 @@ class RawSheet:
         hidden_rows: Numbers of hidden rows, from 1.
         merged: First row, column, and last row of cells that are merged downwards, from 0.
         no_result: Formula cells without a result, by column.
-        unseen: Whether its merged cells and hidden rows are not known: no library tells those of XLSB.
+        unseen: Whether its merged cells and hidden rows are unknown: no library reads them from XLSB.
     """
 
     name: str
@@ -181,7 +181,7 @@ def _load_apart(path: Path, kind: str, name: str) -> list[RawSheet]:
 
 
 def _findings(path: Path) -> dict[str, dict[str, Any]]:
-    """Return what the library does not tell, by sheet: merged cells, hidden rows, formulas without a result."""
+    """Return what the library does not read, by sheet: merged cells, hidden rows, formulas without a result."""
     with zipfile.ZipFile(path) as book:
         parts = {part.casefold(): part for part in book.namelist()}
         found = {}

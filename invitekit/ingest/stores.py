@@ -54,7 +54,7 @@ class MemoryStore:
     def results(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return records in the order of their sources, and rejected rows by source and row."""
         rejected = pl.concat(self._rejected).sort("source_file", "source_row", maintain_order=True)
-        return pl.concat(self._records, rechunk=True), rejected  # else each step to come puts its columns together
+        return pl.concat(self._records, rechunk=True), rejected  # else every later step does it
 
 
 class DuckDBStore:

@@ -257,7 +257,7 @@ def parse(text: str, later: int | None = None) -> Written | str:
 
     Args:
         text: The text.
-        later: How many months later than in Croatian the language of its column has a name that means several.
+        later: What ``months_later`` returns for its column: a name of two months means the Croatian one, or the next.
     """
     if len(text) > _LONGEST:
         return NOTHING_KNOWN

@@ -23,7 +23,7 @@ def load_sheets(path: Path, kind: str) -> Iterator[tuple[str, bool, Any]]:
     """Yield the name of each sheet of a workbook, whether it is hidden, and its cells as text."""
     import fastexcel  # noqa: PLC0415 - only for workbooks
 
-    # It warns of chart sheets, on a terminal too.
+    # It logs a warning for each chart sheet, which Python prints on a terminal.
     logging.getLogger("calamine").setLevel(logging.CRITICAL)
     # The library goes by the extension of a path, and by the content of bytes.
     is_named = path.suffix.lower() in (f".{kind}", ".xlsm")
@@ -36,13 +36,13 @@ def load_sheets(path: Path, kind: str) -> Iterator[tuple[str, bool, Any]]:
 
 def merged_cells(path: Path) -> dict[str, list[tuple[int, int, int]]]:
     """Return the cells of an old workbook that are merged downwards, by sheet: first row, column, and last row."""
-    import python_calamine  # noqa: PLC0415 - only for old workbooks, whose merged cells fastexcel does not tell
+    import python_calamine  # noqa: PLC0415 - only for .xls: fastexcel does not read its merged cells
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
     merged = {}
     for name in book.sheet_names:
         sheet = book.get_sheet_by_name(name)
-        # The columns before the first filled one are left out.
+        # fastexcel leaves out the columns before the first filled one.
         first = sheet.start[1] if sheet.start else 0
         ranges = sheet.merged_cell_ranges or []
         merged[name] = [(top, left - first, bottom) for (top, left), (bottom, _) in ranges if bottom > top]
@@ -50,7 +50,7 @@ def merged_cells(path: Path) -> dict[str, list[tuple[int, int, int]]]:
 
 
 def _write_sheets(path: str, kind: str, folder: str, limit: str) -> None:
-    """Write each sheet as an Arrow file that is named by its position, and what else is known of them."""
+    """Write each sheet as an Arrow file that is named by its position, and ``NAMES``."""
     import pyarrow.ipc  # noqa: PLC0415 - only in the child process
 
     names, left = [], int(limit)

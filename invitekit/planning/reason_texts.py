@@ -14,7 +14,7 @@ from invitekit.planning.rules import ResendRules
 
 Language = Literal["en", "zh"]
 BY_CAUSE = ("failed", "as_reseller", "customer_must_act", "contact_support", "blocked")
-"""Reasons whose text is the cause of the failure."""
+"""For these reasons, the text that is shown is the cause of the failure."""
 DETAILS = ("row", "day", "word", "mark")
 """What a reason's text may name that differs by customer; a text names one of them."""
 

@@ -78,7 +78,7 @@ class PlanSummary:
 
         Args:
             language: Of the sentences.
-            own_account: Say too who is on hold for the partner's own account, and the command that releases them.
+            own_account: Include how many are on hold for the partner's own account, and what releases them.
         """
         if self.settings is None:
             return []

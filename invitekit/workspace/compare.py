@@ -172,7 +172,8 @@ def compare(before: Frame, after: Frame) -> Comparison:
 def _may_have_changed(identified: Any, side: str) -> tuple[Any, int]:
     """Return the records of customers who may have changed, and how many others there are: the same in both.
 
-    An invitation is told by its time here: a customer with several, of which one has none or a day only, may be any.
+    Invitations are matched by their time: where a customer has several and one has no time, or only a day, any of them
+    may be the same one in the other snapshot, so that the customer may have changed.
     """
     one, zero = nw.lit(1), nw.lit(0)
     named = identified.select(
@@ -194,7 +195,8 @@ def _may_have_changed(identified: Any, side: str) -> tuple[Any, int]:
     )
     customers = customers.group_by("customer_id").agg(nw.col("_ik_differs", "_ik_vague").max(), _ik_sent=nw.len())
     may_differ = (nw.col("_ik_differs") == 1) | ((nw.col("_ik_vague") == 1) & (nw.col("_ik_sent") > 1))
-    may_differ = may_differ | nw.col("customer_id").str.starts_with(ALONE)  # two of those are never known to be one
+    # Nothing shows that two of these are one customer.
+    may_differ = may_differ | nw.col("customer_id").str.starts_with(ALONE)
     changed = materialize(customers.filter(may_differ).select("customer_id"))
     same = count_rows(customers) - count_rows(changed)
     return identified.join(changed, on="customer_id", how="semi"), same

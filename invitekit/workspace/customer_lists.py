@@ -27,7 +27,7 @@ _SCHEMA = dict.fromkeys(
 COLUMNS = tuple(_SCHEMA)
 REJECT_COLUMNS = ("source_file", "source_row", "column", "reason", "content", "snapshot_at")
 FRESH = dt.timedelta(hours=1)
-"""How long a list that was not read to its end may be gone on with; later, customers may have changed [assumed]."""
+"""How long an unfinished list may be continued; later, customers may have changed [assumed]."""
 _PASSES = 3
 """How often the pages are read when they hold fewer customers than the portal counts."""
 NEWEST = f"""
@@ -120,7 +120,7 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
     with transaction(con):
         number = _begin(con, listed_at, "file")
         _store(con, number, table)
-        # Without a time they are never older than a record: who was associated then, is it still.
+        # Without a time they are not older than any record: a customer who was associated at the time still is.
         rejects = nw.from_native(loaded.rejects).with_columns(snapshot_at=nw.lit(None, nw.Datetime("us")))
         _insert(con, "listed_rejects", number, rejects.select(REJECT_COLUMNS).to_arrow())
         _finish(con, number)
@@ -128,12 +128,12 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
 
 
 def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host: str) -> None:
-    """Store the customers that the portal lists; a list that was not read to its end is gone on with.
+    """Store the customers that the portal lists; an unfinished list is continued.
 
     Args:
         con: The workspace.
         page: Returns the page from an offset on.
-        host: Whose list it is.
+        host: The portal's host: only a list of the same portal is continued.
 
     Raises:
         SourceError: A page cannot be read, or the pages hold fewer customers than the portal counts.
@@ -149,10 +149,8 @@ def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host:
             with transaction(con):
                 _store(con, number, pl.DataFrame(customers, schema=_SCHEMA, orient="row").to_arrow())
                 run(con, "update customer_lists set next_offset = ? where list_id = ?", [offset, number])
-        if (
-            one(con, f"select count(distinct portal_customer_id) from listed_customers where list_id = {number}")
-            >= total
-        ):
+        stored = f"select count(distinct portal_customer_id) from listed_customers where list_id = {number}"
+        if one(con, stored) >= total:
             with transaction(con):
                 return _finish(con, number)
         offset = 0  # a page came twice, or customers came and went meanwhile
@@ -171,7 +169,7 @@ def _unfinished(con: duckdb.DuckDBPyConnection, host: str) -> tuple[int, int]:
 
 
 def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) -> int:
-    """Add an empty list in place of one that was not read to its end."""
+    """Add an empty list in place of an unfinished one."""
     newest = rows(con, "select max(listed_at) from customer_lists where is_complete")[0][0]
     if newest is not None and newest > listed_at:
         raise WorkspaceError(
