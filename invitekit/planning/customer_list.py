@@ -11,7 +11,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import end_of_day
-from invitekit.engine.materialize import collect, materialize
+from invitekit.engine.materialize import count_rows, materialize
 from invitekit.model.identity import NEEDED, OPTIONAL, identify
 
 LISTED_AT, LISTED_BY, SINCE, HAS_LEFT = "_ik_listed_at", "_ik_listed_by", "_ik_listed_since", "_ik_has_left"
@@ -79,7 +79,7 @@ def with_customer_list(histories: Any, records: Any, customer_list: Any | None) 
     was_ours = (nw.col("_ik_ours_at") <= nw.col(LISTED_BY)).fill_null(value=False)
     was_ours = was_ours & ~(nw.col("_ik_last_at") > nw.col(LISTED_BY)).fill_null(value=False)
     frame = materialize(frame.with_columns((was_ours & ~is_listed).alias(HAS_LEFT), _ik_stays=was_ours & is_listed))
-    left, stays = (collect(frame.filter(nw.col(name)).select(nw.len())).item() for name in (HAS_LEFT, "_ik_stays"))
+    left, stays = (count_rows(frame.filter(nw.col(name))) for name in (HAS_LEFT, "_ik_stays"))
     return frame.with_columns(
         nw.coalesce(SINCE, LISTED_AT).alias(SINCE),
         (nw.col(HAS_LEFT) & nw.lit(value=left <= stays)).alias(HAS_LEFT),

@@ -246,12 +246,9 @@ class Workspace:
         """
         con = self._con
         moments = [row[0] for row in rows(con, f"select distinct snapshot_at from ({queries.SNAPSHOTS}) order by 1")]
-        how: dict[str, Any] = {"moments": moments, "catalogue": catalogue, "language": language}
-        history = con.sql(queries.BY_AGE)
-        if not queries.is_small(con):
-            return compare_snapshots(history, before, after, **how)
-        result = compare_snapshots(history.pl(), before, after, **how)
-        return replace(result, changes=queries.as_table(con, result.changes))
+        history = queries.on_faster_engine(con, con.sql(queries.BY_AGE))
+        result = compare_snapshots(history, before, after, moments=moments, catalogue=catalogue, language=language)
+        return replace(result, changes=queries.as_relation(con, result.changes))
 
     # Plan and batches.
 
@@ -294,14 +291,12 @@ class Workspace:
         catalogue: Catalogue | None = None,
     ) -> duckdb.DuckDBPyRelation:
         moment, con = as_utc(as_of), self._con
-
-        def step(history: Any, **events: Any) -> Any:
-            annotated = annotate(history, as_of=moment, catalogue=catalogue, language=language)
-            return plan_resends(annotated, rules, as_of=moment, language=language, **events)
-
         with temp_tables() as persist:
-            planned = queries.compute(con, step, history=con.sql(queries.BY_AGE), **known)
-            return persist(materialize(queries.as_stored(planned)))
+            history = queries.on_faster_engine(con, con.sql(queries.BY_AGE))
+            annotated = annotate(history, as_of=moment, catalogue=catalogue, language=language)
+            events = {name: queries.on_faster_engine(con, one) for name, one in known.items()}
+            planned = plan_resends(annotated, rules, as_of=moment, language=language, **events)
+            return persist(materialize(queries.as_stored(queries.as_relation(con, planned))))
 
     def customer_history(
         self,

@@ -16,7 +16,7 @@ from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import latest, resolve
 from invitekit.planning.customer_history import customers_named
 from invitekit.planning.logged_events import assign_customer
-from invitekit.workspace.queries import BY_AGE, RECORD, as_stored, compute
+from invitekit.workspace.queries import BY_AGE, RECORD, as_relation, as_stored, on_faster_engine
 from invitekit.workspace.validation import are_texts
 
 _EVENTS = "select record_id, customer_id from {} "
@@ -32,13 +32,14 @@ class Match(NamedTuple):
 
 def newest_records(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
     """Return each invitation once, by its newest record."""
-    newest = compute(con, lambda history: latest(annotate(history)), history=con.sql(BY_AGE))
-    return as_stored(newest).project(", ".join(RECORD))
+    history = on_faster_engine(con, con.sql(BY_AGE))
+    return as_stored(as_relation(con, latest(annotate(history)))).project(", ".join(RECORD))
 
 
 def resolved_history(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None = None) -> duckdb.DuckDBPyRelation:
     """Resolve all stored rows; a status that depends on the day is that of today."""
-    return compute(con, lambda history: resolve(annotate(history, catalogue=catalogue)), history=con.sql(BY_AGE))
+    history = on_faster_engine(con, con.sql(BY_AGE))
+    return as_relation(con, resolve(annotate(history, catalogue=catalogue)))
 
 
 def events_of_customers(history: duckdb.DuckDBPyRelation, events: duckdb.DuckDBPyRelation) -> str:

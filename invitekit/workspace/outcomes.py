@@ -19,7 +19,7 @@ from invitekit.model.resolve import resolve_parts
 from invitekit.planning.customer_list import match_customers
 from invitekit.workspace.customer_lists import NEWEST
 from invitekit.workspace.customers import events_of_customers
-from invitekit.workspace.queries import BY_AGE, compute
+from invitekit.workspace.queries import BY_AGE, as_relation, on_faster_engine
 
 APART_DAYS = 30
 """A customer with a resend this many days before or after a batch is not among those not resent [assumed]."""
@@ -33,17 +33,14 @@ def outcomes(con: duckdb.DuckDBPyConnection, catalogue: Catalogue | None) -> duc
     """Count by batch and cause what the snapshots after it show; see ``Workspace.outcomes``."""
     with temp_tables() as persist:
         # The state of a customer at an earlier time is what the snapshot of that time shows.
-        history = con.sql(f"select *, snapshot_at::varchar as snapshot from ({BY_AGE})")
-        states = compute(con, lambda history: _states_by_snapshot(history, catalogue), history=history)
+        history = on_faster_engine(con, con.sql(f"select *, snapshot_at::varchar as snapshot from ({BY_AGE})"))
+        annotated: Any = nw.from_native(annotate(history, catalogue=catalogue))
+        annotated = annotated.with_columns(runs_out_at=ends_at()).to_native()
+        states = as_relation(con, resolve_parts(annotated, "snapshot"))
         resends = con.sql("select batch_id, sent_at, cause as logged_cause, record_id, customer_id from resends")
         events = events_of_customers(states, resends)
         listed = match_customers(nw.from_native(states), nw.from_native(con.sql(NEWEST))).to_native()
         return persist(materialize(con.sql(_query(ident(states.alias), events, ident(listed.alias)))))
-
-
-def _states_by_snapshot(history: Any, catalogue: Catalogue | None) -> Any:
-    annotated: Any = nw.from_native(annotate(history, catalogue=catalogue))
-    return resolve_parts(annotated.with_columns(runs_out_at=ends_at()).to_native(), "snapshot")
 
 
 def _effective(row: str, at: str) -> str:

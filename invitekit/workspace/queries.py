@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import duckdb
 
 from invitekit.engine.duckdb import one, rows
-from invitekit.engine.materialize import materialize
+from invitekit.engine.materialize import is_relation, materialize
 from invitekit.model import schema
 from invitekit.workspace import exports
 
@@ -62,30 +61,14 @@ def as_stored(history: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     return history.project("* replace (source_row & 4294967295 as source_row)")
 
 
-def compute(
-    con: duckdb.DuckDBPyConnection, step: Callable[..., Any], **relations: duckdb.DuckDBPyRelation
-) -> duckdb.DuckDBPyRelation:
-    """Return what a step makes of some relations, as a table of the connection: in memory where the history is small.
-
-    Args:
-        con: The workspace's connection.
-        step: Takes the relations by name, or the same rows as Polars frames, and returns a frame of that engine.
-        relations: Of the same connection.
-    """
-    if not is_small(con):
-        on_disk: duckdb.DuckDBPyRelation = materialize(step(**relations))
-        return on_disk
-    return as_table(con, step(**{name: relation.pl() for name, relation in relations.items()}))
+def on_faster_engine(con: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation) -> Any:
+    """Return the rows of a relation as a Polars frame where the history is small, else the relation."""
+    return relation.pl() if one(con, "select count(*) from records") <= IN_MEMORY else relation
 
 
-def is_small(con: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether the history is computed in memory."""
-    return one(con, "select count(*) from records") <= IN_MEMORY
-
-
-def as_table(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRelation:
-    """Return a Polars frame as a temporary table of the connection."""
-    return materialize(con.from_arrow(frame.to_arrow()))
+def as_relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRelation:
+    """Return a Polars frame as a temporary table of the connection, and a relation as it is."""
+    return frame if is_relation(frame) else materialize(con.from_arrow(frame.to_arrow()))
 
 
 def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
