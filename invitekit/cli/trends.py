@@ -44,8 +44,7 @@ def trend(
     from invitekit.cli import output as out
     from invitekit.engine.datetimes import as_utc
     from invitekit.io.table_writers import write_table
-    from invitekit.metrics import FOLLOW_UP_DAYS, association_trend, failure_trend, find_changes
-    from invitekit.metrics.aggregate import OF_FAILURES
+    from invitekit.metrics import FOLLOW_UP_DAYS, failure_and_association_trend, find_changes
     from invitekit.model.annotate import annotate
     from invitekit.model.filters import where_newest
     from invitekit.model.resolve import count_untrackable, resolve
@@ -57,10 +56,10 @@ def trend(
         annotated = annotate(inputs.records, as_of=moment, catalogue=source.failures, language=language)
         history = resolve(annotated)
         records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
-        how: dict[str, Any] = {"as_of": moment, "period": period, "by": by, "follow_up_days": days}
-        table = failure_trend(records, **how)
-        associations: dict[str | None, Any] = {} if by in OF_FAILURES else {by: association_trend(records, **how)}
-        changes: list[dict[str, Any]] = find_changes({by: table}, associations).to_dicts()
+        table, associations = failure_and_association_trend(records, moment, period, by, days)
+        changes: list[dict[str, Any]] = find_changes(
+            {by: table}, {} if associations is None else {by: associations}
+        ).to_dicts()
         rows: list[dict[str, Any]] = table.to_dicts()
         untrackable = count_untrackable(history)
         if output is not None:
@@ -75,12 +74,12 @@ def trend(
         out.line(f"  - Not counted: {untrackable:,} earlier rows that cannot be tracked: masked.")
     _print(rows, by, period, source.failures, language, days)
     for change in changes:
-        group = f"{_named(change['group'], by, source.failures, language)}: s" if by else "S"
-        out.line(_change(change, group, period))
+        group = f"{_named(change['group'], by, source.failures, language)}: " if by else ""
+        out.line(f"{group}{_change(change, period)}")
     return out.line(f"The table is in {output}; it holds counts and rates only.") if output else None
 
 
-def _change(change: dict[str, Any], start: str, period: str) -> str:
+def _change(change: dict[str, Any], period: str) -> str:
     """Return a lasting change as a sentence."""
     from invitekit.metrics import one_in
 
@@ -89,8 +88,8 @@ def _change(change: dict[str, Any], start: str, period: str) -> str:
         for name in ("before", "after")
     )
     verb = "rose" if change["rate_after"] > change["rate_before"] else "fell"
-    since, chance = f"{start}ince the {period} from {change['since']}", f"1 of {one_in(change['p']):,}"
-    rate = change["measure"].replace("_", " ")
+    rate, chance = change["measure"].replace("_", " "), f"1 of {one_in(change['p']):,}"
+    since = f"Since the {period} from {change['since']}"
     return f"{since} the {rate} {verb} from {before} to {after}: by chance in at most {chance}."
 
 

@@ -9,7 +9,7 @@ from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
 from invitekit.metrics.overview import MetricsReport, progress
 from invitekit.metrics.status_counts import StatusCounts, count_statuses
 from invitekit.metrics.survival import time_to_association
-from invitekit.metrics.trend import association_trend, failure_trend
+from invitekit.metrics.trend import failure_and_association_trend, failure_trend
 
 __all__ = [
     "BY",
@@ -21,8 +21,8 @@ __all__ = [
     "MetricsReport",
     "Period",
     "StatusCounts",
-    "association_trend",
     "count_statuses",
+    "failure_and_association_trend",
     "failure_trend",
     "find_changes",
     "find_differences",

@@ -70,23 +70,17 @@ def failure_trend(
         SchemaError: A column that is needed is missing.
         ArgumentError: ``period``, ``by``, ``as_of`` or ``follow_up_days`` is not valid.
     """
-    return _trend_of(FAILED, records, as_of=as_of, period=period, by=by, follow_up_days=follow_up_days)
+    failures, _ = failure_and_association_trend(records, as_of, period, by, follow_up_days)
+    return failures
 
 
-def association_trend(records: Any, **how: Any) -> Any:
-    """Return the same of the share of associated invitations; takes what ``failure_trend`` takes."""
-    return _trend_of("associated", records, **how)
+def failure_and_association_trend(
+    records: Any, as_of: dt.datetime | dt.date | None, period: Period, by: By | None, follow_up_days: int
+) -> tuple[Any, Any]:
+    """Return ``failure_trend``, and the same of the associated, from one pass over the records.
 
-
-def _trend_of(
-    outcome: str,
-    records: Any,
-    *,
-    as_of: dt.datetime | dt.date | None = None,
-    period: Period = "week",
-    by: By | None = None,
-    follow_up_days: int = FOLLOW_UP_DAYS,
-) -> Any:
+    The second one is None by cause or who acts, which only failures have.
+    """
     aggregate.check(period, [by])
     check_follow_up(follow_up_days)
     moment = as_utc(as_of)
@@ -96,7 +90,9 @@ def _trend_of(
     with temp_tables():
         history = nw.from_native(resolved(frame.select(*used_columns(_NEEDED, names)).to_native()))
         invitations = with_outcomes(history, moment, follow_up_days).filter(nw.col("is_latest_of_invitation"))
-        return trend(aggregate.count_cells(invitations, [by] if by else [], period), by, period, moment, outcome)
+        cells = aggregate.count_cells(invitations, [by] if by else [], period)
+    associations = None if by in OF_FAILURES else trend(cells, by, period, moment, "associated")
+    return trend(cells, by, period, moment), associations
 
 
 def trend(cells: Any, by: str | None, period: Period, as_of: dt.datetime, outcome: str = FAILED) -> Any:
