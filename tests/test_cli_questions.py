@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,6 +137,25 @@ def test_a_filtered_report_keeps_what_changed_and_the_invitation_before_a_resend
     changed = page[page.index("## What changed") :].splitlines()
     assert [line.split("|")[2].strip() for line in changed[6:12]] == ["0", "1", "0", "0", "0", "1"]
     assert "| Email " in page[page.index("## Results of resent invitations") :]
+
+
+def test_a_report_compares_snapshots_by_the_causes_of_ones_own_catalogue(run: Run, tmp_path: Path) -> None:
+    row = "Bolt AG,bolt,b@bolt.example,,mgr.chen,Chile,Email,Failed,{message},2026-02-20\n"
+    for day, message in (("02-23", "On holiday."), ("03-16", "Out of office.")):
+        content = HEADER + row.format(message=message)
+        (tmp_path / f"history_2026-{day}.csv").write_text(content, encoding="utf-8")
+    causes = "".join(
+        f'[[failure]]\ncode = "{code}"\nmessage_en = "{message}"\ncause_en = "Away."\nadvice_en = "Wait."\n'
+        'who_acts = "customer"\nresend_rule = "now"\n'
+        for code, message in (("holiday", "On holiday."), ("office", "Out of office."))
+    )
+    (tmp_path / "mine.toml").write_text(causes, encoding="utf-8")
+    memory, page = tmp_path / "w.duckdb", tmp_path / "report.md"
+    files: list[object] = list(tmp_path.glob("*.csv"))
+    asked(run, "workspace", "add", *files, "-w", memory)
+    for source in (files, ["-w", memory]):
+        asked(run, "report", *source, *DAY, "--catalogue", tmp_path / "mine.toml", "-o", page, "--overwrite")
+        assert re.search(r"^\| Failed for another cause +\| +1 \|$", page.read_text("utf-8"), re.MULTILINE)
 
 
 def test_annotated_records_are_counted_as_records_invitations_and_customers(run: Run, exports: Path) -> None:

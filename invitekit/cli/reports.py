@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +15,7 @@ from invitekit.cli.plans import make_plan
 from invitekit.cli.source_options import Inputs, SourcesOrWorkspace, with_option_groups
 
 if TYPE_CHECKING:
+    from invitekit.model.catalogue import Catalogue
     from invitekit.workspace import Comparison
 
 
@@ -55,7 +58,7 @@ def report(
     from invitekit.metrics import FOLLOW_UP_DAYS, progress
     from invitekit.model.annotate import annotate
     from invitekit.model.filters import Filter, where, where_newest
-    from invitekit.model.resolve import resolve
+    from invitekit.model.resolve import latest, resolve
     from invitekit.planning import ResendRules, count_decisions
     from invitekit.report import KINDS, TRENDS, Look, Page, page, write_page
     from invitekit.report.by_manager import manager_files
@@ -71,13 +74,14 @@ def report(
         history = resolve(annotated)
         records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
         plan = make_plan(inputs, ResendRules(), moment, language, failures, history)
+        moments = sorted(at for at in _distinct(inputs.records, "snapshot_at") if at is not None)
 
         def content(records: Any, stated: Filter) -> Page:
             metrics = progress(
                 records, as_of=moment, period=period, by=TRENDS, catalogue=failures, language=language,
                 follow_up_days=follow_up_days or FOLLOW_UP_DAYS, history=history if stated else None,
             )  # fmt: skip
-            change = _change(inputs, _of_customers(history, records) if stated else None)
+            change = _change(inputs, moments, failures, _of_same_customers(history, records) if stated else None)
             look = Look(stated, language, catalogue=failures)
             decided = count_decisions(where(plan, stated), plan) if stated else count_decisions(plan)
             return page(metrics, look, decided, audience=audience, summary=inputs.summary, change=change)
@@ -86,11 +90,10 @@ def report(
         if by is None:
             write_page(whole, output, overwrite=overwrite)
         else:
-            files = manager_files(_managers(records), output, overwrite=overwrite)
+            files = manager_files(_distinct(latest(records), "account_manager"), output, overwrite=overwrite)
             for spellings, path in files.items():
-                own = Filter(manager=spellings)
-                stated = replace(found.choice, manager=own.manager)
-                write_page(content(where_newest(records, own), stated), path, overwrite=overwrite)
+                own = where_newest(records, Filter(manager=spellings))
+                write_page(content(own, replace(found.choice, manager=spellings)), path, overwrite=overwrite)
         if as_json:
             stated_json = {"audience": audience, "summary": list(whole.summary)}
             names = {"files": [path.name for path in files.values()]} if by else {}
@@ -104,36 +107,40 @@ def report(
     return out.line(f"The report is in {output}. {whole.audience}")
 
 
-def _managers(records: Any) -> list[str | None]:
-    """Return the account managers of the invitations, by their newest state."""
+def _distinct(records: Any, column: str) -> list[Any]:
+    """Return each value of a column once."""
     import narwhals.stable.v2 as nw
 
     from invitekit.engine.materialize import collect
 
-    newest = nw.from_native(records).filter(nw.col("is_latest_of_invitation"))
-    managers: list[str | None] = collect(newest.select("account_manager").unique())["account_manager"].to_list()
-    return managers
+    values: list[Any] = collect(nw.from_native(records).select(column).unique())[column].to_list()
+    return values
 
 
-def _of_customers(history: Any, chosen: Any) -> Any:
-    """Return all records of the customers of some."""
+def _of_same_customers(history: Any, records: Any) -> Any:
+    """Return all records of the history whose customers some records have too."""
     import narwhals.stable.v2 as nw
 
-    customers = nw.from_native(chosen).group_by("customer_id").agg().select("customer_id")
+    customers = nw.from_native(records).group_by("customer_id").agg().select("customer_id")
     return nw.from_native(history).join(customers, on="customer_id", how="semi").to_native()
 
 
-def _change(inputs: Inputs, chosen: Any = None) -> Comparison | None:
-    """Compare the two newest snapshots, where there are two: of all customers, or of those that were chosen."""
-    import narwhals.stable.v2 as nw
+def _change(
+    inputs: Inputs, moments: Sequence[dt.datetime], failures: Catalogue, chosen: Any = None
+) -> Comparison | None:
+    """Compare the two newest snapshots, where there are two.
 
-    day = nw.col("snapshot_at").dt.date()
-    dated = nw.from_native(inputs.records).lazy().filter(~nw.col("snapshot_at").is_null())
-    if len(dated.select(day).unique().collect()) < 2:
+    Args:
+        inputs: What was opened.
+        moments: The times of its snapshots, in order.
+        failures: The known failure messages.
+        chosen: The records of the customers to compare; else all.
+    """
+    if len({at.date() for at in moments}) < 2:
         return None
     if inputs.workspace is not None and chosen is None:
-        return inputs.workspace.compare()
+        return inputs.workspace.compare(catalogue=failures)
     from invitekit.workspace import compare_snapshots
 
-    moments = sorted(dated.select("snapshot_at").unique().collect()["snapshot_at"].to_list())
-    return compare_snapshots(inputs.records if chosen is None else chosen, moments=moments)
+    records = inputs.records if chosen is None else chosen
+    return compare_snapshots(records, moments=moments, catalogue=failures)
