@@ -22,6 +22,7 @@ from invitekit.metrics import FOLLOW_UP_DAYS, MetricsReport, progress
 from invitekit.metrics.aggregate import Period
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue
 from invitekit.model.filters import IDENTIFYING, Filter
+from invitekit.model.resolve import resolved
 from invitekit.planning import PlanSummary, ResendRules, age_warnings, count_decisions, plan_resends
 from invitekit.privacy.disclosure import STEP
 from invitekit.report.audience import (
@@ -81,8 +82,8 @@ def report(
         period: Of the trends: ``day``, ``week`` or ``month``.
         choice: The filter that the records were chosen by; the report states it, but does not apply it.
         summary: What ``load`` returns about the sources, to state what was read and rejected.
-        plan: What ``plan_resends`` returns for the records, or the rows of it that ``choice`` chose; else the records
-            are planned without what was sent, resolved or rejected.
+        plan: What ``plan_resends`` returns for the records, or the rows of it that ``choice`` chose. Without it, the
+            records alone are planned: without what was sent, resolved, rejected or is on a customer list.
         change: What ``compare`` returns for the two newest snapshots.
         catalogue: The known failures; else the built-in ones.
         language: ``en`` or ``zh``.
@@ -100,13 +101,15 @@ def report(
     check_target(path, extensions=KINDS, overwrite=overwrite)
     check_audience(audience)
     failures = catalogue or read_catalogue()
+    if plan is None:
+        records = resolved(records)  # once, for the plan and the metrics
+        plan = plan_resends(records, as_of=as_of)
     metrics = progress(
         records, as_of=as_of, period=period, by=TRENDS, catalogue=failures, language=language,
         follow_up_days=follow_up_days,
     )  # fmt: skip
     look = Look(choice or Filter(), language, catalogue=failures)
-    planned = plan_resends(records, as_of=as_of, language=language) if plan is None else plan
-    content = page(metrics, look, count_decisions(planned), audience=audience, summary=summary, change=change)
+    content = page(metrics, look, count_decisions(plan), audience=audience, summary=summary, change=change)
     return write_page(content, path, overwrite=overwrite)
 
 
@@ -147,12 +150,12 @@ def page(
     stated = _without_names(look.choice, public=public)
     look, more = replace(look, choice=stated), look.choice != stated
     todo = plan_for_audience(plan, audience)
-    # How many wait for the partner's own account is an exact count.
-    warnings = _age(plan, metrics, look) if public else plan.warnings(look.language)
+    # The other warnings of a plan hold exact counts.
+    age = age_warnings(plan.newest_export, metrics.as_of, ResendRules(), look.language)
     return Page(
         title=texts["title"],
         facts=(*_facts(tables, look), *([texts["chosen_more"]] if more else [])),
-        warnings=tuple(warnings),
+        warnings=tuple(age if public else plan.warnings(look.language)),
         audience=texts["audience"][audience],
         summary=summarise(tables, todo, look, change, rounded=public),
         sections=sections(tables, look, todo, change, public=public),
@@ -178,11 +181,6 @@ def _facts(tables: MetricsReport, look: Look) -> tuple[str, ...]:
         texts["about"].format(invitations=count(tables.counts["invitations"], look), version=version("invitekit")),
     ]
     return (*facts, *([texts["chosen"].format(what=look.chosen)] if look.choice else []))
-
-
-def _age(plan: PlanSummary, metrics: MetricsReport, look: Look) -> list[str]:
-    """Return a warning where the newest snapshot is old, or of a later day."""
-    return age_warnings(plan.newest_export, metrics.as_of, ResendRules(), look.language)
 
 
 def _rules(tables: MetricsReport, look: Look, *, public: bool) -> tuple[str, ...]:
