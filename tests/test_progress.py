@@ -19,7 +19,15 @@ from statsmodels.stats.proportion import proportion_confint
 import invitekit as ik
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.metrics import BY, EMPTY, OTHER, count_statuses, progress, time_to_association
+from invitekit.metrics import (
+    BY,
+    EMPTY,
+    OTHER,
+    count_statuses,
+    failure_and_association_trend,
+    progress,
+    time_to_association,
+)
 from invitekit.metrics import funnel as funnels
 from invitekit.metrics.funnel import FUNNEL
 from invitekit.metrics.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
@@ -224,6 +232,14 @@ def test_by_who_acts_the_order_is_always_the_same(sample: Any) -> None:
     groups = ik.failure_trend(sample, as_of=AS_OF, by="who_acts")["group"].unique(maintain_order=True).to_list()
     assert groups == [who for who in ACTING if who in groups]
     assert len(groups) == 4
+
+
+def test_failures_and_associations_have_the_trends_of_the_report(sample: Any) -> None:
+    found = progress(sample, as_of=AS_OF)
+    failures, associations = failure_and_association_trend(sample, AS_OF, "week", None, found.follow_up_days)
+    assert failures.equals(found.trend)
+    assert associations.equals(found.association_trend)
+    assert failure_and_association_trend(sample, AS_OF, "week", "cause", found.follow_up_days)[1] is None
 
 
 def test_by_a_column_the_share_is_of_its_own_invitations(engine: Engine) -> None:
