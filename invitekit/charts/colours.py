@@ -29,12 +29,12 @@ COLOURS: dict[str, tuple[str, str]] = {
     "invited": ("#5aa9dc", "#6fb8ec"), "not_used": ("#8a6d3b", "#a08550"), "pending_review": ("#5f4fa8", "#7a5fd6"),
     "pre_registered": ("#a9b4c0", "#9aa5b1"), "not_invited": ("#d3d8de", "#565f6a"),
 }  # fmt: skip
-"""By name: on light and on dark. Colour-blind people can tell those of who acts apart, and those of statuses."""
+"""By name: on light and on dark. Colour-blind people can distinguish those of who acts, and those of statuses."""
 _SAME = {"association_failed": "failed", "not_pre_registered": "not_invited", "open": "invited"}
 
 
 def of_code(code: str | None) -> str:
-    """Return the name of the colour of a status, a stage or who acts; of any other code, that of lesser text."""
+    """Return the name of the colour of a status, a stage or who acts; ``muted`` for any other code."""
     name = _SAME.get(code or UNKNOWN, code or UNKNOWN)
     return name if name in COLOURS else "muted"
 

@@ -57,7 +57,7 @@ def stage_label(row: Values, look: Look) -> str:
 
 def _stage(row: Values, look: Look) -> Row:
     label, colour = stage_label(row, look), of_code(row["stage"])
-    # Where the whole may not be shown, a part stands alone.
+    # Where the whole may not be shown, the bar has no share.
     if row["of"] is None or row["part_of"] is None:
         return _bar(label, row["n"], colour)
     text = f"{row['n']:,} · {share(row['n'], row['of'], look.words['of'])}"
@@ -159,7 +159,7 @@ def _rates(title: str, rates: Sequence[Values], mean: float | None, note: str, l
 
 
 def _mean(rates: Sequence[Values]) -> float | None:
-    """Return the rate of all rows together, where every count is there."""
+    """Return the rate of all rows together; None where a count is hidden."""
     if not rates or any(row["n"] is None for row in rates):
         return None
     return float(sum(row["n"] for row in rates) / sum(row["of"] for row in rates))
@@ -195,7 +195,7 @@ def snapshots(table: Any, look: Look = LOOK) -> Figure:
 
 
 def _stacks(title: str, rows: Iterable[Values], look: Look) -> Figure:
-    """Return a bar for each label, in pieces by status."""
+    """Return a figure with a bar for each label, in parts by status."""
     stacks: dict[str, dict[str, int]] = {}
     for row in rows:
         counts = stacks.setdefault(row["label"], {})

@@ -54,7 +54,7 @@ LOOK = Look()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One piece of a bar, or the dot of a rate: its value, the name of its colour, the text behind it."""
+    """One piece of a bar, or the dot of a rate: its value, the name of its colour, the text on hovering."""
 
     value: float
     colour: str
@@ -141,7 +141,7 @@ class Figure:
 
 
 def figure(title: str, look: Look, *, note: str = "", **parts: Any) -> Figure:
-    """Build a figure whose subtitle states the filter, and a note."""
+    """Build a figure; its subtitle is the filter in words and, where there is one, a note."""
     return Figure(title, " · ".join(filter(None, [look.chosen, note])), look, **parts)
 
 
@@ -151,7 +151,7 @@ def to_rows(table: Any) -> list[dict[str, Any]]:
 
 
 def label_for(value: str | None, by: str | None, look: Look) -> str:
-    """Return the label of a group: of a code, of a cause in words; any other value as it is."""
+    """Return the label of a group: that of a code, the words of a cause, any other value as it is."""
     if value in (None, EMPTY, OTHER):
         return str(look.words["groups_named"][value or EMPTY])
     if by == "cause":

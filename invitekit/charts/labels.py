@@ -67,7 +67,7 @@ def share(n: int, of: int, words: str = "{n} of {of}") -> str:
 
 
 def share_of(n: int, of: int, words: Mapping[str, str]) -> str:
-    """Return a share together with its base, for rows whose bases differ."""
+    """Return a share and the number that it is of, as in "31 % of 120", or both counts where there are few."""
     both = {"n": f"{n:,}", "of": f"{of:,}", "rate": percent(n / of)}
     return words["of" if of < FEW else "rate_of"].format(**both)
 

@@ -15,7 +15,7 @@ from invitekit.metrics import OTHER
 PANELS = 8
 """Groups that a trend shows, each in a panel of its own; the others are counted in words."""
 MOST_PERIODS = 400
-"""Periods that a trend shows, the newest ones: more lie closer together than a screen has points."""
+"""Periods that a trend shows, the newest ones: more would be closer together than the pixels of a screen."""
 TICKS = 7
 """Periods or days that an axis names at most."""
 CURVES = 4
@@ -38,22 +38,23 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     """
     words = look.words
     title = words["trend_by" if by else "trend"].format(by=words["by"].get(by, ""), period=words["periods"][period])
-    rows = sorted((row for row in to_rows(table) if row["of"] != 0), key=lambda row: row["period_start"])
+    every = to_rows(table)
+    rows = sorted((row for row in every if row["of"] != 0), key=lambda row: row["period_start"])
     if all(row["of"] is None for row in rows):
         return figure(title, look)
     periods = sorted({row["period_start"] for row in rows})
     shown = periods[-MOST_PERIODS:]
     rows = [row for row in rows if row["period_start"] >= shown[0]]
-    names = list(dict.fromkeys(row["group"] for row in to_rows(table)))
-    kept = _kept(names)
+    names = list(dict.fromkeys(row["group"] for row in every))
+    with_panel = _with_panel(names)
     panels = []
-    for name in kept:
+    for name in with_panel:
         mine = [row for row in rows if row["group"] == name]
         colour = of_code(name) if by == "who_acts" else "accent"
         label = one_line(label_for(name, by, look)) if by else ""
         panels.append(Panel(label, tuple(_lines(mine, colour)), tuple(_marks(mine, colour, look, period))))
     most = max(max(row["rate"] or 0, row["upper_limit"] or 0) for row in rows)
-    left_out = {"not_shown": len(names) - len(kept), "older": len(periods) - len(shown)}
+    left_out = {"not_shown": len(names) - len(with_panel), "older": len(periods) - len(shown)}
     notes = [words["of_outcomes"], *(words[name].format(n=f"{n:,}") for name, n in left_out.items() if n)]
     margin = max((shown[-1] - shown[0]).days * 0.03, 1)
     return figure(
@@ -73,8 +74,8 @@ def _ticks(days: list[Any], period: str) -> tuple[tuple[float, str], ...]:
     return tuple((day.toordinal(), text) for day, text in zip(days, texts, strict=True))
 
 
-def _kept(names: list[str | None]) -> list[str | None]:
-    """Return the groups that have a panel; that of all others is among them, where there is one."""
+def _with_panel(names: list[str | None]) -> list[str | None]:
+    """Return the groups that have a panel, with the group of all others where there is one."""
     rest = [name for name in names if name == OTHER][len(names) <= PANELS :]
     return [*[name for name in names if name not in rest][: PANELS - len(rest)], *rest]
 
@@ -92,7 +93,7 @@ def _lines(rows: list[Row], colour: str) -> Iterator[Line]:
 
 
 def _runs(rows: list[Row], name: str) -> list[list[Row]]:
-    """Return the rows in runs between those that lack a value."""
+    """Split the rows where one lacks a value."""
     runs: list[list[Row]] = [[]]
     for row in rows:
         if row[name] is not None:
@@ -151,7 +152,7 @@ def _keys(rows: list[Row], look: Look) -> Iterator[Mark]:
 def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
     """Draw the share that is associated after so many days; a customer who still waits counts as waiting.
 
-    Below it stand the numbers at risk: how many were waiting at the beginning of that day.
+    Below it are the numbers at risk: how many were waiting at the start of that day.
 
     Args:
         table: ``MetricsReport.survival``: ``group, days, at_risk, share, low, high, median_days, size``.
@@ -187,7 +188,7 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
 
 
 def _spaced(days: list[int], apart: float) -> list[int]:
-    """Return the first day, and each that is so far from the one before."""
+    """Return the first day, and each that is at least so far from the last one returned."""
     chosen = days[:1]
     for day in days[1:]:
         if day - chosen[-1] >= apart:
@@ -196,7 +197,7 @@ def _spaced(days: list[int], apart: float) -> list[int]:
 
 
 def _curve(rows: list[Row], colour: str, last: int, *, with_band: bool) -> list[Line]:
-    """Return the steps of one group, and the area of their interval: several areas would cover each other."""
+    """Return the steps of one group, and on demand the area of its interval: several areas would cover each other."""
 
     def steps(name: str, some: list[Row]) -> list[Xy]:
         ends = [*(row["days"] for row in some[1:]), last]

@@ -1,4 +1,4 @@
-"""A figure for a notebook, drawn by plotly: JupyterLab takes it as plain JSON, so that plotly is not imported."""
+"""A figure for a notebook, drawn by plotly: JupyterLab gets it as plain JSON, so that plotly is not imported."""
 
 from __future__ import annotations
 
@@ -98,5 +98,5 @@ def _annotation(text: Text, colours: dict[str, str]) -> Json:
 
 
 def _escaped(lines: Sequence[str]) -> str:
-    """Return lines as plotly takes them: a name can be a tag, and is shown as the text that it is."""
+    """Join lines for plotly and escape them: a name that looks like a tag is shown as text."""
     return "<br>".join(html.escape(line, quote=False) for line in lines)

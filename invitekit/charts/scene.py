@@ -36,7 +36,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point with a sign, and the text behind it."""
+    """A point with a symbol, and the text on hovering."""
 
     hover: str
     colour: str
@@ -48,7 +48,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of a bar: its left upper corner and its length, and the text behind it."""
+    """A part of a bar: its upper left corner, its length, and the text on hovering."""
 
     at: Xy
     length: float
@@ -58,7 +58,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Lines of text: where the first one begins, or its middle or end; on paper where lines run behind it."""
+    """Lines of text at a place, by their start, middle or end; ``on_paper`` hides the lines of a figure behind them."""
 
     lines: tuple[str, ...]
     at: Xy
@@ -71,7 +71,7 @@ Item = Line | Mark | Box | Text
 
 
 def lay_out(figure: Figure) -> tuple[list[Item], float]:
-    """Return what is drawn, in its order, and the height."""
+    """Return what is drawn, in this order, and the height."""
     keys, top = _keys(figure.keys)
     if figure.rows:
         items, height = _rows(figure, top)
@@ -96,7 +96,7 @@ def _keys(keys: Sequence[Mark]) -> tuple[list[Item], float]:
 
 
 def _rows(figure: Figure, top: float) -> tuple[list[Item], float]:
-    """Return each row with its label above it and its text behind it."""
+    """Return each row with its label above it and its text after it."""
     most = max(*(row.end for row in figure.rows), figure.mean or 0, 1e-9)
     start = 6 if figure.is_rates else 0
     scale = (WIDTH - start - 14 - COLUMN * max(width(row.text) for row in figure.rows)) / most

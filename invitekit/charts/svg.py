@@ -1,7 +1,7 @@
 """A figure as SVG: for a web page without a script, and for paper.
 
-Colours are those of light paper; the page's own style turns them into the dark ones. A text behind a part is its
-``title`` element, which browsers show on hovering and screen readers read.
+Colours are the light ones; the style of the page turns them into the dark ones (``dark_styles``). The text on hovering
+is a ``title`` element, which screen readers read too.
 """
 
 from __future__ import annotations

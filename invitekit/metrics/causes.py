@@ -67,7 +67,7 @@ def repeats(
     *,
     history: Any = None,
 ) -> Any:
-    """Return the results of resends, by the outcome and the method of the invitation before, which history holds."""
+    """Return the results of resends, by the outcome and the method of the invitation before; see ``resends``."""
     pairs: Any = nw.from_native(resends(records, as_of, follow_up_days, history))
     is_same = nw.col("failure_code") == nw.col("cause_before")
     failed = nw.when(is_same).then(nw.lit("failed_same")).otherwise(nw.lit("failed_other"))

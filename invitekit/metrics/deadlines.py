@@ -14,7 +14,7 @@ from invitekit.model.annotate import PRE_REGISTRATION_LIFE, ends_at
 DEADLINES = {"day": nw.Date(), "deadline": nw.String(), "n": nw.Int64()}
 KINDS = ("invitation_expires", "pre_registration_lapses")
 AHEAD = dt.timedelta(days=7)
-"""How far deadlines are looked up."""
+"""How far ahead deadlines are counted."""
 
 
 def count_deadlines(customers: Any) -> Any:
@@ -44,10 +44,10 @@ def deadlines(columns: list[str], as_of: dt.datetime, backend: Any) -> dict[str,
         backend: The engine of the records.
     """
     known = ["pre_registered_at"] if "pre_registered_at" in columns else []
-    # Without a time, the first snapshot that shows it tells since when it is at the latest.
+    # A pre-registration without a time began at the latest when a snapshot showed it first.
     since = nw.coalesce(*known, "invited_at", "first_seen_at")
     life = nw.lit(PRE_REGISTRATION_LIFE)
-    # A link that was not used within the follow-up still runs out at its own date.
+    # By status, not by outcome: a link that counts as not used still expires at its own date.
     ends = {KINDS[0]: ("invited", ends_at()), KINDS[1]: ("pre_registered", since + life)}
     return {
         kind: nw.when(

@@ -96,7 +96,7 @@ def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
 
 
 def spread(n: Sequence[int], of: Sequence[int], centre: float) -> float:
-    """Return how many times as far as by chance rates move from period to period; 1 where chance may explain it.
+    """Return how many times further than by chance rates move from period to period; 1 where chance may explain it.
 
     The median step is not moved by a jump or two.
     """

@@ -1,4 +1,4 @@
-"""All small tables of one set of records at once: what a report tells, from a handful of looks at them."""
+"""All small tables of one set of records at once, as a report needs them, from a few passes over the records."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ _NEEDED = tuple(dict.fromkeys((*TIMES, *aggregate.NEEDED, *FOLLOWED, *identity.N
 class MetricsReport:
     """The small tables of one set of annotated records: Polars frames of counts and rates.
 
-    No customer stands in them, but account managers and custom tags do, and counts of any size.
+    They name no customer, but account managers and custom tags, and have counts of any size.
 
     Attributes:
         funnel: So far: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
             ``not_used`` counts the invitations that never end and were not used within the follow-up.
         deadlines: ``day, deadline, n``: customers whose invitation (``invitation_expires``) or pre-registration
             (``pre_registration_lapses``) ends within 7 days after ``as_of``.
-        trend: As ``failure_trend`` gives it, for all together.
+        trend: As ``failure_trend`` returns it, for all together.
         trends: The same by each column of ``BY`` that was asked for.
         association_trend: As ``trend``; ``n`` counts the associated.
-        survival: As ``time_to_association`` gives it, by method.
+        survival: As ``time_to_association`` returns it, by method.
         ageing: ``bucket, status, n`` of what is open or not invited: days since the invitation.
         pareto: ``failure_code, cause, who_acts, resend_rule, n, of, share, low, high, cumulative, small``.
         by_method, by_type, by_manager, by_country, by_tag: ``value``; so far: ``invited, open, associated,

@@ -140,7 +140,7 @@ def kaplan_meier(group: str | None, exits: Mapping[int, list[int]], days: Collec
     Args:
         group: What the curve is of; None for all together.
         exits: By day, how many were associated and how many were last seen waiting.
-        days: Days that have a row although nobody was associated then.
+        days: Days that have a row even without an association.
     """
     size = at_risk = _size(exits)
     waiting, variance = 1.0, 0.0

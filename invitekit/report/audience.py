@@ -98,7 +98,7 @@ def for_audience(metrics: MetricsReport, audience: Audience = "internal", names:
     Neither shows a value of a customer; a country that is no word is counted among the others. Internal: all
     counts, account managers and custom tags. Public: counts below ten are null and all others rounded to the nearest
     ten, rates and curves are computed from the rounded counts, groups below ten are merged, and account managers and
-    custom tags are numbered, the largest first and those of equal rounded size in an order that tells no name.
+    custom tags are numbered, the largest first and those of equal rounded size in an order that reveals no name.
 
     Raises:
         ArgumentError: There is no such audience.
@@ -190,7 +190,7 @@ def _words_only(countries: pl.DataFrame) -> pl.DataFrame:
 
 
 def _numbered(groups: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Number the groups of a table, the largest first; a hash orders those of one size, for names would tell."""
+    """Number the groups of a table, the largest first, those of one size by a hash: the order reveals no name."""
     named = [row for row in groups.to_dicts() if row["value"] not in (EMPTY, OTHER)]
     named.sort(key=lambda row: (-row["followed"], hashlib.sha256(row["value"].encode()).digest()))
     numbers = {row["value"]: number for number, row in enumerate(named, 1)}

@@ -33,7 +33,7 @@ def as_markdown(page: Page) -> bytes:
 
 
 def _plain(text: str) -> str:
-    """Give a text that Markdown and the HTML inside it show as it is."""
+    """Escape a text, so that Markdown and the HTML inside it show it as it is."""
     line = html.escape(" ".join(text.split(" ")), quote=False)
     return _START.sub(r"\1\\\2", _SIGNS.sub(r"\\\1", line.replace("\n", " ")))
 

@@ -10,17 +10,16 @@ from typing import Any
 from invitekit.errors import OutputError
 from invitekit.report.page import Page, Section, Table
 
-_NO_SIGN = "could not be displayed with"
+_NO_GLYPH = "could not be displayed with"
 """What typst says of a character that no font has."""
 _HEIGHT = re.compile(r'height="(\d+)"')
 
 
 def as_pdf(page: Page) -> bytes:
-    """Give the page as a PDF.
+    """Return the page as a PDF.
 
     Texts go to typst as data and are set as they are. It is a PDF/A-2u, which is made for archives:
-    every character can be searched for, and none may lack a sign. Chinese needs a Chinese font on the
-    machine.
+    every character can be searched for, and has a glyph. Chinese needs a Chinese font on the machine.
 
     Raises:
         OutputError: No font of the machine has a character of the report, or typst could not set it.
@@ -51,12 +50,12 @@ def as_pdf(page: Page) -> bytes:
         )
     except typst.TypstError as error:
         # Its own words may quote what was to be set.
-        raise _refused(error.message) from None
+        raise _not_set(error.message) from None
     return bytes(made)
 
 
-def _refused(message: str) -> OutputError:
-    if _NO_SIGN in message:
+def _not_set(message: str) -> OutputError:
+    if _NO_GLYPH in message:
         return OutputError(
             "The PDF could not be set: the report has characters, Chinese ones it may be, that no font here has.",
             hint="install a font that has them (on Debian: apt install fonts-noto-cjk), or write .html or .md.",

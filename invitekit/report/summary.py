@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from invitekit.workspace import Comparison
 
 WORTH = 0.05
-"""Of many records the smallest difference is sure; a sentence is worth one of five points or more [assumed]."""
+"""The smallest difference with a sentence, five points [assumed]: of many records, even a tiny one is significant."""
 ROUGH = 200
-"""Below so many, a share is said to the nearest five percent."""
+"""Below so many, a share is stated to the nearest five percent."""
 _RECENT = 8
-"""Periods of which the summary speaks; older ones stand in the figure."""
+"""Newest periods that the summary is about; older ones are in the figure."""
 _NAMED = 3
 
 
@@ -71,7 +71,7 @@ def _to_do(plan: PlanSummary, texts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _due(found: MetricsReport, texts: Mapping[str, Any], _: Look, *, rounded: bool) -> Iterator[str]:
-    """State what runs out within a week; rounded counts of single days do not add up to it."""
+    """State how many deadlines are in the coming week; not from rounded counts, whose sum may be wrong."""
     sizes = {kind: sum(row["n"] for row in found.deadlines.to_dicts() if row["deadline"] == kind) for kind in KINDS}
     parts = [texts["due"][kind].format(n=f"{n:,}") for kind, n in sizes.items() if n]
     if parts and not rounded:
@@ -204,7 +204,7 @@ def _time(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[s
 
 
 def _again(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[str]:
-    """State how often a resend led to an association, over all that can be told."""
+    """State how often a resend led to an association, where there are enough and no count is hidden."""
     rows = [row for row in found.repeats.to_dicts() if row["associated"] is not None]
     resends, associated = (sum(row[name] for row in rows) for name in ("resends", "associated"))
     if resends >= FEW and len(rows) == len(found.repeats):
