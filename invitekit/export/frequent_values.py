@@ -1,4 +1,4 @@
-"""Frequent words that may leave as they are: those of enough customers, that tell of nobody."""
+"""Frequent words that may be exported as they are: those that enough customers share and that identify no person."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FOLDS = r"[^\x00-\x7f\x{df}-\x{f6}\x{f8}-\x{ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9ff
 
 
 def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], fewest: int) -> tuple[Row, ...]:
-    """Fix the words of ``generalise top``: frequent ones that enough customers share and that tell of nobody.
+    """Choose the words of ``generalise top``: frequent ones that enough customers share and that identify no person.
 
     Raises:
         SchemaError: The records cannot be computed.
@@ -38,7 +38,7 @@ def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], few
 
 
 class Lookout:
-    """Looks through values that may never leave for those that stand in one of a few words.
+    """Searches values that must not be exported for those that occur in one of a few words.
 
     Args:
         words: Short texts.
@@ -53,12 +53,12 @@ class Lookout:
         self._found = [self._plain.head(0)]
 
     def look(self, columns: Sequence[pl.Series]) -> None:
-        """Look through some values; the spelling of either side does not matter."""
+        """Search some values; the spelling of either side does not matter."""
         with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
             self._found += pool.map(self._look, columns)
 
     def told(self) -> frozenset[str]:
-        """Give the words that tell of somebody: by their pattern, or since a value stands in them as a word."""
+        """Return the words that identify a person: by their pattern, or because a value occurs in them as a word."""
         found = pl.concat(self._found).unique()
         left = take_out_names(without_patterns(self._folded), [], KnownNames(found))
         is_somebody = self._plain.is_null() | self._plain.is_in(found.implode())
@@ -70,13 +70,13 @@ class Lookout:
         return known.filter(known.is_in(self._whole) | known.str.contains_any(self._parts)).unique()
 
     def _near(self, values: pl.Series) -> pl.Series:
-        """Tell cheaply which values may hold a word: the others need not be brought into one form, which is dear."""
+        """Return quickly which values may hold a word: the others need no normal form, which is slow to compute."""
         holds = values.str.contains_any(self._needles, ascii_case_insensitive=True)
         return holds if is_ascii(values) else values.str.contains(_FOLDS) | holds
 
 
 def _parts(folded: pl.Series) -> pl.Series:
-    """Give what a name that stands in the words has to hold."""
+    """Return what a name that occurs in the words has to hold."""
     return folded.str.to_lowercase().str.extract_all(WORD).explode().drop_nulls().unique()
 
 

@@ -19,7 +19,7 @@ VARIABLE = "INVITEKIT_KEY"
 SERVICE, NAME = "invitekit", "export key"
 _KEYRING = "the system's keyring"
 _IN_KEYRING = "in the system's keyring"
-"""What the settings' key file says where the keyring holds the key; else no keyring is asked, which takes long."""
+"""The text of the settings' key file where the keyring holds the key; without it no keyring is asked, which is slow."""
 
 
 class _KeyringError(Exception):
@@ -27,7 +27,7 @@ class _KeyringError(Exception):
 
 
 def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
-    """Give the key to make tokens with; without any, one that is thrown away after use.
+    """Return the key to make tokens with; without any, a new one that is not kept.
 
     Args:
         given: A key, or the path of a key file; else the environment's ``INVITEKIT_KEY``, else the one that
@@ -41,7 +41,7 @@ def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
 
 
 def kept_key(given: str | os.PathLike[str] | None = None) -> Key:
-    """Give the key that is kept.
+    """Return the key that is kept.
 
     Raises:
         ArgumentError: There is none, or it is not usable.
@@ -73,7 +73,7 @@ def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
 
 
 def overruled(file: str | os.PathLike[str] | None = None) -> str | None:
-    """Say what is used in place of a key that is kept now; None where that key is used.
+    """Return what is used instead of the key that is kept, in words; None where that key is used.
 
     Raises:
         ArgumentError: What overrules it is no key.
@@ -85,8 +85,8 @@ def overruled(file: str | os.PathLike[str] | None = None) -> str | None:
 def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, str]:
     """Replace the key that is kept by a new one; the old one stays beside it under its ID.
 
-    The old one is kept first and the new one takes its place last, at once: whatever stops it between, the key
-    is one of the two, whole, and to say it again is all there is to do.
+    The old one is stored under its ID first, and the new one replaces it last, at once: after an interruption the key
+    is one of the two, whole, and it can be rotated again.
 
     Returns:
         The old key, the new one, and where it is kept, in words.
@@ -167,7 +167,7 @@ def _read(path: Path) -> Key:
 
 
 def _text(path: Path) -> str:
-    """Return what a key file says.
+    """Return the text of a key file.
 
     Raises:
         ArgumentError: It can be read by others.

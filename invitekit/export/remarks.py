@@ -1,4 +1,4 @@
-"""Remarks that leave as scrubbed text: the seam between one small frame and the scrubber."""
+"""Scrub the remarks of an export, batch by batch."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from invitekit.privacy import Row, Text
 from invitekit.privacy.scrub import KnownNames, scrub_remarks
 
 NAMES = ("customer_full_name", "customer_name", "account_name")
-"""Columns whose values are taken out of every remark, whosesoever it is."""
+"""Columns whose values are removed from the remarks of all records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scrubber:
-    """Takes out of remarks what tells who somebody is, best effort; without a row for them, it does nothing."""
+    """Removes what identifies people from remarks, best effort; does nothing where no remarks are exported."""
 
     names: KnownNames | None
     secret: tuple[str, ...]
 
     @classmethod
     def of(cls, source: Source, rows: Sequence[Row], secret: Sequence[str]) -> Self:
-        """Make one that knows the names of all customers, if any remarks are to leave."""
+        """Create one that knows the names of all customers, if remarks are exported."""
         if not any(isinstance(row.form, Text) for row in rows):
             return cls(None, ())
 
@@ -39,7 +39,7 @@ class Scrubber:
         return cls(KnownNames(pl.Series("names", names, dtype=pl.String)), tuple(secret))
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
-        """Give the frame with its remarks scrubbed; one that is an identifier as a whole is gone."""
+        """Return the batch with its remarks scrubbed; one that is an identifier as a whole becomes null."""
         if self.names is None:
             return batch
         own = [batch[name].cast(pl.String) for name in self.secret]

@@ -90,7 +90,7 @@ def _checked_level(level: object, path: Path) -> Level:
 
 
 def _called(row: dict[str, Any], number: int) -> str:
-    """Give a row's column in brackets; nothing for a name that looks like a person's data."""
+    """Return a row's column in brackets; nothing for a name that looks like a person's data."""
     name = row.get("name")
     return shown(name, number).removeprefix(f"column {number}") if isinstance(name, str) and name else ""
 

@@ -1,8 +1,8 @@
-"""Remarks without the people in them, as far as patterns and names can tell: best effort, and no proof.
+"""Remove people from remarks as far as patterns and names find them: best effort, no proof.
 
-Nobody can prove that a free text names no person. What is listed in ``patterns.py`` and every name that
-is handed in is taken out; a nickname, a misspelt name, an address in words or a story that
-only one customer has will stay. Who needs certainty drops the remarks.
+It cannot be proved that a free text names no person. What ``patterns.py`` lists and every name that is passed in is
+replaced; a nickname, a misspelt name, an address in words or a story that only one customer has stays. To be certain,
+drop the remarks.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ CHUNK = 50_000
 
 
 def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: KnownNames) -> pl.Series:
-    """Return the remarks with placeholders where they name or reach somebody: best effort, no proof.
+    """Replace names, addresses and numbers of people in remarks by placeholders: best effort, no proof.
 
-    Emails, mobiles, ids, handles and links go by their patterns (``patterns.py``), in English and Chinese first
-    of all. Then the record's own names go, each value whole and without its legal form, in any case of letters,
-    at the edges of words, in Chinese anywhere; then all other customers' names as ``KnownNames`` says. Last go
-    single words of the record's own names, of three letters or more, but for everyday ones (``stopwords.txt``).
-    Amounts, versions, dates, times, percentages and counts stay.
+    Emails, mobiles, IDs, handles and links are found by their patterns (``patterns.py``), which are best for English
+    and Chinese. Then come the record's own names: each value whole and without its legal form, in upper or lower case,
+    as whole words, in Chinese anywhere; then all other customers' names, see ``KnownNames``. Last come single words of
+    the record's own names, of three letters or more, except everyday ones (``stopwords.txt``). Amounts, versions,
+    dates, times, percentages and counts stay.
 
-    Placeholders are ``[email] [mobile] [id] [handle] [link] [name]``, the same whatever stood there. A remark
-    in which nothing is found comes back as it was, any other in NFKC. To scrub twice is to scrub once.
+    Placeholders are ``[email] [mobile] [id] [handle] [link] [name]``, whatever they replace. A remark in which nothing
+    is found is returned as it was, any other in NFKC. To scrub twice is to scrub once.
 
     Args:
         remarks: Texts, null where there is none.
@@ -75,7 +75,7 @@ def _scrubbed(said: pl.DataFrame, names: KnownNames) -> pl.DataFrame:
 
 
 def without_patterns(text: pl.Series) -> pl.Series:
-    """Put marks where a row of the table finds something."""
+    """Replace what the patterns find by marks."""
     text = text.clone()  # scatter changes what it is called on
     for pattern in PATTERNS:
         at = text.str.contains(pattern.holds).arg_true()

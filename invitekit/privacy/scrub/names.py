@@ -16,11 +16,11 @@ from invitekit.privacy.scrub.normalise import fold
 from invitekit.privacy.scrub.patterns import MARKS
 
 _SHORTEST = 3
-"""Letters of a name of one word that is looked for in everybody's remarks."""
+"""The fewest letters of a one-word name that is looked for in the remarks of all records."""
 _NUMBER = 7
-"""Digits from which on a number names somebody; shorter ones are counts and years."""
+"""The fewest digits of a number that identifies a person; shorter ones are counts and years."""
 _TWO = 2
-"""Words of a name that is found in the other order too, and the letters that each begins with."""
+"""A name of so many words is found in the other order too, if each begins with so many letters."""
 _LAST = 8
 """Digits at the end of a phone number that stay the same at home and from abroad."""
 _SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
@@ -30,12 +30,12 @@ WORD = rf"{_ALONE}|[[\p{{L}}\p{{M}}\p{{N}}]--[{_SINGLE}]]+"
 _PIECE = rf"[^{_SINGLE}{''.join(MARKS.values())}\p{{L}}\p{{M}}\p{{N}}]*(?:{WORD})"
 """A word with the gap before it."""
 _MASKED = f"[{''.join(schema.MASK_MARKS)}]"
-"""A sign that only a masked value holds: what is left of it is nobody's name."""
+"""A character that only a masked value has: the rest of such a value is not a name to look for."""
 _LETTERS = [chr(code) for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))]
 _BASES = {letter: unicodedata.normalize("NFD", letter)[0] for letter in _LETTERS}
 _PLAIN = {letter: base for letter, base in _BASES.items() if letter != base and letter.islower()}
 _PLAIN |= {"ae": "a", "oe": "o", "ue": "u", "æ": "a", "œ": "o", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ı": "i"}
-"""Lower-case letters of Latin scripts without what stands on them, and what people write in their place."""
+"""The plain letter for each lower-case Latin one with a diacritic, and for what people write in its place."""
 _LATIN_FORM = (
     "gmbh|ag|kg|kgaa|ohg|ug|ek|mbh|ltd|limited|inc|llc|llp|plc|corp|corporation|co|company|sa|sl|sas|sarl|srl|spa|bv|nv"
     r"|oy|ab|as|pte|pty|sdn|bhd|holdings?|group|verwaltungsgesellschaft|e\.? ?k|s\.? ?[al]|s\.? ?coop"
@@ -50,7 +50,7 @@ Phrase = list[str]
 
 @cache
 def stopwords() -> frozenset[str]:
-    """Return the words that everybody writes, of ``stopwords.txt``."""
+    """Return the everyday words of ``stopwords.txt``."""
     lines = files("invitekit.privacy.scrub").joinpath("stopwords.txt").read_text("utf-8").splitlines()
     return frozenset(word for line in lines for word in line.partition("#")[0].split())
 
@@ -59,7 +59,7 @@ class KnownNames:
     """Names that are looked for in every text; the time does not grow with their number.
 
     A name counts if it has three letters or more with a letter among them, or seven digits or more; in scripts
-    without spaces, two signs or more. A single word that everybody writes never does. One of two Latin words is
+    without spaces, two signs or more. A single everyday word never does. One of two Latin words is
     found in the other order too ("Lee, Ada"), a company without its legal form too, and umlauts in any spelling.
 
     Args:
@@ -75,7 +75,7 @@ class KnownNames:
 
 
 def take_out_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownNames) -> pl.Series:
-    """Put a mark for each name of the record's own, and for each known one.
+    """Replace each of the record's own names, and each known one, by a mark.
 
     Args:
         folded: Texts as ``fold`` returns them.
@@ -97,7 +97,7 @@ def take_out_names(folded: pl.Series, own: Sequence[pl.Series], known: KnownName
 
 
 def take_out_numbers(folded: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
-    """Put a mark for each of the record's own phone numbers, whatever stands beside it.
+    """Replace each of the record's own phone numbers by a mark, whatever is next to it.
 
     Args:
         folded: Texts as ``fold`` returns them.
@@ -117,7 +117,7 @@ def take_out_numbers(folded: pl.Series, own: Sequence[pl.Series]) -> pl.Series:
 
 
 def names_that_count(names: pl.Series) -> list[Phrase]:
-    """Return the names to look for in everybody's remarks, word by word; see ``KnownNames``."""
+    """Return the names to look for in the remarks of all records, word by word; see ``KnownNames``."""
     values = _named(names).drop_nulls().unique()
     forms = pl.concat([values, _without_form(values)]).unique()
     frame = pl.DataFrame({"value": forms, "words": forms.str.extract_all(WORD)})
@@ -127,14 +127,14 @@ def names_that_count(names: pl.Series) -> list[Phrase]:
     is_named = name.str.contains(r"\p{L}") | (size >= _NUMBER)
     spelled = pl.col("words").list.join(" ")
     plain = _plain(spelled)
-    # As it is spelled, nobody writes it every day; without its umlauts they may.
+    # A name with umlauts may be an everyday word only without them.
     is_common = name.is_in(list(stopwords())) | ((plain != spelled) & plain.is_in(_plain_stopwords()))
     phrases = frame.filter(is_long, is_named, ~is_common).select(plain.str.split(" ")).to_series().to_list()
     return phrases + [phrase[::-1] for phrase in phrases if _turns(phrase)]
 
 
 class _Phrases:
-    """Names as words: whether one begins at a word, and how long it is."""
+    """Names as words: finds where one begins in a text, and how many words it has."""
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         self._known: set[str] = set()
@@ -195,13 +195,13 @@ def _spans(words: Sequence[str], own: Sequence[_Own], known: KnownNames) -> list
 
 
 def _put_marks(text: str, pieces: Sequence[str], spelled: Sequence[str], spans: Sequence[Span]) -> str:
-    """Put a mark for each span of words, and keep the gap before it.
+    """Replace each span of words by a mark, and keep the gap before it.
 
     Args:
         text: A text.
         pieces: Its words, each with the gap before it.
         spelled: Its words.
-        spans: What goes.
+        spans: What is replaced.
     """
     parts, done = [], 0
     for start, end in spans:
@@ -237,7 +237,7 @@ def _plain_stopwords() -> list[str]:
 
 
 def _turns(phrase: Phrase) -> bool:
-    """Return whether a name is looked for in the other order: two words of letters that not everybody writes."""
+    """Return whether a name is looked for in the other order: two words of letters, neither an everyday one."""
     return len(phrase) == _TWO and all(
         len(word) >= _TWO and word[:_TWO].isalpha() and word not in stopwords() for word in phrase
     )
