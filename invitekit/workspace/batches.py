@@ -17,7 +17,7 @@ from invitekit.errors import ArgumentError, SchemaError, many
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import settings_of
-from invitekit.workspace.customers import as_list, events_of_customers, find_customers, resolved_history
+from invitekit.workspace.customers import as_list, events_of_customers, find_in, resolved_history
 from invitekit.workspace.database import transaction
 from invitekit.workspace.validation import are_texts, now, past_datetime, require_name, require_text
 
@@ -303,12 +303,13 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
     """Remove the customers that are named; each name has to mean one of the batch."""
     if not names:
         return batch
-    named = {match.customer_id: position for position, match in enumerate(find_customers(con, names), start=1)}
     with _registered(con, batch), temp_tables():
+        history = resolved_history(con)
+        named = {match.customer_id: number for number, match in enumerate(find_in(con, history, names), start=1)}
         events = con.sql("select record_id, customer_id, record_id as batch_row from ik_batch")
-        owners = events_of_customers(resolved_history(con), events)
+        owners = events_of_customers(history, events)
         rows_of = dict(rows(con, f"select customer_id, batch_row from {owners} where customer_id is not null"))
-        if absent := [str(position) for customer, position in named.items() if customer not in rows_of]:
+        if absent := [str(number) for customer, number in named.items() if customer not in rows_of]:
             raise ArgumentError(
                 f"Of {len(names):,} customers to exclude, number {', '.join(absent)} is not in the batch.",
                 hint="nothing was marked; name customers of the batch.",

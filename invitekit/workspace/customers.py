@@ -65,17 +65,23 @@ def as_list(names: str | Iterable[str]) -> list[str]:
 def find_customers(
     con: duckdb.DuckDBPyConnection, names: str | Iterable[str], catalogue: Catalogue | None = None
 ) -> tuple[Match, ...]:
-    """Return the newest record of each customer that is named; see ``customers_named``.
+    """Return the newest record of each customer that is named; see ``find_in``."""
+    with temp_tables():
+        return find_in(con, resolved_history(con, catalogue), as_list(names))
+
+
+def find_in(
+    con: duckdb.DuckDBPyConnection, history: duckdb.DuckDBPyRelation, names: Sequence[str]
+) -> tuple[Match, ...]:
+    """Return the newest record of each customer that is named in a resolved history; see ``customers_named``.
 
     Raises:
         ArgumentError: A name matches no customer, or several, or is masked.
     """
-    wanted = [name if are_texts([name]) else "" for name in as_list(names)]
-    with temp_tables():
-        history = resolved_history(con, catalogue)
-        meant = customers_named(history, wanted) if wanted else []
-        newest = f"select record_id, customer_id, failure_code from {ident(history.alias)} where is_latest_of_customer"
-        matches = {match.customer_id: match for match in map(Match._make, rows(con, newest))}
+    wanted = [name if are_texts([name]) else "" for name in names]
+    meant = customers_named(history, wanted) if wanted else []
+    newest = f"select record_id, customer_id, failure_code from {ident(history.alias)} where is_latest_of_customer"
+    matches = {match.customer_id: match for match in map(Match._make, rows(con, newest))}
     found = [matches.get(customers[0]) if len(customers) == 1 else None for customers in meant]
     if wrong := [str(position) for position, match in enumerate(found, start=1) if match is None]:
         raise ArgumentError(
