@@ -1228,6 +1228,15 @@ def test_a_plan_takes_rules_language_and_catalogue(filled: Workspace, tmp_path: 
     assert found["failure_code"].to_list() == ["link_gone"]
 
 
+def test_the_records_of_a_batch_come_as_they_were_ranked(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(write_sample(tmp_path / "files", rows=400).paths)
+    plan = workspace.plan(as_of=NEXT).filter("batch = 1")
+    noted = workspace.record_batches(plan)
+    ranked = [record_id for (record_id,) in plan.order("rank").project("record_id").fetchall()]
+    assert ranked != [record_id for (record_id,) in plan.project("record_id").fetchall()]
+    assert workspace.batch_records(noted[1]) == ranked
+
+
 def test_two_plans_in_one_frame_are_not_recorded(filled: Workspace) -> None:
     one, two = (filled.plan(as_of=day).pl() for day in (NEXT, dt.date(2026, 3, 31)))
     with pytest.raises(ArgumentError, match="The plan mixes 2 plans: their rules or dates differ"):

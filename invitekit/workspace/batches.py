@@ -71,7 +71,10 @@ def _candidates(plan: Any) -> Any:
     except TypeError:
         return plan  # as_table raises the error
     names = frame.collect_schema().names()
-    return frame.filter(nw.col("decision").is_in(list(RESENDS))).to_native() if "decision" in names else plan
+    if "decision" not in names:
+        return plan
+    frame = frame.filter(nw.col("decision").is_in(list(RESENDS)))
+    return (frame.sort("rank") if "rank" in names else frame).to_native()
 
 
 def _digests(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
@@ -135,7 +138,7 @@ def unmark_sent(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
 
 
 def record_ids(con: duckdb.DuckDBPyConnection, batch_id: str) -> list[str]:
-    """Return the record IDs of a recorded batch, in the order in which they were stored."""
+    """Return the record IDs of a recorded batch, as they were ranked."""
     return [str(record_id) for record_id in _recorded(con, batch_id)["record_id"].to_pylist()]
 
 
@@ -270,9 +273,11 @@ def _each_once(batch_ids: Sequence[str]) -> list[str]:
 
 
 def _recorded(con: duckdb.DuckDBPyConnection, batch_id: str) -> Any:
-    """Return a batch as it was written. The error does not quote an unknown ID: it may be anything."""
+    """Return a batch as it was written, in that order. The error does not quote an unknown ID: it may be anything."""
     ids = [batch_id if are_texts([batch_id]) else ""]
-    batch: Any = con.sql(f"select {', '.join(_ROW)} from batches where batch_id = ?", params=ids).to_arrow_table()
+    batch: Any = con.sql(
+        f"select {', '.join(_ROW)} from batches where batch_id = ? order by rowid", params=ids
+    ).to_arrow_table()
     if not len(batch):
         known = [row[0] for row in rows(con, "select distinct batch_id from batches order by 1 desc limit 10")]
         raise ArgumentError(
