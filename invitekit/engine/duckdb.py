@@ -1,10 +1,10 @@
-"""Quote names and texts in SQL, run queries to their end, and find the connection of a relation."""
+"""Quote names and texts in SQL, run queries to their end, share rows with a connection, and find that of a relation."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,16 @@ def apart(records: Any) -> tuple[Any, duckdb.DuckDBPyConnection | None]:
         with contextlib.suppress(duckdb.Error):
             return own.sql(records.sql_query()), own
     return records, owner
+
+
+@contextlib.contextmanager
+def registered(con: duckdb.DuckDBPyConnection, name: str, rows: Any) -> Iterator[None]:
+    """Make Arrow rows available to SQL by a name."""
+    con.register(name, rows)
+    try:
+        yield
+    finally:
+        con.unregister(name)
 
 
 def lit(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from invitekit.engine.duckdb import ident
+from invitekit.engine.duckdb import ident, registered
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.ingest.batches import Batch
 from invitekit.ingest.cleaning import REJECTED_COLUMNS, Cleaned, Cleaner
@@ -111,9 +111,8 @@ class DuckDBStore:
     def _insert(self, clean: Cleaned) -> None:
         for table, frame in (("records", clean.records), ("rejects", clean.rejected)):
             if frame.height:
-                self._con.register("ik_batch", frame.to_arrow())
-                self._con.execute(f"insert into {table} from ik_batch")
-                self._con.unregister("ik_batch")
+                with registered(self._con, "ik_batch", frame.to_arrow()):
+                    self._con.execute(f"insert into {table} from ik_batch")
 
 
 Store = MemoryStore | DuckDBStore

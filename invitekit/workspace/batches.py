@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 import narwhals.stable.v2 as nw
 
-from invitekit.engine.duckdb import rows, run
+from invitekit.engine.duckdb import registered, rows, run
 from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError, SchemaError, many
 from invitekit.model.vocabularies import RESENDS
@@ -47,7 +46,7 @@ def record(
     written_at = past_datetime(at, "at")
     table = _as_table(_candidates(plan), *SETTINGS)
     names = ", ".join(table.column_names)
-    with _registered(con, table):
+    with registered(con, "ik_batch", table):
         settings_of(rows(con, f"select distinct {', '.join(SETTINGS)} from ik_batch"))
         if not len(table):
             return {}
@@ -96,7 +95,7 @@ def mark_batches_sent(
     chosen = {batch_id: _without(con, _recorded(con, batch_id), excluded) for batch_id in _each_once(batch_ids)}
     with transaction(con):
         for batch_id, batch in chosen.items():
-            with _registered(con, batch):
+            with registered(con, "ik_batch", batch):
                 _require_unmarked(con, batch_id)
                 if not force:
                     _require_not_sent_since(con, batch_id)
@@ -118,7 +117,7 @@ def mark_customers_sent(
     """Store the customers of a frame as sent to, all or none, and return the batch ID."""
     sending = _checked(by, at, note)
     table = _as_table(batch)
-    with _registered(con, table), transaction(con):
+    with registered(con, "ik_batch", table), transaction(con):
         digest = _check(con)
         day = f"{sending.sent_at:%Y-%m-%d}"
         new_id = f"{day}-{digest[:_DIGEST]}" if batch_id is None else str(require_text(batch_id, "batch_id"))
@@ -163,16 +162,6 @@ def discard(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
 def _checked(by: str, at: dt.datetime | dt.date | None, note: str | None) -> _Sending:
     """Check who sent a batch and when; a day means its end, so that no cool-down ends too early."""
     return _Sending(require_name(by), past_datetime(at, "at", end=True), require_text(note, "note"))
-
-
-@contextlib.contextmanager
-def _registered(con: duckdb.DuckDBPyConnection, table: Any) -> Iterator[None]:
-    """Make a batch available to SQL as ``ik_batch``."""
-    con.register("ik_batch", table)
-    try:
-        yield
-    finally:
-        con.unregister("ik_batch")
 
 
 def _as_table(batch: Any, *more: str) -> Any:
@@ -308,7 +297,7 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
     """Remove the customers that are named; each name has to mean one of the batch."""
     if not names:
         return batch
-    with _registered(con, batch), temp_tables():
+    with registered(con, "ik_batch", batch), temp_tables():
         history = resolved_history(con)
         named = {match.customer_id: number for number, match in enumerate(find_in(con, history, names), start=1)}
         events = con.sql("select record_id, customer_id, record_id as batch_row from ik_batch")

@@ -11,10 +11,11 @@ import duckdb
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from invitekit.engine.duckdb import ident, one, rows, run
+from invitekit.engine.duckdb import ident, one, registered, rows, run
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import SchemaError, SourceError, WorkspaceError
 from invitekit.ingest import load
+from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.customer_list import match_customers
 from invitekit.workspace.database import transaction
@@ -25,7 +26,6 @@ _SCHEMA = dict.fromkeys(
     ("portal_customer_id", "account_name", "customer_full_name", "email", "mobile", "association_type"), pl.String
 ) | {"associated_at": pl.Datetime("us")}
 COLUMNS = tuple(_SCHEMA)
-REJECT_COLUMNS = ("source_file", "source_row", "column", "reason", "content", "snapshot_at")
 FRESH = dt.timedelta(hours=1)
 """How long an unfinished list may be continued; later, customers may have changed [assumed]."""
 _PASSES = 3
@@ -119,10 +119,10 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
     table = frame.with_columns(customer_full_name=names).select(COLUMNS).to_arrow()
     with transaction(con):
         number = _begin(con, listed_at, "file")
-        _store(con, number, table)
+        _insert(con, "listed_customers", number, table)
         # Without a time they are not older than any record: a customer who was associated at the time still is.
         rejects = nw.from_native(loaded.rejects).with_columns(snapshot_at=nw.lit(None, nw.Datetime("us")))
-        _insert(con, "listed_rejects", number, rejects.select(REJECT_COLUMNS).to_arrow())
+        _insert(con, "listed_rejects", number, rejects.select(*REJECTED_COLUMNS).to_arrow())
         _finish(con, number)
     return loaded.summary.rejects
 
@@ -147,7 +147,8 @@ def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host:
                 break
             offset += len(customers)
             with transaction(con):
-                _store(con, number, pl.DataFrame(customers, schema=_SCHEMA, orient="row").to_arrow())
+                table = pl.DataFrame(customers, schema=_SCHEMA, orient="row").to_arrow()
+                _insert(con, "listed_customers", number, table)
                 run(con, "update customer_lists set next_offset = ? where list_id = ?", [offset, number])
         stored = f"select count(distinct portal_customer_id) from listed_customers where list_id = {number}"
         if one(con, stored) >= total:
@@ -182,16 +183,9 @@ def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) 
     return number
 
 
-def _store(con: duckdb.DuckDBPyConnection, number: int, table: Any) -> None:
-    _insert(con, "listed_customers", number, table)
-
-
 def _insert(con: duckdb.DuckDBPyConnection, name: str, number: int, table: Any) -> None:
-    con.register("ik_incoming", table)
-    try:
+    with registered(con, "ik_incoming", table):
         run(con, f"insert into {name} select {number}, * from ik_incoming")
-    finally:
-        con.unregister("ik_incoming")
 
 
 def _finish(con: duckdb.DuckDBPyConnection, number: int) -> None:

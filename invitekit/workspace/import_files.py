@@ -15,9 +15,10 @@ from typing import Any
 import duckdb
 
 from invitekit.engine.datetimes import as_utc
-from invitekit.engine.duckdb import ident, lit, one, run
+from invitekit.engine.duckdb import ident, lit, one, registered, run
 from invitekit.errors import ArgumentError, Choice, InvitekitError, SchemaError, SourceError, WorkspaceError, many
 from invitekit.ingest import FileSummary, Summary, load
+from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.ingest.discover import Source, find_sources
 from invitekit.model import schema
 from invitekit.workspace.customers import count_orphans
@@ -25,7 +26,6 @@ from invitekit.workspace.database import transaction
 from invitekit.workspace.queries import RECORD
 from invitekit.workspace.validation import now
 
-_REJECT = ("source_file", "source_row", "column", "reason", "content", "snapshot_at")
 _KNOWN = (
     "select file_id, source_file, sha256, snapshot_at, rows_read, records, rejects, true from files where sha256 = ? "
     "order by file_id"
@@ -263,7 +263,7 @@ def _store(
     )
     stored = (
         _stream(con, "records", number, _as_stored(records, file.sha256), (*RECORD, "extra")),
-        _stream(con, "rejects", number, rejects, _REJECT),
+        _stream(con, "rejects", number, rejects, tuple(REJECTED_COLUMNS)),
     )
     if stored != (file.records, file.rejects):
         raise WorkspaceError(
@@ -292,8 +292,5 @@ def _stream(
     con: duckdb.DuckDBPyConnection, table: str, number: int, given: duckdb.DuckDBPyRelation, names: Sequence[str]
 ) -> int:
     columns = ", ".join(ident(name) for name in names)
-    con.register("ik_incoming", given.select(columns).to_arrow_reader(_ROWS_AT_ONCE))
-    try:
+    with registered(con, "ik_incoming", given.select(columns).to_arrow_reader(_ROWS_AT_ONCE)):
         return run(con, f"insert into {table} (file_id, {columns}) select {number}, {columns} from ik_incoming")
-    finally:
-        con.unregister("ik_incoming")
