@@ -270,7 +270,13 @@ class Workspace:
         Returns:
             What ``plan_resends`` returns: every stored row with one decision.
         """
-        return self._planned(self.plan_inputs(), rules, as_of, language, catalogue)
+        moment, con = as_utc(as_of), self._con
+        with temp_tables() as persist:
+            history = queries.on_faster_engine(con, con.sql(queries.BY_AGE))
+            annotated = annotate(history, as_of=moment, catalogue=catalogue, language=language)
+            known = {name: queries.on_faster_engine(con, one) for name, one in self.plan_inputs().items()}
+            planned = plan_resends(annotated, rules, as_of=moment, language=language, **known)
+            return persist(materialize(queries.as_stored(queries.as_relation(con, planned))))
 
     def plan_inputs(self) -> dict[str, duckdb.DuckDBPyRelation]:
         """Return what a plan needs besides the records, as ``plan_resends`` takes it.
@@ -281,22 +287,6 @@ class Workspace:
         listed = {"customer_list": con.sql(customer_lists.NEWEST)} if customer_lists.has_list(con) else {}
         rejected = con.sql(queries.ALL_REJECTS)
         return {"sent": self.sent_events(), "resolved": self.resolutions(), "rejected": rejected, **listed}
-
-    def _planned(
-        self,
-        known: dict[str, duckdb.DuckDBPyRelation],
-        rules: ResendRules | None = None,
-        as_of: dt.datetime | dt.date | None = None,
-        language: Language = "en",
-        catalogue: Catalogue | None = None,
-    ) -> duckdb.DuckDBPyRelation:
-        moment, con = as_utc(as_of), self._con
-        with temp_tables() as persist:
-            history = queries.on_faster_engine(con, con.sql(queries.BY_AGE))
-            annotated = annotate(history, as_of=moment, catalogue=catalogue, language=language)
-            events = {name: queries.on_faster_engine(con, one) for name, one in known.items()}
-            planned = plan_resends(annotated, rules, as_of=moment, language=language, **events)
-            return persist(materialize(queries.as_stored(queries.as_relation(con, planned))))
 
     def customer_history(
         self,
@@ -584,11 +574,7 @@ class Workspace:
             customer_lists.add_pages(con, client.page, client.host)
         else:
             rejected = customer_lists.add_files(con, sources, how | {"snapshot_at": snapshot_at})
-        known, moment = self.plan_inputs(), as_utc(as_of)
-        with_list = self._planned(known, as_of=moment)
-        customer_list = known.pop("customer_list")
-        without = self._planned(known, as_of=moment)
-        return customer_lists.reconcile(con, customer_list, with_list, without, rejected=rejected)
+        return customer_lists.reconcile(con, self.plan_inputs(), as_utc(as_of), rejected=rejected)
 
     # Exports.
 

@@ -16,10 +16,14 @@ from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import SchemaError, SourceError, WorkspaceError
 from invitekit.ingest import load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
+from invitekit.model.annotate import annotate
+from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import RESENDS
+from invitekit.planning import plan_resends
 from invitekit.planning.customer_list import match_customers
 from invitekit.workspace.database import transaction
 from invitekit.workspace.huawei_api import Page
+from invitekit.workspace.queries import BY_AGE, as_relation, on_faster_engine
 from invitekit.workspace.validation import now, past_datetime
 
 _SCHEMA = dict.fromkeys(
@@ -40,11 +44,8 @@ join customer_lists using (list_id) where is_complete order by position"""
 _FOUND = """
 with listed as (select customer_id, max(_ik_listed_since) as associated_since from {pairs} group by customer_id),
 newest as (
-    select p.*, l.associated_since, l.customer_id is not null as is_listed, b.decision as decision_before,
-        b.reason_code as reason_before
-    from {plan} p left join listed l using (customer_id)
-    join (from {before} where decision <> 'superseded') b using (customer_id)
-    where p.decision <> 'superseded' and p.customer_id is not null)
+    select p.*, l.associated_since, l.customer_id is not null as is_listed
+    from {plans} p left join listed l using (customer_id))
 select case
     when reason_code = 'left_us' then 'left_us'
     when not is_listed then if(reason_code = 'vanished', 'vanished', null)
@@ -207,24 +208,30 @@ def has_list(con: duckdb.DuckDBPyConnection) -> bool:
 
 def reconcile(
     con: duckdb.DuckDBPyConnection,
-    customer_list: duckdb.DuckDBPyRelation,
-    with_list: Any,
-    without: Any,
+    inputs: dict[str, duckdb.DuckDBPyRelation],
+    moment: dt.datetime,
     *,
     rejected: int = 0,
 ) -> Reconciliation:
-    """Compare a plan that knows the customer list with one that does not.
+    """Compare a plan that knows the stored list with one that does not.
 
     Args:
         con: The workspace.
-        customer_list: The stored list.
-        with_list: The plan with the list.
-        without: The same plan without it.
+        inputs: What a plan needs besides the records, with the list.
+        moment: The time to plan for.
         rejected: Rows of the list that were rejected.
     """
     with temp_tables() as persist:
-        pairs = match_customers(nw.from_native(with_list), nw.from_native(customer_list)).to_native()
-        tables = {"plan": ident(with_list.alias), "before": ident(without.alias), "pairs": ident(pairs.alias)}
+        history = resolve(annotate(on_faster_engine(con, con.sql(BY_AGE)), as_of=moment))
+        known = {name: on_faster_engine(con, relation) for name, relation in inputs.items()}
+        with_list = _newest(plan_resends(history, as_of=moment, **known))
+        customer_list = nw.from_native(known.pop("customer_list"))
+        before = _newest(plan_resends(history, as_of=moment, **known))
+        before = before.select("customer_id", decision_before="decision", reason_before="reason_code")
+        plans = materialize(with_list.join(before, on="customer_id"))
+        pairs = match_customers(nw.from_native(history), customer_list)
+        plans, pairs = (as_relation(con, frame.to_native()) for frame in (plans, pairs))
+        tables = {"plans": ident(plans.alias), "pairs": ident(pairs.alias)}
         customers = persist(materialize(con.sql(_FOUND.format(**tables))))
         matched = one(con, f"select count(distinct source_row) from {tables['pairs']}")
     found = ident(customers.alias)
@@ -241,3 +248,9 @@ def reconcile(
         withheld=one(con, f"select count(*) from {found} where {withheld}"),
         customers=customers,
     )
+
+
+def _newest(plan: Any) -> Any:
+    """Return the newest record of each customer in a plan."""
+    frame: Any = nw.from_native(plan)
+    return frame.filter((nw.col("decision") != "superseded") & ~nw.col("customer_id").is_null())
