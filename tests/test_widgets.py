@@ -839,6 +839,14 @@ def test_any_value_of_a_facet_is_found_with_its_count() -> None:
     assert told["facet_values"]["values"] == [["manager 149", "manager 149", 1]]
 
 
+def test_values_that_are_searched_are_those_that_are_listed(picker: Heard) -> None:
+    facets = picker.says(type="connect")["counts"]["facets"]
+    assert {"cause", "batch"} < {facet["name"] for facet in facets}
+    for facet in facets:
+        told = picker.says(type="search_facet", name=facet["name"], text="")
+        assert told["facet_values"]["values"] == facet["values"]
+
+
 def test_a_cell_may_use_the_workspace_while_the_screen_does(picker: Heard) -> None:
     with busy(picker.widget.workspace):
         picker.says(type="select", action="add_all")

@@ -81,8 +81,7 @@ def facets(
     # One question: small as these tables are, most of the time goes into understanding what is asked.
     asked = " union all ".join(_values(found, choice, name) for name in names)
     for name, value, n in rows(con, asked):
-        known = value if value is None or schema.BY_NAME[COLUMNS[name]].kind != "integer" else int(value)
-        counted[name].append((known, int(n)))
+        counted[name].append((_value(name, value), int(n)))
     for name, values in counted.items():
         told = {each for each, _ in values}
         yield name, values + [(each, 0) for each in getattr(choice, name) if each not in told]
@@ -93,7 +92,12 @@ def facet_values(
 ) -> list[tuple[Any, int]]:
     """Count those values of one choice that contain a text, as ``facets`` does; so any of its values can be found."""
     found_values = rows(con, _values(found, choice, name, column_contains(COLUMNS[name], text)))
-    return [(value, int(n)) for _, value, n in found_values]
+    return [(_value(name, value), int(n)) for _, value, n in found_values]
+
+
+def _value(name: str, text: str | None) -> str | int | None:
+    """Return a value of a choice as its filter has it."""
+    return text if text is None or schema.BY_NAME[COLUMNS[name]].kind != "integer" else int(text)
 
 
 def _values(found: QueryCache, choice: Filter, name: str, only: str = "true") -> str:

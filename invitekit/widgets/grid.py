@@ -11,7 +11,6 @@ import polars as pl
 import traitlets
 
 from invitekit.engine.duckdb import ident
-from invitekit.model import display
 from invitekit.model.catalogue import Language, read_catalogue
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets import counts, crossfilter, payloads
@@ -110,10 +109,10 @@ class Grid(Selectable):
         Returns:
             Them with the columns that the screen shows, and whether it shows numbers and addresses.
         """
-        only = "true" if self._view.only is None else chosen(self._view.only)
-        where = both(self._found.scope, matching(self._view.choice), only)
         if selected:
-            where = f"{chosen(self._selection)} and {self.can}"
+            where = both(chosen(self._selection), self.can)
+        else:
+            where = both(self._found.scope, matching(self._view.choice))
         columns = ", ".join(map(ident, self._shown))
         with self._store.cursor() as con:
             asked = con.sql(f"select {columns} from records where {where} order by {self._view.order()}")
@@ -396,10 +395,8 @@ class Grid(Selectable):
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             self._found.search(con, view.choice)
-            values = [
-                [value, display.shown(COLUMNS[name], value, language=self._language), n]
-                for value, n in counts.facet_values(con, self._found, view.choice, name, text)
-            ]
+            found = counts.facet_values(con, self._found, view.choice, name, text)
+            values = payloads.facet_values(name, found, language=self._language, causes=self._store.causes)
             self._send_message("facet_values", version=number, name=name, text=text, values=values)
 
         if self._store.ready and COLUMNS.get(name) in self._store.names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -164,19 +164,24 @@ def facets(
     there = [name for name in FACETS if COLUMNS[name] in names]
     told = []
     for name, values in counts.facets(con, found, choice, there):
-        own = {code: words[0] for code, words in causes.items()} if name == "cause" else {}
         told.append(
             {
                 "name": name,
                 "label": label(COLUMNS[name], language),
-                "values": [
-                    [each, own.get(each) or display.shown(COLUMNS[name], each, language=language), n]
-                    for each, n in values
-                ],
+                "values": facet_values(name, values, language=language, causes=causes),
                 "full": len(values) >= counts.MOST,
             }
         )
     return told
+
+
+def facet_values(
+    name: str, values: Sequence[tuple[Any, int]], *, language: Language, causes: Mapping[str, list[str]]
+) -> list[list[Any]]:
+    """Return the values of a facet with their texts and counts; ``causes`` has those of failures not built in."""
+    own = {code: words[0] for code, words in causes.items()} if name == "cause" else {}
+    column = COLUMNS[name]
+    return [[value, own.get(value) or display.shown(column, value, language=language), n] for value, n in values]
 
 
 def details(
