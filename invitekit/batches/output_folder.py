@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from xlsxwriter.exceptions import XlsxWriterException
@@ -44,13 +44,23 @@ def check(target: Path, *, overwrite: bool) -> Path:
     return target
 
 
+def written_files(folder: Path) -> list[Path]:
+    """Return the files in a folder that runs of ours have written."""
+    return sorted(path for path in folder.iterdir() if OURS.fullmatch(path.name)) if folder.is_dir() else []
+
+
+def files_of_batch(paths: Iterable[Path], number: int) -> list[Path]:
+    """Return those files that are of the batch of a number."""
+    return [path for path in paths if path.name.startswith(f"batch_{number:02d}_")]
+
+
 def earlier_files(target: Path, *, overwrite: bool) -> list[Path]:
     """Return the files of an earlier run.
 
     Raises:
         OutputError: There are some, and they may not or cannot be replaced.
     """
-    earlier = sorted(path for path in target.iterdir() if OURS.fullmatch(path.name)) if target.exists() else []
+    earlier = written_files(target)
     if earlier and not overwrite:
         raise OutputError(
             f"'{target.name}' holds {len(earlier):,} files of an earlier run, such as '{earlier[0].name}'.",

@@ -11,7 +11,6 @@ from typing import Any, cast
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from invitekit.batches.output_folder import OURS
 from invitekit.engine.arrow import as_table
 from invitekit.errors import ArgumentError
 from invitekit.io.table_writers import write_table
@@ -25,8 +24,6 @@ LISTED = 500
 """Rows of a list that the page shows; its download has all."""
 LISTS = ("shown.xlsx", "shown.csv", "selected.xlsx", "selected.csv")
 """What can be downloaded of the rows of a screen."""
-WHOLE_SET = "all"
-"""Stands for all files that were written together with a batch."""
 _WHY = ("source_file", "source_row", "column", "reason")
 _NAMES = ("customer_full_name", "account_name")
 _SIDES = ("status_before", "cause_before", "status_after", "cause_after")
@@ -122,28 +119,11 @@ def write_rejected(rejected: Any, new_file: NewFile) -> Path:
     return write_table(_frame(rejected), new_file("rejected_rows.csv"))
 
 
-def batch_file(folder: Path, number: int | None, name: str, new_file: NewFile) -> Path:
-    """Return a file of a batch.
-
-    Args:
-        folder: Where the batch was written.
-        number: Its number in that folder; None for all batches there.
-        name: A file of that folder; ``all`` for all of them in one archive; empty for the batch's own workbook.
-        new_file: Makes the path of an archive.
-
-    Raises:
-        ArgumentError: It is not there.
-    """
-    paths = sorted(path for path in folder.iterdir() if OURS.fullmatch(path.name)) if folder.is_dir() else []
-    own = [] if number is None else [path for path in paths if path.name.startswith(f"batch_{number:02d}_")]
-    wanted = {"": own[-1:], WHOLE_SET: paths}.get(name, [path for path in paths if path.name == name])
-    if not wanted:
-        raise ArgumentError("The files of this batch are gone.", hint="discard it, and write the batch again.")
-    return wanted[0] if len(wanted) == 1 else pack(wanted, new_file(f"{folder.name}.zip"))
-
-
-def pack(paths: Sequence[Path], archive: Path) -> Path:
-    """Write files into one archive."""
+def together(paths: Sequence[Path], name: str, new_file: NewFile) -> Path:
+    """Return a file as it is, or several in one archive of a name."""
+    if len(paths) == 1:
+        return paths[0]
+    archive = new_file(f"{name}.zip")
     with zipfile.ZipFile(archive, "x", zipfile.ZIP_DEFLATED) as packed:
         for path in paths:
             packed.write(path, path.name)

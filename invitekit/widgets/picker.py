@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import duckdb
 
+from invitekit.batches.output_folder import files_of_batch, written_files
 from invitekit.batches import Written, write_batches
 from invitekit.engine.arrow import as_table
 from invitekit.engine.datetimes import as_utc
@@ -173,7 +174,7 @@ class ResendPicker(Grid):
                     "held_for_own_account": self._summary(con).held_for_own_account,
                     "newest": _iso_day(self._summary(con).newest_export),
                 }
-        batches = [self._batch(each) for each in self._memory.batches()]
+        batches = self._batches()
         memory = {
             "workspace": self.workspace is not None,
             "user": _user_name(),
@@ -184,19 +185,49 @@ class ResendPicker(Grid):
         }
         return super()._state() | with_rows | memory | {"rules": rules, "rules_text": self._rules.words(self._language)}
 
-    def _batch(self, stored: dict[str, Any]) -> dict[str, Any]:
-        """Return a batch as its card shows it, with the names of its files that are still there."""
-        folder, number = self._folder / (stored["folder"] or ""), stored["batch"]
-        files = sorted(file.name for file in folder.glob(f"batch_{number:02}_*")) if stored["folder"] else []
-        return {
-            "batch_id": stored["batch_id"],
-            "files": [f"{folder.name}/{name}" for name in files],
-            "customers": stored["customers"],
-            "written_at": f"{stored['written_at']:%Y-%m-%d %H:%M}",
-            "sent_at": _iso_day(stored["sent_at"]),
-            "sent_by": stored["sent_by"],
-            "sent": stored["sent"],
-        }
+    def _batches(self) -> list[dict[str, Any]]:
+        """Return every batch as its card shows it, with the names of its files that are still there."""
+        batches = self._memory.batches()
+        written = {folder: self._written(folder) for folder in {each["folder"] for each in batches}}
+        return [
+            {
+                "batch_id": each["batch_id"],
+                "files": [
+                    f"{path.parent.name}/{path.name}" for path in files_of_batch(written[each["folder"]], each["batch"])
+                ],
+                "customers": each["customers"],
+                "written_at": f"{each['written_at']:%Y-%m-%d %H:%M}",
+                "sent_at": _iso_day(each["sent_at"]),
+                "sent_by": each["sent_by"],
+                "sent": each["sent"],
+            }
+            for each in batches
+        ]
+
+    def batch_files(self, batch_id: str, name: str) -> list[Path]:
+        """Return the path of a batch's workbook, or with the name ``all`` of all files that were written with it.
+
+        Without a workspace no batch has an ID: then all are those that were written last.
+
+        Raises:
+            ArgumentError: They are no longer there.
+        """
+        paths, own = list[Path](), list[Path]()
+        if self.workspace is None and self.written is not None:
+            paths = written_files(self.written.paths[0].parent)
+        for each in self._memory.batches():
+            if each["batch_id"] == batch_id:
+                paths = self._written(each["folder"])
+                own = files_of_batch(paths, each["batch"])[-1:]
+        wanted = {"": own, "all": paths}.get(name)
+        if not wanted:
+            raise ArgumentError("The files of this batch are gone.", hint="discard it, and write the batch again.")
+        return wanted
+
+    def _written(self, folder: str | None) -> list[Path]:
+        """Return the files in a folder of batches; a batch that was recorded without one has none."""
+        name = Path(folder or "").name
+        return written_files(self._folder / name) if name else []
 
     def _summary(self, con: duckdb.DuckDBPyConnection) -> PlanSummary:
         """Return the counts of the plan that is shown, counted once."""

@@ -400,19 +400,11 @@ class Session:
         if what == "list" and isinstance(screen, Grid):
             return downloads.write_list(screen, name, new_file, self._language)
         if what == "batch" and isinstance(screen, ResendPicker):
-            return downloads.batch_file(*self._batch(screen, message["batch_id"]), name, new_file)
+            paths = screen.batch_files(message["batch_id"], name)
+            return downloads.together(paths, paths[0].parent.name, new_file)
         if what == "export" and isinstance(screen, ExportPanel):
-            return downloads.pack(screen.files(name), new_file(f"{Path(name).stem}.zip"))
+            return downloads.together(screen.files(name), Path(name).stem, new_file)
         raise ArgumentError("There is nothing to download.", hint="load this page again.")
-
-    def _batch(self, picker: ResendPicker, batch_id: str) -> tuple[Path, int | None]:
-        """Return the folder of a batch, and its number there; without a workspace the one that was written last."""
-        with self._borrowed_workspace() as own:
-            if own is not None:
-                batches = {row[0]: (row[3], row[1]) for row in own.batches().fetchall()}
-                folder, number = batches.get(batch_id, ("", None))
-                return self._sources.folder / "batches" / Path(folder or "").name, number
-        return (picker.written.paths[0].parent if picker.written is not None else self._sources.folder / "none"), None
 
     def _offered(self) -> dict[str, dict[str, Path]]:
         try:
