@@ -200,7 +200,7 @@ def test_uploads_go_into_a_new_workspace_and_one_that_cannot_be_read_keeps_none_
 def test_a_new_workspace_has_a_plain_name_in_the_folder(session: Session, tmp_path: Path, name: str) -> None:
     tab, upload_id = Tab(session), upload(session, FIRST)
     session.receive("page", {"type": "open", "files": [], "uploads": [[upload_id, None]], "workspace": name})
-    assert tab.until("page", "problem")["problem"] == "The workspace's name is none."
+    assert tab.until("page", "problem")["problem"] == "A workspace cannot have this name."
     assert [*tmp_path.iterdir()] == []
     assert session.transfers.take(upload_id).name == FIRST.name, "it need not be sent again"
 
@@ -365,6 +365,14 @@ def test_a_time_zone_and_the_order_of_day_and_month_are_kept_and_the_files_read_
     with ik.Workspace(tmp_path / "week.duckdb") as workspace:
         row = workspace.history().select("invited_at::varchar, remarks").fetchall()
     assert row == [("2026-03-04 01:00:00", "rot")]
+
+
+def test_the_page_names_the_time_zone_that_an_option_set(session: Session, tmp_path: Path) -> None:
+    session.open([str(exported(tmp_path, "a_2026-04-06.csv", ROWS))], time_zone="Asia/Shanghai", day_first=True)
+    tab = Tab(session)
+    session.receive("page", {"type": "connect"})
+    reading = tab.until("page", "state", status="open")["reading"]
+    assert (reading["time_zone"], reading["day_first"], reading["without_offset"]) == ("Asia/Shanghai", True, 1)
 
 
 def test_what_is_open_stays_open_when_another_file_cannot_be_read(session: Session, tmp_path: Path) -> None:

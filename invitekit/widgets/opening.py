@@ -1,8 +1,8 @@
-"""Open files, a workspace, or both: what could not be read is returned beside what could, with what can be chosen."""
+"""Open files, a workspace, or both; files that cannot be read are returned with the reason, and what can be chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -49,8 +49,9 @@ class Opened:
     Attributes:
         planned: What the picker plans with: None for the records of the workspace.
         records: The same as a relation or a frame.
+        reading: How files were read: what was chosen on the page, or by options.
         failed: Files that were not added, with the reason; the others were.
-        summaries: How files were read; none for those that the workspace had already.
+        summaries: What reading the files has found; none for those that the workspace had already.
     """
 
     planned: Any
@@ -59,6 +60,7 @@ class Opened:
     workspace: Workspace | None
     files: list[str]
     counts: tuple[int, int]
+    reading: Reading
     added: tuple[Added, ...] = ()
     failed: tuple[tuple[Path, InvitekitError], ...] = ()
     summaries: tuple[Summary, ...] = ()
@@ -77,7 +79,7 @@ def open_sources(
 
     Args:
         sources: What is opened.
-        reading: What is kept of how files are read.
+        reading: How files are read where the options do not say it.
         transfers: Where copies of files are written to.
         progress: Called while files are read with their name, the bytes read and the bytes in all.
         one_by_one: Keep the files that can be added, and return the others; else it is all that go in or an error.
@@ -86,6 +88,7 @@ def open_sources(
     Raises:
         InvitekitError: Nothing could be read.
     """
+    reading = reading.with_options(sources.options)
     if sources.workspace is None:
         return _look_at(sources, reading, transfers, progress)
     is_new = not sources.workspace.exists()
@@ -97,7 +100,7 @@ def open_sources(
     groups = [(path,) for path in sources.paths] if one_by_one else [sources.paths] if sources.paths else []
     try:
         read = partial(reading.apply, options=sources.options, transfers=transfers, read=add)
-        return _add(memory, groups, read, one_needed=is_new or not one_by_one)
+        return _add(memory, groups, reading, read, one_needed=is_new or not one_by_one)
     except BaseException:
         memory.close()
         if is_new:  # nothing was stored in it
@@ -118,6 +121,7 @@ def _look_at(sources: Sources, reading: Reading, transfers: Transfers, progress:
         workspace=None,
         files=[file.name for file in summary.files],
         counts=(summary.records, summary.rejects),
+        reading=reading,
         summaries=(summary,),
     )
 
@@ -125,6 +129,7 @@ def _look_at(sources: Sources, reading: Reading, transfers: Transfers, progress:
 def _add(
     memory: Workspace,
     groups: Sequence[tuple[Path, ...]],
+    reading: Reading,
     read: Callable[[Sequence[Path]], tuple[Added, ...]],
     *,
     one_needed: bool,
@@ -151,6 +156,7 @@ def _add(
         workspace=memory,
         files=[name for (name,) in memory.files().select("source_file").fetchall()],
         counts=(counts["records"], counts["rejects"]),
+        reading=reading,
         added=tuple(added),
         failed=tuple(failed),
         summaries=tuple(one.summary for one in added if one.summary is not None),
@@ -170,10 +176,11 @@ def question(path: Path, error: InvitekitError, language: Language) -> dict[str,
     }
 
 
-def how_read(summaries: Iterable[Summary], reading: Reading, language: Language) -> dict[str, Any]:
+def how_read(opened: Opened, language: Language) -> dict[str, Any]:
     """Return how files were read: what is chosen, how many cells it decided, and headers that no column takes."""
-    dates = [report for summary in summaries for report in summary.dates]
-    files = [file for summary in summaries for file in summary.files]
+    reading = opened.reading
+    dates = [report for summary in opened.summaries for report in summary.dates]
+    files = [file for summary in opened.summaries for file in summary.files]
     taken = {name for file in files for name in file.headers.values()}
     free = [column.name for column in schema.RECORD if column.name not in (taken | set(schema.DERIVED))]
     return {

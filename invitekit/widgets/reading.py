@@ -1,11 +1,11 @@
-"""How the files of a folder are read, as chosen on the page: kept beside them, so that next week needs no repeat."""
+"""How the files of a folder are read, as chosen on the page: kept in a file beside them, for those of next week too."""
 
 from __future__ import annotations
 
 import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the page was told of files; the fields are arguments of ``load``.
+    """How files are read; the fields are arguments of ``load``.
 
     Attributes:
         columns: The header of a column, by its name; left out for a file that lacks that header.
@@ -38,42 +38,47 @@ class Reading:
 
     @classmethod
     def of(cls, folder: Path) -> Self:
-        """Read what is kept in a folder.
+        """Read the file of a folder.
 
         Raises:
             SourceError: The file holds something else.
         """
         path = folder / FILE
         try:
-            kept: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+            settings: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return cls()
         except (OSError, ValueError):
-            kept = {"": None}
-        wrong = [name for name, value in kept.items() if name not in _KINDS or not isinstance(value, _KINDS[name])]
-        if wrong or not all(isinstance(header, str) for header in kept.get("columns", {}).values()):
+            settings = {"": None}
+        wrong = [name for name, value in settings.items() if name not in _KINDS or not isinstance(value, _KINDS[name])]
+        if wrong or not all(isinstance(header, str) for header in settings.get("columns", {}).values()):
             raise SourceError(
                 f"'{path.name}' holds no settings for reading files.", hint="move it away; the page writes it anew."
             )
-        return cls(**kept)
+        return cls(**settings)
 
     def save(self, folder: Path) -> None:
-        """Keep it in a folder.
+        """Write the file of a folder.
 
         Raises:
             OutputError: The file cannot be written.
         """
-        kept = {name: value for name, value in asdict(self).items() if name != "columns" and value is not None}
-        lines = [_HEADING, *(f"{name} = {_toml(value)}" for name, value in kept.items()), "", "[columns]"]
+        settings = {name: value for name, value in asdict(self).items() if name != "columns" and value is not None}
+        lines = [_HEADING, *(f"{name} = {_toml(value)}" for name, value in settings.items()), "", "[columns]"]
         lines += [f"{name} = {_toml(header)}" for name, header in self.columns.items()]
         text = "\n".join(lines) + "\n"
         write_file(folder / FILE, lambda part: part.write_text(text, encoding="utf-8"), overwrite=True)
 
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        """Return the same with the time zone and the order of day and month that options of ``load`` name."""
+        named = {name: options[name] for name in ("time_zone", "day_first") if options.get(name) not in (None, "UTC")}
+        return replace(self, **named)
+
     def over(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return options of ``load`` with what is kept where they say nothing."""
-        kept = {"time_zone": self.time_zone, "day_first": self.day_first}
-        said = {name: value for name, value in options.items() if value not in (None, "UTC")}
-        return dict(options) | kept | said | {"columns": {**self.columns, **(options.get("columns") or {})}}
+        how = self.with_options(options)
+        columns = {**self.columns, **(options.get("columns") or {})}
+        return dict(options) | {"time_zone": how.time_zone, "day_first": how.day_first, "columns": columns}
 
     def apply(
         self,

@@ -7,7 +7,7 @@ import datetime as dt
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -195,7 +195,7 @@ class Session:
         """Return what the page says in its language of what was read."""
         return {
             "unknown": unknown_words.questions(opened.records, self._language),
-            "reading": how_read(opened.summaries, Reading.of(self._folder), self._language),
+            "reading": how_read(opened, self._language),
             "failed": self._failed(opened.failed),
         }
 
@@ -267,35 +267,35 @@ class Session:
         """
         offered = self._offered()
         files = [offered["files"][name] for name in message["files"] if name in offered["files"]]
-        workspace = self._workspace_named(message["workspace"], make=bool(files or message["uploads"]))
+        make = bool(files or message["uploads"])
+        workspace = self._workspace_named(message["workspace"], offered["workspaces"], make=make)
         files += [self.transfers.take(upload_id, day) for upload_id, day in message["uploads"]]
         if not files and not workspace:
             raise ArgumentError("Nothing was chosen.", hint="choose files, a workspace, or both.")
         self._load(Sources(self._folder, tuple(files), workspace))
 
-    def _workspace_named(self, name: str, *, make: bool) -> Path | None:
+    def _workspace_named(self, name: str, offered: Mapping[str, Path], *, make: bool) -> Path | None:
         """Return the path of a workspace of the folder, or of the one that is open; a new one only with files."""
         open_now = self._sources.workspace
         if open_now is not None and name == open_now.name and self._sources.folder == self._folder:
             return open_now
-        offered = self._offered()["workspaces"]
         if name in offered or not name.strip() or not make:
             return offered.get(name)
         full = name.strip() if name.strip().endswith(WORKSPACE) else name.strip() + WORKSPACE
         if safe_name(full) != full:
-            raise ArgumentError("The workspace's name is none.", hint="give a plain name, such as invitekit.duckdb.")
+            raise ArgumentError("A workspace cannot have this name.", hint="give a plain name, such as invitekit.duckdb.")
         return offered.get(full, self._folder / full)
 
     def _try_sample(self) -> None:
         """Make a sample in the private folder, and open it with a workspace of its own."""
         folder = self.transfers.new_file("sample")
 
-        def made() -> Sources:
+        def sample() -> Sources:
             newest = (self._as_of or dt.datetime.now(dt.UTC)).date()
             paths = write_sample(folder, as_of=newest, language=self._language, progress=self._send_progress).paths
             return Sources(folder, paths, folder / f"sample{WORKSPACE}")
 
-        self._load(made)
+        self._load(sample)
 
     def _load(self, sources: Sources | Callable[[], Sources], *, again: bool = False) -> None:
         """Read on a thread; what is open stays so until that is done, and if it fails."""
@@ -341,10 +341,10 @@ class Session:
             self._state = self._state | {"failed": failed}
         self._send_state()
 
-    def _teach(self, said: dict[str, dict[str, str]]) -> None:
+    def _teach(self, meanings: dict[str, dict[str, str]]) -> None:
         """Keep what words mean, and read the files that are open again."""
         self._require_files()
-        unknown_words.teach(Path(self._sources.options.get("words") or self._folder / unknown_words.FILE), said)
+        unknown_words.teach(Path(self._sources.options.get("words") or self._folder / unknown_words.FILE), meanings)
         self._load(self._sources, again=True)
 
     def _set_reading(self, message: dict[str, Any]) -> None:
@@ -481,7 +481,7 @@ class Session:
             return self._workspaces[-1]
 
     def _reset(self, opened: Opened | None = None) -> None:
-        """Let go of the screens and their workspace, and take what was opened instead."""
+        """Close the screens and their workspace, and hold what was opened instead."""
         for screen in self._screens.values():
             screen.stop()
         for one in self._workspaces:
