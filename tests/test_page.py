@@ -218,11 +218,15 @@ def test_what_changed_since_the_last_file_is_counted_listed_and_downloaded(sessi
     assert rows.height == counts["appeared"]
 
 
+def download_request(request: str, what: str, name: str, **more: str) -> dict[str, str]:
+    """Return the message with which the page asks for a download."""
+    return {"type": "download", "request": request, "what": what, "name": name, "tab": "pick", "batch_id": "", **more}
+
+
 def fetched(session: Session, browser_tab: Tab, what: str, name: str, **more: str) -> Path:
     """Ask for a download as the page does, and return its file."""
     request = f"{what} {name} {more}"
-    asked = {"type": "download", "request": request, "what": what, "name": name, "tab": "pick", "batch_id": "", **more}
-    session.receive("page", asked)
+    session.receive("page", download_request(request, what, name, **more))
     download_id = browser_tab.until("page", "download", request=request)["id"]
     path = session.transfers.fetch(download_id)
     assert session.transfers.fetch(download_id) is None, "only once"
@@ -249,9 +253,7 @@ def test_the_rows_shown_and_the_rows_selected_are_downloaded_as_they_are_shown(s
     assert "•••" not in "".join(chosen["Email"])
     session.receive("pick", {"type": "set_filter", "filter": {"text": "nobody"}, "screen": "a", "request": 1})
     tab.until("pick", "counts", matched=0)
-    session.receive(
-        "page", {"type": "download", "request": "e", "what": "list", "name": "shown.csv", "tab": "pick", "batch_id": ""}
-    )
+    session.receive("page", download_request("e", "list", "shown.csv"))
     assert tab.until("page", "problem")["problem"] == "The list is empty."
 
 
@@ -271,15 +273,7 @@ def test_a_batch_and_an_export_are_downloaded_with_what_belongs_to_them(session:
     with zipfile.ZipFile(fetched(session, tab, "batch", "all", batch_id=batch_id)) as packed:
         assert sorted(packed.namelist()) == sorted(name for name, _ in written["files"])
     for wrong in ("../../week.duckdb", "batch_01_invite.csv.gz"):
-        asked = {
-            "type": "download",
-            "request": "w",
-            "what": "batch",
-            "name": wrong,
-            "tab": "pick",
-            "batch_id": batch_id,
-        }
-        session.receive("page", asked)
+        session.receive("page", download_request("w", "batch", wrong, batch_id=batch_id))
         assert "gone" in tab.until("page", "problem")["problem"]
         tab.heard.clear()
     session.receive("export", {"type": "connect"})
@@ -594,8 +588,8 @@ def test_a_file_that_is_uploaded_is_opened_and_its_rejected_rows_are_fetched_onc
         status, upload = sent(address, content, "../../history_2026-03-30.csv")
         assert (status, upload["name"], upload["day"]) == (200, "history_2026-03-30.csv", "2026-03-30")
         chosen = {"type": "open", "files": [], "uploads": [[upload["id"], None]], "workspace": "week"}
-        asked = {"type": "download", "request": "r", "what": "rejected", "name": "", "tab": "pick", "batch_id": ""}
-        until = chosen | {"until": {"status": "open", "rejected": 1}}, asked | {"until": {"request": "r"}}
+        rejected = download_request("r", "rejected", "")
+        until = chosen | {"until": {"status": "open", "rejected": 1}}, rejected | {"until": {"request": "r"}}
         # In a thread of its own: a browser of another test has an event loop in this one.
         with ThreadPoolExecutor(1) as pool:
             *_, done = pool.submit(lambda: asyncio.run(_talk(address, *until))).result()

@@ -1,4 +1,4 @@
-/** What came in and what did not: the notice above the screens, and the forms that put a file right. */
+/** The notice about files that were read or could not be, and the forms that choose how they are read. */
 
 import { button, type Dialog } from "./dialog.ts";
 import { type Child, formatDay, h, put, table, textRow } from "./dom.ts";
@@ -72,7 +72,7 @@ export class Arrivals {
     return h("p.warning", {}, problem, " ", help);
   }
 
-  /** Ask of itself once: whoever leaves the question finds it in the notice. */
+  /** Open a new question by itself, once; after that it is opened from the notice. */
   private drawQuestion({ failed = [], status, run }: PageState): void {
     const first = failed.find(({ question }) => question);
     const asked = first ? JSON.stringify([run, first]) : "";

@@ -1,4 +1,4 @@
-/** The batches that were written, as cards: what is in them, when they were sent, and what came of it. */
+/** The batches that were written, as cards: what is in them, when they were sent, and the results. */
 
 import { type Child, formatDay, h, put } from "./dom.ts";
 import type { Batch, BatchCustomers, Outcomes, Word } from "./protocol.ts";

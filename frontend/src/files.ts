@@ -1,4 +1,4 @@
-/** Files come in: from the drop zone, the file chooser or the folder; and where they are kept. */
+/** Upload files from the drop zone or the file chooser, and choose the workspace that keeps them. */
 
 import "../styles/files.css";
 import { button, type Dialog } from "./dialog.ts";

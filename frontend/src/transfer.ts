@@ -1,4 +1,4 @@
-/** Files on their way to the server and back, and the lists that the page asks for. */
+/** Uploads and downloads, and the lists that the page asks for. */
 
 import { h } from "./dom.ts";
 import type { AskDownload, Download, GetChanged, GetRejected, Listing, PageRequest } from "./protocol.ts";

@@ -65,13 +65,13 @@ def changes(workspace: Workspace, catalogue: Catalogue | None, language: Languag
 def in_words(rows: pl.DataFrame, language: Language, *, unmasked: bool = True) -> pl.DataFrame:
     """Return rows with labels for codes, and without numbers and addresses if they are hidden on the screen."""
 
-    def said(name: str) -> pl.Series:
+    def texts_of(name: str) -> pl.Series:
         cells = rows[name].unique()
         how: dict[str, Any] = {"language": language, "unmasked": unmasked, "whole": True}
         texts = [display.shown(_CODES.get(name, name), cell, **how) for cell in cells]
         return rows[name].replace_strict(cells, pl.Series(texts, dtype=pl.String), return_dtype=pl.String)
 
-    return rows.with_columns(said(name) for name, kind in rows.schema.items() if kind == pl.String)
+    return rows.with_columns(texts_of(name) for name, kind in rows.schema.items() if kind == pl.String)
 
 
 def write_list(screen: Grid, name: str, new_file: NewFile, language: Language) -> Path:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import duckdb
 
-from invitekit.batches.output_folder import files_of_batch, written_files
 from invitekit.batches import Written, write_batches
+from invitekit.batches.output_folder import files_of_batch, written_files
 from invitekit.engine.arrow import as_table
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import apart, rows
@@ -385,7 +385,7 @@ class ResendPicker(Grid):
         records = self._memory.batch_records(batch_id)
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            customers = planning.named(con, records, self._language)
+            customers = planning.with_names(con, records, self._language)
             self._send_message("batch_customers", batch_id=batch_id, customers=customers)
 
         self._worker.submit("batch", work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ GROUP_OF = f"coalesce({_CAUSE}, reason_code)"
 """The SQL of a row's group: its cause, or else its reason."""
 _SHOWN = 1_000
 _LANGUAGES = ("English", "中文")
-_ROWS = ("customer_full_name", "account_name", "failure_code", "invitation_method")
+_NAMES = ("customer_full_name", "account_name")
+_ROWS = (*_NAMES, "failure_code", "invitation_method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +130,19 @@ def messages(con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
     return list(zip(_LANGUAGES, texts, strict=False))
 
 
-def named(con: duckdb.DuckDBPyConnection, record_ids: list[str], language: Language) -> list[list[str | None]]:
+def with_names(con: duckdb.DuckDBPyConnection, record_ids: list[str], language: Language) -> list[list[str | None]]:
     """Return the records of a batch with the customer's name and account, in their order."""
-    asked = "select record_id, coalesce(customer_full_name, customer_name), account_name from records"
-    found = {
-        row[0]: row[1:]
-        for row in con.execute(f"{asked} where record_id in (select unnest(?))", [record_ids]).fetchall()
-    }
-    names = ("customer_full_name", "account_name")
-    return [
-        [
-            record_id,
-            *(
-                display.shown(n, v, language=language)
-                for n, v in zip(names, found.get(record_id, (None, None)), strict=True)
-            ),
-        ]
-        for record_id in record_ids
-    ]
+    asked = """
+        select record_id, coalesce(customer_full_name, customer_name), account_name from records
+        where record_id in (select unnest(?))"""
+    names = {record_id: values for record_id, *values in con.execute(asked, [record_ids]).fetchall()}
+    unknown = [None, None]
+    return [[each, *_shown(_NAMES, names.get(each, unknown), language)] for each in record_ids]
+
+
+def _shown(names: Sequence[str], values: Sequence[Any], language: Language) -> list[str | None]:
+    """Return the values of some columns as the screen shows them."""
+    return [display.shown(name, value, language=language) for name, value in zip(names, values, strict=True)]
 
 
 def freeze(con: duckdb.DuckDBPyConnection, selection: Selection, rules: ResendRules) -> Frozen:
@@ -158,7 +154,7 @@ def freeze(con: duckdb.DuckDBPyConnection, selection: Selection, rules: ResendRu
 
 
 def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int, language: Language) -> dict[str, Any]:
-    """Give what a person reads before a batch is written: how many by cause and method, the first, and who is not in.
+    """Return what a person reads before a batch is written: counts by cause and method, the first, and who is not in.
 
     Returns:
         ``batches`` (how many, of ``size`` at most: a batch never mixes two kinds), ``groups`` (label and pairs of
@@ -180,7 +176,7 @@ def confirmation(con: duckdb.DuckDBPyConnection, selection: Selection, size: int
         "batches": count_batches(con, selection, size),
         "groups": groups,
         "labels": list(_ROWS),
-        "rows": [[display.shown(n, v, language=language) for n, v in zip(_ROWS, row, strict=True)] for row in first],
+        "rows": [_shown(_ROWS, row, language) for row in first],
         "left_out": [[display.shown("decision", value, language=language), n, value in RESENDS] for value, n in left],
     }
 

@@ -283,7 +283,9 @@ class Session:
             return offered.get(name)
         full = name.strip() if name.strip().endswith(WORKSPACE) else name.strip() + WORKSPACE
         if safe_name(full) != full:
-            raise ArgumentError("A workspace cannot have this name.", hint="give a plain name, such as invitekit.duckdb.")
+            raise ArgumentError(
+                "A workspace cannot have this name.", hint="give a plain name, such as invitekit.duckdb."
+            )
         return offered.get(full, self._folder / full)
 
     def _try_sample(self) -> None:

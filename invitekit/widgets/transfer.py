@@ -1,4 +1,4 @@
-"""Files that a browser sends, and files that it fetches: both lie in a private folder that ends with the process."""
+"""Uploads and downloads of the page, in a private folder that is removed when the process ends."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Incoming:
         self._file.write(chunk)
 
     def finish(self) -> Upload:
-        """Give the file its name.
+        """Close the file, and rename it to what it is called.
 
         Raises:
             SourceError: Bytes are missing.

@@ -49,11 +49,11 @@ class View:
     only: Selection | None = None
 
     def undated(self) -> View:
-        """Give the view of all days."""
+        """Return the view of all days."""
         return replace(self, choice=self.choice.without("invited_from").without("invited_to"))
 
     def order(self) -> str:
-        """Give the SQL of the order; the key makes it one order."""
+        """Return the SQL of the order; the key makes it one order."""
         by = [] if self.by is None else [f"{ident(self.by)} {'desc' if self.down else 'asc'} nulls last"]
         return ", ".join([*[GROUP] * self.grouped, *by, KEY])
 
@@ -110,7 +110,7 @@ class QueryCache:
         return "records", both(self.scope, matching(choice))
 
     def counted(self, choice: Filter) -> str | None:
-        """Give the table that has the rows of a filter's text counted by all but their day, if there is one."""
+        """Return the table that has the rows of a filter's text counted by all but their day, if there is one."""
         found = self._text
         is_counted = found is not None and found.text == choice.text and self._store.mixed and self.only is None
         return found.counts if found and is_counted else None
@@ -205,7 +205,7 @@ class QueryCache:
         return text is None or (self._text is not None and self._text.text == text)
 
     def _first_page(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
-        """Give the first keys of a view, or less where they stand further down: most texts fill a page soon."""
+        """Return the first keys of a view, or fewer where they are further down: most texts fill a page soon."""
         if view.by is not None or view.grouped:
             return []
         asked = f"select {KEY} from records where {KEY} < {_NEAR} and {both(self.scope, matching(view.choice))}"

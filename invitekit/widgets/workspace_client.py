@@ -60,7 +60,7 @@ class WorkspaceClient:
             return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
     def waiting(self) -> pa.Table | None:
-        """Give who is in such a batch: ``customer_id``."""
+        """Return the customers in batches that were not marked as sent: ``customer_id``."""
         if self._workspace is None:
             return None
         with self._lock:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import find_chromium
@@ -44,6 +45,13 @@ EVAL = """async (expr) => {
   const r = await k.requestExecute({code: '', silent: true, store_history: false, user_expressions: {v: expr}}).done;
   const v = r.content.user_expressions.v;
   return v.status === 'ok' ? v.data['text/plain'] : v.ename + ': ' + v.evalue; }"""
+
+
+def check_accessibility(page: Page, context: str | None = None) -> None:
+    """Check a page, or what a selector finds in it, by the rules of WCAG 2.1 AA."""
+    found = Axe().run(page, context=context, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
+    told = [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]
+    assert not told, "\n".join(told[:12])
 
 
 class Tab:
