@@ -218,6 +218,8 @@ def test_customers_are_found_by_words_of_their_whole_history(run: Run, exports: 
     (bolt,) = asked(run, "find", "bolt", exports, *DAY)["customers"]
     assert (bolt["effective_status"], bolt["attempts"], bolt["decision"]) == ("association_failed", 2, "resend_now")
     printed = run("find", "chen", exports, *DAY, "-o", tmp_path / "found.csv").stdout
+    assert "Filter: Text holds 'chen'. Matches 2 of 3 customers.\n" in printed
+    assert re.search(r"Bolt AG .* 2026-03-01 ", printed)
     assert "2 customers. For one of them: invitekit show CUSTOMER_KEY." in printed
     assert pl.read_csv(tmp_path / "found.csv")["email"].to_list() == ["a@acme.example", "b@bolt.example"]
     nobody = run("find", "nobody", exports, *DAY)

@@ -127,7 +127,7 @@ class Matched:
 
     Attributes:
         choice: The filter.
-        matched, of: Records or invitations that match it, of all.
+        matched, of: Records, invitations or customers that match it, of all.
         unit: What is counted.
         unused: The values that no record has, each in a sentence.
     """
@@ -146,7 +146,7 @@ class Matched:
         return {"filter": {"words": str(self.choice), **counts, "unused": list(self.unused)}}
 
     def print(self) -> None:
-        """Print the filter in words, and how many records it matches."""
+        """Print the filter in words, and how many it matches."""
         from invitekit.cli import output
 
         if self.choice:
@@ -181,7 +181,8 @@ def _count(frame: Any, unit: str) -> int:
 
     from invitekit.engine.materialize import count_rows
 
-    return count_rows(frame.filter(nw.col("is_latest_of_invitation")) if unit == "invitations" else frame)
+    counted = {"invitations": nw.col("is_latest_of_invitation"), "customers": nw.col("decision") != "superseded"}
+    return count_rows(frame.filter(counted[unit]) if unit in counted else frame)
 
 
 def _as_written(choice: Filter, records: Any) -> tuple[Filter, tuple[str, ...]]:

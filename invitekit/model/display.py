@@ -34,8 +34,9 @@ def shown(
     """
     if value is None:
         return None
-    if isinstance(value, dt.datetime):
-        return f"{value:%Y-%m-%d %H:%M}" if value.hour or value.minute else f"{value:%Y-%m-%d}"
+    if isinstance(value, dt.date):
+        has_time = isinstance(value, dt.datetime) and (value.hour or value.minute)
+        return f"{value:%Y-%m-%d %H:%M}" if has_time else f"{value:%Y-%m-%d}"
     if isinstance(value, float):
         return f"{value:.0%}" if name.startswith("chance") else f"{value:,.2f}"
     if name == "attempt_no" and not value:
