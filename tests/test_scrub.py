@@ -352,6 +352,7 @@ OTHER_NAMES = {
     "in Chinese there is one order": ("中国", "国中", "中国"),
     "however its umlauts are written": ("Jorg Mueller or JÖRG MULLER", "Jörg Müller", "[name] or [name]"),
     "no everyday word by its umlaut": ("für uns, fuer uns", "Fuer", "für uns, fuer uns"),
+    "though an everyday word without its umlaut": ("fur asks", "Fur", "[name] asks"),
     "with signs inside that nobody sees": ("An\u200bna Lee", "Anna Lee", "[name]"),
     "the longest that fits": ("Wei Ling Tan, Wei Ling", "Wei Ling", "[name] Tan, [name]"),
 }  # fmt: skip

@@ -181,10 +181,8 @@ def _own_names(column: pl.Series) -> list[_Own]:
 def _spans(words: Sequence[str], own: Sequence[_Own], known: KnownNames) -> list[Span]:
     """Return where names stand, in order; names that overlap are one span."""
     named = known.spans(words) + _Phrases(phrase for one in own for phrase in one.phrases).spans(words)
-    covered = {place for start, end in named for place in range(start, end)}
     parts = {part for one in own for part in one.parts}
-    # Not inside a longer name: its other half would be left.
-    named += [(place, place + 1) for place, word in enumerate(words) if word in parts and place not in covered]
+    named += [(place, place + 1) for place, word in enumerate(words) if word in parts]
     merged: list[Span] = []
     for start, end in sorted(named):
         if merged and start < merged[-1][1]:
