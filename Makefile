@@ -36,7 +36,7 @@ demo: setup ## check, annotate, remember, plan, show the trend, report and expor
 	@$(BIN)/invitekit trend -w $(MEMORY) --as-of $(AS_OF)
 	@$(BIN)/invitekit report -w $(MEMORY) --as-of $(AS_OF) -o out/report.html --overwrite
 	@$(BIN)/invitekit export -w $(MEMORY) --as-of $(AS_OF) --purpose demo -o out/export.parquet --overwrite
-	@echo "Under out/: report.html, where and why invitations fail: open it in a browser, it names no customer;"
+	@echo "Under out/: report.html, what is open, who has to act, and why invitations fail: open it in a browser, it names no customer;"
 	@echo "            annotated.parquet, one row a record with its cause, advice and effective status;"
 	@echo "            invitekit.duckdb, the workspace that remembers snapshots, batches and what was sent;"
 	@echo "            batches/, whom to invite again (made-up people here), and work lists for who has to act first;"

@@ -24,7 +24,7 @@ STAGES = {"associated": "associated", "failed": "association_failed", "expired":
           "pre_registered": "pre_registered", "pending_review": "pending_review", "unknown": "unknown",
           "not_pre_registered": "not_pre_registered"}  # fmt: skip
 """Each stage of the funnel that is one status."""
-IN_REPORT = {"All records": "all", "Associated": "associated", "Association failed": "failed", "Expired": "expired",
+IN_REPORT = {"All invitations": "all", "Associated": "associated", "Association failed": "failed", "Expired": "expired",
              "Still open": "open"}  # fmt: skip
 
 REPORTED = 10

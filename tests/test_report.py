@@ -356,6 +356,16 @@ def test_a_report_warns_of_an_old_export_and_of_one_of_a_later_day(days: int, *,
     assert all(warning in as_html(made).decode() for warning in made.warnings)
 
 
+def test_a_public_report_states_no_exact_count_of_a_warning() -> None:
+    plan = replace(planned(rows(30)), held_for_own_account=13, not_in_newest=17)
+    made = {
+        audience: page(progress(rows(30), as_of=AS_OF), charts.Look(), plan, audience=audience).warnings
+        for audience in ("internal", "public")
+    }
+    assert [count in "".join(made["internal"]) for count in ("13", "17")] == [True, True]
+    assert made["public"] == ()
+
+
 class Elements(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -436,18 +446,18 @@ def test_outcomes_are_said_where_their_counts_are_shown(found: MetricsReport, sh
 
 def test_what_to_do_and_for_whom_others_wait_is_said(found: MetricsReport) -> None:
     sizes = {"resend_now": 23, "resend_as_reseller": 4, "review": 3, "wait_for_customer": 44, "blocked": 15}
+    sizes["wait_for_expiry"] = 26
     plan = planned(rows(0))
     plan = replace(plan, by_decision=plan.by_decision | sizes)
-    for audience, (again, check, customer, blocked) in AUDIENCE_SIZES.items():
+    for audience, (again, check, customer, early, blocked) in AUDIENCE_SIZES.items():
         said = summarise(for_audience(found, audience), plan_for_audience(plan, audience), rounded=audience == "public")
         assert f"For you to do: invite {again} customers again or for the first time{check}." in said
-        assert (
-            f"Waiting for others: {customer} for the customer, {blocked} cannot be invited in their condition." in said
-        )
+        early_and_blocked = f"{early} for whom it is too early, {blocked} cannot be invited in their condition"
+        assert f"Waiting for others: {customer} for the customer, {early_and_blocked}." in said
 
 
-AUDIENCE_SIZES: dict[Any, tuple[int, str, int, int]] = {
-    "internal": (27, ", look at 3 yourself", 44, 15), "public": (20, "", 40, 20),
+AUDIENCE_SIZES: dict[Any, tuple[int, str, int, int, int]] = {
+    "internal": (27, ", look at 3 yourself", 44, 26, 15), "public": (20, "", 40, 30, 20),
 }  # fmt: skip
 
 
@@ -709,6 +719,18 @@ def test_names_of_managers_that_differ_in_case_only_are_one_file(tmp_path: Path)
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OutputError, match="'taken' cannot be written"):
         manager_files(["a"], tmp_path / "taken", overwrite=True)
+
+
+def test_a_file_without_a_date_among_dated_ones_is_reported_and_not_compared(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    header = "Account,Email,Status,Invited At\n"
+    for name, status in (("a_2026-03-16", "Invited"), ("b_2026-03-23", "Associated"), ("undated", "Expired")):
+        (tmp_path / f"{name}.csv").write_text(f"{header}a,a@a.example,{status},2026-03-10\n", encoding="utf-8")
+    done = run("report", tmp_path, "--as-of", "2026-03-30", "-o", tmp_path / "r.md")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Customers since 2026-03-16: 1 became associated." in done.stdout
+    assert "Records of no snapshot, as their file has no date: 1." in (tmp_path / "r.md").read_text("utf-8")
 
 
 def test_a_workspace_tells_what_changed_too(run: Callable[..., Any], tmp_path: Path) -> None:

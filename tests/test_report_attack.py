@@ -33,7 +33,7 @@ HIDDEN = "&lt;10"
 GROUPS = [f"Failure rate by {name}" for name in
           ("invitation method", "association type", "country or region", "account manager", "custom tag")]  # fmt: skip
 STAGES = {
-    "All records": "all", "Not invited yet": "not_invited", "Unknown": "unknown", "Invited": "invited",
+    "All invitations": "all", "Not invited yet": "not_invited", "Unknown": "unknown", "Invited": "invited",
     "Still open": "open", "Not used within the follow-up": "not_used", "Associated": "associated",
     "Association failed": "failed", "Expired": "expired",
 }  # fmt: skip

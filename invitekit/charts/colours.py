@@ -8,7 +8,7 @@ UNKNOWN_VALUE = Value(UNKNOWN, "Unknown", "未知")
 ORDER = (*WHO_ACTS, UNKNOWN_VALUE)
 """Who acts, in the order of every figure and table."""
 STAGES = (
-    Value("all", "All records", "全部记录"),
+    Value("all", "All invitations", "全部邀请"),
     Value("not_invited", "Not invited yet", "尚未邀请"),
     UNKNOWN_VALUE,
     Value("invited", "Invited", "已邀请"),

@@ -128,7 +128,7 @@ def _of_same_customers(history: Any, records: Any) -> Any:
 def _change(
     inputs: Inputs, moments: Sequence[dt.datetime], failures: Catalogue, chosen: Any = None
 ) -> Comparison | None:
-    """Compare the two newest snapshots, where there are two.
+    """Compare the two newest snapshots, where there are two; records of none are left out.
 
     Args:
         inputs: What was opened.
@@ -140,7 +140,10 @@ def _change(
         return None
     if inputs.workspace is not None and chosen is None:
         return inputs.workspace.compare(catalogue=failures)
+    import narwhals.stable.v2 as nw
+
     from invitekit.workspace import compare_snapshots
 
-    records = inputs.records if chosen is None else chosen
-    return compare_snapshots(records, moments=moments, catalogue=failures)
+    records = nw.from_native(inputs.records if chosen is None else chosen)
+    dated = records.filter(~nw.col("snapshot_at").is_null()).to_native()
+    return compare_snapshots(dated, moments=moments, catalogue=failures)

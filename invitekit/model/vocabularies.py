@@ -153,7 +153,7 @@ LISTS = (
     Value("customer", "Customer has to act", "需客户处理"),
     Value("support", "Ask Huawei support", "需华为客服协助"),
     Value("check", "Check yourself", "需人工核对"),
-    Value("valid", "Invitation still valid", "邀请仍有效"),
+    Value("valid", "Too early to invite again", "尚未到可再邀请的时间"),
     Value("blocked", "Cannot be invited", "不可邀请"),
 )
 """The lists of customers who are not associated, by what is to do: in the order of the page and the report."""

@@ -148,7 +148,7 @@ def _funnel(found: MetricsReport, look: Look) -> Table:
     known = {value.code for value in STAGES}
     rows = [row for row in found.funnel.to_dicts() if row["stage"] in known and row["n"] != 0]
     cells = [[stage_label(row, look), row["n"], "–" if row["part_of"] is None else _rate(row)] for row in rows]
-    return table(look, ["stage", "records", "share"], cells if any(row["n"] for row in rows) else [])
+    return table(look, ["stage", "invitations", "share"], cells if any(row["n"] for row in rows) else [])
 
 
 def _pareto(found: MetricsReport, look: Look) -> Table:
@@ -163,7 +163,7 @@ def _pareto(found: MetricsReport, look: Look) -> Table:
         ]
         for row in rows
     ]
-    return table(look, ["cause", "who_acts", "records", "share", "cumulative"], cells, left=2)
+    return table(look, ["cause", "who_acts", "invitations", "share", "cumulative"], cells, left=2)
 
 
 def _trends(tables: MetricsReport, look: Look) -> list[Section]:
@@ -243,7 +243,7 @@ def _ageing(found: MetricsReport, look: Look) -> Table:
          label_for(row["status"], "effective_status", look), row["n"]]
         for row in rows
     ]  # fmt: skip
-    return table(look, ["waited", "status", "records"], cells if any(row["n"] for row in rows) else [], left=2)
+    return table(look, ["waited", "status", "invitations"], cells if any(row["n"] for row in rows) else [], left=2)
 
 
 def _repeats(found: MetricsReport, look: Look) -> Table:

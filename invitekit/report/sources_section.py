@@ -13,7 +13,7 @@ from invitekit.privacy.disclosure import STEP, round_count
 from invitekit.report.page import Table, words
 from invitekit.report.sections import table
 
-_LOST = ("untrackable", "without_invited_at", "without_duration")
+_LOST = ("untrackable", "without_invited_at", "without_duration", "undated")
 
 
 def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: bool) -> tuple[str, ...]:
@@ -27,7 +27,8 @@ def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: 
         look: Gives the language.
         public: Whether counts are rounded.
     """
-    texts, counts = words(look.language)["reads"], tables.counts
+    undated = sum(n for at, n in tables.snapshots.select("snapshot_at", "n").iter_rows() if at is None)
+    texts, counts = words(look.language)["reads"], {**tables.counts, "undated": undated}
     sentences = []
     if summary is not None:
         rows = {name: _count(getattr(summary, attribute), look, public=public) for name, attribute in
