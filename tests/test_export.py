@@ -206,7 +206,7 @@ def test_an_extra_column_stops_the_export_until_a_policy_names_it(tmp_path: Path
     rules.write_text('[[column]]\nname = "Deal size"\naction = "keep"\nrange = [0, 100]\ninto = "deal"\n')
     found = read(ik.export(frame, tmp_path / "out.parquet", policy=rules).path)
     assert sorted(found["deal"]) == sorted(min(n, 100) for n in range(200))
-    assert verify(tmp_path / "out.parquet").columns["deal"]["least"] == 0
+    assert verify(tmp_path / "out.parquet").columns["deal"].least == 0
 
 
 def test_an_extra_column_of_days_leaves_in_bands(tmp_path: Path) -> None:
@@ -1193,7 +1193,8 @@ FORGED: tuple[tuple[str, Any], ...] = (
     ("spreadsheet_safe", "no"), ("columns.status.form", "anything"), ("columns.status.form", "text"),
     ("columns.status.action", "copy"), ("columns.status.how", "raw"), ("columns.status.values", [1]),
     ("columns.email.form", "text"), ("columns.email.form", "range"), ("columns.attempts.most", "1"),
-    ("columns.attempts.least", "(select 0)"), ("columns.attempts.least", float("nan")),
+    ("columns.attempts.least", "(select 0)"), ("columns.attempts.least", float("nan")), ("columns.attempts.more", 1),
+    ("columns.email.prefix", "a"), ("alike", [{"unique": 0}]), ("created_at", "2026-03-30"),
 )  # fmt: skip
 
 

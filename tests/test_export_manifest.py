@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from invitekit.export import Manifest, verify
 from invitekit.export.manifest import FORMAT, path_of
 
 FRAME = pl.DataFrame({"account_name": [f"acct {n}" for n in range(30)], "status": ["expired"] * 30})
-FIELDS = [field.name for field in fields(Manifest)]
+FIELDS = list(Manifest.__struct_fields__)
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,8 @@ def verify(
             | {"sha256": manifest.sha256, "level": manifest.level, "gates": list(manifest.gates), "signature": words}
         )
         return
-    out.line(f"{manifest.file} is the file that was exported on {manifest.created_at}: {manifest.rows:,} rows.")
+    when = f"{manifest.created_at:%Y-%m-%d %H:%M} UTC"
+    out.line(f"{manifest.file} is the file that was exported on {when}: {manifest.rows:,} rows.")
     out.line(words)
     out.line(f"Level {manifest.level}; every gate that needs no records passed again.")
 

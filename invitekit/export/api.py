@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from invitekit.errors import ArgumentError
 from invitekit.export.anonymity import Language
@@ -31,7 +31,7 @@ def export(
     key: Key | str | os.PathLike[str] | None = None,
     purpose: str | None = None,
     filter: Filter | None = None,  # noqa: A002 - what it is
-    remarks: str = "drop",
+    remarks: Literal["drop", "scrub"] = "drop",
     language: Language = "en",
     overwrite: bool = False,
     spreadsheet_safe: bool = True,

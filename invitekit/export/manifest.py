@@ -1,35 +1,35 @@
-"""The page that comes with an exported file, and lets anybody check later that it is still the proved one."""
+"""The manifest beside an exported file: what was done and proved, so that it can be checked again later."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ChangedError, LeakError, PolicyError, SourceError, raise_alone
-from invitekit.export.checks import Expected, prove
-from invitekit.export.manifest_schema import KINDS, check, row_of
+from invitekit.export.anonymity import Unique
+from invitekit.export.checks import GATES, Expected, prove
+from invitekit.export.manifest_columns import Column, row_of
 from invitekit.export.read_written import READERS
 from invitekit.export.transform import Seen
 from invitekit.io.atomic_write import os_reason
-from invitekit.model import schema
-from invitekit.privacy import FirstOf, Form, Range, Row, Token, Words
-from invitekit.privacy.policy import make_row
+from invitekit.privacy import Row
+from invitekit.privacy.policy import Level
 
 FORMAT = 1
 ENDING = ".manifest.json"
 _BLOCK = 1 << 20
+_Count = Annotated[int, Meta(ge=0)]
+_Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is known of an exported file: no path, no value of a record.
 
     Attributes:
@@ -40,8 +40,8 @@ class Manifest:
         key_id: Which key made its tokens; None for one that was thrown away.
         purpose: What the export is for, in the user's words.
         filter: Which records were exported, in words that name nobody; None for all.
-        columns: By released column: where it is from, what was done, and what may leave.
-        gates: The checks that it passed.
+        columns: By released column: where it is from, what was done, and what may be in it.
+        gates: The checks that it passed, of ``GATES``.
         nulls: By released column, empty cells.
         emptied: By released column, values that came masked or stand for nothing.
         alike: How many records can be told apart, as ``Unique``.
@@ -51,58 +51,60 @@ class Manifest:
         signature: By the key of ``key_id``; None where none is kept.
         created_at: UTC.
         invitekit: The version.
-        format: Of this page.
+        format: Of the manifest.
     """
 
     file: str
-    sha256: str
-    rows: int
-    level: str
+    sha256: _Sha256
+    rows: _Count
+    level: Level
     key_id: str | None
     purpose: str | None
     filter: str | None
-    columns: Mapping[str, Mapping[str, Any]]
+    columns: Annotated[dict[str, Column], Meta(min_length=1)]
     gates: tuple[str, ...]
-    nulls: Mapping[str, int]
-    emptied: Mapping[str, int] = field(default_factory=dict)
-    alike: tuple[Mapping[str, Any], ...] = ()
-    remarks: str = "drop"
-    spreadsheet_safe: bool = True
-    fewest: int | None = None
-    signature: str | None = None
-    created_at: str = field(default_factory=lambda: dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
-    invitekit: str = field(default_factory=lambda: version("invitekit"))
-    format: int = FORMAT
+    nulls: dict[str, _Count]
+    emptied: dict[str, _Count]
+    alike: tuple[Unique, ...]
+    remarks: Literal["drop", "scrub"]
+    spreadsheet_safe: bool
+    fewest: _Count | None
+    signature: _Sha256 | None
+    created_at: Annotated[dt.datetime, Meta(tz=True)]
+    invitekit: str
+    format: int
 
     def text(self) -> str:
-        """Give the page as JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
+        """Return the manifest as JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
+
+    def expected_rows(self) -> tuple[Row, ...]:
+        """Return the rows of the policy that the columns are of.
+
+        Raises:
+            ValueError: A column is described as no export does; so do ``LookupError`` and ``TypeError``.
+        """
+        return tuple(row_of(name, column) for name, column in self.columns.items())
+
+
+class _AnyVersion(Struct):
+    """The manifest of any version: all that is known of it."""
+
+    format: int
 
 
 def path_of(file: Path) -> Path:
-    """Give where a file's manifest stands."""
+    """Return the path of a file's manifest."""
     return file.with_name(file.name + ENDING)
 
 
 def digest(path: Path) -> str:
-    """Give the SHA-256 of a file's bytes."""
+    """Compute the SHA-256 of a file's bytes."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             found.update(block)
     return found.hexdigest()
-
-
-def described(row: Row) -> dict[str, Any]:
-    """Describe what a column may hold; words that the records chose are not told, those of a policy file are."""
-    kind = next(name for name, form in KINDS.items() if isinstance(row.form, form))
-    found: dict[str, Any] = {"from": row.column, "action": row.action, "how": row.how, "form": kind}
-    match row.form:
-        case Words(values=values, open=False) if row.form != _standard(row):
-            found["values"] = sorted(values)
-        case Token() | Range() | FirstOf():
-            found |= asdict(row.form)
-    return found
 
 
 def verify(path: str | Path) -> Manifest:
@@ -126,9 +128,8 @@ def verify(path: str | Path) -> Manifest:
         raise SourceError(problem, hint="check its path and mode.") from None
     if found != manifest.sha256:
         raise ChangedError("file", "sha256", 1)
-    rows = tuple(row_of(name, told) for name, told in manifest.columns.items())
     seen = Seen(rows=manifest.rows, nulls=Counter(manifest.nulls))
-    expected = Expected(rows, seen, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
+    expected = Expected(manifest.expected_rows(), seen, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
     with scratch_dir() as folder:
         try:
             prove(path, expected, Path(folder))
@@ -137,30 +138,36 @@ def verify(path: str | Path) -> Manifest:
     return manifest
 
 
-def _standard(row: Row) -> Form | None:
-    """Give the form that the policy's own row has; None for a column that only a policy file names."""
-    return make_row(row.column, row.action, row.how).form if row.column in schema.BY_NAME else None
-
-
 def _read(path: Path) -> Manifest:
+    """Read and validate the manifest of a file before trusting it: its values are used to build SQL."""
     page = path_of(path)
     try:
-        found = json.loads(page.read_text("utf-8"))
-        told = found["format"]
+        content = page.read_bytes()
         # What another version writes is not looked at: it may have other fields.
-        known = None if type(told) is int and told != FORMAT else _believed(found, path.name)
+        known = msgspec.json.decode(content, type=_AnyVersion).format == FORMAT
+        found = msgspec.json.decode(content, type=Manifest) if known else None
+        if found is not None:
+            _check(found, path.name)
     except FileNotFoundError:
         raise SourceError(
             f"'{path.name}' has no manifest: its export did not come to its end, or they were parted.",
             hint=f"put '{page.name}' beside it, or export again.",
         ) from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, PolicyError):
+    except (OSError, ValueError, TypeError, LookupError, RecursionError, PolicyError):
         raise SourceError(f"'{page.name}' is no manifest that can be read.", hint="export again.") from None
-    if known is None:
+    if found is None:
         raise SourceError(f"'{page.name}' is of another version of invitekit.", hint="check it with that version.")
-    return known
+    return found
 
 
-def _believed(found: dict[str, Any], name: str) -> Manifest:
-    check(found, name)
-    return Manifest(**found)
+def _check(manifest: Manifest, name: str) -> None:
+    """Check what no type says: fields that depend on others, and columns as the policy has them.
+
+    Raises:
+        ValueError: No export writes this.
+    """
+    is_counted = manifest.fewest is None or manifest.level == "aggregated"
+    is_signed = manifest.signature is None or manifest.key_id is not None
+    if manifest.file != name or not (is_counted and is_signed) or not GATES.keys() >= set(manifest.gates):
+        raise ValueError(name)
+    manifest.expected_rows()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pyarrow as pa
@@ -19,7 +22,8 @@ from invitekit.export.anonymity import Language, Unique
 from invitekit.export.checks import Expected, Proof, prove
 from invitekit.export.counts import count_cells, counted_rows
 from invitekit.export.frequent_values import choose_words
-from invitekit.export.manifest import Manifest, described, digest, path_of
+from invitekit.export.manifest import FORMAT, Manifest, digest, path_of
+from invitekit.export.manifest_columns import describe
 from invitekit.export.prefetch import ahead
 from invitekit.export.remarks import Scrubber
 from invitekit.export.shuffle import shuffled
@@ -82,7 +86,7 @@ class Job:
     rows: tuple[Row, ...]
     policy: Policy
     secrets: Secrets
-    remarks: str
+    remarks: Literal["drop", "scrub"]
     safe: bool
     language: Language
     overwrite: bool
@@ -190,14 +194,18 @@ def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manife
         key_id=job.secrets.key.id,
         purpose=job.secrets.purpose,
         filter=job.filter,
-        columns={row.into: described(row) for row in expected.rows},
+        columns={row.into: describe(row) for row in expected.rows},
         gates=proof.gates,
         nulls={row.into: expected.seen.nulls[row.into] for row in expected.rows},
         emptied={name: count for name, count in expected.seen.emptied.items() if count},
-        alike=tuple(asdict(one) for one in proof.alike),
+        alike=proof.alike,
         remarks=job.remarks,
         spreadsheet_safe=job.safe,
         fewest=expected.fewest,
+        signature=None,
+        created_at=dt.datetime.now(dt.UTC).replace(microsecond=0),
+        invitekit=version("invitekit"),
+        format=FORMAT,
     )
 
 

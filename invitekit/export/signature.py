@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from dataclasses import asdict, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from invitekit.errors import ChangedError
 from invitekit.export.manifest import Manifest
@@ -39,7 +40,7 @@ def signer(manifest: Manifest, key: Key | None) -> str:
 
 
 def _signature(manifest: Manifest, key: Key) -> str:
-    told = json.dumps(asdict(replace(manifest, signature=None)), sort_keys=True)
+    content = msgspec.json.encode(replace(manifest, signature=None), order="sorted")
     # A key of its own, which no column has: columns have names.
     secret = bytes.fromhex(key.subkey("", _PURPOSE).text())
-    return hmac.new(secret, told.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret, content, hashlib.sha256).hexdigest()

@@ -232,7 +232,7 @@ class ExportPanel(MessageWidget):
                     policy=self._policy(),
                     key=self._given_key,
                     purpose=self.purpose or None,
-                    remarks=self.remarks,
+                    remarks=cast("Any", self.remarks),
                     language=self._language,
                     overwrite=overwrite,
                     workspace=own,

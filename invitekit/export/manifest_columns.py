@@ -1,0 +1,87 @@
+"""The description of a released column in a manifest, and back to the row of the policy that it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Literal, cast
+
+from msgspec import Struct, field
+
+from invitekit.model import schema
+from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
+from invitekit.privacy.disclosure import STEP
+from invitekit.privacy.policy import make_row
+from invitekit.privacy.policy_file import HOWS
+
+_FORMS: Mapping[type[Form], Literal["words", "token", "range", "date", "flag", "text"]] = {
+    Words: "words", Token: "token", Range: "range", FirstOf: "date", Flag: "flag", Text: "text",
+}  # fmt: skip
+_OWN = (("remarks", "keep", "scrubbed"), ("", "count", "records"), ("", "count", "customers"))
+"""What an export does besides what a policy file may say."""
+
+
+class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What was done with a column and what may be in it.
+
+    Attributes:
+        source: The column of the records; ``from`` in the file.
+        action, how: What was done with it.
+        form: The kind of its values.
+        values: The words that a policy file lists; None for our own sets, and for words that the records chose.
+        prefix, least, most, whole, step, unit: As ``Token``, ``Range`` and ``FirstOf`` have them.
+    """
+
+    source: str = field(name="from")
+    action: str
+    how: str
+    form: Literal["words", "token", "range", "date", "flag", "text"]
+    values: tuple[str, ...] | None = None
+    prefix: str | None = None
+    least: int | float | None = None
+    most: int | float | None = None
+    whole: bool | None = None
+    step: int | None = None
+    unit: str | None = None
+
+
+def describe(row: Row) -> Column:
+    """Describe a row of the policy; its words only where a policy file lists them."""
+    own = make_row(row.column, row.action, row.how).form if row.column in schema.BY_NAME else None
+    form = cast("Form", row.form)  # only a dropped column has none
+    details = asdict(form)
+    if isinstance(form, Words):
+        is_listed = not form.open and form != own
+        details = {"values": tuple(sorted(form.values))} if is_listed else {}
+    return Column(source=row.column, action=row.action, how=row.how, form=_FORMS[type(form)], **details)
+
+
+def row_of(name: str, column: Column) -> Row:
+    """Return the row of the policy that a description is of; words that the records chose are not looked at again.
+
+    Raises:
+        ValueError: No export describes a column like this.
+        LookupError: There is no such column or action.
+        TypeError: A range lacks a number.
+    """
+    row = Row(column.source, column.action, column.how, name, _form(column))
+    is_known = (row.column, row.action, row.how) in _OWN or row.how in (HOWS[row.action] or ("",))
+    if not is_known or describe(row) != column:
+        raise ValueError(name)
+    return replace(row, form=Text()) if row.how == "top" else row
+
+
+def _form(column: Column) -> Form | None:
+    """Return the form of what is kept or counted as it is described, any other as the policy has it."""
+    if column.how == "scrubbed":
+        return Text()
+    if column.action == "keep" and column.values is not None:
+        return Words(frozenset(column.values))
+    if column.action in ("keep", "count") and column.form == "range":
+        span = Range(column.least, column.most, whole=column.whole, step=column.step)  # type: ignore[arg-type]
+        # Counts are rounded, whatever the manifest says.
+        step = STEP if column.action == "count" else 1
+        if span.step != step or (step > 1 and span.least < step) or span.least > span.most:
+            raise ValueError(column.source)
+        return span
+    return make_row(column.source, column.action, column.how).form
