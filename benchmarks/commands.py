@@ -79,8 +79,10 @@ def cost(command: Sequence[str]) -> Cost:
     Raises:
         SystemExit: It failed.
     """
+    # An installed package is compiled; a checkout is by its first run, unless this variable forbids it.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
-        process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere)
+        process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=environment)
         _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command[:3])} ended with {os.waitstatus_to_exitcode(status)}.")
