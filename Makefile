@@ -19,7 +19,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab app frontend frontend-check test soak test-fast test-oldest test-core check bench lock clean
+.PHONY: help setup demo lab app frontend frontend-check test soak test-fast test-oldest test-core check bench words lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,15 +87,30 @@ test-core: setup ## install the wheel without extras into .venv-core, run the co
 	@INVITEKIT_CORE=$(CURDIR)/.venv-core $(BIN)/pytest -q tests/test_core_install.py
 	@du -sm .venv-core/lib/python3*/site-packages
 
-check: setup ## ruff, its formatter, mypy, and the contract on who imports what
+check: setup ## ruff, its formatter, mypy, the contract on who imports what, and the catalogues of texts
 	@mkdir -p build
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "Not formatted; fix it with: $(BIN)/ruff format" >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >build/imports.txt || { cat build/imports.txt; exit 1; }
+	@rm -rf build/locale && cp -r invitekit/locale build/locale && $(MAKE) --no-print-directory .words LOCALE=build/locale
+	@diff -r build/locale invitekit/locale >/dev/null || \
+		{ echo "The catalogues in invitekit/locale are not those of the code. Run: make words" >&2; exit 1; }
 
 bench: setup ## measure the speed of each room
 	@$(BIN)/python -m benchmarks
+
+words: setup ## bring the catalogue of each language in invitekit/locale up to date with the texts of the code
+	@$(MAKE) --no-print-directory .words LOCALE=invitekit/locale
+
+# A language is a file, invitekit.po: the compiled .mo beside it is what is read.
+.PHONY: .words
+.words:
+	@mkdir -p build
+	@$(BIN)/pybabel -q extract -k ngettext:1,2 --no-location --sort-output -w 0 -o build/invitekit.pot invitekit
+	@$(BIN)/pybabel -q update -i build/invitekit.pot -d $(LOCALE) -D invitekit -w 0 \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(BIN)/pybabel -q compile -d $(LOCALE) -D invitekit
 
 lock: setup ## renew requirements.lock; add UPGRADE=1 for the newest of everything
 	@.uv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
+from invitekit.i18n import Message, _, ngettext
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -38,7 +40,7 @@ class InvitekitError(Exception):
         choice: What can be chosen instead, where a form can ask for it.
     """
 
-    def __init__(self, problem: str, *, hint: str, choice: Choice | None = None) -> None:
+    def __init__(self, problem: Message, *, hint: Message, choice: Choice | None = None) -> None:
         self.problem = problem
         self.hint = hint
         self.choice = choice
@@ -82,23 +84,65 @@ class LeakError(InvitekitError):
         count: In how many cells or rows.
     """
 
-    said = "The export was refused"
-    advice = "no file was written; correct the records or the policy, and report it if neither is at fault."
+    advice = _("no file was written; correct the records or the policy, and report it if neither is at fault.")
 
     def __init__(self, column: str, gate: str, count: int) -> None:
         self.column = column
         self.gate = gate
         self.count = count
-        super().__init__(
-            f"{self.said}: {column}, gate {gate}, {count:,} {'cell' if count == 1 else 'cells'}.", hint=self.advice
+        super().__init__(self._problem(_GATES[gate]), hint=self.advice)
+
+    def _problem(self, gate: Message) -> Message:
+        if self.column == "file":
+            return ngettext(
+                "The export was refused: file, {gate}, {n:,} cell.",
+                "The export was refused: file, {gate}, {n:,} cells.",
+                self.count,
+                gate=gate,
+            )
+        return ngettext(
+            "The export was refused: {column}, {gate}, {n:,} cell.",
+            "The export was refused: {column}, {gate}, {n:,} cells.",
+            self.count,
+            column=self.column,
+            gate=gate,
         )
 
 
 class ChangedError(LeakError):
     """A file is not the one that its manifest is of: other bytes, or it would not pass as an export."""
 
-    said = "The file is not the one of its manifest"
-    advice = "do not pass it on; export again."
+    advice = _("do not pass it on; export again.")
+
+    def _problem(self, gate: Message) -> Message:
+        if self.column == "manifest":
+            return ngettext(
+                "The file is not the one of its manifest: manifest, {gate}, {n:,} cell.",
+                "The file is not the one of its manifest: manifest, {gate}, {n:,} cells.",
+                self.count,
+                gate=gate,
+            )
+        if self.column == "file":
+            return ngettext(
+                "The file is not the one of its manifest: file, {gate}, {n:,} cell.",
+                "The file is not the one of its manifest: file, {gate}, {n:,} cells.",
+                self.count,
+                gate=gate,
+            )
+        return ngettext(
+            "The file is not the one of its manifest: {column}, {gate}, {n:,} cell.",
+            "The file is not the one of its manifest: {column}, {gate}, {n:,} cells.",
+            self.count,
+            column=self.column,
+            gate=gate,
+        )
+
+
+_GATES = {str(gate).removeprefix("gate "): gate for gate in (
+    _("gate readable"), _("gate columns"), _("gate types"), _("gate metadata"), _("gate rows"), _("gate nulls"),
+    _("gate declared"), _("gate values"), _("gate formulas"), _("gate cells"), _("gate sha256"), _("gate signature"),
+)}  # fmt: skip
+"""The checks of an exported file, by their names."""
 
 
 def many(number: int, noun: str, more: str = "") -> str:

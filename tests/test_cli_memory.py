@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from invitekit.errors import OutputError
+from invitekit.i18n import _
 from invitekit.workspace import Workspace
 
 pytestmark = pytest.mark.slow  # each makes a database and runs several commands
@@ -190,7 +191,7 @@ def test_batches_that_a_full_disk_breaks_off_are_forgotten_and_earlier_ones_are_
     run: Run, memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_given: Any, **_how: Any) -> None:
-        raise OutputError("No space left.", hint="nothing was left behind.")
+        raise OutputError(_("No space left."), hint=_("nothing was left behind."))
 
     with monkeypatch.context() as broken:
         broken.setattr("invitekit.batches.write_batches", full)

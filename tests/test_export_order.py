@@ -13,6 +13,7 @@ import pytest
 from invitekit.errors import SchemaError
 from invitekit.export.prefetch import ahead
 from invitekit.export.source import open_source
+from invitekit.i18n import _
 
 order = importlib.import_module("invitekit.export.shuffle")
 ROWS = 300_000
@@ -110,7 +111,7 @@ def test_the_next_item_is_made_while_the_last_is_used_and_no_more() -> None:
 def test_an_error_comes_where_its_item_would_have() -> None:
     def items() -> Iterator[int]:
         yield 1
-        raise SchemaError("It is wrong.", hint="correct it.")
+        raise SchemaError(_("It is wrong."), hint=_("correct it."))
 
     frames = ahead(items())
     assert next(frames) == 1

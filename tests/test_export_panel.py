@@ -16,6 +16,7 @@ import invitekit as ik
 from invitekit.errors import ArgumentError, InvitekitError, LeakError, SchemaError
 from invitekit.export import GATES, keys, verify
 from invitekit.export.manifest import path_of
+from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.privacy import ACTIONS, LEVELS, Key, Level, scrubbed_remarks, standard
 from invitekit.widgets import ExportPanel, export_answers, export_columns
@@ -139,7 +140,7 @@ def test_an_export_that_asks_nothing_just_now_ends_at_its_next_step() -> None:
 
 def test_an_error_of_an_export_that_was_not_cancelled_stays_itself() -> None:
     with pytest.raises(SchemaError), Watch(lambda *_step: None).stopped():
-        raise SchemaError("It is wrong.", hint="correct it.")
+        raise SchemaError(_("It is wrong."), hint=_("correct it."))
 
 
 def test_the_time_left_follows_from_the_rows_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +190,7 @@ def test_a_leak_is_told_by_column_and_gate_without_the_value(tmp_path: Path, mon
     screen = Screen(FRAME, folder=tmp_path)
     screen.say("export", file="out.parquet")
     told = screen.last("problem")
-    assert told["problem"].startswith(f"{LeakError.said}: account_name, gate declared, {COUNT}")
+    assert told["problem"].startswith(f"The export was refused: account_name, gate declared, {COUNT}")
     assert told["hint"] == LeakError.advice
     assert "secret" not in json.dumps(screen.told)
     assert list(tmp_path.iterdir()) == []

@@ -27,7 +27,7 @@ from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.model import display
 from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, base, crossfilter, payloads, planning, unknown_words, worker
+from invitekit.widgets import Selection, base, crossfilter, payloads, planning, unknown_words
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.store import Store
@@ -1161,25 +1161,6 @@ def test_the_newest_question_of_a_kind_is_the_one_that_is_answered(explorer: Hea
 
 
 # ---- what cannot be done, in the language of the screen
-
-SAID = re.compile(r'(?:Argument|Cancelled)Error\(\s*"([^"{]+)",\s*hint="([^"{]+)"')
-PYTHON_ONLY = ("__init__.py", "export_records.py")
-"""Rooms whose errors are raised in a cell, before there is a screen."""
-
-
-def test_the_screens_own_errors_are_chinese_on_a_chinese_screen() -> None:
-    rooms = [room for room in Path(base.__file__).parent.glob("*.py") if room.name not in PYTHON_ONLY]
-    said = [pair for room in rooms for pair in SAID.findall(room.read_text("utf-8"))]
-    assert len(said) >= 8
-    for problem, hint in said:
-        if problem != "There are no records.":  # said in the cell that makes the picker
-            told = worker.error_payload(ArgumentError(problem, hint=hint), "zh")
-            assert all(re.search("[一-鿿]", text) for text in told.values()), told
-    written, saved = "1,204 customers were written, 3 were confirmed.", "12 are saved; see 'Saved views'."
-    told = worker.error_payload(ArgumentError(written, hint=saved), "zh")
-    assert list(told.values()) == ["写入了 1,204 位客户，而确认的是 3 位。", "已存 12 个视图；见“已存视图”。"]
-    assert worker.error_payload(KeyError("13800138000"), "zh")["problem"] == "无法显示（KeyError）。"
-    assert worker.error_payload(ArgumentError("Not known here.", hint="do so."), "zh")["hint"] == "do so."
 
 
 def test_a_chinese_screen_says_its_errors_in_chinese(newest: pl.DataFrame) -> None:

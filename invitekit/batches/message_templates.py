@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from invitekit.errors import ArgumentError
+from invitekit.i18n import Message, _
 from invitekit.io.toml_file import read_toml
 from invitekit.model import schema
 from invitekit.model.catalogue import Language, read_catalogue
@@ -71,33 +72,37 @@ def read_templates(path: str | os.PathLike[str] | None) -> Templates:
     rows = read_toml(path, '[[message]], to = "customer", code = "other", subject_en = "...", body_en = "..."')
     messages = rows.get("message")
     if set(rows) != {"message"} or not isinstance(messages, list):
-        raise ArgumentError(f"'{name}' is not a list of messages.", hint="write [[message]] above each of them.")
+        raise ArgumentError(
+            _("'{name}' is not a list of messages.", name=name), hint=_("write [[message]] above each of them.")
+        )
     for number, row in enumerate(messages, start=1):
         if problem := _problem(row):
-            raise ArgumentError(f"Message {number} of '{name}' {problem}.", hint=_FORM)
+            raise ArgumentError(
+                _("Message {number} of '{name}' {problem}.", number=number, name=name, problem=problem), hint=_FORM
+            )
     return {**built_in(), **_templates(messages)}
 
 
-_FORM = (
+_FORM = _(
     'write to = "customer" or "customer_service", a code, and a subject and body in en, zh or both; they may use '
-    + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS[OTHER])
-    + "."
+    "{known}.",
+    known=", ".join(f"{{{name}}}" for name in PLACEHOLDERS[OTHER]),
 )
 
 
-def _problem(row: Mapping[str, Any]) -> str | None:
+def _problem(row: Mapping[str, Any]) -> Message | None:
     """Return what is wrong with a message of the user's own, else None."""
     languages = [language for language in LANGUAGES if {f"subject_{language}", f"body_{language}"} <= row.keys()]
     written = {"to", "code", *(f"{part}_{language}" for language in languages for part in ("subject", "body"))}
     if not languages or row.keys() != written:
-        return "lacks a field, or has one that does not exist"
+        return _("lacks a field, or has one that does not exist")
     if not all(isinstance(value, str) and value.strip() for value in row.values()):
-        return "has a field that is empty or not a text"
+        return _("has a field that is empty or not a text")
     if row["to"] not in texts()["header"]:
-        return "has a recipient that does not exist"
+        return _("has a recipient that does not exist")
     used = {name for field in row.keys() - {"to", "code"} for name in _PLACEHOLDER.findall(row[field])}
     unknown = sorted(used - set(PLACEHOLDERS[OTHER]))
-    return f"uses {{{unknown[0]}}}, which is not a placeholder" if unknown else None
+    return _("uses {{{name}}}, which is not a placeholder", name=unknown[0]) if unknown else None
 
 
 def _templates(rows: Sequence[Mapping[str, str]]) -> Templates:

@@ -12,6 +12,7 @@ from xlsxwriter.exceptions import XlsxWriterException
 
 from invitekit.batches.worklists import WORKLISTS
 from invitekit.errors import OutputError
+from invitekit.i18n import _
 from invitekit.io.atomic_write import NOT_WRITTEN_HINT, SHOWN_NAME, name_problem, os_reason, private_dir
 from invitekit.model.vocabularies import BATCH_KINDS
 
@@ -33,13 +34,22 @@ def check(target: Path, *, overwrite: bool) -> Path:
     """
     if problem := name_problem(target):
         shown = target.name[:SHOWN_NAME]
-        raise OutputError(f"'{shown}' cannot be written: {problem}.", hint="name another folder.")
+        raise OutputError(
+            _("'{folder}' cannot be written: {reason}.", folder=shown, reason=problem), hint=_("name another folder.")
+        )
     if os.path.lexists(target) and not target.is_dir():
-        raise OutputError(f"'{target.name}' is no folder.", hint="name a folder; it is made if it is missing.")
+        raise OutputError(
+            _("'{folder}' is no folder.", folder=target.name), hint=_("name a folder; it is made if it is missing.")
+        )
     if not target.exists() and not target.parent.is_dir():
-        raise OutputError(f"The folder that '{target.name}' should stand in does not exist.", hint="create it first.")
+        raise OutputError(
+            _("The folder that '{folder}' should stand in does not exist.", folder=target.name),
+            hint=_("create it first."),
+        )
     if not os.access(target if target.exists() else target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"'{target.name}' cannot be written to.", hint="check its permissions, or name another.")
+        raise OutputError(
+            _("'{folder}' cannot be written to.", folder=target.name), hint=_("check its permissions, or name another.")
+        )
     earlier_files(target, overwrite=overwrite)
     return target
 
@@ -63,12 +73,19 @@ def earlier_files(target: Path, *, overwrite: bool) -> list[Path]:
     earlier = written_files(target)
     if earlier and not overwrite:
         raise OutputError(
-            f"'{target.name}' holds {len(earlier):,} files of an earlier run, such as '{earlier[0].name}'.",
-            hint="name another folder, or say --overwrite (overwrite=True) to replace them.",
+            _(
+                "'{folder}' holds {count:,} files of an earlier run, such as '{example}'.",
+                folder=target.name,
+                count=len(earlier),
+                example=earlier[0].name,
+            ),
+            hint=_("name another folder, or say --overwrite (overwrite=True) to replace them."),
         )
     folders = [path.name for path in earlier if path.is_dir() and not path.is_symlink()]
     if folders:
-        raise OutputError(f"'{folders[0]}' in '{target.name}' is a folder.", hint="move it away.")
+        raise OutputError(
+            _("'{name}' in '{folder}' is a folder.", name=folders[0], folder=target.name), hint=_("move it away.")
+        )
     return earlier
 
 
@@ -88,5 +105,5 @@ def private_set(target: Path) -> Iterator[Path]:
 
 def not_written(target: Path, error: BaseException) -> OutputError:
     """Return the error for batches that the system did not let us write."""
-    problem = f"The batches cannot be written to '{target.name}': {os_reason(error)}."
+    problem = _("The batches cannot be written to '{folder}': {reason}.", folder=target.name, reason=os_reason(error))
     return OutputError(problem, hint=NOT_WRITTEN_HINT)

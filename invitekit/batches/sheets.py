@@ -13,6 +13,7 @@ import xlsxwriter
 
 from invitekit.batches.worklists import WorkList
 from invitekit.errors import OutputError
+from invitekit.i18n import _
 from invitekit.io.spreadsheet_escape import escape_frame
 from invitekit.io.table_writers import XLSX_ROWS, is_too_long
 
@@ -52,8 +53,13 @@ def write_workbook(lists: Sequence[WorkList], path: Path, moment: dt.datetime) -
     for worklist in lists:
         if worklist.rows.height > XLSX_ROWS:
             raise OutputError(
-                f"'{worklist.name}' has {worklist.rows.height:,} rows; an Excel sheet holds {XLSX_ROWS:,}.",
-                hint="write formats=['csv'].",
+                _(
+                    "'{name}' has {rows:,} rows; an Excel sheet holds {most:,}.",
+                    name=worklist.name,
+                    rows=worklist.rows.height,
+                    most=XLSX_ROWS,
+                ),
+                hint=_("write formats=['csv']."),
             )
     small = max(worklist.rows.height for worklist in lists) <= _SMALL
     options = {"in_memory": small, "constant_memory": not small, "tmpdir": str(path.parent)}
@@ -103,8 +109,12 @@ def _fill(sheet: Any, worklist: WorkList) -> None:
         for index, cell in enumerate(cells):
             if is_too_long(cell):
                 raise OutputError(
-                    f"A {worklist.rows.columns[index]} in '{worklist.name}' is longer than an Excel cell holds.",
-                    hint="write formats=['csv'].",
+                    _(
+                        "A {column} in '{name}' is longer than an Excel cell holds.",
+                        column=worklist.rows.columns[index],
+                        name=worklist.name,
+                    ),
+                    hint=_("write formats=['csv']."),
                 )
             if cell is not None:
                 write[index](number, index, cell)

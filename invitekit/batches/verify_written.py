@@ -10,10 +10,11 @@ import polars as pl
 from invitekit.batches.by_manager import manager_keys
 from invitekit.batches.worklists import WorkList
 from invitekit.errors import ArgumentError, OutputError
+from invitekit.i18n import _
 from invitekit.model.vocabularies import BATCH_KINDS
 from invitekit.planning import ResendRules
 
-_HINT = "nothing was left behind; try again, and report it if it happens twice."
+_HINT = _("nothing was left behind; try again, and report it if it happens twice.")
 _KIND_LABELS = {label for value in BATCH_KINDS for label in (value.en, value.zh)}
 
 
@@ -38,9 +39,15 @@ def prove(lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: 
             if worklist.batch is not None:
                 seen += _customers(worklist, rows, rules)
         if len(set(seen)) < len(seen):
-            raise ArgumentError("A customer is in two rows to invite again.", hint="pass what plan_resends gives.")
+            raise ArgumentError(
+                _("A customer is in two rows to invite again."), hint=_("pass what plan_resends gives.")
+            )
         if len(seen) != candidates:
-            problem = f"The batches hold {len(seen):,} customers, the plan has {candidates:,} to invite again."
+            problem = _(
+                "The batches hold {customers:,} customers, the plan has {candidates:,} to invite again.",
+                customers=len(seen),
+                candidates=candidates,
+            )
             raise OutputError(problem, hint=_HINT)
 
 
@@ -64,9 +71,9 @@ def prove_workbooks(workbooks: Mapping[str, Sequence[WorkList]], lists: Sequence
         keys = manager_keys(pl.concat([each.rename("account_manager") for each in managers]))
         count += keys.len()
         if keys.n_unique() != 1:
-            raise OutputError(f"'{name}' does not hold the rows that it should.", hint=_HINT)
+            raise OutputError(_("'{name}' does not hold the rows that it should.", name=name), hint=_HINT)
     if count != sum(each.rows.height for each in lists):
-        raise OutputError("The workbooks of account managers do not hold every row.", hint=_HINT)
+        raise OutputError(_("The workbooks of account managers do not hold every row."), hint=_HINT)
 
 
 def _read_back(worklist: WorkList, path: Path, read: Callable[[Path, list[int]], pl.DataFrame]) -> pl.DataFrame:
@@ -76,7 +83,7 @@ def _read_back(worklist: WorkList, path: Path, read: Callable[[Path, list[int]],
     actual = read(path, [worklist.rows.columns.index(name) for name in names])
     actual.columns = names
     if actual.height != expected.height or (worklist.batch is not None and not actual.equals(expected)):
-        raise OutputError(f"'{path.name}' does not hold the rows that it should.", hint=_HINT)
+        raise OutputError(_("'{name}' does not hold the rows that it should.", name=path.name), hint=_HINT)
     return actual
 
 
@@ -84,11 +91,16 @@ def _customers(worklist: WorkList, rows: pl.DataFrame, rules: ResendRules) -> li
     """Return the customers of a batch."""
     if rows.height > rules.batch_size:
         raise ArgumentError(
-            f"Batch {worklist.batch} holds {rows.height:,} customers, more than the {rules.batch_size:,} of the rules.",
-            hint="give the rules that the plan was made with.",
+            _(
+                "Batch {batch} holds {customers:,} customers, more than the {most:,} of the rules.",
+                batch=worklist.batch,
+                customers=rows.height,
+                most=rules.batch_size,
+            ),
+            hint=_("give the rules that the plan was made with."),
         )
     if set(rows["decision"]) - _KIND_LABELS:
-        raise OutputError(f"Batch {worklist.batch} holds another decision than to resend.", hint=_HINT)
+        raise OutputError(_("Batch {batch} holds another decision than to resend.", batch=worklist.batch), hint=_HINT)
     customers = dict(zip(worklist.rows["rank"].cast(pl.String), worklist.records["customer_id"], strict=True))
     return [customers[rank] for rank in rows["rank"]]
 

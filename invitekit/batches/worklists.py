@@ -12,6 +12,7 @@ from invitekit.batches import columns, message_templates
 from invitekit.batches.columns import BATCH, NEEDED, WORK, Language
 from invitekit.batches.message_templates import Templates
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.i18n import _
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.ranking import kind
 from invitekit.planning.reasons import CANDIDATE
@@ -77,7 +78,9 @@ def _collect(plan: Any) -> pl.DataFrame:
     names = frame.collect_schema().names()
     missing = [name for name in NEEDED if name not in names]
     if missing:
-        raise SchemaError(f"The plan lacks {', '.join(missing)}.", hint="pass what plan_resends(...) gives.")
+        raise SchemaError(
+            _("The plan lacks {columns}.", columns=", ".join(missing)), hint=_("pass what plan_resends(...) gives.")
+        )
     listed = frame.filter(nw.col("decision").is_in([*RESENDS, *WORKLISTS.values()])).select(*NEEDED)
     return columns.typed(listed.lazy().collect("polars").to_native())
 
@@ -85,7 +88,7 @@ def _collect(plan: Any) -> pl.DataFrame:
 def _batches(rows: pl.DataFrame, language: Language) -> list[WorkList]:
     """Divide the candidates into their batches, which have the same columns and widths."""
     if rows.select(pl.any_horizontal(pl.col("batch", "rank").is_null().any())).item():
-        raise ArgumentError("A customer to invite again has no batch.", hint="pass what plan_resends(...) gives.")
+        raise ArgumentError(_("A customer to invite again has no batch."), hint=_("pass what plan_resends(...) gives."))
     digits = max(2, len(str(rows["batch"].max() or 0)))
     number = pl.col("batch").cast(pl.String).str.zfill(digits)
     # The kind, not the decision: who was never invited is invited, not resent to.

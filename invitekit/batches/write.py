@@ -24,6 +24,7 @@ from invitekit.batches.message_templates import Templates, read_templates
 from invitekit.batches.readme import Extra
 from invitekit.batches.worklists import WorkList
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.io.atomic_write import publish_folder
 from invitekit.planning import ResendRules, agreed_settings, count_decisions
 
@@ -148,9 +149,15 @@ def write_batches(
 def _check(formats: Sequence[str], **choices: tuple[str | None, Sequence[str]]) -> None:
     for name, (value, allowed) in choices.items():
         if value is not None and value not in allowed:
-            raise ArgumentError(f"{name} is '{value}'.", hint=f"use {' or '.join(map(repr, allowed))}.")
+            raise ArgumentError(
+                _("{name} is '{value}'.", name=name, value=value),
+                hint=_("use {known}.", known=" or ".join(map(repr, allowed))),
+            )
     if not formats or isinstance(formats, str) or set(formats) - sheets.WRITERS.keys():
-        raise ArgumentError(f"formats is {formats!r}.", hint=f"give some of {', '.join(sheets.WRITERS)} in a list.")
+        raise ArgumentError(
+            _("{name} is {value!r}.", name="formats", value=formats),
+            hint=_("give some of {known} in a list.", known=", ".join(sheets.WRITERS)),
+        )
 
 
 def _write_by_manager(lists: Sequence[WorkList], folder: Path, as_of: dt.datetime, language: Language) -> Extra:

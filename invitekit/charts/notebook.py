@@ -10,6 +10,7 @@ from invitekit.charts.colours import COLOURS
 from invitekit.charts.labels import wrap
 from invitekit.charts.scene import BAR, FONT, LINE, WIDTH, Box, Line, Mark, Text, lay_out
 from invitekit.extras import require_extra
+from invitekit.i18n import _
 
 if TYPE_CHECKING:
     from invitekit.charts.figure import Figure
@@ -27,7 +28,7 @@ def to_plotly(figure: Figure) -> Any:
     Raises:
         MissingExtraError: plotly is not installed.
     """
-    require_extra("lab", "The figures of a notebook need", "plotly")
+    require_extra("lab", _("The figures of a notebook need more libraries."), "plotly")
     from plotly.graph_objects import Figure as PlotlyFigure  # noqa: PLC0415 - half a second, for this alone
 
     return PlotlyFigure(draw(figure))

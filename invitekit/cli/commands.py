@@ -17,6 +17,7 @@ from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.source_options import SourceOptions, with_option_groups
 from invitekit.errors import many
 from invitekit.extras import require_extra
+from invitekit.i18n import _
 
 _PAGE = ".html"
 """The extension that makes ``check`` write a page."""
@@ -168,7 +169,7 @@ def lab(folder: o.Notebooks = Path("invitekit-notebooks"), *, port: o.Port = Non
     """
     from invitekit.cli import output as out
 
-    require_extra("lab", "The notebooks need", "jupyterlab", "anywidget", "plotly")
+    require_extra("lab", _("The notebooks need more libraries."), "jupyterlab", "anywidget", "plotly")
     copied = copy_examples(folder)
     if copied.written:
         out.line(f"Copied {many(len(copied.written), 'file')} to {folder}.")

@@ -15,6 +15,7 @@ from invitekit.cli.filter_options import PlanFilterOptions, matched
 from invitekit.cli.plans import make_plan
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
 from invitekit.errors import many
+from invitekit.i18n import _
 
 if TYPE_CHECKING:
     from invitekit.model.catalogue import Language
@@ -121,9 +122,12 @@ def show(
     if len(customers) > 1 and not as_json:
         _print_customers([dict(each.newest) for each in customers], language, unmasked=unmasked)
     if len(customers) != 1:
-        problem = f"{len(customers):,} customers have that name." if customers else "No customer has that name."
-        hint = "use a customer key of the list" + "; --unmasked shows all of it" * (not unmasked)
-        raise ArgumentError(problem, hint=f"{hint}." if customers else "'invitekit find WORDS' lists customers.")
+        if not customers:
+            raise ArgumentError(_("No customer has that name."), hint=_("'invitekit find WORDS' lists customers."))
+        hint = _("use a customer key of the list.")
+        if not unmasked:
+            hint = _("use a customer key of the list; --unmasked shows all of it.")
+        raise ArgumentError(_("{count:,} customers have that name.", count=len(customers)), hint=hint)
     return _print_customer(customers[0], language, unmasked=unmasked)
 
 

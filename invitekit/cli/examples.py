@@ -8,6 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from invitekit.errors import OutputError
+from invitekit.i18n import _
+from invitekit.io.atomic_write import os_reason
 
 _PACKAGED = "example_files"
 
@@ -42,9 +44,10 @@ def copy_examples(folder: Path) -> Copied:
             elif target.read_bytes() != content:
                 changed.append(name)
     except OSError as error:
-        reason = (error.strerror or "the disk refused it").lower()
+        reason = os_reason(error)
         raise OutputError(
-            f"The notebooks cannot be copied to '{folder.name}': {reason}.", hint="name another folder."
+            _("The notebooks cannot be copied to '{name}': {reason}.", name=folder.name, reason=reason),
+            hint=_("name another folder."),
         ) from None
     return Copied(tuple(written), tuple(changed))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from invitekit.cli import options as o
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
 from invitekit.extras import require_extra
+from invitekit.i18n import _
 
 
 @with_option_groups
@@ -24,7 +25,7 @@ def app(
     added to the workspace. Without either, the page offers the files of this folder. It is served to
     this machine only, and only to the printed address.
     """
-    require_extra("lab", "The page needs", "tornado", "anywidget")
+    require_extra("lab", _("The page needs more libraries."), "tornado", "anywidget")
     from invitekit.cli import output as out
     from invitekit.widgets.server import serve
     from invitekit.widgets.session import Session

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 
 _CALENDAR = (-719_162, 2_932_896)
 """The first and last day of the calendar, from 1970-01-01: Polars panics beyond it."""
@@ -31,8 +32,8 @@ def as_arrow(frame: Any) -> pa.Table | pa.RecordBatchReader:
         known = nw.from_native(frame)
     except TypeError:
         raise ArgumentError(
-            f"A source of type {type(frame).__name__} cannot be read.",
-            hint="give paths, folders, globs, or a Polars, DuckDB, pandas, Arrow or PySpark frame.",
+            _("A source of type {kind} cannot be read.", kind=type(frame).__name__),
+            hint=_("give paths, folders, globs, or a Polars, DuckDB, pandas, Arrow or PySpark frame."),
         ) from None
     if isinstance(known, nw.LazyFrame):
         known = known.collect("pyarrow")

@@ -9,6 +9,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.i18n import _
 
 _DAY = 24 * 60 * 60
 _FIRST = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here; it was a Monday
@@ -26,10 +27,12 @@ def as_utc(as_of: dt.datetime | dt.date | None) -> dt.datetime:
         try:
             return as_of.astimezone(dt.UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
         except OverflowError:
-            raise ArgumentError("as_of lies outside of the years 1 to 9999 UTC.", hint="give another date.") from None
+            raise ArgumentError(
+                _("as_of lies outside of the years 1 to 9999 UTC."), hint=_("give another date.")
+            ) from None
     if isinstance(as_of, dt.date):
         return dt.datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - naive UTC, like every time here
-    raise ArgumentError(f"as_of is a {type(as_of).__name__}.", hint="give a date or a datetime.")
+    raise ArgumentError(_("as_of is a {kind}.", kind=type(as_of).__name__), hint=_("give a date or a datetime."))
 
 
 def literal(moment: dt.datetime) -> Any:
@@ -70,8 +73,8 @@ def without_zone(frame: Any, names: Iterable[str]) -> Any:
         return frame.with_columns(nw.col(*chosen).cast(nw.Datetime("us", "UTC")).dt.replace_time_zone(None))
     except (NotImplementedError, TypeError, ValueError, nw.exceptions.NarwhalsError):
         raise SchemaError(
-            f"The times of {', '.join(chosen)} have a zone, which cannot be taken off here.",
-            hint="make them UTC without an offset first.",
+            _("The times of {columns} have a zone, which cannot be taken off here.", columns=", ".join(chosen)),
+            hint=_("make them UTC without an offset first."),
         ) from None
 
 

@@ -14,6 +14,7 @@ from invitekit.export.keys import find_key
 from invitekit.export.pipeline import Exported, Job, Progress, refuse_old_page, run
 from invitekit.export.source import open_source
 from invitekit.export.writers import SINKS
+from invitekit.i18n import _
 from invitekit.io.atomic_write import check_target
 from invitekit.model.filters import Filter
 from invitekit.privacy import Key, Level, Policy, Secrets, read_policy, scrubbed_remarks, standard
@@ -110,17 +111,20 @@ def _silent(_name: str, _done: int, _total: int) -> None:
 
 def _check(language: str, remarks: str, purpose: str | None) -> None:
     if language not in get_args(Language):
-        raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
+        raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
     if remarks not in REMARKS:
-        raise ArgumentError(f"remarks is '{remarks}'.", hint="use 'drop' or 'scrub'.")
+        raise ArgumentError(_("{name} is '{value}'.", name="remarks", value=remarks), hint=_("use 'drop' or 'scrub'."))
     if purpose is not None and not purpose.strip():
-        raise ArgumentError("purpose is empty.", hint="say what the export is for, or leave it out.")
+        raise ArgumentError(_("purpose is empty."), hint=_("say what the export is for, or leave it out."))
 
 
 def _policy(given: Policy | str | os.PathLike[str] | None, level: Level | None) -> Policy:
     chosen = given if isinstance(given, Policy) else read_policy(given, level) if given else standard(level or DEFAULT)
     if level is not None and chosen.level != level:
-        raise ArgumentError(f"level is '{level}', the policy's is '{chosen.level}'.", hint="leave one of them out.")
+        raise ArgumentError(
+            _("level is '{level}', the policy's is '{own}'.", level=level, own=chosen.level),
+            hint=_("leave one of them out."),
+        )
     return chosen
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from invitekit.errors import OutputError
 from invitekit.export.transform import release
 from invitekit.export.whose import WHO
+from invitekit.i18n import _
 from invitekit.privacy import Range, Row, Secrets
 from invitekit.privacy.disclosure import STEP, round_count, rounded
 
@@ -44,8 +45,8 @@ def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: S
     shown = counts.filter(pl.col("customers") >= fewest)
     if shown.is_empty():
         raise OutputError(
-            f"No combination of {', '.join(names)} is of {fewest} customers.",
-            hint="drop columns in a policy file, or export more records.",
+            _("No combination of {columns} is of {fewest} customers.", columns=", ".join(names), fewest=fewest),
+            hint=_("drop columns in a policy file, or export more records."),
         )
     numbers = [rounded(pl.col(name)).alias(name) for name in ("records", "customers")]
     return shown.select(*names, *numbers).sort(names, nulls_last=True)
@@ -54,8 +55,12 @@ def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: S
 def _refuse_nobody(records: int, named: int) -> None:
     if records - named > records * _NOBODY:
         raise OutputError(
-            f"{records - named:,} of {records:,} records do not tell whose they are, so customers cannot be counted.",
-            hint="export records with account names or email addresses that are not masked, or another level.",
+            _(
+                "{unknown:,} of {records:,} records do not tell whose they are, so customers cannot be counted.",
+                unknown=records - named,
+                records=records,
+            ),
+            hint=_("export records with account names or email addresses that are not masked, or another level."),
         )
 
 

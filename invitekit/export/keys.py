@@ -11,6 +11,7 @@ from typing import Any
 import platformdirs
 
 from invitekit.errors import ArgumentError, OutputError, SourceError
+from invitekit.i18n import _
 from invitekit.io.atomic_write import POSIX_MODES, os_reason, private_dir, publish, publish_new
 from invitekit.privacy import Key
 
@@ -49,7 +50,7 @@ def kept_key(given: str | os.PathLike[str] | None = None) -> Key:
     """
     found = _kept(given)
     if found is None:
-        raise ArgumentError("No key is kept: each export makes one of its own.", hint="say 'invitekit key new'.")
+        raise ArgumentError(_("No key is kept: each export makes one of its own."), hint=_("say 'invitekit key new'."))
     return found
 
 
@@ -96,12 +97,14 @@ def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, st
         OutputError: The place cannot be written.
     """
     if file is None and os.environ.get(VARIABLE):
-        raise ArgumentError(f"The key comes from {VARIABLE}.", hint="change it where the variable is set.")
+        raise ArgumentError(
+            _("The key comes from {variable}.", variable=VARIABLE), hint=_("change it where the variable is set.")
+        )
     old, key, path = kept_key(file), Key.new(), Path(file) if file is not None else default_file()
     if _text(path) == _IN_KEYRING:
         if _put_in_keyring(old, f"{NAME} {old.id}") and _put_in_keyring(key):
             return old, key, _KEYRING
-        raise OutputError("The keyring does not take the new key.", hint="unlock it, and rotate again.")
+        raise OutputError(_("The keyring does not take the new key."), hint=_("unlock it, and rotate again."))
     _write(path.with_name(f"{path.name}.{old.id}"), old.text(), over=True)
     _write(path, key.text(), over=True)
     return old, key, f"the file {path}"
@@ -138,8 +141,8 @@ def _from_keyring(path: Path) -> str:
         text = None
     if text is None:
         raise ArgumentError(
-            "The system's keyring does not show the key that was put there.",
-            hint=f"unlock it; if the key is lost, delete '{path}' and say 'invitekit key new'.",
+            _("The system's keyring does not show the key that was put there."),
+            hint=_("unlock it; if the key is lost, delete '{path}' and say 'invitekit key new'.", path=path),
         )
     return text
 
@@ -176,10 +179,15 @@ def _text(path: Path) -> str:
     try:
         mode, text = path.stat().st_mode, path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = os_reason(error) if isinstance(error, OSError) else "it is no text"
-        raise SourceError(f"The key file '{path.name}' cannot be read: {reason}.", hint="check its path.") from None
+        reason = os_reason(error) if isinstance(error, OSError) else _("it is no text")
+        raise SourceError(
+            _("The key file '{name}' cannot be read: {reason}.", name=path.name, reason=reason),
+            hint=_("check its path."),
+        ) from None
     if POSIX_MODES and stat.S_IMODE(mode) & 0o077:
-        raise ArgumentError(f"The key file '{path.name}' can be read by others.", hint="say chmod 600, or rotate it.")
+        raise ArgumentError(
+            _("The key file '{name}' can be read by others.", name=path.name), hint=_("say chmod 600, or rotate it.")
+        )
     return text
 
 
@@ -195,8 +203,11 @@ def _write(path: Path, text: str, *, over: bool = False) -> None:
             else:
                 publish_new(part, path)  # never over another key, not even one that appears this very moment
     except FileExistsError:
-        raise OutputError(f"'{path.name}' exists already.", hint="name another, or say 'key rotate'.") from None
+        raise OutputError(
+            _("'{name}' exists already.", name=path.name), hint=_("name another, or say 'key rotate'.")
+        ) from None
     except OSError as error:
         raise OutputError(
-            f"The key file '{path.name}' cannot be written: {os_reason(error)}.", hint="name another."
+            _("The key file '{name}' cannot be written: {reason}.", name=path.name, reason=os_reason(error)),
+            hint=_("name another."),
         ) from None

@@ -18,6 +18,7 @@ from invitekit.export.checks import GATES, Expected, prove
 from invitekit.export.manifest_columns import Column, row_of
 from invitekit.export.read_written import READERS
 from invitekit.export.transform import Seen
+from invitekit.i18n import _
 from invitekit.io.atomic_write import os_reason
 from invitekit.privacy import Row
 from invitekit.privacy.policy import Level
@@ -119,13 +120,16 @@ def verify(path: str | Path) -> Manifest:
     """
     path = Path(path)
     if path.suffix.lower() not in READERS:
-        raise SourceError(f"'{path.name}' is no export.", hint=f"name a file that ends in {', '.join(READERS)}.")
+        raise SourceError(
+            _("'{name}' is no export.", name=path.name),
+            hint=_("name a file that ends in {known}.", known=", ".join(READERS)),
+        )
     manifest = _read(path)
     try:
         found = digest(path)
     except OSError as error:
-        problem = f"'{path.name}' cannot be read: {os_reason(error)}."
-        raise SourceError(problem, hint="check its path and mode.") from None
+        problem = _("'{name}' cannot be read: {reason}.", name=path.name, reason=os_reason(error))
+        raise SourceError(problem, hint=_("check its path and mode.")) from None
     if found != manifest.sha256:
         raise ChangedError("file", "sha256", 1)
     seen = Seen(rows=manifest.rows, nulls=Counter(manifest.nulls))
@@ -150,13 +154,17 @@ def _read(path: Path) -> Manifest:
             _check(found, path.name)
     except FileNotFoundError:
         raise SourceError(
-            f"'{path.name}' has no manifest: its export did not come to its end, or they were parted.",
-            hint=f"put '{page.name}' beside it, or export again.",
+            _("'{name}' has no manifest: its export did not come to its end, or they were parted.", name=path.name),
+            hint=_("put '{name}' beside it, or export again.", name=page.name),
         ) from None
     except (OSError, ValueError, TypeError, LookupError, RecursionError, PolicyError):
-        raise SourceError(f"'{page.name}' is no manifest that can be read.", hint="export again.") from None
+        raise SourceError(
+            _("'{name}' is no manifest that can be read.", name=page.name), hint=_("export again.")
+        ) from None
     if found is None:
-        raise SourceError(f"'{page.name}' is of another version of invitekit.", hint="check it with that version.")
+        raise SourceError(
+            _("'{name}' is of another version of invitekit.", name=page.name), hint=_("check it with that version.")
+        )
     return found
 
 

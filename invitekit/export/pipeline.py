@@ -32,6 +32,7 @@ from invitekit.export.source import Source
 from invitekit.export.transform import Seen, identifying, release, watch
 from invitekit.export.whose import WHO, with_who
 from invitekit.export.writers import SINKS
+from invitekit.i18n import _
 from invitekit.io.atomic_write import make_private, not_written, private_dir, publish
 from invitekit.io.lock import exclusive_lock
 from invitekit.privacy import Policy, Row, Secrets
@@ -109,9 +110,13 @@ def refuse_old_page(target: Path, *, overwrite: bool, sources: Iterable[Path] = 
     for source in sources:
         with contextlib.suppress(OSError, ValueError):  # one of them does not exist
             if page.samefile(source):
-                raise OutputError(f"'{page.name}' is a source of this very run.", hint="name another file.")
+                raise OutputError(
+                    _("'{name}' is a source of this very run.", name=page.name), hint=_("name another file.")
+                )
     if os.path.lexists(page) and not overwrite:
-        raise OutputError(f"'{page.name}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
+        raise OutputError(
+            _("'{name}' exists already.", name=page.name), hint=_("say --overwrite (overwrite=True) to replace it.")
+        )
 
 
 def run(job: Job) -> Exported:

@@ -20,6 +20,7 @@ from invitekit.engine.materialize import collect, is_relation
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
 from invitekit.export.read_written import MEMORY_LIMIT, lock
+from invitekit.i18n import _
 from invitekit.model.filters import Filter, where
 
 BATCH_ROWS = 122_880
@@ -90,7 +91,7 @@ def open_source(records: Any, choice: Filter | None) -> Source:
         SchemaError: The filter looks at a column that is not there, or the records cannot be computed.
     """
     if type(records).__name__ == "Loaded":
-        raise ArgumentError("A Loaded is no frame.", hint="pass its records, annotated: annotate(loaded).")
+        raise ArgumentError(_("A Loaded is no frame."), hint=_("pass its records, annotated: annotate(loaded)."))
     return computed(lambda: _opened(records, choice))
 
 
@@ -116,8 +117,8 @@ def unquoted() -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - of any engine, and Python's own quote values too
         raise_alone(
             SchemaError(
-                f"The records cannot be computed ({type(error).__name__}).",
-                hint="compute them once yourself; the engine's own message may quote a record.",
+                _("The records cannot be computed ({kind}).", kind=type(error).__name__),
+                hint=_("compute them once yourself; the engine's own message may quote a record."),
             )
         )
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from invitekit.errors import SchemaError
 from invitekit.export.frequent_values import Lookout
+from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.privacy import ACTIONS, OTHER, FirstOf, Range, Row, Secrets, Text, Words
 from invitekit.privacy.output_types import LETTERS
@@ -87,7 +88,9 @@ def _text(values: pl.Series) -> pl.Series:
     # Raised outside of the handler, as below.
     with contextlib.suppress(pl.exceptions.PolarsError):
         return values.cast(pl.String)
-    raise SchemaError(f"{values.name} holds something that is no text.", hint="pass what load(...) gives.")
+    raise SchemaError(
+        _("{column} holds something that is no text.", column=values.name), hint=_("pass what load(...) gives.")
+    )
 
 
 def _released(values: pl.Series, row: Row, secrets: Secrets) -> pl.Series:
@@ -98,8 +101,8 @@ def _released(values: pl.Series, row: Row, secrets: Secrets) -> pl.Series:
     if made is not None:
         return _in_calendar(made, row)
     raise SchemaError(
-        f"{row.column} holds something that '{row.words}' is not for.",
-        hint="pass what load(...) gives, or change its row in the policy.",
+        _("{column} holds something that '{words}' is not for.", column=row.column, words=row.words),
+        hint=_("pass what load(...) gives, or change its row in the policy."),
     )
 
 
@@ -107,8 +110,13 @@ def _in_calendar(made: pl.Series, row: Row) -> pl.Series:
     """Refuse years that text cannot show as four digits: they would be read back as something else."""
     if isinstance(row.form, FirstOf) and (strange := int((~made.dt.year().is_between(1, _LAST_YEAR)).sum())):
         raise SchemaError(
-            f"{row.column} holds {strange:,} times before the year 1 or after {_LAST_YEAR}.",
-            hint="correct them, or leave these records out with a filter.",
+            _(
+                "{column} holds {count:,} times before the year 1 or after {year}.",
+                column=row.column,
+                count=strange,
+                year=_LAST_YEAR,
+            ),
+            hint=_("correct them, or leave these records out with a filter."),
         )
     return made
 

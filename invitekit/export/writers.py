@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import xlsxwriter
 
 from invitekit.errors import OutputError
+from invitekit.i18n import _
 from invitekit.io.spreadsheet_escape import escape_frame, escape_headers
 from invitekit.io.table_writers import XLSX_ROWS, is_too_long
 
@@ -76,8 +77,8 @@ def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> Non
                     sheet.write_string(0, place, name, bold)
             if number + frame.height > XLSX_ROWS:
                 raise OutputError(
-                    f"More than {XLSX_ROWS:,} rows do not fit into one Excel sheet.",
-                    hint="export to .parquet or .csv, or give a filter.",
+                    _("More than {most:,} rows do not fit into one Excel sheet.", most=XLSX_ROWS),
+                    hint=_("export to .parquet or .csv, or give a filter."),
                 )
             writers = [_writer(sheet, kind) for kind in frame.dtypes]
             for number, cells in enumerate(frame.iter_rows(), number + 1):  # noqa: B020 - goes on counting
@@ -99,7 +100,7 @@ def _writer(sheet: Any, kind: pl.DataType) -> Callable[..., int]:
 def _write_row(writers: list[Callable[..., int]], number: int, cells: tuple[Any, ...]) -> None:
     for place, cell in enumerate(cells):
         if is_too_long(cell):
-            raise OutputError("A text is longer than an Excel cell holds.", hint="export to .parquet or .csv.")
+            raise OutputError(_("A text is longer than an Excel cell holds."), hint=_("export to .parquet or .csv."))
         if cell is not None:
             writers[place](number, place, cell)
 

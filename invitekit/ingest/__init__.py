@@ -11,6 +11,7 @@ from typing import Any
 from invitekit.engine.frames import HasRecords
 from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.ingest.datetimes import DateReport, check_time_zone
 from invitekit.ingest.discover import list_files
 from invitekit.ingest.engine_choice import Engine, EngineChoice, choose_engine
@@ -114,7 +115,9 @@ def load(
     """
     check_time_zone(time_zone)
     if engine not in ("polars", "duckdb", "auto"):
-        raise ArgumentError(f"engine is '{engine}'.", hint="use 'polars', 'duckdb' or 'auto'.")
+        raise ArgumentError(
+            _("{name} is '{value}'.", name="engine", value=engine), hint=_("use 'polars', 'duckdb' or 'auto'.")
+        )
     options = LoadOptions(
         zone=time_zone,
         day_first=day_first,

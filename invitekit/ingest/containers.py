@@ -14,6 +14,7 @@ from typing import IO, cast
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import SourceError
+from invitekit.i18n import _
 
 PACKED = (".gz", ".zip")
 MAX_UNPACKED = 1 << 31
@@ -57,8 +58,8 @@ def unpack(path: Path, known: Container[str]) -> Unpacked:
                 return _copy(packed, PurePosixPath(inside[0].filename).name, path)
     except UNREADABLE:
         raise SourceError(
-            f"'{path.name}' cannot be unpacked: it is damaged, or protected by a password.",
-            hint="unpack it yourself and name the file inside.",
+            _("'{name}' cannot be unpacked: it is damaged, or protected by a password.", name=path.name),
+            hint=_("unpack it yourself and name the file inside."),
         ) from None
 
 
@@ -70,10 +71,11 @@ def _is_table(name: str, known: Container[str]) -> bool:
 
 def _not_one(path: Path, names: list[str]) -> SourceError:
     if not names:
-        return SourceError(f"'{path.name}' holds no table.", hint="unpack it and see what is inside.")
+        return SourceError(_("'{name}' holds no table.", name=path.name), hint=_("unpack it and see what is inside."))
     shown = ", ".join(names[:10]) + ", ..." * (len(names) > 10)
     return SourceError(
-        f"'{path.name}' holds {len(names)} tables: {shown}.", hint="unpack it and name those that are to be read."
+        _("'{name}' holds {count} tables: {names}.", name=path.name, count=len(names), names=shown),
+        hint=_("unpack it and name those that are to be read."),
     )
 
 
@@ -99,8 +101,12 @@ def _limit(path: Path) -> int:
 
 def _too_large(path: Path, limit: int) -> SourceError:
     return SourceError(
-        f"'{path.name}' holds more than {limit:,} bytes when it is unpacked, far more than its size lets expect.",
-        hint="unpack it yourself and name the file inside; save a workbook again.",
+        _(
+            "'{name}' holds more than {most:,} bytes when it is unpacked, far more than its size lets expect.",
+            name=path.name,
+            most=limit,
+        ),
+        hint=_("unpack it yourself and name the file inside; save a workbook again."),
     )
 
 

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from invitekit.errors import SchemaError, SourceError
+from invitekit.i18n import _
 from invitekit.ingest.encoding import HEAD, HEADER_WITHIN, encoding_of_file
 from invitekit.ingest.headers import (
     IDENTIFYING,
@@ -86,8 +87,11 @@ def _checked(best: tuple[int, int, Dialect] | None, path: Path, lines: Sequence[
         parts = re.split("[，；、｜]| {2,}", names[0]) if len(names) == 1 else []
         if parts and (len(names[0]) > _LONG or header_score(parts, options.columns) > 1):
             raise SchemaError(
-                f"The lines of '{path.name}' are not split into cells: no delimiter is known that does it.",
-                hint="save it with commas, semicolons or tabs between the cells, or as a workbook.",
+                _(
+                    "The lines of '{name}' are not split into cells: no delimiter is known that does it.",
+                    name=path.name,
+                ),
+                hint=_("save it with commas, semicolons or tabs between the cells, or as a workbook."),
             )
         raise missing_column(options.required, path.name, names, below)
     dialect = best[2]
@@ -110,8 +114,12 @@ def _check_not_garbled(path: Path, lines: Sequence[str], options: ReadOptions) -
             continue
         if any(header_score(cells, options.columns) for d in DELIMITERS for _, cells in _rows(again, d)):
             raise SourceError(
-                f"The text of '{path.name}' is garbled: UTF-8 was read as {codec} and saved again.",
-                hint="export it again and do not edit it in between, or open it as UTF-8.",
+                _(
+                    "The text of '{name}' is garbled: UTF-8 was read as {codec} and saved again.",
+                    name=path.name,
+                    codec=codec,
+                ),
+                hint=_("export it again and do not edit it in between, or open it as UTF-8."),
             )
 
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import polars as pl
 
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.ingest import time_forms
 from invitekit.ingest.time_forms import FORMS, ORDERED_FORMS, Form, Order, ShortOrder, Written
 from invitekit.model import schema
@@ -140,10 +141,12 @@ def check_time_zone(name: str) -> None:
     except (KeyError, ValueError, OSError):
         if not available_timezones():
             raise ArgumentError(
-                "This machine has no time zone database: only UTC is known.", hint="install one: pip install tzdata."
+                _("This machine has no time zone database: only UTC is known."),
+                hint=_("install one: pip install tzdata."),
             ) from None
         raise ArgumentError(
-            f"'{name}' is no time zone.", hint="use an IANA name such as UTC, Asia/Shanghai or Europe/Berlin."
+            _("'{name}' is no time zone.", name=name),
+            hint=_("use an IANA name such as UTC, Asia/Shanghai or Europe/Berlin."),
         ) from None
 
 

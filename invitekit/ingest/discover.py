@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple, TypeVar
 
 from invitekit.errors import SourceError
+from invitekit.i18n import _
 from invitekit.ingest.containers import PACKED, Unpacked, is_old_workbook, markup, unpack, workbook_in_zip
 from invitekit.ingest.datetimes import MONTHS
 from invitekit.ingest.encoding import checked, looks_like_utf16
@@ -45,8 +46,8 @@ _SIGNATURES = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "ole",
     b"\x1f\x8b": "gzip",
     b"%PDF": "pdf",
-    b"\x89PNG": "picture",
-    b"\xff\xd8\xff": "picture",
+    b"\x89PNG": _("picture"),
+    b"\xff\xd8\xff": _("picture"),
     b"SQLite format 3": "sqlite",
     b"7z\xbc\xaf": "7z",
     b"Rar!": "rar",
@@ -111,7 +112,7 @@ def find_sources(given: Iterable[str | os.PathLike[str]], encoding: str | None =
     """
     paths = list_files(given).paths
     if not paths:
-        raise SourceError("No source was given.", hint="name at least one file, folder or glob.")
+        raise SourceError(_("No source was given."), hint=_("name at least one file, folder or glob."))
     names = _names(paths)
     dates = snapshot_dates([path.stem for path in paths])
     sources = [_source(path, names[path], at, encoding) for path, at in zip(paths, dates, strict=True)]
@@ -182,14 +183,14 @@ def _expand(path: Path) -> tuple[list[Path], list[str]]:
     except (OSError, ValueError) as error:
         # What is missing may be a pattern; a name that no file can have is none.
         if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
-            raise SourceError("The name of a source is none that a file can have.", hint="check it.") from None
+            raise SourceError(_("The name of a source is none that a file can have."), hint=_("check it.")) from None
     if path.is_dir():
         inside = {one: one.is_dir() for one in sorted(path.iterdir())}
         found = [one for one in inside if one.is_file() and _is_ours(one)]
         if not found:
             raise SourceError(
-                f"The folder '{path.name}' holds no file that can be read.",
-                hint=f"put files of these types there: {' '.join(FORMATS)}.",
+                _("The folder '{name}' holds no file that can be read.", name=path.name),
+                hint=_("put files of these types there: {known}.", known=" ".join(FORMATS)),
             )
         left = [one for one in inside if not (_is_hidden(one) or one.stem.upper() == "README")]
         return found, [one.name + "/" * inside[one] for one in left if inside[one] or not _is_ours(one)]
@@ -197,7 +198,10 @@ def _expand(path: Path) -> tuple[list[Path], list[str]]:
         matched = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
         found = [p for p in matched if p.is_file() and not _is_hidden(p)]
         if not found:
-            raise SourceError(f"The pattern '{path}' matches no file.", hint="check its spelling, or name a folder.")
+            raise SourceError(
+                _("The pattern '{pattern}' matches no file.", pattern=path),
+                hint=_("check its spelling, or name a folder."),
+            )
         return found, []
     return [path], []
 
@@ -224,20 +228,24 @@ def _format_of(path: Path, encoding: str | None) -> str:
     by_name = FORMATS.get(path.suffix.lower())
     if path.suffix.lower() in _ARCHIVES:
         raise SourceError(
-            f"'{path.name}' is an archive of a kind that is not unpacked here.",
-            hint="unpack it yourself and name the files inside.",
+            _("'{name}' is an archive of a kind that is not unpacked here.", name=path.name),
+            hint=_("unpack it yourself and name the files inside."),
         )
     if by_name is None:
         raise SourceError(
-            f"'{path.name}' is of an unknown type ('{path.suffix or 'no extension'}').",
-            hint=f"known types: {' '.join((*FORMATS, *PACKED))}.",
+            _("'{name}' is of an unknown type ('{suffix}').", name=path.name, suffix=path.suffix)
+            if path.suffix
+            else _("'{name}' is of an unknown type ('no extension').", name=path.name),
+            hint=_("known types: {known}.", known=" ".join((*FORMATS, *PACKED))),
         )
     if found := _workbook_or_page(path, by_name, head):
         return found
     is_what = next((kind for magic, kind in _SIGNATURES.items() if head.startswith(magic)), None)
     _check_type(path, by_name, is_what)
     if by_name in _TEXTS and _is_binary(head, encoding):
-        raise SourceError(f"'{path.name}' is binary, not text.", hint="export it again as CSV, XLSX or Parquet.")
+        raise SourceError(
+            _("'{name}' is binary, not text.", name=path.name), hint=_("export it again as CSV, XLSX or Parquet.")
+        )
     return by_name
 
 
@@ -257,15 +265,20 @@ def _workbook_or_page(path: Path, by_name: str, head: bytes) -> str | None:
 def _check_type(path: Path, by_name: str, is_what: str | None) -> None:
     if is_what == "ole":
         raise SourceError(
-            f"'{path.name}' is password-protected or an old .xls workbook.",
-            hint="open it in Excel and save it as .xlsx without a password.",
+            _("'{name}' is password-protected or an old .xls workbook.", name=path.name),
+            hint=_("open it in Excel and save it as .xlsx without a password."),
         )
     expected = {"parquet": "parquet", "xls": "ole"}.get(by_name, "zip" if by_name in _WORKBOOKS else None)
     if is_what != expected:
-        found = is_what or "text or unknown content"
+        found = is_what or _("text or unknown content")
         raise SourceError(
-            f"'{path.name}' is not what its name says: its content is {found}, not {by_name}.",
-            hint="rename it to its real type, or unpack or export it again.",
+            _(
+                "'{name}' is not what its name says: its content is {found}, not {by_name}.",
+                name=path.name,
+                found=found,
+                by_name=by_name,
+            ),
+            hint=_("rename it to its real type, or unpack or export it again."),
         )
 
 
@@ -274,12 +287,14 @@ def _head(path: Path, size: int = 65536) -> bytes:
         with path.open("rb") as file:
             head = file.read(size)
     except FileNotFoundError:
-        raise SourceError(f"'{path.name}' does not exist.", hint="check the path and its spelling.") from None
+        raise SourceError(
+            _("'{name}' does not exist.", name=path.name), hint=_("check the path and its spelling.")
+        ) from None
     except OSError as error:
-        problem = f"'{path.name}' cannot be opened: {os_reason(error)}."
-        raise SourceError(problem, hint="check its permissions.") from None
+        problem = _("'{name}' cannot be opened: {reason}.", name=path.name, reason=os_reason(error))
+        raise SourceError(problem, hint=_("check its permissions.")) from None
     if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
-        raise SourceError(f"'{path.name}' is empty.", hint="export it again from the portal.")
+        raise SourceError(_("'{name}' is empty.", name=path.name), hint=_("export it again from the portal."))
     return head
 
 

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import polars as pl
 
 from invitekit.errors import ArgumentError, Choice, SourceError
+from invitekit.i18n import Message, _
 from invitekit.model import schema
 
 HEAD = 1 << 18
@@ -72,7 +73,8 @@ def checked(encoding: str) -> str:
         return codecs.lookup(encoding).name
     except (LookupError, TypeError, ValueError, AssertionError):
         raise ArgumentError(
-            f"'{encoding}' is no text encoding.", hint="use a name such as utf-8, gb18030, utf-16 or cp1252."
+            _("'{encoding}' is no text encoding.", encoding=encoding),
+            hint=_("use a name such as utf-8, gb18030, utf-16 or cp1252."),
         ) from None
 
 
@@ -179,8 +181,8 @@ def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool
     # The same bytes are text in cp1252, cp1250 and cp1254: only the user knows which one it is.
     named = f"encoding='{other}', or --encoding {other}" if other else _LATIN
     raise SourceError(
-        f"'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.",
-        hint=f"name its encoding ({named}), or save it as UTF-8.",
+        _("'{name}' is written neither in UTF-8 nor in UTF-16 nor in GB18030.", name=name),
+        hint=_("name its encoding ({known}), or save it as UTF-8.", known=named),
         choice=Choice("encoding", name, tuple(dict.fromkeys((other or _USUAL_CODECS[0], *_USUAL_CODECS)))),
     )
 
@@ -188,8 +190,8 @@ def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool
 def _check_no_seven_bits(head: bytes, name: str) -> None:
     if found := next((codec for codec, sign in _SEVEN_BITS.items() if sign.search(head)), None):
         raise SourceError(
-            f"'{name}' seems to be written in {found}.",
-            hint=f"name its encoding (encoding='{found}', or --encoding {found}), or save it as UTF-8.",
+            _("'{name}' seems to be written in {found}.", name=name, found=found),
+            hint=_("name its encoding (encoding='{found}', or --encoding {found}), or save it as UTF-8.", found=found),
             choice=Choice("encoding", name, (found,)),
         )
 
@@ -219,20 +221,26 @@ def _check_chinese_is_usual(lines: list[bytes], head: bytes, other: str, name: s
     wide = [c for c in b"".join(lines).decode("gb18030", "replace") if ord(c) > 0x7F]
     if sum(c in _USUAL for c in wide) < len(wide) * _FEW_USUAL:
         raise SourceError(
-            f"'{name}' can be read in two encodings, {other} and gb18030.{_both_headers(head, other)}",
-            hint=f"say which one it is: encoding='{other}' or 'gb18030' (--encoding {other}, --encoding gb18030).",
+            _two_encodings(name, head, other),
+            hint=_(
+                "say which one it is: encoding='{other}' or 'gb18030' (--encoding {other}, --encoding gb18030).",
+                other=other,
+            ),
             choice=Choice("encoding", name, (other, "gb18030")),
         )
 
 
-def _both_headers(head: bytes, other: str) -> str:
-    """Return how the header reads in both encodings, if the first line is a header: cells are personal."""
+def _two_encodings(name: str, head: bytes, other: str) -> Message:
+    """Say that both encodings fit, and how the header reads in both, if the first line is one: cells are personal."""
     line = head.splitlines()[0] if head else b""
     cells = _BETWEEN.split(line.decode("ascii", "ignore"))
     if line.isascii() or sum(1 for cell in cells if schema.canonical_name(cell)) < _SURELY_HEADERS:
-        return ""
+        return _("'{name}' can be read in two encodings, {other} and gb18030.", name=name, other=other)
     first, second = (line.decode(codec, "replace").strip()[:100] for codec in (other, "gb18030"))
-    return f" Its header is '{first}' or '{second}'."
+    return _(
+        "'{name}' can be read in two encodings, {other} and gb18030. Its header is '{first}' or '{second}'.",
+        name=name, other=other, first=first, second=second,
+    )  # fmt: skip
 
 
 def looks_like_utf16(head: bytes) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from invitekit.errors import SchemaError, SourceError
+from invitekit.i18n import _
 from invitekit.ingest.cleaning import is_masked, text_columns
 from invitekit.ingest.discover import find_sources
 from invitekit.ingest.headers import Headers, ReadOptions, map_headers, missing_column
@@ -63,11 +64,15 @@ class Messages:
         sources = find_sources([path])
         if len(sources) > 1:
             raise SourceError(
-                f"'{Path(path).name}' holds {len(sources)} files.", hint="name the one with the messages."
+                _("'{name}' holds {count} files.", name=Path(path).name, count=len(sources)),
+                hint=_("name the one with the messages."),
             )
         tables = open_tables(sources[0], ReadOptions({}, required="failure_message"))
         if len(tables) > 1:
-            raise SourceError(f"'{sources[0].name}' has messages in {len(tables)} sheets.", hint="keep them in one.")
+            raise SourceError(
+                _("'{name}' has messages in {count} sheets.", name=sources[0].name, count=len(tables)),
+                hint=_("keep them in one."),
+            )
         headers = map_headers(tables[0].headers)
         if "failure_message" not in headers.canonical.values():
             raise missing_column("failure_message", tables[0].name, tables[0].headers)
@@ -109,11 +114,15 @@ def _choose_key(headers: Headers, key: str | None, name: str, columns: Collectio
     """Return the first column that tells customers apart and that both sides have."""
     shared = set(headers.canonical.values()) & set(columns)
     if key is not None and key not in KEYS:
-        raise SchemaError(f"Messages cannot be matched on '{key}'.", hint=f"use one of {', '.join(KEYS)}.")
+        raise SchemaError(
+            _("Messages cannot be matched on '{key}'.", key=key), hint=_("use one of {known}.", known=", ".join(KEYS))
+        )
     chosen = next((k for k in KEYS if k in shared), None) if key is None else key
     if chosen is None or chosen not in shared:
         raise SchemaError(
-            f"The records and '{name}' share no key{f' {key}' if key else ''}.",
-            hint=f"add one of {', '.join(KEYS)} to both.",
+            _("The records and '{name}' share no key {key}.", name=name, key=key)
+            if key
+            else _("The records and '{name}' share no key.", name=name),
+            hint=_("add one of {known} to both.", known=", ".join(KEYS)),
         )
     return chosen

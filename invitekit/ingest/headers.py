@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 
 from invitekit.errors import Choice, SchemaError
+from invitekit.i18n import Message, _
 from invitekit.ingest.header_words import heading
 from invitekit.io.spreadsheet_escape import unescape_header
 from invitekit.model import schema
@@ -206,26 +207,39 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
         same = [other for other in columns if schema.header_key(columns[other]) == schema.header_key(header)]
         if len(same) > 1:
             raise SchemaError(
-                f"Your choice of columns maps {' and '.join(same)} to '{header}'.",
-                hint=f"map one header to one column: {how_to_choose(same[0], header)}.",
+                _("Your choice of columns maps {columns} to '{header}'.", columns=" and ".join(same), header=header),
+                hint=_("map one header to one column: {how}.", how=how_to_choose(same[0], header)),
             )
         if name not in known:
             raise SchemaError(
-                f"Your choice of columns names '{name}', which is no column.", hint=f"known: {', '.join(known)}."
+                _("Your choice of columns names '{column}', which is no column.", column=name),
+                hint=_("known: {columns}.", columns=", ".join(known)),
             )
         if schema.header_key(header) not in keys:
-            shown = show_headers(every[0].names) if every else "nothing"
+            shown = show_headers(every[0].names) if every else _("nothing")
             raise SchemaError(
-                f"Your choice of columns maps {name} to '{header}', which no file has. Found: {shown}.",
-                hint="use a header as the file spells it.",
+                _(
+                    "Your choice of columns maps {column} to '{header}', which no file has. Found: {found}.",
+                    column=name,
+                    header=header,
+                    found=shown,
+                ),
+                hint=_("use a header as the file spells it."),
                 choice=Choice("column", "", every[0].names if every else (), (name,)),
             )
 
 
 def _two_columns(names: Sequence[str], first: int, second: int, name: str) -> SchemaError:
     return SchemaError(
-        f"Two columns mean {name}: '{names[first]}' (column {first + 1}) and '{names[second]}' (column {second + 1}).",
-        hint=f"remove one, or say which one counts: {how_to_choose(name, names[first])}.",
+        _(
+            "Two columns mean {column}: '{header}' (column {position}) and '{other}' (column {other_position}).",
+            column=name,
+            header=names[first],
+            position=first + 1,
+            other=names[second],
+            other_position=second + 1,
+        ),
+        hint=_("remove one, or say which one counts: {how}.", how=how_to_choose(name, names[first])),
         choice=Choice("column", "", (names[first], names[second]), (name,)),
     )
 
@@ -340,8 +354,12 @@ def require_identity(headers: Headers, source: str) -> None:
     """
     if not set(IDENTIFYING) & set(headers.canonical.values()):
         raise SchemaError(
-            f"No column of '{source}' tells records apart. Found: {show_headers(headers.names)}.",
-            hint="give one of these: " + ", ".join(schema.label(n) for n in IDENTIFYING) + ".",
+            _(
+                "No column of '{name}' tells records apart. Found: {found}.",
+                name=source,
+                found=show_headers(headers.names),
+            ),
+            hint=_("give one of these: {columns}.", columns=", ".join(schema.label(n) for n in IDENTIFYING)),
             choice=Choice("column", source, tuple(headers.names), IDENTIFYING),
         )
 
@@ -358,11 +376,16 @@ def missing_column(
         below: The rows after it; None for a source that cannot have data in the place of its headers.
     """
     known, are_headers = sum(map(_is_known, names)), _are_headers(names, below)
-    shown = show_headers(names) if are_headers else f"{len(names)} columns, {known or 'none'} with a known header"
+    if are_headers:
+        found = show_headers(names)
+    elif known:
+        found = _("{count} columns, {columns} with a known header", count=len(names), columns=known)
+    else:
+        found = _("{count} columns, none with a known header", count=len(names))
     what = schema.label(required).lower()
     return SchemaError(
-        f"No column of '{source}' holds the {what}. Found: {shown}.",
-        hint=f"say which one does: {how_to_choose(required, 'Its header')}.",
+        _("No column of '{name}' holds the {what}. Found: {found}.", name=source, what=what, found=found),
+        hint=_("say which one does: {how}.", how=how_to_choose(required, "Its header")),
         choice=Choice("column", source, tuple(names), (required,)) if are_headers else None,
     )
 
@@ -395,7 +418,9 @@ def _looks_like_data(cells: Sequence[str]) -> bool:
     return known < _SURE and (len(words) >= _SURE or any(not _is_known(word) for word in words))
 
 
-def show_headers(names: Sequence[str]) -> str:
+def show_headers(names: Sequence[str]) -> Message:
     """List headers for a message, without those that could be a person's data."""
     safe = [h for h in names if h.strip() and not _PRIVATE.search(h) and len(h) < 60]
-    return str(safe[:_MAX_SHOWN] + ["..."] * (len(safe) > _MAX_SHOWN))
+    shown = safe[:_MAX_SHOWN] + ["..."] * (len(safe) > _MAX_SHOWN)
+    quoted = tuple(_("'{name}'", name=repr(name)[1:-1]) for name in shown)
+    return _("[{names}]", names=quoted)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from invitekit.errors import SourceError
+from invitekit.i18n import _
 from invitekit.ingest.headers import ReadOptions, has_column, header_score
 from invitekit.model.private_text import show_text
 
@@ -36,10 +37,12 @@ def find_records(document: object, name: str, options: ReadOptions) -> Found:
     """
     found = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
     if len(found) > 1:
-        paths = ", ".join(show_text(".".join(path)) for path, _ in found[:_MOST_SHOWN])
+        paths = ", ".join(show_text(".".join(path)) for path, _records in found[:_MOST_SHOWN]) + ", ..." * (
+            len(found) > _MOST_SHOWN
+        )
         raise SourceError(
-            f"'{name}' holds {len(found)} lists of records: {paths}{', ...' * (len(found) > _MOST_SHOWN)}.",
-            hint="keep the one that is to be read.",
+            _("'{name}' holds {count} lists of records: {names}.", name=name, count=len(found), names=paths),
+            hint=_("keep the one that is to be read."),
         )
     if found:
         return found[0][1]
@@ -47,7 +50,7 @@ def find_records(document: object, name: str, options: ReadOptions) -> Found:
         lists = [value for value in document.values() if isinstance(value, list)]
         return Found(lists[0] if len(lists) == 1 else [document])
     if not isinstance(document, list):
-        raise SourceError(f"'{name}' holds no list of records.", hint="give a JSON array of objects.")
+        raise SourceError(_("'{name}' holds no list of records.", name=name), hint=_("give a JSON array of objects."))
     return Found(document)
 
 

@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from invitekit.errors import InvitekitError
+from invitekit.i18n import _
 from invitekit.ingest.batches import Batch, Table
 from invitekit.ingest.cleaning import Cleaner, Counts, record_types, text_columns
 from invitekit.ingest.datetimes import DateReport
@@ -173,8 +174,14 @@ def _file_summary(state: SourceState, counts: Counts, chosen: dt.datetime | None
     at, known_from = state.snapshot(chosen)
     if counts.rows != counts.records + counts.rejected:
         raise InvitekitError(
-            f"'{table.name}': {counts.rows} rows read are not {counts.records} records and {counts.rejected} rejects.",
-            hint="this is a defect of invitekit: nothing was written; please report it.",
+            _(
+                "'{name}': {rows} rows read are not {records} records and {rejected} rejects.",
+                name=table.name,
+                rows=counts.rows,
+                records=counts.records,
+                rejected=counts.rejected,
+            ),
+            hint=_("this is a defect of invitekit: nothing was written; please report it."),
         )
     return FileSummary(
         name=table.name,

@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from invitekit.errors import SchemaError, SourceError
+from invitekit.i18n import _
 from invitekit.ingest.batches import ROW, Batch, RejectedRow, Table, column_names, text_frame
 from invitekit.ingest.csv_dialect import find_dialect
 from invitekit.ingest.datetimes import EPOCH_1900, EPOCH_1904
@@ -59,8 +60,13 @@ def open_tables(source: Source, options: ReadOptions) -> list[Table]:
     for table in tables:
         if len(table.headers) > _MAX_COLUMNS:
             raise SchemaError(
-                f"'{table.name}' has {len(table.headers):,} columns; at most {_MAX_COLUMNS:,} are read.",
-                hint="keep the columns that hold customers.",
+                _(
+                    "'{name}' has {count:,} columns; at most {most:,} are read.",
+                    name=table.name,
+                    count=len(table.headers),
+                    most=_MAX_COLUMNS,
+                ),
+                hint=_("keep the columns that hold customers."),
             )
     return tables
 
@@ -202,13 +208,17 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
             ]
     except (pa.ArrowException, OSError, ValueError):
         raise SourceError(
-            f"'{source.name}' is truncated or damaged: no Parquet footer can be read.",
-            hint="export it again.",
+            _("'{name}' is truncated or damaged: no Parquet footer can be read.", name=source.name),
+            hint=_("export it again."),
         ) from None
     if count > _MAX_ROWS + source.size * _MAX_ROWS_A_BYTE:
         raise SourceError(
-            f"'{source.name}' announces {count:,} rows, more than a file of its size holds: it is damaged.",
-            hint="export it again.",
+            _(
+                "'{name}' announces {count:,} rows, more than a file of its size holds: it is damaged.",
+                name=source.name,
+                count=count,
+            ),
+            hint=_("export it again."),
         )
     require_column(options.required, headers, options.columns, source.name)
 
@@ -223,8 +233,8 @@ def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
         except (pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
             # Without the library's words: they may quote a cell.
             raise SourceError(
-                f"'{source.name}' cannot be read to its end.",
-                hint="it may be truncated or damaged: export it again.",
+                _("'{name}' cannot be read to its end.", name=source.name),
+                hint=_("it may be truncated or damaged: export it again."),
             ) from None
 
     return [Table(source.name, headers, read)]
@@ -350,10 +360,15 @@ def _open_json(source: Source, options: ReadOptions) -> list[Table]:
     except (ValueError, RecursionError) as error:
         values = _parsed(_concatenated, text) or []
         if not values:
-            place = f" from line {error.lineno}, column {error.colno}" if isinstance(error, JSONDecodeError) else ""
+            problem = _("'{name}' is truncated or no valid JSON.", name=source.name)
+            if isinstance(error, JSONDecodeError):
+                problem = _(
+                    "'{name}' is truncated or no valid JSON from line {line}, column {column}.",
+                    name=source.name, line=error.lineno, column=error.colno,
+                )  # fmt: skip
             raise SourceError(
-                f"'{source.name}' is truncated or no valid JSON{place}.",
-                hint="export it again; one object a line belongs into a .jsonl file.",
+                problem,
+                hint=_("export it again; one object a line belongs into a .jsonl file."),
             ) from None
     found = find_records(values[0], source.name, options) if len(values) == 1 else Found(values)
     return _tables_of(source, found, options)
@@ -436,7 +451,7 @@ def _objects_table(
             part = items[start : start + rows]
             objects = [item for item in part if not isinstance(item, RejectedRow)]
             columns: list[list[str | None]] = [[None] * len(objects) for _ in keys]
-            for position, (_, cells) in enumerate(objects):
+            for position, (_number, cells) in enumerate(objects):
                 for key, text in cells.items():
                     columns[keys[key]][position] = text
             rejected = [item for item in part if isinstance(item, RejectedRow)]

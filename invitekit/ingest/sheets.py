@@ -19,6 +19,7 @@ from invitekit.engine.limited_process import run_limited
 from invitekit.engine.memory import free_memory
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import SourceError
+from invitekit.i18n import _
 from invitekit.ingest import workbook_sheets
 from invitekit.ingest.containers import UNREADABLE
 from invitekit.ingest.encoding import checked, encoding_of_file
@@ -111,8 +112,8 @@ def read_sheets(path: Path, kind: str, name: str, encoding: str | None) -> list[
 def damaged(name: str) -> SourceError:
     """Return the error for a workbook that cannot be read."""
     return SourceError(
-        f"'{name}' is truncated, damaged or password-protected.",
-        hint="open it in Excel, save it again without a password, and try again.",
+        _("'{name}' is truncated, damaged or password-protected.", name=name),
+        hint=_("open it in Excel, save it again without a password, and try again."),
     )
 
 
@@ -161,16 +162,21 @@ def _load_apart(path: Path, kind: str, name: str) -> list[RawSheet]:
             ended = run_limited(script, arguments, memory=memory, seconds=seconds)
         except OSError:
             raise SourceError(
-                f"'{name}' is read by a process of its own, and none can be started here.",
-                hint="save it as a small .xlsx, or as CSV.",
+                _("'{name}' is read by a process of its own, and none can be started here.", name=name),
+                hint=_("save it as a small .xlsx, or as CSV."),
             ) from None
         if ended == workbook_sheets.DAMAGED:
             raise damaged(name)
         if ended:
             raise SourceError(
-                f"'{name}' asks for more memory or time than a workbook of its size needs: it is damaged, or has cells "
-                "far from its table.",
-                hint="open it in Excel or LibreOffice, delete the rows and columns beyond the table, save it as .xlsx.",
+                _(
+                    "'{name}' asks for more memory or time than a workbook of its size needs: it is damaged, or "
+                    "has cells far from its table.",
+                    name=name,
+                ),
+                hint=_(
+                    "open it in Excel or LibreOffice, delete the rows and columns beyond the table, save it as .xlsx."
+                ),
             )
         sheets = []
         for number, known in enumerate(json.loads(Path(folder, workbook_sheets.NAMES).read_text("utf-8"))):
@@ -393,8 +399,8 @@ def _html_tables(path: Path, name: str, encoding: str | None) -> list[RawSheet]:
         raise damaged(name) from None
     if not any(table.height > 1 for table in tables):
         raise SourceError(
-            f"'{name}' is a web page without a table, such as a page to log in.",
-            hint="log in to the portal and export again.",
+            _("'{name}' is a web page without a table, such as a page to log in.", name=name),
+            hint=_("log in to the portal and export again."),
         )
     return [RawSheet(f"table {i}", table) for i, table in enumerate(tables, start=1)]
 

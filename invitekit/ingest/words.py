@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.errors import ArgumentError, many
+from invitekit.i18n import _
 from invitekit.io.atomic_write import check_target, write_file
 from invitekit.io.toml_file import read_toml
 from invitekit.model import schema
@@ -62,8 +63,8 @@ def read_words(path: str | os.PathLike[str] | None) -> Words:
     strange = [table for table, rows in tables.items() if table not in TABLES or not isinstance(rows, dict)]
     if strange:
         raise ArgumentError(
-            f"{name} holds '{strange[0]}', which is no table of words.",
-            hint="use the tables [status], [method] and [type].",
+            _("{name} holds '{strange}', which is no table of words.", name=name, strange=strange[0]),
+            hint=_("use the tables [status], [method] and [type]."),
         )
     return Words({TABLES[table]: _meanings(name, table, rows) for table, rows in tables.items()})
 
@@ -76,17 +77,29 @@ def _meanings(name: str, table: str, rows: Mapping[str, Any]) -> dict[str, str]:
         key = schema.header_key(word)
         if not key:
             raise ArgumentError(
-                f"{name}, [{table}]: a word has no letters or digits.", hint="remove it: an empty cell stays unknown."
+                _("{name}, [{table}]: a word has no letters or digits.", name=name, table=table),
+                hint=_("remove it: an empty cell stays unknown."),
             )
         if code not in codes:
             raise ArgumentError(
-                f"{name}, [{table}]: '{show_text(word)}' has a value that does not exist.",
-                hint=f"use one of {', '.join(codes)}.",
+                _(
+                    "{name}, [{table}]: '{word}' has a value that does not exist.",
+                    name=name,
+                    table=table,
+                    word=show_text(word),
+                ),
+                hint=_("use one of {known}.", known=", ".join(codes)),
             )
         if meanings.get(key, code) != code:
             raise ArgumentError(
-                f"{name}, [{table}]: '{show_text(spelt[key])}' and '{show_text(word)}' are one word with two values.",
-                hint="keep one of them.",
+                _(
+                    "{name}, [{table}]: '{word}' and '{other}' are one word with two values.",
+                    name=name,
+                    table=table,
+                    word=show_text(spelt[key]),
+                    other=show_text(word),
+                ),
+                hint=_("keep one of them."),
             )
         spelt[key], meanings[key] = word, code
     return meanings

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from invitekit.engine.scratch_dirs import owner_tag, remove_abandoned
 from invitekit.errors import OutputError
+from invitekit.i18n import _
 
 POSIX_MODES = os.name == "posix"
 """Whether a file has a mode for its owner; on Windows it inherits the rights of its folder."""
@@ -21,7 +22,7 @@ PART = ".part"
 """How the name of a private folder beside a target ends."""
 SHOWN_NAME = 40
 """Characters of a name that its private folder and messages show."""
-NOT_WRITTEN_HINT = "nothing was left behind; check space and rights, and close it in other programs."
+NOT_WRITTEN_HINT = _("nothing was left behind; check space and rights, and close it in other programs.")
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 _NO_MODES = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 _NOT_ON_WINDOWS = re.compile(
@@ -29,16 +30,28 @@ _NOT_ON_WINDOWS = re.compile(
 )
 
 
+_REASONS = {str(reason): reason for reason in (
+    _("no space left on device"), _("disk quota exceeded"), _("permission denied"), _("operation not permitted"),
+    _("read-only file system"), _("file name too long"), _("file too large"), _("is a directory"),
+    _("not a directory"), _("no such file or directory"), _("file exists"), _("input/output error"),
+    _("device or resource busy"), _("too many open files"), _("too many levels of symbolic links"),
+)}  # fmt: skip
+"""Why a system refuses a file, in its own words."""
+
+
 def os_reason(error: BaseException) -> str:
-    """Return why the system refused something, in English: Windows' own texts are in its user's language."""
+    """Return why the system refused something: Windows' own texts are in its user's language."""
     number = getattr(error, "errno", None)
-    return os.strerror(number).lower() if number else "the disk refused it"
+    if not number:
+        return _("the disk refused it")
+    reason = os.strerror(number).lower()
+    return _REASONS.get(reason, reason)
 
 
 def name_problem(path: Path) -> str | None:
     """Return why there can be no file of this name here, or None: too long, say, or reserved by Windows."""
     if not POSIX_MODES and not windows_allows(path.name):
-        return "Windows does not allow this name"
+        return _("Windows does not allow this name")
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -46,7 +59,7 @@ def name_problem(path: Path) -> str | None:
     except OSError as error:
         return os_reason(error)
     except ValueError:
-        return "it is not a valid name"
+        return _("it is not a valid name")
     return None
 
 
@@ -76,21 +89,28 @@ def check_target(
     target = Path(path)
     if target.suffix.lower() not in extensions:
         raise OutputError(
-            f"'{target.name}' has no extension that can be written here.", hint=f"use one of {' '.join(extensions)}."
+            _("'{name}' has no extension that can be written here.", name=target.name),
+            hint=_("use one of {known}.", known=" ".join(extensions)),
         )
     if problem := name_problem(target):
         shown = target.name if len(target.name) <= SHOWN_NAME else f"{target.name[:SHOWN_NAME]}..."
-        raise OutputError(f"'{shown}' cannot be written: {problem}.", hint="name another file.")
+        raise OutputError(
+            _("'{name}' cannot be written: {reason}.", name=shown, reason=problem), hint=_("name another file.")
+        )
     if any(_is_same(target, source) for source in sources):
-        raise OutputError(f"'{target.name}' is a source of this very run.", hint="name another file.")
+        raise OutputError(_("'{name}' is a source of this very run.", name=target.name), hint=_("name another file."))
     if not target.parent.is_dir():
-        raise OutputError(f"The folder of '{target.name}' does not exist.", hint="create it first.")
+        raise OutputError(_("The folder of '{name}' does not exist.", name=target.name), hint=_("create it first."))
     if target.is_dir():
-        raise OutputError(f"'{target.name}' is a folder.", hint="name a file in it.")
+        raise OutputError(_("'{name}' is a folder.", name=target.name), hint=_("name a file in it."))
     if os.path.lexists(target) and not overwrite:
-        raise OutputError(f"'{target.name}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
+        raise OutputError(
+            _("'{name}' exists already.", name=target.name), hint=_("say --overwrite (overwrite=True) to replace it.")
+        )
     if not os.access(target.parent, os.W_OK):
-        raise OutputError(f"The folder of '{target.name}' cannot be written to.", hint="check its permissions.")
+        raise OutputError(
+            _("The folder of '{name}' cannot be written to.", name=target.name), hint=_("check its permissions.")
+        )
     return target
 
 
@@ -127,7 +147,10 @@ def write_file(target: Path, fill: Callable[[Path], object], *, overwrite: bool)
 
 def not_written(target: Path, error: BaseException) -> OutputError:
     """Return the error for a file that the system did not let us write."""
-    return OutputError(f"'{target.name}' cannot be written: {os_reason(error)}.", hint=NOT_WRITTEN_HINT)
+    return OutputError(
+        _("'{name}' cannot be written: {reason}.", name=target.name, reason=os_reason(error)),
+        hint=NOT_WRITTEN_HINT,
+    )
 
 
 @contextlib.contextmanager
@@ -163,7 +186,9 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
     try:
         publish_new(part, target)
     except FileExistsError:
-        raise OutputError(f"'{target.name}' appeared meanwhile.", hint="say --overwrite, or name another.") from None
+        raise OutputError(
+            _("'{name}' appeared meanwhile.", name=target.name), hint=_("say --overwrite, or name another.")
+        ) from None
 
 
 def publish_new(part: Path, target: Path) -> None:
@@ -228,7 +253,7 @@ def _move(path: Path, to: Path, undo: contextlib.ExitStack) -> None:
 
 def _rename(rename: Callable[[Path], object], to: Path) -> None:
     """Rename, on Windows up to a second later: a virus scanner or an indexer looks at each new file for a moment."""
-    for _ in range(0 if POSIX_MODES else 10):
+    for _attempt in range(0 if POSIX_MODES else 10):
         try:
             rename(to)
         except PermissionError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from invitekit.errors import OutputError
+from invitekit.i18n import _
 
 _WAIT = 0.2
 """Seconds; time enough for a lock file that its owner is just removing."""
@@ -28,7 +29,8 @@ def exclusive_lock(target: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise OutputError(
-            f"Another export of '{target.name}' is running.", hint="wait until it has ended, or name another file."
+            _("Another export of '{name}' is running.", name=target.name),
+            hint=_("wait until it has ended, or name another file."),
         ) from None
     try:
         yield

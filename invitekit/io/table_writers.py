@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from invitekit.engine.duckdb import ident
 from invitekit.engine.materialize import is_relation
 from invitekit.errors import OutputError
+from invitekit.i18n import _
 from invitekit.io.atomic_write import check_target, not_written, write_file
 from invitekit.io.spreadsheet_escape import escape, escape_headers
 
@@ -126,8 +127,8 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
     count = records.aggregate("count(*)").fetchall()[0][0]
     if count > XLSX_ROWS:
         raise OutputError(
-            f"{count:,} rows do not fit into one Excel sheet ({XLSX_ROWS:,}).",
-            hint="write .parquet or .csv, or filter.",
+            _("{count:,} rows do not fit into one Excel sheet ({most:,}).", count=count, most=XLSX_ROWS),
+            hint=_("write .parquet or .csv, or filter."),
         )
     options = {
         "constant_memory": True,
@@ -152,8 +153,8 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
             for position, cell in enumerate(cells):
                 if is_too_long(cell):
                     raise OutputError(
-                        f"A {names[position]} is longer than an Excel cell holds (32,767 characters).",
-                        hint="write .parquet or .csv.",
+                        _("A {column} is longer than an Excel cell holds (32,767 characters).", column=names[position]),
+                        hint=_("write .parquet or .csv."),
                     )
                 if cell is not None:
                     sheet.write(number, position, cell)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.errors import SourceError
+from invitekit.i18n import _
 from invitekit.io.atomic_write import os_reason
 
 
@@ -26,9 +27,10 @@ def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SourceError(
-            f"'{path.name}' cannot be read: {os_reason(error)}.", hint="check its path and mode."
+            _("'{name}' cannot be read: {reason}.", name=path.name, reason=os_reason(error)),
+            hint=_("check its path and mode."),
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        where = error if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8 text"
-        problem = f"'{path.name}' is not a TOML file ({where})."
-        raise SourceError(problem, hint=f"write lines such as {example}.") from None
+        where = error if isinstance(error, tomllib.TOMLDecodeError) else _("it is not UTF-8 text")
+        problem = _("'{name}' is not a TOML file ({where}).", name=path.name, where=where)
+        raise SourceError(problem, hint=_("write lines such as {example}.", example=example)) from None

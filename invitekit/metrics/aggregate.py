@@ -10,6 +10,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import day_number, day_of
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.metrics.follow_up import FAILED
 from invitekit.model.vocabularies import UNKNOWN
 
@@ -71,10 +72,15 @@ def check(period: str, by: Sequence[str | None]) -> None:
         ArgumentError: There is no such period or column; it names those that there are.
     """
     if period not in PERIODS:
-        raise ArgumentError(f"period is '{period}'.", hint=f"use one of {', '.join(PERIODS)}.")
+        raise ArgumentError(
+            _("{name} is '{value}'.", name="period", value=period),
+            hint=_("use one of {known}.", known=", ".join(PERIODS)),
+        )
     unknown = [name for name in by if name is not None and name not in BY]
     if unknown:
-        raise ArgumentError(f"by is '{unknown[0]}'.", hint=f"use one of {', '.join(BY)}.")
+        raise ArgumentError(
+            _("{name} is '{value}'.", name="by", value=unknown[0]), hint=_("use one of {known}.", known=", ".join(BY))
+        )
 
 
 def _column(by: str) -> str:

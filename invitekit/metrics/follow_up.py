@@ -13,6 +13,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import literal
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.model.annotate import ends_at
 from invitekit.model.vocabularies import STATUSES, UNKNOWN
 
@@ -35,7 +36,10 @@ def check_follow_up(days: Any) -> None:
         ArgumentError: It is no whole number, or out of range.
     """
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_DAYS:
-        raise ArgumentError(f"follow_up_days is {days!r}.", hint=f"use a whole number from 1 to {MOST_DAYS:,}.")
+        raise ArgumentError(
+            _("{name} is {value!r}.", name="follow_up_days", value=days),
+            hint=_("use a whole number from {least} to {most:,}.", least=1, most=MOST_DAYS),
+        )
 
 
 def with_outcomes(records: Any, as_of: dt.datetime, days: int, only: Any = None) -> Any:

@@ -11,6 +11,7 @@ from invitekit.engine.datetimes import as_utc, days_between, literal, without_zo
 from invitekit.engine.frames import HasRecords, as_frame
 from invitekit.engine.materialize import collect
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.model.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, Catalogue, Failure, read_catalogue
 
@@ -95,7 +96,7 @@ def annotate(
         ['now']
     """
     if language not in ("en", "zh"):
-        raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
+        raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
     moment = as_utc(as_of)
     frame = _frame(as_frame(records))
     _require(frame.collect_schema().names())
@@ -114,10 +115,13 @@ def _frame(records: Any) -> Any:
     try:
         return nw.from_native(records)
     except nw.exceptions.DuplicateError:
-        raise SchemaError("Two columns of the records have one name.", hint="rename or drop one of them.") from None
+        raise SchemaError(
+            _("Two columns of the records have one name."), hint=_("rename or drop one of them.")
+        ) from None
     except TypeError:
         raise ArgumentError(
-            f"Records of type {type(records).__name__} cannot be annotated: it is no frame.", hint="pass load(...)."
+            _("Records of type {kind} cannot be annotated: it is no frame.", kind=type(records).__name__),
+            hint=_("pass load(...)."),
         ) from None
 
 
@@ -125,8 +129,8 @@ def _require(names: list[str]) -> None:
     missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise SchemaError(
-            f"Records lack {', '.join(missing)}.",
-            hint="pass what load(...) gives, or add the columns as nulls.",
+            _("Records lack {columns}.", columns=", ".join(missing)),
+            hint=_("pass what load(...) gives, or add the columns as nulls."),
         )
 
 
@@ -164,7 +168,8 @@ def _cast(column: schema.Column, kind: Any) -> Any:
     means = (nw.Date,) if column.kind == "time" else (nw.Categorical, nw.Enum)
     if not isinstance(kind, means):
         raise SchemaError(
-            f"{column.name} is of type {kind}, which is no {column.kind}.", hint="pass what load(...) gives."
+            _("{column} is of type {kind}, which is no {wanted}.", column=column.name, kind=kind, wanted=column.kind),
+            hint=_("pass what load(...) gives."),
         )
     return nw.col(column.name).cast(_TYPES[column.kind])
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from invitekit.errors import CatalogueError
+from invitekit.i18n import Message, _
 from invitekit.io.toml_file import read_toml
 from invitekit.model.portal import with_portal_names
 from invitekit.model.vocabularies import RESEND_RULES, UNKNOWN, WHO_ACTS
@@ -203,8 +204,12 @@ def _extended(known: Catalogue, data: Mapping[str, Any], name: str) -> Catalogue
     numbers: dict[str, int] = {}
     for number, row in enumerate(_tables(data, name), 1):
         for problem, hint in chain(_row_problems(row), _clashes(row, owners, numbers)):
-            code = f" ({' '.join(row['code'].split())})" if isinstance(row.get("code"), str) else ""
-            where = f"{name}, row {number}{code}: {problem}."
+            where = _("{file}, row {number}: {problem}.", file=name, number=number, problem=problem)
+            if isinstance(code := row.get("code"), str):
+                where = _(
+                    "{file}, row {number} ({code}): {problem}.",
+                    file=name, number=number, code=" ".join(code.split()), problem=problem,
+                )  # fmt: skip
             raise CatalogueError(where, hint=hint)
         failure = Failure(**{field: value for field, value in row.items() if normalise_message(str(value))})
         old = failures.get(failure.code)
@@ -218,39 +223,50 @@ def _tables(data: Mapping[str, Any], name: str) -> list[_Row]:
     rows = data.get("failure")
     if len(data) == 1 and isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
         return rows
-    problem = f"{name} must hold [[failure]] tables only; found: {', '.join(data) or 'nothing'}."
-    raise CatalogueError(problem, hint='Begin every row with the line "[[failure]]".')
+    problem = _(
+        "{name} must hold [[failure]] tables only; found: {found}.", name=name, found=", ".join(data) or _("nothing")
+    )
+    raise CatalogueError(problem, hint=_('Begin every row with the line "[[failure]]".'))
 
 
-def _row_problems(row: _Row) -> Iterator[tuple[str, str]]:
+def _row_problems(row: _Row) -> Iterator[tuple[Message, Message]]:
     """Yield what is wrong and what to do; each check relies on those before it."""
     for field, value in row.items():
         if field not in _TYPES:
             near = get_close_matches(field, _TYPES, n=1, cutoff=0)[0]
-            yield f"unknown field {field!r}", f"Did you mean '{near}'?"
+            yield _("unknown field '{field}'", field=repr(field)[1:-1]), _("Did you mean '{name}'?", name=near)
         elif type(value) is not _TYPES[field]:
-            yield f"field '{field}' has a wrong type", "Only position is a number, every other field a text."
+            yield (
+                _("field '{field}' has a wrong type", field=field),
+                _("Only position is a number, every other field a text."),
+            )
     for either in _REQUIRED:
         if not any(normalise_message(row.get(field, "")) for field in either):
-            yield f"field {' or '.join(either)} is missing", "Add it; an empty text counts as missing."
+            yield (
+                _("field {field} is missing", field=" or ".join(either)),
+                _("Add it; an empty text counts as missing."),
+            )
     if not _CODE.fullmatch(row["code"]):
-        yield "field 'code' is not lower_snake_case", "Write it like link_expired."
+        yield _("field 'code' is not lower_snake_case"), _("Write it like link_expired.")
     if row["code"] in RESERVED_CODES:
-        yield "field 'code' is a reserved code", "Choose another code."
+        yield _("field 'code' is a reserved code"), _("Choose another code.")
     for field, allowed in _VOCABULARIES.items():
         if row[field] not in allowed:
-            yield f"field '{field}' is {row[field]!r}, an unknown value", f"Use one of {', '.join(allowed)}."
+            yield (
+                _("field '{field}' is {value!r}, an unknown value", field=field, value=row[field]),
+                _("Use one of {known}.", known=", ".join(allowed)),
+            )
 
 
-def _clashes(row: _Row, owners: dict[str, str], numbers: dict[str, int]) -> Iterator[tuple[str, str]]:
+def _clashes(row: _Row, owners: dict[str, str], numbers: dict[str, int]) -> Iterator[tuple[Message, Message]]:
     code = row["code"]
     if code in numbers:
-        yield f"field 'code' was given in row {numbers[code]} already", "Keep one of the two rows."
+        yield _("field 'code' was given in row {number} already", number=numbers[code]), _("Keep one of the two rows.")
     for field in _MESSAGES:
         owner = owners.get(normalise_message(row.get(field, "")), code)
         if owner != code:
-            hint = f"Use the code {owner} to replace that failure, or remove the message."
-            yield f"field '{field}' is the message of {owner} already", hint
+            hint = _("Use the code {code} to replace that failure, or remove the message.", code=owner)
+            yield _("field '{field}' is the message of {code} already", field=field, code=owner), hint
 
 
 def _either(language: Language, english: str | None, chinese: str | None) -> str | None:

@@ -11,6 +11,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.text import search_words, word_pattern
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.model.resolve import resolved
 
@@ -88,7 +89,10 @@ class Filter:
     def __post_init__(self) -> None:
         text = self.text or ""
         if len(text) > LONGEST_TEXT:
-            raise ArgumentError(f"The text has {len(text):,} letters.", hint=f"search for {LONGEST_TEXT} at most.")
+            raise ArgumentError(
+                _("The text has {count:,} letters.", count=len(text)),
+                hint=_("search for {most} at most.", most=LONGEST_TEXT),
+            )
         object.__setattr__(self, "text", " ".join(text.split()) if search_words(text) else None)
         for name, column in COLUMNS.items():
             values = _several(getattr(self, name))
@@ -96,7 +100,12 @@ class Filter:
             object.__setattr__(self, name, values)
         if self.invited_from and self.invited_to and self.invited_from > self.invited_to:
             raise ArgumentError(
-                f"invited_from, {self.invited_from}, is after invited_to, {self.invited_to}.", hint="exchange them."
+                _(
+                    "invited_from, {invited_from}, is after invited_to, {invited_to}.",
+                    invited_from=self.invited_from,
+                    invited_to=self.invited_to,
+                ),
+                hint=_("exchange them."),
             )
 
     def __bool__(self) -> bool:
@@ -132,7 +141,10 @@ class Filter:
         """
         known = {field.name for field in fields(cls)}
         if unknown := [name for name in value if name not in known]:
-            raise ArgumentError(f"A filter has no '{unknown[0]}'.", hint=f"use {', '.join(sorted(known))}.")
+            raise ArgumentError(
+                _("A filter has no '{value}'.", value=unknown[0]),
+                hint=_("use {known}.", known=", ".join(sorted(known))),
+            )
         return cls(**{name: _read(name, plain) for name, plain in value.items()})
 
 
@@ -155,7 +167,10 @@ def where(records: Frame, choice: Filter) -> Frame:
     searched = tuple(name for name in SEARCHED if name in names)
     missing = [name for name in _columns(choice, sent, searched) if name not in names]
     if missing:
-        raise SchemaError(f"Records lack {', '.join(missing)}.", hint="annotate or plan them first, then filter.")
+        raise SchemaError(
+            _("Records lack {columns}.", columns=", ".join(missing)),
+            hint=_("annotate or plan them first, then filter."),
+        )
     conditions = [condition for _, condition in restrictions(choice, sent, searched)]
     return cast("Frame", frame.filter(*conditions).to_native() if conditions else records)
 
@@ -221,7 +236,10 @@ def _check_codes(name: str, column: str, values: tuple[Any, ...]) -> None:
     known = [value.code for value in schema.BY_NAME[column].values]
     unknown = [value for value in values if known and value is not None and value not in (*known, "unknown")]
     if unknown:
-        raise ArgumentError(f"{name} has no value '{unknown[0]}'.", hint=f"use one of {', '.join(known)}.")
+        raise ArgumentError(
+            _("{name} has no value '{value}'.", name=name, value=unknown[0]),
+            hint=_("use one of {known}.", known=", ".join(known)),
+        )
 
 
 def _contains(text: str, searched: tuple[str, ...]) -> Any:
@@ -255,7 +273,7 @@ def _read(name: str, plain: Any) -> Any:
             values = [plain] if isinstance(plain, str) or plain is None else plain
             return [dt.datetime.fromisoformat(value) if isinstance(value, str) else value for value in values]
     except ValueError:
-        raise ArgumentError(f"{name} cannot be read.", hint="write it as 2026-03-30.") from None
+        raise ArgumentError(_("{name} cannot be read.", name=name), hint=_("write it as 2026-03-30.")) from None
     return plain
 
 

@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.materialize import collect, count_rows, materialize
 from invitekit.errors import SchemaError
+from invitekit.i18n import _
 from invitekit.model import schema
 
 Frame = TypeVar("Frame")
@@ -116,8 +117,12 @@ def require(names: list[str], needed: tuple[str, ...]) -> None:
     missing = [name for name in needed if name not in names]
     if missing:
         later = {column.name for column in schema.ANNOTATED} & set(missing)
-        hint = "pass what annotate(...) gives." if later else "pass what load(...) gives, or add the columns as nulls."
-        raise SchemaError(f"Records lack {', '.join(missing)}.", hint=hint)
+        hint = (
+            _("pass what annotate(...) gives.")
+            if later
+            else _("pass what load(...) gives, or add the columns as nulls.")
+        )
+        raise SchemaError(_("Records lack {columns}.", columns=", ".join(missing)), hint=hint)
 
 
 def used_keys(needed: Iterable[str], names: Collection[str]) -> list[str]:

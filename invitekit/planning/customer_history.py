@@ -12,6 +12,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine import literal_table
 from invitekit.engine.materialize import collect, temp_tables
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.model.identity import address, key
 from invitekit.model.resolve import resolved
 from invitekit.planning.logged_events import assign_customer
@@ -84,8 +85,10 @@ def customer_history(records: Any, customer: str, *, sent: Any = None, marks: An
     """
     matches = find_customers(records, customer, sent=sent, marks=marks)
     if len(matches) != 1:
-        problem = f"{len(matches):,} customers have that name." if matches else "No customer has that name."
-        raise ArgumentError(problem, hint="use a customer_id, or a name that only one customer has.")
+        problem = (
+            _("{count:,} customers have that name.", count=len(matches)) if matches else _("No customer has that name.")
+        )
+        raise ArgumentError(problem, hint=_("use a customer_id, or a name that only one customer has."))
     return matches[0]
 
 

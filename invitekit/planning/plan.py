@@ -11,6 +11,7 @@ from invitekit.engine import literal_table
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.metrics.success_rates import SuccessRates, count_resends
 from invitekit.model import schema
 from invitekit.model.identity import address, require
@@ -102,7 +103,7 @@ def plan_resends(
         ArgumentError: ``as_of`` or ``language`` means nothing.
     """
     if language not in ("en", "zh"):
-        raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
+        raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
     rules, moment = rules or ResendRules(), as_utc(as_of)
     base: Any = nw.from_native(cast("Any", records))
     names = base.collect_schema().names()

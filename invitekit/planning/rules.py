@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from invitekit.errors import ArgumentError, many
+from invitekit.i18n import _
 from invitekit.io.toml_file import read_toml
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
 from invitekit.model.annotate import EMAIL_LIFE, PRE_REGISTRATION_LIFE
@@ -18,6 +19,12 @@ Language = Literal["en", "zh"]
 
 PORTAL_CAP = 100
 """Customers that may be pending review or pre-registered at one time (the portal's manual)."""
+_NAMES = {str(name): name for name in (
+    _("cool_down_days"), _("max_attempts"), _("batch_size"), _("email_life_days"), _("link_life_days"),
+    _("pre_registration_days"), _("portal_cap"), _("stale_after_days"), _("vanished_percent"), _("min_history"),
+    _("follow_up_days"),
+)}  # fmt: skip
+"""The rules, each by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +71,21 @@ class ResendRules:
             if value is None and field.name == "link_life_days":
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+                name = _NAMES[field.name]
                 raise ArgumentError(
-                    f"{field.name} is {value!r}.", hint=f"use a whole number from {least} to {_MOST:,}."
+                    _("{name} is None.", name=name)
+                    if value is None
+                    else _("{name} is {value!r}.", name=name, value=value),
+                    hint=_("use a whole number from {least} to {most:,}.", least=least, most=_MOST),
                 )
         if self.batch_size > self.portal_cap:
             raise ArgumentError(
-                f"batch_size is {self.batch_size}, more than the portal's cap of {self.portal_cap}.",
-                hint="make it smaller.",
+                _(
+                    "batch_size is {batch_size}, more than the portal's cap of {portal_cap}.",
+                    batch_size=self.batch_size,
+                    portal_cap=self.portal_cap,
+                ),
+                hint=_("make it smaller."),
             )
 
     @classmethod
@@ -85,7 +100,10 @@ class ResendRules:
         names = [field.name for field in fields(cls)]
         strange = sorted(set(given) - set(names))
         if strange:
-            raise ArgumentError(f"'{Path(path).name}' sets {', '.join(strange)}.", hint=f"use {', '.join(names)}.")
+            raise ArgumentError(
+                _("'{name}' sets {names}.", name=Path(path).name, names=", ".join(strange)),
+                hint=_("use {known}.", known=", ".join(names)),
+            )
         return cls(**given)
 
     def to_json(self) -> str:
@@ -102,7 +120,7 @@ class ResendRules:
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
-            raise ArgumentError("plan_rules holds no rules.", hint="pass what plan_resends(...) gives.") from None
+            raise ArgumentError(_("plan_rules holds no rules."), hint=_("pass what plan_resends(...) gives.")) from None
 
     @property
     def cool_down(self) -> dt.timedelta:

@@ -9,10 +9,11 @@ from typing import Any
 
 from invitekit.engine.datetimes import as_utc
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.planning.rules import ResendRules
 
 COLUMNS = ("planned_at", "plan_rules")
-_HINT = "pass what plan_resends(...) gives."
+_HINT = _("pass what plan_resends(...) gives.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ def settings_of(values: Iterable[tuple[Any, Any]]) -> PlanSettings | None:
     distinct = {_read(*pair) for pair in values if any(value is not None for value in pair)}
     if len(distinct) > 1:
         raise ArgumentError(
-            f"The plan mixes {len(distinct):,} plans: their rules or dates differ.",
-            hint="pass one plan, or plan all records together.",
+            _("The plan mixes {plans:,} plans: their rules or dates differ.", plans=len(distinct)),
+            hint=_("pass one plan, or plan all records together."),
         )
     return next(iter(distinct), None)
 
@@ -54,12 +55,12 @@ def agreed_settings(
         return PlanSettings(rules or ResendRules(), moment)
     if rules not in (None, settings.rules):
         raise ArgumentError(
-            "rules are not those that the plan was made with.", hint="leave rules out, or plan again with them."
+            _("rules are not those that the plan was made with."), hint=_("leave rules out, or plan again with them.")
         )
     if as_of is not None and moment != settings.as_of:
         raise ArgumentError(
-            f"as_of is {moment}, but the plan was made for {settings.as_of} UTC.",
-            hint="leave as_of out, or plan again for that time.",
+            _("as_of is {moment}, but the plan was made for {as_of} UTC.", moment=moment, as_of=settings.as_of),
+            hint=_("leave as_of out, or plan again for that time."),
         )
     return settings
 
@@ -72,5 +73,5 @@ def _read(planned_at: Any, plan_rules: Any) -> PlanSettings:
     except ValueError:
         moment = None
     if moment is None or planned_at is None or not isinstance(plan_rules, str):
-        raise ArgumentError("planned_at or plan_rules of the plan cannot be read.", hint=_HINT)
+        raise ArgumentError(_("planned_at or plan_rules of the plan cannot be read."), hint=_HINT)
     return PlanSettings(ResendRules.from_json(plan_rules), moment.replace(microsecond=0))

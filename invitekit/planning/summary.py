@@ -12,6 +12,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import day_number, day_of
 from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
+from invitekit.i18n import _
 from invitekit.model.vocabularies import DECISIONS, LIST_OF, LISTS, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
 from invitekit.planning.reason_texts import Language, read_warnings
@@ -115,7 +116,9 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     frame: Any = nw.from_native(cast("Any", plan))
     names = frame.collect_schema().names()
     if missing := [name for name in _NEEDED if name not in names]:
-        raise SchemaError(f"The plan lacks {', '.join(missing)}.", hint="pass what plan_resends(...) gives.")
+        raise SchemaError(
+            _("The plan lacks {columns}.", columns=", ".join(missing)), hint=_("pass what plan_resends(...) gives.")
+        )
     seen_at = nw.col("snapshot_at")
     if frame.collect_schema()["snapshot_at"] == nw.String:  # a plan that was read back from CSV
         seen_at = seen_at.str.slice(0, 10).str.to_datetime(format="%Y-%m-%d")

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.model.catalogue import read_catalogue
 from invitekit.privacy.generalise import country, mailbox
 from invitekit.privacy.output_types import OTHER, Form, Range, Text, Token, Words
@@ -106,7 +107,7 @@ class Secrets:
         """Take no purpose and an empty one for the same."""
         purpose = (self.purpose or "").strip() or None
         if purpose and not PLAIN.fullmatch(purpose):
-            raise ArgumentError("purpose is no plain word.", hint=f"use {PLAIN_WORDS}: spring-report.")
+            raise ArgumentError(_("purpose is no plain word."), hint=_("use {form}: spring-report.", form=PLAIN_WORDS))
         object.__setattr__(self, "purpose", purpose)
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Literal
 
 from invitekit.errors import ArgumentError, PolicyError
+from invitekit.i18n import Message, _
 from invitekit.model import schema
 from invitekit.model.catalogue import NOT_GIVEN, RESERVED_CODES, UNKNOWN_FAILURE, read_catalogue
 from invitekit.model.vocabularies import UNKNOWN
@@ -135,12 +136,15 @@ class Policy:
     def __post_init__(self) -> None:
         """Refuse what tells more of somebody than our own policy does."""
         if self.level == "aggregated" and self.fewest < FEWEST:
-            raise PolicyError(f"fewest is less than {FEWEST}.", hint=f"for counts, say {FEWEST} or more.")
+            raise PolicyError(
+                _("fewest is less than {fewest}.", fewest=FEWEST),
+                hint=_("for counts, say {fewest} or more.", fewest=FEWEST),
+            )
         for position, row in enumerate(self.rows, 1):
             if wrong := problem(row, _usual(row.column, self.level), self.level):
                 raise PolicyError(
-                    f"The policy loosens {shown(row.column, position)}: {wrong}.",
-                    hint="give a stricter row, or drop it.",
+                    _("The policy loosens {column}: {reason}.", column=shown(row.column, position), reason=wrong),
+                    hint=_("give a stricter row, or drop it."),
                 )
 
     def actions(self, column: str) -> tuple[str, ...]:
@@ -164,8 +168,8 @@ class Policy:
         for position, column in enumerate(found, 1):
             if column not in named:
                 raise PolicyError(
-                    f"The policy does not say what happens to {shown(column, position)}.",
-                    hint='add a [[column]] row to a policy file: name = "...", action = "drop".',
+                    _("The policy does not say what happens to {column}.", column=shown(column, position)),
+                    hint=_('add a [[column]] row to a policy file: name = "...", action = "drop".'),
                 )
         rows = [row for column in found for row in self.rows if row.column == column and row.action != "drop"]
         # A failure's code is derived from its message only where annotate has not said it.
@@ -173,10 +177,13 @@ class Policy:
         released = tuple(row for row in rows if (row.column, row.into) != again)
         names = [row.into.casefold() for row in released]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise PolicyError(f"The policy releases two columns as {twice[0]!r}.", hint="give one another name: into.")
+            raise PolicyError(
+                _("The policy releases two columns as '{name}'.", name=repr(twice[0])[1:-1]),
+                hint=_("give one another name: into."),
+            )
         if not released:
             raise PolicyError(
-                "The policy leaves no column to release.", hint="annotate the records, or change the policy."
+                _("The policy leaves no column to release."), hint=_("annotate the records, or change the policy.")
             )
         return released
 
@@ -189,7 +196,9 @@ def standard(level: str = "pseudonymised") -> Policy:
         ArgumentError: There is no such level.
     """
     if level not in LEVELS:
-        raise ArgumentError(f"level is '{level}'.", hint=f"use one of {', '.join(LEVELS)}.")
+        raise ArgumentError(
+            _("{name} is '{value}'.", name="level", value=level), hint=_("use one of {known}.", known=", ".join(LEVELS))
+        )
     at = LEVELS.index(level)
     return Policy(LEVELS[at], tuple(_standard_row(column, actions[at]) for column, *actions in TABLE))
 
@@ -218,10 +227,17 @@ def scrubbed_remarks() -> Row:
     return Row("remarks", "keep", "scrubbed", "remarks", Text())
 
 
-def shown(column: str, position: int) -> str:
+def shown(column: str, position: int) -> Message:
     """Name a column for a message: by its place, and by its name unless that looks like a person's data."""
+    if name := quotable(column):
+        return _("column {position} ('{name}')", position=position, name=name)
+    return _("column {position}", position=position)
+
+
+def quotable(column: str) -> str:
+    """Return a column's name as a message may quote it; nothing if it looks like a person's data."""
     name = column.encode("unicode_escape").decode()
-    return f"column {position}" + ("" if _PRIVATE.search(name) else f" ('{name[:_SHOWN]}')")
+    return "" if _PRIVATE.search(name) else name[:_SHOWN]
 
 
 def _released_name(column: str, how: str) -> str:

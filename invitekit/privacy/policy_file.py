@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.errors import PolicyError
+from invitekit.i18n import Message, _
 from invitekit.io.toml_file import read_toml
 from invitekit.model import schema
 from invitekit.privacy.output_types import OTHER, Form, Range, Words
-from invitekit.privacy.policy import FEWEST, LEVELS, Level, Policy, make_row, shown, standard
+from invitekit.privacy.policy import FEWEST, LEVELS, Level, Policy, make_row, quotable, standard
 from invitekit.privacy.policy_limits import STRICT
 
 HOWS = {
@@ -55,30 +56,38 @@ def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Polic
     base = standard(_checked_level(chosen, path))
     fewest = data.get("fewest", FEWEST)
     if type(fewest) is not int or fewest < _LEAST_FEWEST:
-        raise PolicyError(f"{path.name}: fewest is no number from {_LEAST_FEWEST} on.", hint="write fewest = 10.")
+        raise PolicyError(
+            _("{name}: fewest is no number from {fewest} on.", name=path.name, fewest=_LEAST_FEWEST),
+            hint=_("write fewest = 10."),
+        )
     rows, names = [], set[tuple[str, str]]()
     for number, row in enumerate(data.get("column", []), 1):
         for problem, hint in _problems(row):
-            raise PolicyError(f"{path.name}, row {number}{_called(row, number)}: {problem}.", hint=hint)
+            raise PolicyError(_in_row(path, row, number, problem), hint=hint)
         made = make_row(row["name"], row["action"], row.get("how", ""), _form(row), row.get("into"))
         if (made.column, made.into) in names:
-            raise PolicyError(f"{path.name}, row {number}{_called(row, number)}: it stands twice.", hint="keep one.")
+            raise PolicyError(_in_row(path, row, number, _("it stands twice")), hint=_("keep one."))
         names.add((made.column, made.into))
         rows.append(made)
     try:
         return Policy(base.level, base.with_rows(rows).rows, fewest)
     except PolicyError as error:
-        raise PolicyError(f"{path.name}: {error.problem}", hint=error.hint) from None
+        raise PolicyError(_("{name}: {reason}", name=path.name, reason=error.problem), hint=error.hint) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
     data = read_toml(path, '[[column]], name = "Deal"')
     strange = sorted(set(data) - set(_TOP))
     if strange:
-        raise PolicyError(f"{path.name} sets {', '.join(strange)}.", hint=f"use {', '.join(_TOP)}.")
+        raise PolicyError(
+            _("'{name}' sets {names}.", name=path.name, names=", ".join(strange)),
+            hint=_("use {known}.", known=", ".join(_TOP)),
+        )
     rows = data.get("column", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise PolicyError(f"{path.name} has a column that is no row.", hint='begin every row with "[[column]]".')
+        raise PolicyError(
+            _("{name} has a column that is no row.", name=path.name), hint=_('begin every row with "[[column]]".')
+        )
     return data
 
 
@@ -86,59 +95,73 @@ def _checked_level(level: object, path: Path) -> Level:
     for known in LEVELS:
         if level == known:
             return known
-    raise PolicyError(f"{path.name}: there is no such level.", hint=f"use one of {', '.join(LEVELS)}.")
+    raise PolicyError(
+        _("{name}: there is no such level.", name=path.name), hint=_("use one of {known}.", known=", ".join(LEVELS))
+    )
 
 
-def _called(row: dict[str, Any], number: int) -> str:
-    """Return a row's column in brackets; nothing for a name that looks like a person's data."""
-    name = row.get("name")
-    return shown(name, number).removeprefix(f"column {number}") if isinstance(name, str) and name else ""
+def _in_row(path: Path, row: dict[str, Any], number: int, problem: Message) -> Message:
+    """Say what is wrong with a row; its column is named unless that looks like a person's data."""
+    column = row.get("name")
+    shown = quotable(column) if isinstance(column, str) else ""
+    if shown:
+        return _(
+            "{name}, row {number} ('{column}'): {problem}.",
+            name=path.name, number=number, column=shown, problem=problem,
+        )  # fmt: skip
+    return _("{name}, row {number}: {problem}.", name=path.name, number=number, problem=problem)
 
 
-def _problems(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _problems(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:
     """Yield what is wrong and what to do; each check relies on those before it."""
     for field, value in row.items():
         if field not in _FIELDS:
-            yield f"unknown field '{field}'", f"did you mean '{get_close_matches(field, _FIELDS, n=1, cutoff=0)[0]}'?"
+            near = get_close_matches(field, _FIELDS, n=1, cutoff=0)[0]
+            yield _("unknown field '{field}'", field=field), _("did you mean '{name}'?", name=near)
         elif type(value) is not _FIELDS[field]:
-            yield f"field '{field}' has a wrong type", f"give a {_FIELDS[field].__name__}."
+            hint = _("give a str.") if _FIELDS[field] is str else _("give a list.")
+            yield _("field '{field}' has a wrong type", field=field), hint
     for field in ("name", "action"):
         if not row.get(field):
-            yield f"field '{field}' is missing", "add it."
+            yield _("field '{field}' is missing", field=field), _("add it.")
     if row["action"] not in HOWS:
-        yield f"there is no action '{row['action']}'", f"use one of {', '.join(HOWS)}."
+        yield _("there is no action '{action}'", action=row["action"]), _("use one of {known}.", known=", ".join(HOWS))
     ways = HOWS[row["action"]]
     if row.get("how", "") not in (ways or ("",)):
-        yield "field 'how' fits not the action", f"use {'one of ' + ', '.join(ways) if ways else 'none'}."
+        hint = _("use one of {known}.", known=", ".join(ways)) if ways else _("use none.")
+        yield _("field 'how' fits not the action"), hint
     yield from _kept(row)
     yield from _loosened(row)
 
 
-def _kept(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _kept(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:
     """Yield what is wrong with the finite set or the range of what is kept."""
     both = [field for field in ("values", "range") if field in row]
     if row["action"] != "keep" and both:
-        yield f"field '{both[0]}' is for the action keep only", "leave it out."
+        yield _("field '{field}' is for the action keep only", field=both[0]), _("leave it out.")
     if row["action"] == "keep" and len(both) != 1 and (row["name"] not in schema.BY_NAME or both):
-        yield "what is kept has no finite set or range, or both", "give values = [...] or range = [least, most]."
+        yield _("what is kept has no finite set or range, or both"), _("give values = [...] or range = [least, most].")
     values = row.get("values", ["-"])
     if not values or not all(isinstance(value, str) and value.strip() for value in values):
-        yield "field 'values' is no list of texts", 'write values = ["gold", "silver"].'
+        yield _("field 'values' is no list of texts"), _('write values = ["gold", "silver"].')
     ends = row.get("range", [0, 1])
     if len(ends) != 2 or any(type(end) not in (int, float) for end in ends) or not ends[0] <= ends[1]:
-        yield "field 'range' is no pair of numbers", "write range = [0, 100]."
+        yield _("field 'range' is no pair of numbers"), _("write range = [0, 100].")
 
 
-def _loosened(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _loosened(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:
     column = schema.BY_NAME.get(row["name"])
     allowed = STRICT.get(column.privacy, ()) if column else ()
     words = f"{row['action']} {row.get('how', '')}".strip()
     if allowed and words not in allowed:
-        yield "this column tells who somebody is", f"it may be: {', '.join(allowed)}."
+        yield _("this column tells who somebody is"), _("it may be: {known}.", known=", ".join(allowed))
     if column and not allowed and row["action"] == "keep" and "values" not in row and "range" not in row:
         known = standard("pseudonymised").actions(row["name"])
         if "keep" not in known:
-            yield "this column has no finite set or range of its own", "give values = [...] or range = [least, most]."
+            yield (
+                _("this column has no finite set or range of its own"),
+                _("give values = [...] or range = [least, most]."),
+            )
 
 
 def _form(row: dict[str, Any]) -> Form | None:

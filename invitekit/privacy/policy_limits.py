@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from invitekit.i18n import Message, _
 from invitekit.model import schema
 from invitekit.privacy.actions import PLAIN, PLAIN_WORDS, Row
 from invitekit.privacy.output_types import OTHER, Range, Words
@@ -32,7 +33,7 @@ _ALWAYS = ("drop", "mask", "derive filled")
 _NEVER_COUNTED = ("mask", "pseudonymise", "generalise day", "generalise top")
 
 
-def problem(row: Row, usual: Sequence[Row], level: str) -> str | None:
+def problem(row: Row, usual: Sequence[Row], level: str) -> Message | None:
     """Say what a row tells that it may not at a level; nothing if it is strict enough.
 
     Args:
@@ -41,16 +42,16 @@ def problem(row: Row, usual: Sequence[Row], level: str) -> str | None:
         level: Of the policy.
     """
     if level == "aggregated" and row.words in _NEVER_COUNTED:
-        return f"'{row.words}' is nothing to count by: keep 'values' or a 'range'"
+        return _("'{action}' is nothing to count by: keep 'values' or a 'range'", action=row.words)
     if _called_freely(row):
-        return f"it leaves under a name that is no plain word ({PLAIN_WORDS})"
+        return _("it leaves under a name that is no plain word ({form})", form=PLAIN_WORDS)
     if row in usual:
         return None
     column = schema.BY_NAME.get(row.column)
     if column and row.words not in _allowed(column, usual):
-        return "this column tells who somebody is, or when: its own action or a stricter one"
+        return _("this column tells who somebody is, or when: its own action or a stricter one")
     if column is None and row.words == "generalise day" and level != "masked":
-        return "a day tells more than a month may"
+        return _("a day tells more than a month may")
     return _wide(row, usual)
 
 
@@ -66,17 +67,20 @@ def _allowed(column: schema.Column, usual: Sequence[Row]) -> Sequence[str]:
     return (*_ALWAYS, *own)
 
 
-def _wide(row: Row, usual: Sequence[Row]) -> str | None:
+def _wide(row: Row, usual: Sequence[Row]) -> Message | None:
     """Say whether what is kept is more than few words or a small range."""
     if row.action != "keep" or row.form in [one.form for one in usual]:
         return None
     if isinstance(row.form, Words) and (count := _people(row.form.values)):
-        return f"{count} of the words to keep look like a person's name or number; 'generalise top' may let them out"
+        return _(
+            "{count} of the words to keep look like a person's name or number; 'generalise top' may let them out",
+            count=count,
+        )
     match row.form:
         case Range(least=least, most=most, whole=whole) if not whole or most - least > WIDEST:
-            return f"a range has whole numbers, at most {WIDEST:,} wide"
+            return _("a range has whole numbers, at most {widest:,} wide", widest=WIDEST)
         case Words(values=words) if len(words) > MOST_WORDS + 1 or any(len(word) > LONGEST for word in words):
-            return f"a set has at most {MOST_WORDS} words of at most {LONGEST} signs"
+            return _("a set has at most {most} words of at most {longest} signs", most=MOST_WORDS, longest=LONGEST)
         case _:
             return None
 

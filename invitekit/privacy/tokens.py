@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.privacy.keyed_hash import hkdf_sha256, hmac_sha256
 
@@ -60,9 +61,11 @@ class Key:
 
     def __init__(self, material: bytes, *, kept: bool = True) -> None:
         if len(material) != _KEY_BYTES:
-            raise ArgumentError("A key has another length than 32 bytes.", hint="make one with 'invitekit key new'.")
+            raise ArgumentError(
+                _("A key has another length than 32 bytes."), hint=_("make one with 'invitekit key new'.")
+            )
         if len(set(material)) == 1:
-            raise ArgumentError("A key is one byte, again and again.", hint="make one with 'invitekit key new'.")
+            raise ArgumentError(_("A key is one byte, again and again."), hint=_("make one with 'invitekit key new'."))
         self._material = Secret(material.hex())
         self._kept = kept
 
@@ -81,7 +84,7 @@ class Key:
         digits = text.strip().lower()
         if not _KEY_TEXT.fullmatch(digits):
             raise ArgumentError(
-                "A key is not 64 hexadecimal digits.", hint="make one with 'invitekit key new', or leave it out."
+                _("A key is not 64 hexadecimal digits."), hint=_("make one with 'invitekit key new', or leave it out.")
             )
         return cls(bytes.fromhex(digits))
 
@@ -126,7 +129,7 @@ def _tokens(values: pl.Series, subkey: Secret, prefix: str) -> pl.Series:
     # Raised outside of the handler: an error of an engine may quote the values, and would travel with ours.
     with contextlib.suppress(duckdb.Error, pl.exceptions.PolarsError):
         return prefix + hmac_sha256(values, subkey.text().encode()).str.slice(0, BITS // 4)
-    raise InvitekitError("Tokens cannot be made.", hint="this is a defect of invitekit; please report it.")
+    raise InvitekitError(_("Tokens cannot be made."), hint=_("this is a defect of invitekit; please report it."))
 
 
 def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:

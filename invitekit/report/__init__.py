@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from invitekit.extras import require_extra
+from invitekit.i18n import _
 
-require_extra("report", "The report needs", "jinja2", "typst")
+require_extra("report", _("The report needs more libraries."), "jinja2", "typst")
 
 import datetime as dt
 import os

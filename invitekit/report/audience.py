@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import polars as pl
 
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.metrics import EMPTY, OTHER, MetricsReport
 from invitekit.metrics.aggregate import By, number_of, start_of
 from invitekit.metrics.intervals import control_limits, rated
@@ -126,7 +127,10 @@ def check_audience(audience: str) -> None:
         ArgumentError: Naming those that there are.
     """
     if audience not in AUDIENCES:
-        raise ArgumentError(f"audience is '{audience}'.", hint=f"use one of {', '.join(AUDIENCES)}.")
+        raise ArgumentError(
+            _("{name} is '{value}'.", name="audience", value=audience),
+            hint=_("use one of {known}.", known=", ".join(AUDIENCES)),
+        )
 
 
 def publish(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from invitekit.errors import OutputError
+from invitekit.i18n import _
 from invitekit.report.page import Page, Section, Table
 
 _NO_GLYPH = "could not be displayed with"
@@ -57,10 +58,10 @@ def as_pdf(page: Page) -> bytes:
 def _not_set(message: str) -> OutputError:
     if _NO_GLYPH in message:
         return OutputError(
-            "The PDF could not be set: the report has characters, Chinese ones it may be, that no font here has.",
-            hint="install a font that has them (on Debian: apt install fonts-noto-cjk), or write .html or .md.",
+            _("The PDF could not be set: the report has characters, Chinese ones it may be, that no font here has."),
+            hint=_("install a font that has them (on Debian: apt install fonts-noto-cjk), or write .html or .md."),
         )
-    return OutputError("The PDF could not be set.", hint="write .html or .md instead.")
+    return OutputError(_("The PDF could not be set."), hint=_("write .html or .md instead."))
 
 
 def _section(section: Section) -> dict[str, Any]:

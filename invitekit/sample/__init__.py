@@ -12,6 +12,7 @@ import duckdb
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, OutputError
+from invitekit.i18n import Message, _
 from invitekit.ingest.datetimes import EARLIEST, LATEST
 from invitekit.io.atomic_write import os_reason
 from invitekit.io.table_writers import write_table
@@ -114,19 +115,31 @@ def _make(place: Path) -> Path:
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        problem = f"The folder '{place.name}' cannot be made: {os_reason(error)}."
-        raise OutputError(problem, hint="name another.") from None
+        problem = _("The folder '{name}' cannot be made: {reason}.", name=place.name, reason=os_reason(error))
+        raise OutputError(problem, hint=_("name another.")) from None
     return place
 
 
 def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None, encoding: str) -> None:
-    rules: list[tuple[bool, str, str]] = [
-        (rows >= 0, f"rows is {rows}.", "use 0 or more."),
-        (weeks >= 1, f"weeks is {weeks}.", "use 1 or more."),
-        (dirty is None or 0 <= dirty <= 1, f"dirty is {dirty}.", "use a share from 0 to 1."),
-        (kind in FORMATS, f"'{kind}' is no format of a sample.", f"use one of {', '.join(FORMATS)}."),
-        (language in ("en", "zh"), f"'{language}' is no language of a sample.", "use en or zh."),
-        (encoding in ENCODINGS, f"'{encoding}' is no encoding of a sample.", f"use one of {', '.join(ENCODINGS)}."),
+    rules: list[tuple[bool, Message, Message]] = [
+        (rows >= 0, _("{name} is {value}.", name="rows", value=rows), _("use 0 or more.")),
+        (weeks >= 1, _("{name} is {value}.", name="weeks", value=weeks), _("use 1 or more.")),
+        (
+            dirty is None or 0 <= dirty <= 1,
+            _("{name} is {value}.", name="dirty", value=dirty),
+            _("use a share from 0 to 1."),
+        ),
+        (
+            kind in FORMATS,
+            _("{name} is '{value}'.", name="format", value=kind),
+            _("use one of {known}.", known=", ".join(FORMATS)),
+        ),
+        (language in ("en", "zh"), _("{name} is '{value}'.", name="language", value=language), _("use 'en' or 'zh'.")),
+        (
+            encoding in ENCODINGS,
+            _("{name} is '{value}'.", name="encoding", value=encoding),
+            _("use one of {known}.", known=", ".join(ENCODINGS)),
+        ),
     ]
     for holds, problem, hint in rules:
         if not holds:
@@ -136,10 +149,16 @@ def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None,
 def _check_days(weeks: int, as_of: dt.date) -> None:
     """Refuse days whose times a loader would not take: an invitation has its years."""
     if not FIRST_DAY <= as_of <= LAST_DAY:
-        raise ArgumentError(f"as_of is {as_of}.", hint=f"use a day from {FIRST_DAY} to {LAST_DAY}.")
+        raise ArgumentError(
+            _("{name} is {value}.", name="as_of", value=as_of),
+            hint=_("use a day from {first} to {last}.", first=FIRST_DAY, last=LAST_DAY),
+        )
     most = (as_of - FIRST_DAY).days // 7 + 1
     if weeks > most:
-        raise ArgumentError(f"weeks is {weeks}.", hint=f"use 1 to {most}: the first one is {FIRST_DAY} or later.")
+        raise ArgumentError(
+            _("{name} is {value}.", name="weeks", value=weeks),
+            hint=_("use 1 to {most}: the first one is {first} or later.", most=most, first=FIRST_DAY),
+        )
 
 
 def _sizes(rows: int, weeks: int) -> list[int]:
@@ -153,7 +172,9 @@ def _sizes(rows: int, weeks: int) -> list[int]:
 def _refuse_existing(paths: list[Path], *, overwrite: bool) -> None:
     there = [path.name for path in paths if path.exists()]
     if there and not overwrite:
-        raise OutputError(f"'{there[0]}' exists already.", hint="say --overwrite (overwrite=True) to replace it.")
+        raise OutputError(
+            _("'{name}' exists already.", name=there[0]), hint=_("say --overwrite (overwrite=True) to replace it.")
+        )
 
 
 def _write(snapshot: Snapshot, path: Path, encoding: str, *, overwrite: bool) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from invitekit.extras import require_extra
+from invitekit.i18n import _
 
-require_extra("lab", "The screens need", "anywidget", "ipywidgets")
+require_extra("lab", _("The screens need more libraries."), "anywidget", "ipywidgets")
 
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel

@@ -13,6 +13,7 @@ import polars as pl
 
 from invitekit.engine.arrow import as_table
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.io.table_writers import write_table
 from invitekit.model import display
 from invitekit.model.catalogue import Catalogue, Language
@@ -88,10 +89,10 @@ def write_list(screen: Grid, name: str, new_file: NewFile, language: Language) -
         OutputError: The rows do not fit into a sheet, or the disk does not allow it.
     """
     if name not in LISTS:
-        raise ArgumentError("There is no such list.", hint="load this page again.")
+        raise ArgumentError(_("There is no such list."), hint=_("load this page again."))
     rows, unmasked = screen.rows(selected=name.startswith("selected"))
     if not rows.height:
-        raise ArgumentError("The list is empty.", hint="remove a filter, or select rows.")
+        raise ArgumentError(_("The list is empty."), hint=_("remove a filter, or select rows."))
     return _write(in_words(rows, language, unmasked=unmasked), new_file(name), language)
 
 

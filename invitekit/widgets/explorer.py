@@ -15,6 +15,7 @@ from invitekit.engine.arrow import as_arrow
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError, SourceError
+from invitekit.i18n import _
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter, where
 from invitekit.model.resolve import latest
@@ -135,7 +136,8 @@ class Explorer(Grid):
         views = self._saved.read()
         if name not in views:
             raise ArgumentError(
-                "There is no saved view of that name.", hint=f"{len(views):,} are saved; see 'Saved views'."
+                _("There is no saved view of that name."),
+                hint=_("{count:,} are saved; see 'Saved views'.", count=len(views)),
             )
         shown = views[name]
         self._shown = [column for column in shown["columns"] if column in self._store.names] or self._shown

@@ -17,6 +17,7 @@ from invitekit.errors import ArgumentError, InvitekitError
 from invitekit.export import Exported, export, find_key
 from invitekit.export.api import DEFAULT, REMARKS
 from invitekit.export.manifest import path_of
+from invitekit.i18n import _
 from invitekit.model.catalogue import Language
 from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks, standard
 from invitekit.widgets import export_answers as answers
@@ -79,7 +80,7 @@ class ExportPanel(MessageWidget):
         **traits: Any,
     ) -> None:
         if language not in ("en", "zh"):
-            raise ArgumentError(f"language is '{language}'.", hint="use 'en' or 'zh'.")
+            raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
         self._records, self._columns = taken(records, as_of, language)
         self._workspace, self._folder, self._language = workspace, Path(folder), language
         self._policy_file, self._given_key = policy, key
@@ -121,7 +122,7 @@ class ExportPanel(MessageWidget):
         known = {row["file"] for row in self._past or [] if row["paths"]}
         known |= {self._result.path.name} if self._result else set()
         if name not in known:
-            raise ArgumentError("There is nothing to download.", hint="load this page again.")
+            raise ArgumentError(_("There is nothing to download."), hint=_("load this page again."))
         return [self._folder / name, path_of(self._folder / name)]
 
     def stop(self) -> None:
@@ -249,7 +250,9 @@ class ExportPanel(MessageWidget):
     def _alone(self, watch: Watch) -> Iterator[None]:
         """One export of this panel at a time; whatever ends it, the history is shown again."""
         if not self._turn.acquire(blocking=False):
-            raise ArgumentError("An export of this panel is running.", hint="wait until it has ended, or cancel it.")
+            raise ArgumentError(
+                _("An export of this panel is running."), hint=_("wait until it has ended, or cancel it.")
+            )
         try:
             self._watch = watch
             yield
@@ -275,6 +278,6 @@ class ExportPanel(MessageWidget):
     def _target(self) -> Path:
         if self.file in ("", ".", "..") or Path(self.file).name != self.file or "\\" in self.file:
             raise ArgumentError(
-                "The file's name is none.", hint="give a name without folders, such as records.parquet."
+                _("The file's name is none."), hint=_("give a name without folders, such as records.parquet.")
             )
         return self._folder / self.file

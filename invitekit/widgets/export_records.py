@@ -15,6 +15,7 @@ from invitekit.engine.duckdb import apart
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError
 from invitekit.export.source import open_source
+from invitekit.i18n import _
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Language
 
@@ -27,7 +28,7 @@ def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language)
     except TypeError:
         kind = type(records).__name__
         raise ArgumentError(
-            f"Records are of the type {kind}, which is no frame.", hint="pass what load(...) gives."
+            _("Records are of the type {kind}, which is no frame.", kind=kind), hint=_("pass what load(...) gives.")
         ) from None
     if "effective_status" in names:
         return records, names

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from invitekit.errors import InvitekitError, SchemaError
+from invitekit.i18n import _
 
 PACE = 0.1
 """Seconds between two words on how far an export is."""
@@ -77,4 +78,4 @@ class Watch:
 
 
 def _cancelled() -> CancelledError:
-    return CancelledError("The export was cancelled.", hint="nothing was written; export again.")
+    return CancelledError(_("The export was cancelled."), hint=_("nothing was written; export again."))

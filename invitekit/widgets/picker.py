@@ -18,6 +18,7 @@ from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import apart, rows
 from invitekit.engine.frames import HasRecords, as_frame
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.model import display
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter
@@ -89,9 +90,9 @@ class ResendPicker(Grid):
         **traits: Any,
     ) -> None:
         if records is None and workspace is None:
-            raise ArgumentError("There are no records.", hint="pass records, or a workspace that has some.")
+            raise ArgumentError(_("There are no records."), hint=_("pass records, or a workspace that has some."))
         self.workspace = workspace if workspace is None or isinstance(workspace, Workspace) else Workspace(workspace)
-        self._records, _ = apart(as_frame(records))
+        self._records = apart(as_frame(records))[0]
         self._rejected = {"rejected": as_table(records.rejects)} if isinstance(records, HasRecords) else {}
         self._rules, self._as_of = rules or ResendRules(), as_of
         self._moment = as_utc(as_of)
@@ -221,7 +222,9 @@ class ResendPicker(Grid):
                 own = files_of_batch(paths, each["batch"])[-1:]
         wanted = {"": own, "all": paths}.get(name)
         if not wanted:
-            raise ArgumentError("The files of this batch are gone.", hint="discard it, and write the batch again.")
+            raise ArgumentError(
+                _("The files of this batch are gone."), hint=_("discard it, and write the batch again.")
+            )
         return wanted
 
     def _written(self, folder: str | None) -> list[Path]:
@@ -298,7 +301,7 @@ class ResendPicker(Grid):
     def _settled(self) -> None:
         """Refuse to go on from a plan that is being replaced."""
         if self._planning is not None or not self._store.ready:
-            raise ArgumentError("The plan is being made.", hint="wait until it is there, then try again.")
+            raise ArgumentError(_("The plan is being made."), hint=_("wait until it is there, then try again."))
 
     def _whole(self) -> Filter:
         return Filter(decision=RESENDS)
@@ -341,7 +344,7 @@ class ResendPicker(Grid):
         self._settled()
         frozen = self._frozen
         if frozen is None or message["digest"] != frozen.digest or not frozen.count:
-            raise ArgumentError("What was confirmed is not what would be written.", hint="confirm again.")
+            raise ArgumentError(_("What was confirmed is not what would be written."), hint=_("confirm again."))
         self._frozen = None
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
@@ -421,7 +424,7 @@ class ResendPicker(Grid):
         """
         self._settled()
         if message["version"] != self._version:
-            raise ArgumentError("The plan has changed since this customer was opened.", hint="open it again.")
+            raise ArgumentError(_("The plan has changed since this customer was opened."), hint=_("open it again."))
         with self._store.cursor() as con:
             asked = f"select record_id, customer_id from records where ik_key = {int(message['key'])}"
             ((record_id, customer_id),) = rows(con, asked)
@@ -444,7 +447,7 @@ def read_day(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise ArgumentError("The date is missing.", hint="choose the day on which it was done.") from None
+        raise ArgumentError(_("The date is missing."), hint=_("choose the day on which it was done.")) from None
 
 
 def _iso_day(day: dt.date | None) -> str | None:

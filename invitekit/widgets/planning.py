@@ -18,6 +18,7 @@ from invitekit.batches.worklists import WORKLISTS
 from invitekit.engine.duckdb import ident, rows
 from invitekit.engine.materialize import materialize
 from invitekit.errors import OutputError
+from invitekit.i18n import _
 from invitekit.model import display
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue
@@ -220,8 +221,12 @@ def as_confirmed(written: Written, frozen: Frozen) -> Written:
     """Refuse batches of another size than a person has confirmed."""
     if written.customers != frozen.count:
         raise OutputError(
-            f"{written.customers:,} customers were written, {frozen.count:,} were confirmed.",
-            hint="do not use these files, and report it.",
+            _(
+                "{customers:,} customers were written, {confirmed:,} were confirmed.",
+                customers=written.customers,
+                confirmed=frozen.count,
+            ),
+            hint=_("do not use these files, and report it."),
         )
     return written
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from invitekit.errors import InvitekitError, SourceError
+from invitekit.i18n import _
 from invitekit.io.atomic_write import write_file
 from invitekit.widgets.transfer import Transfers
 
@@ -53,7 +54,8 @@ class Reading:
         wrong = [name for name, value in settings.items() if name not in _KINDS or not isinstance(value, _KINDS[name])]
         if wrong or not all(isinstance(header, str) for header in settings.get("columns", {}).values()):
             raise SourceError(
-                f"'{path.name}' holds no settings for reading files.", hint="move it away; the page writes it anew."
+                _("'{name}' holds no settings for reading files.", name=path.name),
+                hint=_("move it away; the page writes it anew."),
             )
         return cls(**settings)
 

@@ -10,6 +10,7 @@ from typing import Any
 import platformdirs
 
 from invitekit.errors import SourceError
+from invitekit.i18n import _
 from invitekit.io.atomic_write import not_written, write_file
 
 
@@ -36,7 +37,9 @@ class SavedViews:
         except (OSError, ValueError):
             found = None
         if not isinstance(found, dict) or not all(isinstance(view, dict) for view in found.values()):
-            raise SourceError(f"'{self.path.name}' holds no saved views.", hint="move it away; views are saved anew.")
+            raise SourceError(
+                _("'{name}' holds no saved views.", name=self.path.name), hint=_("move it away; views are saved anew.")
+            )
         return found
 
     def save(self, name: str, view: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import duckdb
 
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.widgets import counts
 from invitekit.widgets.base import MessageWidget
 from invitekit.widgets.selection import Selection
@@ -51,7 +52,7 @@ class Selectable(MessageWidget):
         version, action = message.get("version", self._version), message["action"]
         # Keys hold as long as the rows are the same; positions and filters only as long as the view is.
         if (action in _OF_VIEW and version != self._version) or (keys and version < self._since):
-            raise ArgumentError("The rows have changed since.", hint="look at them, and choose again.")
+            raise ArgumentError(_("The rows have changed since."), hint=_("look at them, and choose again."))
         does: dict[str, Callable[[], Selection]] = {
             "add": lambda: chosen.add(keys),
             "remove": lambda: chosen.remove(keys),

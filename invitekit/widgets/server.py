@@ -26,6 +26,7 @@ import tornado.websocket
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.i18n import _
 from invitekit.io.atomic_write import not_written
 from invitekit.widgets.base import static
 from invitekit.widgets.session import PAGE, Session
@@ -361,4 +362,6 @@ def _bound(port: int | None) -> socket.socket:
             found = socket.create_server((HOST, wanted))
             found.setblocking(False)  # noqa: FBT003 - as the library has it
             return found
-    raise ArgumentError(f"Port {port} cannot be used.", hint="name another with --port, or leave it out.")
+    raise ArgumentError(
+        _("Port {port} cannot be used.", port=port), hint=_("name another with --port, or leave it out.")
+    )

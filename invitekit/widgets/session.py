@@ -15,6 +15,7 @@ from typing import Any
 from invitekit.engine.duckdb import apart
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.i18n import _
 from invitekit.ingest.datetimes import check_time_zone
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, Language
@@ -271,7 +272,7 @@ class Session:
         workspace = self._workspace_named(message["workspace"], offered["workspaces"], make=make)
         files += [self.transfers.take(upload_id, day) for upload_id, day in message["uploads"]]
         if not files and not workspace:
-            raise ArgumentError("Nothing was chosen.", hint="choose files, a workspace, or both.")
+            raise ArgumentError(_("Nothing was chosen."), hint=_("choose files, a workspace, or both."))
         self._load(Sources(self._folder, tuple(files), workspace))
 
     def _workspace_named(self, name: str, offered: Mapping[str, Path], *, make: bool) -> Path | None:
@@ -284,7 +285,7 @@ class Session:
         full = name.strip() if name.strip().endswith(WORKSPACE) else name.strip() + WORKSPACE
         if safe_name(full) != full:
             raise ArgumentError(
-                "A workspace cannot have this name.", hint="give a plain name, such as invitekit.duckdb."
+                _("A workspace cannot have this name."), hint=_("give a plain name, such as invitekit.duckdb.")
             )
         return offered.get(full, self._folder / full)
 
@@ -363,7 +364,8 @@ class Session:
     def _require_files(self) -> None:
         if not self._sources.paths:
             raise ArgumentError(
-                "The workspace was opened without its files.", hint="open the files again together with the workspace."
+                _("The workspace was opened without its files."),
+                hint=_("open the files again together with the workspace."),
             )
 
     # Lists and files that the page asks for.
@@ -378,7 +380,7 @@ class Session:
     @contextlib.contextmanager
     def _rejected(self) -> Iterator[Any]:
         if self._opened is None:
-            raise ArgumentError("There is nothing to download.", hint="load this page again.")
+            raise ArgumentError(_("There is nothing to download."), hint=_("load this page again."))
         with self._borrowed_workspace() as own:
             yield own.rejects() if own is not None else self._opened.rejects
 
@@ -406,7 +408,7 @@ class Session:
             return downloads.together(paths, paths[0].parent.name, new_file)
         if what == "export" and isinstance(screen, ExportPanel):
             return downloads.together(screen.files(name), Path(name).stem, new_file)
-        raise ArgumentError("There is nothing to download.", hint="load this page again.")
+        raise ArgumentError(_("There is nothing to download."), hint=_("load this page again."))
 
     def _offered(self) -> dict[str, dict[str, Path]]:
         try:

@@ -17,6 +17,7 @@ from invitekit.engine.duckdb import connection_of, ident, lit, one, rows, run
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.engine.text import PLAIN
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.model.catalogue import read_catalogue
 from invitekit.model.filters import BETWEEN_DIGITS, COLUMNS, SEARCHED, SENT
 from invitekit.model.identity import ALONE
@@ -301,7 +302,9 @@ def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
     """
     for name in relation.columns:
         if name.lower() in OURS:
-            raise ArgumentError(f"A column is named {name}, as one of the screen's own.", hint="rename the column.")
+            raise ArgumentError(
+                _("A column is named {column}, as one of the screen's own.", column=name), hint=_("rename the column.")
+            )
     return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 

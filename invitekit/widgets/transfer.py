@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import ArgumentError, SourceError
+from invitekit.i18n import _
 from invitekit.ingest.containers import PACKED
 from invitekit.ingest.discover import FORMATS, snapshot_dates
 from invitekit.io.atomic_write import windows_allows
@@ -57,7 +58,7 @@ class Incoming:
         """
         self._written += len(chunk)
         if self._written > self.size:
-            raise SourceError("More bytes came than were announced.", hint="send the file again.")
+            raise SourceError(_("More bytes came than were announced."), hint=_("send the file again."))
         self._file.write(chunk)
 
     def finish(self) -> Upload:
@@ -69,7 +70,7 @@ class Incoming:
         self._file.close()
         if self._written != self.size:
             self.abandon()
-            raise SourceError("The file did not arrive whole.", hint="send it again.")
+            raise SourceError(_("The file did not arrive whole."), hint=_("send it again."))
         path = (self._folder / "part").rename(self._folder / self._name)
         (at,) = snapshot_dates([path.stem])
         return Upload(self.id, path, f"{at:%Y-%m-%d}" if at else None)
@@ -116,14 +117,17 @@ class Transfers:
         safe = safe_name(name)
         if Path(safe).suffix.lower() not in (*FORMATS, *PACKED):
             raise SourceError(
-                "Files of this type are not read.", hint=f"choose one of {' '.join((*FORMATS, *PACKED))}."
+                _("Files of this type are not read."),
+                hint=_("choose one of {known}.", known=" ".join((*FORMATS, *PACKED))),
             )
         if len(self._uploads) >= MOST_FILES:
-            raise SourceError("Too many files wait to be opened.", hint="open them, or load this page again.")
+            raise SourceError(_("Too many files wait to be opened."), hint=_("open them, or load this page again."))
         if size <= 0:
-            raise SourceError("The file is empty.", hint="export it again from the portal.")
+            raise SourceError(_("The file is empty."), hint=_("export it again from the portal."))
         if shutil.disk_usage(self.folder).free < size + _ROOM:
-            raise SourceError("The disk has no room for this file.", hint="free some space, or choose a smaller one.")
+            raise SourceError(
+                _("The disk has no room for this file."), hint=_("free some space, or choose a smaller one.")
+            )
         return Incoming(self.folder, safe, size)
 
     def finish(self, incoming: Incoming) -> Upload:
@@ -142,7 +146,7 @@ class Transfers:
         with self._lock:
             upload = self._uploads.pop(upload_id, None)
         if upload is None:
-            raise ArgumentError("An uploaded file is gone.", hint="choose it again.")
+            raise ArgumentError(_("An uploaded file is gone."), hint=_("choose it again."))
         return upload.path if upload.day or not day else upload.path.rename(dated(upload.path, day))
 
     def discard(self, upload_id: str) -> None:

@@ -11,6 +11,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.materialize import collect
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.ingest.words import TABLES, Words, add_words
 from invitekit.model import schema
 from invitekit.model.catalogue import Language
@@ -69,5 +70,5 @@ def teach(file: Path, said: Mapping[str, Mapping[str, str]]) -> None:
     """
     tables = {table: dict(said[name]) for table, name in TABLES.items() if said.get(name)}
     if not tables:
-        raise ArgumentError("No meaning was chosen.", hint="choose what at least one word means.")
+        raise ArgumentError(_("No meaning was chosen."), hint=_("choose what at least one word means."))
     add_words(file, tables)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import tomllib
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import duckdb
 
-from invitekit.errors import InvitekitError, translated
+from invitekit.errors import InvitekitError
+from invitekit.i18n import _, translate
 
 Work = Callable[[duckdb.DuckDBPyConnection], None]
 Connect = Callable[[], duckdb.DuckDBPyConnection]
@@ -111,19 +109,10 @@ class Worker:
 
 
 def error_payload(error: BaseException, language: str = "en") -> dict[str, Any]:
-    """Give an error as the screen shows it: ours with what to do; of any other only its kind, for it may quote data.
-
-    In another language than English where the screen's own errors are known in it.
-    """
+    """Return an error as the screen shows it: ours with what to do, of any other only its kind: it may quote data."""
     if isinstance(error, InvitekitError):
-        said = {"problem": error.problem, "hint": error.hint}
+        problem, hint = error.problem, error.hint
     else:
-        kind = type(error).__name__
-        said = {"problem": f"This cannot be shown ({kind}).", "hint": "change the filter, or run the cell again."}
-    return said if language == "en" else {name: translated(text, _chinese()) for name, text in said.items()}
-
-
-@cache
-def _chinese() -> dict[str, str]:
-    rooms: dict[str, dict[str, str]] = tomllib.loads(files(__package__).joinpath("errors.toml").read_text("utf-8"))
-    return {pattern: form for room in rooms.values() for pattern, form in room.items()}
+        problem = _("This cannot be shown ({kind}).", kind=type(error).__name__)
+        hint = _("change the filter, or run the cell again.")
+    return {"problem": translate(problem, language), "hint": translate(hint, language)}

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.model.catalogue import Catalogue
 from invitekit.workspace import Workspace
 
@@ -129,7 +130,8 @@ class WorkspaceClient:
         """
         if not mark_ids:
             raise ArgumentError(
-                "This customer has no mark of its own.", hint="take the mark of your own account back, above the list."
+                _("This customer has no mark of its own."),
+                hint=_("take the mark of your own account back, above the list."),
             )
         with self._lock:
             self._known().unmark(mark_ids, by=by)
@@ -142,5 +144,5 @@ class WorkspaceClient:
 
     def _known(self) -> Workspace:
         if self._workspace is None:
-            raise ArgumentError("There is no workspace to note it in.", hint="open the picker with one.")
+            raise ArgumentError(_("There is no workspace to note it in."), hint=_("open the picker with one."))
         return self._workspace

@@ -18,6 +18,7 @@ from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import rows, run
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError, WorkspaceError, many
+from invitekit.i18n import _
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules, plan_resends
@@ -124,7 +125,9 @@ class Workspace:
     @property
     def _con(self) -> duckdb.DuckDBPyConnection:
         if self._shared is None:
-            raise WorkspaceError(f"'{self.path.name}' is closed.", hint="open it again: Workspace(...).")
+            raise WorkspaceError(
+                _("'{name}' is closed.", name=self.path.name), hint=_("open it again: Workspace(...).")
+            )
         return self._cursor
 
     def _to_write(self) -> duckdb.DuckDBPyConnection:
@@ -132,8 +135,8 @@ class Workspace:
         con = self._con
         if self.read_only:
             raise WorkspaceError(
-                f"'{self.path.name}' is open for reading only; nothing was written.",
-                hint="close it, and open it for writing.",
+                _("'{name}' is open for reading only; nothing was written.", name=self.path.name),
+                hint=_("close it, and open it for writing."),
             )
         return con
 
@@ -567,7 +570,7 @@ class Workspace:
         """
         con = self._to_write()
         if bool(sources) == from_huawei:
-            raise ArgumentError("Name files, or the portal.", hint="give sources, or from_huawei=True; not both.")
+            raise ArgumentError(_("Name files, or the portal."), hint=_("give sources, or from_huawei=True; not both."))
         rejected = 0
         if from_huawei:
             client = huawei_api.HuaweiClient(endpoint)

@@ -12,7 +12,8 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.duckdb import registered, rows, run
 from invitekit.engine.materialize import temp_tables
-from invitekit.errors import ArgumentError, SchemaError, many
+from invitekit.errors import ArgumentError, SchemaError
+from invitekit.i18n import Message, _, ngettext
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import settings_of
@@ -133,7 +134,7 @@ def unmark_sent(con: duckdb.DuckDBPyConnection, batch_id: str) -> None:
     _recorded(con, batch_id)
     with transaction(con):
         if not con.execute("delete from resends where batch_id = ? returning 1", [batch_id]).fetchall():
-            raise ArgumentError("The batch was not marked as sent.", hint="nothing was changed.")
+            raise ArgumentError(_("The batch was not marked as sent."), hint=_("nothing was changed."))
 
 
 def record_ids(con: duckdb.DuckDBPyConnection, batch_id: str) -> list[str]:
@@ -153,8 +154,8 @@ def discard(con: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
         ).fetchall()[0][0]
         if sent:
             raise ArgumentError(
-                f"{sent:,} of {len(chosen):,} batches were marked as sent.",
-                hint="nothing was discarded; name batches that were not sent.",
+                _("{sent:,} of {batches:,} batches were marked as sent.", sent=sent, batches=len(chosen)),
+                hint=_("nothing was discarded; name batches that were not sent."),
             )
         run(con, f"delete from batches where batch_id in ({ids})", [chosen])
 
@@ -170,12 +171,16 @@ def _as_table(batch: Any, *more: str) -> Any:
         frame: Any = nw.from_native(batch)
     except TypeError:
         raise ArgumentError(
-            f"A batch of type {type(batch).__name__} cannot be read.", hint="give a frame: rows of plan_resends(...)."
+            _("A batch of type {kind} cannot be read.", kind=type(batch).__name__),
+            hint=_("give a frame: rows of plan_resends(...)."),
         ) from None
     names = frame.collect_schema().names()
     missing = [name for name in (*_NEEDED, *more) if name not in names]
     if missing:
-        raise SchemaError(f"The batch lacks {', '.join(missing)}.", hint="pass rows of what plan_resends(...) gives.")
+        raise SchemaError(
+            _("The batch lacks {columns}.", columns=", ".join(missing)),
+            hint=_("pass rows of what plan_resends(...) gives."),
+        )
     wanted = [name for name in (*_NEEDED, *more, "effective_status", *_KEPT) if name in names]
     return frame.select(*wanted).lazy().collect("pyarrow").to_native()
 
@@ -193,14 +198,16 @@ def _check(con: duckdb.DuckDBPyConnection) -> str:
         f"count(*) filter (decision is null or decision not in ({decisions})), "
         f"{_OF_CUSTOMERS} from ik_batch",
     )[0]
-    rules: list[tuple[bool, str, str]] = [
-        (total == 0, "The batch has no rows.", "pass the customers who were invited again."),
-        (unidentified > 0, f"{unidentified:,} of {total:,} rows of the batch have no record_id or customer_id.",
-         "pass rows of what plan_resends(...) gives."),
-        (other > 0, f"{other:,} of {total:,} rows of the batch were not to be resent.",
-         f"filter the plan first: decision is {' or '.join(RESENDS)}, and the batch that was sent."),
-        (distinct < total, f"{total - distinct:,} of {total:,} rows of the batch repeat a customer.",
-         "mark each customer once."),
+    rules: list[tuple[bool, Message, Message]] = [
+        (total == 0, _("The batch has no rows."), _("pass the customers who were invited again.")),
+        (unidentified > 0,
+         _("{n:,} of {rows:,} rows of the batch have no record_id or customer_id.", n=unidentified, rows=total),
+         _("pass rows of what plan_resends(...) gives.")),
+        (other > 0, _("{n:,} of {rows:,} rows of the batch were not to be resent.", n=other, rows=total),
+         _("filter the plan first: decision is {known}, and the batch that was sent.", known=" or ".join(RESENDS))),
+        (distinct < total,
+         _("{n:,} of {rows:,} rows of the batch repeat a customer.", n=total - distinct, rows=total),
+         _("mark each customer once.")),
     ]  # fmt: skip
     for wrong, problem, hint in rules:
         if wrong:
@@ -217,23 +224,34 @@ def _require_once_a_day(con: duckdb.DuckDBPyConnection, sent_at: dt.datetime) ->
     ).fetchall()[0]
     if customers:
         raise ArgumentError(
-            f"{many(customers, 'customer')} of the batch {'was' if customers == 1 else 'were'} invited on that day "
-            f"already, in {others}.",
-            hint="nothing was marked; exclude them, or say that they were invited once more: force=True.",
+            ngettext(
+                "{n:,} customer of the batch was invited on that day already, in {others}.",
+                "{n:,} customers of the batch were invited on that day already, in {others}.",
+                customers,
+                others=others,
+            ),
+            hint=_("nothing was marked; exclude them, or say that they were invited once more: force=True."),
         )
 
 
 def _require_unmarked(con: duckdb.DuckDBPyConnection, batch_id: str, *, named: bool = True) -> None:
     if not batch_id.strip():
-        raise ArgumentError("batch_id is empty.", hint="name the batch, or leave it out.")
+        raise ArgumentError(_("batch_id is empty."), hint=_("name the batch, or leave it out."))
     customers, at = con.execute("select count(*), min(sent_at) from resends where batch_id = ?", [batch_id]).fetchall()[
         0
     ]
     if customers:
-        other = "another batch_id" if named else "a batch_id, if the same customers were invited twice on that day"
         raise ArgumentError(
-            f"Batch '{batch_id}' was marked as sent already: {many(customers, 'customer')} at {at} UTC.",
-            hint=f"nothing was marked now; give {other}.",
+            ngettext(
+                "Batch '{batch_id}' was marked as sent already: {n:,} customer at {at} UTC.",
+                "Batch '{batch_id}' was marked as sent already: {n:,} customers at {at} UTC.",
+                customers,
+                batch_id=batch_id,
+                at=at,
+            ),
+            hint=_("nothing was marked now; give another batch_id.")
+            if named
+            else _("nothing was marked now; give a batch_id, if the same customers were invited twice on that day."),
         )
 
 
@@ -255,9 +273,9 @@ def _store_sent(con: duckdb.DuckDBPyConnection, names: list[str], batch_id: str,
 def _each_once(batch_ids: Sequence[str]) -> list[str]:
     distinct = list(dict.fromkeys(batch_ids))
     if not distinct:
-        raise ArgumentError("No batch is named.", hint="give the IDs of batches that were written.")
+        raise ArgumentError(_("No batch is named."), hint=_("give the IDs of batches that were written."))
     if len(distinct) < len(batch_ids):
-        raise ArgumentError("A batch is named twice; nothing was changed.", hint="name each batch once.")
+        raise ArgumentError(_("A batch is named twice; nothing was changed."), hint=_("name each batch once."))
     return distinct
 
 
@@ -270,7 +288,8 @@ def _recorded(con: duckdb.DuckDBPyConnection, batch_id: str) -> Any:
     if not len(batch):
         known = [row[0] for row in rows(con, "select distinct batch_id from batches order by 1 desc limit 10")]
         raise ArgumentError(
-            "No batch of that ID was written from this workspace.", hint=f"known: {', '.join(known) or 'none yet'}."
+            _("No batch of that ID was written from this workspace."),
+            hint=_("known: {batches}.", batches=", ".join(known)) if known else _("known: none yet."),
         )
     return batch
 
@@ -286,10 +305,17 @@ def _require_not_sent_since(con: duckdb.DuckDBPyConnection, batch_id: str) -> No
     ).fetchall()[0]
     if customers:
         raise ArgumentError(
-            f"{many(customers, 'customer')} of batch '{batch_id}' {'was' if customers == 1 else 'were'} invited again "
-            f"since it was written, in {others}.",
-            hint="nothing was marked; exclude them, discard the batch if it was not sent, "
-            "or say that they were invited once more: --force (force=True).",
+            ngettext(
+                "{n:,} customer of batch '{batch_id}' was invited again since it was written, in {others}.",
+                "{n:,} customers of batch '{batch_id}' were invited again since it was written, in {others}.",
+                customers,
+                batch_id=batch_id,
+                others=others,
+            ),
+            hint=_(
+                "nothing was marked; exclude them, discard the batch if it was not sent, or say that they "
+                "were invited once more: --force (force=True)."
+            ),
         )
 
 
@@ -305,8 +331,12 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
         rows_of = dict(rows(con, f"select customer_id, batch_row from {owners} where customer_id is not null"))
         if absent := [str(number) for customer, number in named.items() if customer not in rows_of]:
             raise ArgumentError(
-                f"Of {len(names):,} customers to exclude, number {', '.join(absent)} is not in the batch.",
-                hint="nothing was marked; name customers of the batch.",
+                _(
+                    "Of {count:,} customers to exclude, number {numbers} is not in the batch.",
+                    count=len(names),
+                    numbers=", ".join(absent),
+                ),
+                hint=_("nothing was marked; name customers of the batch."),
             )
         excluded = [rows_of[customer] for customer in named]
         rest: Any = con.sql(
@@ -314,7 +344,7 @@ def _without(con: duckdb.DuckDBPyConnection, batch: Any, names: list[str]) -> An
         ).to_arrow_table()
     if not len(rest):
         raise ArgumentError(
-            "Every customer of the batch would be excluded; nothing was marked.",
-            hint="discard a batch that was not sent.",
+            _("Every customer of the batch would be excluded; nothing was marked."),
+            hint=_("discard a batch that was not sent."),
         )
     return rest

@@ -12,6 +12,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import as_utc, is_day, literal
 from invitekit.engine.materialize import collect, count_rows, materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.i18n import Message, _
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.identity import ALONE, require, used_keys
@@ -275,9 +276,12 @@ def compare_snapshots(
     records_of = dict(zip(dated["snapshot_at"].to_list(), dated["n"].to_list(), strict=True))
     if undated := records_of.pop(None, 0):
         raise SchemaError(
-            f"{undated:,} of {undated + sum(records_of.values()):,} records belong to no snapshot: nothing says when "
-            "they were exported.",
-            hint="put the date into their file's name (history_2026-03-30.csv), or leave that file out.",
+            _(
+                "{undated:,} of {records:,} records belong to no snapshot: nothing says when they were exported.",
+                undated=undated,
+                records=undated + sum(records_of.values()),
+            ),
+            hint=_("put the date into their file's name (history_2026-03-30.csv), or leave that file out."),
         )
     spans = _find_two(sorted(records_of) if moments is None else moments, before, after)
     sides = []
@@ -294,32 +298,37 @@ def _find_two(moments: Sequence[dt.datetime], before: When, after: When) -> tupl
     late = _newest(moments, None) if after is None else _find(moments, after)
     early = given or _newest(moments, late[0])
     if early[1] >= late[0]:
-        raise ArgumentError("The first snapshot is not older than the second.", hint="give the older one first.")
+        raise ArgumentError(_("The first snapshot is not older than the second."), hint=_("give the older one first."))
     return early, late
 
 
 def _newest(moments: Sequence[dt.datetime], earlier_than: dt.datetime | None) -> Span:
     found = [at for at in moments if earlier_than is None or at.date() < earlier_than.date()]
     if not found:
-        raise ArgumentError("There is no earlier snapshot to compare with.", hint=_hint(moments))
+        raise ArgumentError(_("There is no earlier snapshot to compare with."), hint=_hint(moments))
     return _find(moments, found[-1].date())
 
 
 def _find(moments: Sequence[dt.datetime], at: dt.datetime | dt.date) -> Span:
     if not isinstance(at, dt.date):
-        raise ArgumentError(f"A snapshot is named by a {type(at).__name__}.", hint="give a date or a datetime.")
+        raise ArgumentError(
+            _("A snapshot is named by a {kind}.", kind=type(at).__name__), hint=_("give a date or a datetime.")
+        )
     start = as_utc(at)
     end = start if isinstance(at, dt.datetime) else start + _DAY
     found = [moment for moment in moments if start <= moment <= end]
     if not found:
-        raise ArgumentError(f"There is no snapshot of {_shown(start)}.", hint=_hint(moments))
+        raise ArgumentError(_("There is no snapshot of {time}.", time=_shown(start)), hint=_hint(moments))
     return found[0], found[-1]
 
 
-def _hint(moments: Sequence[dt.datetime]) -> str:
-    shown = ", ".join(_shown(moment) for moment in moments[-_LISTED:]) or "none; add files first"
-    newest = f"the newest {_LISTED} of {len(moments)}" if len(moments) > _LISTED else "there are"
-    return f"{newest}: {shown}."
+def _hint(moments: Sequence[dt.datetime]) -> Message:
+    shown = ", ".join(_shown(moment) for moment in moments[-_LISTED:])
+    if not shown:
+        return _("there are none; add files first.")
+    if len(moments) > _LISTED:
+        return _("the newest {listed} of {count}: {times}.", listed=_LISTED, count=len(moments), times=shown)
+    return _("there are: {times}.", times=shown)
 
 
 def _shown(moment: dt.datetime) -> str:

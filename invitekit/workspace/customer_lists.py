@@ -14,6 +14,7 @@ import polars as pl
 from invitekit.engine.duckdb import ident, one, registered, rows, run
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import SchemaError, SourceError, WorkspaceError
+from invitekit.i18n import _
 from invitekit.ingest import load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.model.annotate import annotate
@@ -100,20 +101,27 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
     others = frame.filter(nw.col("status") != "associated")["status"].len()
     if others:
         raise SchemaError(
-            f"{others:,} of {frame.shape[0]:,} rows have another status than associated: these are invitations.",
-            hint="add them with 'invitekit workspace add'; a customer list comes from Customer Management.",
+            _(
+                "{count:,} of {rows:,} rows have another status than associated: these are invitations.",
+                count=others,
+                rows=frame.shape[0],
+            ),
+            hint=_("add them with 'invitekit workspace add'; a customer list comes from Customer Management."),
         )
     listed_at = frame["snapshot_at"].max()
     if listed_at is None:
         raise SchemaError(
-            "Nothing says when the customer list was exported.",
-            hint="give --snapshot (snapshot_at), or put the date into its name (customers_2026-03-30.csv).",
+            _("Nothing says when the customer list was exported."),
+            hint=_("give --snapshot (snapshot_at), or put the date into its name (customers_2026-03-30.csv)."),
         )
     days = frame["snapshot_at"].drop_nulls().dt.date().n_unique()
     if days > 1:
         raise SchemaError(
-            f"The files hold customer lists of {days:,} days: customers who left in between would count as yours.",
-            hint="name the newest list alone.",
+            _(
+                "The files hold customer lists of {days:,} days: customers who left in between would count as yours.",
+                days=days,
+            ),
+            hint=_("name the newest list alone."),
         )
     past_datetime(listed_at.date(), "snapshot_at")
     names = nw.coalesce("customer_full_name", "customer_name")
@@ -140,7 +148,7 @@ def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host:
         SourceError: A page cannot be read, or the pages hold fewer customers than the portal counts.
     """
     number, offset = _unfinished(con, host)
-    for _ in range(_PASSES):
+    for _pass in range(_PASSES):
         total = offset + 1
         while offset < total:
             customers, total = page(offset)
@@ -157,7 +165,8 @@ def add_pages(con: duckdb.DuckDBPyConnection, page: Callable[[int], Page], host:
                 return _finish(con, number)
         offset = 0  # a page came twice, or customers came and went meanwhile
     raise SourceError(
-        f"{host} counts more customers than its pages hold.", hint="the list changes meanwhile; try again later."
+        _("{host} counts more customers than its pages hold.", host=host),
+        hint=_("the list changes meanwhile; try again later."),
     )
 
 
@@ -175,8 +184,12 @@ def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) 
     newest = rows(con, "select max(listed_at) from customer_lists where is_complete")[0][0]
     if newest is not None and newest > listed_at:
         raise WorkspaceError(
-            f"A newer customer list is stored, of {newest:%Y-%m-%d}; this one is of {listed_at:%Y-%m-%d}.",
-            hint="nothing was stored; export the list again.",
+            _(
+                "A newer customer list is stored, of {newest:%Y-%m-%d}; this one is of {listed_at:%Y-%m-%d}.",
+                newest=newest,
+                listed_at=listed_at,
+            ),
+            hint=_("nothing was stored; export the list again."),
         )
     number = one(con, "select max(list_id) from customer_lists") + 1
     _delete(con, "not is_complete")

@@ -11,6 +11,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.duckdb import ident, one, rows
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import latest, resolve
@@ -85,9 +86,15 @@ def find_in(
     found = [matches.get(customers[0]) if len(customers) == 1 else None for customers in meant]
     if wrong := [str(position) for position, match in enumerate(found, start=1) if match is None]:
         raise ArgumentError(
-            f"Of {len(wanted):,} customers named, number {', '.join(wrong)} leads to no single one.",
-            hint="name an account, an email address of one account only, a portal customer ID or a record ID, as the "
-            "files have it.",
+            _(
+                "Of {count:,} customers named, number {numbers} leads to no single one.",
+                count=len(wanted),
+                numbers=", ".join(wrong),
+            ),
+            hint=_(
+                "name an account, an email address of one account only, a portal customer ID or a record ID, "
+                "as the files have it."
+            ),
         )
     return tuple(match for match in found if match is not None)
 

@@ -19,6 +19,7 @@ import duckdb
 from invitekit.engine.duckdb import lit, run
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
 from invitekit.errors import WorkspaceError
+from invitekit.i18n import _
 from invitekit.io.atomic_write import POSIX_MODES, make_private, os_reason, private_dir, publish_new
 from invitekit.workspace import exports, migrations
 from invitekit.workspace.open_errors import check_path, not_opened, resolve
@@ -72,10 +73,13 @@ def share(given: str | os.PathLike[str], *, read_only: bool, make: bool = True) 
 def _reused(shared: Shared, *, read_only: bool) -> Shared:
     name = shared.path.name
     if shared.read_only and not read_only:
-        raise WorkspaceError(f"'{name}' is open for reading in this process.", hint="close that workspace first.")
+        raise WorkspaceError(
+            _("'{name}' is open for reading in this process.", name=name), hint=_("close that workspace first.")
+        )
     if not shared.path.exists() or _file_id(shared.path) != shared.file_id:
         raise WorkspaceError(
-            f"'{name}' was moved or replaced while this process had it open.", hint="close that workspace first."
+            _("'{name}' was moved or replaced while this process had it open.", name=name),
+            hint=_("close that workspace first."),
         )
     return shared
 
@@ -122,8 +126,8 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> 
             exports.note_interrupted(con)
     elif version < migrations.SCHEMA_VERSION:
         raise WorkspaceError(
-            f"'{name}' was written by an older invitekit (tables of version {version}).",
-            hint="open it once for writing, such as by adding files: that brings it up to date.",
+            _("'{name}' was written by an older invitekit (tables of version {version}).", name=name, version=version),
+            hint=_("open it once for writing, such as by adding files: that brings it up to date."),
         )
 
 
@@ -157,8 +161,8 @@ def create(path: Path) -> None:
             with contextlib.suppress(FileExistsError):  # another process was first: its file is as good
                 publish_new(part, path)
     except (OSError, duckdb.Error) as error:
-        problem = f"'{path.name}' cannot be made: {os_reason(error)}."
-        raise WorkspaceError(problem, hint="check space and rights.") from None
+        problem = _("'{name}' cannot be made: {reason}.", name=path.name, reason=os_reason(error))
+        raise WorkspaceError(problem, hint=_("check space and rights.")) from None
 
 
 @contextlib.contextmanager
@@ -186,7 +190,8 @@ def close_connection(con: duckdb.DuckDBPyConnection, name: str) -> None:
         except duckdb.Error:  # it refuses instead of waiting
             if time.monotonic() > end:
                 raise WorkspaceError(
-                    f"'{name}' is at work in another thread.", hint="wait for the screen that uses it, then close it."
+                    _("'{name}' is at work in another thread.", name=name),
+                    hint=_("wait for the screen that uses it, then close it."),
                 ) from None
             time.sleep(0.01)
         else:
@@ -216,5 +221,6 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def _refused(error: duckdb.Error) -> WorkspaceError:
     kind = type(error).__name__.removesuffix("Exception")
     return WorkspaceError(
-        f"The workspace could not be written ({kind}).", hint="nothing was changed; check space and rights, try again."
+        _("The workspace could not be written ({kind}).", kind=kind),
+        hint=_("nothing was changed; check space and rights, try again."),
     )

@@ -11,6 +11,7 @@ import duckdb
 from invitekit.engine.duckdb import one, rows, run
 from invitekit.engine.scratch_dirs import is_alive, process_start_time
 from invitekit.errors import ArgumentError, WorkspaceError
+from invitekit.i18n import _
 from invitekit.workspace.validation import past_datetime
 
 End = Literal["completed", "failed"]
@@ -29,7 +30,7 @@ def start(
 ) -> int:
     """Record that an export runs; the caller holds the transaction."""
     if not level:
-        raise ArgumentError("An export has no level.", hint="say which, such as level='shared'.")
+        raise ArgumentError(_("An export has no level."), hint=_("say which, such as level='shared'."))
     number = one(con, "select max(export_id) from exports") + 1
     pid = os.getpid()
     run(
@@ -52,7 +53,9 @@ def finish(
 ) -> None:
     """Note how an export ended; the caller holds the transaction."""
     if status not in ENDS:
-        raise ArgumentError(f"'{status}' is no end of an export.", hint=f"use {' or '.join(ENDS)}.")
+        raise ArgumentError(
+            _("'{status}' is no end of an export.", status=status), hint=_("use {known}.", known=" or ".join(ENDS))
+        )
     ended = run(
         con,
         "update exports set status = ?, finished_at = ?, rows = ?, sha256 = ? where export_id = ? "
@@ -60,7 +63,10 @@ def finish(
         [status, past_datetime(at, "at"), rows, sha256, number],
     )
     if not ended:
-        raise WorkspaceError(f"No export {number} is running.", hint="look at exports(): it may have been interrupted.")
+        raise WorkspaceError(
+            _("No export {number} is running.", number=number),
+            hint=_("look at exports(): it may have been interrupted."),
+        )
 
 
 def note_interrupted(con: duckdb.DuckDBPyConnection) -> None:

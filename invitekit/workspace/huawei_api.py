@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from invitekit.errors import ArgumentError, SourceError
 from invitekit.extras import require_extra
+from invitekit.i18n import _, ngettext
 
 ENDPOINT = "https://bss-intl.myhuaweicloud.com"
 """The international site; the Chinese one has the same interface at https://bss.myhuaweicloud.com."""
@@ -22,7 +23,7 @@ _KEYS = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
 _TOKEN = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - the name of a variable
 _TYPES = {"1": "referral", "2": "reseller", "3": "reseller"}
 """Association types: 2 is the reseller model of the Chinese site, 3 that of the international one."""
-_AGAIN = "run the same command again within the hour: it goes on where it stopped."
+_AGAIN = _("run the same command again within the hour: it goes on where it stopped.")
 
 
 class Page(NamedTuple):
@@ -44,17 +45,24 @@ class HuaweiClient:
     """
 
     def __init__(self, endpoint: str = ENDPOINT) -> None:
-        require_extra("huawei", "Asking the portal for your customers needs", "huaweicloudsdkbssintl")
+        require_extra(
+            "huawei", _("Asking the portal for your customers needs more libraries."), "huaweicloudsdkbssintl"
+        )
         address = urlsplit(endpoint)
         if address.scheme != "https" and address.hostname not in ("127.0.0.1", "localhost"):
             raise ArgumentError(
-                "The endpoint is not encrypted.", hint=f"use one that starts with https, as {ENDPOINT}."
+                _("The endpoint is not encrypted."),
+                hint=_("use one that starts with https, as {endpoint}.", endpoint=ENDPOINT),
             )
         if missing := [name for name in _KEYS if not os.environ.get(name)]:
             raise ArgumentError(
-                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.",
-                hint=f"set access key and secret key in the environment ({', '.join(_KEYS)}; for temporary keys "
-                f"{_TOKEN} too), never as an option.",
+                ngettext("{names} is not set.", "{names} are not set.", len(missing), names=" and ".join(missing)),
+                hint=_(
+                    "set access key and secret key in the environment ({keys}; for temporary keys {token} too), "
+                    "never as an option.",
+                    keys=", ".join(_KEYS),
+                    token=_TOKEN,
+                ),
             )
         from huaweicloudsdkbssintl.v2 import BssintlClient  # noqa: PLC0415 - the extra is optional
         from huaweicloudsdkcore.auth.credentials import GlobalCredentials  # noqa: PLC0415
@@ -91,15 +99,28 @@ class HuaweiClient:
         """Return the error in our words: the SDK's own may hold parts of the request."""
         status = getattr(error, "status_code", None)
         if status is None:
-            return SourceError(f"The connection to {self.host} failed.", hint=f"check the network, then {_AGAIN}")
+            return SourceError(
+                _("The connection to {host} failed.", host=self.host),
+                hint=_("check the network, then {again}", again=_AGAIN),
+            )
         if status in (401, 403):
             return SourceError(
-                f"{self.host} rejects the keys ({status}): they are wrong, have expired, or may not list customers.",
-                hint=f"set new ones in the environment, then {_AGAIN}",
+                _(
+                    "{host} rejects the keys ({status}): they are wrong, have expired, or may not list customers.",
+                    host=self.host,
+                    status=status,
+                ),
+                hint=_("set new ones in the environment, then {again}", again=_AGAIN),
             )
         if status == 429:
-            return SourceError(f"{self.host} goes on throttling requests (429).", hint=f"wait a minute, then {_AGAIN}")
-        return SourceError(f"{self.host} answers with an error ({status}).", hint=f"if that passes, {_AGAIN}")
+            return SourceError(
+                _("{host} goes on throttling requests (429).", host=self.host),
+                hint=_("wait a minute, then {again}", again=_AGAIN),
+            )
+        return SourceError(
+            _("{host} answers with an error ({status}).", host=self.host, status=status),
+            hint=_("if that passes, {again}", again=_AGAIN),
+        )
 
 
 def _passes(_answer: Any, error: Any) -> bool:

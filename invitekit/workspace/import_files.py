@@ -17,6 +17,7 @@ import duckdb
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import ident, lit, one, registered, run
 from invitekit.errors import ArgumentError, Choice, InvitekitError, SchemaError, SourceError, WorkspaceError, many
+from invitekit.i18n import Message, _
 from invitekit.ingest import FileSummary, Summary, load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.ingest.discover import Source, find_sources
@@ -96,12 +97,14 @@ def find(sources: Any, workspace: Path, messages: Any = None) -> list[Source]:
     given = [sources] if isinstance(sources, str | os.PathLike) else sources
     if not isinstance(given, list | tuple | set) or not all(isinstance(one, str | os.PathLike) for one in given):
         raise ArgumentError(
-            f"A workspace takes files, not a {type(sources).__name__}.",
-            hint="give paths, folders or globs; write a frame to a file first.",
+            _("A workspace takes files, not a {kind}.", kind=type(sources).__name__),
+            hint=_("give paths, folders or globs; write a frame to a file first."),
         )
     asked = [*given, *([messages] if messages is not None else [])]
     if any(path.exists() and path.samefile(workspace) for path in _matched(asked)):
-        raise ArgumentError(f"'{workspace.name}' is this workspace itself.", hint="name the files to add.")
+        raise ArgumentError(
+            _("'{name}' is this workspace itself.", name=workspace.name), hint=_("name the files to add.")
+        )
     return find_sources(given)
 
 
@@ -131,15 +134,17 @@ def add(
         except InvitekitError as error:
             if not added:
                 raise
-            hint = f"{error.hint} {_stored_before(added)}"
+            hint = _stored_before(added, error.hint)
             raise type(error)(error.problem, hint=hint, choice=error.choice) from error
     return tuple(added)
 
 
-def _stored_before(added: Sequence[Added]) -> str:
+def _stored_before(added: Sequence[Added], hint: Message) -> Message:
     names = ", ".join(one.name for one in added[:_NAMED])
-    more = f" and {len(added) - _NAMED:,} more" if len(added) > _NAMED else ""
-    return f"Files before it stay stored: {names}{more}."
+    if len(added) <= _NAMED:
+        return _("{hint} Files before it stay stored: {names}.", hint=hint, names=names)
+    more = len(added) - _NAMED
+    return _("{hint} Files before it stay stored: {names} and {more:,} more.", hint=hint, names=names, more=more)
 
 
 def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any], policy: ReplacePolicy) -> Added:
@@ -154,7 +159,9 @@ def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any],
     records, rejects = _relation(con, loaded.records), _relation(con, loaded.rejects)
     snapshot_at = _snapshot(records, file)
     if _state(source.path) != seen:
-        raise SourceError(f"'{file.name}' was changed while it was read.", hint="add it again when it is finished.")
+        raise SourceError(
+            _("'{name}' was changed while it was read.", name=file.name), hint=_("add it again when it is finished.")
+        )
     added = Added(file.name, sha256, snapshot_at, file.rows_read, file.records, file.rejects, already_stored=False)
     with transaction(con):
         # Asked again: another workspace of this process may have been quicker, or a column says the date.
@@ -232,11 +239,20 @@ def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetim
     dated = records.aggregate("max(snapshot_at), count(*) - count(snapshot_at)").fetchall()[0]
     newest, undated = dated[0] or file.snapshot_at, dated[1]
     if newest is None or undated:
-        rows_without = f"{undated:,} of its {file.records:,} records have" if undated < file.records else "it has"
+        problem = _("Nothing says when '{name}' was exported: it has no snapshot date.", name=file.name)
+        if undated < file.records:
+            problem = _(
+                "Nothing says when '{name}' was exported: {undated:,} of its {records:,} records have no "
+                "snapshot date.",
+                name=file.name, undated=undated, records=file.records,
+            )  # fmt: skip
         raise SchemaError(
-            f"Nothing says when '{file.name}' was exported: {rows_without} no snapshot date.",
-            hint="say when (--snapshot, snapshot_at), put the date into the file's name (history_2026-03-30.csv), "
-            f"or give it a column '{schema.label('snapshot_at')}'.",
+            problem,
+            hint=_(
+                "say when (--snapshot, snapshot_at), put the date into the file's name "
+                "(history_2026-03-30.csv), or give it a column '{column}'.",
+                column=schema.label("snapshot_at"),
+            ),
             choice=Choice("snapshot", file.name),
         )
     return newest
@@ -267,8 +283,14 @@ def _store(
     )
     if stored != (file.records, file.rejects):
         raise WorkspaceError(
-            f"'{file.name}': {file.rows_read} rows read would be {stored[0]} records and {stored[1]} rejects.",
-            hint="this is a defect of invitekit: nothing was stored; please report it.",
+            _(
+                "'{name}': {rows} rows read would be {records} records and {rejects} rejects.",
+                name=file.name,
+                rows=file.rows_read,
+                records=stored[0],
+                rejects=stored[1],
+            ),
+            hint=_("this is a defect of invitekit: nothing was stored; please report it."),
         )
 
 

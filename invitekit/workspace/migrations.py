@@ -11,6 +11,7 @@ import duckdb
 
 from invitekit.engine.duckdb import one, rows, run
 from invitekit.errors import WorkspaceError
+from invitekit.i18n import _
 
 KIND = "invitekit workspace"
 """The text in ``meta`` that tells a workspace from any other database."""
@@ -88,19 +89,28 @@ def found_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
     columns = "select count(*) from duckdb_columns() where table_name = 'meta' and column_name in ('name', 'value')"
     meta = dict(rows(con, "select name, value from meta")) if tables and one(con, columns) == 2 else {}
     if meta.get("kind") != KIND:
-        raise WorkspaceError(f"'{name}' is a DuckDB database, but no workspace.", hint="name another file.")
+        raise WorkspaceError(
+            _("'{name}' is a DuckDB database, but no workspace.", name=name), hint=_("name another file.")
+        )
     stored = str(meta.get("schema_version"))
     version = int(stored) if stored.isdecimal() else 0
     if version > VERSIONS[-1][0]:
         raise WorkspaceError(
-            f"'{name}' was written by a newer invitekit (tables of version {version}, known: {VERSIONS[-1][0]}).",
-            hint="update invitekit.",
+            _(
+                "'{name}' was written by a newer invitekit (tables of version {version}, known: {known}).",
+                name=name,
+                version=version,
+                known=VERSIONS[-1][0],
+            ),
+            hint=_("update invitekit."),
         )
     existing = {table for (table,) in rows(con, "select table_name from duckdb_tables() where not temporary")}
     missing = _tables(version) - existing
     if missing or not version:
-        what = f"it lacks {', '.join(sorted(missing))}" if missing else "it does not say which version it is"
-        raise WorkspaceError(f"'{name}' is damaged: {what}.", hint="restore it from a copy.")
+        what = _("it does not say which version it is")
+        if missing:
+            what = _("it lacks {tables}", tables=", ".join(sorted(missing)))
+        raise WorkspaceError(_("'{name}' is damaged: {what}.", name=name, what=what), hint=_("restore it from a copy."))
     return version
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from invitekit.errors import ArgumentError, InvitekitError, WorkspaceError
+from invitekit.i18n import Message, _
 from invitekit.ingest.discover import FORMATS
 from invitekit.io.atomic_write import SHOWN_NAME, name_problem
 from invitekit.workspace.validation import are_texts
@@ -16,15 +17,6 @@ from invitekit.workspace.validation import are_texts
 _LOCKED = ("Could not set lock", "used by another process", "already open in")
 """What DuckDB says of a file that another process holds: the first on Linux and macOS, the others on Windows."""
 _HOLDER = re.compile(r"\(PID (\d+)\)")
-_OTHER = ("is no DuckDB database, so no workspace", "name another file.")
-_SIGNS = {
-    "different configuration": ("is open in this process already", "close that connection and let its results go."),
-    "Permission denied": ("may not be opened", "check its permissions."),
-    "version number": ("was written by another version of DuckDB", "install a newer DuckDB."),
-    "not a valid DuckDB": _OTHER,
-    "Extension": _OTHER,
-}
-"""Parts of DuckDB's messages, and the problem and hint of our error."""
 
 
 def resolve(given: str | os.PathLike[str]) -> Path:
@@ -35,7 +27,7 @@ def resolve(given: str | os.PathLike[str]) -> Path:
     """
     name = os.fspath(given)
     if "\0" in name or not are_texts([name]):
-        raise _invalid_path(Path(name), "it is not a valid name")
+        raise _invalid_path(Path(name), _("it is not a valid name"))
     return Path(os.path.realpath(name))
 
 
@@ -52,15 +44,16 @@ def check_path(path: Path, *, make: bool) -> None:
     name, log = path.name, Path(f"{path}.wal")
     _check_accessible(path)
     there = path.exists()
-    rules: list[tuple[bool, type[InvitekitError], str, str]] = [
-        (path.suffix.lower() in FORMATS, ArgumentError, f"'{name}' has the name of a source file.",
-         "name it, say, invitekit.duckdb."),
-        (path.is_dir(), WorkspaceError, f"'{name}' is a folder.", "name a file in it."),
-        (not path.parent.is_dir(), WorkspaceError, f"The folder of '{name}' does not exist.", "create it first."),
-        (not make and not there, WorkspaceError, f"'{name}' does not exist.",
-         "check the path; adding files to it makes it."),
-        (log.exists() and not there, WorkspaceError, f"'{log.name}' is left of a file that is gone.",
-         f"bring '{name}' back, or move the rest away."),
+    rules: list[tuple[bool, type[InvitekitError], Message, Message]] = [
+        (path.suffix.lower() in FORMATS, ArgumentError, _("'{name}' has the name of a source file.", name=name),
+         _("name it, say, invitekit.duckdb.")),
+        (path.is_dir(), WorkspaceError, _("'{name}' is a folder.", name=name), _("name a file in it.")),
+        (not path.parent.is_dir(), WorkspaceError, _("The folder of '{name}' does not exist.", name=name),
+         _("create it first.")),
+        (not make and not there, WorkspaceError, _("'{name}' does not exist.", name=name),
+         _("check the path; adding files to it makes it.")),
+        (log.exists() and not there, WorkspaceError, _("'{name}' is left of a file that is gone.", name=log.name),
+         _("bring '{name}' back, or move the rest away.", name=name)),
     ]  # fmt: skip
     for wrong, kind, problem, hint in rules:
         if wrong:
@@ -75,8 +68,10 @@ def _check_accessible(path: Path) -> None:
 
 
 def _invalid_path(path: Path, reason: str) -> WorkspaceError:
-    shown = ascii(path.name[:SHOWN_NAME])
-    return WorkspaceError(f"{shown} cannot be opened: {reason}.", hint="check the path and its rights.")
+    shown = ascii(path.name[:SHOWN_NAME])[1:-1]
+    return WorkspaceError(
+        _("'{name}' cannot be opened: {reason}.", name=shown, reason=reason), hint=_("check the path and its rights.")
+    )
 
 
 def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceError:
@@ -84,24 +79,41 @@ def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceE
     message = str(error)
     if any(sign in message for sign in _LOCKED):
         return _locked(name, _HOLDER.search(message), read_only=read_only)
-    for sign, (problem, hint) in _SIGNS.items():
-        if sign in message:
-            return WorkspaceError(f"'{name}' {problem}.", hint=hint)
+    if "different configuration" in message:
+        return WorkspaceError(
+            _("'{name}' is open in this process already.", name=name),
+            hint=_("close that connection and let its results go."),
+        )
+    if "Permission denied" in message:
+        return WorkspaceError(_("'{name}' may not be opened.", name=name), hint=_("check its permissions."))
+    if "version number" in message:
+        return WorkspaceError(
+            _("'{name}' was written by another version of DuckDB.", name=name), hint=_("install a newer DuckDB.")
+        )
+    if "not a valid DuckDB" in message or "Extension" in message:
+        return WorkspaceError(
+            _("'{name}' is no DuckDB database, so no workspace.", name=name), hint=_("name another file.")
+        )
     kind = type(error).__name__.removesuffix("Exception")
     return WorkspaceError(
-        f"'{name}' may be damaged: DuckDB cannot open it ({kind}).",
-        hint="try again; if that does not help, restore it from a copy.",
+        _("'{name}' may be damaged: DuckDB cannot open it ({kind}).", name=name, kind=kind),
+        hint=_("try again; if that does not help, restore it from a copy."),
     )
 
 
 def _locked(name: str, holder: re.Match[str] | None, *, read_only: bool) -> WorkspaceError:
-    who = f"process {holder[1]}" if holder else "another process"
-    close = "close it there (in a notebook: close the workspace, or end its kernel)"
+    who = _("process {number}", number=holder[1]) if holder else _("another process")
     if read_only:
         return WorkspaceError(
-            f"'{name}' is open for writing in {who}.", hint=f"{close}; until then nobody can read it."
+            _("'{name}' is open for writing in {who}.", name=name, who=who),
+            hint=_(
+                "close it there (in a notebook: close the workspace, or end its kernel); until then nobody can read it."
+            ),
         )
     return WorkspaceError(
-        f"'{name}' is open in {who}.",
-        hint=f"{close}; to read it meanwhile helps only if it was opened for reading there.",
+        _("'{name}' is open in {who}.", name=name, who=who),
+        hint=_(
+            "close it there (in a notebook: close the workspace, or end its kernel); "
+            "to read it meanwhile helps only if it was opened for reading there."
+        ),
     )

@@ -9,6 +9,7 @@ import duckdb
 
 from invitekit.engine.duckdb import one, run
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning.logged_events import OWN_ACCOUNT
 from invitekit.workspace.customers import Match, as_list, find_customers, find_records
@@ -45,7 +46,7 @@ def _insert(
     note: str | None,
 ) -> tuple[int, ...]:
     if on is None:
-        raise ArgumentError("on is missing.", hint="give the day on which it was resolved.")
+        raise ArgumentError(_("on is missing."), hint=_("give the day on which it was resolved."))
     name, resolved_at, remark = require_name(by), past_datetime(on, "on"), require_text(note, "note")
     with transaction(con):
         first = one(con, "select max(mark_id) from marks") + 1
@@ -65,16 +66,19 @@ def _matches(
 ) -> list[Match]:
     """Find the customers that are named, each once."""
     if not record_ids and not customers:
-        raise ArgumentError("record_ids is empty.", hint="give record IDs, or customers by name.")
+        raise ArgumentError(_("record_ids is empty."), hint=_("give record IDs, or customers by name."))
     if not all(isinstance(each, str) for each in (*record_ids, *customers)):
-        raise ArgumentError("record_ids holds no texts.", hint="give record IDs.")
+        raise ArgumentError(_("record_ids holds no texts."), hint=_("give record IDs."))
     records = find_records(con, record_ids, catalogue) if record_ids else ()
     unknown = records.count(None)
     if unknown:
         raise ArgumentError(
-            f"{unknown:,} of {len(record_ids):,} record IDs are in no file of this workspace, of two customers, "
-            "or masked.",
-            hint="nothing was marked; take them from the records, or name the customers.",
+            _(
+                "{unknown:,} of {records:,} record IDs are in no file of this workspace, of two customers, or masked.",
+                unknown=unknown,
+                records=len(record_ids),
+            ),
+            hint=_("nothing was marked; take them from the records, or name the customers."),
         )
     named = find_customers(con, customers, catalogue) if customers else ()
     return list(dict.fromkeys(match for match in (*records, *named) if match is not None))
@@ -85,7 +89,7 @@ def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by:
     ids = list(dict.fromkeys([mark_ids] if isinstance(mark_ids, int) else mark_ids))
     if not ids or not all(isinstance(each, int) for each in ids):
         raise ArgumentError(
-            "mark_ids holds no numbers." if ids else "mark_ids is empty.", hint="give the numbers of marks."
+            _("mark_ids holds no numbers.") if ids else _("mark_ids is empty."), hint=_("give the numbers of marks.")
         )
     name = require_name(by)
     with transaction(con):
@@ -93,7 +97,11 @@ def unmark(con: duckdb.DuckDBPyConnection, mark_ids: int | Iterable[int], *, by:
         valid = one(con, f"select count(*) from marks where mark_id in ({numbers}) and unmarked_at is null")
         if valid < len(ids):
             raise ArgumentError(
-                f"{len(ids) - valid:,} of {len(ids):,} marks are unknown, or were taken back already.",
-                hint="nothing was changed; name valid marks.",
+                _(
+                    "{invalid:,} of {marks:,} marks are unknown, or were taken back already.",
+                    invalid=len(ids) - valid,
+                    marks=len(ids),
+                ),
+                hint=_("nothing was changed; name valid marks."),
             )
         run(con, f"update marks set unmarked_at = ?, unmarked_by = ? where mark_id in ({numbers})", [now(), name])

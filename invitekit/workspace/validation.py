@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from invitekit.engine.datetimes import as_utc
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 
 _DAY = dt.timedelta(days=1, seconds=-1)
 _AHEAD = dt.timedelta(hours=14)
@@ -25,7 +26,7 @@ def require_name(by: object) -> str:
         ArgumentError: It is empty.
     """
     if not isinstance(by, str) or not by.strip():
-        raise ArgumentError("by names nobody.", hint="say who did it.")
+        raise ArgumentError(_("by names nobody."), hint=_("say who did it."))
     return str(require_text(by, "by")).strip()
 
 
@@ -36,7 +37,9 @@ def require_text(value: str | None, name: str) -> str | None:
         ArgumentError: It is not valid text, such as bytes of another encoding.
     """
     if value is not None and not are_texts([value]):
-        raise ArgumentError(f"{name} is no text, or holds bytes that are none.", hint="write it in UTF-8.")
+        raise ArgumentError(
+            _("{name} is no text, or holds bytes that are none.", name=name), hint=_("write it in UTF-8.")
+        )
     return value
 
 
@@ -59,11 +62,13 @@ def past_datetime(at: dt.datetime | dt.date | None, name: str, *, end: bool = Fa
         ArgumentError: It is not a time, or in the future.
     """
     if not isinstance(at, dt.date | None):
-        raise ArgumentError(f"{name} is a {type(at).__name__}.", hint="give a date or a datetime.")
+        raise ArgumentError(
+            _("{name} is a {kind}.", name=name, kind=type(at).__name__), hint=_("give a date or a datetime.")
+        )
     present, moment = now(), as_utc(at).replace(microsecond=0)
     latest = present if isinstance(at, dt.datetime) else present + _AHEAD
     if moment > latest:
-        raise ArgumentError(f"{name} is in the future.", hint="give the moment when it was done (UTC).")
+        raise ArgumentError(_("{name} is in the future.", name=name), hint=_("give the moment when it was done (UTC)."))
     if end and not isinstance(at, dt.datetime | None):
         moment += _DAY
     return min(moment, present)

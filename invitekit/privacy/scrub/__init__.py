@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from invitekit.errors import ArgumentError
+from invitekit.i18n import _
 from invitekit.privacy.scrub.names import KnownNames, take_out_names, take_out_numbers
 from invitekit.privacy.scrub.normalise import fold, hide_placeholders, show_placeholders
 from invitekit.privacy.scrub.patterns import PATTERNS, settled
@@ -53,8 +54,12 @@ def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: KnownName
     """
     if wrong := [len(column) for column in own if len(column) != len(remarks)]:
         raise ArgumentError(
-            f"There are {len(remarks):,} remarks, and a column of their records has {wrong[0]:,} values.",
-            hint="pass columns of the same rows.",
+            _(
+                "There are {remarks:,} remarks, and a column of their records has {values:,} values.",
+                remarks=len(remarks),
+                values=wrong[0],
+            ),
+            hint=_("pass columns of the same rows."),
         )
     columns = {f"own{n}": column.cast(pl.String) for n, column in enumerate(own)}
     texts = pl.DataFrame({"remark": remarks.cast(pl.String), **columns})

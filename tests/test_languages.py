@@ -1,100 +1,85 @@
-"""What cannot be done is said in Chinese on a Chinese screen: every sentence of the code, and some real failures."""
+"""Texts in other languages: the catalogue has all that the code says, and what fails on a Chinese screen is Chinese."""
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
+import pickle
 import re
+import string
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from babel.messages.pofile import read_po
 
 import invitekit as ik
-from invitekit.errors import translated
+from invitekit import i18n
+from invitekit.i18n import _, ngettext, translate
 from invitekit.ingest.headers import IDENTIFYING
 from invitekit.model import schema
 from invitekit.widgets import worker
 from invitekit.widgets.picker import ADJUSTABLE
 from invitekit.widgets.session import Session
 from tests.conftest import DATA
-from tests.sentences import Raised, raised
 from tests.test_widgets import Heard
 
-ROOMS = ("batches", "engine/datetimes.py", "export", "ingest", "io", "model/annotate.py", "model/filters.py",
-         "model/identity.py", "planning", "privacy", "widgets", "workspace")  # fmt: skip
-ELSEWHERE = {
-    "batches/message_templates.py": "no screen takes texts of one's own",
-    "ingest/failure_messages.py": "no screen takes a second file",
-    "privacy/scrub/__init__.py": "the export gives it columns of one length",
-    "widgets/export_records.py": "said in the cell that makes the panel",
-    "workspace/compare.py": "the page compares only what has two snapshots",
-    "workspace/customers.py": "no screen asks for a customer's name",
-    "workspace/customer_lists.py": "no screen takes a customer list",
-    "workspace/huawei_api.py": "no screen asks the portal",
-}
-"""Files whose errors reach no screen, and why."""
-CHOSEN = "the screen chooses it itself"
-TYPED = "a wrong type of an argument, in a cell"
-KEYS = "the commands of keys alone"
-BY_CODE = "an argument that no screen hands on"
-OWN_PLAN = "a screen writes the plan that it made"
-NO_SCREEN = {
-    ("model/annotate.py", "language is 'x.csv'."): CHOSEN,
-    ("model/annotate.py", "Records of type x.csv cannot be annotated: it is no frame."): TYPED,
-    ("batches/write.py", "language is 'None'."): CHOSEN,
-    ("batches/write.py", "formats is 'x.csv'."): CHOSEN,
-    ("export/keys.py", "No key is kept: each export makes one of its own."): KEYS,
-    ("export/keys.py", "'x.csv' exists already."): KEYS,
-    ("export/keys.py", "The key comes from INVITEKIT_KEY."): KEYS,
-    ("export/keys.py", "The keyring does not take the new key."): KEYS,
-    ("export/keys.py", "The key file 'x.csv' cannot be written: the disk refused it."): KEYS,
-    ("export/api.py", "language is 'x.csv'."): CHOSEN,
-    ("export/api.py", "remarks is 'x.csv'."): CHOSEN,
-    ("export/api.py", "level is 'x.csv', the policy's is 'x.csv'."): CHOSEN,
-    ("export/source.py", "A Loaded is no frame."): TYPED,
-    ("ingest/__init__.py", "engine is 'x.csv'."): CHOSEN,
-    ("ingest/encoding.py", "'x.csv' is no text encoding."): BY_CODE,
-    ("ingest/headers.py", "Your choice of columns maps x.csv and x.csv to 'x.csv'."): BY_CODE,
-    ("ingest/headers.py", "Your choice of columns names 'x.csv', which is no column."): BY_CODE,
-    ("ingest/headers.py", "Your choice of columns maps x.csv to 'x.csv', which no file has. Found: x.csv."): BY_CODE,
-    ("ingest/datetimes.py", "This machine has no time zone database: only UTC is known."): BY_CODE,
-    ("engine/datetimes.py", "as_of is a x.csv."): TYPED,
-    ("privacy/policy.py", "level is 'x.csv'."): CHOSEN,
-    ("privacy/tokens.py", "A key has another length than 32 bytes."): TYPED,
-    ("planning/plan.py", "language is 'x.csv'."): CHOSEN,
-    ("planning/rules.py", "plan_rules holds no rules."): OWN_PLAN,
-    ("planning/settings.py", "The plan mixes 7 plans: their rules or dates differ."): OWN_PLAN,
-    ("planning/settings.py", "rules are not those that the plan was made with."): OWN_PLAN,
-    ("planning/settings.py", "as_of is x.csv, but the plan was made for x.csv UTC."): OWN_PLAN,
-    ("planning/settings.py", "planned_at or plan_rules of the plan cannot be read."): OWN_PLAN,
-    ("widgets/export_panel.py", "language is 'x.csv'."): "said in the cell that makes the panel",
-    ("widgets/server.py", "Port x.csv cannot be used."): "said on the command line, before there is a page",
-    ("widgets/picker.py", "There are no records."): "said in the cell that makes the picker",
-    ("workspace/__init__.py", "Name files, or the portal."): "no screen takes a customer list",
-    ("workspace/import_files.py", "A workspace takes files, not a x.csv."): TYPED,
-    ("workspace/batches.py", "No batch is named."): "a screen names one",
-    ("workspace/batches.py", "A batch is named twice; nothing was changed."): "a screen names one",
-    ("workspace/batches.py", "Every customer of the batch would be excluded; nothing was marked."): BY_CODE,
-    ("workspace/batches.py", "Of 7 customers to exclude, number x.csv, x.csv is not in the batch."): BY_CODE,
-    ("workspace/validation.py", "x.csv is a x.csv."): TYPED,
-    ("workspace/exports.py", "An export has no level."): CHOSEN,
-    ("workspace/exports.py", "'x.csv' is no end of an export."): CHOSEN,
-    ("workspace/resolutions.py", "on is missing."): "a screen always sends a day",
-    ("workspace/resolutions.py", "record_ids is empty."): "a screen marks one record",
-    ("workspace/resolutions.py", "record_ids holds no texts."): TYPED,
-    ("workspace/resolutions.py", "mark_ids is empty."): "no screen takes a mark back",
-    (
-        "workspace/resolutions.py",
-        "7 of 7 marks are unknown, or were taken back already.",
-    ): "no screen takes a mark back",
-    ("workspace/batches.py", "A batch of type x.csv cannot be read."): TYPED,
-    ("workspace/batches.py", "7 customers of the batch were invited on that day already, in x.csv."): BY_CODE,
-}
-"""Sentences that reach no screen, by their file, and why."""
+CATALOGUES = sorted(i18n.LOCALE.glob("*/LC_MESSAGES/invitekit.po"))
+
+
+def places(template: str) -> set[str]:
+    return {name for _text, name, _form, _conversion in string.Formatter().parse(template) if name is not None}
+
+
+def texts_of_the_code() -> set[str]:
+    """Read the texts from the code, and not as `make words` does, which overlooks one inside of another."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in i18n.LOCALE.parent.rglob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = {"_": 1, "ngettext": 2}
+    return {
+        ast.literal_eval(text)
+        for call in calls
+        if isinstance(call.func, ast.Name)
+        for text in call.args[: named.get(call.func.id, 0)]
+    }
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+def test_a_catalogue_has_every_text_and_fills_in_only_what_the_text_holds(path: Path) -> None:
+    with path.open(encoding="utf-8") as file:
+        messages = [message for message in read_po(file, abort_invalid=True) if message.id]
+    written = [((m.id,), (m.string,)) if isinstance(m.id, str) else (m.id, m.string) for m in messages]
+    assert {text for english, _told in written for text in english} == texts_of_the_code()
+    for english, told in written:
+        for text in map(str, told or ("",)):
+            assert text, english
+            assert places(text) <= places(english[-1]), english
+    assert not [message.id for message in messages if message.fuzzy]
+
+
+def test_a_message_is_english_and_its_parts_are_translated_with_it() -> None:
+    inner = _("process {number}", number=7)
+    message = _("'{name}' is open in {who}.", name="{x}.csv", who=inner)
+    assert message == "'{x}.csv' is open in process 7."
+    assert translate(message, "en") == message
+    assert translate(message, "zh") == "“{x}.csv”正被另一个程序（进程 7）打开。"
+    assert translate(pickle.loads(pickle.dumps(message)), "zh") == translate(message, "zh")
+    assert translate("a plain text", "zh") == "a plain text"
+
+
+def test_a_list_is_joined_and_a_number_chooses_words_as_the_language_does() -> None:
+    names = tuple(_("'{name}'", name=name) for name in "ab")
+    assert _("[{names}]", names=names) == "['a', 'b']"
+    assert translate(_("[{names}]", names=names), "zh") == "“a”、“b”"
+    for n, english in ((1, "KEY is not set."), (2, "KEY are not set.")):
+        message = ngettext("{names} is not set.", "{names} are not set.", n, names="KEY")
+        assert message == english
+        assert translate(message, "zh") == "没有设置 KEY。"
+
+
 KEPT = (
     r'name = "…"，action = "drop"', r'\[\[column\]\](?:，name = "Deal")?', r'values = \["gold", "silver"\]',
     r"max_attempts = 2", "invitekit key new", "spring-report", "generalise top", "a-z、0-9、_",
@@ -108,64 +93,13 @@ KEPT = (
 """What a Chinese sentence may keep: names of programs, formats and files, and what is written in a policy file."""
 
 
-def to_be_said() -> list[Raised]:
-    """Give what may reach a screen."""
-    told = [one for one in raised(*ROOMS) if one.file not in ELSEWHERE]
-    return [one for one in told if not any((one.file, problem) in NO_SCREEN for problem in one.problems)]
-
-
 def english(told: str, *names: str) -> list[str]:
     """Give the English that is left in a text, but names."""
     return re.findall("[A-Za-z]+", re.sub("|".join([*map(re.escape, names), *KEPT]), "", told))
 
 
-def test_whatever_may_reach_a_screen_is_said_in_chinese() -> None:
-    forms = worker._chinese()
-    for one in to_be_said():
-        for text in dict.fromkeys((*one.problems, *one.hints)):
-            told = translated(text, forms)
-            assert re.search("[一-鿿]", told), f"{one.file}: {text}"
-            assert not english(told), f"{one.file}: {text} -> {told}"
-
-
-def test_what_reaches_no_screen_is_still_in_the_code_and_is_left_as_it_is() -> None:
-    found = {(one.file, problem) for one in raised(*ROOMS) for problem in one.problems}
-    assert not NO_SCREEN.keys() - found
-    assert not ELSEWHERE.keys() - {file for file, _ in found}
-    assert not {file for file, _ in NO_SCREEN} & ELSEWHERE.keys()
-    elsewhere = {problem for one in to_be_said() for problem in one.problems}
-    for _, problem in NO_SCREEN:
-        if problem not in elsewhere:
-            assert translated(problem, worker._chinese()) == problem
-
-
-def test_every_form_is_of_something_that_the_code_can_say() -> None:
-    forms, used = worker._chinese(), set[str]()
-    waiting = [text for one in to_be_said() for text in (*one.problems, *one.hints)]
-    waiting += worker.error_payload(KeyError("of another kind")).values()
-    while waiting:
-        text = waiting.pop()
-        for pattern in forms:
-            if found := re.fullmatch(pattern, text):
-                used.add(pattern)
-                waiting += found.groups("")
-                break
-    assert [pattern for pattern in forms if pattern not in used] == []
-
-
-def test_a_form_says_whatever_its_pattern_holds() -> None:
-    for pattern, form in worker._chinese().items():
-        held = {str(number + 1) for number in range(re.compile(pattern).groups)}
-        assert set(re.findall(r"\\(\d)", form)) == held, pattern
-
-
-def test_no_pattern_stands_in_two_tables() -> None:
-    rooms = tomllib.loads(Path(worker.__file__).with_name("errors.toml").read_text("utf-8"))
-    assert sum(map(len, rooms.values())) == len(worker._chinese())
-
-
 def test_columns_are_called_as_their_headers_may_be_called() -> None:
-    told = worker._chinese()["give one of these: .+"]
+    told = translate(_("give one of these: {columns}.", columns=""), "zh")
     assert all(schema.label(name, "zh") in told for name in IDENTIFYING)
     assert schema.canonical_name("状态") == "status"
 
@@ -206,8 +140,8 @@ def test_a_workspace_that_another_process_holds(memory: Path) -> None:
         with pytest.raises(ik.InvitekitError) as reading:
             ik.Workspace(memory, read_only=True)
         held.communicate()
-    assert told.startswith(f"“w.duckdb”正被另一个程序打开（进程 {held.pid}）。 请在那个程序中关闭它")
-    assert said(reading.value, "w.duckdb")[0] == f"“w.duckdb”正被另一个程序写入（进程 {held.pid}）。"
+    assert told.startswith(f"“w.duckdb”正被另一个程序（进程 {held.pid}）打开。 请在那个程序中关闭它")
+    assert said(reading.value, "w.duckdb")[0] == f"“w.duckdb”正被另一个程序（进程 {held.pid}）写入。"
 
 
 def test_a_workspace_that_is_none_or_damaged(memory: Path) -> None:
@@ -304,13 +238,6 @@ def test_a_picker_that_may_not_do_what_it_is_asked_for(memory: Path, tmp_path: P
     picker.workspace.close()
     told = heard.says(type="discard_batch", batch_id="b")["error"]
     assert (told["problem"], told["hint"]) == ("工作区“w.duckdb”已关闭。", "请重新打开该工作区。")
-
-
-def test_what_a_part_holds_is_said_too_and_a_name_stays_a_name() -> None:
-    forms = {"(.+) is (.+).": r"\2：\1", "so": "如此"}
-    assert translated("x.csv is so.", forms) == "如此：x.csv"
-    assert translated(r"\2 is \1.", forms) == r"\1：\2"
-    assert translated("not known", forms) == "not known"
 
 
 def test_batches_where_no_folder_can_be(memory: Path, tmp_path: Path) -> None:

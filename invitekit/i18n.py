@@ -1,0 +1,100 @@
+"""Texts that are written in English and shown in any language that has a catalogue in ``locale/``.
+
+A message is an English text that remembers its template, the key of the catalogues, and what fills it in. It is used
+as the text that it is; ``translate`` returns it in another language. English reads no catalogue at all.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from gettext import GNUTranslations
+from pathlib import Path
+from typing import Any, Self
+
+LOCALE = Path(__file__).parent / "locale"
+"""One folder a language, with LC_MESSAGES/invitekit.po for writers, and the .mo that `make words` compiles from it."""
+
+
+class Message(str):
+    """An English text that can be translated.
+
+    Args:
+        template: The text, with named places: ``'{name}' is empty.``
+        parameters: What fills the places: texts, numbers, messages, or tuples of them, which are listed with commas.
+        plural: The template for any number but one.
+        number: The number that decides, the parameter ``n``.
+    """
+
+    __slots__ = ("number", "parameters", "plural", "template")
+    template: str
+    parameters: dict[str, Any]
+    plural: str | None
+    number: int | None
+
+    def __new__(
+        cls, template: str, parameters: dict[str, Any], *, plural: str | None = None, number: int | None = None
+    ) -> Self:
+        """Fill in the English text."""
+        chosen = template if plural is None or number == 1 else plural
+        message = super().__new__(cls, _filled(chosen, parameters, "en"))
+        message.template, message.parameters, message.plural, message.number = template, parameters, plural, number
+        return message
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return what makes the message again: errors of another process arrive with it."""
+        return (self.template, self.parameters), {"plural": self.plural, "number": self.number}
+
+
+def _(template: str, **parameters: Any) -> Message:
+    """Return a message; its template is found by ``make words`` and has to be a plain string.
+
+    Args:
+        template: The English text, with named places.
+        parameters: What fills the places.
+    """
+    return Message(template, parameters)
+
+
+def ngettext(one: str, several: str, n: int, **parameters: Any) -> Message:
+    """Return a message whose words depend on a number, which is its parameter ``n``.
+
+    Args:
+        one: The English text for 1.
+        several: The English text for any other number.
+        n: The number.
+        parameters: What else fills the places.
+    """
+    return Message(one, parameters | {"n": n}, plural=several, number=n)
+
+
+def translate(text: str, language: str) -> str:
+    """Return a text in a language: English where it is no message, or where its catalogue does not know it.
+
+    Args:
+        text: A message, or any other text, which stays as it is.
+        language: The code of the language, the name of its folder in ``locale/``.
+    """
+    if not isinstance(text, Message) or language == "en":
+        return str(text)
+    catalogue = _catalogue(language)
+    if text.plural is None or text.number is None:
+        template = catalogue.gettext(text.template)
+    else:
+        template = catalogue.ngettext(text.template, text.plural, text.number)
+    return _filled(template, text.parameters, language)
+
+
+def _filled(template: str, parameters: dict[str, Any], language: str) -> str:
+    return template.format_map({name: _said(value, language) for name, value in parameters.items()})
+
+
+def _said(value: Any, language: str) -> Any:
+    if isinstance(value, tuple):
+        return translate(_(", "), language).join(str(_said(each, language)) for each in value)
+    return translate(value, language) if isinstance(value, Message) else value
+
+
+@cache
+def _catalogue(language: str) -> GNUTranslations:
+    with (LOCALE / language / "LC_MESSAGES" / "invitekit.mo").open("rb") as file:
+        return GNUTranslations(file)
