@@ -1,0 +1,66 @@
+"""Uploads and downloads of the page without a server: what is kept of a file that arrives, and what is turned down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from invitekit.errors import ArgumentError, SourceError
+from invitekit.widgets import transfer
+from invitekit.widgets.reading import FILE, Reading
+from invitekit.widgets.session import Session
+from invitekit.widgets.transfer import Transfers
+from tests.test_page import Tab, download_request
+
+
+@pytest.fixture
+def transfers() -> Iterator[Transfers]:
+    one = Transfers()
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize(("content", "problem"), [(b"Account", "More bytes"), (b"Acc", "did not arrive whole")])
+def test_an_upload_of_another_size_than_announced_is_not_kept(
+    transfers: Transfers, content: bytes, problem: str
+) -> None:
+    incoming = transfers.begin("a.csv", 6)
+    with pytest.raises(SourceError, match=problem):
+        incoming.write(content)
+        transfers.finish(incoming)
+    incoming.abandon()
+    assert [*transfers.folder.iterdir()] == []
+
+
+def test_so_many_uploads_wait_and_no_more(transfers: Transfers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "MOST_FILES", 2)
+    for _ in range(2):
+        incoming = transfers.begin("a.csv", 1)
+        incoming.write(b"A")
+        upload = transfers.finish(incoming)
+    with pytest.raises(SourceError, match="Too many files wait"):
+        transfers.begin("a.csv", 1)
+    assert transfers.take(upload.id, "2026-03-30").name == "a_2026-03-30.csv"
+    transfers.begin("a.csv", 1).abandon()  # there is room again
+    with pytest.raises(ArgumentError, match="is gone"):
+        transfers.take(upload.id)
+
+
+@pytest.mark.parametrize(
+    "text", ["unknown = 1", "day_first = 1", "encoding = true", "[columns]\nstatus = 3", "columns = 'x'", "time_zone"]
+)
+def test_settings_for_reading_files_that_are_something_else_are_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(SourceError, match="holds no settings for reading files"):
+        Reading.of(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["rejected", "list", "batch", "export", "anything"])
+def test_before_files_are_open_there_is_nothing_to_download(tmp_path: Path, what: str) -> None:
+    session = Session(tmp_path)
+    tab = Tab(session)
+    session.receive("page", download_request("r", what, "shown.csv"))
+    assert "nothing to download" in tab.until("page", "problem")["problem"]
+    session.close()
