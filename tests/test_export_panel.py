@@ -98,9 +98,8 @@ def test_nobody_is_told_to_the_screen_nor_kept_in_its_state(tmp_path: Path, work
 
 
 def test_what_a_saved_notebook_keeps_names_nothing_but_the_level() -> None:
-    found = ExportPanel(FRAME)._repr_mimebundle_()
-    bundle = found[0] if isinstance(found, tuple) else found
-    assert bundle["text/html"] == "<p>ExportPanel: pseudonymised. Run the cell to see it.</p>"
+    shown = ExportPanel(FRAME).saved_html()
+    assert "<p>ExportPanel: pseudonymised. Names and addresses are hidden here. Run the cell" in shown
 
 
 @pytest.mark.parametrize("step", ["preparing", "writing"])

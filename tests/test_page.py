@@ -205,17 +205,39 @@ def test_a_new_workspace_has_a_plain_name_in_the_folder(session: Session, tmp_pa
     assert session.transfers.take(upload_id).name == FIRST.name, "it need not be sent again"
 
 
-def test_what_changed_since_the_last_file_is_counted_listed_and_downloaded(session: Session) -> None:
+def is_only(name: str) -> Callable[[Any], bool]:
+    """Return whether a page is the first one of a view of rows that have a name."""
+    return lambda page: "state" in page and page["state"]["only"] == name
+
+
+def test_what_changed_since_the_last_file_is_counted_shown_and_downloaded(session: Session) -> None:
     tab = opened(session, FIRST, SECOND, workspace="week")
     state = tab.until("page", "state", status="open", check=lambda state: state.get("changes"))
     counts = dict(state["changes"]["counts"])
     with ik.Workspace(session._folder / "week.duckdb") as workspace:
         assert counts == {name: n for name, n in workspace.compare().counts.items() if name != "same"}
-    session.receive("page", {"type": "get_changed", "request": "r", "change": "appeared"})
-    listing = tab.until("page", "listing", request="r")
-    assert (listing["total"], len(listing["rows"][0])) == (counts["appeared"], 6)
-    rows = pl.read_excel(fetched(session, tab, "changed", "appeared"))
-    assert rows.height == counts["appeared"]
+    session.receive("pick", {"type": "connect"})
+    tab.until("pick", "counts")
+    for change in (name for name, n in counts.items() if n):
+        session.receive("page", {"type": "show_changed", "change": change})
+        shown = tab.until("pick", "page", check=is_only(change))
+        tab.until("pick", "counts", version=shown["version"], matched=counts[change])
+    rows = pl.read_csv(fetched(session, tab, "list", "shown.csv"))
+    assert rows.height == counts[change]
+    session.receive("pick", {"type": "set_only_selected", "on": False})
+    assert tab.until("pick", "page", check=is_only(""))["version"] > shown["version"]
+
+
+def test_the_day_of_the_plan_is_chosen_on_the_page(session: Session) -> None:
+    tab = opened(session, FIRST, workspace="week")
+    session.receive("pick", {"type": "connect"})
+    tab.until("pick", "state", day="2026-03-30", ready=True)
+    for day, shown in (("2026-06-01", "2026-06-01"), ("", None)):
+        session.receive("page", {"type": "set_day", "day": day})
+        tab.until("page", "state", as_of=shown)
+        tab.until("pick", "state", day=shown, ready=True)
+    session.receive("page", {"type": "set_day", "day": "31.12."})
+    assert tab.until("page", "problem")["problem"] == "The date is missing."
 
 
 def download_request(request: str, what: str, name: str, **more: str) -> dict[str, str]:

@@ -455,10 +455,51 @@ def test_what_is_set_shows_and_what_is_clicked_can_be_read(explorer: Heard) -> N
     widget.observe(lambda change: seen.append(change["new"]), "value")
     explorer.says(type="set_filter", filter={"method": ["link"]})
     assert seen == [{"method": ["link"]}]
-    scope: dict[str, Any] = {"ik": ik, "records": widget.data()}
-    exec(widget.to_code(), scope)
-    assert scope["explorer"].filter == widget.filter
     assert widget.data().height == widget.count
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"type": "set_filter", "filter": {"status": ["expired"], "invited_from": "2026-02-01", "text": "o'connor \\"}},
+        {"type": "sort", "by": "account_name", "descending": True},
+        {"type": "set_columns", "columns": ["account_name", "email"]},
+        {"type": "set_every_row", "every_row": True},
+    ],
+)
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"language": "zh", "as_of": dt.datetime(2026, 3, 30, 12, tzinfo=dt.timezone(dt.timedelta(hours=8)))},
+        {"as_of": DAY, "columns": ["email"], "catalogue": ik.read_catalogue(), "every_row": True},
+    ],
+)
+def test_the_code_of_an_explorer_shows_the_same_again(
+    newest: pl.DataFrame, change: dict[str, Any], how: dict[str, Any]
+) -> None:
+    scope: dict[str, Any] = {"weekly": newest.head(20), "known": how.get("catalogue")}
+    shown = scope["shown"] = ik.Explorer(scope["weekly"], **how)
+    assert shown.wait(60)
+    heard = Heard(shown)
+    before = heard.says(**change)["page"] if change else {}
+    exec("code = shown.to_code()", scope)
+    scope["shown"] = None
+    exec(scope["code"], scope)
+    again = scope["shown"]
+    assert again.wait(60)
+    states = [{name: value for name, value in one._state().items() if name != "acked"} for one in (again, shown)]
+    assert states[0] == states[1], scope["code"]
+    assert again.df.equals(shown.df)
+    assert (again._language, again._options) == (shown._language, shown._options)
+    assert not before or before["keys"] == Heard(again).says(type="connect")["page"]["keys"]
+
+
+def test_records_without_a_name_have_no_code(newest: pl.DataFrame) -> None:
+    unnamed = ik.Explorer(newest.head(1))
+    with pytest.raises(ArgumentError, match="No variable holds the records"):
+        unnamed.to_code()
 
 
 def test_a_message_that_means_nothing_is_told_and_changes_nothing(explorer: Heard) -> None:
@@ -521,7 +562,6 @@ def test_every_row_is_shown_where_it_is_asked_for_and_remembered(
     assert heard.says(type="connect")["counts"]["total"] == heard.widget.count == history.height
     assert heard.widget.df.equals(history)
     assert heard.widget.data().height == history.height
-    assert "every_row=True" in heard.widget.to_code()
     heard.says(type="save_view", name="all")
     told = heard.says(type="set_every_row", every_row=False)
     assert told["page"]["state"]["every_row"] is heard.widget.every_row is False
@@ -706,6 +746,7 @@ def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.
     widget = ik.Explorer(newest, value={"text": email, "manager": [manager]})
     widget.wait()
     saved = json.dumps(widget.get_state(), default=str) + json.dumps(widget._repr_mimebundle_(), default=str)
+    saved += widget.saved_html()
     assert email not in saved
     assert manager not in saved
     assert "Explorer: 705 invitations" in saved

@@ -58,8 +58,8 @@ class TabModel implements Model {
     this.page.send(this.tab, message);
   }
 
-  on(_event: string, listener: Listener): void {
-    this.listeners.add(listener);
+  on(event: string, listener: Listener): void {
+    if (event === "msg:custom") this.listeners.add(listener);
   }
 
   off(_event: string, listener: Listener): void {
@@ -184,7 +184,12 @@ class Page implements PageContext {
     this.state = state;
     document.documentElement.lang = state.language;
     // Else it is the same again, as another browser tab was opened, or something is known besides.
-    if (state.run !== before.run || state.status !== before.status || state.language !== before.language) {
+    if (
+      state.run !== before.run ||
+      state.status !== before.status ||
+      state.language !== before.language ||
+      state.as_of !== before.as_of
+    ) {
       this.closeScreens();
       if (state.status !== "loading") this.showProblem(null);
       this.drawHeader(state);
@@ -211,7 +216,6 @@ class Page implements PageContext {
       customers && this.text("all_customers", { total: this.number(customers) }),
       newest && this.text("newest", { day: formatDay(newest, state.language) }),
     ];
-    const day = as_of && formatDay(as_of, state.language);
     document.title = isOpen ? `${workspace ?? name ?? ""} · invitekit` : "invitekit";
     put(
       byId("header"),
@@ -219,7 +223,7 @@ class Page implements PageContext {
       isOpen && h("span.pill", { title: files.join("\n") }, loaded.filter(Boolean).join(" · ")),
       isOpen && rejected ? this.rejectedPill(rejected) : null,
       h("span.grow"),
-      isOpen && day && h("span.pill", {}, this.text("plan_day", { day })),
+      isOpen && this.dayPill(as_of ?? ""),
       isOpen &&
         workspace &&
         h("span.pill", {}, this.text(sample ? "sample_data" : "in_workspace", { name: workspace })),
@@ -230,6 +234,12 @@ class Page implements PageContext {
 
   private pill(text: string, onclick: () => void, selector: `button.pill${string}` = "button.pill"): HTMLElement {
     return h(selector, { type: "button", onclick }, text);
+  }
+
+  /** The day of the plan; without one it is today. */
+  private dayPill(value: string): HTMLElement {
+    const day = h("input", { type: "date", value, onchange: () => this.ask({ type: "set_day", day: day.value }) });
+    return h("label.pill", { title: value ? "" : this.text("plan_today") }, this.text("plan_for"), day);
   }
 
   /** The way to the other language, in its own words. */

@@ -190,29 +190,13 @@ export class Arrivals {
     const { page } = this;
     const found = counts.filter(([, n]) => n > 0);
     const link = ([change, n]: [string, number]) =>
-      this.link(this.change(change, n), () => this.showChanged(change, n));
+      this.link(page.text(`ch_${change}` as Word, { n: page.number(n) }), () => {
+        location.hash = "customers";
+        page.ask({ type: "show_changed", change });
+      });
     const links = found.flatMap((one, index): Child[] => [index > 0 && " · ", link(one)]);
     const day = formatDay(before, page.state.language);
     return h("p", {}, page.text("changed_since", { day }), " ", found.length ? links : page.text("nothing_changed"));
-  }
-
-  private change(change: string, n: number): string {
-    return this.page.text(`ch_${change}` as Word, { n: this.page.number(n) });
-  }
-
-  private showChanged(change: string, n: number): void {
-    const { page } = this;
-    page.answers.list({ type: "get_changed", change }, ({ rows, total }) => {
-      const head = (["customer", "account", "before", "cause", "now", "cause"] as const).map((name) =>
-        page.text(`c_${name}`),
-      );
-      const download = button(
-        page.text("download_xlsx"),
-        () => page.answers.download("changed", change),
-        "button.main",
-      );
-      this.list(this.change(change, n), page.text(`ch_${change}_why` as Word), head, rows, total, download);
-    });
   }
 
   // ---- how files are read

@@ -106,7 +106,7 @@ class Panel {
   ) {
     keepKeys(this.root);
     element.append(this.root);
-    this.kernel = new Kernel<ExportRequest, ExportResponse>(model, (message) => this.receive(message));
+    this.kernel = new Kernel<ExportRequest, ExportResponse>(model, element, (message) => this.receive(message));
     this.kernel.send({ type: "connect" });
   }
 

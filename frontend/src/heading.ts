@@ -23,18 +23,22 @@ export class Heading {
 
   private list(rules: Child): Child {
     const { view, sections } = this;
-    const { day, ready, rules_text, workspace, only_selected } = view.state.view;
+    const { day, ready, rules_text, workspace, only } = view.state.view;
     const section = sections.current;
-    const n = section && !only_selected ? sections.count(section) : view.state.counts.matched;
-    const word = only_selected ? "list_selected" : `list_${section?.name ?? "some"}`;
+    const n = section && !only ? sections.count(section) : view.state.counts.matched;
+    const all = () => view.send({ type: "set_only_selected", on: false });
+    const change = only && only !== "selected";
+    const word = change ? `ch_${only}` : only ? "list_selected" : `list_${section?.name ?? "some"}`;
     const when = day ? view.text("on_day", { day: formatDay(day, view.state.language) }) : view.text("today");
     return [
       h("h2", {}, ready ? this.sentence(word, n, { day: when }) : view.preparing()),
       h(
         "p",
         {},
+        change &&
+          h("span", {}, view.text(`ch_${only}_why` as Word), " ", this.link(view.text("not_only_selected"), all)),
         h("span", {}, this.breakdown()),
-        RULED.includes(section?.name ?? "all") && h("span", {}, rules_text, " ", rules),
+        !change && RULED.includes(section?.name ?? "all") && h("span", {}, rules_text, " ", rules),
         ready && !workspace && h("span.ik-warn", {}, view.text("no_memory")),
       ),
     ];
@@ -44,6 +48,10 @@ export class Heading {
     const { unsent_batches = [], sent_batches = [] } = this.view.state.view;
     const n = (place === "unsent" ? unsent_batches : sent_batches).length;
     return [h("h2", {}, this.sentence(`list_${place}`, n)), h("p", {}, this.view.text(`${place}_why`))];
+  }
+
+  private link(text: string, onclick: () => void): HTMLElement {
+    return h("button.ik-link", { onclick }, text);
   }
 
   /** A sentence about some customers; for one of them it may be another one. */

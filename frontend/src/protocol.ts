@@ -42,7 +42,8 @@ export interface GridState {
   every_row: boolean;
   two_lines: boolean;
   grouped: boolean;
-  only_selected: boolean;
+  only: string;
+  views: string[];
   unit: "rows" | "invitations" | "customers";
   ready: boolean;
   filter: Record<string, string | (string | number | null)[]>;
@@ -52,7 +53,6 @@ export interface GridState {
   descending: boolean;
   unmasked: boolean;
   can_undo: boolean;
-  views?: string[];
   tabs?: [string, string, number][];
   workspace?: boolean;
   user?: string;
@@ -194,7 +194,7 @@ export interface OpenView {
   name: string;
 }
 
-export type GridRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter;
+export type GridRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView;
 
 export type ExplorerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView;
 
@@ -283,7 +283,7 @@ export interface GetOutcomes {
   type: "get_outcomes";
 }
 
-export type PickerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | UnmarkSent | GetBatch | DiscardBatch | MarkResolved | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes;
+export type PickerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | UnmarkSent | GetBatch | DiscardBatch | MarkResolved | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes;
 
 /** The words of the screen; ``groups`` holds the heading of each group, and what to do with its rows. */
 export interface Init {
@@ -305,7 +305,8 @@ export interface State {
   every_row: boolean;
   two_lines: boolean;
   grouped: boolean;
-  only_selected: boolean;
+  only: string;
+  views: string[];
   unit: "rows" | "invitations" | "customers";
   ready: boolean;
   filter: Record<string, string | (string | number | null)[]>;
@@ -315,7 +316,6 @@ export interface State {
   descending: boolean;
   unmasked: boolean;
   can_undo: boolean;
-  views?: string[];
   tabs?: [string, string, number][];
   workspace?: boolean;
   user?: string;
@@ -669,6 +669,12 @@ export interface SetLanguage {
   language: "en" | "zh";
 }
 
+/** Plan for another day; an empty one is today, whenever that is. */
+export interface SetDay {
+  type: "set_day";
+  day: string;
+}
+
 /** Close what is open, and choose other files. */
 export interface ChooseFiles {
   type: "choose_files";
@@ -733,28 +739,27 @@ export interface GetRejected {
   request: string;
 }
 
-/** Read which customers have changed in one way since the snapshot before. */
-export interface GetChanged {
-  type: "get_changed";
-  request: string;
+/** Show only the customers who have changed in one way since the snapshot before. */
+export interface ShowChanged {
+  type: "show_changed";
   change: string;
 }
 
 /** Make a file to download.
 
-    ``name`` is a list such as ``shown.xlsx``, a change, or a file of a batch: ``all`` for its whole folder, empty for
+    ``name`` is a list such as ``shown.xlsx`` or a file of a batch: ``all`` for its whole folder, empty for
     its workbook.
      */
 export interface AskDownload {
   type: "download";
   request: string;
-  what: "list" | "batch" | "export" | "rejected" | "changed";
+  what: "list" | "batch" | "export" | "rejected";
   name: string;
   tab: "pick" | "explore" | "export";
   batch_id: string;
 }
 
-export type PageRequest = Connect | SetLanguage | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | TeachWords | SetReading | GetRejected | GetChanged | AskDownload;
+export type PageRequest = Connect | SetLanguage | SetDay | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | TeachWords | SetReading | GetRejected | ShowChanged | AskDownload;
 
 /** Unknown words of a column: each with its number and the likeliest value. */
 export interface UnknownColumn {
@@ -869,7 +874,7 @@ export interface Download {
 
 export type PageResponse = PageState | LoadProgress | PageProblem | Listing | Download;
 
-export type Word = "about" | "add_title" | "add_to_batch" | "again_from" | "all_columns" | "all_customers" | "all_fields" | "all_invitations" | "all_of_them" | "all_rows" | "among_customers" | "apply" | "associated" | "attempt" | "attempt_not_sent" | "batch_size" | "by" | "c_account" | "c_before" | "c_cause" | "c_column" | "c_customer" | "c_file" | "c_now" | "c_reason" | "c_row" | "cancel" | "card_blocked" | "card_contact_support" | "card_resend_as_reseller" | "card_resend_now" | "card_review" | "card_wait_for_cooldown" | "card_wait_for_customer" | "card_wait_for_expiry" | "ch_appeared" | "ch_appeared_why" | "ch_became_associated" | "ch_became_associated_why" | "ch_cause_changed" | "ch_cause_changed_why" | "ch_newly_failed" | "ch_newly_failed_why" | "ch_vanished" | "ch_vanished_why" | "chance" | "change_rules" | "changed_since" | "choose_files" | "choose_how" | "clear" | "close" | "close_open" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "copied" | "copy" | "copy_message" | "customer" | "day_ago" | "day_order" | "days_ago" | "decisions" | "details" | "discard" | "discard_title" | "discard_why" | "done_on" | "download" | "download_all" | "download_csv" | "download_xlsx" | "drop_here" | "drop_why" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "exported" | "exported_on" | "eye_closed" | "eye_open" | "failed" | "failed_badge" | "files" | "files_added" | "files_known" | "filter_cause" | "filter_manager" | "filter_method" | "filter_status" | "filters" | "first" | "fixable" | "from" | "go" | "group_by_reason" | "header_is" | "headers_title" | "hidden" | "hide" | "history" | "hits" | "hits_in" | "how_read" | "how_read_why" | "in_file" | "in_folder" | "in_workspace" | "invitations" | "keep" | "keep_extra" | "keep_in" | "keep_why" | "known" | "last_invited" | "last_outcome" | "leave_out" | "leave_out_file" | "leave_out_some" | "left_out" | "link_life_days" | "list_again" | "list_again_one" | "list_all" | "list_all_one" | "list_associated" | "list_associated_one" | "list_blocked" | "list_blocked_one" | "list_check" | "list_check_one" | "list_customer" | "list_customer_one" | "list_selected" | "list_selected_one" | "list_sent" | "list_sent_one" | "list_some" | "list_some_one" | "list_support" | "list_support_one" | "list_unsent" | "list_unsent_one" | "list_valid" | "list_valid_one" | "listed" | "loading" | "lost" | "lost_hint" | "manager" | "mark_done" | "mark_sent" | "masked" | "masked_before" | "max_attempts" | "more" | "more_filters" | "n_batches" | "n_files" | "n_left_out" | "n_of" | "n_rejected" | "n_shown" | "n_with_status" | "name" | "new_workspace" | "newest" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "no_unsent" | "none" | "none_filter" | "not_chosen" | "not_only_selected" | "not_sent" | "not_there" | "note" | "nothing_changed" | "now" | "o_associated" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "of_customers" | "of_rows" | "on_day" | "one_batch" | "one_customer" | "only_look" | "only_selected" | "open_files" | "open_other" | "order_auto" | "order_day" | "order_month" | "others" | "own_account" | "own_account_held" | "own_account_undo" | "own_account_why" | "personal" | "plan_day" | "planning" | "preparing" | "q_column" | "q_column_why" | "q_encoding" | "q_encoding_why" | "q_snapshot" | "q_snapshot_why" | "rail_batches" | "rail_closer" | "rail_nothing" | "rail_todo" | "read_headers" | "read_order" | "read_zone" | "recent" | "rejected_why" | "remove" | "remove_from_batch" | "reset" | "retry" | "review_and_write" | "sample_data" | "save" | "save_done" | "search" | "section_again" | "section_all" | "section_associated" | "section_blocked" | "section_check" | "section_customer" | "section_sent" | "section_support" | "section_unsent" | "section_valid" | "sections" | "select_all" | "selected" | "selected_xlsx" | "selection" | "sent" | "sent_by" | "sent_on" | "sent_why" | "show" | "shown_csv" | "shown_xlsx" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "take_back" | "then" | "time_zone" | "title" | "to" | "to_batches" | "today" | "trend" | "try_sample" | "undo" | "unmark_sent" | "unsent_why" | "upload_failed" | "views" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "workspace_name" | "write" | "writing" | "written" | "written_on";
+export type Word = "about" | "add_title" | "add_to_batch" | "again_from" | "all_columns" | "all_customers" | "all_fields" | "all_invitations" | "all_of_them" | "all_rows" | "among_customers" | "apply" | "associated" | "attempt" | "attempt_not_sent" | "batch_size" | "by" | "c_column" | "c_file" | "c_reason" | "c_row" | "cancel" | "card_blocked" | "card_contact_support" | "card_resend_as_reseller" | "card_resend_now" | "card_review" | "card_wait_for_cooldown" | "card_wait_for_customer" | "card_wait_for_expiry" | "ch_appeared" | "ch_appeared_why" | "ch_became_associated" | "ch_became_associated_why" | "ch_cause_changed" | "ch_cause_changed_why" | "ch_newly_failed" | "ch_newly_failed_why" | "ch_vanished" | "ch_vanished_why" | "chance" | "change_rules" | "changed_since" | "choose_files" | "choose_how" | "clear" | "close" | "close_open" | "column_attempt_no" | "column_failure_code" | "column_first_seen_at" | "column_in_newest_snapshot" | "column_invitation_sent_at" | "column_last_seen_at" | "column_previous_outcome" | "columns" | "confirm" | "cool_down_days" | "copied" | "copy" | "copy_message" | "customer" | "day_ago" | "day_order" | "days_ago" | "decisions" | "details" | "discard" | "discard_title" | "discard_why" | "done_on" | "download" | "download_all" | "download_csv" | "drop_here" | "drop_why" | "effect" | "effect_wait" | "empty" | "every_row" | "every_row_hint" | "exported" | "exported_on" | "eye_closed" | "eye_open" | "failed" | "failed_badge" | "files" | "files_added" | "files_known" | "filter_cause" | "filter_manager" | "filter_method" | "filter_status" | "filters" | "first" | "fixable" | "from" | "go" | "group_by_reason" | "header_is" | "headers_title" | "hidden" | "hide" | "history" | "hits" | "hits_in" | "how_read" | "how_read_why" | "in_file" | "in_folder" | "in_workspace" | "invitations" | "keep" | "keep_extra" | "keep_in" | "keep_why" | "kernel_lost" | "known" | "last_invited" | "last_outcome" | "leave_out" | "leave_out_file" | "leave_out_some" | "left_out" | "link_life_days" | "list_again" | "list_again_one" | "list_all" | "list_all_one" | "list_associated" | "list_associated_one" | "list_blocked" | "list_blocked_one" | "list_check" | "list_check_one" | "list_customer" | "list_customer_one" | "list_selected" | "list_selected_one" | "list_sent" | "list_sent_one" | "list_some" | "list_some_one" | "list_support" | "list_support_one" | "list_unsent" | "list_unsent_one" | "list_valid" | "list_valid_one" | "listed" | "loading" | "lost" | "lost_hint" | "manager" | "mark_done" | "mark_sent" | "masked" | "masked_before" | "max_attempts" | "more" | "more_filters" | "n_batches" | "n_files" | "n_left_out" | "n_of" | "n_rejected" | "n_shown" | "n_with_status" | "name" | "new_workspace" | "newest" | "next" | "no_cause" | "no_files" | "no_memory" | "no_outcomes" | "no_rows" | "no_unsent" | "none" | "none_filter" | "not_chosen" | "not_only_selected" | "not_sent" | "not_there" | "note" | "nothing_changed" | "now" | "o_associated" | "o_expired" | "o_failed_again" | "o_not_seen" | "o_open" | "of_customers" | "of_rows" | "on_day" | "one_batch" | "one_customer" | "only_look" | "only_selected" | "open_files" | "open_other" | "order_auto" | "order_day" | "order_month" | "others" | "own_account" | "own_account_held" | "own_account_undo" | "own_account_why" | "personal" | "plan_for" | "plan_today" | "planning" | "preparing" | "q_column" | "q_column_why" | "q_encoding" | "q_encoding_why" | "q_snapshot" | "q_snapshot_why" | "rail_batches" | "rail_closer" | "rail_nothing" | "rail_todo" | "read_headers" | "read_order" | "read_zone" | "recent" | "rejected_why" | "remove" | "remove_from_batch" | "reset" | "retry" | "review_and_write" | "run_cell" | "sample_data" | "save" | "save_done" | "search" | "section_again" | "section_all" | "section_associated" | "section_blocked" | "section_check" | "section_customer" | "section_sent" | "section_support" | "section_unsent" | "section_valid" | "sections" | "select_all" | "selected" | "selected_xlsx" | "selection" | "sent" | "sent_by" | "sent_on" | "sent_why" | "show" | "shown_csv" | "shown_xlsx" | "some_customers" | "some_invitations" | "some_rows" | "sort" | "step" | "step_annotate" | "step_delete" | "step_log" | "step_open" | "step_plan" | "step_resolve" | "step_search" | "step_send" | "step_store" | "tab_explore" | "tab_export" | "take_back" | "then" | "time_zone" | "title" | "to" | "to_batches" | "today" | "trend" | "try_sample" | "undo" | "unmark_sent" | "unsent_why" | "upload_failed" | "views" | "words_leave" | "words_likely" | "words_rows" | "words_save" | "words_say" | "words_title" | "words_unknown" | "words_why" | "workspace" | "workspace_name" | "write" | "writing" | "written" | "written_on";
 
 export type ExportWord = "becomes" | "cancel" | "cancelled" | "cancelling" | "column" | "columns" | "done" | "download" | "drop" | "emptied" | "empty" | "exists" | "export" | "failed" | "failed_hint" | "file" | "file_head" | "format" | "gone" | "held" | "history" | "keep" | "key" | "key_kept" | "key_kept_unused" | "key_thrown" | "key_thrown_unused" | "later" | "left" | "level" | "level_head" | "made_up" | "made_up_note" | "minutes" | "name" | "no_history" | "no_reading" | "no_workspace" | "none" | "passed" | "preparing" | "proving" | "publish" | "purpose" | "purpose_note" | "remarks" | "replace" | "replaced" | "rows" | "rows_head" | "scrub" | "scrub_note" | "seconds" | "sha256" | "size" | "status" | "still" | "title" | "verified" | "verify" | "verifying" | "when" | "where" | "writing";
 

@@ -89,7 +89,7 @@ export class Sections {
     const { view, host } = this;
     const { workspace, unsent_batches = [], sent_batches = [] } = view.state.view;
     const place = host.place();
-    const isList = place === "customers";
+    const isList = place === "customers" && !view.state.view.only;
     const { current } = this;
     const list = (one: Section) =>
       this.item(`section_${one.name}`, this.count(one), isList && one === current, () => this.show(one));
@@ -106,8 +106,10 @@ export class Sections {
   }
 
   show({ decisions }: Section): void {
+    const { view } = this;
     this.host.go("customers");
-    this.view.refine({ decision: decisions });
+    if (view.state.view.only) view.send({ type: "set_only_selected", on: false });
+    view.refine({ decision: decisions });
   }
 
   private group(word: Word, items: Child[]): HTMLElement {

@@ -31,19 +31,20 @@ export class SelectionBar {
   draw(): void {
     const { view } = this;
     const { counts, view: shown } = view.state;
+    const onlySelected = shown.only === "selected";
     this.preparing.hidden = shown.ready;
     if (!shown.ready) put(this.preparing, h("span.ik-spin"), view.preparing(), this.step());
     view.columns.drawSelected();
     if (counts.selected) this.seen = view.state.version;
     // What was cleared by mistake can be taken back, as long as the same rows are shown.
     const isCleared = shown.can_undo && this.seen === view.state.version;
-    this.element.hidden = !shown.ready || !(counts.selected || shown.only_selected || isCleared);
+    this.element.hidden = !shown.ready || !(counts.selected || onlySelected || isCleared);
     this.element.setAttribute("aria-label", view.text("selection"));
     const parts: (Child & Element)[] = [h("strong", {}, view.text("selected", { n: view.number(counts.selected) }))];
     if (counts.hidden) parts.push(h("span.ik-warn", {}, view.text("hidden", { n: view.number(counts.hidden) })));
     parts.push(...view.extension.selectionFacts());
-    if (counts.selected || shown.only_selected) {
-      const on = !shown.only_selected;
+    if (counts.selected || onlySelected) {
+      const on = !onlySelected;
       const onclick = () => view.send({ type: "set_only_selected", on });
       parts.push(h("button.ik-link", { onclick }, view.text(on ? "only_selected" : "not_only_selected")));
     }

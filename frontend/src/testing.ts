@@ -79,8 +79,8 @@ export class FakeModel implements Model {
     this.sent.push(message);
   }
 
-  on(_event: string, listener: (message: unknown, buffers?: DataView[]) => void): void {
-    this.listener = listener;
+  on(event: string, listener: (message: unknown, buffers?: DataView[]) => void): void {
+    if (event === "msg:custom") this.listener = listener;
   }
 
   off(): void {

@@ -155,7 +155,6 @@ export class Toolbar {
 
   private drawTools(): void {
     const { view, tools } = this;
-    const { views } = view.state.view;
     const menus = () => [...tools.querySelectorAll("details")];
     const open = menus().findIndex((menu) => menu.open);
     keepFocus(tools, () => {
@@ -171,7 +170,7 @@ export class Toolbar {
           this.jump(),
           this.filters(),
           menu(view.text("columns"), () => this.columnItems()),
-          views && menu(view.text("views"), () => this.viewItems(views)),
+          menu(view.text("views"), () => this.viewItems()),
           view.download && menu(view.text("download"), () => [this.downloads()]),
           this.masking(),
         );
@@ -196,6 +195,7 @@ export class Toolbar {
       this.masking(),
       this.jump(),
       !two_lines && h("fieldset.ik-columns-list", {}, h("legend", {}, view.text("columns")), this.columnItems()),
+      h("fieldset.ik-columns-list", {}, h("legend", {}, view.text("views")), this.viewItems()),
       this.downloads(),
     ];
   }
@@ -275,8 +275,9 @@ export class Toolbar {
     if (columns.length) this.view.send({ type: "set_columns", columns, first: this.view.grid.firstRow() });
   }
 
-  private viewItems(views: string[]): Child[] {
+  private viewItems(): Child[] {
     const { view } = this;
+    const { views } = view.state.view;
     const name = h("input", { type: "text", placeholder: view.text("name"), "aria-label": view.text("name") });
     const save = () => name.value.trim() && view.send({ type: "save_view", name: name.value.trim() });
     const open = (saved: string) => () => view.send({ type: "open_view", name: saved });

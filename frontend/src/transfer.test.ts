@@ -7,7 +7,7 @@ test("only the tab that asked shows a list, and only once", () => {
   const asked: PageRequest[] = [];
   const answers = new Answers((request) => asked.push(request));
   const show = vi.fn();
-  answers.list({ type: "get_changed", change: "appeared" }, show);
+  answers.list({ type: "get_rejected" }, show);
   const [question] = asked as [PageRequest & { request: string }];
   const listing = { type: "listing" as const, rows: [["acme"]], total: 1 };
   answers.received({ ...listing, request: "of another tab" });

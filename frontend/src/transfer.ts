@@ -1,7 +1,7 @@
 /** Uploads and downloads, and the lists that the page asks for. */
 
 import { h } from "./dom.ts";
-import type { AskDownload, Download, GetChanged, GetRejected, Listing, PageRequest } from "./protocol.ts";
+import type { AskDownload, Download, GetRejected, Listing, PageRequest } from "./protocol.ts";
 
 /** A file that arrived whole; the day is that in its name. */
 export interface Arrived {
@@ -31,7 +31,7 @@ export function send(file: File, progress: (share: number) => void): Sending {
   return { arrived, stop: () => request.abort() };
 }
 
-type Asked = Omit<AskDownload, "request"> | Omit<GetRejected, "request"> | Omit<GetChanged, "request">;
+type Asked = Omit<AskDownload, "request"> | Omit<GetRejected, "request">;
 
 /** Questions whose answer only the tab that asked is to show: every tab hears all messages. */
 export class Answers {
@@ -39,7 +39,7 @@ export class Answers {
 
   constructor(private readonly ask: (request: PageRequest) => void) {}
 
-  list(asked: Omit<GetRejected, "request"> | Omit<GetChanged, "request">, show: (listing: Listing) => void): void {
+  list(asked: Omit<GetRejected, "request">, show: (listing: Listing) => void): void {
     this.question(asked, show);
   }
 

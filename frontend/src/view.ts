@@ -104,7 +104,9 @@ export class View {
     element.append(this.root);
     keepKeys(this.root);
     this.extension = extend(this);
-    this.kernel = new Kernel<Request, PickerResponse>(model, (message, buffers) => this.receive(message, buffers[0]));
+    this.kernel = new Kernel<Request, PickerResponse>(model, element, (message, buffers) =>
+      this.receive(message, buffers[0]),
+    );
     this.kernel.sendUntil(() => !isConnecting(this.state), { type: "connect" });
   }
 
@@ -206,6 +208,8 @@ export class View {
     this.update((state) => reduce(state, message, buffer));
     this.extension.received(message, current);
     if (current) this.draw(message, before);
+    const isChange = this.state.version !== before.version || (message.type === "selected" && current);
+    if (isChange && before.version >= 0) this.kernel.count();
   }
 
   private draw(message: PickerResponse, before: State): void {

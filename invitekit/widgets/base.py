@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import html
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import anywidget
 import duckdb
 import traitlets
 
 from invitekit.model.catalogue import Language
+from invitekit.widgets.payloads import words
 from invitekit.widgets.worker import Worker, error_payload
 
+SAVED = (
+    '<div class="ik-saved"><style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .ik-saved) '
+    ".jupyter-widgets:not(:has(*)){{display:none}}.ik-saved table{{border-collapse:collapse}}"
+    ".ik-saved :is(td,th){{padding:2px 10px 2px 0;text-align:left}}</style><p>{}</p>{}</div>"
+)
+"""What a saved notebook shows of a widget; the style hides that the widget's model is gone."""
 Handler = Callable[[dict[str, Any]], None]
 Listener = Callable[[dict[str, Any], Sequence[bytes]], None]
 """Receives a message and its binary parts; called on any thread."""
@@ -32,15 +40,21 @@ class MessageWidget(anywidget.AnyWidget):
     widgets' state holds none of it.
     """
 
-    _language: Language = "en"
     height = traitlets.Int(560, help="In pixels.").tag(sync=True)
+    lost = traitlets.Unicode(help="What is said once no kernel answers any more.").tag(sync=True)
+    changes = traitlets.Int(
+        None, allow_none=True, help="In a marimo notebook: how often a person has filtered, sorted or selected."
+    ).tag(sync=True)
 
-    def __init__(self, **traits: Any) -> None:
+    def __init__(self, *, language: Language = "en", **traits: Any) -> None:
         self._listeners: list[Listener] = []
-        super().__init__(**traits)
+        self._language = language
+        super().__init__(lost=words(language)["kernel_lost"], **traits)
         self._lock = threading.RLock()
         self._worker = Worker(self._connect, self._fail)
         self.on_msg(self._take)
+        if "marimo" in sys.modules:
+            self.changes = 0
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every request is answered; return whether it is."""
@@ -91,10 +105,28 @@ class MessageWidget(anywidget.AnyWidget):
     def _fail(self, error: BaseException) -> None:
         self._send_message("error", **error_payload(error, self._language))
 
+    def saved_html(self) -> str:
+        """Return what a saved notebook shows where no kernel runs, hidden beside the live widget."""
+        table = self._saved_table()
+        return SAVED.format(html.escape(f"{self._description()} {words(self._language)['run_cell']}"), table)
+
+    def _saved_table(self) -> str:
+        """Return HTML that names no person."""
+        return ""
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        result = super()._repr_mimebundle_(**options)
-        bundle = result[0] if isinstance(result, tuple) else result
-        if bundle:
-            text = f"{self._description()} Run the cell to see it."
-            bundle |= {"text/plain": text, "text/html": f"<p>{html.escape(text)}</p>"}
-        return result
+        bundle, metadata = cast("Any", super()._repr_mimebundle_(**options))
+        return {**bundle, "text/plain": self._description()}, metadata
+
+    def _ipython_display_(self) -> None:
+        show(self, self.saved_html())
+
+
+def show(widget: Any, saved: str) -> None:
+    """Show a widget in a notebook, and after it what is left of it once the notebook is saved and opened again."""
+    from IPython.display import display as untyped  # noqa: PLC0415 - on the page there are no cells
+
+    display: Any = untyped
+    bundle, metadata = widget._repr_mimebundle_()
+    display(bundle, metadata=metadata, raw=True)
+    display({"text/html": saved, "text/plain": ""}, raw=True)

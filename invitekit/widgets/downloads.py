@@ -1,4 +1,4 @@
-"""Lists and files that the page makes for a download: what is shown, selected, rejected, changed or written."""
+"""Lists and files that the page makes for a download: what is shown, selected, rejected or written."""
 
 from __future__ import annotations
 
@@ -26,9 +26,6 @@ LISTED = 500
 LISTS = ("shown.xlsx", "shown.csv", "selected.xlsx", "selected.csv")
 """What can be downloaded of the rows of a screen."""
 _WHY = ("source_file", "source_row", "column", "reason")
-_NAMES = ("customer_full_name", "account_name")
-_SIDES = ("status_before", "cause_before", "status_after", "cause_after")
-_CODES = {"status_before": "effective_status", "status_after": "effective_status"}
 NewFile = Callable[[str], Path]
 """Returns a path for a file name, in a new private folder."""
 Rows = list[list[str | None]]
@@ -40,27 +37,25 @@ class Changes:
 
     Attributes:
         counts: The two days, and how many customers there are of each change.
-        rows: One row a customer, in words.
+        record_ids: The records of the customers of each change.
     """
 
     counts: dict[str, Any]
-    rows: pl.DataFrame
-
-    def of(self, change: str) -> pl.DataFrame:
-        """Return the customers of a change: their names, and status and cause on both days."""
-        return self.rows.filter(pl.col("change") == change).drop("change")
+    record_ids: dict[str, list[str]]
 
 
-def changes(workspace: Workspace, catalogue: Catalogue | None, language: Language) -> Changes | None:
+def changes(workspace: Workspace, catalogue: Catalogue | None) -> Changes | None:
     """Compare the two newest snapshots of a workspace; None if it has only one."""
     days = {at.date() for (at,) in workspace.files().select("snapshot_at").fetchall()}
     if len(days) == 1:
         return None
-    found = workspace.compare(catalogue=catalogue, language=language)
+    found = workspace.compare(catalogue=catalogue)
+    rows = _frame(found.changes).select("change", record_id=pl.coalesce("record_id_after", "record_id_before"))
     span = {"before": f"{found.before_at:%Y-%m-%d}", "after": f"{found.after_at:%Y-%m-%d}"}
-    rows = _frame(found.changes).select("change", *_NAMES, *_SIDES)
-    counts = [[name, found.counts[name]] for name in CHANGES]
-    return Changes(span | {"counts": counts}, in_words(rows, language))
+    return Changes(
+        span | {"counts": [[name, found.counts[name]] for name in CHANGES]},
+        {name: rows.filter(change=name)["record_id"].to_list() for name in CHANGES},
+    )
 
 
 def in_words(rows: pl.DataFrame, language: Language, *, unmasked: bool = True) -> pl.DataFrame:
@@ -69,7 +64,7 @@ def in_words(rows: pl.DataFrame, language: Language, *, unmasked: bool = True) -
     def texts_of(name: str) -> pl.Series:
         cells = rows[name].unique()
         how: dict[str, Any] = {"language": language, "unmasked": unmasked, "whole": True}
-        texts = [display.shown(_CODES.get(name, name), cell, **how) for cell in cells]
+        texts = [display.shown(name, cell, **how) for cell in cells]
         return rows[name].replace_strict(cells, pl.Series(texts, dtype=pl.String), return_dtype=pl.String)
 
     return rows.with_columns(texts_of(name) for name, kind in rows.schema.items() if kind == pl.String)
@@ -94,11 +89,6 @@ def write_list(screen: Grid, name: str, new_file: NewFile, language: Language) -
     if not rows.height:
         raise ArgumentError(_("The list is empty."), hint=_("remove a filter, or select rows."))
     return _write(in_words(rows, language, unmasked=unmasked), new_file(name), language)
-
-
-def write_changed(changes: Changes, change: str, new_file: NewFile, language: Language) -> Path:
-    """Write the customers of a change as a workbook."""
-    return _write(changes.of(change), new_file(f"{change}.xlsx" if change in CHANGES else "changes.xlsx"), language)
 
 
 def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:

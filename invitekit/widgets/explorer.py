@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
+import inspect
 import os
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -14,18 +14,15 @@ import polars as pl
 from invitekit.engine.arrow import as_arrow
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_frame
-from invitekit.errors import ArgumentError, SourceError
+from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 from invitekit.model.catalogue import Catalogue, Language
 from invitekit.model.filters import Filter, where
 from invitekit.model.resolve import latest
-from invitekit.widgets.base import Handler
 from invitekit.widgets.conditions import KEY, OURS, both, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.prepare import explained, in_memory
-from invitekit.widgets.saved import SavedViews
-from invitekit.widgets.view import View
 
 
 class Explorer(Grid):
@@ -73,13 +70,16 @@ class Explorer(Grid):
         views: str | os.PathLike[str] | None = None,
         **traits: Any,
     ) -> None:
-        self._records, self._saved = as_frame(records), SavedViews(views)
+        self._passed = {"records": records, "catalogue": catalogue}
+        self._options: dict[str, Any] = {"language": language, "views": views and str(views)}
+        self._options["as_of"] = as_utc(as_of) if isinstance(as_of, dt.datetime) else as_of
+        self._records = as_frame(records)
         self._explain = partial(explained, moment=as_utc(as_of), catalogue=catalogue, language=language)
         rows = self._records if isinstance(self._records, duckdb.DuckDBPyRelation) else as_arrow(self._records)
         # What lacks a column is told in the cell, and not on the screen.
         self._explain(rows.limit(0).pl() if isinstance(rows, duckdb.DuckDBPyRelation) else pl.from_arrow(rows[:0]))
         derive = in_memory({"resolve": lambda some, _: self._explain(some)}, self._send_progress)
-        how: dict[str, Any] = {"language": language, "columns": columns, "every_row": every_row}
+        how: dict[str, Any] = {"language": language, "columns": columns, "every_row": every_row, "views": views}
         super().__init__(rows, derive=derive, **how, **traits)
         if value:
             self.filter = Filter.from_dict(value)
@@ -115,48 +115,29 @@ class Explorer(Grid):
         return where(all_rows if self.every_row else latest(all_rows), self.filter)
 
     def to_code(self) -> str:
-        """Return a cell that shows this filter again: a widget's state does not outlive its kernel."""
-        sort = f"\nexplorer.sort({self._view.by!r}, down={self._view.down})" if self._view.by else ""
-        every_row = ", every_row=True" if self.every_row else ""
-        return f"explorer = ik.Explorer(records, value={self.filter.to_dict()!r}{every_row}){sort}\nexplorer"
-
-    def save_view(self, name: str) -> None:
-        """Save what is shown now under a name: filter, order and columns."""
-        view = self._view
-        shown = {"filter": view.choice.to_dict(), "by": view.by, "down": view.down, "every_row": view.every_row}
-        self._saved.save(name, shown | {"columns": self._shown})
-        self._send_view()
-
-    def open_view(self, name: str) -> None:
-        """Show a saved view again.
+        """Return a cell that shows the same again: a widget's state does not outlive its kernel.
 
         Raises:
-            ArgumentError: There is none of that name.
+            ArgumentError: The records, or the catalogue, are in no variable of the notebook.
         """
-        views = self._saved.read()
-        if name not in views:
-            raise ArgumentError(
-                _("There is no saved view of that name."),
-                hint=_("{count:,} are saved; see 'Saved views'.", count=len(views)),
-            )
-        shown = views[name]
-        self._shown = [column for column in shown["columns"] if column in self._store.names] or self._shown
-        every_row = bool(shown.get("every_row"))
-        self._show(View(Filter.from_dict(shown["filter"]), shown["by"], bool(shown["down"]), every_row))
-        self._send_view()
-
-    def _state(self) -> dict[str, Any]:
-        views: list[str] = []
-        # What is wrong is said when a view is saved or opened: the records are shown all the same.
-        with contextlib.suppress(SourceError):
-            views = sorted(self._saved.read())
-        return super()._state() | {"views": views}
-
-    def _handlers(self) -> dict[str, Handler]:
-        return super()._handlers() | {
-            "save_view": lambda m: self.save_view(m["name"]),
-            "open_view": lambda m: self.open_view(m["name"]),
-        }
+        caller = inspect.currentframe().f_back  # type: ignore[union-attr]
+        held = {**caller.f_globals, **caller.f_locals} if caller else {}
+        names = {id(value): name for name, value in held.items() if name[0] != "_"}
+        for what, value in self._passed.items():
+            if value is not None and id(value) not in names:
+                raise ArgumentError(
+                    _("No variable holds the {what} of this explorer.", what=what),
+                    hint=_("assign the {what} to a variable first, and pass that to Explorer.", what=what),
+                )
+        columns = self._wanted if self._shown == self._columns() else self._shown
+        options = {"value": self.filter.to_dict(), "every_row": self.every_row, "columns": columns, **self._options}
+        listed = [f"{name}={value!r}" for name, value in options.items() if value not in ({}, False, None, "en")]
+        if (catalogue := self._passed["catalogue"]) is not None:
+            listed.append(f"catalogue={names[id(catalogue)]}")
+        own, records = names.get(id(self), "explorer"), names[id(self._passed["records"])]
+        imports = ["import datetime"] * (self._options["as_of"] is not None) + ["import invitekit as ik"]
+        sort = [f"{own}.sort({self._view.by!r}, down={self._view.down})"] if self._view.by else []
+        return "\n".join([*imports, f"{own} = ik.Explorer({', '.join([records, *listed])})", *sort, own])
 
     def _frame(self, query: str) -> pl.DataFrame:
         with self._asked() as con:

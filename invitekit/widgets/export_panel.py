@@ -82,14 +82,14 @@ class ExportPanel(MessageWidget):
         if language not in ("en", "zh"):
             raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
         self._records, self._columns = taken(records, as_of, language)
-        self._workspace, self._folder, self._language = workspace, Path(folder), language
+        self._workspace, self._folder = workspace, Path(folder)
         self._policy_file, self._given_key = policy, key
         self._result: Exported | None = None
         self._turn, self._watch = threading.Lock(), cast("Watch | None", None)
         self._step: dict[str, Any] | None = None
         self._total: int | None = None
         self._past: list[dict[str, Any]] | None = None
-        super().__init__(**traits)
+        super().__init__(language=language, **traits)
         self.observe(lambda _change: self._send_form(), list(_FORM))
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -11,11 +13,14 @@ import polars as pl
 import traitlets
 
 from invitekit.engine.duckdb import ident
+from invitekit.errors import ArgumentError, SourceError
+from invitekit.i18n import _
 from invitekit.model.catalogue import Language, read_catalogue
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets import counts, crossfilter, payloads
 from invitekit.widgets.base import Handler, static
 from invitekit.widgets.conditions import both, chosen, matching
+from invitekit.widgets.saved import SavedViews
 from invitekit.widgets.selectable import Selectable
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import QueryCache, View
@@ -24,6 +29,9 @@ from invitekit.widgets.worker import Work
 _ASKS = ("view", "page", "details", "range", "selection", "sums", "facet")
 """The channels of questions to the rows."""
 _PAGE = 100
+_SAVED_AFTER = 3.0
+"""Seconds that a cell waits for the first rows, which a saved notebook shows."""
+_SAVED_OF_VIEW = ("by", "down", "every_row", "grouped")
 _DEEP = 10_000
 """From this row on a page is not looked for among all rows anew."""
 _AHEAD = 0.03
@@ -55,10 +63,12 @@ class Grid(Selectable):
         language: Language = "en",
         columns: list[str] | None = None,
         every_row: bool = False,
+        views: str | os.PathLike[str] | None = None,
         **traits: Any,
     ) -> None:
-        super().__init__(**traits)
-        self._language, self._view, self._version, self._unmasked = language, View(every_row=every_row), 0, False
+        super().__init__(language=language, **traits)
+        self._saved = SavedViews(type(self).__name__, views)
+        self._view, self._version, self._unmasked = View(every_row=every_row), 0, False
         self._acked: dict[str, int] = {}
         self._dayed: Filter | None = None
         self._deep: tuple[int, int] | None = None
@@ -103,6 +113,31 @@ class Grid(Selectable):
         known = not self._store.ready or by in self._store.names
         self._show(replace(self._view, by=by if known else None, down=down))
 
+    def save_view(self, name: str) -> None:
+        """Save what is shown now under a name: filter, order, columns and layout."""
+        view = self._view
+        shown = {part: getattr(view, part) for part in _SAVED_OF_VIEW} | {"filter": view.choice.to_dict()}
+        self._saved.save(name, shown | {"two_lines": self._two_lines, "columns": self._shown})
+        self._send_view()
+
+    def open_view(self, name: str) -> None:
+        """Show a saved view again.
+
+        Raises:
+            ArgumentError: There is none of that name.
+        """
+        views = self._saved.read()
+        if name not in views:
+            raise ArgumentError(
+                _("There is no saved view of that name."),
+                hint=_("{count:,} are saved; see 'Saved views'.", count=len(views)),
+            )
+        shown = views[name]
+        self._shown = [column for column in shown["columns"] if column in self._store.names] or self._shown
+        self._two_lines = bool(shown["two_lines"])
+        self._show(View(Filter.from_dict(shown["filter"]), **{part: shown[part] for part in _SAVED_OF_VIEW}))
+        self._send_view()
+
     def rows(self, *, selected: bool) -> tuple[pl.DataFrame, bool]:
         """Return the rows that are shown, in their order, or those that are selected; personal data included.
 
@@ -134,6 +169,8 @@ class Grid(Selectable):
             "set_masking": self._set_masking,
             "set_columns": self._set_columns,
             "get_details": lambda m: self._ask_details(m["key"]),
+            "save_view": lambda m: self.save_view(m["name"]),
+            "open_view": lambda m: self.open_view(m["name"]),
             "get_crossfilter": lambda _m: self._ask_crossfilter(),
         }
 
@@ -144,6 +181,13 @@ class Grid(Selectable):
     def _description(self) -> str:
         total = "" if self._store.total is None else f"{self._found.rows():,} "
         return f"{type(self).__name__}: {total}{'rows' if self.every_row else self.unit}."
+
+    def _saved_table(self) -> str:
+        self.wait(_SAVED_AFTER)
+        if not self._store.ready:
+            return ""
+        with self._store.cursor() as con:
+            return payloads.saved_table(con, self._found, self._view, self._store.names, self._language)
 
     def _send_progress(self, step: str, number: int, steps: int) -> None:
         """Show which step of the preparation begins."""
@@ -165,7 +209,12 @@ class Grid(Selectable):
 
     def _state(self) -> dict[str, Any]:
         """Return everything about the view except its rows and counts."""
+        views: list[str] = []
+        # What is wrong is said when a view is saved or opened: the records are shown all the same.
+        with contextlib.suppress(SourceError):
+            views = sorted(self._saved.read())
         return {
+            "views": views,
             "columns": [
                 {**c, "shown": c["name"] in self._shown} for c in payloads.columns(self._store.names, self._language)
             ],
@@ -175,7 +224,7 @@ class Grid(Selectable):
             "every_row": self.every_row,
             "two_lines": self._two_lines,
             "grouped": self._view.grouped,
-            "only_selected": self._view.only is not None,
+            "only": self._view.only_name,
             "unit": self.unit,
             "ready": self._store.ready,
             "filter": self._view.choice.to_dict(),
@@ -368,8 +417,8 @@ class Grid(Selectable):
 
     def _show_only_selected(self, *, on: bool) -> None:
         """Show only the rows that are selected now, or all again; ticks that are taken off leave a row where it is."""
-        only = self._selection if on else None
-        self._show(replace(self._view, choice=self._whole() if on else self._view.choice, only=only))
+        only, name, choice = (self._selection, "selected", self._whole()) if on else (None, "", self._view.choice)
+        self._show(replace(self._view, choice=choice, only=only, only_name=name))
 
     def _whole(self) -> Filter:
         """Return the filter of all rows that can be selected."""

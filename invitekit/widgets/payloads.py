@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -43,6 +44,10 @@ RESOLVED = {"attempt_no": "integer", "previous_outcome": "code", "invitation_sen
 _UNREAD = frozenset(COLUMNS_OF_RESOLVE) - {*RESOLVED, "customer_id"}
 _OF_INVITATIONS = ("invitation_id", "attempt_no", "invitation_sent_at", "invitation_method", "effective_status",
                    "snapshot_at", "status", "failure_code")  # fmt: skip
+_NAMES = ("customer_full_name", "account_name")
+_SAVED = ("effective_status", "decision", "failure_code", "invitation_method", "invited_at")
+"""Columns of a saved notebook's table beside the names, which are hidden there."""
+_SAVED_ROWS = 10
 _MOST = 200
 """So many records of a customer are told at most."""
 
@@ -113,6 +118,21 @@ def page(
     codes = {name: [row[names.index(name)] for row in ordered] for name in BADGES if name in names}
     groups = {"groups": [row[-1] for row in ordered]} if view.grouped else {}
     return {"first": first, "keys": keys, "cells": told, "codes": codes, **groups}
+
+
+def saved_table(
+    con: duckdb.DuckDBPyConnection, found: QueryCache, view: View, names: list[str], language: Language
+) -> str:
+    """Return the first rows as an HTML table that names no customer, manager or tag."""
+    shown = [name for name in (*_NAMES, *_SAVED) if name in names]
+    cells = page(con, found, view, shown, first=0, count=_SAVED_ROWS, language=language)["cells"]
+    texts = [[text and display.HIDDEN if name in _NAMES else text for text in cells[name]] for name in shown]
+
+    def line(tag: str, row: Sequence[str | None]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(text or '')}</{tag}>" for text in row) + "</tr>"
+
+    head = line("th", [label(name, language) for name in shown])
+    return f"<table>{head}{''.join(line('td', row) for row in zip(*texts, strict=True))}</table>"
 
 
 def preview(

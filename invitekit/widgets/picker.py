@@ -55,6 +55,7 @@ class ResendPicker(Grid):
         catalogue: The failure messages known; else the built-in ones.
         language: Of labels, reasons and words: ``en`` or ``zh``.
         every_row: Whether every row of every file is shown, and not only the one that speaks for its customer.
+        views: The file of saved views; else one among the user's settings.
 
     Raises:
         ArgumentError: There are neither records nor a workspace.
@@ -87,6 +88,7 @@ class ResendPicker(Grid):
         catalogue: Catalogue | None = None,
         language: Language = "en",
         every_row: bool = False,
+        views: str | os.PathLike[str] | None = None,
         **traits: Any,
     ) -> None:
         if records is None and workspace is None:
@@ -106,7 +108,7 @@ class ResendPicker(Grid):
         plan = self._planner(self._rules, language)
         traits.setdefault("columns", list(COLUMNS))
         with self._memory.lend(self._records) as found:
-            super().__init__(found, derive=plan, language=language, every_row=every_row, **traits)
+            super().__init__(found, derive=plan, language=language, every_row=every_row, views=views, **traits)
         self._view = View(self._whole(), "rank", every_row=every_row, grouped=True)
         self.set_trait("value", self._view.choice.to_dict())
 
@@ -173,7 +175,7 @@ class ResendPicker(Grid):
                     "tabs": planning.tabs(con, self._language, "true" if self.every_row else ONCE),
                     "warnings": self._summary(con).warnings(self._language, own_account=False),
                     "held_for_own_account": self._summary(con).held_for_own_account,
-                    "newest": _iso_day(self._summary(con).newest_export),
+                    "newest": iso_day(self._summary(con).newest_export),
                 }
         batches = self._batches()
         memory = {
@@ -198,7 +200,7 @@ class ResendPicker(Grid):
                 ],
                 "customers": each["customers"],
                 "written_at": f"{each['written_at']:%Y-%m-%d %H:%M}",
-                "sent_at": _iso_day(each["sent_at"]),
+                "sent_at": iso_day(each["sent_at"]),
                 "sent_by": each["sent_by"],
                 "sent": each["sent"],
             }
@@ -242,10 +244,26 @@ class ResendPicker(Grid):
         """The day that the plan is for; None is today, where the browser is."""
         return f"{self._moment:%Y-%m-%d}" if self._as_of is not None else None
 
-    def set_language(self, language: Language) -> None:
-        """Go on in another language: the plan is made again with its texts; who is selected stays selected."""
-        self._language = language
+    def plan_for(self, as_of: dt.datetime | dt.date | None, language: Language) -> None:
+        """Plan again for another day or in another language; who is selected stays selected."""
+        self._as_of, self._language = as_of, language
         self._plan_again()
+
+    def show_only(self, record_ids: list[str], name: str) -> None:
+        """Show only the customers of some records.
+
+        Args:
+            record_ids: Records of the history, also earlier ones.
+            name: What the customers are, as the words of the screen know it: a change since the snapshot before.
+        """
+        self._settled()
+
+        def work(con: duckdb.DuckDBPyConnection) -> None:
+            keys = planning.customers_of(con, record_ids)
+            whole = replace(self._view, choice=Filter(), every_row=False)
+            self._show(replace(whole, only=Selection().add(keys), only_name=name))
+
+        self._worker.submit("range", work)
 
     # Rules: the effect first.
 
@@ -292,7 +310,7 @@ class ResendPicker(Grid):
             selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
         with self._lock:
             self._drop_questions()
-            self._rules, self._store, self._view = rules, store, replace(self._view, only=None)
+            self._rules, self._store, self._view = rules, store, replace(self._view, only=None, only_name="")
             self._found = self._new_cache(self._view)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._version = self._version + 1
@@ -450,7 +468,7 @@ def read_day(text: str) -> dt.date:
         raise ArgumentError(_("The date is missing."), hint=_("choose the day on which it was done.")) from None
 
 
-def _iso_day(day: dt.date | None) -> str | None:
+def iso_day(day: dt.date | None) -> str | None:
     """Return a day, or that of a time, as text."""
     return None if day is None else f"{day:%Y-%m-%d}"
 

@@ -188,6 +188,14 @@ def count_batches(con: duckdb.DuckDBPyConnection, selection: Selection, size: in
     return sum(-(-n // size) for (n,) in rows(con, f"select count(*) from records where {_held(selection)} {kinds}"))
 
 
+def customers_of(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> list[int]:
+    """Return the keys of the rows that speak for the customers of some records."""
+    asked = f"""
+        select {KEY} from records where {ONCE} and customer_id in (
+            select customer_id from records where record_id in (select unnest(?::varchar[])))"""
+    return [key for (key,) in con.execute(asked, [record_ids]).fetchall()]
+
+
 def count_known(con: duckdb.DuckDBPyConnection, frozen: Frozen, waiting: pa.Table | None) -> int:
     """Count those confirmed who are in a batch that was written before and is not logged: perhaps they were sent to."""
     if waiting is None:

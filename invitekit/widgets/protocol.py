@@ -68,7 +68,8 @@ class GridState(TypedDict):
     every_row: bool
     two_lines: bool
     grouped: bool
-    only_selected: bool
+    only: str
+    views: list[str]
     unit: Unit
     ready: bool
     filter: Filter
@@ -78,8 +79,6 @@ class GridState(TypedDict):
     descending: bool
     unmasked: bool
     can_undo: bool
-    # Of the explorer only.
-    views: NotRequired[list[str]]
     # Of the picker only.
     tabs: NotRequired[list[tuple[str, str, int]]]
     workspace: NotRequired[bool]
@@ -245,9 +244,9 @@ class OpenView(TypedDict):
 
 GridRequest = (
     Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking
-    | SetColumns | GetDetails | GetCrossfilter
+    | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView
 )  # fmt: skip
-ExplorerRequest = GridRequest | SaveView | OpenView
+ExplorerRequest = GridRequest
 
 # From the browser: the picker.
 
@@ -746,6 +745,13 @@ class SetLanguage(TypedDict):
     language: Language
 
 
+class SetDay(TypedDict):
+    """Plan for another day; an empty one is today, whenever that is."""
+
+    type: Literal["set_day"]
+    day: str
+
+
 class ChooseFiles(TypedDict):
     """Close what is open, and choose other files."""
 
@@ -819,32 +825,31 @@ class GetRejected(TypedDict):
     request: str
 
 
-class GetChanged(TypedDict):
-    """Read which customers have changed in one way since the snapshot before."""
+class ShowChanged(TypedDict):
+    """Show only the customers who have changed in one way since the snapshot before."""
 
-    type: Literal["get_changed"]
-    request: str
+    type: Literal["show_changed"]
     change: str
 
 
 class AskDownload(TypedDict):
     """Make a file to download.
 
-    ``name`` is a list such as ``shown.xlsx``, a change, or a file of a batch: ``all`` for its whole folder, empty for
+    ``name`` is a list such as ``shown.xlsx`` or a file of a batch: ``all`` for its whole folder, empty for
     its workbook.
     """
 
     type: Literal["download"]
     request: str
-    what: Literal["list", "batch", "export", "rejected", "changed"]
+    what: Literal["list", "batch", "export", "rejected"]
     name: str
     tab: Tab
     batch_id: str
 
 
 PageRequest = (
-    Connect | SetLanguage | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | TeachWords
-    | SetReading | GetRejected | GetChanged | AskDownload
+    Connect | SetLanguage | SetDay | ChooseFiles | OpenFiles | DiscardUpload | TrySample | Answer | Dismiss | TeachWords
+    | SetReading | GetRejected | ShowChanged | AskDownload
 )  # fmt: skip
 
 

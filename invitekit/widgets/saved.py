@@ -18,14 +18,24 @@ class SavedViews:
     """Named views in a JSON file that only its owner can read: a filter may name a customer.
 
     Args:
+        screen: The class of the screen that they are of: what one filters by, another may not have.
         path: The file; else ``views.json`` among the user's settings. It is made when the first view is saved.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, screen: str, path: str | os.PathLike[str] | None = None) -> None:
+        self._screen = screen
         self.path = Path(path) if path is not None else platformdirs.user_config_path("invitekit") / "views.json"
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """Give every view by its name.
+        """Return every view of the screen by its name.
+
+        Raises:
+            SourceError: The file cannot be read, or holds something else.
+        """
+        return self._read_all().get(self._screen, {})
+
+    def _read_all(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return the views of all screens.
 
         Raises:
             SourceError: The file cannot be read, or holds something else.
@@ -36,7 +46,7 @@ class SavedViews:
             return {}
         except (OSError, ValueError):
             found = None
-        if not isinstance(found, dict) or not all(isinstance(view, dict) for view in found.values()):
+        if not isinstance(found, dict) or not all(isinstance(views, dict) for views in found.values()):
             raise SourceError(
                 _("'{name}' holds no saved views.", name=self.path.name), hint=_("move it away; views are saved anew.")
             )
@@ -49,10 +59,11 @@ class SavedViews:
             SourceError: What is saved already cannot be read.
             OutputError: The file cannot be written.
         """
-        views = self.read() | {name: view}
+        every = self._read_all()
+        every[self._screen] = every.get(self._screen, {}) | {name: view}
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise not_written(self.path, error) from None
-        text = json.dumps(views, ensure_ascii=False, indent=1)
+        text = json.dumps(every, ensure_ascii=False, indent=1)
         write_file(self.path, lambda part: part.write_text(text, "utf-8"), overwrite=True)

@@ -28,7 +28,7 @@ from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.opening import Opened, Progress, Sources, how_read, open_sources, question
 from invitekit.widgets.payloads import words
-from invitekit.widgets.picker import ResendPicker, read_day
+from invitekit.widgets.picker import ResendPicker, iso_day, read_day
 from invitekit.widgets.reading import Reading, as_utf8
 from invitekit.widgets.transfer import Transfers, dated, safe_name
 from invitekit.widgets.worker import error_payload
@@ -182,7 +182,7 @@ class Session:
                 "rejected": opened.counts[1],
                 "added": [[one.name, one.already_stored] for one in opened.added],
                 "workspace": opened.workspace.path.name if opened.workspace is not None else None,
-                "as_of": f"{self._as_of:%Y-%m-%d}" if self._as_of else None,
+                "as_of": iso_day(self._as_of),
                 "sample": sources.folder != self._folder,
                 **texts,
             }
@@ -201,9 +201,19 @@ class Session:
         }
 
     def _set_language(self, language: Language) -> None:
-        """Go on in another language: the plan is made again with its texts, the other screens when they are opened."""
+        """Go on in another language."""
+        self._language = language
+        self._plan_again()
+
+    def _set_day(self, day: str) -> None:
+        """Go on with the plan of another day; an empty one is today, whenever that is."""
+        self._as_of = dt.datetime.combine(read_day(day), dt.time()) if day else None
+        self._plan_again()
+
+    def _plan_again(self) -> None:
+        """Make the plan again; the other screens are made again when they are opened."""
         with self._lock:
-            self._language, opened, run = language, self._opened, self._state["run"]
+            opened, run = self._opened, self._state["run"]
             for name in [name for name in self._screens if name != "pick"]:
                 self._screens.pop(name).stop()
             picker = self._screens.get("pick")
@@ -211,12 +221,10 @@ class Session:
             texts = self._texts(opened)
             with self._lock:
                 if self._state["run"] == run:
-                    self._state |= texts
+                    self._state |= texts | {"as_of": iso_day(self._as_of)}
         if isinstance(picker, ResendPicker):
-            picker.set_language(language)
+            picker.plan_for(self._as_of, self._language)
         self._send_state()
-        if self._changes is not None:
-            self._in_background(PAGE, lambda: self._compare(run))
 
     def _failed(self, failed: Sequence[tuple[Path, InvitekitError]]) -> list[dict[str, Any]]:
         """Return what the page says of files that could not be read, and what it asks."""
@@ -228,7 +236,7 @@ class Session:
     def _compare(self, run: str) -> None:
         """Count what changed since the snapshot before the newest one."""
         with self._borrowed_workspace() as own:
-            changes = downloads.changes(own, self._catalogue, self._language) if own is not None else None
+            changes = downloads.changes(own, self._catalogue) if own is not None else None
         with self._lock:
             if changes is None or self._state["run"] != run:
                 return
@@ -242,6 +250,7 @@ class Session:
         return {
             "connect": lambda _m: self._send_state(),
             "set_language": lambda m: self._set_language(m["language"]),
+            "set_day": lambda m: self._set_day(m["day"]),
             "choose_files": lambda _m: self._choose_files(),
             "open": self._open_chosen,
             "discard_upload": lambda m: self.transfers.discard(m["id"]),
@@ -251,7 +260,7 @@ class Session:
             "teach_words": lambda m: self._teach(m["words"]),
             "set_reading": self._set_reading,
             "get_rejected": lambda m: self._in_background(PAGE, lambda: self._send_rejected(m["request"])),
-            "get_changed": lambda m: self._send_changed(m["request"], m["change"]),
+            "show_changed": lambda m: self._show_changed(m["change"]),
             "download": lambda m: self._in_background(PAGE, lambda: self._download(m)),
         }
 
@@ -373,9 +382,11 @@ class Session:
     def _send_listing(self, request: str, rows: downloads.Rows) -> None:
         self._send(PAGE, {"type": "listing", "request": request, "rows": rows[: downloads.LISTED], "total": len(rows)})
 
-    def _send_changed(self, request: str, change: str) -> None:
-        if self._changes is not None:
-            self._send_listing(request, [list(row) for row in self._changes.of(change).rows()])
+    def _show_changed(self, change: str) -> None:
+        """Show the customers of a change in the list of customers."""
+        picker = self._screens.get("pick")
+        if self._changes is not None and isinstance(picker, ResendPicker):
+            picker.show_only(self._changes.record_ids[change], change)
 
     @contextlib.contextmanager
     def _rejected(self) -> Iterator[Any]:
@@ -399,8 +410,6 @@ class Session:
         if what == "rejected":
             with self._rejected() as rejected:
                 return downloads.write_rejected(rejected, new_file)
-        if what == "changed" and self._changes is not None:
-            return downloads.write_changed(self._changes, name, new_file, self._language)
         if what == "list" and isinstance(screen, Grid):
             return downloads.write_list(screen, name, new_file, self._language)
         if what == "batch" and isinstance(screen, ResendPicker):

@@ -39,6 +39,7 @@ class View:
         every_row: Whether earlier states are shown too: every row of every file.
         grouped: Whether the rows of a group are together, whatever they are sorted by.
         only: Show only rows of this selection; None shows all.
+        only_name: What these rows are: ``selected``, or a change since the snapshot before.
     """
 
     choice: Filter = field(default_factory=Filter)
@@ -47,6 +48,7 @@ class View:
     every_row: bool = False
     grouped: bool = False
     only: Selection | None = None
+    only_name: str = ""
 
     def undated(self) -> View:
         """Return the view of all days."""
