@@ -19,7 +19,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab app frontend frontend-check test soak test-fast test-oldest test-core check bench words lock clean
+.PHONY: help setup demo lab app frontend frontend-check docs pictures test soak test-fast test-oldest test-core check bench words lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ frontend-check: setup ## the browser's code: was it built from frontend/, and ty
 	@if $(MAKE) --no-print-directory frontend/node_modules/.ready 2>build/npm.txt; \
 		then $(MAKE) --no-print-directory build/frontend/.checked; \
 		else echo "The browser's code was not checked: npm could not install what it needs; see build/npm.txt."; [ "$$CI" != true ]; fi
+
+docs: setup ## build the documentation into build/site, in English and Chinese; nothing is asked of any host
+	@$(BIN)/python docs/build_site.py
+
+pictures: setup ## take the pictures of the documentation from the real page and report; needs Chromium
+	@$(BIN)/python docs/take_pictures.py
 
 test: setup frontend-check ## run every test; says so when Chromium, Java or pdftotext is missing
 	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)

@@ -1,0 +1,169 @@
+"""The pages of the reference, made from the code: public names, commands, columns, failures, reasons, policy."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+import invitekit
+from invitekit import cli
+from invitekit.model import schema
+from invitekit.model.catalogue import read_catalogue
+from invitekit.planning import ResendRules
+from invitekit.planning.reason_texts import read_reasons
+from invitekit.privacy.policy import TABLE
+
+SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Example):$")
+ENTRY = re.compile(r"^([\w*][\w*, ]*): (.*)$")
+QUOTED = re.compile(r"""(: |-> )(['"])(.*?)\2(?= = |,$|$)""", re.MULTILINE)
+"""A type that Python keeps as text."""
+STAGES = {"record": "in the records of `load`", "annotated": "added by `annotate`", "plan": "added by `plan_resends`"}
+
+
+def python() -> str:
+    """Describe every public name by its signature and its docstring."""
+    names = (line for name in invitekit.__all__ for line in described(f"ik.{name}", getattr(invitekit, name), 2))
+    return "\n".join(["# Python", "", "After `import invitekit as ik`.", "", *names])
+
+
+def described(name: str, value: Any, level: int) -> Iterator[str]:
+    """Give the heading, the signature, and the docstring of a name, then those of its methods."""
+    yield from ("#" * level + f" {name}", "")
+    if not isinstance(value, property):
+        yield from ("```python", signature(name, value), "```", "")
+    yield from (*prose(inspect.getdoc(value) or ""), "")
+    if inspect.isclass(value):
+        for part, member in vars(value).items():
+            own = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+            if not part.startswith("_") and (inspect.isfunction(own) or isinstance(own, property)):
+                yield from described(f"{name}.{part}", own, level + 1)
+
+
+def signature(name: str, value: Any) -> str:
+    """Write how something is called, an argument a line."""
+    shown = inspect.signature(value)
+    parameters = [one for one in shown.parameters.values() if one.name != "self"]
+    rows = [f"    {one}," for one in parameters]
+    named = [at for at, one in enumerate(parameters) if one.kind is one.KEYWORD_ONLY]
+    if named and all(one.kind is not one.VAR_POSITIONAL for one in parameters):
+        rows.insert(named[0], "    *,")
+    _, arrow, returned = str(shown).rpartition(") -> ")
+    result = f" -> {returned}" if arrow and returned != "'None'" else ""
+    text = "\n".join([f"{name}(", *rows, f"){result}"]) if rows else f"{name}(){result}"
+    return QUOTED.sub(r"\1\3", text)
+
+
+def prose(doc: str) -> Iterator[str]:
+    """Turn a docstring of Google's style into Markdown."""
+    section = ""
+    for line in doc.splitlines():
+        heading, body = SECTION.match(line), line[4:]
+        if heading:
+            yield from filter(None, ("```" if section == "Example" else "", "", f"**{heading[1]}**", ""))
+            yield ""
+            section = heading[1]
+            if section == "Example":
+                yield "```pycon"
+        elif section in {"Args", "Attributes", "Raises"} and line.startswith("    "):
+            entry = ENTRY.match(body)
+            yield f"- `{entry[1]}`: {markdown(entry[2])}" if entry else f"  {markdown(body.strip())}"
+        elif section:
+            yield body if section == "Example" else markdown(line.strip())
+        else:
+            yield markdown(line)
+    if section == "Example":
+        yield "```"
+
+
+def markdown(text: str) -> str:
+    """Write a docstring's line as Markdown."""
+    return text.replace("``", "`").replace("<", "&lt;") if "`<" not in text else text.replace("``", "`")
+
+
+def commands() -> str:
+    """Give the help of every command, as the command prints it."""
+    parts = ["# Commands", "", "What `-h` prints for each command.", ""]
+    for words, command in walk(get_command(cli.app), ("invitekit",)):
+        context = typer.Context(command, info_name=" ".join(words), max_content_width=100, terminal_width=100)
+        parts += [f"## {' '.join(words)}", "", "```text", command.get_help(context), "```", ""]
+    return "\n".join(parts)
+
+
+def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Give a command and all beneath it, with the words that call each."""
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from walk(inner, (*words, name))
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
+    """Write a table; a bar or a line break of a cell is no end of it."""
+
+    def line(cells: Iterable[object]) -> str:
+        return "| " + " | ".join(str(c or "").replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
+
+    names = list(heads)
+    return [line(names), line(["---"] * len(names)), *map(line, rows), ""]
+
+
+def columns() -> str:
+    """List every column with its labels, its kind, its privacy class, and the headers that mean it."""
+    parts = ["# Columns", "", "Times are UTC without an offset. A header of a file means a column by any of its names,",
+             "whatever its case, spaces and punctuation.", ""]  # fmt: skip
+    for stage, where in STAGES.items():
+        chosen = [column for column in schema.COLUMNS if column.stage == stage]
+        parts += [f"## Columns {where}", "", *table(
+            ("Column", "Kind", "English", "中文", "Privacy class", "Other headers"),
+            ((f"`{c.name}`", c.kind, c.en, c.zh, c.privacy.replace("_", " "),
+              ", ".join((*c.aliases, *c.loose, *c.by_values, *c.maybe))) for c in chosen),
+        )]  # fmt: skip
+    parts += ["## Values", ""]
+    for column in schema.COLUMNS:
+        if column.values:
+            parts += [f"### Values of {column.name}", "", *table(
+                ("Value", "English", "中文", "Other words of files"),
+                ((f"`{v.code}`", v.en, v.zh, ", ".join(v.aliases)) for v in column.values),
+            )]  # fmt: skip
+    return "\n".join(parts)
+
+
+def failures() -> str:
+    """List every failure message with its cause, its advice and who acts."""
+    parts = ["# Failure messages", "", "The portal gives no failure code: the message is the key.", ""]
+    for row in read_catalogue().failures:
+        parts += [f"## {row.code}", "", *(f"> {text}  " for text in (row.message_en, row.message_zh) if text), "", *(
+            table(("", "English", "中文"), (
+                ("Cause", row.cause("en"), row.cause("zh")), ("Advice", row.advice("en"), row.advice("zh")),
+                ("The portal suggests", row.suggested_operation("en"), row.suggested_operation("zh")),
+                ("Who acts", row.who_acts, ""), ("Resend", row.resend_rule, ""),
+            ))
+        )]  # fmt: skip
+    return "\n".join(parts)
+
+
+def reasons() -> str:
+    """List every reason of a plan with the decision it leads to."""
+    rules = ResendRules()
+    return "\n".join(["# Reasons of a plan", "", "The first that holds for a customer decides.", "", *table(
+        ("Reason", "Decision", "English", "中文"),
+        ((f"`{r.code}`", f"`{r.decision}`", r.summary(rules, "en"), r.summary(rules, "zh"))
+         for r in read_reasons().values()),
+    )])  # fmt: skip
+
+
+def policy() -> str:
+    """List what happens to each column at each export level."""
+    return "\n".join(["# What leaves in an export", "", *table(
+        ("Column", "masked", "pseudonymised", "aggregated"), ((f"`{name}`", *actions) for name, *actions in TABLE),
+    )])  # fmt: skip
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "python": python, "commands": commands, "columns": columns, "failures": failures, "reasons": reasons,
+    "policy": policy,
+}  # fmt: skip
