@@ -19,21 +19,23 @@ import typer
 import invitekit
 from invitekit.cli import commands, customers, exports, plans, reports, screens, trends, workspace
 from invitekit.cli.help import Command, new_app
+from invitekit.cli.run import recordable, run
 from invitekit.errors import InvitekitError
 
 app = new_app("Why did the invitation fail, and whom to invite again.")
 _COMMANDS: dict[str, Callable[..., object]] = {
-    "check": commands.check,
-    "annotate": commands.annotate,
-    "plan": plans.plan,
+    "check": recordable(commands.check),
+    "annotate": recordable(commands.annotate),
+    "plan": recordable(plans.plan),
     "find": customers.find,
     "show": customers.show,
-    "trend": trends.trend,
-    "report": reports.report,
-    "compare": workspace.compare,
+    "trend": recordable(trends.trend),
+    "report": recordable(reports.report),
+    "compare": recordable(workspace.compare),
     "reconcile": workspace.reconcile,
-    "export": exports.export,
+    "export": recordable(exports.export),
     "verify": exports.verify,
+    "run": run,
     "sample": commands.sample,
     "lab": commands.lab,
     "app": screens.app,

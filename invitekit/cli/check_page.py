@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from html import escape
@@ -69,7 +68,6 @@ def check_page(loaded: Loaded, *, values: bool) -> str:
     name = summary.files[0].name if len(summary.files) == 1 else many(len(summary.files), "file")
     title = escape(f"Check of {name}")
     style = files("invitekit").joinpath("report", "page.css").read_text("utf-8") + _STYLE
-    made = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -80,7 +78,7 @@ def check_page(loaded: Loaded, *, values: bool) -> str:
 <style>{style}</style>
 </head>
 <body>
-<header><h1>{title}</h1><p class="facts"><span>{made}</span> <span>invitekit {__version__}</span></p></header>
+<header><h1>{title}</h1><p class="facts"><span>invitekit {__version__}</span></p></header>
 <main>
 {"".join(_sections(loaded, summary, values=values))}</main>
 </body>

@@ -10,6 +10,7 @@ import typer
 
 from invitekit.cli import options as o
 from invitekit.cli.help import Command, new_app
+from invitekit.cli.run import recordable
 from invitekit.cli.source_options import SourceOptions, SourcesOrWorkspace, with_option_groups, workspace_json
 from invitekit.errors import many
 
@@ -20,6 +21,7 @@ app = new_app("Store snapshots, batches and results in one file.")
 
 
 @app.command(cls=Command)
+@recordable
 @with_option_groups
 def add(
     source: SourceOptions,
@@ -297,6 +299,8 @@ def compare(
     Compares the newest snapshot with the one before it, unless others are named. With -o, writes one
     row a change; these rows name customers.
     """
+    import narwhals.stable.v2 as nw
+
     from invitekit.cli import output as out
     from invitekit.io.table_writers import write_table
     from invitekit.workspace import compare_snapshots
@@ -308,7 +312,8 @@ def compare(
         opened = inputs.workspace
         comparison = opened.compare(*days, **how) if opened else compare_snapshots(inputs.records, *days, **how)
         if output is not None:
-            write_table(comparison.changes, output, overwrite=overwrite)
+            changes = nw.from_native(comparison.changes).sort("change", "customer_id")
+            write_table(changes.to_native(), output, overwrite=overwrite)
         if as_json:
             return out.json_line(inputs.json() | out.comparison_json(comparison) | out.output_json(output))
         inputs.print_summary()

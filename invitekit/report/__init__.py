@@ -165,6 +165,7 @@ def page(
         rules=_rules(tables, look, public=public),
         privacy=texts["privacy"][audience].format(step=STEP),
         language=look.language,
+        as_of=metrics.as_of,
     )
 
 

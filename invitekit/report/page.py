@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Page:
         rules: How it was counted, in sentences.
         privacy: What was done so that it may be shown to its audience.
         language: Of all of it.
+        as_of: The moment of its numbers.
     """
 
     title: str
@@ -84,6 +86,7 @@ class Page:
     rules: tuple[str, ...]
     privacy: str
     language: Language
+    as_of: dt.datetime
 
     @property
     def words(self) -> Mapping[str, Any]:

@@ -31,6 +31,7 @@ def as_pdf(page: Page) -> bytes:
     data = {
         "title": page.title,
         "lang": page.language,
+        "date": page.as_of.timetuple()[:3],
         "facts": page.facts,
         "warnings": page.warnings,
         "audience": page.audience,

@@ -1,0 +1,391 @@
+"""Recipes: commands with the files that they read and wrote, by hash: to be repeated, or run on other files."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path, PurePath
+from typing import Any
+
+import msgspec
+import typer
+from msgspec import Struct
+
+from invitekit.cli import output as out
+from invitekit.errors import ArgumentError, OutputError, SourceError, many
+from invitekit.i18n import Message, _
+from invitekit.ingest.discover import list_files
+from invitekit.io.atomic_write import check_target, not_written, os_reason, write_file
+from invitekit.io.toml_file import read_toml
+
+PERSONAL = ("text", "manager", "tag")
+"""Options whose values may name a person: no recipe holds them."""
+WRITES = ("output", "batch-dir", "words-skeleton")
+"""Options that name a file or a folder which the command writes."""
+_READS = ("messages", "catalogue", "words", "rules", "policy", "templates")
+"""Options that name files which a command reads. A workspace changes with each use, and a key is a secret."""
+_NOT_RECORDED = ("sources", "overwrite", "as_json")
+_ALWAYS = ("as_of", "workspace")
+"""Recorded with their default too."""
+_HEAD = """\
+# Commands of invitekit, and the files that they read and wrote. Paths start from the folder of this file.
+# Repeat them:                 invitekit run THIS_FILE --overwrite
+# The same on this week's files: invitekit run THIS_FILE FILES -o FOLDER
+# Names of files stand here, but no key and nothing of a record.
+"""
+Options = dict[str, Any]
+
+
+class File(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file that is read, or a file or folder that is written; without a hash where each run writes other bytes."""
+
+    name: str
+    size: int = 0
+    sha256: str | None = None
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True):
+    """One command.
+
+    Attributes:
+        command: Its words after ``invitekit``.
+        sources: Files, folders and globs, as typed.
+        options: The value of each option that was typed, and the time that it was run for.
+        input: The files that it read.
+        output: What it wrote.
+    """
+
+    command: str
+    sources: list[str]
+    options: dict[str, bool | int | float | str | list[str]]
+    input: list[File] = []
+    output: list[File] = []
+
+    def written(self) -> list[str]:
+        """Return the files and folders that the command writes."""
+        return [str(self.options[name]) for name in WRITES if name in self.options]
+
+    def takes_place_of(self, other: Step) -> bool:
+        """Return whether the command writes the files of another one, or writes none and is the same."""
+        if self.command != other.command or self.written() != other.written():
+            return False
+        return bool(self.written()) or (self.sources, self.options) == (other.sources, other.options)
+
+
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """The commands, and the version that ran them."""
+
+    invitekit: str
+    step: list[Step]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        SourceError: It cannot be read, or is no recipe.
+    """
+    try:
+        return msgspec.convert(read_toml(path, 'invitekit = "0.1.0"'), Recipe)
+    except msgspec.ValidationError as error:
+        problem = _("'{name}' is not a recipe: {problem}.", name=path.name, problem=str(error))
+        raise SourceError(problem, hint=_("write one with --save-recipe.")) from None
+
+
+def as_toml(recipe: Recipe) -> str:
+    """Return the text of a recipe."""
+    lines = [_HEAD, f"invitekit = {_value(recipe.invitekit)}"]
+    for step in recipe.step:
+        lines += ["", "[[step]]", f"command = {_value(step.command)}", f"sources = {_value(step.sources)}"]
+        for kind, files in (("input", step.input), ("output", step.output)):
+            lines += [f"{kind} = [", *(f"  {{{_fields(file)}}}," for file in files), "]"]
+        lines += ["[step.options]", *(f"{name} = {_value(value)}" for name, value in step.options.items())]
+    return "\n".join([*lines, ""])
+
+
+def _fields(file: File) -> str:
+    fields = {"name": file.name} | ({"size": file.size, "sha256": file.sha256} if file.sha256 else {})
+    return ", ".join(f"{name} = {_value(value)}" for name, value in fields.items())
+
+
+def _value(value: Any) -> str:
+    """Return a value as TOML: text, numbers, flags and lists are written as in JSON."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+# Writing a recipe
+
+
+def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], None]:
+    """Check that a command can be added to a recipe, and hash what it reads.
+
+    Args:
+        ctx: That of the command.
+        path: The recipe; one that exists gets one more command.
+        values: The command's parameters.
+
+    Returns:
+        Adds the finished command to the recipe.
+
+    Raises:
+        ArgumentError: An option may name a person, or the command reads what another one of the recipe writes.
+        OutputError: The recipe cannot be written.
+        SourceError: There is a file of that name which is no recipe, or a file to read cannot be read.
+    """
+    options = _typed_options(ctx, values)
+    if personal := [name for name in PERSONAL if name in options]:
+        problem = _("--{option} may name a person, and a recipe holds no person's data.", option=personal[0])
+        raise ArgumentError(problem, hint=_("leave it out, or run this command without --save-recipe."))
+    folder, sources = path.parent.resolve(), list(values.get("sources") or ())
+    read = [*list_files(sources).paths, *_own_files(options)]
+    check_target(path, extensions=[".toml"], overwrite=True, sources=read)
+    command = " ".join(_words(ctx))
+    placed = [_placed(source, folder) for source in sources]
+    step = Step(
+        command, placed, {name: _plain(value, folder) for name, value in options.items()}, _hashed(read, folder)
+    )
+    steps = [one for one in (read_recipe(path).step if path.exists() else []) if not step.takes_place_of(one)]
+    others = {PurePath(name) for one in steps for name in one.written()}
+    if any(not others.isdisjoint([PurePath(file.name), *PurePath(file.name).parents]) for file in step.input):
+        problem = _("The command reads what another command of the recipe writes.")
+        raise ArgumentError(problem, hint=_("read the files that the other one reads."))
+
+    def finish() -> None:
+        with contextlib.chdir(folder):
+            is_exact = "workspace" not in options and not (step.command == "export" and _holds_records(step))
+            output = [File(name, *_digest(Path(name))) if is_exact else File(name) for name in step.written()]
+        steps.append(msgspec.structs.replace(step, output=output))
+        text = as_toml(Recipe(version("invitekit"), steps))
+        write_file(path, lambda part: part.write_text(text, encoding="utf-8"), overwrite=True)
+        if not values["as_json"]:
+            out.line(f"This is command {len(steps)} of the recipe {path}; to repeat it: invitekit run {path}")
+
+    return finish
+
+
+def _typed_options(ctx: typer.Context, values: Options) -> Options:
+    """Return the options that were typed, by their long names."""
+    options = {}
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(param.name or "")
+        is_typed = param.name in _ALWAYS or (source is not None and source.name == "COMMANDLINE")
+        if is_typed and param.name not in _NOT_RECORDED and values.get(param.name) is not None:
+            options[_long(param)] = values[param.name]
+    return options
+
+
+def _words(ctx: Any) -> list[str]:
+    """Return the words of a command after ``invitekit``."""
+    return [*_words(ctx.parent), ctx.info_name] if ctx.parent is not None else []
+
+
+def _long(param: Any) -> str:
+    """Return the long name of an option, without its dashes."""
+    return str(max(param.opts, key=len)).removeprefix("--")
+
+
+def _plain(value: Any, folder: Path) -> Any:
+    """Return the value of an option as TOML has it."""
+    if isinstance(value, list):
+        return [_plain(one, folder) for one in value]
+    return _placed(value, folder) if isinstance(value, Path) else value
+
+
+def _placed(path: str | Path, folder: Path) -> str:
+    """Return a path as it is from another folder; an absolute one, and one on another disk of Windows, stays whole."""
+    with contextlib.suppress(ValueError):
+        if not Path(path).is_absolute():
+            return Path(os.path.relpath(path, folder)).as_posix()
+    return Path(path).absolute().as_posix()
+
+
+def _own_files(options: Options) -> list[Path]:
+    """Return the files that options name and that a command reads."""
+    values = [options[name] for name in _READS if name in options]
+    return [Path(one) for value in values for one in (value if isinstance(value, list) else [value])]
+
+
+def _hashed(paths: Iterable[Path], folder: Path) -> list[File]:
+    """Return files with their sizes and hashes, by their names from a folder, in order."""
+    named = {_placed(os.path.relpath(path), folder): path for path in paths}
+    return [File(name, *_digest(named[name])) for name in sorted(named)]
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    """Return the size and the SHA-256 of a file, or of the names and contents of all files in a folder.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    if path.is_dir():
+        digests = [
+            (one.relative_to(path).as_posix(), *_digest(one)) for one in sorted(path.rglob("*")) if one.is_file()
+        ]
+        listed = json.dumps([(name, digest) for name, _, digest in digests])
+        return sum(size for _, size, _ in digests), hashlib.sha256(listed.encode()).hexdigest()
+    try:
+        with path.open("rb") as file:
+            return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        problem = _("'{name}' cannot be read: {reason}.", name=path.name, reason=os_reason(error))
+        raise SourceError(problem, hint=_("check its path and mode.")) from None
+
+
+def _holds_records(step: Step) -> bool:
+    """Return whether an export holds records: their order is a new one each time. Counts are sorted."""
+    from invitekit.export.manifest import path_of  # noqa: PLC0415 - only for exports
+
+    pages = [json.loads(path_of(Path(name)).read_text("utf-8")) for name in step.written()]
+    return any(page["level"] != "aggregated" for page in pages)
+
+
+# Running one
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is not as in the recipe.
+
+    Attributes:
+        sources: Files, folders and globs to read instead; none for those of the recipe.
+        as_of: The time to run for; None for that of the recipe.
+        folder: Where all files are written; None for where the recipe has them.
+    """
+
+    sources: list[str]
+    as_of: str | None
+    folder: Path | None
+
+    def __call__(self, step: Step) -> Step:
+        """Return the changed command.
+
+        Raises:
+            ArgumentError: The recipe dates its sources by an option, which would date the others too.
+        """
+        options, sources = dict(step.options), self.sources if step.sources and self.sources else step.sources
+        if sources is self.sources and "snapshot" in options:
+            problem = _("The recipe dates its files by --snapshot, which would date the others too.")
+            raise ArgumentError(problem, hint=_("record the command again, with the date in the names of its files."))
+        if self.as_of is not None and "as-of" in options:
+            options["as-of"] = self.as_of
+        if self.folder is not None:
+            options |= {name: str(self.folder / Path(str(options[name])).name) for name in WRITES if name in options}
+        return Step(step.command, sources, options)
+
+
+def check_unchanged(recipe: Recipe, path: Path, *, with_sources: bool) -> None:
+    """Check that every file to read is as the recipe has it; paths start from the current folder.
+
+    Args:
+        recipe: The recipe.
+        path: Its file.
+        with_sources: Whether sources are looked at too, not only the files that options name.
+
+    Raises:
+        SourceError: A file is missing, new, or has changed; the message names each.
+    """
+    problems = set[Message]()
+    for step in recipe.step:
+        read = _own_files(step.options)
+        own = {_placed(file, Path()) for file in read}
+        if with_sources:
+            with contextlib.suppress(SourceError):  # the folder is empty: each of its files is missing
+                read += list_files(step.sources).paths
+        before = {file.name: file for file in step.input if with_sources or file.name in own}
+        now = {file.name: file for file in _hashed([one for one in read if one.is_file()], Path())}
+        problems |= {_("{name} is missing", name=name) for name in before.keys() - now.keys()}
+        problems |= {_("{name} is new", name=name) for name in now.keys() - before.keys()}
+        problems |= {
+            _("{name} has changed ({size:,} bytes, now {now:,})", name=name, size=before[name].size, now=now[name].size)
+            for name in before.keys() & now.keys()
+            if before[name] != now[name]
+        }
+    if problems:
+        listed = tuple(sorted(problems))
+        raise SourceError(
+            _("These files are not as {recipe} has them: {problems}.", recipe=path.name, problems=listed),
+            hint=_("put back what it has, to repeat it; or name the files to use instead, or use --allow-changed."),
+        )
+
+
+def check_outputs(steps: Iterable[Step], folder: Path | None, *, overwrite: bool) -> None:
+    """Check, before the first command runs, that no command is refused because of a file that exists.
+
+    Raises:
+        OutputError: A file exists, two commands write the same one, or the folder cannot be made.
+    """
+    paths = [Path(name) for step in steps for name in step.written()]
+    if twice := [path for path in paths if paths.count(path) > 1]:
+        problem = _("Two commands write '{name}'.", name=twice[0].name)
+        raise OutputError(problem, hint=_("leave out -o, or record other names."))
+    try:
+        if folder is not None:
+            folder.mkdir(exist_ok=True, parents=True)
+    except OSError as error:
+        raise not_written(folder or Path(), error) from None
+    for path in paths if not overwrite else ():
+        if any(path.iterdir()) if path.is_dir() else os.path.lexists(path):
+            hint = _("use --overwrite, or another folder: -o DIR.")
+            raise OutputError(_("'{name}' exists already.", name=path.name), hint=hint)
+
+
+def run_step(ctx: typer.Context, step: Step, *, overwrite: bool, as_json: bool) -> dict[str, Any]:
+    """Run one command, and return what it prints with ``--json``; without it, let it print, and return nothing.
+
+    Raises:
+        ArgumentError: No recipe holds such a command, or such an option.
+    """
+    root: Any = ctx.find_root().command
+    command, words = root, step.command.split()
+    for word in words:
+        command = getattr(command, "commands", {}).get(word)
+    params = {_long(param): param for param in getattr(command, "params", ())}
+    unknown = step.options.keys() - (params.keys() - {*PERSONAL, "overwrite", "json"})
+    if "save-recipe" not in params or unknown:
+        shown = " ".join([step.command, *(f"--{name}" for name in sorted(unknown))])
+        problem = _("No recipe holds 'invitekit {command}'.", command=shown)
+        raise ArgumentError(problem, hint=_("record the command again, with --save-recipe."))
+    for name, value in step.options.items():
+        if isinstance(value, bool):
+            words += [params[name].opts[0] if value else params[name].secondary_opts[0]]
+        else:
+            words += [f"--{name}={one}" for one in (value if isinstance(value, list) else [value])]
+    words += ["--overwrite"] * (overwrite and "overwrite" in params) + ["--json"] * as_json + ["--", *step.sources]
+    if not as_json:
+        out.line(f"> invitekit {' '.join([step.command, *step.sources])}")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed) if as_json else contextlib.nullcontext():
+        code = root.main(args=words, prog_name="invitekit", standalone_mode=False)
+    if isinstance(code, int) and code:
+        raise typer.Exit(code)
+    return dict(json.loads(printed.getvalue())) if as_json else {}
+
+
+def compare_outputs(before: Step, step: Step, *, is_repeat: bool) -> list[dict[str, Any]]:
+    """Return what a command wrote, and whether it is as recorded: None where that cannot be compared."""
+    compared = []
+    for name, file in zip(step.written(), before.output, strict=True):
+        sha256 = _digest(Path(name))[1]
+        is_same = sha256 == file.sha256 if is_repeat and file.sha256 else None
+        compared.append({"name": name, "sha256": sha256, "as_recorded": is_same})
+    return compared
+
+
+def print_comparison(outputs: list[dict[str, Any]], *, is_repeat: bool) -> None:
+    """Print which files are byte for byte as recorded."""
+    if not is_repeat:
+        return out.line("Not compared with the recipe: other files, or another time.")
+    compared = [one for one in outputs if one["as_recorded"] is not None]
+    differing = [one["name"] for one in compared if not one["as_recorded"]]
+    out.line(f"{len(compared) - len(differing):,} of {many(len(compared), 'output')} byte for byte as recorded.")
+    for name in differing:
+        out.line(f"  - {name} differs.")
+    if len(compared) < len(outputs):
+        out.line("Not compared: exported records, which come in a new random order, and what a workspace gave.")
+    return None

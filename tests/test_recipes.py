@@ -1,0 +1,201 @@
+"""Recipes: the commands of a week are repeated to the same bytes, or run on other files."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Run as Done
+
+Run = Callable[..., "Done"]
+HEADER = "Account,Email,Account Manager,Status,Method,Failure Cause,Invited At\n"
+KEY = bytes(range(32)).hex()
+DAY = ("--as-of", "2026-03-30")
+
+
+def snapshot(folder: Path, day: str, failed: int) -> Path:
+    """Write an export of a day, with so many failures in it."""
+    rows = [
+        f"acct_{n},a{n}@a.example,mgr.{'ab'[n % 2]},{'Failed' if n < failed else 'Invited'},Email,"
+        f"{'The invitation link has expired.' if n < failed else ''},2026-03-{n % 20 + 1:02}\n"
+        for n in range(40)
+    ]
+    path = folder / f"history_{day}.csv"
+    path.write_text(HEADER + "".join(rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own, with two exports in a folder, and rules."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INVITEKIT_KEY", KEY)
+    (tmp_path / "exports").mkdir()
+    for day, failed in (("2026-03-16", 12), ("2026-03-23", 20)):
+        snapshot(tmp_path / "exports", day, failed)
+    (tmp_path / "rules.toml").write_text("cool_down_days = 9\n", encoding="utf-8")
+    return tmp_path
+
+
+def record(run: Run, *words: object) -> dict[str, Any]:
+    done = run(*words, "--save-recipe", "weekly.toml")
+    assert done.returncode == 0, done.stderr
+    return tomllib.loads(Path("weekly.toml").read_text("utf-8"))
+
+
+def repeated(run: Run, *words: object, code: int = 0) -> dict[str, Any]:
+    done = run("run", *words, "--json")
+    assert done.returncode == code, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+WRITES: dict[str, tuple[object, ...]] = {
+    "c.html": ("check", "-o"), "a.xlsx": ("annotate", *DAY, "-o"), "a.parquet": ("annotate", *DAY, "-o"),
+    "batches": ("plan", *DAY, "--rules", "rules.toml", "--by", "account_manager", "--reminders", "--batch-dir"),
+    "t.csv": ("trend", *DAY, "-o"), "r.pdf": ("report", *DAY, "-o"), "r.html": ("report", *DAY, "-o"),
+    "managers": ("report", *DAY, "--by", "account_manager", "-o"), "changes.csv": ("compare", "-o"),
+    "counts.csv": ("export", *DAY, "--level", "aggregated", "-o"),
+}  # fmt: skip
+
+
+def test_every_command_is_repeated_to_the_same_bytes_from_anywhere(
+    run: Run, week: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, words in WRITES.items():
+        record(run, *words, name, "exports")
+    monkeypatch.chdir("/")
+    found = repeated(run, week / "weekly.toml", "-o", week / "again")
+    assert {Path(one["name"]).name: one["as_recorded"] for one in found["outputs"]} == dict.fromkeys(WRITES, True)
+    assert (found["rows_read"], found["records"], found["rejects"]) == (80 * len(WRITES), 80 * len(WRITES), 0)
+    assert (week / "again" / "r.html").read_bytes() == (week / "r.html").read_bytes()
+
+
+def test_a_recipe_holds_hashes_absolute_times_and_neither_key_nor_person(run: Run, week: Path) -> None:
+    record(run, "plan", "exports", "--batch-dir", "batches", "--by", "account_manager")
+    found = record(run, "export", "exports", "-o", "x.csv")
+    plan, export = found["step"]
+    assert [file["name"] for file in plan["input"]] == ["exports/history_2026-03-16.csv",
+                                                         "exports/history_2026-03-23.csv"]  # fmt: skip
+    assert len(plan["options"].pop("as-of")) == len("2026-03-30T00:00:00")
+    assert plan["options"] == {"batch-dir": "batches", "by": "account_manager"}
+    assert export["output"] == [{"name": "x.csv"}], "its rows are in a new order each time"
+    text = (week / "weekly.toml").read_text("utf-8")
+    assert [word for word in (KEY, "acct_1", "mgr.a", "a1@") if word in text] == []
+
+
+@pytest.mark.parametrize("words", [("--text", "ann"), ("--manager", "mgr.a"), ("--tag", "spring")])
+def test_a_filter_that_may_name_a_person_is_not_recorded_nor_run(run: Run, week: Path, words: tuple[str, str]) -> None:
+    done = run("annotate", "exports", *words, "-o", "a.csv", "--save-recipe", "weekly.toml")
+    assert (done.returncode, f"{words[0]} may name a person" in done.stderr) == (1, True)
+    assert not (week / "a.csv").exists()
+    record(run, "annotate", "exports", "-o", "a.csv")
+    edited = (week / "weekly.toml").read_text("utf-8") + f"{words[0].removeprefix('--')} = ['x']\n"
+    (week / "weekly.toml").write_text(edited, encoding="utf-8")
+    assert f"No recipe holds 'invitekit annotate {words[0]}'" in run("run", "weekly.toml", "-o", "again").stderr
+
+
+def change(path: Path) -> None:
+    path.write_text(path.read_text("utf-8") + "\n", encoding="utf-8")
+
+
+DIFFERENT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a source": (lambda week: change(week / "exports/history_2026-03-16.csv"),
+                 "exports/history_2026-03-16.csv has changed ("),
+    "a source that is gone": (lambda week: (week / "exports/history_2026-03-16.csv").unlink(),
+                              "exports/history_2026-03-16.csv is missing."),
+    "a new source": (lambda week: snapshot(week / "exports", "2026-03-30", 3),
+                     "exports/history_2026-03-30.csv is new."),
+    "the rules": (lambda week: change(week / "rules.toml"), "rules.toml has changed (19 bytes, now 20)."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "problem"), DIFFERENT.values(), ids=DIFFERENT)
+def test_a_file_that_is_not_as_recorded_is_named_and_nothing_is_run(
+    run: Run, week: Path, act: Callable[[Path], object], problem: str
+) -> None:
+    record(run, "plan", "exports", "--rules", "rules.toml", "-o", "plan.csv")
+    act(week)
+    done = run("run", "weekly.toml", "-o", "again")
+    assert (done.returncode, problem in done.stderr, (week / "again").exists()) == (1, True, False)
+    if problem.startswith("rules"):  # it is no source: other sources do not change it
+        assert problem in run("run", "weekly.toml", "exports", "-o", "again").stderr
+    found = repeated(run, "weekly.toml", "--allow-changed", "-o", "again")
+    assert ([one["as_recorded"] for one in found["outputs"]], found["repeat"]) == ([None], False)
+
+
+def test_the_same_commands_run_on_the_files_of_another_week(run: Run, week: Path) -> None:
+    record(run, "plan", "exports", *DAY, "--rules", "rules.toml", "-o", "plan.csv")
+    record(run, "report", "exports", *DAY, "-o", "r.html")
+    (week / "next").mkdir()
+    new = snapshot(week / "next", "2026-03-30", 30)
+    found = repeated(run, "weekly.toml", new, "--as-of", "2026-04-06", "-o", "again")
+    assert [(step["command"], step["records"]) for step in found["steps"]] == [("plan", 40), ("report", 40)]
+    run("report", new, "--as-of", "2026-04-06", "-o", "direct.html")
+    assert (week / "again/r.html").read_bytes() == (week / "direct.html").read_bytes()
+    assert "Not compared with the recipe" in run("run", "weekly.toml", new, "-o", "third").stdout
+
+
+def test_what_exists_is_not_replaced_and_what_differs_is_named(run: Run, week: Path) -> None:
+    record(run, "trend", "exports", *DAY, "-o", "a.csv")
+    record(run, "trend", "exports", *DAY, "--by", "cause", "-o", "b.csv")
+    (week / "a.csv").unlink()
+    done = run("run", "weekly.toml")
+    assert (done.returncode, "'b.csv' exists already" in done.stderr, (week / "a.csv").exists()) == (1, True, False)
+    text = (week / "weekly.toml").read_text("utf-8")
+    (week / "weekly.toml").write_text(text.replace('by = "cause"', 'by = "country"'), encoding="utf-8")
+    done = run("run", "weekly.toml", "--overwrite")
+    assert (done.returncode, "1 of 2 outputs byte for byte" in done.stdout) == (1, True)
+    assert "  - b.csv differs." in done.stdout
+
+
+@pytest.mark.usefixtures("week")
+def test_a_command_takes_the_place_of_the_one_that_wrote_the_same_file(run: Run) -> None:
+    for words in (("trend", "-o", "t.csv"), ("check",), ("check",), ("trend", "--by", "cause", "-o", "t.csv")):
+        found = record(run, *words, "exports", *(["--overwrite"] if "-o" in words else []))
+    assert [(step["command"], step["options"].get("by")) for step in found["step"]] == [("check", None),
+                                                                                       ("trend", "cause")]  # fmt: skip
+    done = run("check", "t.csv", "--save-recipe", "weekly.toml")
+    assert "reads what another command of the recipe writes" in done.stderr
+    done = run("plan", "exports", "--rules", "rules.toml", "--save-recipe", "rules.toml")
+    assert "'rules.toml' is a source of this very run" in done.stderr
+
+
+def test_a_workspace_is_used_as_it_is_and_its_results_are_not_compared(run: Run, week: Path) -> None:
+    record(run, "workspace", "add", "exports", "-w", "w.duckdb")
+    found = record(run, "report", *DAY, "-w", "w.duckdb", "-o", "r.html")
+    assert found["step"][1]["output"] == [{"name": "r.html"}]
+    new = snapshot(week / "exports", "2026-03-30", 30)
+    found = repeated(run, "weekly.toml", new, "-o", "again")
+    assert [step["records"] for step in found["steps"]] == [120, 120]
+    done = run("run", "weekly.toml", "--allow-changed", "-o", "third")
+    assert (done.returncode, "Not compared" in done.stdout) == (0, True)
+
+
+ONE_STEP, NO_MORE = 'invitekit = "1"\n[[step]]\ncommand = ', "\nsources = []\n[step.options]"
+WRONG: dict[str, tuple[str, str]] = {
+    "no TOML": ("x", "is not a TOML file"),
+    "another file": ("cooldown_days = 3", "is not a recipe: Object contains unknown field `cooldown_days`"),
+    "another type": (f"{ONE_STEP}3", "is not a recipe: Expected `str`, got `int`"),
+    "a command that asks a person": (f"{ONE_STEP}'key new'{NO_MORE}", "No recipe holds 'invitekit key new'"),
+    "no command": (f"{ONE_STEP}'x'{NO_MORE}", "No recipe holds 'invitekit x'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "problem"), WRONG.values(), ids=WRONG)
+def test_a_file_that_is_no_recipe_is_refused(run: Run, week: Path, text: str, problem: str) -> None:
+    (week / "weekly.toml").write_text(text, encoding="utf-8")
+    done = run("run", "weekly.toml")
+    assert (done.returncode, problem in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.usefixtures("week")
+def test_a_date_of_the_recorded_files_is_not_given_to_others(run: Run) -> None:
+    record(run, "check", "exports/history_2026-03-16.csv", "--snapshot", "2026-03-17")
+    done = run("run", "weekly.toml", "exports/history_2026-03-23.csv")
+    assert (done.returncode, "would date the others too" in done.stderr) == (1, True)
