@@ -21,6 +21,10 @@ from reference import PAGES
 
 DOCS = Path(__file__).resolve().parent
 ZENSICAL = str(Path(sys.executable).with_name("zensical"))
+ABOVE = re.compile(r"\]\((\.\./[^)#]+)\.md")
+"""A link to a page of the folder above, which is one of the English site."""
+LINE_BREAK = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff])")
+"""A line break inside Chinese text, which a browser would draw as a blank."""
 LANGUAGES = ({"name": "English", "lang": "en"}, {"name": "中文", "lang": "zh"})
 
 
@@ -48,8 +52,9 @@ def build(settings: dict[str, Any], language: str, site: Path) -> None:
         home = "./"
     else:
         shutil.copytree(DOCS / language, sources / "docs", ignore=shutil.ignore_patterns("*.toml"))
-        for page in (sources / "docs").glob("*.md"):  # what lies above are pages of the English site
-            page.write_text(re.sub(r"\]\((\.\./[^)#]+)\.md", r"](\1.html", page.read_text("utf-8")), "utf-8")
+        for page in (sources / "docs").glob("*.md"):
+            text = LINE_BREAK.sub("", page.read_text("utf-8"))
+            page.write_text(ABOVE.sub(r"](\1.html", text), "utf-8")
         home = "../"
     links = [one | {"link": home if one["lang"] == "en" else f"{home}{one['lang']}/"} for one in LANGUAGES]
     project = settings | {

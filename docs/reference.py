@@ -89,7 +89,9 @@ def commands() -> str:
     """Give the help of every command, as the command prints it."""
     parts = ["# Commands", "", "What `-h` prints for each command.", ""]
     for words, command in walk(get_command(cli.app), ("invitekit",)):
-        context = typer.Context(command, info_name=" ".join(words), max_content_width=100, terminal_width=100)
+        context = typer.Context(
+            command, info_name=" ".join(words), terminal_width=80, help_option_names=["-h", "--help"]
+        )
         parts += [f"## {' '.join(words)}", "", "```text", command.get_help(context), "```", ""]
     return "\n".join(parts)
 

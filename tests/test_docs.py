@@ -46,7 +46,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for path in DATA.glob("*.csv"):
         (tmp_path / "exports" / path.name).symlink_to(path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("INVITEKIT_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
