@@ -245,9 +245,30 @@ def test_a_column_of_something_else_is_named_and_not_shown() -> None:
         ik.annotate(frame)
 
 
-def test_what_is_no_frame_is_refused() -> None:
-    with pytest.raises(ArgumentError, match=r"type str .*Hint: pass load"):
-        ik.annotate("data.csv")
+TAKING_RECORDS: dict[str, Callable[[Any, Path], object]] = {
+    "annotate": lambda records, _: ik.annotate(records),
+    "where": lambda records, _: ik.where(records, ik.Filter(status=("association_failed",))),
+    "latest": lambda records, _: ik.latest(records),
+    "plan_resends": lambda records, _: ik.plan_resends(records),
+    "failure_trend": lambda records, _: ik.failure_trend(records),
+    "progress": lambda records, _: ik.progress(records),
+    "compare": lambda records, _: ik.compare(records, records),
+    "report": lambda records, folder: ik.report(records, folder / "report.html"),
+}
+
+
+@pytest.mark.parametrize("verb", TAKING_RECORDS)
+def test_what_is_no_frame_is_refused_and_what_load_returned_is_taken_or_told_what_it_lacks(
+    verb: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ArgumentError, match="of type object, which is no frame"):
+        TAKING_RECORDS[verb](object(), tmp_path)
+    loaded = ik.load(records(record()))
+    if verb == "annotate":
+        TAKING_RECORDS[verb](loaded, tmp_path)
+    else:
+        with pytest.raises(SchemaError, match=r"effective_status.*pass what annotate"):
+            TAKING_RECORDS[verb](loaded, tmp_path)
 
 
 def test_two_columns_of_one_name_are_refused() -> None:

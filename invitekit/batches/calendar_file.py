@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import icalendar
 import narwhals.stable.v2 as nw
@@ -13,6 +13,7 @@ import polars as pl
 
 from invitekit.batches import message_templates
 from invitekit.batches.columns import Language
+from invitekit.engine.frames import as_narwhals
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import PlanSettings, ResendRules
 
@@ -34,7 +35,7 @@ def dates(plan: Any, rules: ResendRules) -> pl.DataFrame:
         retry, the first whole day on which it is allowed), ``customers`` (a count), ``names`` (their account names,
         else full names).
     """
-    frame: Any = nw.from_native(cast("Any", plan))
+    frame: Any = as_narwhals(plan)
     frame = frame.filter(nw.col("decision") != "superseded")
     since = [name for name in ("pre_registered_at", "invited_at") if name in frame.collect_schema().names()]
     ends = nw.coalesce(*since).dt.offset_by(f"{rules.pre_registration_days}d")

@@ -13,6 +13,7 @@ import polars as pl
 from invitekit.batches import columns, message_templates
 from invitekit.batches.message_templates import Templates
 from invitekit.batches.worklists import WorkList
+from invitekit.engine.frames import as_narwhals
 from invitekit.model.identity import address
 from invitekit.privacy.generalise import country
 
@@ -70,7 +71,7 @@ def shared_addresses(plan: Any) -> list[str]:
     Args:
         plan: What ``plan_resends`` returns, of any engine.
     """
-    frame: Any = nw.from_native(cast("Any", plan))
+    frame: Any = as_narwhals(plan)
     pairs = frame.select(_email=address(), _customer=nw.coalesce("customer_id", "record_id"))
     ends = pairs.filter(~nw.col("_email").is_null()).group_by("_email")
     ends = ends.agg(_low=nw.col("_customer").min(), _high=nw.col("_customer").max())

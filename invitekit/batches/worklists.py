@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -11,6 +11,7 @@ import polars as pl
 from invitekit.batches import columns, message_templates
 from invitekit.batches.columns import BATCH, NEEDED, WORK, Language
 from invitekit.batches.message_templates import Templates
+from invitekit.engine.frames import as_narwhals
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.i18n import _
 from invitekit.model.vocabularies import RESENDS
@@ -74,7 +75,7 @@ def make(plan: Any, language: Language, templates: Templates | None = None) -> l
 
 def _collect(plan: Any) -> pl.DataFrame:
     """Collect the rows of all lists into memory."""
-    frame: Any = nw.from_native(cast("Any", plan))
+    frame: Any = as_narwhals(plan)
     names = frame.collect_schema().names()
     missing = [name for name in NEEDED if name not in names]
     if missing:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import narwhals.stable.v2 as nw
+
+from invitekit.errors import ArgumentError, SchemaError
+from invitekit.i18n import _
+
 
 class HasRecords:
     """A value whose ``records`` and ``rejects`` are frames: what ``load`` returns."""
@@ -17,3 +22,26 @@ class HasRecords:
 def as_frame(records: Any) -> Any:
     """Return the records of what ``load`` returned; a frame stays as it is."""
     return records.records if isinstance(records, HasRecords) else records
+
+
+def as_narwhals(records: Any) -> Any:
+    """Return what a user passed as a Narwhals frame.
+
+    Args:
+        records: A frame of any engine, or what ``load`` returned.
+
+    Raises:
+        ArgumentError: It is no frame.
+        SchemaError: Two columns have one name.
+    """
+    try:
+        return nw.from_native(as_frame(records))
+    except nw.exceptions.DuplicateError:
+        raise SchemaError(
+            _("Two columns of the records have one name."), hint=_("rename or drop one of them.")
+        ) from None
+    except TypeError:
+        raise ArgumentError(
+            _("Records are of the type {kind}, which is no frame.", kind=type(records).__name__),
+            hint=_("pass what load(...) gives."),
+        ) from None

@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from invitekit.engine.arrow import as_table
 from invitekit.engine.duckdb import ident, lit, run
+from invitekit.engine.frames import as_frame
 from invitekit.engine.materialize import collect, is_relation
 from invitekit.engine.scratch_dirs import scratch_dir
-from invitekit.errors import ArgumentError, InvitekitError, SchemaError, raise_alone
+from invitekit.errors import InvitekitError, SchemaError, raise_alone
 from invitekit.export.read_written import MEMORY_LIMIT, lock
 from invitekit.i18n import _
 from invitekit.model.filters import Filter, where
@@ -90,9 +91,7 @@ def open_source(records: Any, choice: Filter | None) -> Source:
         ArgumentError: It is no frame.
         SchemaError: The filter looks at a column that is not there, or the records cannot be computed.
     """
-    if type(records).__name__ == "Loaded":
-        raise ArgumentError(_("A Loaded is no frame."), hint=_("pass its records, annotated: annotate(loaded)."))
-    return computed(lambda: _opened(records, choice))
+    return computed(lambda: _opened(as_frame(records), choice))
 
 
 def frame(arrow: Any) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.metrics import aggregate
 from invitekit.metrics.aggregate import BY, By, Period
@@ -25,6 +26,7 @@ from invitekit.metrics.trend import trend
 from invitekit.model import identity
 from invitekit.model.catalogue import Catalogue, read_catalogue
 from invitekit.model.resolve import count_untrackable, resolved, used_columns
+from invitekit.model.schema import require
 
 PARTS_BY = {
     "by_method": "invitation_method",
@@ -130,9 +132,9 @@ def progress(
     aggregate.check(period, by)
     check_follow_up(follow_up_days)
     moment, known = as_utc(as_of), catalogue or read_catalogue()
-    frame: Any = nw.from_native(records)
+    frame: Any = as_narwhals(records)
     names = frame.collect_schema().names()
-    identity.require(names, _NEEDED)
+    require(names, _NEEDED)
     states = _snapshots(frame)
     with temp_tables():
         wanted = (*_NEEDED, "pre_registered_at") if "pre_registered_at" in names else _NEEDED

@@ -15,8 +15,8 @@ from invitekit.engine.materialize import collect
 from invitekit.metrics.distributions import beta_quantile
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, check_follow_up, with_outcomes
 from invitekit.metrics.follow_up import NEEDED as FOLLOWED
-from invitekit.model.identity import require
 from invitekit.model.resolve import resolved
+from invitekit.model.schema import require
 
 Frame = TypeVar("Frame")
 Basis = Literal["alike", "cause", "all"]

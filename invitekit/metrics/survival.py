@@ -9,15 +9,16 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import days_between
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import temp_tables
 from invitekit.metrics import aggregate as cubes
 from invitekit.metrics.aggregate import EMPTY, By
 from invitekit.metrics.follow_up import status
 from invitekit.metrics.funnel import NOT_INVITED, OPEN, SENT, small_table
 from invitekit.metrics.intervals import NORMAL_QUANTILE, SMALL
-from invitekit.model.identity import require
 from invitekit.model.resolve import NEEDED as RESOLVED_FROM
 from invitekit.model.resolve import latest, used_columns
+from invitekit.model.schema import require
 
 NEEDED = (*RESOLVED_FROM, "age_days", "days_to_associate")
 SURVIVAL = {
@@ -59,7 +60,7 @@ def time_to_association(records: Any, *, by: By | None = "invitation_method") ->
         ArgumentError: There is no such column.
     """
     cubes.check("week", [by])
-    frame: Any = nw.from_native(records)
+    frame: Any = as_narwhals(records)
     needed = (*NEEDED, *([by] if by else []))
     names = frame.collect_schema().names()
     require(names, needed)

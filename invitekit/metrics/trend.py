@@ -8,6 +8,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import temp_tables
 from invitekit.metrics import aggregate
 from invitekit.metrics.aggregate import OF_FAILURES, OTHER, By, Period
@@ -15,9 +16,9 @@ from invitekit.metrics.follow_up import FAILED, FOLLOW_UP_DAYS, OUTCOMES, check_
 from invitekit.metrics.follow_up import NEEDED as FOLLOWED
 from invitekit.metrics.funnel import SENT, small_table
 from invitekit.metrics.intervals import control_limits, rated, signals
-from invitekit.model.identity import require
 from invitekit.model.resolve import NEEDED as RESOLVED_FROM
 from invitekit.model.resolve import resolved, used_columns
+from invitekit.model.schema import require
 from invitekit.model.vocabularies import UNKNOWN, WHO_ACTS
 
 TREND = {
@@ -84,7 +85,7 @@ def failure_and_association_trend(
     aggregate.check(period, [by])
     check_follow_up(follow_up_days)
     moment = as_utc(as_of)
-    frame: Any = nw.from_native(records)
+    frame: Any = as_narwhals(records)
     names = frame.collect_schema().names()
     require(names, _NEEDED)
     with temp_tables():

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, overload
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc, days_between, literal, without_zone
-from invitekit.engine.frames import HasRecords, as_frame
+from invitekit.engine.frames import HasRecords, as_narwhals
 from invitekit.engine.materialize import collect
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.i18n import _
@@ -98,8 +98,8 @@ def annotate(
     if language not in ("en", "zh"):
         raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
     moment = as_utc(as_of)
-    frame = _frame(as_frame(records))
-    _require(frame.collect_schema().names())
+    frame = as_narwhals(records)
+    schema.require(frame.collect_schema().names(), _NEEDED)
     frame = _typed(frame.drop([c.name for c in schema.ANNOTATED], strict=False))
     frame = _with_failures(frame, catalogue or read_catalogue(), language)
     engine = frame.implementation
@@ -109,29 +109,6 @@ def annotate(
         days_to_associate=days_between(nw.col("invited_at"), nw.col("associated_at"), engine),
     )
     return annotated.to_native()
-
-
-def _frame(records: Any) -> Any:
-    try:
-        return nw.from_native(records)
-    except nw.exceptions.DuplicateError:
-        raise SchemaError(
-            _("Two columns of the records have one name."), hint=_("rename or drop one of them.")
-        ) from None
-    except TypeError:
-        raise ArgumentError(
-            _("Records of type {kind} cannot be annotated: it is no frame.", kind=type(records).__name__),
-            hint=_("pass load(...)."),
-        ) from None
-
-
-def _require(names: list[str]) -> None:
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
-        raise SchemaError(
-            _("Records lack {columns}.", columns=", ".join(missing)),
-            hint=_("pass what load(...) gives, or add the columns as nulls."),
-        )
 
 
 def _typed(frame: Any) -> Any:

@@ -9,11 +9,13 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.text import search_words, word_pattern
-from invitekit.errors import ArgumentError, SchemaError
+from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.model.resolve import resolved
+from invitekit.model.schema import require
 
 Frame = TypeVar("Frame")
 
@@ -161,16 +163,11 @@ def where(records: Frame, choice: Filter) -> Frame:
     Raises:
         SchemaError: A column is missing.
     """
-    frame: Any = nw.from_native(cast("Any", records))
+    frame: Any = as_narwhals(records)
     names = frame.collect_schema().names()
     sent = next((name for name in SENT if name in names), SENT[-1])
     searched = tuple(name for name in SEARCHED if name in names)
-    missing = [name for name in _columns(choice, sent, searched) if name not in names]
-    if missing:
-        raise SchemaError(
-            _("Records lack {columns}.", columns=", ".join(missing)),
-            hint=_("annotate or plan them first, then filter."),
-        )
+    require(names, _columns(choice, sent, searched))
     conditions = [condition for _, condition in restrictions(choice, sent, searched)]
     return cast("Frame", frame.filter(*conditions).to_native() if conditions else records)
 
@@ -190,7 +187,7 @@ def where_newest(records: Frame, choice: Filter) -> Frame:
     history = resolved(records)
     if not choice:
         return history
-    frame: Any = nw.from_native(cast("Any", history))
+    frame: Any = as_narwhals(history)
     newest = frame.filter(nw.col("is_latest_of_invitation")).to_native()
     matching = cast("Any", nw.from_native(where(newest, choice))).select("invitation_id")
     return cast("Frame", frame.join(matching, on="invitation_id", how="semi").to_native())

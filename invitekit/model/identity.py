@@ -7,10 +7,10 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect, count_rows, materialize
-from invitekit.errors import SchemaError
-from invitekit.i18n import _
 from invitekit.model import schema
+from invitekit.model.schema import require
 
 Frame = TypeVar("Frame")
 
@@ -65,7 +65,7 @@ def identify(records: Frame) -> Frame:
         >>> identify(load(rows).records)["customer_id"].to_list()
         ['account:acme']
     """
-    frame: Any = nw.from_native(cast("Any", records))
+    frame: Any = as_narwhals(records)
     names = frame.collect_schema().names()
     require(names, NEEDED)
     portal = key("portal_customer_id") if "portal_customer_id" in names else nw.lit(None, nw.String)
@@ -106,23 +106,6 @@ def _other_ids() -> list[Any]:
     ids = [nw.concat_str([nw.lit(prefix), nw.col(name)]) for prefix, name in keys]
     ids += [nw.concat_str([nw.lit("id:"), own_id])]
     return ids + [nw.concat_str([nw.lit(ALONE), value]) for value in (nw.col("record_id"), row)]
-
-
-def require(names: list[str], needed: tuple[str, ...]) -> None:
-    """Reject records that lack a column.
-
-    Raises:
-        SchemaError: Naming what is missing, and which step adds it.
-    """
-    missing = [name for name in needed if name not in names]
-    if missing:
-        later = {column.name for column in schema.ANNOTATED} & set(missing)
-        hint = (
-            _("pass what annotate(...) gives.")
-            if later
-            else _("pass what load(...) gives, or add the columns as nulls.")
-        )
-        raise SchemaError(_("Records lack {columns}.", columns=", ".join(missing)), hint=hint)
 
 
 def used_keys(needed: Iterable[str], names: Collection[str]) -> list[str]:

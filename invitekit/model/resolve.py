@@ -12,9 +12,11 @@ from typing import Any, TypeVar, cast
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import is_day, literal
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import count_rows, materialize, temp_tables, with_positions, with_row_numbers
-from invitekit.model.identity import ALONE, identify, require, used_keys
+from invitekit.model.identity import ALONE, identify, used_keys
 from invitekit.model.identity import NEEDED as IDENTIFYING
+from invitekit.model.schema import require
 
 Frame = TypeVar("Frame")
 
@@ -72,7 +74,7 @@ def resolve_parts(records: Frame, part: str | None, only: Callable[[Any, str], A
         only: Takes the identified records, with the name of their column of parts, and returns those to resolve: all
             records of some customers. The others are left out.
     """
-    frame: Any = nw.from_native(cast("Any", records))
+    frame: Any = as_narwhals(records)
     require(frame.collect_schema().names(), NEEDED)
     given = [name for name in frame.collect_schema().names() if name not in COLUMNS]
     with temp_tables() as persist:
@@ -139,7 +141,7 @@ def latest(records: Frame) -> Frame:
 
 def resolved(records: Frame) -> Frame:
     """Resolve records that are not resolved yet."""
-    frame: Any = nw.from_native(cast("Any", records))
+    frame: Any = as_narwhals(records)
     missing = set(COLUMNS) - set(frame.collect_schema().names())
     return resolve(records) if missing else records
 

@@ -7,10 +7,13 @@ is not in this table is an *extra* column of the user's file and travels as text
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, NamedTuple
 
+from invitekit.errors import SchemaError
+from invitekit.i18n import _
 from invitekit.model.vocabularies import ASSOCIATION_TYPES, DECISIONS, METHODS, RESEND_RULES, STATUSES, WHO_ACTS, Value
 
 Kind = Literal["text", "code", "time", "integer", "number"]
@@ -241,6 +244,22 @@ def header_key(text: str) -> str:
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(c for c in folded if c.isalnum()).translate(_TRADITIONAL)
+
+
+def require(names: Collection[str], needed: Iterable[str]) -> None:
+    """Reject records that lack a column.
+
+    Raises:
+        SchemaError: Naming what is missing, and which step adds it.
+    """
+    missing = [name for name in dict.fromkeys(needed) if name not in names]
+    if missing:
+        stages = {BY_NAME[name].stage for name in missing if name in BY_NAME}
+        annotated = "annotate" if "annotated" in stages else "load"
+        step = "plan_resends" if "plan" in stages else annotated
+        raise SchemaError(
+            _("Records lack {columns}.", columns=", ".join(missing)), hint=_("pass what {step}(...) gives.", step=step)
+        )
 
 
 class Meaning(NamedTuple):

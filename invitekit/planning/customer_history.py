@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import narwhals.stable.v2 as nw
 
 from invitekit.engine import literal_table
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect, temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
@@ -166,7 +167,7 @@ def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
 def _histories(history: Any, name: str) -> tuple[CustomerHistory, ...]:
     """Return the history of each customer that a name may mean."""
     (customers,) = customers_named(history, [name])
-    frame: Any = nw.from_native(cast("Any", history))
+    frame: Any = as_narwhals(history)
     frame = frame.with_columns(nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER))
     rows = collect(frame.filter(nw.col(_CUSTOMER).is_in(customers))).rows(named=True) if customers else []
     by_customer = {customer: [row for row in rows if row[_CUSTOMER] == customer] for customer in customers}

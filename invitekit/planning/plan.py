@@ -9,15 +9,17 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine import literal_table
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 from invitekit.metrics.success_rates import SuccessRates, count_resends
 from invitekit.model import schema
-from invitekit.model.identity import address, require
+from invitekit.model.identity import address
 from invitekit.model.resolve import NEEDED as RESOLVING
 from invitekit.model.resolve import resolved as with_resolved
 from invitekit.model.resolve import with_contradictions
+from invitekit.model.schema import require
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ranking, reason_texts, reasons
 from invitekit.planning.customer_list import with_customer_list
@@ -105,7 +107,7 @@ def plan_resends(
     if language not in ("en", "zh"):
         raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
     rules, moment = rules or ResendRules(), as_utc(as_of)
-    base: Any = nw.from_native(cast("Any", records))
+    base: Any = as_narwhals(records)
     names = base.collect_schema().names()
     require(names, NEEDED)
     with temp_tables() as persist:

@@ -12,9 +12,10 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine import literal_table
 from invitekit.engine.datetimes import literal
+from invitekit.engine.frames import as_narwhals
 from invitekit.metrics.success_rates import DELAYS, SuccessRate, SuccessRates, delay
-from invitekit.model.identity import require
 from invitekit.model.resolve import outcome
+from invitekit.model.schema import require
 from invitekit.model.vocabularies import BATCH_KINDS, RESENDS
 from invitekit.planning.reasons import first_of
 from invitekit.planning.rules import ResendRules
@@ -76,7 +77,7 @@ def select_customers(plan: Frame, customers: Frame, rules: ResendRules | None = 
     Raises:
         SchemaError: The plan lacks a column.
     """
-    frame: Any = nw.from_native(cast("Any", plan))
+    frame: Any = as_narwhals(plan)
     names = frame.collect_schema().names()
     require(names, _NEEDED)
     chosen: Any = nw.from_native(cast("Any", customers)).select("customer_id")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import day_number, day_of
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
 from invitekit.i18n import _
@@ -113,7 +114,7 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
         SchemaError: The plan lacks a column.
         ArgumentError: Several plans are mixed.
     """
-    frame: Any = nw.from_native(cast("Any", plan))
+    frame: Any = as_narwhals(plan)
     names = frame.collect_schema().names()
     if missing := [name for name in _NEEDED if name not in names]:
         raise SchemaError(

@@ -12,26 +12,18 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from invitekit.engine.duckdb import apart
-from invitekit.engine.frames import as_frame
-from invitekit.errors import ArgumentError
+from invitekit.engine.frames import as_narwhals
 from invitekit.export.source import open_source
-from invitekit.i18n import _
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Language
 
 
 def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language) -> tuple[Any, list[str]]:
     """Give the records with causes and effective statuses, and their columns."""
-    records = as_frame(records)
-    try:
-        names = nw.from_native(records).collect_schema().names()
-    except TypeError:
-        kind = type(records).__name__
-        raise ArgumentError(
-            _("Records are of the type {kind}, which is no frame.", kind=kind), hint=_("pass what load(...) gives.")
-        ) from None
+    frame = as_narwhals(records)
+    names = frame.collect_schema().names()
     if "effective_status" in names:
-        return records, names
+        return frame.to_native(), names
     made = annotate(records, as_of=as_of, language=language)
     return made, nw.from_native(made).collect_schema().names()
 

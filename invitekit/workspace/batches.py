@@ -11,6 +11,7 @@ import duckdb
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.duckdb import registered, rows, run
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import temp_tables
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.i18n import Message, _, ngettext
@@ -67,7 +68,7 @@ def record(
 
 def _candidates(plan: Any) -> Any:
     try:
-        frame: Any = nw.from_native(plan)
+        frame: Any = as_narwhals(plan)
     except TypeError:
         return plan  # as_table raises the error
     names = frame.collect_schema().names()
@@ -168,7 +169,7 @@ def _checked(by: str, at: dt.datetime | dt.date | None, note: str | None) -> _Se
 def _as_table(batch: Any, *more: str) -> Any:
     """Return the needed columns of a batch, and some more, as an Arrow table."""
     try:
-        frame: Any = nw.from_native(batch)
+        frame: Any = as_narwhals(batch)
     except TypeError:
         raise ArgumentError(
             _("A batch of type {kind} cannot be read.", kind=type(batch).__name__),

@@ -5,19 +5,21 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc, is_day, literal
+from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect, count_rows, materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.i18n import Message, _
 from invitekit.model.annotate import Language, annotate
 from invitekit.model.catalogue import Catalogue
-from invitekit.model.identity import ALONE, require, used_keys
+from invitekit.model.identity import ALONE, used_keys
 from invitekit.model.resolve import NEEDED as RESOLVING
 from invitekit.model.resolve import outcome, resolve_parts, with_contradictions
+from invitekit.model.schema import require
 from invitekit.planning.reasons import first_of
 
 Frame = TypeVar("Frame")
@@ -205,7 +207,7 @@ def _may_have_changed(identified: Any, side: str) -> tuple[Any, int]:
 
 def _both(before: Any, after: Any) -> Any:
     """Return what is needed of both sides, and the keys that both have, in one frame."""
-    frames: list[Any] = [nw.from_native(before), nw.from_native(after)]
+    frames: list[Any] = [as_narwhals(before), as_narwhals(after)]
     names = [set(frame.collect_schema().names()) for frame in frames]
     for found in names:
         require(list(found), _NEEDED)
@@ -271,7 +273,7 @@ def compare_snapshots(
     Raises:
         ArgumentError: There is no such snapshot, or no second one; the message lists those that exist.
     """
-    frame: Any = nw.from_native(cast("Any", history))
+    frame: Any = as_narwhals(history)
     dated = collect(frame.group_by("snapshot_at").agg(n=nw.len()))
     records_of = dict(zip(dated["snapshot_at"].to_list(), dated["n"].to_list(), strict=True))
     if undated := records_of.pop(None, 0):
