@@ -23,6 +23,7 @@ from invitekit.sample.personas import (
     ONLY_TYPE,
     RARE,
     STRICT_MANAGER,
+    STRICT_SHARE,
     Culture,
 )
 from invitekit.sample.random_sql import normal, pick, roll, text, weighted
@@ -164,12 +165,12 @@ def _outcomes(s: Snapshot) -> str:
         f"as invited_at, (3.6 * exp(0.9 * {normal(s.seed)}) * 86400000000)::bigint as delay, timestamp '{s.day}' as day_end "
         f"from ({_people(s)})"
     )
-    strict = f"failing + case when account_manager = {text(STRICT_MANAGER)} then 30 else 0 end"
+    strict = f"failing + case when account_manager = {text(STRICT_MANAGER)} then {STRICT_SHARE} else 0 end"
     return (
         "select *, fate <> 'never' and invited_at <= day_end as invited, "
         "date_trunc('second', invited_at + to_microseconds(delay)) as answered_at, "
         "invited_at + to_microseconds(delay) <= day_end as answered, method = 'email' and delay >= 7 * 86400000000 as late, "
-        f"case when fate = 'associated' and {roll('strict', 100, s.seed)} < {strict} then 'failed' "
+        f"case when fate in ('associated', 'silent') and {roll('strict', 100, s.seed)} < {strict} then 'failed' "
         f"when fate = 'associated' and method = 'email' and delay >= 7 * 86400000000 then 'silent' else fate end as ends from ({timed})"
     )
 

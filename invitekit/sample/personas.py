@@ -17,7 +17,7 @@ class Culture:
     """Where a customer comes from: how its people and companies are called and reached.
 
     ``share`` is out of 100; ``mobile`` is followed by as many digits as ``digits`` says. Of 100
-    customers who would associate, ``failing`` fail after all: countries differ.
+    invitations that would not have failed, ``failing`` fail after all: one country differs.
     """
 
     country: str
@@ -41,7 +41,7 @@ CULTURES = (
         ("王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "欧阳", "司马"),
         ("云启", "华信", "东方", "博远", "星海", "中科", "天行", "数联", "鼎新", "长江"),
         ("科技有限公司", "信息技术股份有限公司", "网络科技（深圳）有限公司", "数据服务有限公司"),
-        "+86 199 0000 ", 4, 6, "family first",
+        "+86 199 0000 ", 4, 4, "family first",
         ("已电话联系，下周回复", "客户要求先看报价", "需要续签合同，等待审批", "联系人出差"),
     ),
     Culture(
@@ -61,7 +61,7 @@ CULTURES = (
         ("Smith", "O'Connor", "Patel", "Taylor-Jones", "Évans", "MacDonald", "Null", "Lee"),
         ("Harbour Lane Analytics", "Brightwater Foods", "Kestrel Robotics", "North Quay Freight", "Pending Systems"),
         ("Ltd", "plc", "LLP", "Holdings Limited"),
-        "+44 7700 900", 3, 0, "given first",
+        "+44 7700 900", 3, 4, "given first",
         ("Called, will come back next week", 'asked for "pay as you go", see mail', "Two contacts:\nsales and IT"),
     ),
     Culture(
@@ -70,7 +70,7 @@ CULTURES = (
         ("García Márquez", "Fernández", "Muñoz", "Peña y Ruiz", "Echeverría", "Ibáñez"),
         ("Panadería La Española", "Construcciones Peñalver", "Viñedos del Ebro", "Tecnología Açores"),
         ("S.L.", "S.A.", "S. Coop."),
-        "+34 600 0000", 2, 12, "given first",
+        "+34 600 0000", 2, 5, "given first",
         ("Llamar mañana, después de las 10", "pendiente de firma", "el cliente ya pagó la factura"),
     ),
     Culture(
@@ -79,7 +79,7 @@ CULTURES = (
         ("الغامدي", "القحطاني", "آل سعيد", "الحربي", "بن صالح", "الزهراني"),
         ("شركة الأفق للتقنية", "مؤسسة النخيل التجارية", "حلول السحاب المتقدمة", "مصنع الرياض"),
         ("المحدودة", "ش.م.م", "القابضة"),
-        "+966 50 0000 ", 3, 24, "given first",
+        "+966 50 0000 ", 3, 50, "given first",
         ("سيتم الاتصال يوم الأحد", "بانتظار موافقة الإدارة", "طلب عرض سعر"),
     ),
     Culture(
@@ -88,7 +88,7 @@ CULTURES = (
         ("Tan", "Lim", "Ng", "Krishnan", "bin Abdullah", "Wong", "Koh"),
         ("Lion Gate Payments", "Straits Biotech", "Merlion Shipping", "Orchid Cloud"),
         ("Pte. Ltd.", "LLP", "Asia Holdings Pte. Ltd."),
-        "+65 8000 0", 3, 2, "given first",
+        "+65 8000 0", 3, 4, "given first",
         ("prefers WhatsApp, no calls", "needs invoice in SGD", "renewal in Q3"),
     ),
 )  # fmt: skip
@@ -107,7 +107,8 @@ DOMAINS = ("example.com", "example.org", "example.net", "mail.example", "firma.e
 BOXES = ("info.", "it.", "cloud.", "purchasing.", "office.", "m.muster")
 """Beginnings of addresses; the customer's number follows, so each address is one customer's."""
 STRICT_MANAGER = "mgr.novak"
-"""Whose customers fail more often."""
+STRICT_SHARE = 50
+"""Whose customers fail more often, and of 100 invitations that would not have failed, those that then do."""
 CAUSE_WEIGHTS = {
     "consumption_record": 210,
     "registered_by_other_partner": 170,
