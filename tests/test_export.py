@@ -929,11 +929,6 @@ def test_an_argument_that_means_nothing_is_refused_before_anything_is_written(tm
     assert left(tmp_path) == []
 
 
-def test_what_load_gives_has_to_be_taken_apart_first(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="pass its records"):
-        ik.export(ik.load(people()), tmp_path / "out.parquet")
-
-
 # -- who is alike ----------------------------------------------------------------------------------
 
 

@@ -46,7 +46,19 @@ from invitekit.report.summary import summarise
 if TYPE_CHECKING:
     from invitekit.workspace import Comparison
 
-__all__ = ["AUDIENCES", "KINDS", "TRENDS", "Audience", "Look", "Page", "for_audience", "page", "report", "write_page"]
+__all__ = [
+    "AUDIENCES",
+    "KINDS",
+    "TRENDS",
+    "Audience",
+    "Look",
+    "Page",
+    "for_audience",
+    "page",
+    "report",
+    "summarise",
+    "write_page",
+]
 
 KINDS: dict[str, Callable[[Page], bytes]] = {".html": as_html, ".pdf": as_pdf, ".md": as_markdown}
 """How a report is written, by the extension of its file."""
