@@ -263,6 +263,7 @@ GOES = {
     "a mobile in pairs": ("138 12 34 56 78, 138-1234-56-78", "[mobile], [mobile]"),
     "a mobile with two spaces": ("138  0013  8000", "[mobile]"),
     "a mobile with a slash between spaces": ("+49 170 / 100 00 01", "[mobile]"),
+    "a short number from abroad": ("call +247 40123, +298 211234", "call [mobile], [mobile]"),
     "a user in a link": ("ftp://li:pw@host.example/a b", "[link] b"),
 }  # fmt: skip
 STAYS_WHOLE = (
