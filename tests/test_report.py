@@ -451,13 +451,13 @@ def test_what_to_do_and_for_whom_others_wait_is_said(found: MetricsReport) -> No
     plan = replace(plan, by_decision=plan.by_decision | sizes)
     for audience, (again, check, customer, early, blocked) in AUDIENCE_SIZES.items():
         said = summarise(for_audience(found, audience), plan_for_audience(plan, audience), rounded=audience == "public")
-        assert f"For you to do: invite {again} customers again or for the first time{check}." in said
-        early_and_blocked = f"{early} for whom it is too early, {blocked} cannot be invited in their condition"
-        assert f"Waiting for others: {customer} for the customer, {early_and_blocked}." in said
+        assert f"To do: invite {again} customers again or for the first time{check}." in said
+        early_and_blocked = f"for {early} it is too early, {blocked} cannot be invited in their condition"
+        assert f"Not to be invited now: {customer} wait for the customer, {early_and_blocked}." in said
 
 
 AUDIENCE_SIZES: dict[Any, tuple[int, str, int, int, int]] = {
-    "internal": (27, ", look at 3 yourself", 44, 26, 15), "public": (20, "", 40, 30, 20),
+    "internal": (27, ", check 3 by hand", 44, 26, 15), "public": (20, "", 40, 30, 20),
 }  # fmt: skip
 
 

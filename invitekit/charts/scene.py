@@ -136,7 +136,7 @@ def _panels(figure: Figure, top: float) -> tuple[list[Item], float]:
     names = [one_line(label, _NAME) for label, *_ in figure.below]
     left = max((34 + COLUMN * width(name) for name in names), default=46)
     ends = max((width(text) for panel in figure.panels for _, text, _ in panel.ends), default=0)
-    right, height = WIDTH - max(14, ends * COLUMN + 8), _SINGLE if len(figure.panels) == 1 else _PANEL
+    right, height = WIDTH - max(14, ends * COLUMN + 16), _SINGLE if len(figure.panels) == 1 else _PANEL
     first, last = figure.days
     items: list[Item] = []
     at = top - _BETWEEN_PANELS
