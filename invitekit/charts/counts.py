@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from invitekit.charts.colours import ORDER, STAGES, of_code, status_order
-from invitekit.charts.figure import LOOK, Figure, Look, Part, Row, figure, label_for, to_rows
-from invitekit.charts.labels import interval, one_line, percent, share, share_of
+from invitekit.charts.figure import LOOK, Figure, Look, Part, Row, Values, figure, hover, label_for, to_rows
+from invitekit.charts.labels import one_line, percent, share, share_of
 from invitekit.charts.scene import Mark
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.model.vocabularies import LISTS, UNKNOWN
@@ -17,18 +17,12 @@ MOST, MOST_RATES = 12, 10
 _OF_LIST = {"again": "partner", "check": "partner", "customer": "customer", "valid": "customer",
             "support": "customer_service", "blocked": "muted"}  # fmt: skip
 """The colour of each list: that of who has to act."""
-Values = dict[str, Any]
 
 
 def to_do(sizes: Mapping[str, int], look: Look = LOOK) -> Figure:
-    """Draw how many customers are not associated, by what is to do.
-
-    Args:
-        sizes: ``PlanSummary.by_list``: customers by the code of their list.
-        look: How to draw it.
-    """
-    bars = [_bar(list_label(code, look), n, _OF_LIST[code]) for code, n in sizes.items() if n]
-    return figure(look.words["to_do"], look, rows=tuple(bars))
+    """Draw how many customers are not associated, by what is to do: ``PlanSummary.by_list``."""
+    rows = tuple(_bar(list_label(code, look), n, _OF_LIST[code]) for code, n in sizes.items() if n)
+    return figure(look.words["to_do"], look, rows=rows)
 
 
 def list_label(code: str, look: Look) -> str:
@@ -37,12 +31,7 @@ def list_label(code: str, look: Look) -> str:
 
 
 def funnel(table: Any, look: Look = LOOK) -> Figure:
-    """Draw how many invitations came how far; each bar says what it is a part of.
-
-    Args:
-        table: ``MetricsReport.funnel``: ``stage, part_of, n, of, rate, low, high, small``.
-        look: How to draw it.
-    """
+    """Draw ``MetricsReport.funnel``: how many invitations came how far; each bar says what it is a part of."""
     rows = {row["stage"]: row for row in to_rows(table)}
     shown = [rows[value.code] for value in STAGES if value.code in rows and rows[value.code]["n"]]
     return figure(look.words["funnel"], look, rows=tuple(_stage(row, look) for row in shown))
@@ -60,21 +49,19 @@ def _stage(row: Values, look: Look) -> Row:
     # Where the whole may not be shown, the bar has no share.
     if row["of"] is None or row["part_of"] is None:
         return _bar(label, row["n"], colour)
-    text = f"{row['n']:,} · {share(row['n'], row['of'], look.words['of'])}"
-    return Row(label, (Part(row["n"], colour, _hover(look, label, row)),), text)
+    return Row(label, (Part(row["n"], colour, hover(label, row, look)),), _counted(row["n"], row["of"], look))
 
 
 def _bar(label: str, n: int, colour: str) -> Row:
     return Row(label, (Part(n, colour, f"{one_line(label, 80)}\n{n:,}"),), f"{n:,}")
 
 
-def pareto(table: Any, look: Look = LOOK) -> Figure:
-    """Draw the causes of failures, the most frequent first, in the colour of who acts.
+def _counted(n: int, of: int, look: Look) -> str:
+    return f"{n:,} · {share(n, of, look.words['of'])}"
 
-    Args:
-        table: ``MetricsReport.pareto``: ``failure_code, cause, who_acts, n, of, share, cumulative``.
-        look: How to draw it.
-    """
+
+def pareto(table: Any, look: Look = LOOK) -> Figure:
+    """Draw ``MetricsReport.pareto``: the causes of failures, the most frequent first, in the colour of who acts."""
     rows = to_rows(table)
     causes = [row for row in rows if row["failure_code"] != OTHER]
     causes = causes[: MOST if len(causes) == len(rows) <= MOST else MOST - 1]
@@ -84,123 +71,100 @@ def pareto(table: Any, look: Look = LOOK) -> Figure:
 
 
 def _cause(row: Values, look: Look) -> Row:
-    who = label_for(row["who_acts"] or UNKNOWN, "who_acts", look)
-    text = f"{row['n']:,} · {share(row['n'], row['of'], look.words['of'])}"
+    who, text = label_for(row["who_acts"] or UNKNOWN, "who_acts", look), _counted(row["n"], row["of"], look)
     together = look.words["cumulative"].format(share=percent(row["cumulative"]))
-    hover = "\n".join([one_line(row["cause"], 80), who, text, together])
-    return Row(row["cause"], (Part(row["n"], of_code(row["who_acts"]), hover),), f"{text} · {who}")
+    said = "\n".join([one_line(row["cause"], 80), who, text, together])
+    return Row(row["cause"], (Part(row["n"], of_code(row["who_acts"]), said),), f"{text} · {who}")
 
 
 def _other_causes(rows: list[Values], look: Look) -> Row:
     """Return the causes that have no bar of their own as one bar, with a part for each who acts."""
     merged = any(row["failure_code"] == OTHER for row in rows)
     label = str(look.words["other_causes"] if merged else look.words["others"].format(n=f"{len(rows):,}"))
-    parts, of = [], rows[0]["of"]
-    for value in ORDER:
-        n = sum(row["n"] for row in rows if (row["who_acts"] or UNKNOWN) == value.code)
-        text = f"{label}\n{value.label(look.language)}\n{n:,} · {share(n, of, look.words['of'])}"
-        parts += [Part(n, of_code(value.code), text)] * bool(n)
-    total = sum(row["n"] for row in rows)
-    return Row(label, tuple(parts), f"{total:,} · {share(total, of, look.words['of'])}")
+    sizes = {one: sum(row["n"] for row in rows if (row["who_acts"] or UNKNOWN) == one.code) for one in ORDER}
+    of = rows[0]["of"]
+    parts = tuple(
+        Part(n, of_code(one.code), f"{label}\n{one.label(look.language)}\n{_counted(n, of, look)}")
+        for one, n in sizes.items()
+        if n
+    )
+    return Row(label, parts, _counted(sum(sizes.values()), of, look))
 
 
-def groups(table: Any, by: str, look: Look = LOOK, *, overall: float | None = None) -> Figure:
+def groups(table: Any, by: str, look: Look = LOOK) -> Figure:
     """Draw the failure rate of each group with its 95 % interval, the largest groups first.
 
     Args:
-        table: ``MetricsReport.by_manager`` and the like: ``value, followed, followed_failed, failure_rate,
-            failure_low, failure_high, small``.
+        table: ``MetricsReport.by_manager`` and the like.
         by: The column that makes the groups, ``account_manager`` for example.
         look: How to draw it.
-        overall: The rate of all together; else that of the table, where it holds every count.
     """
-    every = [row for row in to_rows(table) if row["followed"]]
     names = {"n": "followed_failed", "of": "followed", "rate": "failure_rate", "low": "failure_low",
              "high": "failure_high", "small": "small"}  # fmt: skip
     rates = [
-        {new: row[old] for new, old in names.items()} | {"label": label_for(row["value"], by, look)} for row in every
+        {new: row[old] for new, old in names.items()} | {"label": label_for(row["value"], by, look)}
+        for row in to_rows(table)
+        if row["followed"]
     ]
-    mean = overall if overall is not None else _mean(rates)
-    return _rates(look.words["groups"].format(by=look.words["by"][by]), rates, mean, look.words["of_followed"], look)
+    return _rates(look.words["groups"].format(by=look.words["by"][by]), rates, look.words["of_followed"], look)
 
 
 def repeats(table: Any, look: Look = LOOK) -> Figure:
-    """Draw how often a resend led to an association, by the result of the invitation before.
-
-    Args:
-        table: ``MetricsReport.repeats``: ``cause, method, resends, associated, rate, low, high``.
-        look: How to draw it.
-    """
+    """Draw ``MetricsReport.repeats``: how often a resend led to an association, by the result before it."""
     rates = [
         row | {"n": row["associated"], "of": row["resends"], "label": _before(row, look)} for row in to_rows(table)
     ]
-    return _rates(look.words["repeats"], rates, _mean(rates), look.words["of_resends"], look)
+    return _rates(look.words["repeats"], rates, look.words["of_resends"], look)
 
 
 def _before(row: Values, look: Look) -> str:
-    method = label_for(row["method"], "invitation_method", look)
     if row["failure_code"] == OTHER:
         return label_for(OTHER, None, look)
+    method = label_for(row["method"], "invitation_method", look)
     return str(look.words["after"].format(cause=row["cause"].rstrip(".。"), method=method))
 
 
-def _rates(title: str, rates: Sequence[Values], mean: float | None, note: str, look: Look) -> Figure:
+def _rates(title: str, rates: Sequence[Values], note: str, look: Look) -> Figure:
     """Return a figure of rates with their intervals, the largest first, and a line at the rate of all together."""
     shown = sorted((row for row in rates if row["rate"] is not None), key=lambda row: -row["of"])
-    rows = [
-        Row(row["label"], (Part(row["rate"], "accent", _hover(look, row["label"], row)),),
+    rows = tuple(
+        Row(row["label"], (Part(row["rate"], "accent", hover(row["label"], row, look)),),
             share_of(row["n"], row["of"], look.words), (row["low"], row["high"]), bool(row["small"]))
         for row in shown[:MOST_RATES]
-    ]  # fmt: skip
+    )  # fmt: skip
+    mean = None
+    if rows and all(row["n"] is not None for row in rates):
+        mean = float(sum(row["n"] for row in rates) / sum(row["of"] for row in rates))
     words, more = look.words, len(shown) - MOST_RATES
-    notes = [note, *([words["overall"]] if mean is not None and rows else [])]
-    notes += [words["not_shown"].format(n=f"{more:,}")] * (more > 0)
-    return figure(title, look, note=" · ".join(notes), rows=tuple(rows), mean=mean if rows else None)
-
-
-def _mean(rates: Sequence[Values]) -> float | None:
-    """Return the rate of all rows together; None where a count is hidden."""
-    if not rates or any(row["n"] is None for row in rates):
-        return None
-    return float(sum(row["n"] for row in rates) / sum(row["of"] for row in rates))
+    notes = [note, *[words["overall"]] * (mean is not None), *[words["not_shown"].format(n=f"{more:,}")] * (more > 0)]
+    return figure(title, look, note=" · ".join(notes), rows=rows, mean=mean)
 
 
 def ageing(table: Any, look: Look = LOOK) -> Figure:
-    """Draw how long the records that are still open have waited.
-
-    Args:
-        table: ``MetricsReport.ageing``: ``bucket, status, n``.
-        look: How to draw it.
-    """
-    words = look.words
+    """Draw ``MetricsReport.ageing``: how long the records that are still open have waited."""
 
     def label(bucket: str) -> str:
-        return str(words["undated"] if bucket == EMPTY else words["waiting"].format(bucket=bucket.replace("-", "–")))
+        if bucket == EMPTY:
+            return str(look.words["undated"])
+        return str(look.words["waiting"].format(bucket=bucket.replace("-", "–")))
 
-    rows = [row | {"label": label(row["bucket"])} for row in to_rows(table) if row["n"]]
-    return _stacks(words["ageing"], rows, look)
+    return _stacks(look.words["ageing"], [(label(row["bucket"]), row) for row in to_rows(table)], look)
 
 
 def snapshots(table: Any, look: Look = LOOK) -> Figure:
-    """Draw how many records had which status at each snapshot, the newest first.
-
-    Args:
-        table: ``MetricsReport.snapshots``: ``snapshot_at, status, n``.
-        look: How to draw it.
-    """
-    rows = [
-        row | {"label": f"{row['snapshot_at']:%Y-%m-%d}"} for row in to_rows(table) if row["n"] and row["snapshot_at"]
-    ]
-    return _stacks(look.words["snapshots"], sorted(rows, key=lambda row: row["label"], reverse=True), look)
+    """Draw ``MetricsReport.snapshots``: how many records had which status at each snapshot, the newest first."""
+    rows = [(f"{row['snapshot_at']:%Y-%m-%d}", row) for row in to_rows(table) if row["snapshot_at"]]
+    return _stacks(look.words["snapshots"], sorted(rows, key=lambda one: one[0], reverse=True), look)
 
 
-def _stacks(title: str, rows: Iterable[Values], look: Look) -> Figure:
+def _stacks(title: str, rows: Iterable[tuple[str, Values]], look: Look) -> Figure:
     """Return a figure with a bar for each label, in parts by status."""
     stacks: dict[str, dict[str, int]] = {}
-    for row in rows:
-        counts = stacks.setdefault(row["label"], {})
-        counts[row["status"]] = counts.get(row["status"], 0) + row["n"]
-    shown = dict(list(stacks.items())[:MOST])
+    for label, row in rows:
+        if row["n"]:
+            counts = stacks.setdefault(label, {})
+            counts[row["status"]] = counts.get(row["status"], 0) + row["n"]
+    shown, more = dict(list(stacks.items())[:MOST]), len(stacks) - MOST
     order = [value for value in status_order() if any(value.code in counts for counts in shown.values())]
     bars = tuple(
         Row(label, tuple(Part(counts[value.code], of_code(value.code),
@@ -209,14 +173,5 @@ def _stacks(title: str, rows: Iterable[Values], look: Look) -> Figure:
         for label, counts in shown.items()
     )  # fmt: skip
     keys = tuple(Mark(value.label(look.language), of_code(value.code), symbol="square", size=11) for value in order)
-    more = len(stacks) - len(shown)
-    note = look.words["not_shown"].format(n=f"{more:,}") if more else ""
+    note = look.words["not_shown"].format(n=f"{more:,}") if more > 0 else ""
     return figure(title, look, note=note, rows=bars, keys=keys)
-
-
-def _hover(look: Look, label: str, row: Values) -> str:
-    words = look.words
-    counts = words["of"].format(n=f"{row['n']:,}", of=f"{row['of']:,}")
-    lines = [one_line(label, 80), f"{counts} = {percent(row['rate'])}"]
-    lines += [f"{words['interval']}: {interval(row['low'], row['high'])}"] * (row["low"] is not None)
-    return "\n".join(lines + [words["small"]] * bool(row.get("small")))

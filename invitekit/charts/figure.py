@@ -13,6 +13,7 @@ import narwhals.stable.v2 as nw
 
 from invitekit.charts import notebook
 from invitekit.charts.colours import UNKNOWN_VALUE
+from invitekit.charts.labels import interval, one_line, percent
 from invitekit.charts.scene import Line, Mark, Xy
 from invitekit.charts.svg import draw as draw_svg
 from invitekit.metrics import EMPTY, OTHER
@@ -48,6 +49,7 @@ class Look:
         return str(self.choice) if self.choice else str(self.words["every"])
 
 
+Values = dict[str, Any]
 LOOK = Look()
 """Every record, in English, on a light background."""
 
@@ -145,7 +147,16 @@ def figure(title: str, look: Look, *, note: str = "", **parts: Any) -> Figure:
     return Figure(title, " · ".join(filter(None, [look.chosen, note])), look, **parts)
 
 
-def to_rows(table: Any) -> list[dict[str, Any]]:
+def hover(label: str, row: Values, look: Look, *more: str) -> str:
+    """Return the text on hovering of a rate: its label, its counts, its interval, what else there is to say."""
+    words = look.words
+    counts = words["of"].format(n=f"{row['n']:,}", of=f"{row['of']:,}")
+    spread = [f"{words['interval']}: {interval(row['low'], row['high'])}"] * (row["low"] is not None)
+    small = [words["small"]] * bool(row.get("small"))
+    return "\n".join([one_line(label, 80), f"{counts} = {percent(row['rate'])}", *spread, *more, *small])
+
+
+def to_rows(table: Any) -> list[Values]:
     """Return the rows of a small table of any engine."""
     return [dict(row) for row in nw.from_native(table, eager_only=True).iter_rows(named=True)]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from invitekit.charts.colours import of_code, of_series
-from invitekit.charts.figure import LOOK, Figure, Look, Panel, figure, label_for, to_rows
+from invitekit.charts.figure import LOOK, Figure, Look, Panel, Values, figure, hover, label_for, to_rows
 from invitekit.charts.labels import interval, one_line, percent
 from invitekit.charts.scene import Line, Mark, Xy
 from invitekit.metrics import OTHER
@@ -21,7 +21,6 @@ TICKS = 7
 CURVES = 4
 """Groups that a survival curve shows."""
 _SIGNS = {"high": ("triangle-up", "alarm"), "low": ("triangle-down", "relief"), "run": ("diamond", "ink")}
-Row = dict[str, Any]
 
 
 def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str = "week") -> Figure:
@@ -30,8 +29,7 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     A period outside of that range has a sign of its own; one whose invitations are still open is hollow.
 
     Args:
-        table: ``MetricsReport.trend``: ``period_start, group, n, of, rate, low, high, centre, lower_limit,
-            upper_limit, signal, small, incomplete``.
+        table: ``MetricsReport.trend``, or one of its ``trends``.
         by: The column that made the groups; each gets a panel.
         look: How to draw it.
         period: ``day``, ``week`` or ``month``.
@@ -80,7 +78,7 @@ def _with_panel(names: list[str | None]) -> list[str | None]:
     return [*[name for name in names if name not in rest][: PANELS - len(rest)], *rest]
 
 
-def _lines(rows: list[Row], colour: str) -> Iterator[Line]:
+def _lines(rows: list[Values], colour: str) -> Iterator[Line]:
     """Return the lines of one panel: the range that chance explains, its centre, the rates of complete periods."""
     for run in _runs(rows, "lower_limit"):
         upper, lower = (_steps([(_day(row), row[name]) for row in run]) for name in ("upper_limit", "lower_limit"))
@@ -92,18 +90,12 @@ def _lines(rows: list[Row], colour: str) -> Iterator[Line]:
         yield Line(tuple((_day(row), row["rate"]) for row in run), colour)
 
 
-def _runs(rows: list[Row], name: str) -> list[list[Row]]:
+def _runs(rows: list[Values], name: str) -> list[list[Values]]:
     """Split the rows where one lacks a value."""
-    runs: list[list[Row]] = [[]]
-    for row in rows:
-        if row[name] is not None:
-            runs[-1].append(row)
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
+    return [list(run) for known, run in itertools.groupby(rows, lambda row: row[name] is not None) if known]
 
 
-def _day(row: Row) -> float:
+def _day(row: Values) -> float:
     return float(row["period_start"].toordinal())
 
 
@@ -114,28 +106,20 @@ def _steps(points: list[Xy]) -> list[Xy]:
     return [(x, y) for (_, y), start, end in zip(points, starts, ends, strict=True) for x in (start, end)]
 
 
-def _marks(rows: list[Row], colour: str, look: Look, period: str) -> Iterator[Mark]:
-    for row in rows:
-        if row["rate"] is not None:
-            symbol, own = _SIGNS.get(row["signal"] or "", ("circle", colour))
-            size = 12 if row["signal"] else 4 if row["small"] else 7
-            yield Mark(_hover(row, look, period), own, (_day(row), row["rate"]), symbol, size, hollow=row["incomplete"])
-
-
-def _hover(row: Row, look: Look, period: str) -> str:
+def _marks(rows: list[Values], colour: str, look: Look, period: str) -> Iterator[Mark]:
     words = look.words
-    day = f"{row['period_start']:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"
-    counts = words["of"].format(n=f"{row['n']:,}", of=f"{row['of']:,}")
-    lines = [words[period].format(date=day), f"{counts} = {percent(row['rate'])}"]
-    if row["low"] is not None:
-        lines.append(f"{words['interval']}: {interval(row['low'], row['high'])}")
-    if row["lower_limit"] is not None:
-        lines.append(words["expected"].format(range=interval(row["lower_limit"], row["upper_limit"])))
-    marked = [row["signal"], *(name for name in ("incomplete", "small") if row[name])]
-    return "\n".join(lines + [words[name] for name in marked if name])
+    for row in (row for row in rows if row["rate"] is not None):
+        day = f"{row['period_start']:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"
+        usual = interval(row["lower_limit"], row["upper_limit"])
+        more = [words["expected"].format(range=usual)] * bool(usual)
+        more += [words[name] for name in (row["signal"], "incomplete" if row["incomplete"] else None) if name]
+        symbol, own = _SIGNS.get(row["signal"] or "", ("circle", colour))
+        size = 12 if row["signal"] else 4 if row["small"] else 7
+        text = hover(words[period].format(date=day), row, look, *more)
+        yield Mark(text, own, (_day(row), row["rate"]), symbol, size, hollow=row["incomplete"])
 
 
-def _keys(rows: list[Row], look: Look) -> Iterator[Mark]:
+def _keys(rows: list[Values], look: Look) -> Iterator[Mark]:
     """Return what the signs mean: of those that are drawn, and of the range."""
     words, drawn = look.words, [row for row in rows if row["rate"] is not None]
     if any(row["lower_limit"] is not None for row in drawn):
@@ -155,7 +139,7 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
     Below it are the numbers at risk: how many were waiting at the start of that day.
 
     Args:
-        table: ``MetricsReport.survival``: ``group, days, at_risk, share, low, high, median_days, size``.
+        table: ``MetricsReport.survival``.
         by: The column that made the groups.
         look: How to draw it.
     """
@@ -196,10 +180,10 @@ def _spaced(days: list[int], apart: float) -> list[int]:
     return chosen
 
 
-def _curve(rows: list[Row], colour: str, last: int, *, with_band: bool) -> list[Line]:
+def _curve(rows: list[Values], colour: str, last: int, *, with_band: bool) -> list[Line]:
     """Return the steps of one group, and on demand the area of its interval: several areas would cover each other."""
 
-    def steps(name: str, some: list[Row]) -> list[Xy]:
+    def steps(name: str, some: list[Values]) -> list[Xy]:
         ends = [*(row["days"] for row in some[1:]), last]
         return [(day, row[name]) for row, end in zip(some, ends, strict=True) for day in (row["days"], end)]
 
@@ -208,7 +192,7 @@ def _curve(rows: list[Row], colour: str, last: int, *, with_band: bool) -> list[
     return [*([Line(outline, colour, filled=True)] if outline else []), Line(tuple(steps("share", rows)), colour, 2)]
 
 
-def _mark_of_curve(row: Row, label: str, colour: str, look: Look) -> Mark:
+def _mark_of_curve(row: Values, label: str, colour: str, look: Look) -> Mark:
     words, median = look.words, row["median_days"]
     hover = [label, words["by_day"].format(days=f"{row['days']:,}", share=percent(row["share"]))]
     hover += [f"{words['interval']}: {interval(row['low'], row['high'])}"] * (row["low"] is not None)

@@ -86,16 +86,12 @@ def _shape(line: Line, colours: dict[str, str]) -> Json:
 
 
 def _annotation(text: Text, colours: dict[str, str]) -> Json:
-    (x, y), paper = text.at, {"bgcolor": colours["paper"]} if text.on_paper else {}
-    place = {
-        "x": x,
-        "y": y - 12,
-        "xanchor": _ANCHORS[text.anchor],
-        "yanchor": "top",
-        "showarrow": False,
-        "borderpad": 0,
-    }
-    return {"text": _escaped(text.lines), **place, "align": "left", "font": {"color": colours[text.colour]}, **paper}
+    paper = {"bgcolor": colours["paper"]} if text.on_paper else {}
+    return {
+        "text": _escaped(text.lines), "x": text.at[0], "y": text.at[1] - 12, "xanchor": _ANCHORS[text.anchor],
+        "yanchor": "top", "showarrow": False, "borderpad": 0, "align": "left", "font": {"color": colours[text.colour]},
+        **paper,
+    }  # fmt: skip
 
 
 def _escaped(lines: Sequence[str]) -> str:
