@@ -128,15 +128,9 @@ for name in ("report", "Explorer", "ResendPicker", "ExportPanel"):
         getattr(ik, name)
     except ik.InvitekitError as error:
         print(error)
-try:
-    from invitekit.charts import funnel
-    from polars import DataFrame
-    funnel(DataFrame({"stage": []})).to_plotly()
-except ik.InvitekitError as error:
-    print(error)
 """
 REPORT = "jinja2,typst"
-LAB = f"{REPORT},plotly,anywidget,ipywidgets,jupyterlab,tornado"
+LAB = f"{REPORT},anywidget,ipywidgets,jupyterlab,tornado"
 
 
 def run_without(missing: str, script: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -146,11 +140,7 @@ def run_without(missing: str, script: str, *words: str) -> subprocess.CompletedP
 
 def test_a_name_whose_extra_is_missing_says_which() -> None:
     done = run_without(LAB, FROM_PYTHON)
-    needs = (
-        ("The report needs", "report"),
-        *[("The screens need", "lab")] * 3,
-        ("The figures of a notebook need", "lab"),
-    )
+    needs = (("The report needs", "report"), *[("The screens need", "lab")] * 3)
     expected = [f'{who} more libraries. Hint: pip install "invitekit[{extra}]".' for who, extra in needs]
     assert (done.stdout.splitlines(), done.stderr) == (expected, "")
 

@@ -97,7 +97,7 @@ def test_the_package_runs_as_a_module() -> None:
     assert done.stdout == f"invitekit {version('invitekit')}\n"
 
 
-ENGINES, SCREENS = ["duckdb", "pandas", "pyarrow", "pyspark"], ["anywidget", "jinja2", "plotly", "scipy", "tornado"]
+ENGINES, SCREENS = ["duckdb", "pandas", "pyarrow", "pyspark"], ["anywidget", "jinja2", "scipy", "tornado"]
 EXPORTING = ["invitekit.batches", "invitekit.export", "invitekit.report", "invitekit.workspace", "invitekit.widgets"]
 
 

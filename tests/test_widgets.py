@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import invitekit as ik
+from invitekit import charts
 from invitekit.batches import Written
 from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.model import display
@@ -30,6 +31,7 @@ from invitekit.model.filters import COLUMNS, Filter, where
 from invitekit.widgets import Selection, base, crossfilter, payloads, planning, unknown_words
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
+from invitekit.widgets.figures import ClickableFigure
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import QueryCache
 from invitekit.widgets.worker import Worker
@@ -754,10 +756,54 @@ def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.
 
 def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
     read = [path.read_text("utf-8") for path in (Path(base.__file__).parent / "static").iterdir()]
-    assert len(read) == 8
+    assert len(read) == 9
     for text in read:
         assert not [one for one in ("http://", "https://", "innerHTML", "insertAdjacentHTML", "eval(")
                     if one in text.replace("http://www.w3.org/2000/svg", "")]  # fmt: skip
+
+
+# ---- a figure above the screen
+
+
+def behind(figure: charts.Figure, screen: Any) -> list[tuple[str, int]]:
+    """Click each bar and point of a figure; gives its text on hovering, and how many records the screen then shows."""
+    clickable = ClickableFigure(figure, screen)
+    named = re.findall(r'data-choice="(\d+)"[^>]*><title>([^<]*)</title>', clickable.figure)
+    found = []
+    for number, hover in named:
+        clickable._handle_custom_msg({"type": "open", "choice": int(number)}, [])
+        assert screen.wait(60)
+        with screen._store.cursor() as con:
+            found.append((hover, matched(con, screen._found, screen.filter)))
+    clickable._handle_custom_msg({"type": "open", "choice": None}, [])
+    return found
+
+
+def test_a_click_on_a_bar_or_a_point_shows_as_many_records_as_it_counts(history: pl.DataFrame) -> None:
+    explorer, found = ik.Explorer(history), ik.progress(history, as_of=DAY)
+    assert explorer.wait(60)
+    look = charts.Look(Filter(country=["Germany", "China", "Spain"]))
+    chosen = ik.progress(where(history, look.choice), as_of=DAY)
+    figures = [charts.funnel(found.funnel), charts.pareto(found.pareto), charts.pareto(chosen.pareto, look),
+               charts.trend(found.trends["cause"], "cause"), charts.trend(found.trend)]  # fmt: skip
+    for figure in figures:
+        bars = behind(figure, explorer)
+        assert len(bars) > 5, figure
+        # The number stands at the start of a line, as in "51 of 226 = 23 %" or "226".
+        counted = [int(re.findall(r"(?m)^([\d,]+)(?: of|$| ·)", hover)[0].replace(",", "")) for hover, _ in bars]
+        assert [n for _, n in bars] == counted, figure
+        assert explorer.filter == figure.look.choice, "a second click shows all again"
+    for hover, n in behind(charts.groups(found.by_method, "invitation_method"), explorer):
+        assert n >= int(re.findall(r"(?m)^\d+ of (\d+)", hover)[0]), "those whose follow-up is not over are there too"
+
+
+def test_a_figure_of_what_is_to_do_shows_the_customers_of_a_list(picker: Heard) -> None:
+    with picker.widget._store.cursor() as con:
+        sizes = picker.widget._summary(con).by_list
+    figure = charts.to_do(sizes)
+    assert [n for _, n in behind(figure, picker.widget)] == [n for n in sizes.values() if n]
+    shown = picker.widget.under(figure)
+    assert [type(child).__name__ for child in shown.children] == ["ClickableFigure", "ResendPicker"]
 
 
 def test_every_word_is_there_in_both_languages_with_the_same_slots() -> None:

@@ -6,12 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from invitekit.charts.colours import ORDER, STAGES, of_code, status_order
-from invitekit.charts.figure import LOOK, Figure, Look, Part, Row, Values, figure, hover, label_for, to_rows
+from invitekit.charts.figure import LOOK, Figure, Look, Part, Row, Values, choice_of, figure, hover, label_for, to_rows
 from invitekit.charts.labels import one_line, percent, share, share_of
 from invitekit.charts.scene import Mark
 from invitekit.metrics import EMPTY, OTHER
-from invitekit.model.vocabularies import LISTS, UNKNOWN
+from invitekit.metrics.follow_up import FAILED
+from invitekit.model.filters import Filter
+from invitekit.model.vocabularies import LIST_OF, LISTS, UNKNOWN
 
+SENT_STATUSES = ("associated", FAILED, "expired", "invited")
+"""The statuses of an invitation that was sent."""
+_STATUSES: Mapping[str, tuple[str, ...]] = {
+    "all": (), "not_invited": ("pre_registered", "pending_review", "not_pre_registered"), UNKNOWN: (UNKNOWN,),
+    "invited": SENT_STATUSES, "associated": ("associated",), "failed": (FAILED,), "expired": ("expired",),
+}  # fmt: skip
+"""The statuses of each stage; whether an invitation is open or was not used depends on its follow-up too."""
 MOST, MOST_RATES = 12, 10
 """Rows of counts, and of rates, that a figure shows; the others are counted together."""
 _OF_LIST = {"again": "partner", "check": "partner", "customer": "customer", "valid": "customer",
@@ -21,7 +30,12 @@ _OF_LIST = {"again": "partner", "check": "partner", "customer": "customer", "val
 
 def to_do(sizes: Mapping[str, int], look: Look = LOOK) -> Figure:
     """Draw how many customers are not associated, by what is to do: ``PlanSummary.by_list``."""
-    rows = tuple(_bar(list_label(code, look), n, _OF_LIST[code]) for code, n in sizes.items() if n)
+    decisions = {code: [decision for decision, name in LIST_OF.items() if name == code] for code in sizes}
+    rows = tuple(
+        _bar(list_label(code, look), n, _OF_LIST[code], Filter(decision=decisions[code]))
+        for code, n in sizes.items()
+        if n
+    )
     return figure(look.words["to_do"], look, rows=rows)
 
 
@@ -46,14 +60,15 @@ def stage_label(row: Values, look: Look) -> str:
 
 def _stage(row: Values, look: Look) -> Row:
     label, colour = stage_label(row, look), of_code(row["stage"])
+    choice = Filter(status=_STATUSES[row["stage"]]) if row["stage"] in _STATUSES else None
     # Where the whole may not be shown, the bar has no share.
     if row["of"] is None or row["part_of"] is None:
-        return _bar(label, row["n"], colour)
-    return Row(label, (Part(row["n"], colour, hover(label, row, look)),), _counted(row["n"], row["of"], look))
+        return _bar(label, row["n"], colour, choice)
+    return Row(label, (Part(row["n"], colour, hover(label, row, look), choice),), _counted(row["n"], row["of"], look))
 
 
-def _bar(label: str, n: int, colour: str) -> Row:
-    return Row(label, (Part(n, colour, f"{one_line(label, 80)}\n{n:,}"),), f"{n:,}")
+def _bar(label: str, n: int, colour: str, choice: Filter | None = None) -> Row:
+    return Row(label, (Part(n, colour, f"{one_line(label, 80)}\n{n:,}", choice),), f"{n:,}")
 
 
 def _counted(n: int, of: int, look: Look) -> str:
@@ -74,7 +89,8 @@ def _cause(row: Values, look: Look) -> Row:
     who, text = label_for(row["who_acts"] or UNKNOWN, "who_acts", look), _counted(row["n"], row["of"], look)
     together = look.words["cumulative"].format(share=percent(row["cumulative"]))
     said = "\n".join([one_line(row["cause"], 80), who, text, together])
-    return Row(row["cause"], (Part(row["n"], of_code(row["who_acts"]), said),), f"{text} · {who}")
+    choice = Filter(cause=row["failure_code"], status=FAILED)
+    return Row(row["cause"], (Part(row["n"], of_code(row["who_acts"]), said, choice),), f"{text} · {who}")
 
 
 def _other_causes(rows: list[Values], look: Look) -> Row:
@@ -102,7 +118,8 @@ def groups(table: Any, by: str, look: Look = LOOK) -> Figure:
     names = {"n": "followed_failed", "of": "followed", "rate": "failure_rate", "low": "failure_low",
              "high": "failure_high", "small": "small"}  # fmt: skip
     rates = [
-        {new: row[old] for new, old in names.items()} | {"label": label_for(row["value"], by, look)}
+        {new: row[old] for new, old in names.items()}
+        | {"label": label_for(row["value"], by, look), "choice": choice_of(row["value"], by, status=SENT_STATUSES)}
         for row in to_rows(table)
         if row["followed"]
     ]
@@ -128,7 +145,7 @@ def _rates(title: str, rates: Sequence[Values], note: str, look: Look) -> Figure
     """Return a figure of rates with their intervals, the largest first, and a line at the rate of all together."""
     shown = sorted((row for row in rates if row["rate"] is not None), key=lambda row: -row["of"])
     rows = tuple(
-        Row(row["label"], (Part(row["rate"], "accent", hover(row["label"], row, look)),),
+        Row(row["label"], (Part(row["rate"], "accent", hover(row["label"], row, look), row.get("choice")),),
             share_of(row["n"], row["of"], look.words), (row["low"], row["high"]), bool(row["small"]))
         for row in shown[:MOST_RATES]
     )  # fmt: skip

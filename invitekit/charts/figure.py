@@ -1,7 +1,8 @@
-"""A figure as a value: what it shows, described once; ``svg`` and ``notebook`` draw it."""
+"""A figure as a value: what it shows, described once; ``svg`` draws it, for a page and for a notebook."""
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from invitekit.charts.colours import UNKNOWN_VALUE
 from invitekit.charts.labels import interval, one_line, percent
 from invitekit.charts.scene import Line, Mark, Xy
 from invitekit.charts.svg import draw as draw_svg
+from invitekit.errors import ArgumentError
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.model.catalogue import Catalogue, Language, read_catalogue
-from invitekit.model.filters import Filter
+from invitekit.model.filters import COLUMNS, Filter
 from invitekit.model.schema import BY_NAME
 
 
@@ -29,13 +31,11 @@ class Look:
     Attributes:
         choice: The filter that the records were chosen by; each figure states it.
         language: ``en`` or ``zh``.
-        dark: On a dark background, in a notebook; a report suits both.
         catalogue: The known failures, whose causes are written in words; else the built-in ones.
     """
 
     choice: Filter = field(default_factory=Filter)
     language: Language = "en"
-    dark: bool = False
     catalogue: Catalogue = field(default_factory=read_catalogue)
 
     @property
@@ -50,17 +50,26 @@ class Look:
 
 
 Values = dict[str, Any]
+_FILTERS = {column: name for name, column in COLUMNS.items()}
 LOOK = Look()
 """Every record, in English, on a light background."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One piece of a bar, or the dot of a rate: its value, the name of its colour, the text on hovering."""
+    """One piece of a bar, or the dot of a rate.
+
+    Attributes:
+        value: Its length or place.
+        colour: The name of its colour.
+        hover: The text on hovering.
+        choice: The filter of the records behind it; None where no filter means them.
+    """
 
     value: float
     colour: str
     hover: str
+    choice: Filter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +139,8 @@ class Figure:
         """Draw the figure without its title, for a page and for paper."""
         return draw_svg(self)
 
-    def to_plotly(self) -> Any:
-        """Draw the figure as a plotly figure with its title, to change it in a notebook."""
-        return notebook.to_plotly(self)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        """Return what JupyterLab draws; plotly's own way would import plotly and nbformat, for seconds."""
-        return {notebook.MIME: {**notebook.draw(self), "config": notebook.CONFIG}, "text/plain": repr(self)}
+    def _repr_html_(self) -> str:
+        return notebook.draw(self)
 
     def __repr__(self) -> str:
         return f"{self.title} ({self.subtitle})"
@@ -170,6 +174,18 @@ def label_for(value: str | None, by: str | None, look: Look) -> str:
         return failure.cause(look.language) if failure else str(value)
     labels = {one.code: one.label(look.language) for one in (*BY_NAME[by].values, UNKNOWN_VALUE)} if by else {}
     return labels.get(str(value), str(value))
+
+
+def choice_of(value: str | None, by: str | None, **more: Any) -> Filter | None:
+    """Return the filter of a group with more restrictions; None where no filter means the group."""
+    if by is None or value is None:
+        return Filter(**more)
+    name = "cause" if by == "cause" else _FILTERS.get(by)
+    if value == OTHER or name is None:
+        return None
+    with contextlib.suppress(ArgumentError):  # a code of the table's own
+        return Filter(**(more | {name: None if value == EMPTY else value}))
+    return None
 
 
 @cache

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import calendar
+import datetime as dt
 import itertools
 from collections.abc import Iterator
 from typing import Any
 
 from invitekit.charts.colours import of_code, of_series
-from invitekit.charts.figure import LOOK, Figure, Look, Panel, Values, figure, hover, label_for, to_rows
+from invitekit.charts.figure import LOOK, Figure, Look, Panel, Values, choice_of, figure, hover, label_for, to_rows
 from invitekit.charts.labels import interval, one_line, percent
 from invitekit.charts.scene import Line, Mark, Xy
 from invitekit.metrics import OTHER
+from invitekit.metrics.follow_up import FAILED
 
 PANELS = 8
 """Groups that a trend shows, each in a panel of its own; the others are counted in words."""
@@ -50,7 +53,7 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
         mine = [row for row in rows if row["group"] == name]
         colour = of_code(name) if by == "who_acts" else "accent"
         label = one_line(label_for(name, by, look)) if by else ""
-        panels.append(Panel(label, tuple(_lines(mine, colour)), tuple(_marks(mine, colour, look, period))))
+        panels.append(Panel(label, tuple(_lines(mine, colour)), tuple(_marks(mine, colour, look, period, by))))
     most = max(max(row["rate"] or 0, row["upper_limit"] or 0) for row in rows)
     left_out = {"not_shown": len(names) - len(with_panel), "older": len(periods) - len(shown)}
     notes = [words["of_outcomes"], *(words[name].format(n=f"{n:,}") for name, n in left_out.items() if n)]
@@ -106,7 +109,8 @@ def _steps(points: list[Xy]) -> list[Xy]:
     return [(x, y) for (_, y), start, end in zip(points, starts, ends, strict=True) for x in (start, end)]
 
 
-def _marks(rows: list[Values], colour: str, look: Look, period: str) -> Iterator[Mark]:
+def _marks(rows: list[Values], colour: str, look: Look, period: str, by: str | None) -> Iterator[Mark]:
+    """Return a mark for each period; behind it are the failed invitations that were sent in it."""
     words = look.words
     for row in (row for row in rows if row["rate"] is not None):
         day = f"{row['period_start']:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"
@@ -116,7 +120,16 @@ def _marks(rows: list[Values], colour: str, look: Look, period: str) -> Iterator
         symbol, own = _SIGNS.get(row["signal"] or "", ("circle", colour))
         size = 12 if row["signal"] else 4 if row["small"] else 7
         text = hover(words[period].format(date=day), row, look, *more)
-        yield Mark(text, own, (_day(row), row["rate"]), symbol, size, hollow=row["incomplete"])
+        dates = {"invited_from": row["period_start"], "invited_to": _last_day(row["period_start"], period)}
+        choice = choice_of(row["group"], by, status=FAILED, **dates)
+        yield Mark(text, own, (_day(row), row["rate"]), symbol, size, hollow=row["incomplete"], choice=choice)
+
+
+def _last_day(start: dt.date, period: str) -> dt.date:
+    """Return the last day of a period."""
+    if period == "month":
+        return start.replace(day=calendar.monthrange(start.year, start.month)[1])
+    return start + dt.timedelta(days=6 if period == "week" else 0)
 
 
 def _keys(rows: list[Values], look: Look) -> Iterator[Mark]:

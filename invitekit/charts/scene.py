@@ -1,4 +1,4 @@
-"""A figure laid out in pixels, once for both ways to draw it: lines, boxes, marks and texts."""
+"""A figure laid out in pixels: lines, boxes, marks and texts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from invitekit.charts.labels import one_line, percent, width, wrap
 
 if TYPE_CHECKING:
     from invitekit.charts.figure import Figure
+    from invitekit.model.filters import Filter
 
 Xy = tuple[float, float]
 FONT = "system-ui, 'Segoe UI', 'Noto Sans', 'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', sans-serif"
 WIDTH = 640
-"""Pixels of a figure on a page; a notebook draws it as wide as its window."""
+"""Pixels of a figure."""
 LINE, BAR, BETWEEN, COLUMN = 17, 12, 13, 7.6
 """Pixels: a line of text, a bar, the room between two rows, a column of text in the widest of the usual fonts."""
 _PANEL, _SINGLE, _BETWEEN_PANELS, _NAME = 90, 240, 20, 18
@@ -36,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point with a symbol, and the text on hovering."""
+    """A point with a symbol, the text on hovering, and the filter of its records where there is one."""
 
     hover: str
     colour: str
@@ -44,16 +45,18 @@ class Mark:
     symbol: str = "circle"
     size: float = 7
     hollow: bool = False
+    choice: Filter | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of a bar: its upper left corner, its length, and the text on hovering."""
+    """A part of a bar: its upper left corner, its length, the text on hovering, and the filter of its records."""
 
     at: Xy
     length: float
     colour: str
     hover: str
+    choice: Filter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,11 @@ def _rows(figure: Figure, top: float) -> tuple[list[Item], float]:
             ends = tuple((start + value * scale, middle) for value in row.interval)
             items.append(Line(ends, row.parts[0].colour, 1.4 if row.small else 2.6))
         for part in row.parts:
-            box = Box((x, at), part.value * scale, part.colour, part.hover)
+            box = Box((x, at), part.value * scale, part.colour, part.hover, part.choice)
             x += box.length
             is_dot = row.interval is not None
-            items.append(Mark(part.hover, part.colour, (x, middle), size=9, hollow=row.small) if is_dot else box)
+            dot = Mark(part.hover, part.colour, (x, middle), size=9, hollow=row.small, choice=part.choice)
+            items.append(dot if is_dot else box)
         items.append(Text((row.text,), (start + row.end * scale + 7, at + 10.5), on_paper=figure.is_rates))
         at += BAR + BETWEEN
     bottom = at - BETWEEN / 2

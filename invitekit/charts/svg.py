@@ -7,6 +7,8 @@ is a ``title`` element, which screen readers read too.
 from __future__ import annotations
 
 import html
+import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from invitekit.charts.colours import COLOURS
@@ -14,6 +16,7 @@ from invitekit.charts.scene import BAR, FONT, LINE, WIDTH, Box, Item, Line, Mark
 
 if TYPE_CHECKING:
     from invitekit.charts.figure import Figure
+    from invitekit.model.filters import Filter
 
 _CORNERS: dict[str, list[Xy]] = {
     "triangle-up": [(0, -1.1), (1, 0.7), (-1, 0.7)],
@@ -23,17 +26,29 @@ _CORNERS: dict[str, list[Xy]] = {
 }
 
 
-def draw(figure: Figure) -> str:
-    """Return the figure without its title."""
+def draw(figure: Figure, *, clickable: bool = False) -> str:
+    """Return the figure without its title.
+
+    Args:
+        figure: What is drawn.
+        clickable: Make buttons of the bars and points with records behind them: ``data-choice`` is the place in
+            ``choices``.
+    """
     items, height = lay_out(figure)
+    numbers, role = (itertools.count(), "group") if clickable else (None, "img")
     size = f'width="{WIDTH}" height="{height:.0f}" viewBox="0 0 {WIDTH} {height:.0f}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{html.escape(figure.title)}" '
-        f'font-family="{html.escape(FONT)}" font-size="13">{"".join(map(_element, items))}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="{role}" aria-label="{html.escape(figure.title)}" '
+        f'font-family="{html.escape(FONT)}" font-size="13">{"".join(_element(item, numbers) for item in items)}</svg>'
     )
 
 
-def _element(item: Item) -> str:
+def choices(figure: Figure) -> list[Filter]:
+    """Return the filters of the records behind bars and points, in the order in which they are drawn."""
+    return [item.choice for item in lay_out(figure)[0] if isinstance(item, Box | Mark) and item.choice is not None]
+
+
+def _element(item: Item, numbers: Iterator[int] | None) -> str:
     colour = COLOURS[item.colour][0]
     if isinstance(item, Text):
         return _text(item, colour)
@@ -44,7 +59,12 @@ def _element(item: Item) -> str:
         dash = ' stroke-dasharray="5 4"' * item.dashed
         return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{item.width:g}"{dash}/>'
     shape = _box(item, colour) if isinstance(item, Box) else _mark(item, colour)
-    return f"<g><title>{html.escape(item.hover)}</title>{shape}</g>" if item.hover else shape
+    if not item.hover:
+        return shape
+    button = ""
+    if numbers is not None and item.choice is not None:
+        button = f' data-choice="{next(numbers)}" tabindex="0" role="button" aria-pressed="false"'
+    return f"<g{button}><title>{html.escape(item.hover)}</title>{shape}</g>"
 
 
 def _box(box: Box, colour: str) -> str:

@@ -169,7 +169,7 @@ def lab(folder: o.Notebooks = Path("invitekit-notebooks"), *, port: o.Port = Non
     """
     from invitekit.cli import output as out
 
-    require_extra("lab", _("The notebooks need more libraries."), "jupyterlab", "anywidget", "plotly")
+    require_extra("lab", _("The notebooks need more libraries."), "jupyterlab", "anywidget")
     copied = copy_examples(folder)
     if copied.written:
         out.line(f"Copied {many(len(copied.written), 'file')} to {folder}.")

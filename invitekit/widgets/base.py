@@ -119,14 +119,14 @@ class MessageWidget(anywidget.AnyWidget):
         return {**bundle, "text/plain": self._description()}, metadata
 
     def _ipython_display_(self) -> None:
-        show(self, self.saved_html())
+        show(self, self._description(), self.saved_html())
 
 
-def show(widget: Any, saved: str) -> None:
+def show(widget: Any, text: str, saved: str) -> None:
     """Show a widget in a notebook, and after it what is left of it once the notebook is saved and opened again."""
     from IPython.display import display as untyped  # noqa: PLC0415 - on the page there are no cells
 
     display: Any = untyped
-    bundle, metadata = widget._repr_mimebundle_()
-    display(bundle, metadata=metadata, raw=True)
+    found = widget._repr_mimebundle_()
+    display({**(found[0] if isinstance(found, tuple) else found), "text/plain": text}, raw=True)
     display({"text/html": saved, "text/plain": ""}, raw=True)

@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 import traitlets
 
+from invitekit.charts import Figure
 from invitekit.engine.duckdb import ident
 from invitekit.errors import ArgumentError, SourceError
 from invitekit.i18n import _
@@ -20,6 +21,7 @@ from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets import counts, crossfilter, payloads
 from invitekit.widgets.base import Handler, static
 from invitekit.widgets.conditions import both, chosen, matching
+from invitekit.widgets.figures import FigureAbove
 from invitekit.widgets.saved import SavedViews
 from invitekit.widgets.selectable import Selectable
 from invitekit.widgets.store import Derive, Store
@@ -137,6 +139,14 @@ class Grid(Selectable):
         self._two_lines = bool(shown["two_lines"])
         self._show(View(Filter.from_dict(shown["filter"]), **{part: shown[part] for part in _SAVED_OF_VIEW}))
         self._send_view()
+
+    def under(self, figure: Figure) -> FigureAbove:
+        """Return a figure with this screen under it: a click on a bar or a point shows its records.
+
+        Args:
+            figure: What ``invitekit.charts`` has drawn of the same records.
+        """
+        return FigureAbove(figure, self)
 
     def rows(self, *, selected: bool) -> tuple[pl.DataFrame, bool]:
         """Return the rows that are shown, in their order, or those that are selected; personal data included.

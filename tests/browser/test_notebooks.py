@@ -14,11 +14,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 ANSWERS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map((cell) => cell.model)
   .filter((model) => model.type === 'code').map((model) => model.outputs.toJSON())"""
-DRAWN = "[...document.querySelectorAll('.js-plotly-plot')].filter((one) => one.querySelector('.main-svg')).length"
+DRAWN = "document.querySelectorAll('.jp-RenderedHTML .chart svg').length"
 
 
 NOTEBOOKS = {
-    "1_explore_failures": (13, ".ik [role=gridcell]"),
+    "1_explore_failures": (14, ".ik [role=gridcell]"),
     "2_pick_resends": (0, ".ik [role=gridcell]"),
     "3_share_results": (1, ".ikx"),
 }

@@ -157,6 +157,25 @@ def test_two_views_show_the_same_and_a_restart_leaves_words(lab: Lab) -> None:
         expect(page.locator(".ik-count").first).to_have_text(ALL)
 
 
+FIGURE = """from invitekit import charts
+x.under(charts.pareto(ik.progress(x.data(), as_of=dt.date(2026, 3, 30)).pareto))"""
+
+
+@pytest.mark.parametrize(("dark", "ink"), [(False, "rgb(27, 31, 36)"), (True, "rgb(232, 234, 237)")])
+def test_a_bar_of_a_figure_opens_its_records_in_the_colours_of_the_theme(lab: Lab, ink: str, *, dark: bool) -> None:
+    with shown(lab, EXPLORE.removesuffix("\nx"), FIGURE, dark=dark) as (tab, page):
+        bar = page.locator(".chart [data-choice]").first
+        n = (bar.locator("title").text_content() or "").split("\n")[2].split(" ·")[0]
+        page.locator(".chart text").first.wait_for()
+        assert page.locator(".chart text").first.evaluate("text => getComputedStyle(text).fill") == ink
+        bar.click()
+        expect(page.locator(".ik-count")).to_contain_text(f"{n} of 705 invitations")
+        tab.until("x.count", n)
+        check_accessibility(page, ".chart")
+        bar.press("Enter")
+        expect(page.locator(".ik-count")).to_contain_text(ALL)
+
+
 SCRIPT = """import polars as pl
 names = ['<script>window.bad = 1</script>', '<img src=x onerror="window.bad=1">', 'مؤسسة النخيل', 'PENDING', 'A' * 400]
 held = ['Account', 'Customer Full Name', 'Custom Tag', 'Failure Cause', 'Remarks', 'Account Manager']
