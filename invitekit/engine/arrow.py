@@ -8,7 +8,6 @@ import duckdb
 import narwhals.stable.v2 as nw
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
@@ -79,9 +78,10 @@ def _simple(column: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         numbers = column.view(pa.int32() if pa.types.is_date32(kind) else pa.int64())
         a_day = _A_DAY[kind.unit] if pa.types.is_timestamp(kind) else 1 if pa.types.is_date32(kind) else _A_DAY["ms"]
-        ends = pc.min_max(numbers).as_py()
+        counted: Any = pl.from_arrow(numbers)
+        least, most = counted.min(), counted.max()
         first, last = _CALENDAR
-        if ends["min"] is not None and not first * a_day <= ends["min"] <= ends["max"] < (last + 1) * a_day:
+        if least is not None and not first * a_day <= least <= most < (last + 1) * a_day:
             return numbers.cast(pa.string())
     return column
 

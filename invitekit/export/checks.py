@@ -90,7 +90,7 @@ def prove(path: Path, expected: Expected, folder: Path) -> Proof:
 
 def _count_gates(written: Written, expected: Expected) -> None:
     """Count rows, cells outside of their form, and nulls."""
-    total, found = _cells(written, expected.rows)
+    total, found = _cells(written, expected)
     if total != expected.seen.rows:
         raise LeakError("file", "rows", abs(total - expected.seen.rows))
     lost = _untyped(written)
@@ -103,9 +103,11 @@ def _count_gates(written: Written, expected: Expected) -> None:
             raise LeakError(row.into, "nulls", wrong)
 
 
-def _cells(written: Written, rows: Sequence[Row]) -> tuple[int, dict[str, tuple[int, int]]]:
+def _cells(written: Written, expected: Expected) -> tuple[int, dict[str, tuple[int, int]]]:
     """Count all rows, and by column the cells that hold something and those that are not of their form."""
-    repeating = _repeating(written.typed, [row.into for row in rows if isinstance(row.form, Token)])
+    rows = expected.rows
+    many = [row.into for row in rows if isinstance(row.form, Token)] if expected.seen.rows > _SAMPLE else []
+    repeating = _repeating(written.typed, many)
     found: dict[str, tuple[int, int]] = {}
     asked = ["count(*)"]
     others = [row for row in rows if not isinstance(row.form, Words) and row.into not in repeating]

@@ -15,7 +15,6 @@ from typing import Literal
 
 import polars as pl
 import pyarrow as pa
-from xlsxwriter.exceptions import XlsxWriterException
 
 from invitekit.errors import OutputError
 from invitekit.export.anonymity import Language, Unique
@@ -136,7 +135,7 @@ def run(job: Job) -> Exported:
             manifest = signed(_manifest(job, expected, proof, digest(part)), job.secrets.key)
             _publish(job, part, manifest)
             return _exported(job, manifest, proof)
-    except (OSError, pa.ArrowException, XlsxWriterException) as error:
+    except (OSError, pa.ArrowException) as error:
         refused = not_written(job.target, error)
     finally:
         job.source.close()

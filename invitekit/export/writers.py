@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
-import xlsxwriter
 
 from invitekit.errors import OutputError
 from invitekit.i18n import _
@@ -60,13 +60,17 @@ def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> Non
     """Write one sheet whose texts are texts: no formula, no link; ``safe`` changes nothing here.
 
     Raises:
+        OSError: The disk has no room for the rows that wait.
         OutputError: More rows than Excel holds.
     """
     del safe
+    import xlsxwriter  # noqa: PLC0415 - only for workbooks
+    from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415 - as above
+
     # Zipped in memory: a zip file that a full disk breaks off complains once more when it is collected.
     zipped, number = io.BytesIO(), 0
     options = {"constant_memory": True, "tmpdir": str(part.parent), "default_date_format": "yyyy-mm-dd"}
-    with xlsxwriter.Workbook(zipped, options) as book:
+    with _as_os_error(XlsxWriterException), xlsxwriter.Workbook(zipped, options) as book:
         sheet = book.add_worksheet("records")
         sheet.freeze_panes(1, 0)
         bold = book.add_format({"bold": True})
@@ -84,6 +88,14 @@ def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> Non
             for number, cells in enumerate(frame.iter_rows(), number + 1):  # noqa: B020 - goes on counting
                 _write_row(writers, number, cells)
     part.write_bytes(zipped.getbuffer())
+
+
+@contextlib.contextmanager
+def _as_os_error(kind: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except kind as error:
+        raise OSError(str(error)) from None
 
 
 def _writer(sheet: Any, kind: pl.DataType) -> Callable[..., int]:

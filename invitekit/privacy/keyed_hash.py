@@ -5,13 +5,10 @@ from __future__ import annotations
 import hmac
 from hashlib import sha256
 
-import duckdb
 import polars as pl
 
 _BLOCK = 64
 _DIGEST = 32
-_HMAC = "select sha256(unhex(?) || unhex(sha256(unhex(?) || encode(text)))) as digest from texts"
-"""The definition of HMAC, as SQL: the outer pad and the inner pad, each combined with the key, are bound as hex."""
 
 
 def hkdf_sha256(key: bytes, info: bytes, length: int = _DIGEST, salt: bytes = b"") -> bytes:
@@ -32,15 +29,16 @@ def hkdf_sha256(key: bytes, info: bytes, length: int = _DIGEST, salt: bytes = b"
 
 
 def hmac_sha256(values: pl.Series, key: bytes) -> pl.Series:
-    """Compute the HMAC-SHA256 of each text, as 64 hexadecimal digits; null stays null.
-
-    DuckDB is three times as fast as a loop over Python's hmac, and one thread keeps the order of the values.
-    """
+    """Compute the HMAC-SHA256 of each text, as 64 hexadecimal digits; null stays null."""
     block = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    inner, outer = (bytes(byte ^ pad for byte in block).hex() for pad in (0x36, 0x5C))
-    with duckdb.connect(config={"threads": "1"}) as con:
-        con.register("texts", values.alias("text").to_frame())
-        digests = pl.from_arrow(con.sql(_HMAC, params=[outer, inner]).to_arrow_table())
-    if not isinstance(digests, pl.DataFrame):
-        raise TypeError
-    return digests["digest"].alias(values.name)
+    # Each pad is hashed once: a copy of its state costs less than DuckDB, or than Python's hmac for each text.
+    inner, outer = (sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
+
+    def digest(text: bytes) -> str:
+        inside, outside = inner.copy(), outer.copy()
+        inside.update(text)
+        outside.update(inside.digest())
+        return outside.hexdigest()
+
+    texts = values.cast(pl.Binary).to_list()
+    return pl.Series(values.name, [None if text is None else digest(text) for text in texts], dtype=pl.String)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import secrets
 from collections.abc import Callable
 from typing import NoReturn
 
-import duckdb
 import polars as pl
 
-from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.errors import ArgumentError
 from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.privacy.keyed_hash import hkdf_sha256, hmac_sha256
@@ -122,14 +120,12 @@ def tokens(values: pl.Series, subkey: Secret, prefix: str, *, mobile: bool = Fal
     The HMAC's key is the subkey's 64 digits as ASCII, which fill one block of SHA-256. Values are
     normalised first (``normalise``); those that stand for nothing, or came masked, have no token.
     """
-    return _by_distinct(values, lambda some: _tokens(normalise(some, mobile=mobile), subkey, prefix))
 
+    def made(some: pl.Series) -> pl.Series:
+        plain = normalise(some, mobile=mobile)  # first: an error in it is told without the key
+        return prefix + hmac_sha256(plain, subkey.text().encode()).str.slice(0, BITS // 4)
 
-def _tokens(values: pl.Series, subkey: Secret, prefix: str) -> pl.Series:
-    # Raised outside of the handler: an error of an engine may quote the values, and would travel with ours.
-    with contextlib.suppress(duckdb.Error, pl.exceptions.PolarsError):
-        return prefix + hmac_sha256(values, subkey.text().encode()).str.slice(0, BITS // 4)
-    raise InvitekitError(_("Tokens cannot be made."), hint=_("this is a defect of invitekit; please report it."))
+    return _by_distinct(values, made)
 
 
 def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
