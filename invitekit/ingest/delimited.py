@@ -142,12 +142,10 @@ class _Block:
 
     def batch(self) -> Batch:
         """Return the rows of the block in order."""
-        names = column_names(self._width)
-        if not self._body:
+        if self._numbers.is_empty():
             return Batch(text_frame([], [[]] * self._width, self._width), self._rejected, self._notes)
-        header = self._delimiter.join(names).encode() + b"\n"
         frame = pl.read_csv(
-            header + self._body,
+            self._body,
             separator=self._delimiter,
             quote_char=self._quote,
             infer_schema=False,
@@ -156,7 +154,7 @@ class _Block:
         return Batch(frame.insert_column(0, self._numbers.alias(ROW)), self._rejected, self._notes)
 
     def _one_row_a_line(self, lines: list[bytes], readable: Sequence[_Irregular], kept: list[bool]) -> bytes:
-        """Join regular lines and irregular rows, these with all their cells quoted."""
+        """Join a header, regular lines, and irregular rows, these with all their cells quoted."""
         for row in readable:
             quoted = io.StringIO()
             writer = csv.writer(
@@ -164,12 +162,13 @@ class _Block:
             )
             writer.writerow(row.cells or [])
             lines[row.start] = quoted.getvalue().encode()
-        body = b"".join(compress(lines, kept))
+        header = self._delimiter.join(column_names(self._width)).encode() + b"\n"
+        body = b"".join([header, *compress(lines, kept)])
         if b"\r" not in body:
             return body
         irregular = {row.start for row in readable}
         ended = (line if i in irregular else line.rstrip(b"\r\n") + b"\n" for i, line in enumerate(lines))
-        return b"".join(compress(ended, kept))
+        return b"".join([header, *compress(ended, kept)])
 
     def _classify(self, text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
         """Return which lines are rows on their own, which are blank, and the wrong number of cells of others.

@@ -15,7 +15,7 @@ from invitekit.engine.materialize import collect
 from invitekit.metrics.distributions import beta_quantile
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, check_follow_up, with_outcomes
 from invitekit.metrics.follow_up import NEEDED as FOLLOWED
-from invitekit.model.resolve import resolved
+from invitekit.model.resolve import resolved, used_columns
 from invitekit.model.schema import require
 
 Frame = TypeVar("Frame")
@@ -146,7 +146,9 @@ def resends(records: Frame, as_of: dt.datetime, follow_up_days: int, history: An
     """
     check_follow_up(follow_up_days)
     frame: Any = nw.from_native(resolved(records))
-    require(frame.collect_schema().names(), NEEDED)
+    names = frame.collect_schema().names()
+    require(names, NEEDED)
+    frame = frame.select(*used_columns(NEEDED, names))  # few: an eager frame copies all that it filters
     once = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
     associated = once.max().over("invitation_id") == 1
     status = nw.when(associated).then(nw.lit("associated")).otherwise(nw.col("effective_status"))

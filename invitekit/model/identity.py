@@ -24,9 +24,10 @@ _UNSEEN = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
 _WHITE = "[ \t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 _ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 """Matches the few cells whose spelling has to be normalised."""
+_FILLED = f"[^{_UNSEEN[1:-1]}{_WHITE[1:-1]}]"
+_MASKED = f"[{''.join(schema.MASK_MARKS)}]"
 _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
 """Matches what may stand around an address."""
-_AROUND = "^[<\"']|^(?i:mailto:)|[>\"'.;,]$"
 OWN_ID = "^r[0-9a-f]{32}$"
 """Matches a record ID that the loader made from the position of a row: it means nothing in another file."""
 _DIGITS = 10
@@ -116,18 +117,14 @@ def used_keys(needed: Iterable[str], names: Collection[str]) -> list[str]:
 def key(name: str) -> Any:
     """Build the expression by which a column of text is compared: as it is read, null where it is masked or empty."""
     value = nw.col(name)
-    hidden = nw.any_horizontal(*(value.str.contains(m, literal=True) for m in schema.MASK_MARKS), ignore_nulls=True)
-    lower = value.str.to_lowercase()
-    plain = lower.str.replace_all(_UNSEEN, "").str.replace_all(f"{_WHITE}+", " ").str.strip_chars()
-    folded = nw.when(lower.str.contains(_ODD)).then(plain).otherwise(lower)
-    return nw.when(~hidden & (folded != "")).then(folded)
+    plain = value.str.replace_all(_UNSEEN, "").str.replace_all(f"{_WHITE}+", " ").str.strip_chars()
+    folded = nw.when(value.str.contains(_ODD)).then(plain).otherwise(value).str.to_lowercase()
+    return nw.when(~value.str.contains(_MASKED) & value.str.contains(_FILLED)).then(folded)
 
 
 def address() -> Any:
     """Build the expression of an email address as it is compared: as ``key``, without what is put around it."""
-    folded = key("email")
-    wrapped = folded.str.contains(_AROUND)
-    return nw.when(wrapped).then(folded.str.replace_all(_WRAPPED, "")).otherwise(folded)
+    return key("email").str.replace_all(_WRAPPED, "")
 
 
 def _mobile() -> Any:

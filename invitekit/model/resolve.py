@@ -13,7 +13,15 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import is_day, literal
 from invitekit.engine.frames import as_narwhals
-from invitekit.engine.materialize import count_rows, materialize, temp_tables, with_positions, with_row_numbers
+from invitekit.engine.materialize import (
+    count_rows,
+    join_by_row,
+    materialize,
+    temp_tables,
+    with_positions,
+    with_row_numbers,
+    with_running_sum,
+)
 from invitekit.model.identity import ALONE, identify, used_keys
 from invitekit.model.identity import NEEDED as IDENTIFYING
 from invitekit.model.schema import require
@@ -82,7 +90,7 @@ def resolve_parts(records: Frame, part: str | None, only: Callable[[Any, str], A
         # Few columns are sorted and joined; the others are looked up by row at the end.
         parts = [] if part is None else [nw.col(part).alias(_PART)]
         answers = _answers(numbered.select(_ROW, *used_keys(NEEDED, given), *parts), [_PART] if parts else [], only)
-        joined = numbered.join(answers, on=_ROW, how="inner" if only else "left").select(*given, *COLUMNS)
+        joined = join_by_row(numbered, answers, _ROW).select(*given, *COLUMNS)
         return persist(materialize(cast("Frame", joined.to_native())))
 
 
@@ -93,10 +101,7 @@ def _answers(narrow: Any, part: list[str], only: Callable[[Any, str], Any] | Non
     # Numbers in place of names: engines sort and join them faster.
     frame = chosen.with_columns(nw.col(_ROW).min().over("customer_id", *part).alias(_GROUP))
     newest = nw.col("snapshot_at").max().alias("_ik_newest")
-    if part:
-        frame = frame.join(identified.group_by(part).agg(newest), on=part)
-    else:
-        frame = frame.join(identified.select(newest), how="cross")
+    frame = frame.join(identified.group_by(part).agg(newest), on=part) if part else frame.with_columns(newest)
     frame = materialize(frame.with_columns(nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN)))
     frame = materialize(_with_positions(_with_invitations(frame)))
     invitations = _invitations(frame)
@@ -106,8 +111,6 @@ def _answers(narrow: Any, part: list[str], only: Callable[[Any, str], Any] | Non
     in_newest = in_newest.fill_null(value=False)
     # An unidentified record is followed nowhere: in older snapshots it may be any of the later ones.
     counts = is_known | in_newest
-    sent = nw.when(nw.col(_AT) != _NEVER).then(nw.col(_AT))
-    time = sent.dt.to_string("%Y-%m-%dT%H:%M:%S").fill_null("-")
     return frame.select(
         _ROW,
         "first_seen_at",
@@ -115,8 +118,8 @@ def _answers(narrow: Any, part: list[str], only: Callable[[Any, str], Any] | Non
         "attempt_no",
         "previous_outcome",
         customer_id=nw.when(is_known).then(nw.col("customer_id")),
-        invitation_id=nw.concat_str([nw.col("customer_id"), *map(nw.col, part), nw.lit("@"), time]),
-        invitation_sent_at=sent,
+        invitation_id=nw.concat_str([nw.col("customer_id"), *map(nw.col, part), nw.lit("@"), nw.col("_ik_time")]),
+        invitation_sent_at=_sent_at(),
         is_latest_of_invitation=(nw.col(_POSITION) == nw.col("_ik_first")) & counts,
         is_latest_of_customer=(nw.col(_POSITION) == 1) & counts,
         in_newest_snapshot=in_newest,
@@ -163,6 +166,10 @@ def count_untrackable(records: Any) -> int:
     frame: Any = nw.from_native(resolved(records))
     lost = frame.filter(nw.col("customer_id").is_null() & ~nw.col("is_latest_of_invitation"))
     return count_rows(lost)
+
+
+def _sent_at() -> Any:
+    return nw.when(nw.col(_AT) != _NEVER).then(nw.col(_AT))
 
 
 def outcome() -> Any:
@@ -262,11 +269,11 @@ def _invitations(frame: Any) -> Any:
     )
     latest = frame.select(_GROUP, _ik_first=nw.col(_POSITION), _ik_outcome=outcome())
     invitations = invitations.join(latest, on=[_GROUP, "_ik_first"]).with_columns(
-        _ik_sent=nw.when(nw.col(_AT) == _NEVER).then(nw.lit(0)).otherwise(nw.lit(1))
+        attempt_no=nw.when(nw.col(_AT) == _NEVER).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64),
+        _ik_time=_sent_at().dt.to_string("%Y-%m-%dT%H:%M:%S").fill_null("-"),
     )
-    numbers = nw.col("_ik_sent").cum_sum().over(_GROUP, order_by=[_AT])
-    invitations = materialize(invitations.with_columns(attempt_no=numbers.cast(nw.Int64)))
+    invitations = materialize(with_running_sum(invitations, "attempt_no", _GROUP, _AT))
     before = invitations.filter(nw.col("attempt_no") > 0).select(
         _GROUP, attempt_no=nw.col("attempt_no") + 1, previous_outcome="_ik_outcome"
     )
-    return invitations.join(before, on=[_GROUP, "attempt_no"], how="left").drop("_ik_sent", "_ik_outcome")
+    return invitations.join(before, on=[_GROUP, "attempt_no"], how="left").drop("_ik_outcome")

@@ -72,7 +72,9 @@ def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[t
     ]
     if any(one.startswith(_ACCOUNT) for one in keys):
         # A customer with an ID of the portal is not called by the account.
-        sources.append(frame.select("_ik_customer", nw.concat_str([nw.lit(_ACCOUNT), key("account_name")]).alias(_KEY)))
+        called = frame.select("_ik_customer", "account_name").filter(customer.str.starts_with(_PORTAL))
+        account = nw.concat_str([nw.lit(_ACCOUNT), key("account_name")])
+        sources.append(called.select("_ik_customer", account.alias(_KEY)))
     if any(one.startswith(_PERSON) for one in keys):
         sources.append(newest.select("_ik_customer", nw.concat_str([nw.lit(_PERSON), person()]).alias(_KEY)))
     if any(one.startswith(_NAME) for one in keys):
