@@ -148,8 +148,10 @@ def test_what_exists_is_not_replaced_and_what_differs_is_named(run: Run, week: P
     done = run("run", "weekly.toml")
     assert (done.returncode, "'b.csv' exists already" in done.stderr, (week / "a.csv").exists()) == (1, True, False)
     text = (week / "weekly.toml").read_text("utf-8")
-    (week / "weekly.toml").write_text(text.replace('by = "cause"', 'by = "country"'), encoding="utf-8")
+    edited = text.replace('by = "cause"', 'by = "country"').replace('invitekit = "', 'invitekit = "0.0.')
+    (week / "weekly.toml").write_text(edited, encoding="utf-8")
     done = run("run", "weekly.toml", "--overwrite")
+    assert "was written by invitekit 0.0." in done.stderr
     assert (done.returncode, "1 of 2 outputs byte for byte" in done.stdout) == (1, True)
     assert "  - b.csv differs." in done.stdout
 
@@ -170,9 +172,10 @@ def test_a_workspace_is_used_as_it_is_and_its_results_are_not_compared(run: Run,
     record(run, "workspace", "add", "exports", "-w", "w.duckdb")
     found = record(run, "report", *DAY, "-w", "w.duckdb", "-o", "r.html")
     assert found["step"][1]["output"] == [{"name": "r.html"}]
+    record(run, "workspace", "outcomes", "-w", "w.duckdb")
     new = snapshot(week / "exports", "2026-03-30", 30)
     found = repeated(run, "weekly.toml", new, "-o", "again")
-    assert [step["records"] for step in found["steps"]] == [120, 120]
+    assert [step["records"] for step in found["steps"]] == [120, 120, 120]
     done = run("run", "weekly.toml", "--allow-changed", "-o", "third")
     assert (done.returncode, "Not compared" in done.stdout) == (0, True)
 

@@ -187,6 +187,7 @@ def show(workspace: o.Workspace = o.WORKSPACE, as_json: o.Json = False) -> None:
 
 
 @app.command(cls=Command)
+@recordable
 def outcomes(
     workspace: o.Workspace = o.WORKSPACE,
     output: o.Output = None,
