@@ -8,7 +8,6 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any
@@ -248,35 +247,27 @@ def _holds_records(step: Step) -> bool:
 # Running one
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is not as in the recipe.
+def changed(step: Step, sources: list[str], as_of: str | None, folder: Path | None) -> Step:
+    """Return a command for other files or another time, without the files that it read and wrote.
 
-    Attributes:
+    Args:
+        step: The command.
         sources: Files, folders and globs to read instead; none for those of the recipe.
         as_of: The time to run for; None for that of the recipe.
         folder: Where all files are written; None for where the recipe has them.
+
+    Raises:
+        ArgumentError: The recipe dates its sources by an option, which would date the others too.
     """
-
-    sources: list[str]
-    as_of: str | None
-    folder: Path | None
-
-    def __call__(self, step: Step) -> Step:
-        """Return the changed command.
-
-        Raises:
-            ArgumentError: The recipe dates its sources by an option, which would date the others too.
-        """
-        options, sources = dict(step.options), self.sources if step.sources and self.sources else step.sources
-        if sources is self.sources and "snapshot" in options:
-            problem = _("The recipe dates its files by --snapshot, which would date the others too.")
-            raise ArgumentError(problem, hint=_("record the command again, with the date in the names of its files."))
-        if self.as_of is not None and "as-of" in options:
-            options["as-of"] = self.as_of
-        if self.folder is not None:
-            options |= {name: str(self.folder / Path(str(options[name])).name) for name in WRITES if name in options}
-        return Step(step.command, sources, options)
+    options, is_other = dict(step.options), bool(step.sources and sources)
+    if is_other and "snapshot" in options:
+        problem = _("The recipe dates its files by --snapshot, which would date the others too.")
+        raise ArgumentError(problem, hint=_("record the command again, with the date in the names of its files."))
+    if as_of is not None and "as-of" in options:
+        options["as-of"] = as_of
+    if folder is not None:
+        options |= {name: str(folder / Path(str(options[name])).name) for name in WRITES if name in options}
+    return Step(step.command, sources if is_other else step.sources, options)
 
 
 def check_unchanged(recipe: Recipe, path: Path, *, with_sources: bool) -> None:

@@ -82,7 +82,7 @@ def run(
     with contextlib.chdir(recipe.parent.resolve()):
         if not allow_changed:
             recipes.check_unchanged(found, recipe, with_sources=not new)
-        steps = [recipes.Change(new, moment, folder)(step) for step in found.step]
+        steps = [recipes.changed(step, new, moment, folder) for step in found.step]
         recipes.check_outputs(steps, folder, overwrite=overwrite)
         results = [recipes.run_step(ctx, step, overwrite=overwrite, as_json=as_json) for step in steps]
         pairs = zip(found.step, steps, strict=True)
