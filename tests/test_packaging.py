@@ -22,7 +22,10 @@ from invitekit.errors import OutputError
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = str(Path(sys.executable).with_name("invitekit"))
-PARTS = ("invitekit", "notebooks", "data", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", ".gitignore")
+PARTS = (
+    "invitekit", "notebooks", "data", "docs", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff",
+    "CONTRIBUTING.md", ".gitignore",
+)  # fmt: skip
 NO_SOURCES = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 
 
@@ -49,6 +52,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
     (archive,) = folder.glob("*.tar.gz")
     shutil.unpack_archive(archive, folder / "sdist", filter="data")
     (unpacked,) = (folder / "sdist").iterdir()
+    assert (unpacked / "docs" / "assets" / "page.png").is_file(), "the pictures of the README travel with the sources"
     build(unpacked, folder, "-t", "wheel")
     (built,) = folder.glob("*.whl")
     with zipfile.ZipFile(built) as opened:
@@ -59,6 +63,8 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: zipfile.ZipFile) -> No
     present = [name for name in tracked("invitekit") if (ROOT / name).exists()]
     assert len(present) > 100
     assert set(present) - set(wheel.namelist()) == set()
+    assert {name.split("/")[0].partition("-")[0] for name in wheel.namelist()} == {"invitekit"}
+    assert [name for name in wheel.namelist() if name.endswith((".png", ".md")) and "/example_files/" not in name] == []
 
 
 def test_the_notebooks_and_the_made_up_data_are_in_the_wheel_and_a_partners_files_are_not(
