@@ -113,7 +113,7 @@ words: setup ## bring the catalogue of each language in invitekit/locale up to d
 .PHONY: .words
 .words:
 	@mkdir -p build
-	@$(BIN)/pybabel -q extract -k ngettext:1,2 --no-location --sort-output -w 0 -o build/invitekit.pot invitekit
+	@$(BIN)/pybabel -q extract -F babel.cfg -k ngettext:1,2 -k pgettext:1c,2 --no-location --sort-output -w 0 -o build/invitekit.pot invitekit
 	@$(BIN)/pybabel -q update -i build/invitekit.pot -d $(LOCALE) -D invitekit -w 0 \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	@$(BIN)/pybabel -q compile -d $(LOCALE) -D invitekit

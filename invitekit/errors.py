@@ -6,12 +6,10 @@ quotes a person's data: file names, column names, counts and row numbers only.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from invitekit.i18n import Message, _, ngettext
+from invitekit.i18n import Message, _, languages, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +162,14 @@ def raise_alone(error: InvitekitError) -> NoReturn:
         error.__context__ = None
 
 
-def translated(text: str, forms: Mapping[str, str]) -> str:
-    r"""Say in another language what went wrong; what is not among the forms stays as it is.
+def check_language(language: str) -> None:
+    """Check that there is a language.
 
-    Args:
-        text: What was said: a sentence, or a part of one.
-        forms: Patterns of whole texts, each with its form in the other language; what ``(...)`` holds is said there
-            by ``\1``, itself in the other language if it is among the forms.
+    Raises:
+        ArgumentError: There is no catalogue of it.
     """
-    for pattern, form in forms.items():
-        if found := re.fullmatch(pattern, text, re.DOTALL):
-            said = {f"\\{number}": translated(part, forms) for number, part in enumerate(found.groups(""), start=1)}
-            return "".join(said.get(part, part) for part in re.split(r"(\\\d)", form))
-    return text
+    if language != "en" and language not in languages():
+        raise ArgumentError(
+            _("{name} is '{value}'.", name="language", value=language),
+            hint=_("use one of {known}.", known=", ".join(languages())),
+        )

@@ -6,13 +6,23 @@ as the text that it is; ``translate`` returns it in another language. English re
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from gettext import GNUTranslations
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
+Language = str
+"""The code of a language: en, or the name of a folder of ``LOCALE``."""
 LOCALE = Path(__file__).parent / "locale"
 """One folder a language, with LC_MESSAGES/invitekit.po for writers, and the .mo that `make words` compiles from it."""
+
+
+def languages() -> tuple[str, ...]:
+    """Return the code of each language: English, and those that have a catalogue."""
+    return ("en", *sorted(path.parts[-3] for path in LOCALE.glob("*/LC_MESSAGES/invitekit.mo")))
 
 
 class Message(str):
@@ -98,3 +108,47 @@ def _said(value: Any, language: str) -> Any:
 def _catalogue(language: str) -> GNUTranslations:
     with (LOCALE / language / "LC_MESSAGES" / "invitekit.mo").open("rb") as file:
         return GNUTranslations(file)
+
+
+def read_texts(package: str, name: str, language: str, *, codes: Collection[str] = ()) -> dict[str, Any]:
+    """Return the English texts of a TOML file in a language; their places are left to be filled in.
+
+    Args:
+        package: Where the file is.
+        name: The file. An English text of two meanings is a table there, of ``text`` and ``context``.
+        language: The code of the language.
+        codes: Keys whose values are no texts.
+    """
+    catalogue = NullTranslations() if language == "en" else _catalogue(language)
+
+    def translated(text: str, context: str | None) -> str:
+        return catalogue.pgettext(context, text) if context else catalogue.gettext(text)
+
+    texts = tomllib.loads(files(package).joinpath(name).read_text("utf-8"))
+    found: dict[str, Any] = _each_text(texts, translated, codes)
+    return found
+
+
+def extract_texts(file: IO[bytes], _keywords: Any, _tags: Any, options: Mapping[str, str]) -> list[tuple[Any, ...]]:
+    """Find the texts of a TOML file for ``make words``, as Babel's extractors do."""
+    found: list[tuple[Any, ...]] = []
+
+    def note(text: str, context: str | None) -> None:
+        found.append((1, "pgettext", (context, text), []) if context else (1, None, text, []))
+
+    _each_text(tomllib.load(file), note, options.get("codes", "").split())
+    return found
+
+
+def _each_text(texts: Any, change: Callable[[str, str | None], Any], codes: Collection[str]) -> Any:
+    """Change every text of nested tables and lists, which have a context where a table says so."""
+    match texts:
+        case str():
+            return change(texts, None)
+        case {"text": str(text), "context": str(context)}:
+            return change(text, context)
+        case dict():
+            return {key: value if key in codes else _each_text(value, change, codes) for key, value in texts.items()}
+        case list():
+            return [_each_text(value, change, codes) for value in texts]
+    return texts

@@ -329,7 +329,7 @@ def test_a_timestamp_of_spark_is_the_same_in_a_session_of_any_zone(spark: Any) -
 
 def test_a_language_that_is_none_is_refused() -> None:
     with pytest.raises(ArgumentError, match="'de'"):
-        ik.annotate(records(record()), language="de")  # type: ignore[call-overload]  # the mistake is the test
+        ik.annotate(records(record()), language="de")
 
 
 def test_a_moment_is_utc_whatever_it_is_given_as() -> None:

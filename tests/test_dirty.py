@@ -16,9 +16,9 @@ from polars.testing import assert_frame_equal
 
 import invitekit as ik
 from invitekit.cli import main
-from invitekit.errors import InvitekitError, SchemaError, SourceError, translated
+from invitekit.errors import InvitekitError, SchemaError, SourceError
 from invitekit.ingest import Loaded, cleaning, delimited, non_customers
-from invitekit.report.page import words
+from invitekit.ingest.rejection_texts import translate_reason
 
 FOLDER = Path(__file__).with_name("dirty")
 ABOUT = FOLDER / "README.md"
@@ -682,7 +682,7 @@ def test_every_reason_for_a_rejected_row_has_a_chinese_form() -> None:
     }  # fmt: skip
     assert len(reasons) > 20
     for reason in reasons:
-        assert not re.search("[a-z]{3,}", translated(reason, words("zh")["why"]).replace("Unix", "")), reason
+        assert not re.search("[a-z]{3,}", translate_reason(reason, "zh").replace("Unix", "")), reason
 
 
 @pytest.mark.parametrize("name", READABLE)

@@ -14,11 +14,10 @@ import xlsxwriter
 from babel import Locale
 
 import invitekit as ik
-from invitekit.errors import translated
 from invitekit.ingest import time_forms
 from invitekit.ingest.datetimes import NEVER, TimeColumn
 from invitekit.ingest.discover import snapshot_dates
-from invitekit.report.page import words
+from invitekit.ingest.rejection_texts import translate_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -352,6 +351,6 @@ def test_every_form_of_a_month_that_babel_knows_is_read_or_means_several() -> No
 
 @pytest.mark.parametrize("problem", [*REFUSED, f"{time_forms.NO_SUCH_DATE} (day first)"])
 def test_the_report_says_in_chinese_why_a_time_cannot_be_read(problem: str) -> None:
-    told = translated(f"is no time that can be read: {problem}", words("zh")["why"])
+    told = translate_reason(f"is no time that can be read: {problem}", "zh")
     assert told.startswith("不是可读的时间：")
     assert re.search(r"[a-z]{3,}", told.replace("Unix", "")) is None

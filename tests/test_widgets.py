@@ -25,8 +25,8 @@ import invitekit as ik
 from invitekit import charts
 from invitekit.batches import Written
 from invitekit.errors import ArgumentError, WorkspaceError
+from invitekit.i18n import Language
 from invitekit.model import display
-from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, where
 from invitekit.widgets import Selection, base, crossfilter, payloads, planning, unknown_words
 from invitekit.widgets.conditions import KEY, chosen

@@ -33,8 +33,6 @@ const PLACES: Record<string, Tab> = {
   explore: "explore",
   export: "export",
 };
-/** The name of the other language, in itself. */
-const OTHER_LANGUAGE = { en: "中文", zh: "English" };
 const CLOSER = ["explore", "export"] as const;
 /** Milliseconds until a lost connection is tried again. */
 const RETRY_AFTER = [300, 1000, 2000, 5000];
@@ -90,6 +88,7 @@ interface Envelope {
 const NOTHING: PageState = {
   type: "state",
   language: "en",
+  languages: {},
   words: {},
   status: "loading",
   run: "",
@@ -228,7 +227,7 @@ class Page implements PageContext {
         workspace &&
         h("span.pill", {}, this.text(sample ? "sample_data" : "in_workspace", { name: workspace })),
       isOpen && this.pill(this.text("open_other"), () => this.openOthers()),
-      this.languagePill(state.language),
+      this.languagePills(state),
     );
   }
 
@@ -242,12 +241,15 @@ class Page implements PageContext {
     return h("label.pill", { title: value ? "" : this.text("plan_today") }, this.text("plan_for"), day);
   }
 
-  /** The way to the other language, in its own words. */
-  private languagePill(language: PageState["language"]): HTMLElement {
-    const other = language === "zh" ? "en" : "zh";
-    const button = this.pill(OTHER_LANGUAGE[language], () => this.ask({ type: "set_language", language: other }));
-    button.lang = other;
-    return button;
+  /** The way to each other language, by its own name. */
+  private languagePills({ language, languages }: PageState): HTMLElement[] {
+    return Object.entries(languages)
+      .filter(([code]) => code !== language)
+      .map(([code, name]) => {
+        const button = this.pill(name, () => this.ask({ type: "set_language", language: code }));
+        button.lang = code;
+        return button;
+      });
   }
 
   private rejectedPill(rejected: number): HTMLElement {

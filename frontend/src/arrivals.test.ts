@@ -31,7 +31,7 @@ beforeEach(() => {
   const ask = (request: PageRequest) => asked.push(request);
   const offered = { files: [], workspaces: [] };
   page = {
-    state: { type: "state", language: "en", words: {}, status: "open", run: "a", offered },
+    state: { type: "state", language: "en", languages: {}, words: {}, status: "open", run: "a", offered },
     answers: new Answers(ask),
     text: (word) => word,
     number: String,

@@ -107,7 +107,7 @@ export function fill(text: string, values: Record<string, unknown> = {}): string
 
 /** Write a number as the language does; "…" stands for one that is still to come. */
 export function formatNumber(number: number | null | undefined, language: string): string {
-  return number === null || number === undefined ? "…" : number.toLocaleString(language === "zh" ? "zh-CN" : "en-US");
+  return number === null || number === undefined ? "…" : number.toLocaleString(language === "en" ? "en-US" : language);
 }
 
 /** Write a day such as 2026-03-30 as the language does. */
@@ -115,7 +115,7 @@ export function formatDay(day: string, language: string, withYear = true): strin
   const date = new Date(`${day.slice(0, 10)}T00:00:00Z`);
   const year = withYear ? "numeric" : undefined;
   const form = { day: "numeric", month: "short", year, timeZone: "UTC" } as const;
-  return date.toLocaleDateString(language === "zh" ? "zh-CN" : "en-GB", form);
+  return date.toLocaleDateString(language === "en" ? "en-GB" : language, form);
 }
 
 /** Move a box that would stand out of another on the right to where it fits. */

@@ -292,7 +292,7 @@ export interface Init {
   groups: [string, string][];
   words: Record<string, string>;
   hints: Record<string, string[]>;
-  language: "en" | "zh";
+  language: string;
 }
 
 /** The view has changed. */
@@ -583,7 +583,7 @@ export interface ExportInit {
   type: "init";
   words: Record<string, unknown>;
   levels: LevelText[];
-  language: "en" | "zh";
+  language: string;
   home: string;
 }
 
@@ -666,7 +666,7 @@ export type ExportResponse = ExportInit | FormState | RecordCount | FileExists |
 /** Go on in another language. */
 export interface SetLanguage {
   type: "set_language";
-  language: "en" | "zh";
+  language: string;
 }
 
 /** Plan for another day; an empty one is today, whenever that is. */
@@ -819,10 +819,11 @@ export interface ChangeCounts {
   counts: [string, number][];
 }
 
-/** What is open; ``run`` changes whenever something else is opened. */
+/** What is open; ``run`` changes whenever something else is opened. Languages have their codes and own names. */
 export interface PageState {
   type: "state";
-  language: "en" | "zh";
+  language: string;
+  languages: Record<string, string>;
   words: Record<string, string>;
   status: "choose" | "loading" | "open";
   run: string;

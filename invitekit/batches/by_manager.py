@@ -8,9 +8,9 @@ from dataclasses import replace
 import polars as pl
 
 from invitekit.batches import columns
-from invitekit.batches.columns import Language
 from invitekit.batches.worklists import WorkList
 from invitekit.engine.text import fold
+from invitekit.i18n import Language
 from invitekit.io.file_names import file_names
 
 INVITE = "invite_again"

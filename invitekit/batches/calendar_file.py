@@ -11,9 +11,8 @@ import icalendar
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from invitekit.batches import message_templates
-from invitekit.batches.columns import Language
 from invitekit.engine.frames import as_narwhals
+from invitekit.i18n import Language, read_texts
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import PlanSettings, ResendRules
 
@@ -69,7 +68,7 @@ def write(plan: Any, path: Path, settings: PlanSettings, *, language: Language, 
         language: Of the texts.
         names: Whether events name customers; without, they hold counts only.
     """
-    words = message_templates.texts()["calendar"][language]
+    words = read_texts(__package__, "words.toml", language)["calendar"]
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//invitekit//plan//EN")
     calendar.add("version", "2.0")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
+from invitekit.i18n import Language, _, translate
 from invitekit.model import schema
 from invitekit.model.vocabularies import BATCH_KINDS
 from invitekit.planning.ranking import NO_HISTORY
-
-Language = Literal["en", "zh"]
 
 FIND = (
     "account_name", "customer_full_name", "customer_name", "email", "custom_tag", "account_manager", "country",
@@ -32,7 +31,6 @@ NEEDED = tuple(dict.fromkeys((*BATCH, *WORK["review"], *_BEHIND)))
 
 _OWN_HEADERS = {"reason": {"en": "Why"}}
 """Partners' files call the failure message "Reason": under that header our reasons would be read as messages."""
-_NO_HISTORY = {"en": "no history", "zh": "无历史数据"}
 _TYPES: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
 _NARROWEST, _WIDEST, _TIME, _MESSAGE = 8, 45, 20, 80
 
@@ -63,7 +61,7 @@ def chance(language: Language) -> pl.Expr:
     """Build the expression of a chance in words: a percentage, or that there was too little history."""
     percent = (pl.col("chance") * 100).round(0).cast(pl.Int64).cast(pl.String) + "%"
     none = pl.col("chance").is_null() | (pl.col("chance_from") == NO_HISTORY)
-    return pl.when(none).then(pl.lit(_NO_HISTORY[language])).otherwise(percent).alias("chance")
+    return pl.when(none).then(pl.lit(translate(_("no history"), language))).otherwise(percent).alias("chance")
 
 
 def widths(rows: pl.DataFrame, headers: tuple[str, ...], messages: int) -> tuple[int, ...]:

@@ -15,13 +15,13 @@ from typing import Any
 import polars as pl
 
 from invitekit.errors import ArgumentError
-from invitekit.i18n import Message, _
+from invitekit.i18n import Message, _, read_texts
 from invitekit.io.toml_file import read_toml
 from invitekit.model import schema
-from invitekit.model.catalogue import Language, read_catalogue
+from invitekit.model.catalogue import read_catalogue
 
 FILE = "message_templates.toml"
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
+LANGUAGES = ("en", "zh")
 OTHER = "other"
 """The code of the message for all causes without a message of their own."""
 PLACEHOLDERS = {"customer": ("customer", "manager"), OTHER: ("customer", "manager", "reason", "advice")}
@@ -98,7 +98,7 @@ def _problem(row: Mapping[str, Any]) -> Message | None:
         return _("lacks a field, or has one that does not exist")
     if not all(isinstance(value, str) and value.strip() for value in row.values()):
         return _("has a field that is empty or not a text")
-    if row["to"] not in texts()["header"]:
+    if row["to"] not in texts()["unnamed"]:
         return _("has a recipient that does not exist")
     used = {name for field in row.keys() - {"to", "code"} for name in _PLACEHOLDER.findall(row[field])}
     unknown = sorted(used - set(PLACEHOLDERS[OTHER]))
@@ -122,10 +122,8 @@ def columns(who: str, language: str, templates: Templates) -> dict[str, pl.Expr]
         language: Of the headers; the messages are in English and in Chinese.
         templates: The messages.
     """
-    headers = texts()["header"]
-    if who not in headers:
-        return {}
-    return {headers[who][f"{each}_{language}"]: _message(who, each, templates) for each in LANGUAGES}
+    headers = read_texts(__package__, "words.toml", language)["header"].get(who, {})
+    return {header: _message(who, each, templates) for each, header in headers.items()}
 
 
 def _message(who: str, language: str, templates: Templates) -> pl.Expr:

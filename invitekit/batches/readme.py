@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from invitekit.batches.columns import Language
-from invitekit.batches.message_templates import texts
 from invitekit.batches.worklists import WorkList
+from invitekit.i18n import Language, read_texts
 from invitekit.model.portal import with_portal_names
 from invitekit.model.vocabularies import DECISIONS
 from invitekit.planning import PlanSettings, PlanSummary, ResendRules
@@ -53,7 +52,7 @@ def text(
         batch_ids: The ID of each batch in the workspace.
         extras: What else was written.
     """
-    page = texts()["page"][language]
+    page = read_texts(__package__, "words.toml", language)["page"]
     batches = [each for each in lists if each.batch is not None]
     parts = [
         page["whose"],
@@ -106,10 +105,10 @@ def _files(
 
 def _decisions(page: dict[str, Any], summary: PlanSummary, rules: ResendRules, language: Language) -> Iterator[str]:
     """Return every decision with its number of records, and under it the reasons."""
-    reasons = read_reasons()
+    reasons = read_reasons(language)
     yield page["decided"]
     for value in DECISIONS:
         yield f"  {value.label(language)}: {summary.by_decision[value.code]:,}"
         for (decision, code), count in summary.by_reason.items():
             if decision == value.code:
-                yield f"    - {count:,}{page['is']}{reasons[code].summary(rules, language)}"
+                yield f"    - {count:,}{page['is']}{reasons[code].summary(rules)}"

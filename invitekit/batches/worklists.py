@@ -9,11 +9,11 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from invitekit.batches import columns, message_templates
-from invitekit.batches.columns import BATCH, NEEDED, WORK, Language
+from invitekit.batches.columns import BATCH, NEEDED, WORK
 from invitekit.batches.message_templates import Templates
 from invitekit.engine.frames import as_narwhals
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.i18n import _
+from invitekit.i18n import Language, _
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning.ranking import kind
 from invitekit.planning.reasons import CANDIDATE

@@ -19,12 +19,11 @@ from invitekit.batches import (
     verify_written,
     worklists,
 )
-from invitekit.batches.columns import Language
 from invitekit.batches.message_templates import Templates, read_templates
 from invitekit.batches.readme import Extra
 from invitekit.batches.worklists import WorkList
-from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.errors import ArgumentError, check_language
+from invitekit.i18n import Language, _
 from invitekit.io.atomic_write import publish_folder
 from invitekit.planning import ResendRules, agreed_settings, count_decisions
 
@@ -116,8 +115,8 @@ def write_batches(
         ...     write_batches(plan, folder, formats=["csv"]).rows
         {'batch_01_invite.csv': 1}
     """
-    choices = {"language": (language, get_args(Language)), "by": (by, get_args(By))}
-    _check(formats, **choices, calendar=(calendar, get_args(CalendarTexts)))
+    check_language(language)
+    _check(formats, by=(by, get_args(By)), calendar=(calendar, get_args(CalendarTexts)))
     messages = read_templates(templates)
     target = output_folder.check(Path(directory), overwrite=overwrite)
     kinds = tuple(dict.fromkeys(formats))

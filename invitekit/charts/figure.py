@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -18,8 +16,9 @@ from invitekit.charts.labels import interval, one_line, percent
 from invitekit.charts.scene import Line, Mark, Xy
 from invitekit.charts.svg import draw as draw_svg
 from invitekit.errors import ArgumentError
+from invitekit.i18n import Language, read_texts
 from invitekit.metrics import EMPTY, OTHER
-from invitekit.model.catalogue import Catalogue, Language, read_catalogue
+from invitekit.model.catalogue import Catalogue, read_catalogue
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.model.schema import BY_NAME
 
@@ -190,5 +189,4 @@ def choice_of(value: str | None, by: str | None, **more: Any) -> Filter | None:
 
 @cache
 def _words(language: Language) -> Mapping[str, Any]:
-    texts: dict[str, Any] = tomllib.loads(files("invitekit.charts").joinpath("words.toml").read_text("utf-8"))
-    return dict(texts[language])
+    return read_texts(__package__, "words.toml", language)

@@ -128,7 +128,7 @@ def sample(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same files.")] = 1,
     format: Annotated[o.FormatName, typer.Option("--format", help="File format.")] = "csv",  # noqa: A002 - the option's name
     weeks: Annotated[int, typer.Option("--weeks", metavar="N", help="Weekly snapshots, one a file.")] = 4,
-    language: Annotated[o.LanguageCode, typer.Option("--language", help="Language of headers and values.")] = "en",
+    language: o.LabelLanguage = "en",
     masked: Annotated[
         bool, typer.Option("--masked", help="Mask names, mobiles and emails as the portal does.")
     ] = False,

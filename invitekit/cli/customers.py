@@ -15,10 +15,9 @@ from invitekit.cli.filter_options import PlanFilterOptions, matched
 from invitekit.cli.plans import make_plan
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
 from invitekit.errors import many
-from invitekit.i18n import _
+from invitekit.i18n import Language, _
 
 if TYPE_CHECKING:
-    from invitekit.model.catalogue import Language
     from invitekit.model.filters import Filter
     from invitekit.planning import ResendRules
     from invitekit.planning.customer_history import CustomerHistory

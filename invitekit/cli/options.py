@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from invitekit.i18n import languages
+
 if TYPE_CHECKING:
     from invitekit.planning import ResendRules
 
-LanguageCode = Literal["en", "zh"]
 LevelName = Literal["masked", "pseudonymised", "aggregated"]
 PeriodName = Literal["day", "week", "month"]
 GroupName = Literal[
@@ -24,6 +25,11 @@ RemarksName = Literal["drop", "scrub"]
 FormatName = Literal["csv", "xlsx", "parquet"]
 SampleEncoding = Literal["utf-8", "utf-8-sig", "utf-16", "gb18030"]
 """Choices are listed here and not imported, because their modules load slowly: "--help" stays quick."""
+if TYPE_CHECKING:
+    LanguageCode = str
+else:
+    LanguageCode = Literal[languages()]
+"""One of the languages that there are; a checker of types cannot know them."""
 
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCES", help="Files, folders or globs.", show_default=False)]
 Output = Annotated[
@@ -82,6 +88,7 @@ Words = Annotated[
     typer.Option("--words", metavar="FILE", help="A TOML file that says what your files' own status words mean."),
 ]
 Language = Annotated[LanguageCode, typer.Option("--language", help="Language of causes, advice and reasons.")]
+LabelLanguage = Annotated[LanguageCode, typer.Option("--language", help="Language of headers and values.")]
 Rules = Annotated[
     Path | None, typer.Option("--rules", metavar="FILE", help="A TOML file with resend rules of your own.")
 ]

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from invitekit.errors import many
+from invitekit.i18n import Language
 from invitekit.ingest.summary import FileSummary, Summary
 from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.model import schema, vocabularies
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from invitekit.batches import Written
     from invitekit.export import Exported
     from invitekit.metrics import StatusCounts
-    from invitekit.model.catalogue import Catalogue, Language
+    from invitekit.model.catalogue import Catalogue
     from invitekit.planning import PlanSummary, ResendRules
     from invitekit.workspace import Comparison, Reconciliation
     from invitekit.workspace.outcomes import BatchOutcome
@@ -243,11 +244,11 @@ def decisions(summary: PlanSummary, rules: ResendRules, language: Language) -> N
     from invitekit.planning.reason_texts import read_reasons  # noqa: PLC0415 - not loaded by other commands
 
     labels = {value.code: value.label(language) for value in vocabularies.DECISIONS}
-    reasons = read_reasons()
+    reasons = read_reasons(language)
     table = new_table("Decision", "Why", "Records")
     last = None
     for (decision, code), n in summary.by_reason.items():
-        why = reasons[code].summary(rules, language)
+        why = reasons[code].summary(rules)
         table.add_row(labels[decision] if decision != last else "", why, f"{n:,}")
         last = decision
     _OUT.print(table)

@@ -94,7 +94,7 @@ def make_plan(
     inputs: Inputs,
     rules: ResendRules,
     as_of: dt.datetime,
-    language: o.LanguageCode,
+    language: str,
     failures: Catalogue,
     history: Any = None,
 ) -> Any:
@@ -152,7 +152,7 @@ def _files(batches: Written) -> dict[str, Any]:
     return {"batch_files": batches.rows, "batch_ids": batches.batch_ids}
 
 
-def _json(summary: PlanSummary, rules: ResendRules, language: o.LanguageCode) -> dict[str, Any]:
+def _json(summary: PlanSummary, rules: ResendRules, language: str) -> dict[str, Any]:
     reasons = [{"decision": d, "reason_code": r, "records": n} for (d, r), n in summary.by_reason.items()]
     return {
         "decisions": summary.by_decision,

@@ -9,9 +9,10 @@ import typer
 from invitekit.cli import options as o
 from invitekit.cli.filter_options import FilterOptions, matched
 from invitekit.cli.source_options import SourcesOrWorkspace, with_option_groups
+from invitekit.i18n import Language
 
 if TYPE_CHECKING:
-    from invitekit.model.catalogue import Catalogue, Language
+    from invitekit.model.catalogue import Catalogue
 
 _MOST_ROWS = 120
 """Rows on a terminal [assumed]; each group keeps its newest periods, and -o writes them all."""

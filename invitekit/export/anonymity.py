@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import duckdb
 
 from invitekit.engine.duckdb import ident
+from invitekit.i18n import Language, Message, _, ngettext, translate
 from invitekit.model import schema
 from invitekit.privacy import Row, Text, Token
-
-Language = Literal["en", "zh"]
 
 SMALL = 5
 """Records of a group that is small."""
@@ -20,8 +18,8 @@ WATCHED = ("invited_at", "account_manager", "status")
 """What an outsider is likely to know of an invitation: when, by whom, and how it ended."""
 OF_FAILURE = ("cause", "advice", "suggested_operation", "who_acts", "resend_rule")
 """What says no more than the failure's code."""
-_WORDS = {"account_manager": ("manager", "客户经理"), "status": ("status", "状态")}
-_DATED = {"month": ("month", "月份"), "day": ("day", "日期")}
+_WORDS = {"account_manager": _("manager"), "status": _("status")}
+_DATED = {"month": _("month"), "day": _("day")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Unique:
 
     Attributes:
         by: The released columns.
-        words: What they are, in English and in Chinese; remarks, which are not counted, are named.
+        words: What they are, a message; remarks, which are not counted, are named.
         records: All records.
         unique: Records that no other is like.
         small: Records in groups of fewer than ``SMALL``, the unique ones included.
@@ -38,7 +36,7 @@ class Unique:
     """
 
     by: tuple[str, ...]
-    words: tuple[str, str]
+    words: str
     records: int
     unique: int
     small: int
@@ -46,15 +44,16 @@ class Unique:
 
     def sentence(self, language: Language = "en") -> str:
         """Say it in one sentence."""
-        english, chinese = self.words
-        if language == "zh":
-            return f"按{chinese}，{self.unique:,} 条记录是唯一的，{self.small:,} 条所在的组少于 {SMALL} 条。"
-        are = "record is" if self.unique == 1 else "records are"
-        share = f" ({self.unique / self.records:.1%})" if self.unique else ""
-        return (
-            f"{self.unique:,} {are} unique by {english}{share}; "
-            f"{self.small:,} share these values with fewer than {SMALL - 1} others."
+        sentence = ngettext(
+            "{n:,} record is unique by {words}{share}; {small:,} share these values with fewer than {others} others.",
+            "{n:,} records are unique by {words}{share}; {small:,} share these values with fewer than {others} others.",
+            self.unique,
+            words=self.words,
+            share=f" ({self.unique / self.records:.1%})" if self.unique else "",
+            small=self.small,
+            others=SMALL - 1,
         )
+        return translate(sentence, language)
 
 
 def report(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> tuple[Unique, ...]:
@@ -84,7 +83,7 @@ def _says_nothing(row: Row) -> bool:
     return customer or isinstance(row.form, Text) or row.action == "mask" or row.column in OF_FAILURE
 
 
-def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: tuple[str, str]) -> Unique:
+def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: Message) -> Unique:
     by = tuple(row.into for row in rows)
     groups = released.aggregate("count(*) as n", ", ".join(map(ident, by)))
     counts = groups.aggregate(
@@ -94,15 +93,12 @@ def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: tupl
     return Unique(by, words, *counts.fetchall()[0])
 
 
-def _named(rows: Sequence[Row], *, texts: bool) -> tuple[str, str]:
+def _named(rows: Sequence[Row], *, texts: bool) -> Message:
     """Say which columns were counted, each by its name beyond those that are watched."""
     if len(rows) > len(WATCHED):
-        names = [row.into for row in rows]
-        more, rest = (
-            (" (remarks, which may tell more, are not counted)", "（备注未计入，可能透露更多）") if texts else ("", "")
-        )
-        return f"{len(rows)} columns{more}: {', '.join(names)}", f"{len(rows)} 列{rest}：{'、'.join(names)}"
-    words = [_DATED.get(row.how) or _WORDS.get(row.column) or (row.into, row.into) for row in rows]
-    english = [en for en, _ in words]
-    listed = ", ".join(english[:-1]) + " and " + english[-1] if len(english) > 1 else english[0]
-    return listed, "、".join(zh for _, zh in words)
+        names = tuple(row.into for row in rows)
+        if texts:
+            return _("{n} columns (remarks, which may tell more, are not counted): {names}", n=len(rows), names=names)
+        return _("{n} columns: {names}", n=len(rows), names=names)
+    words = [_DATED.get(row.how) or _WORDS.get(row.column) or Message(row.into, {}) for row in rows]
+    return _("{names} and {last}", names=tuple(words[:-1]), last=words[-1]) if len(words) > 1 else words[0]

@@ -6,15 +6,14 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from invitekit.errors import ArgumentError
-from invitekit.export.anonymity import Language
+from invitekit.errors import ArgumentError, check_language
 from invitekit.export.keys import find_key
 from invitekit.export.pipeline import Exported, Job, Progress, refuse_old_page, run
 from invitekit.export.source import open_source
 from invitekit.export.writers import SINKS
-from invitekit.i18n import _
+from invitekit.i18n import Language, _
 from invitekit.io.atomic_write import check_target
 from invitekit.model.filters import Filter
 from invitekit.privacy import Key, Level, Policy, Secrets, read_policy, scrubbed_remarks, standard
@@ -110,8 +109,7 @@ def _silent(_name: str, _done: int, _total: int) -> None:
 
 
 def _check(language: str, remarks: str, purpose: str | None) -> None:
-    if language not in get_args(Language):
-        raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
+    check_language(language)
     if remarks not in REMARKS:
         raise ArgumentError(_("{name} is '{value}'.", name="remarks", value=remarks), hint=_("use 'drop' or 'scrub'."))
     if purpose is not None and not purpose.strip():

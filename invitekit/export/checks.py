@@ -22,20 +22,21 @@ from invitekit.errors import LeakError
 from invitekit.export.anonymity import Unique, report
 from invitekit.export.read_written import Written, read_back
 from invitekit.export.transform import Seen
+from invitekit.i18n import _
 from invitekit.io.spreadsheet_escape import is_formula
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
 
 GATES = {
-    "readable": "another engine reads the file",
-    "columns": "it has the released columns, in order, and no other",
-    "types": "their types are plain",
-    "metadata": "its footer holds nothing of another tool",
-    "rows": "no row is missing or added",
-    "nulls": "as many cells are empty as had to be",
-    "declared": "every value is of its column's set, pattern or range",
-    "values": "no raw name, account, address or number is among the values",
-    "formulas": "no cell of the CSV would run in a spreadsheet",
-    "cells": "every count is of enough customers, and rounded",
+    "readable": _("another engine reads the file"),
+    "columns": _("it has the released columns, in order, and no other"),
+    "types": _("their types are plain"),
+    "metadata": _("its footer holds nothing of another tool"),
+    "rows": _("no row is missing or added"),
+    "nulls": _("as many cells are empty as had to be"),
+    "declared": _("every value is of its column's set, pattern or range"),
+    "values": _("no raw name, account, address or number is among the values"),
+    "formulas": _("no cell of the CSV would run in a spreadsheet"),
+    "cells": _("every count is of enough customers, and rounded"),
 }
 """Every gate in words."""
 

@@ -77,7 +77,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def text(self) -> str:
         """Return the manifest as JSON."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
+        return msgspec.json.format(msgspec.json.encode(self, enc_hook=str), indent=2).decode() + "\n"
 
     def expected_rows(self) -> tuple[Row, ...]:
         """Return the rows of the policy that the columns are of.

@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.errors import OutputError
-from invitekit.export.anonymity import Language, Unique
+from invitekit.export.anonymity import Unique
 from invitekit.export.checks import Expected, Proof, prove
 from invitekit.export.counts import count_cells, counted_rows
 from invitekit.export.frequent_values import choose_words
@@ -31,7 +31,7 @@ from invitekit.export.source import Source
 from invitekit.export.transform import Seen, identifying, release, watch
 from invitekit.export.whose import WHO, with_who
 from invitekit.export.writers import SINKS
-from invitekit.i18n import _
+from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.io.atomic_write import make_private, not_written, private_dir, publish
 from invitekit.io.lock import exclusive_lock
 from invitekit.privacy import Policy, Row, Secrets
@@ -72,7 +72,7 @@ class Exported:
     language: Language = "en"
 
     def __str__(self) -> str:
-        rows = f"{self.rows:,} 行" if self.language == "zh" else f"{self.rows:,} rows"
+        rows = translate(ngettext("{n:,} row", "{n:,} rows", self.rows), self.language)
         said = [one.sentence(self.language) for one in self.alike]
         return "\n".join([f"{rows}, {self.level}: {self.path.name}", *said])
 

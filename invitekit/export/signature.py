@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from invitekit.errors import ChangedError
 from invitekit.export.manifest import Manifest
+from invitekit.i18n import Message, _
 from invitekit.privacy import Key
 
 _PURPOSE = "signature of a manifest"
@@ -20,7 +21,7 @@ def signed(manifest: Manifest, key: Key) -> Manifest:
     return replace(manifest, signature=_signature(manifest, key)) if key.id else manifest
 
 
-def signer(manifest: Manifest, key: Key | None) -> str:
+def signer(manifest: Manifest, key: Key | None) -> Message:
     """Say in words who signed a manifest.
 
     Args:
@@ -31,16 +32,16 @@ def signer(manifest: Manifest, key: Key | None) -> str:
         ChangedError: It names this key, and the signature is another one.
     """
     if manifest.signature is None:
-        return "It is not signed: the bytes are those of the manifest, but anybody can have written both."
+        return _("It is not signed: the bytes are those of the manifest, but anybody can have written both.")
     if key is None or key.id is None or key.id != manifest.key_id:
-        return f"It says that key {manifest.key_id} signed it, which is not kept here: that was not checked."
+        return _("It says that key {id} signed it, which is not kept here: that was not checked.", id=manifest.key_id)
     if not hmac.compare_digest(manifest.signature, _signature(manifest, key)):
         raise ChangedError("manifest", "signature", 1)
-    return f"It is signed by key {key.id}."
+    return _("It is signed by key {id}.", id=key.id)
 
 
 def _signature(manifest: Manifest, key: Key) -> str:
-    content = msgspec.json.encode(replace(manifest, signature=None), order="sorted")
+    content = msgspec.json.encode(replace(manifest, signature=None), order="sorted", enc_hook=str)
     # A key of its own, which no column has: columns have names.
     secret = bytes.fromhex(key.subkey("", _PURPOSE).text())
     return hmac.new(secret, content, hashlib.sha256).hexdigest()

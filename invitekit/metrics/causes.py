@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from invitekit.i18n import Language
 from invitekit.metrics.follow_up import FAILED
 from invitekit.metrics.funnel import small_table
 from invitekit.metrics.intervals import rated
 from invitekit.metrics.success_rates import resends
 from invitekit.model.catalogue import Catalogue, read_catalogue
 from invitekit.model.vocabularies import STATUSES, UNKNOWN
-
-Language = Literal["en", "zh"]
 
 PARETO = {
     "failure_code": nw.String(), "cause": nw.String(), "who_acts": nw.String(), "resend_rule": nw.String(),

@@ -12,9 +12,10 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.i18n import Language
 from invitekit.metrics import aggregate
 from invitekit.metrics.aggregate import BY, By, Period
-from invitekit.metrics.causes import Language, pareto, repeats
+from invitekit.metrics.causes import pareto, repeats
 from invitekit.metrics.deadlines import count_deadlines, deadlines
 from invitekit.metrics.evidence import find_changes, find_differences
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, OUTCOMES, check_follow_up, status, with_outcomes

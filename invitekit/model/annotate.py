@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import narwhals.stable.v2 as nw
 
 from invitekit.engine.datetimes import as_utc, days_between, literal, without_zone
 from invitekit.engine.frames import HasRecords, as_narwhals
 from invitekit.engine.materialize import collect
-from invitekit.errors import ArgumentError, SchemaError
-from invitekit.i18n import _
+from invitekit.errors import SchemaError, check_language
+from invitekit.i18n import Language, _
 from invitekit.model import schema
 from invitekit.model.catalogue import NOT_GIVEN, UNKNOWN_FAILURE, Catalogue, Failure, read_catalogue
 
 Frame = TypeVar("Frame")
-Language = Literal["en", "zh"]
 
 EMAIL_LIFE = dt.timedelta(days=7)
 """How long an email invitation lives (the portal's Chinese FAQ); a link or QR code has no limit."""
@@ -95,8 +94,7 @@ def annotate(
         >>> annotate(load(rows))["resend_rule"].to_list()
         ['now']
     """
-    if language not in ("en", "zh"):
-        raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
+    check_language(language)
     moment = as_utc(as_of)
     frame = as_narwhals(records)
     schema.require(frame.collect_schema().names(), _NEEDED)

@@ -15,10 +15,10 @@ from functools import cache, cached_property
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from invitekit.errors import CatalogueError
-from invitekit.i18n import Message, _
+from invitekit.i18n import Language, Message, _
 from invitekit.io.toml_file import read_toml
 from invitekit.model.portal import with_portal_names
 from invitekit.model.vocabularies import RESEND_RULES, UNKNOWN, WHO_ACTS
@@ -26,7 +26,6 @@ from invitekit.model.vocabularies import RESEND_RULES, UNKNOWN, WHO_ACTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-Language = Literal["en", "zh"]
 _Row = dict[str, Any]
 
 CLOSE_ENOUGH = 0.9

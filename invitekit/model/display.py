@@ -7,13 +7,12 @@ import re
 from functools import cache
 from typing import Any
 
+from invitekit.i18n import Language, _, translate
 from invitekit.model import schema
-from invitekit.model.catalogue import Language, read_catalogue
+from invitekit.model.catalogue import read_catalogue
 from invitekit.model.vocabularies import UNKNOWN
 
 HIDDEN = "•••"
-_UNKNOWN = {"en": "Unknown", "zh": "未知"}
-_YES = {"en": ("Yes", "No"), "zh": ("是", "否")}
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'(（【]+[@＠]([^\s@<>,;:\"')）】]+)")
 _NUMBER = re.compile(r"(?<![0-9A-Za-z.-])\+?[0-9](?:[\s().-]{0,2}[0-9]){6,}(?![0-9A-Za-z])")
 _LONGEST = 300
@@ -42,7 +41,7 @@ def shown(
     if name == "attempt_no" and not value:
         return None
     if isinstance(value, bool):
-        return _YES[language][not value]
+        return translate(_("Yes") if value else _("No"), language)
     text = labels(name, language).get(value, str(value)) if isinstance(value, str) else str(value)
     if not unmasked:
         text = hidden_value(name, text)
@@ -56,7 +55,7 @@ def labels(name: str, language: Language = "en") -> dict[str, str]:
         causes = {failure.code: failure.cause(language) for failure in read_catalogue().failures}
         return causes | (labels("effective_status", language) if name == "previous_outcome" else {})
     column = schema.BY_NAME.get(name)
-    unknown = {UNKNOWN: _UNKNOWN[language]}
+    unknown = {UNKNOWN: translate(_("Unknown"), language)}
     return unknown | {value.code: value.label(language) for value in column.values} if column and column.values else {}
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-Language = Literal["en", "zh"]
+from invitekit.i18n import Language
 
 _NAMES = {
     "{records_page}": {
@@ -23,5 +21,5 @@ _NAMES = {
 def with_portal_names(text: str, language: Language) -> str:
     """Return a text with the portal's names in place of ``{records_page}`` and the like; other slots stay."""
     for slot, names in _NAMES.items():
-        text = text.replace(slot, names[language])
+        text = text.replace(slot, names.get(language, names["en"]))
     return text

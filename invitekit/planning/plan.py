@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
@@ -11,8 +11,8 @@ from invitekit.engine import literal_table
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import materialize, temp_tables
-from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.errors import check_language
+from invitekit.i18n import Language
 from invitekit.metrics.success_rates import SuccessRates, count_resends
 from invitekit.model import schema
 from invitekit.model.identity import address
@@ -31,7 +31,6 @@ from invitekit.planning.unknown_words import with_words
 from invitekit.planning.vanished import with_vanished
 
 Frame = TypeVar("Frame")
-Language = Literal["en", "zh"]
 _PLAN = [column.name for column in schema.PLAN]
 
 _OF_RECORDS = (
@@ -104,8 +103,7 @@ def plan_resends(
         SchemaError: A column that is needed is missing.
         ArgumentError: ``as_of`` or ``language`` means nothing.
     """
-    if language not in ("en", "zh"):
-        raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
+    check_language(language)
     rules, moment = rules or ResendRules(), as_utc(as_of)
     base: Any = as_narwhals(records)
     names = base.collect_schema().names()
@@ -241,10 +239,10 @@ def _with_decisions(frame: Any, rules: ResendRules, moment: dt.datetime, languag
 
 def _texts(frame: Any, rules: ResendRules, language: Language) -> Any:
     """Build a table of every reason's decision and texts on the engine of the records."""
-    known = reason_texts.read_reasons()
+    known = reason_texts.read_reasons(language)
     columns = {"reason_code": list(known), "decision": [reason.decision for reason in known.values()]}
     for position, name in enumerate(("reason", "step")):
-        parts = [_split(reason.words(rules, language)[position]) for reason in known.values()]
+        parts = [_split(reason.words(rules)[position]) for reason in known.values()]
         columns |= {f"_ik_{name}_{end}": [part[end] for part in parts] for end in ("before", "slot", "after")}
     return literal_table.table(frame, columns)
 

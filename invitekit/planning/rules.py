@@ -7,15 +7,12 @@ import json
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
 
-from invitekit.errors import ArgumentError, many
-from invitekit.i18n import _
+from invitekit.errors import ArgumentError
+from invitekit.i18n import Language, Message, _, ngettext, translate
 from invitekit.io.toml_file import read_toml
 from invitekit.metrics.follow_up import FOLLOW_UP_DAYS
 from invitekit.model.annotate import EMAIL_LIFE, PRE_REGISTRATION_LIFE
-
-Language = Literal["en", "zh"]
 
 PORTAL_CAP = 100
 """Customers that may be pending review or pre-registered at one time (the portal's manual)."""
@@ -129,45 +126,43 @@ class ResendRules:
 
     def words(self, language: Language = "en") -> str:
         """Return the rules as a sentence or two, in ``en`` or ``zh``."""
-        texts: dict[str, Any] = _WORDS[language]
-        between: str = texts["between"]
         days, most = self.cool_down_days, self.max_attempts
-        pause = texts["pause"].format(texts["day"](days)) if days else texts["no_pause"]
-        times = texts["once"] if most == 1 else texts["times"].format(most)
-        lives = [(_LIVES[name][language], value) for name in _LIVES if (value := self._other(name))]
-        sentences = [texts["all"].format(pause, times, self.batch_size)]
-        return between.join([*sentences, *(text.format(texts["day"](value)) for text, value in lives)])
+        text = _(
+            "Invite again {pause}, {times} at most, in batches of {batch_size}.",
+            pause=ngettext("after {n:,} day", "after {n:,} days", days) if days else _("without a pause"),
+            times=ngettext("once", "{n} times", most),
+            batch_size=self.batch_size,
+        )
+        for name, life in self._lives().items():
+            if getattr(self, name) not in (None, getattr(_DEFAULT, name)):
+                text = _("{first} {second}", first=text, second=life)
+        return translate(text, language)
 
     def __str__(self) -> str:
         return self.words()
 
-    def _other(self, name: str) -> int | None:
-        """Return a life that is not the documented one, else None."""
-        value = getattr(self, name)
-        return None if value == getattr(_DEFAULT, name) else value
+    def _lives(self) -> dict[str, Message]:
+        """Say how long each kind of invitation lives; one without limit has no number."""
+        return {
+            "email_life_days": ngettext(
+                "An email invitation lives {n:,} day.", "An email invitation lives {n:,} days.", self.email_life_days
+            ),
+            "link_life_days": ngettext(
+                "A link or QR code lives {n:,} day.", "A link or QR code lives {n:,} days.", self.link_life_days or 0
+            ),
+            "pre_registration_days": ngettext(
+                "A pre-registration lives {n:,} day.",
+                "A pre-registration lives {n:,} days.",
+                self.pre_registration_days,
+            ),
+            "follow_up_days": ngettext(
+                "A link that is not used within {n:,} day counts as not associated.",
+                "A link that is not used within {n:,} days counts as not associated.",
+                self.follow_up_days,
+            ),
+        }
 
 
 _MOST = 100_000
 _LEAST = {"cool_down_days": 0, "min_history": 2, "vanished_percent": 0}
-_LIVES = {
-    "email_life_days": {"en": "An email invitation lives {}.", "zh": "邮件邀请有效期为 {}。"},
-    "link_life_days": {"en": "A link or QR code lives {}.", "zh": "链接或二维码有效期为 {}。"},
-    "pre_registration_days": {"en": "A pre-registration lives {}.", "zh": "报备有效期为 {}。"},
-    "follow_up_days": {
-        "en": "A link that is not used within {} counts as not associated.",
-        "zh": "链接 {}内未使用即视为未关联。",
-    },
-}
-
-
-_WORDS: dict[Language, dict[str, Any]] = {
-    "en": {
-        "all": "Invite again {}, {} at most, in batches of {}.", "pause": "after {}", "no_pause": "without a pause",
-        "once": "once", "times": "{} times", "day": lambda number: many(number, "day"), "between": " ",
-    },
-    "zh": {
-        "all": "{}再次邀请，最多邀请 {} 次，每批 {} 位客户。", "pause": "间隔 {}后", "no_pause": "无需间隔即可",
-        "once": "1", "times": "{}", "day": "{} 天".format, "between": "",
-    },
-}  # fmt: skip
 _DEFAULT = ResendRules()

@@ -13,10 +13,10 @@ from invitekit.engine.datetimes import day_number, day_of
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
-from invitekit.i18n import _
+from invitekit.i18n import Language, _
 from invitekit.model.vocabularies import DECISIONS, LIST_OF, LISTS, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
-from invitekit.planning.reason_texts import Language, read_warnings
+from invitekit.planning.reason_texts import read_warnings
 from invitekit.planning.rules import ResendRules
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.planning.settings import PlanSettings, settings_of
@@ -84,12 +84,12 @@ class PlanSummary:
         """
         if self.settings is None:
             return []
-        texts, held = read_warnings(), self.held_for_own_account
+        texts, held = read_warnings(language), self.held_for_own_account
         conditions = {"partial": self.not_in_newest, "own_account": own_account and held}
         values = {"newest": self.newest_export, "count": f"{self.not_in_newest:,}", "held": f"{held:,}"}
         return [
             *age_warnings(self.newest_export, self.settings.as_of, self.settings.rules, language),
-            *(texts[code][language].format(**values) for code, holds in conditions.items() if holds),
+            *(texts[code].format(**values) for code, holds in conditions.items() if holds),
         ]
 
 
@@ -100,7 +100,7 @@ def age_warnings(
     day = as_of.date()
     age = (day - (newest_export or day)).days
     code = "ahead" if age < 0 else "stale" if age >= rules.stale_after_days else None
-    return [] if code is None else [read_warnings()[code][language].format(newest=newest_export, day=day, age=age)]
+    return [] if code is None else [read_warnings(language)[code].format(newest=newest_export, day=day, age=age)]
 
 
 def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from invitekit.extras import require_extra
-from invitekit.i18n import _
+from invitekit.i18n import Language, _
 
 require_extra("report", _("The report needs more libraries."), "jinja2", "typst")
 
@@ -21,7 +21,7 @@ from invitekit.io.atomic_write import check_target
 from invitekit.io.table_writers import write_bytes
 from invitekit.metrics import FOLLOW_UP_DAYS, MetricsReport, progress
 from invitekit.metrics.aggregate import Period
-from invitekit.model.catalogue import Catalogue, Language, read_catalogue
+from invitekit.model.catalogue import Catalogue, read_catalogue
 from invitekit.model.filters import IDENTIFYING, Filter
 from invitekit.model.resolve import resolved
 from invitekit.planning import PlanSummary, ResendRules, age_warnings, count_decisions, plan_resends

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from invitekit.charts import Figure
-from invitekit.model.catalogue import Language
+from invitekit.i18n import Language, read_texts
 
 PARTS = ("now", "analysis")
 """The parts of a report, in order: what to do this week, and why, when and where invitations fail."""
@@ -97,5 +95,4 @@ class Page:
 @cache
 def words(language: Language) -> Mapping[str, Any]:
     """Return the words of a report."""
-    texts: dict[str, Any] = tomllib.loads(files("invitekit.report").joinpath("words.toml").read_text("utf-8"))
-    return dict(texts[language])
+    return read_texts(__package__, "words.toml", language)

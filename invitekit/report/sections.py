@@ -123,9 +123,9 @@ def _rate(row: Row, prefix: str = "") -> str:
 
 def _to_do(plan: PlanSummary, look: Look) -> Table:
     """Return one row for each reason, below the list that its customers are in."""
-    reasons, rules = read_reasons(), plan.settings.rules if plan.settings else ResendRules()
+    reasons, rules = read_reasons(look.language), plan.settings.rules if plan.settings else ResendRules()
     rows = [
-        [list_label(name, look), reasons[code].summary(rules, look.language), n]
+        [list_label(name, look), reasons[code].summary(rules), n]
         for name in plan.by_list
         for (decision, code), n in plan.by_reason.items()
         if LIST_OF.get(decision) == name

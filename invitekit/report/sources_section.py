@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from invitekit.charts import Look
-from invitekit.errors import translated
 from invitekit.ingest import Summary
+from invitekit.ingest.rejection_texts import translate_reason
 from invitekit.metrics import MetricsReport
 from invitekit.model import schema
 from invitekit.privacy.disclosure import STEP, round_count
@@ -43,9 +43,8 @@ def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: 
 def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, public: bool) -> list[str]:
     """Return what is special about the sources; in public nothing that concerns fewer than ten rows."""
     labels = {name: schema.label(name, look.language) for name in schema.BY_NAME}
-    why = words(look.language).get("why", {})
     counted = {
-        ("rejected", f"{labels.get(column or '', texts['row'])} {translated(reason, why)}"): (n, 0)
+        ("rejected", f"{labels.get(column or '', texts['row'])} {translate_reason(reason, look.language)}"): (n, 0)
         for (column, reason), n in summary.reject_reasons.items()
     }
     counted["unknown", ""] = (sum(message.count for message in summary.unknown_messages), 0)

@@ -13,7 +13,7 @@ import anywidget
 import duckdb
 import traitlets
 
-from invitekit.model.catalogue import Language
+from invitekit.i18n import Language
 from invitekit.widgets.payloads import words
 from invitekit.widgets.worker import Worker, error_payload
 

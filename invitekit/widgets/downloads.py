@@ -13,10 +13,11 @@ import polars as pl
 
 from invitekit.engine.arrow import as_table
 from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.i18n import Language, _
+from invitekit.ingest.rejection_texts import translate_reason
 from invitekit.io.table_writers import write_table
 from invitekit.model import display
-from invitekit.model.catalogue import Catalogue, Language
+from invitekit.model.catalogue import Catalogue
 from invitekit.widgets import payloads
 from invitekit.widgets.grid import Grid
 from invitekit.workspace import CHANGES, Workspace
@@ -102,7 +103,10 @@ def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:
 def why_rejected(rejected: Any, language: Language) -> Rows:
     """Return where and why rows were not read, without what they hold."""
     rows = _frame(rejected).select(_WHY).rows()
-    return [[file, str(row), column and payloads.label(column, language), why] for file, row, column, why in rows]
+    return [
+        [file, str(row), column and payloads.label(column, language), translate_reason(why, language)]
+        for file, row, column, why in rows
+    ]
 
 
 def write_rejected(rejected: Any, new_file: NewFile) -> Path:

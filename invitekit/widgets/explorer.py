@@ -15,8 +15,8 @@ from invitekit.engine.arrow import as_arrow
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError
-from invitekit.i18n import _
-from invitekit.model.catalogue import Catalogue, Language
+from invitekit.i18n import Language, _
+from invitekit.model.catalogue import Catalogue
 from invitekit.model.filters import Filter, where
 from invitekit.model.resolve import latest
 from invitekit.widgets.conditions import KEY, OURS, both, chosen, matching

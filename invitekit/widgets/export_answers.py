@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.errors import InvitekitError
-from invitekit.export import Exported, Manifest, signer, verify
+from invitekit.export import Exported, signer, verify
+from invitekit.i18n import translate
 from invitekit.privacy import Key
 from invitekit.widgets import worker
 from invitekit.widgets.export_words import gates, words
@@ -95,16 +96,7 @@ def checked(path: Path, sha256: str | None, key: Key, language: str) -> dict[str
     manifest = verify(path)
     if manifest.sha256 != sha256:
         return {"good": False, "words": words(language)["later"]}
-    return {"good": True, "words": f"{words(language)['verified']} {_signed(manifest, key, language)}"}
-
-
-def _signed(manifest: Manifest, key: Key, language: str) -> str:
-    """Say who signed, once that was checked; ``signer`` says it in English only."""
-    said = signer(manifest, key)
-    if language == "en":
-        return said
-    name = "unsigned" if manifest.signature is None else "signed" if key.id == manifest.key_id else "signed_elsewhere"
-    return str(words(language)[name]).format(id=manifest.key_id)
+    return {"good": True, "words": f"{words(language)['verified']} {translate(signer(manifest, key), language)}"}
 
 
 def _line(row: dict[str, Any], path: Path | None, language: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from invitekit.model import schema
 from invitekit.model.catalogue import read_catalogue
 from invitekit.privacy import FirstOf, Key, Policy, Range, Row, Secrets, Text, Words
 from invitekit.privacy.scrub import KnownNames, scrub_remarks
-from invitekit.widgets.export_words import table, words
+from invitekit.widgets.export_words import made_up, words
 
 _ANY = "Example 42"
 _OF_FAILURE = ("cause", "advice", "suggested_operation")
@@ -48,7 +48,7 @@ def example(row: Row, language: str = "en") -> tuple[str | None, str | None]:
     value = _made_up(row, language)
     made = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
     if isinstance(row.form, Text):
-        own = [pl.Series([str(table("made_up")["email"])])]
+        own = [pl.Series([str(made_up()["email"])])]
         made = scrub_remarks(pl.Series([str(value)]), own, KnownNames(pl.Series([], dtype=pl.String)))
     return _text(value), _text(made.item())
 
@@ -90,7 +90,7 @@ def _action(row: Row) -> str:
 
 def _made_up(row: Row, language: str) -> Any:
     """Give a value that nobody has, of the kind that a column holds."""
-    known = table("made_up")
+    known = made_up()
     failure = read_catalogue().failures[0]
     known |= {name: getattr(failure, name)(language) for name in _OF_FAILURE}
     known |= {"failure_code": failure.code, "failure_message": failure.message_en}

@@ -13,12 +13,11 @@ from typing import Any, cast
 import duckdb
 import traitlets
 
-from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.errors import ArgumentError, InvitekitError, check_language
 from invitekit.export import Exported, export, find_key
 from invitekit.export.api import DEFAULT, REMARKS
 from invitekit.export.manifest import path_of
-from invitekit.i18n import _
-from invitekit.model.catalogue import Language
+from invitekit.i18n import Language, _
 from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks, standard
 from invitekit.widgets import export_answers as answers
 from invitekit.widgets import export_columns, export_words
@@ -79,8 +78,7 @@ class ExportPanel(MessageWidget):
         key: Key | str | os.PathLike[str] | None = None,
         **traits: Any,
     ) -> None:
-        if language not in ("en", "zh"):
-            raise ArgumentError(_("{name} is '{value}'.", name="language", value=language), hint=_("use 'en' or 'zh'."))
+        check_language(language)
         self._records, self._columns = taken(records, as_of, language)
         self._workspace, self._folder = workspace, Path(folder)
         self._policy_file, self._given_key = policy, key

@@ -14,8 +14,8 @@ import polars as pl
 from invitekit.engine.duckdb import apart
 from invitekit.engine.frames import as_narwhals
 from invitekit.export.source import open_source
+from invitekit.i18n import Language
 from invitekit.model.annotate import annotate
-from invitekit.model.catalogue import Language
 
 
 def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language) -> tuple[Any, list[str]]:

@@ -1,4 +1,4 @@
-"""The words of the export panel, in both languages."""
+"""The words of the export panel, and the values that its examples are made of."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from importlib.resources import files
 from typing import Any
 
 from invitekit.export import GATES
+from invitekit.i18n import read_texts, translate
 from invitekit.privacy.policy import FEWEST
 
 
 @cache
-def _read() -> dict[str, dict[str, Any]]:
-    return tomllib.loads(files(__package__).joinpath("export_words.toml").read_text("utf-8"))
+def made_up() -> dict[str, Any]:
+    """Return a value of each column that nobody has."""
+    return tomllib.loads(files(__package__).joinpath("made_up.toml").read_text("utf-8"))
 
 
-def table(name: str) -> dict[str, Any]:
-    """Give a table of the file, as a copy."""
-    return dict(_read()[name])
-
-
+@cache
 def words(language: str) -> dict[str, Any]:
-    """Give what the panel says in a language."""
-    return table(f"export_{language}")
+    """Return what the panel says in a language."""
+    return read_texts(__package__, "export_words.toml", language)
 
 
 def levels(language: str) -> list[dict[str, str]]:
@@ -37,8 +35,7 @@ def levels(language: str) -> list[dict[str, str]]:
 
 def gates(names: tuple[str, ...], language: str) -> list[str]:
     """Say which checks a file passed."""
-    said = GATES if language == "en" else table("gates_zh")
-    return [said[name] for name in names]
+    return [translate(GATES[name], language) for name in names]
 
 
 def key_words(key_id: str | None, level: str, language: str) -> str:

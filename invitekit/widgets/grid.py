@@ -15,8 +15,8 @@ import traitlets
 from invitekit.charts import Figure
 from invitekit.engine.duckdb import ident
 from invitekit.errors import ArgumentError, SourceError
-from invitekit.i18n import _
-from invitekit.model.catalogue import Language, read_catalogue
+from invitekit.i18n import Language, _
+from invitekit.model.catalogue import read_catalogue
 from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets import counts, crossfilter, payloads
 from invitekit.widgets.base import Handler, static

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from invitekit.errors import InvitekitError
+from invitekit.i18n import Language
 from invitekit.ingest import Summary, load
 from invitekit.ingest.datetimes import ASSUMED
 from invitekit.model import schema
-from invitekit.model.catalogue import Language
 from invitekit.widgets.payloads import label
 from invitekit.widgets.reading import Reading, previews
 from invitekit.widgets.transfer import Transfers

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import html
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import duckdb
 
 from invitekit.engine.duckdb import rows
+from invitekit.i18n import Language, read_texts
 from invitekit.model import display, schema
-from invitekit.model.catalogue import Language
 from invitekit.model.filters import COLUMNS, Filter, restrictions
 from invitekit.model.identity import ALONE
 from invitekit.model.portal import with_portal_names
@@ -55,9 +53,9 @@ _MOST = 200
 @cache
 def words(language: Language) -> dict[str, str]:
     """Return the texts of the screen in a language, with the names of the lists that a report has too."""
-    read: dict[str, dict[str, str]] = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
+    texts: dict[str, str] = read_texts(__package__, "words.toml", language)
     lists = {f"section_{value.code}": value.label(language) for value in LISTS}
-    return lists | {name: with_portal_names(text, language) for name, text in read[language].items()}
+    return lists | {name: with_portal_names(text, language) for name, text in texts.items()}
 
 
 def columns(names: list[str], language: Language) -> list[dict[str, Any]]:

@@ -18,9 +18,9 @@ from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import apart, rows
 from invitekit.engine.frames import HasRecords, as_frame
 from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.i18n import Language, _
 from invitekit.model import display
-from invitekit.model.catalogue import Catalogue, Language
+from invitekit.model.catalogue import Catalogue
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import PlanSummary, ResendRules, count_decisions

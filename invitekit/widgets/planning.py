@@ -18,10 +18,10 @@ from invitekit.batches.worklists import WORKLISTS
 from invitekit.engine.duckdb import ident, rows
 from invitekit.engine.materialize import materialize
 from invitekit.errors import OutputError
-from invitekit.i18n import _
+from invitekit.i18n import Language, _
 from invitekit.model import display
 from invitekit.model.annotate import annotate
-from invitekit.model.catalogue import Catalogue, Language, read_catalogue
+from invitekit.model.catalogue import Catalogue, read_catalogue
 from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, plan_resends, select_customers
@@ -119,8 +119,8 @@ def group_text(code: str, rules: ResendRules, causes: Mapping[str, list[str]], l
         return causes[code]
     if failure := read_catalogue().by_code(code):
         return [failure.cause(language), failure.advice(language)]
-    reason = read_reasons()[code]
-    return [reason.summary(rules, language), reason.words(rules, language)[1]]
+    reason = read_reasons(language)[code]
+    return [reason.summary(rules), reason.words(rules)[1]]
 
 
 def messages(con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:

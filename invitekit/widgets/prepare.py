@@ -12,8 +12,9 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.engine.materialize import materialize
+from invitekit.i18n import Language
 from invitekit.model.annotate import annotate
-from invitekit.model.catalogue import Catalogue, Language
+from invitekit.model.catalogue import Catalogue
 from invitekit.model.resolve import resolved
 from invitekit.widgets.store import Derive
 

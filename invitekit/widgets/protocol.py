@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from invitekit.model.catalogue import Language
+from invitekit.i18n import Language
 
 Value = str | None
 FacetValue = str | int | None
@@ -917,10 +917,11 @@ class ChangeCounts(TypedDict):
 
 
 class PageState(TypedDict):
-    """What is open; ``run`` changes whenever something else is opened."""
+    """What is open; ``run`` changes whenever something else is opened. Languages have their codes and own names."""
 
     type: Literal["state"]
     language: Language
+    languages: dict[str, str]
     words: dict[str, str]
     status: Literal["choose", "loading", "open"]
     run: str

@@ -11,10 +11,9 @@ import narwhals.stable.v2 as nw
 
 from invitekit.engine.materialize import collect
 from invitekit.errors import ArgumentError
-from invitekit.i18n import _
+from invitekit.i18n import Language, _
 from invitekit.ingest.words import TABLES, Words, add_words
 from invitekit.model import schema
-from invitekit.model.catalogue import Language
 from invitekit.model.unrecognised import unrecognised_texts
 
 FILE = "invitekit-words.toml"

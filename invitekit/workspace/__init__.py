@@ -18,8 +18,8 @@ from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import rows, run
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError, WorkspaceError, many
-from invitekit.i18n import _
-from invitekit.model.annotate import Language, annotate
+from invitekit.i18n import Language, _
+from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules, plan_resends
 from invitekit.planning.customer_history import CustomerHistory, customer_history

@@ -13,8 +13,8 @@ from invitekit.engine.datetimes import as_utc, is_day, literal
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect, count_rows, materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
-from invitekit.i18n import Message, _
-from invitekit.model.annotate import Language, annotate
+from invitekit.i18n import Language, Message, _
+from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.identity import ALONE, used_keys
 from invitekit.model.resolve import NEEDED as RESOLVING
