@@ -154,6 +154,20 @@ def many(number: int, noun: str, more: str = "") -> str:
     return f"{number:,} {noun if number == 1 else more or noun + 's'}"
 
 
+def damage(error: BaseException) -> WorkspaceError | None:
+    """Return the error for a workspace with changed bytes, which DuckDB notices by its checksums; None for any other.
+
+    Args:
+        error: What was raised.
+    """
+    if "Corrupt database file" not in str(error):
+        return None
+    return WorkspaceError(
+        _("The workspace is damaged: a checksum in its file does not fit what is stored."),
+        hint=_("restore it from a copy, or add the files to a new one."),
+    )
+
+
 def raise_alone(error: InvitekitError) -> NoReturn:
     """Raise an error without the one that is being handled: an engine's own quotes cells, and would travel with it."""
     try:

@@ -6,18 +6,30 @@ as the text that it is; ``translate`` returns it in another language. English re
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, Self
 
 Language = str
 """The code of a language: en, or the name of a folder of ``LOCALE``."""
 LOCALE = Path(__file__).parent / "locale"
 """One folder a language, with LC_MESSAGES/invitekit.po for writers, and the .mo that `make words` compiles from it."""
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that a terminal obeys, that end a line or reorder it, and half characters."""
+
+
+def printable(text: str) -> str:
+    r"""Return a text on one line, with escapes for what would steer a terminal or hide: names come from others.
+
+    >>> printable("a\x1b[31m.csv")
+    'a\\x1b[31m.csv'
+    """
+    return text if text.isprintable() else _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def languages() -> tuple[str, ...]:
@@ -101,7 +113,9 @@ def _filled(template: str, parameters: dict[str, Any], language: str) -> str:
 def _said(value: Any, language: str) -> Any:
     if isinstance(value, tuple):
         return translate(_(", "), language).join(str(_said(each, language)) for each in value)
-    return translate(value, language) if isinstance(value, Message) else value
+    if isinstance(value, Message):
+        return translate(value, language)
+    return printable(str(value)) if isinstance(value, (str, PurePath)) else value
 
 
 @cache

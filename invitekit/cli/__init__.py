@@ -20,7 +20,8 @@ import invitekit
 from invitekit.cli import commands, customers, exports, plans, reports, screens, trends, workspace
 from invitekit.cli.help import Command, new_app
 from invitekit.cli.run import recordable, run
-from invitekit.errors import InvitekitError
+from invitekit.errors import InvitekitError, damage
+from invitekit.i18n import printable
 
 app = new_app("Why did the invitation fail, and whom to invite again.")
 _COMMANDS: dict[str, Callable[..., object]] = {
@@ -131,6 +132,7 @@ def _print_any_text() -> None:
 
 def _explain(error: BaseException) -> None:
     """Print the error as one line and exit; return only if a traceback was asked for."""
+    error = damage(error) or error
     if isinstance(error, InvitekitError):
         _fail(str(error))
     if isinstance(error, BrokenPipeError):
@@ -144,5 +146,5 @@ def _explain(error: BaseException) -> None:
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:
-    sys.stderr.write(f"invitekit: {message}\n")
+    sys.stderr.write(f"invitekit: {printable(message)}\n")
     sys.exit(code)

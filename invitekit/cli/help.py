@@ -7,9 +7,19 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from invitekit.i18n import printable
+
 
 class Command(TyperCommand):
     """A command with help that leaves out Python types and lists each panel of options under its own title."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an error of usage quotes what was typed, and steers no terminal."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = printable(error.message)
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and the options, each with its help text."""

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from invitekit.errors import many
-from invitekit.i18n import Language
+from invitekit.i18n import Language, printable
 from invitekit.ingest.summary import FileSummary, Summary
 from invitekit.io.atomic_write import POSIX_MODES
 from invitekit.model import schema, vocabularies
@@ -69,18 +69,19 @@ Rows = Sequence[dict[str, Any]]
 
 def line(text: str) -> None:
     """Print one line."""
-    _OUT.print(text, soft_wrap=True)
+    _OUT.print(printable(text), soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Print one line to stderr."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
 
 
 def json_line(found: dict[str, Any]) -> None:
     """Print one JSON object; where the output's encoding is not Unicode, in ASCII, so that nothing is lost."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    sys.stdout.write(json.dumps(found, ensure_ascii=not unicode, default=str) + "\n")
+    text = json.dumps(found, ensure_ascii=not unicode, default=str)
+    sys.stdout.write("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text) + "\n")
 
 
 @contextlib.contextmanager
@@ -104,7 +105,7 @@ def progress(unit: Literal["bytes", "rows"] = "bytes") -> Iterator[Callable[[str
         task = bar.add_task("", total=None)
 
         def tick(name: str, done: int, total: int) -> None:
-            bar.update(task, description=name[:40], completed=done, total=total)
+            bar.update(task, description=printable(name[:40]), completed=done, total=total)
 
         yield tick
 
@@ -332,9 +333,17 @@ def show(table: Table) -> None:
     _OUT.print(table)
 
 
+class _Table(Table):
+    """A table whose cells may hold anything."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row of texts."""
+        super().add_row(*map(printable, cells), **options)
+
+
 def new_table(*headers: str) -> Table:
     """Create a table to print: numbers aligned to the right, names not wrapped."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table = _Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for header in headers:
         numeric = header in _NUMBERS
         whole = numeric or header in _NAMES

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from invitekit.errors import many
+from invitekit.i18n import printable
 from invitekit.ingest.datetimes import ASSUMED, NO_TIME, OPTIONAL_TIMES, DateReport
 from invitekit.ingest.failure_messages import MessageJoinReport
 from invitekit.model import schema
@@ -229,7 +230,7 @@ class Summary:
     def __str__(self) -> str:
         head = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
         files = f" from {len(self.files)} source{'s' * (len(self.files) != 1)}."
-        return "\n".join([head + files, *self.remarks()])
+        return "\n".join(map(printable, [head + files, *self.remarks()]))
 
     # What is shown is what was said with care: the fields hold texts as they came.
     __repr__ = __str__

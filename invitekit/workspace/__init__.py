@@ -18,7 +18,7 @@ from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import rows, run
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import ArgumentError, WorkspaceError, many
-from invitekit.i18n import Language, _
+from invitekit.i18n import Language, _, printable
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules, plan_resends
@@ -148,13 +148,13 @@ class Workspace:
 
     def __repr__(self) -> str:
         if self._shared is None:
-            return f"Workspace '{self.path.name}' (closed)"
+            return f"Workspace '{printable(self.path.name)}' (closed)"
         n = self.counts()
         mode = " (read-only)" if self.read_only else ""
         rows = f"{n['rows_read']:,} rows read = {n['records']:,} records + {n['rejects']:,} rejects"
         sent = f"{many(n['batches'], 'batch', 'batches')} sent ({many(n['resends'], 'resend')})"
         rest = f"{many(n['marks'], 'mark')}, {many(n['exports'], 'export')}"
-        return f"Workspace '{self.path.name}'{mode}: {many(n['files'], 'file')}, {rows}; {sent}, {rest}"
+        return f"Workspace '{printable(self.path.name)}'{mode}: {many(n['files'], 'file')}, {rows}; {sent}, {rest}"
 
     def _repr_html_(self) -> str:
         first, _, rest = repr(self).partition(": ")

@@ -17,7 +17,7 @@ import duckdb
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import ident, lit, one, registered, run
 from invitekit.errors import ArgumentError, Choice, InvitekitError, SchemaError, SourceError, WorkspaceError, many
-from invitekit.i18n import Message, _
+from invitekit.i18n import Message, _, printable
 from invitekit.ingest import FileSummary, Summary, load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.ingest.discover import Source, find_sources
@@ -65,7 +65,7 @@ class Added:
     def __str__(self) -> str:
         counts = f"{self.rows_read:,} rows read = {self.records:,} records + {self.rejects:,} rejects"
         skipped = ", already stored: skipped" if self.already_stored else ""
-        sentences = [f"{self.name}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{skipped}."]
+        sentences = [f"{printable(self.name)}: {counts}, snapshot of {self.snapshot_at:%Y-%m-%d}{skipped}."]
         if self.same_name_files:
             sentences.append(
                 f"{many(self.same_name_files, 'other file')} of that name and date with other content stored: "

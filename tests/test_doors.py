@@ -1,0 +1,224 @@
+"""Every door out: hostile texts in cells and in names of files, sheets and columns stay texts wherever they go."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import tomllib
+import zipfile
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import icalendar
+import polars as pl
+import pytest
+import xlsxwriter
+
+import invitekit as ik
+from invitekit.io.spreadsheet_escape import FORMULA_STARTS
+
+if TYPE_CHECKING:
+    from tests.conftest import Run as Done
+
+pytestmark = pytest.mark.slow
+Run = Callable[..., "Done"]
+
+HOSTILE = [
+    # Terminals: colours, titles, links, the clipboard, moving the cursor, and the same in one character.
+    "\x1b[2J\x1b[31mred", "\x1b]0;title\x07", "\x1b]8;;http://x.example\x1b\\go\x1b]8;;\x1b\\", "\x1b]52;c;eA==\x07",
+    "\x9b31mred", "\x9d0;title\x9c", "\x1bP+q\x1b\\", "bell\x07", "back\x08\x08", "up\x0b\x0c", "del\x7f", "nul\x00nul",
+    "[red]markup[/red]", "[link=http://x.example]go[/link]", "over\rwritten", "two\nlines", "two\r\nlines", "a\tb",
+    # Texts that are shown in another order, or as nothing.
+    "\u202egnp.exe", "\u2066abc\u2069", "zero\u200bwidth", "\ufeffmark", "line\u2028end\u2029end", "\u0085next",
+    "Z\u0351\u036f\u0321a\u0334\u0358l", "\u0430pple", "\U000e0001tag", "\ufff9note\ufffb", "👩‍👩‍👧", "\ud7ff\ue000",
+    # Spreadsheets.
+    "=1+1", "+1+1", "-1+1", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1+1", "\r=1+1", "'=1+1", "＝1+1", "＋1", "－1",
+    '=HYPERLINK("http://x.example","go")', '=IMPORTXML("http://x.example","//a")', " =1+1", '"=1+1"', ";=1+1", ",=1+1",
+    "http://x.example/", "mailto:x@x.example", "file:///etc/passwd", "\\\\x.example\\share", "internal:A1", "{=1+1}",
+    # Pages, and what frames their texts.
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "\"><b onclick='x'>",
+    "javascript:alert(1)", "<iframe src=//x.example>", "</title></style></script><script>alert(1)</script>", "<!--",
+    "&lt;script&gt;", "&#60;b&#62;", "{{7*7}}", "{% raw %}", "${7*7}", "{name}", "%(name)s", "{0.__class__}", "%s%n",
+    '<a href="data:text/html,x">go</a>', "<base href=//x.example>", "<meta http-equiv=refresh content=0>", "]]>",
+    "expression(alert(1))", "url(http://x.example)", "<table><tr><td>", "<?xml version='1.0'?><!ENTITY x '1'>",
+    # Markdown, LaTeX and typst.
+    "[go](http://x.example)", "![x](http://x.example/x.png)", "`code` **bold** _it_", "| a | b |", "# head", "> cited",
+    '#read("/etc/passwd")', '#image("x.png")', "$ x $ @ref <label>", "\\input{/etc/passwd}", "~~~", "- [ ] x", "---",
+    # Letters and calendars.
+    "Ann\r\nBcc: x@x.example", "Ann\nBcc: x@x.example", "Ann\r\n\r\n<b>body</b>", "=?utf-8?q?=0D=0ABcc:x@x.example?=",
+    "a\r\nEND:VEVENT\r\nBEGIN:VALARM", "a;b,c:d\\n", "X-Unsent: 0", "\r\n.\r\n", "--==boundary==",
+    # Names of files, and options.
+    "../../etc/passwd", "..\\..\\x", "/etc/passwd", "C:\\x", "con", "nul.csv", "a/b", "a:b", "..", ".", "~",
+    "*?", "a" * 300,
+    "--help", "-rf", "$(reboot)", "`reboot`", "; reboot", "| reboot", "%PATH%", "\\x00",
+    # Databases, formats, programs.
+    "'; drop table records; --", '" or 1=1', "a'b\"c", '"""', "]]\n[[step]]", "None", "null", "NaN", "1e999", "0x1F",
+    "__import__('os')", '{"$gt":""}', "!!python/object:x", "true", "\\u0000", "\\", "𝕊𝕔𝕣𝕚𝕡𝕥", "ﷺ", "ß", "İ",
+]  # fmt: skip
+UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What no terminal, name of a file or header line may get."""
+NAME = "=1+1;\x1b]0;t\x07<img src=x onerror=alert(1)>\u202e--help _2026-03-16"
+HEADERS = ["Customer Full Name", "Account Name", "Email", "Account Manager", "Custom Tag", "Remarks", "Country/Region",
+           "Status", "Failure Cause", "Invitation Time", "=1+1\x1b[31m<script>alert(1)</script>\u202e"]  # fmt: skip
+CAUSES = [
+    "The invitation link has expired.",
+    "Failed to associate with the partner because the customer has overdue payment.",
+    "\x1b[31m<script>alert(1)</script>=1+1",
+]
+DAY = ("--as-of", "2026-03-30")
+
+
+def rows() -> list[list[str]]:
+    return [
+        [text, f"a{n} {text}", f"a{n}@x.example" if n % 2 else f"{text}{n}@x.example", text, text, text, text,
+         "Association failed", CAUSES[n % len(CAUSES)], f"2026-03-{n % 29 + 1:02}", text]
+        for n, text in enumerate(HOSTILE)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the same rows as CSV and as a workbook, under a hostile name."""
+    folder = tmp_path_factory.mktemp("hostile") / "in"
+    folder.mkdir()
+    with (folder / f"{NAME}.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([HEADERS, *rows()])
+    with xlsxwriter.Workbook(str(folder / f"book {NAME}.xlsx"), {"strings_to_formulas": False}) as book:
+        sheet = book.add_worksheet("<b>=1+1\x9b31m\u202e")
+        for number, row in enumerate([HEADERS, *rows()[:9]]):
+            for place, cell in enumerate(row):
+                sheet.write_string(number, place, cell)
+    return folder
+
+
+class Elements(HTMLParser):
+    """The elements of a page, and its texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+        self.attributes += attrs
+
+
+def check_html(text: str) -> None:
+    page = Elements(text)
+    assert page.found & {"script", "img", "iframe", "base", "object", "embed", "form", "b", "a"} == set()
+    assert [name for name, _ in page.attributes if name.startswith("on")] == []
+    assert [value for name, value in page.attributes if name in {"href", "src"} and value and value[0] != "#"] == []
+
+
+def check_cells(path: Path) -> None:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert cells
+    assert [cell for cell in cells if cell.startswith(FORMULA_STARTS) and not re.fullmatch(r"-?[\d.]+%?", cell)] == []
+
+
+def check_workbook(path: Path) -> None:
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name).decode() for name in book.namelist() if name.endswith((".xml", ".rels"))}
+    sheets = "".join(text for name, text in parts.items() if "worksheets" in name)
+    assert re.findall(r"<f[ >]|<hyperlink|TargetMode=.External", sheets) == []
+
+
+def check_letter(path: Path) -> None:
+    letter = message_from_bytes(path.read_bytes(), policy=policy.default)
+    assert {name.lower() for name in letter.keys()} == {  # noqa: SIM118 - a letter is no dict
+        "to", "subject", "x-unsent", "content-type", "content-transfer-encoding", "mime-version",
+    }  # fmt: skip
+    assert (len(letter["to"].addresses), letter.get_content_type(), letter.is_multipart()) == (1, "text/plain", False)
+    assert letter["x-unsent"] == "1"
+
+
+def check_calendar(path: Path) -> None:
+    raw = path.read_bytes()
+    assert max(map(len, raw.split(b"\r\n"))) <= 75
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    found = icalendar.Calendar.from_ical(raw)
+    assert {part.name for part in found.walk()} == {"VCALENDAR", "VEVENT"}
+    assert {name for part in found.walk("VEVENT") for name in part} == {
+        "UID", "DTSTAMP", "DTSTART", "DTEND", "TRANSP", "SUMMARY", "DESCRIPTION",
+    }  # fmt: skip
+
+
+def check_json(path: Path) -> None:
+    json.loads(path.read_text("utf-8"))
+
+
+CHECKS: dict[str, Callable[[Path], object]] = {
+    ".html": lambda path: check_html(path.read_text("utf-8")), ".csv": check_cells, ".xlsx": check_workbook,
+    ".eml": check_letter, ".ics": check_calendar, ".json": check_json, ".parquet": pl.read_parquet,
+    ".md": lambda path: check_html(path.read_text("utf-8")),
+    ".toml": lambda path: tomllib.loads(path.read_text("utf-8")),
+}  # fmt: skip
+
+
+COMMANDS: list[tuple[str, ...]] = [
+    ("check", "IN", "-o", "check.html", "--words-skeleton", "words.toml", "--save-recipe", "recipe.toml"),
+    ("check", "IN", "-o", "rejected.csv", "--json"),
+    *(("annotate", "IN", *DAY, "-o", f"annotated.{kind}") for kind in ("csv", "xlsx", "parquet")),
+    ("plan", "IN", *DAY, "--batch-dir", "batches", "--by", "account_manager", "--reminders", "--calendar", "names"),
+    ("find", "a", "IN", *DAY, "--unmasked"),
+    ("find", "a", "IN", *DAY, "--json"),
+    ("show", "a1@x.example", "IN", *DAY, "--unmasked"),
+    ("trend", "IN", *DAY, "--by", "account_manager", "-o", "managers.csv"),
+    ("trend", "IN", *DAY, "--by", "custom_tag"),
+    *(("report", "IN", *DAY, "-o", f"report.{kind}") for kind in ("html", "md", "pdf")),
+    ("report", "IN", *DAY, "--by", "account_manager", "-o", "managers"),
+    ("workspace", "add", "IN", "-w", "w.duckdb"),
+    ("workspace", "mark-resolved", "a1@x.example", "--by", "\x1b[31m=1+1", "--on", "2026-03-18", "-w", "w.duckdb"),
+    ("workspace", "show", "-w", "w.duckdb"),
+    ("export", "IN", *DAY, "--level", "masked", "--remarks", "scrub", "--policy", "policy.toml", "-o", "masked.csv"),
+    ("export", "-w", "w.duckdb", *DAY, "--level", "aggregated", "-o", "counts.csv"),
+    ("export", "--history", "-w", "w.duckdb"),
+]  # fmt: skip
+MISTAKES: list[tuple[str, ...]] = [
+    ("check", "\x1b]0;t\x07missing.csv"), ("check", "IN", "--column", "status=\x1b[31m"), ("\x9b31m",),
+    ("plan", "-w", "\x1b[31m.duckdb"), ("check", "IN", "--time-zone", "\x1b[31m"), ("check", "IN", "--\x1b[31m"),
+    ("workspace", "discard", "\x1b[31m", "-w", "w.duckdb"), ("check", "IN", "-o", "\x1b[31m\n.exe"),
+    ("run", "\x1b[31m.toml"), ("verify", "\x1b[31m.csv"), ("plan", "IN", "--decision", "\x1b[31m\u202e"),
+    ("plan", "IN", "--as-of", "\x1b[31m"), ("show", "\x1b[31m", "IN"),
+]  # fmt: skip
+POLICY = f"[[column]]\nname = {json.dumps(HEADERS[-1])}\naction = 'drop'\n"
+
+
+def test_hostile_texts_stay_texts_at_every_door(
+    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "policy.toml").write_text(POLICY, encoding="utf-8")
+    monkeypatch.chdir(out)
+    for code, commands in ((0, COMMANDS), (None, MISTAKES)):
+        for words in commands:
+            done = run(*(source if word == "IN" else word for word in words))
+            assert UNSEEN.findall(done.stdout + done.stderr) == [], words
+            assert (done.returncode == code) if code == 0 else "defect" not in done.stderr, (words, done.stderr)
+    assert [*tmp_path.iterdir()] == [out]
+    files = [path for path in out.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {*CHECKS, ".pdf", ".duckdb"}
+    for path in files:
+        assert path.name.isprintable()
+        CHECKS.get(path.suffix, Path.read_bytes)(path)
+    assert tomllib.loads((out / "recipe.toml").read_text("utf-8"))["step"][0]["command"] == "check"
+
+
+def test_a_notebook_shows_hostile_texts_as_texts(source: Path, tmp_path: Path) -> None:
+    with ik.Workspace(tmp_path / "\x1b[31m<b>w.duckdb") as workspace:
+        loaded, added = ik.load(source), workspace.add(source)
+        shown = [repr(loaded), str(loaded.summary), repr(workspace), *map(str, added)]
+        pages = [loaded._repr_html_(), workspace._repr_html_()]
+    assert [UNSEEN.findall(text) for text in shown] == [[]] * len(shown)
+    for page in pages:
+        assert Elements(page).found <= {"p", "b", "br", "table", "tr", "th", "td", "ul", "li"}
+        assert "<img" not in page
+        assert "<b>w" not in page
