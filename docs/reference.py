@@ -150,11 +150,11 @@ def failures() -> str:
 
 def reasons() -> str:
     """List every reason of a plan with the decision it leads to."""
-    rules = ResendRules()
+    rules, chinese = ResendRules(), read_reasons("zh")
     return "\n".join(["# Reasons of a plan", "", "The first that holds for a customer decides.", "", *table(
         ("Reason", "Decision", "English", "中文"),
-        ((f"`{r.code}`", f"`{r.decision}`", r.summary(rules, "en"), r.summary(rules, "zh"))
-         for r in read_reasons().values()),
+        ((f"`{code}`", f"`{one.decision}`", one.summary(rules), chinese[code].summary(rules))
+         for code, one in read_reasons().items()),
     )])  # fmt: skip
 
 
