@@ -301,6 +301,14 @@ def test_no_name_address_number_or_account_stands_on_paper(
 
 
 @pytest.mark.paper
+def test_a_group_is_named_once_in_its_table_on_paper(made: Page, on_paper: Callable[[Page], str]) -> None:
+    trend = next(one for one in made.sections if one.key == "trend_who_acts")
+    assert [row[0] for row in trend.table.rows].count("Customer service") > 5
+    text = on_paper(replace(made, summary=(), sections=(replace(trend, figure=None, how=""),)))
+    assert text.count("Customer service") == 1
+
+
+@pytest.mark.paper
 def test_a_heading_stands_on_the_page_of_its_figure(made: Page, tmp_path: Path) -> None:
     trend = next(section for section in made.sections if section.key == "trend")
     label = charts.Look().words["incomplete"]
@@ -462,8 +470,10 @@ AUDIENCE_SIZES: dict[Any, tuple[int, str, int, int, int]] = {
 
 
 def test_deadlines_are_counted_where_no_count_is_rounded() -> None:
-    metrics = progress(rows(14, effective_status="invited", invited_at=dt.datetime(2026, 3, 28)), as_of=AS_OF)
-    assert "Within the next 7 days: 14 invitations expire." in told(for_audience(metrics))
+    for count, words_of in ((1, "1 invitation expires"), (14, "14 invitations expire")):
+        frame = rows(count, effective_status="invited", invited_at=dt.datetime(2026, 3, 28))
+        metrics = progress(frame, as_of=AS_OF)
+        assert f"Within the next 7 days: {words_of}." in told(for_audience(metrics))
     assert "Within the next 7 days" not in "".join(summarise(public(metrics), planned(rows(0)), rounded=True))
 
 

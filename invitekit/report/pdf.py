@@ -80,4 +80,9 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def _table(table: Table) -> dict[str, Any]:
-    return {"headers": table.headers, "rows": table.rows, "numbers": sorted(table.numbers), "note": table.note}
+    rows = [list(row) for row in table.rows]
+    if len(rows) > 1 and 1 not in table.numbers:
+        # The first of several columns of words names a group: on paper once, as its words fill lines.
+        for above, row in zip(table.rows[:-1], rows[1:], strict=True):
+            row[0] = "" if row[0] == above[0] else row[0]
+    return {"headers": table.headers, "rows": rows, "numbers": sorted(table.numbers), "note": table.note}

@@ -57,25 +57,33 @@ def summarise(
 def _news(change: Comparison, texts: Mapping[str, Any], *, rounded: bool) -> Iterator[str]:
     """State what changed since the snapshot before."""
     counts = {name: round_count(n) if rounded else n for name, n in change.counts.items()}
-    parts = [texts["news"][name].format(n=f"{counts[name]:,}") for name in texts["news"] if counts.get(name)]
+    parts = _listed("news", {name: counts.get(name) for name in texts["news"]}, texts)
     if parts and change.before_at:
-        yield texts["says"]["news"].format(date=f"{change.before_at:%Y-%m-%d}", parts=texts["and"].join(parts))
+        yield texts["says"]["news"].format(date=f"{change.before_at:%Y-%m-%d}", parts=parts)
+
+
+def _listed(kind: str, sizes: Mapping[str, int | None], texts: Mapping[str, Any]) -> str:
+    """Return counts in words, with those that are not zero; some words have a form for one and a form for more."""
+    parts = []
+    for name, n in sizes.items():
+        if n and name in texts[kind]:
+            form = texts[kind][name]
+            parts.append((form if isinstance(form, str) else form[n != 1]).format(n=f"{n:,}"))
+    return str(texts["and"].join(parts))
 
 
 def _to_do(plan: PlanSummary, texts: Mapping[str, Any]) -> Iterator[str]:
     """State what the partner has to do, and for whom the other customers wait."""
     for who in ("todo", "waits"):
-        parts = [texts[who][name].format(n=f"{n:,}") for name, n in plan.by_list.items() if n and name in texts[who]]
-        if parts:
-            yield texts["says"][who].format(parts=texts["and"].join(parts))
+        if parts := _listed(who, plan.by_list, texts):
+            yield texts["says"][who].format(parts=parts)
 
 
 def _due(found: MetricsReport, texts: Mapping[str, Any], _: Look, *, rounded: bool) -> Iterator[str]:
     """State how many deadlines are in the coming week; not from rounded counts, whose sum may be wrong."""
     sizes = {kind: sum(row["n"] for row in found.deadlines.to_dicts() if row["deadline"] == kind) for kind in KINDS}
-    parts = [texts["due"][kind].format(n=f"{n:,}") for kind, n in sizes.items() if n]
-    if parts and not rounded:
-        yield texts["says"]["due"].format(parts=texts["and"].join(parts))
+    if not rounded and (parts := _listed("due", sizes, texts)):
+        yield texts["says"]["due"].format(parts=parts)
 
 
 def share_in_words(n: int, of: int, texts: Mapping[str, Any]) -> str:
