@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import io
@@ -78,7 +77,6 @@ def main() -> None:
     A signal that asks the process to end (Ctrl-C, SIGTERM, SIGHUP) exits with 128 plus its number.
     """
     gc.set_threshold(_OBJECTS)
-    atexit.register(_keep_objects)
     with _signals_raised() as caught:
         try:
             _print_any_text()
@@ -90,12 +88,6 @@ def main() -> None:
                 _fail(f"stopped by {name}; nothing was left half written.", code=128 + caught[0])
             _explain(error)
             raise
-
-
-def _keep_objects() -> None:
-    """Leave what is left to the end of the process, without a search for cycles; DuckDB would report leaks."""
-    if "duckdb" not in sys.modules:
-        gc.freeze()
 
 
 @contextlib.contextmanager

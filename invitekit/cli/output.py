@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import re
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from invitekit.workspace import Comparison, Reconciliation
     from invitekit.workspace.outcomes import BatchOutcome
 
+if "duckdb" not in sys.modules:  # DuckDB would report what is frozen after it as leaks
+    gc.freeze()  # what the imports made stays until the process ends: it is not searched for cycles again
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MOST = 12
