@@ -222,7 +222,7 @@ def started(folder: Path, browser: Browser, *, subshells: bool = True) -> Iterat
     with (folder / "lab.log").open("w") as log:
         server = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         try:
-            _wait_for(base)
+            wait_for(f"{base}/api")
             lab = Lab(folder / "nb", browser, base)
             with contextlib.closing(lab):
                 yield lab
@@ -245,10 +245,11 @@ def _settings(folder: Path, *, subshells: bool) -> None:
     (config / "default_setting_overrides.json").write_text(json.dumps(overrides))
 
 
-def _wait_for(base: str) -> None:
+def wait_for(address: str) -> None:
+    """Wait until a server answers."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/api", timeout=1):
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=1):
             return
         time.sleep(0.05)
-    raise TimeoutError("JupyterLab did not start.")
+    raise TimeoutError("The server did not start.")
