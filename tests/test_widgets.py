@@ -652,6 +652,27 @@ def test_more_rows_than_fit_are_worked_on_in_duckdb_and_give_the_same(
     assert asked[0][1:] == asked[1][1:]
 
 
+def test_rows_are_shown_while_their_plan_is_being_made(newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at, planner = threading.Event(), planning.planner
+
+    def delayed(*args: Any, **how: Any) -> Any:
+        derive = planner(*args, **how)
+        return lambda rows, con: derive(rows, con) if looked_at.wait(60) else None
+
+    monkeypatch.setattr(planning, "planner", delayed)
+    heard = Heard(ik.ResendPicker(newest.head(50), as_of=DAY))
+    heard.widget._handle_custom_msg({"type": "connect"}, [])
+    end = time.monotonic() + 60
+    while not (shown := [one for one in heard.told if one["type"] == "preview"]) and time.monotonic() < end:
+        time.sleep(0.02)
+    looked_at.set()
+    assert shown[0]["cells"]["account_name"] == newest["account_name"].head(50).to_list()
+    assert set(shown[0]["keys"]) == {None}, "nothing can be selected yet"
+    assert heard.widget.wait(60)
+    assert heard.widget.count == len(heard.says(type="connect")["page"]["keys"]) > 0
+    heard.widget.stop()
+
+
 def test_rows_are_previewed_by_the_columns_that_they_came_with(newest: pl.DataFrame) -> None:
     store = Store(newest.select("account_name", "status"), lambda some, _: some.project("status, account_name"))
     with store.cursor() as con:

@@ -138,7 +138,7 @@ class ResendPicker(Grid):
             return int(rows(con, f"select count(*) from records where {self.can}")[0][0])
 
     def _new_store(self, records: Any, derive: Any) -> Store:
-        return Store(records, derive, once=self.once, preview=False, group=planning.GROUP_OF)
+        return Store(records, derive, once=self.once, group=planning.GROUP_OF)
 
     def _new_plan(self, rules: ResendRules) -> Store:
         with self._memory.lend(self._records) as found:

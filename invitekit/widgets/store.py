@@ -51,7 +51,6 @@ class Store:
         records: A frame of any engine.
         derive: Makes of them what is stored, on the connection that reads them; may take long.
         once: The SQL condition of the rows that are shown by default, on what is stored.
-        preview: Whether the rows are shown as they came, while they are being stored.
         group: The SQL of the group of a row, on what is stored; such rows have a ``rank``, by which groups are ordered.
 
     Attributes:
@@ -68,7 +67,6 @@ class Store:
         derive: Derive | None = None,
         *,
         once: str = "true",
-        preview: bool = True,
         group: str | None = None,
     ) -> None:
         folder = scratch_dir()
@@ -76,9 +74,7 @@ class Store:
         self._con, self._source, owner, self._given = _opened(records, folder.name)
         self.close = weakref.finalize(self, _leave, self._con, self._schema, folder)
         self._derive = derive
-        self.kinds: dict[str, str] = {}
-        if preview:
-            self.kinds = _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
+        self.kinds = _kinds(self._con.sql(f"select * from ({self._source}) limit 0"))
         self.total: int | None = None
         self.once, self._once = 0, once
         self.groups, self._group = list[str](), group
