@@ -122,10 +122,16 @@ def test_a_filter_and_a_selection_survive_reload_close_and_a_second_tab(browser:
         expect(page.locator("#screen-explore .ik-chip")).to_contain_text("Expired")
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1400, False), (1400, True), (390, False)])
+@pytest.mark.parametrize(("width", "dark"), [(1400, False), (1400, True), (933, False), (390, False)])
 def test_axe_finds_nothing_and_nothing_is_out_of_reach(
     browser: Browser, address: str, width: int, *, dark: bool
 ) -> None:
+    """Look at each state in light and dark, at 150 % of a window of 1400 pixels, and as wide as a telephone."""
+
+    def check() -> None:
+        check_accessibility(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
     with opened(browser, address, width=width, dark=dark) as (page, wrong):
         _rows(page, "pick")
         page.get_by_role("checkbox", name="Select all").click()
@@ -133,11 +139,27 @@ def test_axe_finds_nothing_and_nothing_is_out_of_reach(
         page.locator("#screen-pick .ik-line").nth(1).hover()
         page.locator("#screen-pick .ik-line .ik-cell").nth(1).click()
         page.locator(".ik-panel h3").wait_for()
-        check_accessibility(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        check()
         page.locator(".ik-panel").get_by_role("button", name="Close").click()
         page.get_by_role("button", name="Clear").click()
         expect(page.locator("#screen-pick .ik-choice strong")).to_have_text("0 selected")
+        for menu in ("Status", "Sent", "More"):
+            page.locator("#screen-pick .ik-bar summary", has_text=menu).first.click()
+            check()
+            page.locator("#screen-pick .ik-bar summary", has_text=menu).first.click()
+        page.locator("#notice").get_by_role("button", name="newly failed").click()
+        expect(page.locator("#screen-pick h2")).to_contain_text("newly failed")
+        check()
+        page.locator("#screen-pick").get_by_role("button", name="Show all").click()
+        for place in ("Sent, results", "Invite again"):
+            _section(page, place).click()
+            check()
+        for link, shown in (("Trends and causes", "#screen-explore .ik-badge"), ("Export without names", ".ikx input")):
+            page.get_by_role("link", name=link).click()
+            page.locator(shown).first.wait_for()
+            check()
+        page.get_by_role("button", name="Open files").click()
+        check()
         assert wrong == []
 
 
