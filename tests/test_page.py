@@ -222,6 +222,7 @@ def test_what_changed_since_the_last_file_is_counted_shown_and_downloaded(sessio
         session.receive("page", {"type": "show_changed", "change": change})
         shown = tab.until("pick", "page", check=is_only(change))
         tab.until("pick", "counts", version=shown["version"], matched=counts[change])
+        assert shown["state"]["total"] > counts[change], "the header says how many customers there are"
     rows = pl.read_csv(fetched(session, tab, "list", "shown.csv"))
     assert rows.height == counts[change]
     session.receive("pick", {"type": "set_only_selected", "on": False})

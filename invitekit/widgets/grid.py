@@ -229,7 +229,7 @@ class Grid(Selectable):
                 {**c, "shown": c["name"] in self._shown} for c in payloads.columns(self._store.names, self._language)
             ],
             "column_order": self._shown,
-            "total": self._found.rows() if self._store.ready else None,
+            "total": self._store.total if self.every_row or self._store.total is None else self._store.once,
             "facts": self._store.facts,
             "every_row": self.every_row,
             "two_lines": self._two_lines,
