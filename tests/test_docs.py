@@ -169,8 +169,19 @@ def test_the_reference_names_every_public_name_command_column_and_failure(site: 
 
     assert [name for name in invitekit.__all__ if f'id="ik{name.lower()}"' not in ids("python")] == []
     assert [words for words in COMMANDS if f'id="{"-".join(("invitekit", *words))}"' not in ids("commands")] == []
-    assert [one.name for one in schema.COLUMNS if f"<code>{one.name}</code>" not in ids("columns")] == []
+    assert [
+        one.name for one in schema.COLUMNS if f"<code>{one.name}</code></td>\n<td>{one.kind}" not in ids("columns")
+    ] == []
     assert [one.code for one in read_catalogue().failures if f'id="{one.code}"' not in ids("failures")] == []
+
+
+def test_no_page_names_a_host_that_serves_scripts_or_fonts(site: Path) -> None:
+    hosts = re.compile(r"unpkg|jsdelivr|cdnjs|googleapis|gstatic")
+    assert [page.name for page in site.rglob("*.html") if hosts.search(page.read_text("utf-8"))] == []
+
+
+def test_the_citation_names_the_version_of_the_package() -> None:
+    assert f"\nversion: {invitekit.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
 def test_a_dead_link_and_what_another_host_would_load_are_found(
