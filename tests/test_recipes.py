@@ -158,7 +158,8 @@ def test_what_exists_is_not_replaced_and_what_differs_is_named(run: Run, week: P
 
 @pytest.mark.usefixtures("week")
 def test_a_command_takes_the_place_of_the_one_that_wrote_the_same_file(run: Run) -> None:
-    for words in (("trend", "-o", "t.csv"), ("check",), ("check",), ("trend", "--by", "cause", "-o", "t.csv")):
+    for words in (("annotate", "-o", "t.csv"), ("trend", "-o", "t.csv"), ("check",), ("check",),
+                  ("trend", "--by", "cause", "-o", "t.csv")):  # fmt: skip
         found = record(run, *words, "exports", *(["--overwrite"] if "-o" in words else []))
     assert [(step["command"], step["options"].get("by")) for step in found["step"]] == [("check", None),
                                                                                        ("trend", "cause")]  # fmt: skip

@@ -71,10 +71,9 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
         return [str(self.options[name]) for name in WRITES if name in self.options]
 
     def takes_place_of(self, other: Step) -> bool:
-        """Return whether the command writes the files of another one, or writes none and is the same."""
-        if self.command != other.command or self.written() != other.written():
-            return False
-        return bool(self.written()) or (self.sources, self.options) == (other.sources, other.options)
+        """Return whether the command writes a file of another one, or is the same."""
+        is_same = (self.command, self.sources, self.options) == (other.command, other.sources, other.options)
+        return is_same or not {*self.written()}.isdisjoint(other.written())
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -344,7 +343,7 @@ def run_step(ctx: typer.Context, step: Step, *, overwrite: bool, as_json: bool) 
         raise ArgumentError(problem, hint=_("record the command again, with --save-recipe."))
     for name, value in step.options.items():
         if isinstance(value, bool):
-            words += [params[name].opts[0] if value else params[name].secondary_opts[0]]
+            words += params[name].opts[:1] if value else params[name].secondary_opts[:1]
         else:
             words += [f"--{name}={one}" for one in (value if isinstance(value, list) else [value])]
     words += ["--overwrite"] * (overwrite and "overwrite" in params) + ["--json"] * as_json + ["--", *step.sources]
@@ -360,10 +359,10 @@ def run_step(ctx: typer.Context, step: Step, *, overwrite: bool, as_json: bool) 
 
 def compare_outputs(before: Step, step: Step, *, is_repeat: bool) -> list[dict[str, Any]]:
     """Return what a command wrote, and whether it is as recorded: None where that cannot be compared."""
-    compared = []
-    for name, file in zip(step.written(), before.output, strict=True):
-        sha256 = _digest(Path(name))[1]
-        is_same = sha256 == file.sha256 if is_repeat and file.sha256 else None
+    recorded, compared = {file.name: file.sha256 for file in before.output}, []
+    for was, name in zip(before.written(), step.written(), strict=True):
+        sha256, expected = _digest(Path(name))[1], recorded.get(was) if is_repeat else None
+        is_same = sha256 == expected if expected else None
         compared.append({"name": name, "sha256": sha256, "as_recorded": is_same})
     return compared
 
