@@ -64,7 +64,8 @@ def prose(doc: str) -> Iterator[str]:
     for line in doc.splitlines():
         heading, body = SECTION.match(line), line[4:]
         if heading:
-            yield from filter(None, ("```" if section == "Example" else "", "", f"**{heading[1]}**", ""))
+            title = {"Args": "Arguments"}.get(heading[1], heading[1])
+            yield from filter(None, ("```" if section == "Example" else "", "", f"**{title}**", ""))
             yield ""
             section = heading[1]
             if section == "Example":

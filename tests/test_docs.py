@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import pkgutil
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -103,6 +104,10 @@ def check_command(command: str, shown: list[str], folder: Path, run: Callable[..
         assert done.returncode == refused, f"{command}\n{done.stderr}"
         lines = iter((done.stdout + done.stderr).splitlines())
         assert [line for line in shown if line.rstrip() not in (one.rstrip() for one in lines)] == [], command
+    elif first == "python":
+        runpy.run_path(words[0], run_name="__main__")
+    elif first == "marimo":
+        assert (folder / words[-1]).is_file(), command
     elif first == "make":
         assert re.search(rf"(?m)^{re.escape(words[0])}:", (ROOT / "Makefile").read_text("utf-8")), command
     elif first in {"pip", "uvx"}:
