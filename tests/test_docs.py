@@ -64,12 +64,15 @@ WITH_EXAMPLES = [page for page in PAGES if {"python", "console"} & {block[0] for
 SPARK = "SparkSession"
 
 
+def marks(page: Path) -> list[pytest.MarkDecorator]:
+    """Return the marks of a page: Spark needs Java, and marimo is not among the libraries that fast tests have."""
+    text = page.read_text("utf-8")
+    return [pytest.mark.spark] * (SPARK in text) + [pytest.mark.slow] * ("import marimo" in text)
+
+
 @pytest.mark.parametrize(
     "page",
-    [
-        pytest.param(page, id=name_of(page), marks=[pytest.mark.spark] * (SPARK in page.read_text("utf-8")))
-        for page in WITH_EXAMPLES
-    ],
+    [pytest.param(page, id=name_of(page), marks=marks(page)) for page in WITH_EXAMPLES],
 )
 def test_what_a_page_shows_runs(
     page: Path, folder: Path, run: Callable[..., Run], request: pytest.FixtureRequest
@@ -164,6 +167,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_reference_names_every_public_name_command_column_and_failure(site: Path) -> None:
     from invitekit.model import schema  # noqa: PLC0415
     from invitekit.model.catalogue import read_catalogue  # noqa: PLC0415
@@ -180,6 +184,7 @@ def test_the_reference_names_every_public_name_command_column_and_failure(site: 
     assert [one.code for one in read_catalogue().failures if f'id="{one.code}"' not in ids("failures")] == []
 
 
+@pytest.mark.slow
 def test_no_page_names_a_host_that_serves_scripts_or_fonts(site: Path) -> None:
     hosts = re.compile(r"unpkg|jsdelivr|cdnjs|googleapis|gstatic")
     assert [page.name for page in site.rglob("*.html") if hosts.search(page.read_text("utf-8"))] == []
