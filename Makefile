@@ -106,14 +106,16 @@ check: setup ## ruff, its formatter, mypy, the contract on who imports what, and
 bench: setup ## measure the speed of each room
 	@$(BIN)/python -m benchmarks
 
-words: setup ## bring the catalogue of each language in invitekit/locale up to date with the texts of the code
+words: setup ## bring the catalogues in invitekit/locale up to date with the texts; NEW=fr adds one of a language
 	@$(MAKE) --no-print-directory .words LOCALE=invitekit/locale
 
 # A language is a file, invitekit.po: the compiled .mo beside it is what is read.
 .PHONY: .words
 .words:
 	@mkdir -p build
-	@$(BIN)/pybabel -q extract -F babel.cfg -k ngettext:1,2 -k pgettext:1c,2 --no-location --sort-output -w 0 -o build/invitekit.pot invitekit
+	@$(BIN)/pybabel -q extract -F babel.cfg -k ngettext:1,2 -k pgettext:1c,2 --project invitekit \
+		--no-location --sort-output -w 0 -o build/invitekit.pot invitekit
+	@[ -z "$(NEW)" ] || $(BIN)/pybabel -q init -i build/invitekit.pot -l $(NEW) -d $(LOCALE) -D invitekit -w 0
 	@$(BIN)/pybabel -q update -i build/invitekit.pot -d $(LOCALE) -D invitekit -w 0 \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	@$(BIN)/pybabel -q compile -d $(LOCALE) -D invitekit

@@ -63,7 +63,7 @@ class Message(str):
         return message
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return what makes the message again: errors of another process arrive with it."""
+        """Return what makes the message again, where it is copied or pickled."""
         return (self.template, self.parameters), {"plural": self.plural, "number": self.number}
 
 
