@@ -28,7 +28,7 @@ from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.i18n import Language
 from invitekit.model import display
 from invitekit.model.filters import COLUMNS, Filter, where
-from invitekit.widgets import Selection, base, crossfilter, payloads, planning, unknown_words
+from invitekit.widgets import Grid, Selection, base, crossfilter, payloads, planning, unknown_words
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.figures import ClickableFigure
@@ -550,6 +550,7 @@ def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: Heard, tmp_pat
     assert told["page"]["keys"][:20] == keys
     assert told["state"]["column_order"] == ["account_name", "email"]
     assert "no saved view" in explorer.says(type="open_view", name="other")["error"]["problem"]
+    assert Grid(ROWS, views=tmp_path / "views.json")._state()["views"] == [], "they are another screen's"
     (tmp_path / "views.json").write_text("[]")
     assert "holds no saved views" in explorer.says(type="save_view", name="x")["error"]["problem"]
 
@@ -770,6 +771,11 @@ def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.
     widget.wait()
     saved = json.dumps(widget.get_state(), default=str) + json.dumps(widget._repr_mimebundle_(), default=str)
     saved += widget.saved_html()
+    table = ik.Explorer(newest).saved_html()
+    assert table.count("<tr>") == 11
+    names = {name for column in ("customer_full_name", "account_name", "email", "mobile", "account_manager")
+             for name in newest[column].drop_nulls() if name in table}  # fmt: skip
+    assert not names
     assert email not in saved
     assert manager not in saved
     assert "Explorer: 705 invitations" in saved

@@ -189,9 +189,9 @@ def count_batches(con: duckdb.DuckDBPyConnection, selection: Selection, size: in
 
 
 def customers_of(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> list[int]:
-    """Return the keys of the rows that speak for the customers of some records."""
+    """Return the keys of all rows of the customers of some records."""
     asked = f"""
-        select {KEY} from records where {ONCE} and customer_id in (
+        select {KEY} from records where customer_id in (
             select customer_id from records where record_id in (select unnest(?::varchar[])))"""
     return [key for (key,) in con.execute(asked, [record_ids]).fetchall()]
 
