@@ -32,13 +32,24 @@ def main() -> None:
     if chromium is None:
         sys.exit("take_pictures: Chromium is missing. Hint: apt install chromium.")
     with (
-        tempfile.TemporaryDirectory(prefix="invitekit-pictures-") as folder,
+        named_folder() as folder,
         sync_playwright() as playwright,
         contextlib.closing(playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])) as browser,
     ):
         for language, suffix in (("en", ""), ("zh", "-zh")):
-            take_page(browser, Path(folder, language), language, suffix)
-            take_report(browser, Path(folder, language), language, suffix)
+            take_page(browser, folder / language, language, suffix)
+            take_report(browser, folder / language, language, suffix)
+
+
+@contextlib.contextmanager
+def named_folder() -> Iterator[Path]:
+    """Make a folder for the time of the pictures, whose name may stand on them."""
+    folder = Path(tempfile.gettempdir(), "invitekit")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def take_page(browser: Browser, folder: Path, language: str, suffix: str) -> None:
