@@ -555,6 +555,18 @@ def test_a_view_is_saved_for_its_owner_and_opened_again(explorer: Heard, tmp_pat
     assert "holds no saved views" in explorer.says(type="save_view", name="x")["error"]["problem"]
 
 
+def test_a_view_of_the_picker_keeps_its_layout(newest: pl.DataFrame, tmp_path: Path) -> None:
+    heard = Heard(ik.ResendPicker(newest.head(60), as_of=DAY, views=tmp_path / "views.json"))
+    assert heard.widget.wait(60)
+    heard.says(type="set_layout", two_lines=False, grouped=False)
+    heard.says(type="set_filter", filter={"decision": ["associated"]})
+    heard.says(type="save_view", name="plain")
+    heard.says(type="set_layout", two_lines=True, grouped=True)
+    state = heard.says(type="open_view", name="plain")["page"]["state"]
+    assert (state["two_lines"], state["grouped"], state["filter"]) == (False, False, {"decision": ["associated"]})
+    heard.widget.stop()
+
+
 # ---- invitations and customers, not rows of files
 
 
