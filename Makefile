@@ -19,7 +19,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab app frontend frontend-check docs pictures test soak test-fast test-oldest test-core check bench words lock clean
+.PHONY: help setup demo lab app frontend frontend-check docs pictures test soak audit test-fast test-oldest test-core check bench words lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ test-oldest: setup ## run the tests without browser, Spark and patience on the o
 	@.uv/bin/uv venv --quiet --clear --python .uv/bin/python $(ENV)
 	@$(WITH_MIRROR) .uv/bin/uv pip install --quiet --python $(ENV)/bin/python $(LIBRARIES) --editable '.[keyring,lab]' --group unit
 	@$(ENV)/bin/pytest -n 2 -q -o filterwarnings=default -m "not browser and not spark and not slow" $(UNIT_TESTS) $(PYTEST_ARGS)
+
+audit: setup ## compare what is installed with requirements.lock, file by file, and list licences; asks no host
+	@$(BIN)/python -m tests.audit
 
 test-core: setup ## install the wheel without extras into .venv-core, run the core's commands there, and show its size
 	@.uv/bin/uv venv --quiet --clear --python .uv/bin/python .venv-core

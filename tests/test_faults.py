@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
+import itertools
+import json
+import multiprocessing
+import os
 import random
+import signal
+import stat
+import sys
+import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import often
+import invitekit as ik
+from invitekit.batches.output_folder import PAGE
+from invitekit.cli import main
+from invitekit.cli.recipes import read_recipe
+from invitekit.export.manifest import path_of
+from tests.conftest import SOAK, often
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from tests.conftest import Run as Done
 
 pytestmark = pytest.mark.slow
@@ -33,3 +52,123 @@ def test_a_changed_bit_of_a_workspace_is_one_clear_error_and_never_another_answe
             assert any(word in done.stderr for word in CLEAR) == bool(done.returncode), (place, done.stderr)
             refused |= {done.stderr[:30]} - {""}
     assert len(refused) > 1, "noticed when it is opened, and when it is read"
+
+
+# Kills
+
+KILLS = 1_000 if SOAK else 8
+ROWS = 6
+MEMORY, RECIPE, EXPORT, BATCHES = "memory.duckdb", "recipe.toml", "shared.csv", "batches"
+HEADER = "Account,Email,Status,Method,Failure Cause,Invited At\n"
+
+
+def command(*words: str) -> str:
+    """Run a command in this process, and return what it prints, which is nothing if it fails."""
+    sys.argv, printed = ["invitekit", *words, "--json"], io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        main()
+    return printed.getvalue()
+
+
+def week(folder: Path, name: str) -> Path:
+    """Write an export of customers to invite again, and one row that is rejected."""
+    cause = "The invitation link has expired."
+    rows = [f"{name}_{n},{name}_{n}@x.example,Failed,Email,{cause},2026-03-02" for n in range(ROWS - 1)]
+    path = folder / f"{name}_2026-03-16.csv"
+    path.write_text(HEADER + "\n".join([*rows, ",,Failed,Email,,2026-03-02\n"]), encoding="utf-8")
+    return path
+
+
+def work(folder: Path, life: int, said: Connection) -> None:
+    """Go through a week again and again, and report what was committed; whoever starts this kills it."""
+    os.chdir(folder)
+    os.umask(0o022)
+    for number in itertools.count():
+        path = week(folder, f"a{life}_{number}")
+        if command("workspace", "add", path.name, "-w", MEMORY, "--save-recipe", RECIPE):
+            said.send(("file", hashlib.sha256(path.read_bytes()).hexdigest()))
+        day = ("-w", MEMORY, "--as-of", "2026-03-20", "--overwrite", "--save-recipe", RECIPE)
+        planned = command("plan", *day, "--batch-dir", BATCHES)
+        for batch_id in json.loads(planned)["batch_ids"].values() if planned else ():
+            if command("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", MEMORY):
+                said.send(("batch", batch_id))
+        command("export", *day, "-o", EXPORT)
+
+
+def killed(folder: Path, life: int, seconds: float, *, at_work: bool) -> set[tuple[str, str]]:
+    """Let a process work for a moment and kill it; return what it reported as committed.
+
+    Args:
+        folder: Where it works.
+        life: A number of its own.
+        seconds: How long it works.
+        at_work: Whether the moment begins with its first report: a busy machine may not get that far in any moment.
+    """
+    starter = multiprocessing.get_context("forkserver")
+    starter.set_forkserver_preload([work.__module__])
+    listen, said = starter.Pipe(duplex=False)
+    child = starter.Process(target=work, args=(folder, life, said))
+    child.start()
+    said.close()
+    if at_work:
+        listen.poll(60)
+    time.sleep(seconds)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert child.exitcode == -signal.SIGKILL, "it died before it was killed"
+    reported = set()
+    with contextlib.suppress(EOFError):
+        while True:
+            reported.add(listen.recv())
+    return reported
+
+
+def check_whole(folder: Path, promised: set[tuple[str, str]]) -> None:
+    """Check that nothing reported is missing, nothing is half, and nobody else can read it."""
+    seen = [*folder.iterdir(), *(folder / BATCHES).glob("*")]
+    own = [path for path in seen if path.is_file() and not path.name.startswith("a")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in own} <= {0o600}
+    if (folder / MEMORY).exists():
+        with ik.Workspace(folder / MEMORY) as workspace:
+            files = workspace.files().select("sha256, rows_read, records, rejects").fetchall()
+            held = workspace.history().aggregate("source_file, count(*)").fetchall()
+            sent = workspace.resends().aggregate("batch_id, count(*)").fetchall()
+        assert {row[1:] for row in files} <= {(ROWS, ROWS - 1, 1)}
+        assert len(held) == len(files)
+        assert {rows for _, rows in held} <= {ROWS - 1}
+        stored = {("file", row[0]) for row in files} | {("batch", batch_id) for batch_id, _ in sent}
+        assert promised <= stored
+        assert len(stored - promised) <= 1, "what was committed in the moment before the report"
+        promised |= stored
+    assert promised == set() or (folder / MEMORY).exists()
+    if (folder / RECIPE).exists():
+        assert read_recipe(folder / RECIPE).step
+    if (folder / EXPORT).exists() and path_of(folder / EXPORT).exists():
+        ik.verify(folder / EXPORT)
+    if (folder / BATCHES / PAGE).exists():
+        books = list((folder / BATCHES).glob("*.xlsx"))
+        assert books
+        assert [book.name for book in books if zipfile.ZipFile(book).testzip()] == []
+
+
+def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    dice, worked, folder = random.Random(20260330), 0, tmp_path / "work"
+    folder.mkdir()
+    promised: set[tuple[str, str]] = set()
+    for life in range(KILLS):
+        reported = killed(folder, life, dice.uniform(0, 2), at_work=life % 3 > 0)
+        worked += bool(reported)
+        promised |= reported
+        check_whole(folder, promised)
+    monkeypatch.chdir(folder)
+    day = ("-w", MEMORY, "--as-of", "2026-03-20", "--overwrite")
+    assert command("plan", *day, "--batch-dir", BATCHES)
+    assert command("export", *day, "-o", EXPORT)
+    folders = {path for path in tmp_path.rglob("*") if path.is_dir()}
+    assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start takes away what was left"
+    assert worked > KILLS / 4, "most were killed before they had done anything: that would prove little"

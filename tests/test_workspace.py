@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import errno
 import gc
 import itertools
 import json
-import logging
-import multiprocessing
 import os
-import random
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,11 +46,10 @@ from invitekit.workspace import (
 )  # fmt: skip
 from invitekit.workspace import exports as export_history
 from invitekit.workspace.outcomes import by_batch
-from tests.conftest import SOAK, often
+from tests.conftest import often
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from multiprocessing.connection import Connection
 
     from tests.conftest import Engine
 
@@ -1801,96 +1794,3 @@ def test_a_process_number_that_was_given_anew_is_not_taken_for_the_old_one(
         ws.start_export(level="shared")
     with Workspace(path) as ws:
         assert ws.exports().pl()["status"].to_list() == ["interrupted"]
-
-
-# ---- crashes ------------------------------------------------------------------------------------
-
-KILLS = 100 if SOAK else 10
-ROWS = 6
-YOUNG = 3
-
-
-def work(folder: Path, life: int, said: Connection) -> None:
-    """Add files and log batches without end, and report what was committed; whoever starts this kills it."""
-    os.umask(0o022)
-    for number in itertools.count():
-        with Workspace(folder / "memory.duckdb") as ws:
-            for part in range(2):
-                name = f"{life}_{number}_{part}"
-                rows = [row(f"a{name}_{i}", **FAILED) for i in range(ROWS - 1)]
-                added = ws.add(snapshot(folder, MONDAY, *rows, row(None), name=name))[0]
-                said.send(("file", added.sha256))
-                chosen = ws.history().filter(f"source_file = '{name}_{MONDAY}.csv'").pl()
-                resent = chosen.select("record_id", customer_id="record_id", batch=1, decision=pl.lit("resend_now"))
-                said.send(("batch", ws.mark_sent(resent, by="anna", batch_id=name)))
-
-
-def killed(folder: Path, life: int, seconds: float, *, at_work: bool) -> set[tuple[str, str]]:
-    """Let a process work for a moment and kill it; give what it reported as committed.
-
-    Args:
-        folder: Where it works.
-        life: A number of its own.
-        seconds: How long it works.
-        at_work: Whether the moment begins with its first report: a busy machine may not get that far in any moment.
-    """
-    starter = multiprocessing.get_context("forkserver")
-    starter.set_forkserver_preload([work.__module__])
-    listen, said = starter.Pipe(duplex=False)
-    child = starter.Process(target=work, args=(folder, life, said))
-    child.start()
-    said.close()
-    if at_work:
-        listen.poll(60)
-    time.sleep(seconds)
-    assert child.pid is not None
-    os.kill(child.pid, signal.SIGKILL)
-    child.join()
-    assert child.exitcode == -signal.SIGKILL, "it died before it was killed"
-    reported = set()
-    with contextlib.suppress(EOFError):
-        while True:
-            reported.add(listen.recv())
-    return reported
-
-
-def reopened(file: Path) -> Workspace:
-    """Open a workspace as our error says: once more if it fails; the machine may have lacked something."""
-    try:
-        return Workspace(file)
-    except WorkspaceError as error:
-        logging.getLogger(__name__).warning("It did not open at once: %r", error.__context__)
-        return Workspace(file)
-
-
-def assert_committed_only(folder: Path, promised: set[tuple[str, str]]) -> None:
-    """Nothing reported is missing, nothing is half, and nobody else can read it."""
-    assert set(modes(folder).values()) <= {"0o600"}
-    with reopened(folder / "memory.duckdb") as ws:
-        both = [f"(select count(*) from {table} r where r.file_id = f.file_id)" for table in ("records", "rejects")]
-        files = fetch(ws._con, f"select sha256, rows_read, {', '.join(both)} from files f")
-        batches = fetch(ws._con, "select batch_id, count(*) from resends group by all")
-        orphans = fetch(ws._con, "select count(*) from records anti join files using (file_id)")
-    assert {(read, records, rejects) for _, read, records, rejects in files} <= {(ROWS, ROWS - 1, 1)}
-    assert {count for _, count in batches} <= {ROWS - 1}
-    assert orphans == [(0,)]
-    stored = {("file", sha256) for sha256, *_ in files} | {("batch", name) for name, _ in batches}
-    assert promised <= stored
-    assert len(stored - promised) <= 1, "what was committed in the moment before the report, since the last look"
-    promised |= stored
-
-
-def test_kills_lose_nothing_that_was_committed(tmp_path: Path) -> None:
-    dice, worked = random.Random(20260330), 0
-    promised: dict[Path, set[tuple[str, str]]] = {}
-    for life in range(KILLS):
-        # The first ones die young, some before their file is there; the others go on with one file.
-        young = life < YOUNG
-        folder = tmp_path / f"young{life}" if young else tmp_path
-        folder.mkdir(exist_ok=True)
-        reported = killed(folder, life, dice.uniform(0, 0.3 if young else 0.6), at_work=not young and life % 3 > 0)
-        worked += bool(reported)
-        known = promised.setdefault(folder, set())
-        known |= reported
-        assert_committed_only(folder, known)
-    assert worked > KILLS / 4, "most were killed before they had done anything: that would prove little"

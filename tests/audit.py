@@ -1,0 +1,99 @@
+"""Audit what is installed against requirements.lock, without a network: ``python -m tests.audit``."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import sys
+from collections import defaultdict
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+LOCK = Path(__file__).parent.parent / "requirements.lock"
+ALLOWED = re.compile(
+    r"(Apache([ -]Software)?([ -]License)?,?( Version)?[ -]?(2\.0)?|BSD([ -][23]-Clause| License)?|0BSD|CC0-1\.0|Zlib"
+    r"|ISC( License \(ISCL\))?|MIT(-0| License)?|MPL-2\.0|Mozilla Public License 2\.0 \(MPL 2\.0\)|PSF-2\.0"
+    r"|Python Software Foundation License|Public Domain)"
+)
+"""Licences that go with Apache-2.0, in the spellings of packages; MPL-2.0 covers files that we do not change."""
+OTHERS = {"axe-playwright-python": "MIT", "docutils": "Public Domain", "simplejson": "MIT"}
+"""Licences that the metadata leave out, or of which one can be chosen; read in the packages themselves."""
+
+
+def locked(text: str) -> dict[str, tuple[set[str], bool]]:
+    """Return the versions of each package of a lock, and whether each has a hash; numpy has two, for two Pythons."""
+    found: dict[str, tuple[set[str], bool]] = {}
+    for entry in re.split(r"\n(?=\S)", text.strip()):
+        if match := re.match(r"([\w.-]+)==([^\s;]+)", entry):
+            versions, hashed = found.get(match[1], (set(), True))
+            found[match[1]] = (versions | {match[2]}, hashed and "--hash=sha256:" in entry)
+    return found
+
+
+def installed(name: str) -> Distribution | None:
+    """Return a package, or None where this system does not need it."""
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+def licence(package: Distribution) -> str:
+    """Return the licence of a package, as its metadata state it."""
+    data = package.metadata
+    stated = [text.split(" :: ")[-1] for text in data.get_all("Classifier", []) if text.startswith("License ::")]
+    named = [text for text in stated if text != "OSI Approved"]
+    return OTHERS.get(data["Name"]) or data["License-Expression"] or "; ".join(named) or (data["License"] or "").strip()
+
+
+def is_allowed(text: str) -> bool:
+    """Return whether every part of a licence goes together with ours."""
+    return all(ALLOWED.fullmatch(part.strip()) for part in re.split(r" AND | OR |;", text))
+
+
+def changed_files(package: Distribution) -> list[str]:
+    """Return the files of a package that are not those of its wheel."""
+    changed = []
+    for file in package.files or ():
+        if file.hash is not None and file.suffix != ".pyc":
+            path, digest = Path(str(file.locate())), hashlib.new(file.hash.mode)
+            digest.update(path.read_bytes() if path.is_file() else b"")
+            if base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() != file.hash.value:
+                changed.append(str(file))
+    return changed
+
+
+def problems(text: str, *, files: bool) -> list[str]:
+    """Return what is wrong with a lock, and with what is installed from it.
+
+    Args:
+        text: The lock.
+        files: Whether every installed file is compared with its wheel, which takes a while.
+    """
+    found = [f"{name}: no hash" for name, (_, hashed) in locked(text).items() if not hashed]
+    for name, (versions, _) in locked(text).items():
+        if (package := installed(name)) is None:
+            continue
+        if package.version not in versions:
+            found.append(f"{name}: {package.version} is installed, {' or '.join(sorted(versions))} is locked")
+        if not is_allowed(licence(package)):
+            found.append(f"{name}: licence {licence(package)!r}")
+        found += [f"{name}: {file} was changed" for file in (changed_files(package) if files else ())]
+    return found
+
+
+def main() -> None:
+    """Print each licence with its packages, and exit with what is wrong."""
+    text, names = LOCK.read_text("utf-8"), defaultdict(list)
+    for name in locked(text):
+        if package := installed(name):
+            names[licence(package)].append(name)
+    for one in sorted(names):
+        sys.stdout.write(f"{one}: {', '.join(names[one])}\n")
+    found = problems(text, files=True)
+    sys.exit("\n".join(found) or None)
+
+
+if __name__ == "__main__":
+    main()

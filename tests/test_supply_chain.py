@@ -1,0 +1,86 @@
+"""What is installed: locked by hash, under licences that go together, and never asking the network for anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import Distribution
+from pathlib import Path
+
+import pytest
+
+from tests import audit
+from tests.conftest import DATA
+
+LOCK = audit.LOCK.read_text("utf-8")
+
+
+def test_every_package_is_locked_by_hash_and_has_a_licence_that_goes_with_ours() -> None:
+    assert len(audit.locked(LOCK)) > 100
+    assert audit.problems(LOCK, files=False) == []
+    assert "://" not in LOCK, "a lock names no host"
+
+
+def test_the_audit_finds_a_missing_hash_another_version_and_a_licence() -> None:
+    lock = "typer==0.0.1 ; x\nrich==0.0.2 \\\n    --hash=sha256:00\n"
+    found = audit.problems(lock, files=False)
+    assert [text.split(":")[0] for text in found] == ["typer", "typer", "rich"]
+    assert [audit.is_allowed(text) for text in ("MIT AND GPL-3.0-only", "Proprietary", "", "MIT OR ISC")] == [
+        False, False, False, True,
+    ]  # fmt: skip
+
+
+def test_the_audit_finds_a_file_that_is_not_that_of_the_wheel(tmp_path: Path) -> None:
+    info = tmp_path / "x-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: x\nVersion: 1\n")
+    (info / "RECORD").write_text("x.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n")
+    (tmp_path / "x.py").touch()
+    assert audit.changed_files(Distribution.at(info)) == []
+    (tmp_path / "x.py").write_text("import os")
+    assert audit.changed_files(Distribution.at(info)) == ["x.py"]
+
+
+OFFLINE = """
+import contextlib, os, sys
+from invitekit.cli import main
+
+def refuse(event, given):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        address = given[1] if event in ("socket.connect", "socket.sendto") else given[0]
+        print("NETWORK", event, address, flush=True)
+        raise ConnectionRefusedError(event)
+
+sys.addaudithook(refuse)
+with contextlib.suppress(AttributeError, OSError):  # cuts off libraries of other languages too, if allowed
+    os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
+for words in COMMANDS:
+    sys.argv = ["invitekit", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        assert not ended.code, (words, ended.code)
+"""
+COMMANDS = [
+    ["check", "DATA"], ["annotate", "DATA", "-o", "a.xlsx"], ["workspace", "add", "DATA", "-w", "w.duckdb"],
+    ["plan", "-w", "w.duckdb", "--batch-dir", "batches", "--reminders", "--calendar", "counts"],
+    ["trend", "-w", "w.duckdb"], ["report", "-w", "w.duckdb", "-o", "r.pdf"], ["report", "DATA", "-o", "r.html"],
+    ["export", "-w", "w.duckdb", "-o", "e.parquet"], ["verify", "e.parquet"], ["find", "a", "DATA"],
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_no_command_asks_the_network_for_anything(tmp_path: Path) -> None:
+    commands = [[str(DATA) if word == "DATA" else word for word in words] for words in COMMANDS]
+    code = f"COMMANDS = {commands!r}\n{OFFLINE}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (done.returncode, [line for line in done.stdout.splitlines() if "NETWORK" in line]) == (0, []), done.stderr
+    assert "NETWORK socket.getaddrinfo" in _attempt()
+
+
+def _attempt() -> str:
+    """Return what the refusal prints of somebody who asks."""
+    code = OFFLINE.partition("for words")[0] + "import socket; socket.getaddrinfo('x.example', 80)"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60).stdout
