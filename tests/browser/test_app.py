@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
 
@@ -293,3 +296,74 @@ def test_a_word_that_is_not_known_is_taught_on_the_page(browser: Browser, tmp_pa
         assert wrong == []
     with served(tmp_path, "history_2026-03-30.csv") as address, opened(browser, address) as (page, _):
         expect(_section(page, "Invite again")).to_contain_text("2")
+
+
+ATTACK = """async base => {
+  const tried = {}, ask = async (what, call) => {
+    try { const found = await call(); tried[what] = found.type === "opaque" ? "opaque" : await found.text() }
+    catch { tried[what] = "refused" }
+  }
+  const file = { method: "POST", body: "Account,Status\\nx,Invited\\n", credentials: "include" }
+  await ask("read", () => fetch(base + "/", { credentials: "include" }))
+  await ask("read a script", () => fetch(base + "/app.js", { credentials: "include" }))
+  await ask("read without asking", () => fetch(base + "/", { credentials: "include", mode: "no-cors" }))
+  await ask("upload", () => fetch(base + "/upload?name=a.csv", { ...file, headers: { "X-Invitekit": "1" } }))
+  await ask("upload without asking", () => fetch(base + "/upload?name=a.csv", { ...file, mode: "no-cors" }))
+  const load = (tag, url) => new Promise(done => {
+    const one = document.createElement(tag); one.onload = () => done("loaded"); one.onerror = () => done("refused")
+    one.src = url; document.body.append(one) })
+  tried.script = await load("script", base + "/app.js")
+  tried.image = await load("img", base + "/app.css")
+  tried.socket = await new Promise(done => {
+    const one = new WebSocket(base.replace("http", "ws") + "/socket")
+    one.onopen = () => done("open"); one.onerror = () => done("refused") })
+  const frame = document.createElement("iframe"); frame.src = base + "/"; document.body.append(frame)
+  await new Promise(done => frame.onload = done)
+  try { tried.frame = frame.contentDocument.body.innerText } catch { tried.frame = "refused" }
+  return tried
+}"""
+
+
+def test_a_page_of_another_site_in_the_same_browser_reads_sends_and_changes_nothing(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").write_text("<!doctype html><title>attacker</title><body>", encoding="utf-8")
+    site = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    base = address.partition("/?")[0]
+    with ThreadingHTTPServer(("127.0.0.1", 0), site) as server, opened(browser, address) as (page, _):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        _rows(page, "pick")
+        files = page.locator("#header").inner_text()
+        attacker = page.context.new_page()
+        # "localhost" is another site than "127.0.0.1"; another port of the latter is the same site, and another origin.
+        for host in ("localhost", "127.0.0.1"):
+            attacker.goto(f"http://{host}:{server.server_port}/")
+            tried = attacker.evaluate(ATTACK, base)
+            without_asking = {tried.pop("read without asking"), tried.pop("upload without asking")}
+            assert without_asking <= {"opaque", "refused"}, host
+            assert tried == dict.fromkeys(tried, "refused"), host
+        attacker.set_content(f'<form method=post action="{base}/upload?name=a.csv"><input name=a value=b></form>')
+        with attacker.expect_response("**/upload*") as sent:
+            attacker.evaluate("document.forms[0].submit()")
+        assert sent.value.status == 403
+        rebound = attacker.goto(address.replace("127.0.0.1", "rebound.localhost"))
+        assert rebound is not None
+        assert rebound.status == 403, "another name of this machine, as after DNS rebinding, even with the token"
+        page.reload()
+        _rows(page, "pick")
+        assert page.locator("#header").inner_text() == files
+        server.shutdown()
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads the list of processes of Linux")
+def test_another_user_of_the_machine_finds_the_token_in_no_process_and_no_file(tmp_path: Path) -> None:
+    with served(tmp_path, str(FIRST), "-w", "memory.duckdb") as address:
+        token = address.rpartition("=")[2].encode()
+        lines = list[bytes]()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended
+                lines.append((process / "cmdline").read_bytes())
+        assert any(b"app" in line for line in lines)
+        assert [line for line in lines if token in line] == []
+        mine = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert {path.stat().st_mode & 0o077 for path in mine} == {0}
