@@ -151,8 +151,16 @@ def test_every_page_is_in_the_contents_and_every_picture_on_a_page() -> None:
     assert [one.name for one in pictures if one.stat().st_size > 300_000] == []
 
 
+def test_every_defence_of_the_threat_model_has_a_test() -> None:
+    rows = re.findall(r"^\| .* \| .* \| (.*) \|$", (ROOT / "docs/threat-model.md").read_text("utf-8"), re.MULTILINE)
+    tests = [row.strip("`").split("::") for row in rows if row != "test"]
+    assert len(tests) > 40
+    missing = [name for file, name in tests if f"def {name}(" not in (ROOT / file).read_text("utf-8")]
+    assert missing == []
+
+
 def test_links_of_the_readme_lead_to_files() -> None:
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"):
         links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
         assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
 

@@ -198,6 +198,29 @@ def test_a_file_that_is_no_recipe_is_refused(run: Run, week: Path, text: str, pr
     assert (done.returncode, problem in done.stderr) == (1, True), done.stderr
 
 
+STRANGE: dict[str, tuple[str, str, str]] = {
+    "a file elsewhere": ("check", "output = '../stolen.csv'", "outside of its own folder"),
+    "an absolute path": ("report", "output = '/tmp/invitekit-stolen.html'", "outside of its own folder"),
+    "a folder elsewhere": ("plan", "batch-dir = 'exports/../../stolen'", "outside of its own folder"),
+    "a workspace elsewhere": ("workspace add", "workspace = '../stolen.duckdb'", "outside of its own folder"),
+    "another program": ("check; touch stolen", "", "No recipe holds"),
+    "an option for a source": ("check", "source = '--output=../stolen.csv'", "No recipe holds"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "option", "problem"), STRANGE.values(), ids=STRANGE)
+def test_a_recipe_of_somebody_else_writes_nothing_outside_of_its_folder_and_starts_no_program(
+    run: Run, week: Path, command: str, option: str, problem: str
+) -> None:
+    sources = "sources = ['--output=../stolen.csv', 'exports']\n[step.options]\n"
+    (week / "weekly.toml").write_text(f"{ONE_STEP}{json.dumps(command)}\n{sources}{option}\n", encoding="utf-8")
+    before = {path.name for path in week.parent.iterdir()}
+    done = run("run", "weekly.toml", "--allow-changed")
+    assert (done.returncode, problem in done.stderr) == (1, True), done.stderr
+    assert {path.name for path in week.parent.iterdir()} == before
+    assert not Path("/tmp/invitekit-stolen.html").exists()
+
+
 @pytest.mark.usefixtures("week")
 def test_a_date_of_the_recorded_files_is_not_given_to_others(run: Run) -> None:
     record(run, "check", "exports/history_2026-03-16.csv", "--snapshot", "2026-03-17")

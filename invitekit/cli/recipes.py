@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any
@@ -27,6 +27,8 @@ PERSONAL = ("text", "manager", "tag")
 """Options whose values may name a person: no recipe holds them."""
 WRITES = ("output", "batch-dir", "words-skeleton")
 """Options that name a file or a folder which the command writes."""
+_CHANGES = ("workspace add",)
+"""Commands that change their workspace."""
 _READS = ("messages", "catalogue", "words", "rules", "policy", "templates")
 """Options that name files which a command reads. A workspace changes with each use, and a key is a secret."""
 _NOT_RECORDED = ("sources", "overwrite", "as_json")
@@ -304,12 +306,19 @@ def check_unchanged(recipe: Recipe, path: Path, *, with_sources: bool) -> None:
         )
 
 
-def check_outputs(steps: Iterable[Step], folder: Path | None, *, overwrite: bool) -> None:
+def check_outputs(steps: Sequence[Step], folder: Path | None, *, overwrite: bool) -> None:
     """Check, before the first command runs, that no command is refused because of a file that exists.
 
+    A recipe may come from somebody else: without ``folder``, it writes into its own folder only.
+
     Raises:
-        OutputError: A file exists, two commands write the same one, or the folder cannot be made.
+        OutputError: A file exists or is elsewhere, two commands write the same one, or the folder cannot be made.
     """
+    home, kept = Path.cwd(), [one.options.get("workspace", "") for one in steps if one.command in _CHANGES]
+    for name in [*(name for step in steps if folder is None for name in step.written()), *map(str, kept)]:
+        if not Path(name).resolve().is_relative_to(home):
+            problem = _("The recipe writes '{name}', outside of its own folder.", name=name)
+            raise OutputError(problem, hint=_("move the recipe, or name the folder to write to: -o DIR."))
     paths = [Path(name) for step in steps for name in step.written()]
     if twice := [path for path in paths if paths.count(path) > 1]:
         problem = _("Two commands write '{name}'.", name=twice[0].name)
