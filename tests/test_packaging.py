@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMAND = str(Path(sys.executable).with_name("invitekit"))
 PARTS = (
     "invitekit", "notebooks", "data", "docs", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff",
-    "CONTRIBUTING.md", ".gitignore",
+    "CONTRIBUTING.md", "SECURITY.md", ".gitignore",
 )  # fmt: skip
 NO_SOURCES = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 
