@@ -1,4 +1,4 @@
-"""Faults of the machine: bytes that change in a workspace, and processes that are killed at any moment."""
+"""Faults: bytes that change in a workspace, and processes that are killed or asked to end at any moment."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 import invitekit as ik
@@ -175,3 +176,49 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
     folders = {path for path in tmp_path.rglob("*") if path.is_dir()}
     assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start takes away what was left"
     assert worked > KILLS / 4, "most were killed before they had done anything: that would prove little"
+
+
+# Signals
+
+STOPPED = (
+    "check SOURCE -o check.html", "annotate SOURCE -o a.xlsx", "plan SOURCE --batch-dir batches --reminders",
+    "report SOURCE -o r.pdf", "trend SOURCE -o t.csv", "export SOURCE -o e.csv", "find ann SOURCE -o f.csv",
+)  # fmt: skip
+IN_ONE_LINE = "invitekit: stopped by SIGTERM; nothing was left half written.\n"
+
+
+def is_at_work(process: subprocess.Popen[str]) -> bool:
+    """Return whether a command has imported what it needs, which takes a second of a processor, or has ended."""
+    return process.poll() is not None or psutil.Process(process.pid).cpu_times().user > 1.2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there can a process be asked to end")
+def test_every_command_ends_by_a_signal_with_one_line_and_nothing_left(tmp_path: Path) -> None:
+    source = tmp_path / "history_2026-03-16.csv"
+    cause = "The invitation link has expired."
+    rows = (f"ann{n},ann{n}@x.example,Failed,Email,{cause},2026-03-{n % 28 + 1:02}\n" for n in range(600_000))
+    source.write_text(HEADER + "".join(rows), encoding="utf-8")
+    running = {}
+    for line in STOPPED:
+        folder = tmp_path / (name := line.split()[0])
+        (folder / "temporary").mkdir(parents=True)
+        words = [str(source) if word == "SOURCE" else word for word in line.split()]
+        environment = os.environ | {"TMPDIR": str(folder / "temporary")}
+        running[name] = subprocess.Popen(
+            [sys.executable, "-m", "invitekit", *words],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    waiting = set(running)
+    while waiting:
+        for name in {name for name in waiting if is_at_work(running[name])}:
+            running[name].terminate()
+            waiting.remove(name)
+        time.sleep(0.01)
+    for name, process in running.items():
+        said = process.communicate(timeout=60)[1]
+        assert (process.returncode, said) == (128 + signal.SIGTERM, IN_ONE_LINE), name
+        assert [*(tmp_path / name).rglob("*")] == [tmp_path / name / "temporary"], name
