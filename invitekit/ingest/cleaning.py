@@ -354,7 +354,7 @@ def read_codes(name: str, texts: pl.Series, words: Words) -> tuple[pl.Series, pl
 
 def is_masked(cell: pl.Expr) -> pl.Expr:
     """Return whether the portal has masked a cell; null is not masked."""
-    return cell.str.contains_any(list(schema.MASK_MARKS)).fill_null(value=False)
+    return cell.str.contains(f"[{''.join(schema.MASK_MARKS)}]").fill_null(value=False)
 
 
 def _as_text(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:
