@@ -121,7 +121,7 @@ def test_every_candidate_stands_in_one_batch_and_nobody_else(sample_plan: pl.Dat
     written = [name for path in files for name in csv(path)["Account Name"]]
     chosen = sample_plan.filter(pl.col("decision").is_in(RESENDS)).sort("rank")
     assert written == chosen["account_name"].to_list()
-    assert len(set(written)) == len(written) == 113
+    assert len(set(written)) == len(written) == 115
 
 
 def test_the_work_lists_hold_what_waits_for_each_hand(sample_plan: pl.DataFrame, sample_set: Path) -> None:
@@ -147,8 +147,8 @@ def test_both_formats_hold_the_same(sample_set: Path) -> None:
 
 def test_what_was_written_is_counted(sample_plan: pl.DataFrame, tmp_path: Path) -> None:
     written = write_batches(sample_plan, tmp_path / "set", formats=["xlsx"])
-    assert (written.customers, written.batches) == (113, 3)
-    assert written.worklists == {"customer": 126, "customer_service": 20, "review": 54}
+    assert (written.customers, written.batches) == (115, 3)
+    assert written.worklists == {"customer": 127, "customer_service": 20, "review": 54}
     assert written.rows["batch_03_resend_as_reseller.xlsx"] == 2
     assert sorted(path.name for path in written.paths) == names(tmp_path / "set")
     assert written.paths[0].name == PAGE
@@ -742,7 +742,7 @@ def test_the_page_says_what_to_click_by_which_rules_and_how_full_the_portal_is(
     page = (sample_set / PAGE).read_text("utf-8-sig")
     assert "Sales > Leads and Opportunities > Customer Development > History Records" in page
     assert str(ResendRules()) in page
-    assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 113; batches: 3." in page
+    assert "As of 2026-03-30 00:00 UTC. Customers to invite again: 115; batches: 3." in page
     assert f"today: {count_decisions(sample_plan).open_customers}; the portal allows 100" in page
     assert "no room" not in page
     assert "batch_03_resend_as_reseller (.csv .xlsx): 2 - " in page
@@ -976,6 +976,14 @@ def test_a_crash_while_files_are_named_never_mixes_two_runs(tmp_path: Path, step
     assert runs in ({"old", "overdue_payment"}, {"overdue_payment"}, {"a0000"}, set(), {"old"})
     assert (tmp_path / PAGE).exists() is (runs == {"old", "overdue_payment"} and step == 1)
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob(".invitekit_batches.*")} == {0o700}
+
+
+@pytest.mark.parametrize("name", ["", "set"])
+def test_a_folder_is_written_by_one_process_at_a_time(tmp_path: Path, name: str) -> None:
+    with output_folder.private_set(tmp_path / name), pytest.raises(OutputError, match="Another process is writing"):
+        write(expired(1), tmp_path / name)
+    write(expired(1), tmp_path / name)
+    assert [path.name for path in tmp_path.rglob(".*")] == []
 
 
 def test_a_new_folder_appears_with_everything_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

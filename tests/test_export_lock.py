@@ -71,7 +71,7 @@ def left(folder: Path) -> list[str]:
 def test_the_second_export_of_a_target_is_refused_and_the_first_comes_to_its_end(place: tuple[Path, Path]) -> None:
     target, aside = place
     with at_work(target, aside) as (process, on):
-        with pytest.raises(OutputError, match=r"Another export of 'out\.csv' is running"):
+        with pytest.raises(OutputError, match=r"Another process is writing 'out\.csv'"):
             ik.export(FRAME, target, overwrite=True)
         ik.export(FRAME, target.with_name("other.csv"))
         assert [name for name in left(target.parent) if name.endswith(".part")], "a living one's folder is left alone"
@@ -204,7 +204,7 @@ def test_a_lock_that_a_dead_process_left_holds_nobody_up(tmp_path: Path) -> None
     code += "; held = exclusive_lock(Path(sys.argv[1])); held.__enter__(); os._exit(9)"
     assert subprocess.run([sys.executable, "-c", code, str(target)], check=False).returncode == 9
     assert [name.endswith(".lock") for name in left(tmp_path)] == [True]
-    with exclusive_lock(target), pytest.raises(OutputError, match="is running"), exclusive_lock(target):
+    with exclusive_lock(target), pytest.raises(OutputError, match="is writing"), exclusive_lock(target):
         pytest.fail("two at once")
     assert left(tmp_path) == []
 

@@ -64,7 +64,7 @@ def test_threads_of_one_process_hold_a_lock_one_at_a_time(tmp_path: Path) -> Non
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()
-    assert refused == ["Another export of 'out.csv' is running."]
+    assert refused == ["Another process is writing 'out.csv'."]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,6 +14,7 @@ from invitekit.batches.worklists import WORKLISTS
 from invitekit.errors import OutputError
 from invitekit.i18n import _
 from invitekit.io.atomic_write import NOT_WRITTEN_HINT, SHOWN_NAME, name_problem, os_reason, private_dir
+from invitekit.io.lock import exclusive_lock
 from invitekit.model.vocabularies import BATCH_KINDS
 
 PAGE = "00_read_me_first.txt"
@@ -94,10 +95,14 @@ def private_set(target: Path) -> Iterator[Path]:
     """Create a private folder on the target's own disk, for the whole set; it is removed afterwards.
 
     Raises:
-        OutputError: The disk refused something meanwhile.
+        OutputError: The disk refused something meanwhile, or another process writes there: two sets would mix.
     """
+    locked = target / PAGE if target.exists() else target
     try:
-        with private_dir(target if target.exists() else target.parent, "invitekit_batches") as folder:
+        with (
+            exclusive_lock(locked),
+            private_dir(target if target.exists() else target.parent, "invitekit_batches") as folder,
+        ):
             yield folder
     except (OSError, XlsxWriterException) as error:
         raise not_written(target, error) from None

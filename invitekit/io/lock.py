@@ -1,4 +1,4 @@
-"""One export per target at a time: an exclusive file lock beside the target."""
+"""One writer per target at a time: an exclusive file lock beside the target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def exclusive_lock(target: Path) -> Iterator[None]:
     """Hold the lock of a target: a file beside it, removed afterwards. The system releases a dead process's lock.
 
     Raises:
-        OutputError: Another export of that target is running.
+        OutputError: Another process writes that target.
     """
     path = target.with_name(f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.lock")
     lock = FileLock(path, timeout=_WAIT, poll_interval=_WAIT / 10, mode=0o600)
@@ -29,8 +29,8 @@ def exclusive_lock(target: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise OutputError(
-            _("Another export of '{name}' is running.", name=target.name),
-            hint=_("wait until it has ended, or name another file."),
+            _("Another process is writing '{name}'.", name=target.name),
+            hint=_("wait until it has ended, or name another target."),
         ) from None
     try:
         yield
