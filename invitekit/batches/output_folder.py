@@ -97,12 +97,9 @@ def private_set(target: Path) -> Iterator[Path]:
     Raises:
         OutputError: The disk refused something meanwhile, or another process writes there: two sets would mix.
     """
-    locked = target / PAGE if target.exists() else target
+    locked, parent = (target / PAGE, target) if target.exists() else (target, target.parent)
     try:
-        with (
-            exclusive_lock(locked),
-            private_dir(target if target.exists() else target.parent, "invitekit_batches") as folder,
-        ):
+        with private_dir(parent, "invitekit_batches") as folder, exclusive_lock(locked):
             yield folder
     except (OSError, XlsxWriterException) as error:
         raise not_written(target, error) from None
