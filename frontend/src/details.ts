@@ -12,16 +12,27 @@ const ABOUT = ["account_manager", "custom_tag", "remarks", "chance", "country", 
 export class DetailsPanel {
   readonly element = h("aside.ik-panel", { hidden: true, tabIndex: -1 });
 
+  /** The record whose details were asked for, unless the panel was closed since. */
+  private wanted: number | null = null;
+
   constructor(private readonly view: View) {}
 
   /** Ask for the details of a row. */
   open(row: number | null): void {
     const found = row === null ? null : rowAt(this.view.state, row);
     const key = found?.block.keys[found.index];
-    if (typeof key === "number") this.view.send({ type: "get_details", key });
+    if (typeof key !== "number") return;
+    this.wanted = key;
+    this.view.send({ type: "get_details", key });
+  }
+
+  /** Whether an answer is still wanted: a late one would open the panel again. */
+  wants(details: Details | null): boolean {
+    return details !== null && details.key === this.wanted;
   }
 
   close(): void {
+    this.wanted = null;
     this.view.update((state) => ({ ...state, details: null }));
     this.view.grid.focus();
     this.view.grid.draw();

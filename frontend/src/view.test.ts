@@ -94,6 +94,20 @@ describe("while a button is down", () => {
   });
 });
 
+test("a panel that was closed stays closed though a late answer comes", () => {
+  mount();
+  const details = { key: 7, fields: [], codes: {}, invitations: [], selectable: true, selected: false, messages: [] };
+  const answer = { type: "details", version: 0, unmasked: false, details } as const;
+  const panel = () => one(".ik-panel");
+  model.say(page(["acme"]));
+  one(".ik-line .ik-text").click();
+  model.say(answer);
+  expect(panel().hidden).toBe(false);
+  one(".ik-panel .ik-close").click();
+  model.say(answer);
+  expect(panel().hidden).toBe(true);
+});
+
 test("a tick of a value stays though an answer to the one before comes", () => {
   mount();
   model.say(counts({ facets: [facet("status", { expired: 3, failed: 2, invited: 1 })] }));

@@ -203,6 +203,7 @@ export class View {
   // ---- what Python says
 
   private receive(message: PickerResponse, buffer: DataView | undefined): void {
+    if (message.type === "details" && !this.details.wants(message.details)) return;
     const before = this.state;
     const current = isCurrent(before, message);
     this.update((state) => reduce(state, message, buffer));
@@ -249,7 +250,6 @@ export class View {
         grid.draw();
         break;
       case "details":
-        if (!message.details) return;
         this.details.draw();
         grid.draw();
         break;
