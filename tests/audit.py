@@ -44,7 +44,8 @@ def licence(package: Distribution) -> str:
     data = package.metadata
     stated = [text.split(" :: ")[-1] for text in data.get_all("Classifier", []) if text.startswith("License ::")]
     named = [text for text in stated if text != "OSI Approved"]
-    return OTHERS.get(data["Name"]) or data["License-Expression"] or "; ".join(named) or (data["License"] or "").strip()
+    told = [*data.get_all("License-Expression", []), "; ".join(named), *data.get_all("License", [])]
+    return OTHERS.get(data["Name"]) or next((text.strip() for text in told if text), "")
 
 
 def is_allowed(text: str) -> bool:

@@ -520,7 +520,7 @@ def test_a_policy_file_says_what_happens_to_extra_columns_and_tightens_ours(tmp_
 
 
 REFUSED = (
-    ("levels = 1", "mine.toml sets levels"),
+    ("levels = 1", "'mine.toml' sets levels"),
     ('level = "anonymous"', "no such level"),
     ("fewest = 1", "fewest"),
     ("column = 3", "no row"),

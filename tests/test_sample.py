@@ -225,7 +225,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no week": ({"weeks": 0}, "1 or more"),
     "too dirty": ({"dirty": 1.5}, "from 0 to 1"),
     "unknown format": ({"format": "doc"}, "csv, xlsx, parquet"),
-    "unknown language": ({"language": "de"}, "en or zh"),
+    "unknown language": ({"language": "de"}, "'en' or 'zh'"),
     "more weeks than there are": ({"weeks": 200_000}, "use 1 to 1361: the first one is 2000-03-01"),
     "weeks beyond any calendar": ({"weeks": 10**30}, "use 1 to"),
     "weeks before any loader's time": ({"weeks": 2, "as_of": dt.date(2000, 3, 7)}, "use 1 to 1:"),

@@ -949,7 +949,7 @@ def test_masked_rows_of_one_file_name_and_row_are_not_the_same_customer() -> Non
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp_path: Path, *, masked: bool) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=300, masked=masked, dirty=0.02).paths)
+    workspace.add(write_sample(tmp_path / "files", rows=600, masked=masked, dirty=0.02).paths)
     found = workspace.compare(MONDAY, NEXT)
     both = sum(found.counts[name] for name in ("same", "became_associated", "newly_failed", "cause_changed"))
     assert found.before.customers == both + found.counts["vanished"] + found.before.conflicting
