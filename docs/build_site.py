@@ -1,7 +1,6 @@
-"""Build the documentation: ``build_site.py [FOLDER]`` writes the pages of docs/, and of docs/zh/ beneath them.
+"""Build the documentation: ``build_site.py [FOLDER]`` writes the English site, and the Chinese one into ``zh/`` in it.
 
-The reference is made from the code at each build. Nothing is asked of any host, and a link that leads nowhere
-ends the build.
+The reference is generated from the code at each build. The build needs no network, and fails on a dead link.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from reference import PAGES
 DOCS = Path(__file__).resolve().parent
 ZENSICAL = str(Path(sys.executable).with_name("zensical"))
 ABOVE = re.compile(r"\]\((\.\./[^)#]+)\.md")
-"""A link to a page of the folder above, which is one of the English site."""
+"""A link from a translated page to an English one."""
 LINE_BREAK = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff])")
-"""A line break inside Chinese text, which a browser would draw as a blank."""
+"""A line break inside Chinese text, which a browser would show as a space."""
 LANGUAGES = ({"name": "English", "lang": "en"}, {"name": "中文", "lang": "zh"})
 
 
 def main() -> None:
-    """Build both languages, and check every link between their files."""
+    """Build both languages, and exit with the dead links if there are any."""
     site = Path(sys.argv[1] if sys.argv[1:] else DOCS.parent / "build" / "site").resolve()
     shutil.rmtree(site, ignore_errors=True)
     settings = tomllib.loads((DOCS / "zensical.toml").read_text("utf-8"))["project"]
@@ -63,7 +62,7 @@ def build(settings: dict[str, Any], language: str, site: Path) -> None:
         "theme": settings["theme"] | {"language": language},
         "extra": {"generator": False, "alternate": links},
     }
-    # JSON is YAML too, and there is no writer of TOML here.
+    # Zensical reads mkdocs.yml too: JSON is valid YAML, and the standard library cannot write TOML.
     (sources / "mkdocs.yml").write_text(json.dumps(project, ensure_ascii=False), "utf-8")
     done = subprocess.run([ZENSICAL, "build", "--strict"], cwd=sources, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -73,7 +72,7 @@ def build(settings: dict[str, Any], language: str, site: Path) -> None:
 
 
 class Page(HTMLParser):
-    """The addresses that a page names, and the places in it that others can name."""
+    """The links, loaded resources and anchors of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -83,7 +82,7 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Keep what a tag links to, loads, or is called."""
+        """Collect the link, the resource and the anchor of a tag."""
         values = {name: value for name, value in attributes if value}
         self.ids.update(filter(None, (values.get("id"), values.get("name"))))
         if "href" in values and not values["href"].startswith(("javascript:", "mailto:")):
@@ -95,7 +94,7 @@ class Page(HTMLParser):
 
 
 def dead_links(site: Path) -> list[str]:
-    """Return each link that leads to no file or no place in it, and whatever is loaded from another host."""
+    """Return each link whose file or anchor is missing, and each resource that is loaded from another host."""
     pages = {path: Page(path.read_text("utf-8")) for path in site.rglob("*.html") if path.name != "404.html"}
     wrong = []
     for path, page in pages.items():

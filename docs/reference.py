@@ -1,4 +1,4 @@
-"""The pages of the reference, made from the code: public names, commands, columns, failures, reasons, policy."""
+"""Generate the pages of the reference from the code: public names, commands, columns, failures, reasons, policy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from invitekit.privacy.policy import TABLE
 SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Example):$")
 ENTRY = re.compile(r"^([\w*][\w*, ]*): (.*)$")
 QUOTED = re.compile(r"""(: |-> )(['"])(.*?)\2(?= = |,$|$)""", re.MULTILINE)
-"""A type that Python keeps as text."""
+"""A type annotation that Python shows as a quoted string."""
 STAGES = {"record": "in the records of `load`", "annotated": "added by `annotate`", "plan": "added by `plan_resends`"}
 
 
@@ -32,7 +32,7 @@ def python() -> str:
 
 
 def described(name: str, value: Any, level: int) -> Iterator[str]:
-    """Give the heading, the signature, and the docstring of a name, then those of its methods."""
+    """Yield the heading, signature and docstring of a name, then those of its methods."""
     yield from ("#" * level + f" {name}", "")
     if not isinstance(value, property):
         yield from ("```python", signature(name, value), "```", "")
@@ -45,7 +45,7 @@ def described(name: str, value: Any, level: int) -> Iterator[str]:
 
 
 def signature(name: str, value: Any) -> str:
-    """Write how something is called, an argument a line."""
+    """Return the signature of a callable, one argument per line."""
     shown = inspect.signature(value)
     parameters = [one for one in shown.parameters.values() if one.name != "self"]
     rows = [f"    {one}," for one in parameters]
@@ -59,7 +59,7 @@ def signature(name: str, value: Any) -> str:
 
 
 def prose(doc: str) -> Iterator[str]:
-    """Turn a docstring of Google's style into Markdown."""
+    """Convert a Google-style docstring to Markdown."""
     section = ""
     for line in doc.splitlines():
         heading, body = SECTION.match(line), line[4:]
@@ -82,12 +82,12 @@ def prose(doc: str) -> Iterator[str]:
 
 
 def markdown(text: str) -> str:
-    """Write a docstring's line as Markdown."""
+    """Convert one line of a docstring to Markdown."""
     return text.replace("``", "`").replace("<", "&lt;") if "`<" not in text else text.replace("``", "`")
 
 
 def commands() -> str:
-    """Give the help of every command, as the command prints it."""
+    """List the help text of every command."""
     parts = ["# Commands", "", "What `-h` prints for each command.", ""]
     for words, command in walk(get_command(cli.app), ("invitekit",)):
         context = typer.Context(
@@ -98,14 +98,14 @@ def commands() -> str:
 
 
 def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Give a command and all beneath it, with the words that call each."""
+    """Yield a command and all its subcommands, each with the words that call it."""
     yield words, command
     for name, inner in getattr(command, "commands", {}).items():
         yield from walk(inner, (*words, name))
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
-    """Write a table; a bar or a line break of a cell is no end of it."""
+    """Return the lines of a Markdown table; in cells, bars are escaped and line breaks become spaces."""
 
     def line(cells: Iterable[object]) -> str:
         return "| " + " | ".join(str(c or "").replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
@@ -115,7 +115,7 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
 
 
 def columns() -> str:
-    """List every column with its labels, its kind, its privacy class, and the headers that mean it."""
+    """List every column with its labels, kind, privacy class and the headers that files use for it."""
     parts = ["# Columns", "", "Times are UTC without an offset. A header of a file means a column by any of its names,",
              "whatever its case, spaces and punctuation.", ""]  # fmt: skip
     for stage, where in STAGES.items():

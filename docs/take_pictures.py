@@ -1,6 +1,6 @@
-"""Take the pictures of the documentation from the real page and the real report: make pictures.
+"""Take the screenshots of the documentation from the running page and a report: make pictures.
 
-It needs Chromium. The page shows the made-up data of data/ on the day of its newest snapshot.
+This needs Chromium. The page shows the made-up data of data/ on the day of its newest snapshot.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ ASSETS = ROOT / "docs" / "assets"
 AS_OF = ("--as-of", "2026-03-30")
 INVITEKIT = str(Path(sys.executable).with_name("invitekit"))
 LARGEST = 300_000
-"""Bytes of a picture."""
+"""The most bytes that a picture may have."""
 WIDTH, HEIGHT = 1280, 760
 TRENDS = {"en": "Trends and causes", "zh": "趋势与原因"}
 
 
 def main() -> None:
-    """Replace all pictures."""
+    """Replace all pictures in docs/assets."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("take_pictures: Chromium is missing. Hint: apt install chromium.")
@@ -43,7 +43,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def named_folder() -> Iterator[Path]:
-    """Make a folder for the time of the pictures, whose name may stand on them."""
+    """Create a temporary folder named ``invitekit``: the pictures show its name."""
     folder = Path(tempfile.gettempdir(), "invitekit")
     folder.mkdir()
     try:
@@ -53,7 +53,7 @@ def named_folder() -> Iterator[Path]:
 
 
 def take_page(browser: Browser, folder: Path, language: str, suffix: str) -> None:
-    """Take the page as somebody meets it during the week: pick, details, confirm, batches, trends."""
+    """Take the screens of the page in the order of the tutorial: lists, details, confirmation, trends."""
     folder.mkdir()
     with served(folder, language) as address:
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1)
@@ -77,7 +77,7 @@ def take_page(browser: Browser, folder: Path, language: str, suffix: str) -> Non
 
 
 def take_report(browser: Browser, folder: Path, language: str, suffix: str) -> None:
-    """Take the head of the report."""
+    """Take the top of the report."""
     report = folder / "report.html"
     command = [INVITEKIT, "report", ROOT / "data", "-o", report, "--language", language, *AS_OF]
     subprocess.run(command, check=True, capture_output=True)
@@ -88,13 +88,13 @@ def take_report(browser: Browser, folder: Path, language: str, suffix: str) -> N
 
 
 def save(page: Page, name: str) -> None:
-    """Write what the page shows now.
+    """Save a screenshot of the page.
 
     Raises:
         SystemExit: The picture is too large for a repository.
     """
     page.mouse.move(0, 0)
-    page.wait_for_timeout(600)  # until what moved stands still
+    page.wait_for_timeout(600)  # until animations have ended
     path = ASSETS / f"{name}.png"
     page.screenshot(path=path, animations="disabled")
     if path.stat().st_size > LARGEST:
@@ -104,7 +104,7 @@ def save(page: Page, name: str) -> None:
 
 @contextlib.contextmanager
 def served(folder: Path, language: str) -> Iterator[str]:
-    """Start the page on the made-up data, and return its address."""
+    """Serve the page with the made-up data, and yield its address."""
     command = [
         INVITEKIT,
         "app",

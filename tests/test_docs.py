@@ -1,4 +1,4 @@
-"""The README and the pages of docs/: what they show runs, every public name stands in them, and they can be built."""
+"""The README and the pages of docs/: their examples run, they name every public name, and the site can be built."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODULES = [module.name for module in pkgutil.walk_packages([str(ROOT / "inviteki
 EXAMPLES = [test for module in MODULES for test in doctest.DocTestFinder().find(import_module(module)) if test.examples]
 BLOCK = re.compile(r"^( *)```(\w+)?(?: title=\"([^\"]+)\")?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 OPENS = {"app", "lab"}
-"""Commands that run until they are stopped: what the docs show of them is read and not run."""
+"""Commands that run until they are stopped: of these, only the help is run."""
 
 
 def name_of(page: Path) -> str:
@@ -41,7 +41,7 @@ def test_every_example_in_a_docstring_gives_what_it_says(example: doctest.DocTes
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where a reader is: with the made-up data, its files as an export of their own, and no key."""
+    """The working folder of a reader: the made-up data as data/, its CSV files as exports/ too, and no key."""
     (tmp_path / "data").symlink_to(DATA)
     (tmp_path / "exports").mkdir()
     for path in DATA.glob("*.csv"):
@@ -55,7 +55,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def examples(page: Path) -> list[tuple[str, str, str]]:
-    """Return the blocks of a page that have a language: language, title and text."""
+    """Return language, title and text of each code block that names a language."""
     found = BLOCK.finditer(page.read_text("utf-8"))
     return [(m[2], m[3] or "", re.sub(rf"(?m)^{m[1]}", "", m[4])) for m in found if m[2]]
 
@@ -65,7 +65,7 @@ SPARK = "SparkSession"
 
 
 def marks(page: Path) -> list[pytest.MarkDecorator]:
-    """Return the marks of a page: Spark needs Java, and marimo is not among the libraries that fast tests have."""
+    """Return the marks of a page: Spark needs Java, and fast tests run without marimo."""
     text = page.read_text("utf-8")
     return [pytest.mark.spark] * (SPARK in text) + [pytest.mark.slow] * ("import marimo" in text)
 
@@ -77,7 +77,7 @@ def marks(page: Path) -> list[pytest.MarkDecorator]:
 def test_what_a_page_shows_runs(
     page: Path, folder: Path, run: Callable[..., Run], request: pytest.FixtureRequest
 ) -> None:
-    """In order, one reader from top to bottom; a block with a title is a file that the reader writes."""
+    """Run the blocks from top to bottom; a block with a title is a file that the reader writes."""
     if SPARK in page.read_text("utf-8"):
         request.getfixturevalue("spark")
     names: dict[str, object] = {"__name__": "docs"}
@@ -92,7 +92,7 @@ def test_what_a_page_shows_runs(
 
 
 def commands(block: str) -> Iterator[tuple[str, list[str]]]:
-    """Give each command of a console block with the lines of output that the block shows."""
+    """Yield each command of a console block with the output lines that the block shows."""
     for part in re.split(r"(?m)^\$ ", block.replace("\\\n", " "))[1:]:
         first, *rest = part.splitlines()
         yield first, [line for line in rest if line.strip() not in {"", "..."}]
