@@ -16,13 +16,13 @@ ALLOWED = re.compile(
     r"|ISC( License \(ISCL\))?|MIT(-0| License)?|MPL-2\.0|Mozilla Public License 2\.0 \(MPL 2\.0\)|PSF-2\.0"
     r"|Python Software Foundation License|Public Domain)"
 )
-"""Licences that go with Apache-2.0, in the spellings of packages; MPL-2.0 covers files that we do not change."""
+"""Licences compatible with Apache-2.0, as packages spell them; MPL-2.0 covers files that we do not change."""
 OTHERS = {"axe-playwright-python": "MIT", "docutils": "Public Domain", "simplejson": "MIT"}
-"""Licences that the metadata leave out, or of which one can be chosen; read in the packages themselves."""
+"""Licences that the metadata leave out, or offer to choose from; read in the packages themselves."""
 
 
 def locked(text: str) -> dict[str, tuple[set[str], bool]]:
-    """Return the versions of each package of a lock, and whether each has a hash; numpy has two, for two Pythons."""
+    """Return the versions of each package in a lock, and whether all have a hash; numpy has two, for two Pythons."""
     found: dict[str, tuple[set[str], bool]] = {}
     for entry in re.split(r"\n(?=\S)", text.strip()):
         if match := re.match(r"([\w.-]+)==([^\s;]+)", entry):
@@ -32,7 +32,7 @@ def locked(text: str) -> dict[str, tuple[set[str], bool]]:
 
 
 def installed(name: str) -> Distribution | None:
-    """Return a package, or None where this system does not need it."""
+    """Return an installed package, or None: some are for other systems."""
     try:
         return distribution(name)
     except PackageNotFoundError:
@@ -42,19 +42,19 @@ def installed(name: str) -> Distribution | None:
 def licence(package: Distribution) -> str:
     """Return the licence of a package, as its metadata state it."""
     data = package.metadata
-    stated = [text.split(" :: ")[-1] for text in data.get_all("Classifier", []) if text.startswith("License ::")]
-    named = [text for text in stated if text != "OSI Approved"]
-    told = [*data.get_all("License-Expression", []), "; ".join(named), *data.get_all("License", [])]
-    return OTHERS.get(data["Name"]) or next((text.strip() for text in told if text), "")
+    names = [text.split(" :: ")[-1] for text in data.get_all("Classifier", []) if text.startswith("License ::")]
+    classifiers = "; ".join(name for name in names if name != "OSI Approved")
+    stated = [*data.get_all("License-Expression", []), classifiers, *data.get_all("License", [])]
+    return OTHERS.get(data["Name"]) or next((text.strip() for text in stated if text), "")
 
 
 def is_allowed(text: str) -> bool:
-    """Return whether every part of a licence goes together with ours."""
+    """Return whether every part of a licence expression is compatible with ours."""
     return all(ALLOWED.fullmatch(part.strip()) for part in re.split(r" AND | OR |;", text))
 
 
 def changed_files(package: Distribution) -> list[str]:
-    """Return the files of a package that are not those of its wheel."""
+    """Return the installed files of a package that differ from those of its wheel."""
     changed = []
     for file in package.files or ():
         if file.hash is not None and file.suffix != ".pyc":
@@ -66,11 +66,11 @@ def changed_files(package: Distribution) -> list[str]:
 
 
 def problems(text: str, *, files: bool) -> list[str]:
-    """Return what is wrong with a lock, and with what is installed from it.
+    """Return the problems of a lock and of the packages installed from it.
 
     Args:
-        text: The lock.
-        files: Whether every installed file is compared with its wheel, which takes a while.
+        text: The content of the lock.
+        files: Whether to compare every installed file with its wheel, which takes a while.
     """
     found = [f"{name}: no hash" for name, (_, hashed) in locked(text).items() if not hashed]
     for name, (versions, _) in locked(text).items():
@@ -85,7 +85,7 @@ def problems(text: str, *, files: bool) -> list[str]:
 
 
 def main() -> None:
-    """Print each licence with its packages, and exit with what is wrong."""
+    """Print each licence with its packages, and exit with the problems, if any."""
     text, names = LOCK.read_text("utf-8"), defaultdict(list)
     for name in locked(text):
         if package := installed(name):

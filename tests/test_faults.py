@@ -54,7 +54,7 @@ def test_a_changed_bit_of_a_workspace_is_one_clear_error_and_never_another_answe
             assert (done.returncode, done.stdout) in {(0, answer), (1, "")}, (place, words)
             assert any(word in done.stderr for word in CLEAR) == bool(done.returncode), (place, done.stderr)
             refused |= {done.stderr[:30]} - {""}
-    assert len(refused) > 1, "noticed when it is opened, and when it is read"
+    assert len(refused) > 1, "damage is noticed both when the file is opened and when it is read"
 
 
 # Kills
@@ -66,7 +66,7 @@ HEADER = "Account,Email,Status,Method,Failure Cause,Invited At\n"
 
 
 def command(*words: str) -> str:
-    """Run a command in this process, and return what it prints, which is nothing if it fails."""
+    """Run a command in this process, and return its output: empty if it fails."""
     sys.argv, printed = ["invitekit", *words, "--json"], io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         main()
@@ -74,7 +74,7 @@ def command(*words: str) -> str:
 
 
 def week(folder: Path, name: str) -> Path:
-    """Write an export of customers to invite again, and one row that is rejected."""
+    """Write an export of customers to invite again, with one row that is rejected."""
     cause = "The invitation link has expired."
     rows = [f"{name}_{n},{name}_{n}@x.example,Failed,Email,{cause},2026-03-02" for n in range(ROWS - 1)]
     path = folder / f"{name}_2026-03-16.csv"
@@ -82,8 +82,8 @@ def week(folder: Path, name: str) -> Path:
     return path
 
 
-def work(folder: Path, life: int, said: Connection) -> None:
-    """Go through a week again and again, and report what was committed; whoever starts this kills it."""
+def work(folder: Path, life: int, reports: Connection) -> None:
+    """Add, plan, mark as sent and export in an endless loop, and report each commit, until the parent kills it."""
     os.chdir(folder)
     os.umask(0o022)
     day = ("-w", MEMORY, "--as-of", "2026-03-20", "--overwrite", "--save-recipe", RECIPE)
@@ -92,29 +92,29 @@ def work(folder: Path, life: int, said: Connection) -> None:
     for number in itertools.count():
         path = week(folder, f"a{life}_{number}")
         if command("workspace", "add", path.name, "-w", MEMORY, "--save-recipe", RECIPE):
-            said.send(("file", hashlib.sha256(path.read_bytes()).hexdigest()))
+            reports.send(("file", hashlib.sha256(path.read_bytes()).hexdigest()))
         planned = command("plan", *day, "--batch-dir", BATCHES)
         for batch_id in json.loads(planned)["batch_ids"].values() if planned else ():
             if command("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", MEMORY):
-                said.send(("batch", batch_id))
+                reports.send(("batch", batch_id))
         command("export", *day, "-o", EXPORT)
 
 
 def killed(folder: Path, life: int, seconds: float, *, at_work: bool) -> set[tuple[str, str]]:
-    """Let a process work for a moment and kill it; return what it reported as committed.
+    """Start a process, kill it after some seconds, and return what it reported as committed.
 
     Args:
-        folder: Where it works.
-        life: A number of its own.
-        seconds: How long it works.
-        at_work: Whether the moment begins with its first report: a busy machine may not get that far in any moment.
+        folder: Its working folder.
+        life: The number of the process, for the names of its files.
+        seconds: How long it runs.
+        at_work: Whether to count the seconds from its first report: a slow machine may not reach it in time.
     """
     starter = multiprocessing.get_context("forkserver")
     starter.set_forkserver_preload([work.__module__])
-    listen, said = starter.Pipe(duplex=False)
-    child = starter.Process(target=work, args=(folder, life, said))
+    listen, reports = starter.Pipe(duplex=False)
+    child = starter.Process(target=work, args=(folder, life, reports))
     child.start()
-    said.close()
+    reports.close()
     if at_work:
         listen.poll(60)
     time.sleep(seconds)
@@ -130,7 +130,7 @@ def killed(folder: Path, life: int, seconds: float, *, at_work: bool) -> set[tup
 
 
 def check_whole(folder: Path, promised: set[tuple[str, str]]) -> None:
-    """Check that nothing reported is missing, nothing is half, and nobody else can read it."""
+    """Check that everything reported is stored, every file is whole, and all are private; add what else is stored."""
     seen = [*folder.iterdir(), *(folder / BATCHES).glob("*")]
     own = [path for path in seen if path.is_file() and not path.name.startswith("a")]
     assert {stat.S_IMODE(path.stat().st_mode) for path in own} <= {0o600}
@@ -144,7 +144,7 @@ def check_whole(folder: Path, promised: set[tuple[str, str]]) -> None:
         assert {rows for _, rows in held} <= {ROWS - 1}
         stored = {("file", row[0]) for row in files} | {("batch", batch_id) for batch_id, _ in sent}
         assert promised <= stored
-        assert len(stored - promised) <= 1, "what was committed in the moment before the report"
+        assert len(stored - promised) <= 1, "only the last commit may lack its report"
         promised |= stored
     assert promised == set() or (folder / MEMORY).exists()
     if (folder / RECIPE).exists():
@@ -174,8 +174,8 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
     for words in (("plan", *day, "--batch-dir", BATCHES), ("export", *day, "-o", EXPORT)):
         subprocess.run([sys.executable, "-m", "invitekit", *words], cwd=folder, check=True, capture_output=True)
     folders = {path for path in tmp_path.rglob("*") if path.is_dir()}
-    assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start takes away what was left"
-    assert worked > KILLS / 4, "most were killed before they had done anything: that would prove little"
+    assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start removes what killed processes left"
+    assert worked > KILLS / 4, "most were killed before they committed anything: that proves little"
 
 
 # Signals
@@ -188,11 +188,11 @@ IN_ONE_LINE = "invitekit: stopped by SIGTERM; nothing was left half written.\n"
 
 
 def is_at_work(process: subprocess.Popen[str]) -> bool:
-    """Return whether a command has imported what it needs, which takes a second of a processor, or has ended."""
+    """Return whether a command has used the processor time that its imports take, or has ended."""
     return process.poll() is not None or psutil.Process(process.pid).cpu_times().user > 1.2
 
 
-@pytest.mark.skipif(os.name != "posix", reason="only there can a process be asked to end")
+@pytest.mark.skipif(os.name != "posix", reason="SIGTERM is a signal of POSIX")
 def test_every_command_ends_by_a_signal_with_one_line_and_nothing_left(tmp_path: Path) -> None:
     source = tmp_path / "history_2026-03-16.csv"
     cause = "The invitation link has expired."
@@ -219,6 +219,6 @@ def test_every_command_ends_by_a_signal_with_one_line_and_nothing_left(tmp_path:
             waiting.remove(name)
         time.sleep(0.01)
     for name, process in running.items():
-        said = process.communicate(timeout=60)[1]
-        assert (process.returncode, said) == (128 + signal.SIGTERM, IN_ONE_LINE), name
+        stderr = process.communicate(timeout=60)[1]
+        assert (process.returncode, stderr) == (128 + signal.SIGTERM, IN_ONE_LINE), name
         assert [*(tmp_path / name).rglob("*")] == [tmp_path / name / "temporary"], name

@@ -1,4 +1,4 @@
-"""What is installed: locked by hash, under licences that go together, and never asking the network for anything."""
+"""What is installed: locked by hash, under compatible licences; and no command opens a network connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conftest import DATA
 LOCK = audit.LOCK.read_text("utf-8")
 
 
-def test_every_package_is_locked_by_hash_and_has_a_licence_that_goes_with_ours() -> None:
+def test_every_package_is_locked_by_hash_and_has_a_compatible_licence() -> None:
     assert len(audit.locked(LOCK)) > 100
     assert audit.problems(LOCK, files=False) == []
     assert "://" not in LOCK, "a lock names no host"
@@ -45,14 +45,14 @@ OFFLINE = """
 import contextlib, os, sys
 from invitekit.cli import main
 
-def refuse(event, given):
+def refuse(event, args):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
-        address = given[1] if event in ("socket.connect", "socket.sendto") else given[0]
+        address = args[1] if event in ("socket.connect", "socket.sendto") else args[0]
         print("NETWORK", event, address, flush=True)
         raise ConnectionRefusedError(event)
 
 sys.addaudithook(refuse)
-with contextlib.suppress(AttributeError, OSError):  # cuts off libraries of other languages too, if allowed
+with contextlib.suppress(AttributeError, OSError):  # without network for native libraries too, where the system allows it
     os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
 for words in COMMANDS:
     sys.argv = ["invitekit", *words]
@@ -70,7 +70,7 @@ COMMANDS = [
 
 
 @pytest.mark.slow
-def test_no_command_asks_the_network_for_anything(tmp_path: Path) -> None:
+def test_no_command_opens_a_network_connection(tmp_path: Path) -> None:
     commands = [[str(DATA) if word == "DATA" else word for word in words] for words in COMMANDS]
     code = f"COMMANDS = {commands!r}\n{OFFLINE}"
     done = subprocess.run(
@@ -81,6 +81,6 @@ def test_no_command_asks_the_network_for_anything(tmp_path: Path) -> None:
 
 
 def _attempt() -> str:
-    """Return what the refusal prints of somebody who asks."""
+    """Return what the audit hook prints when code looks up a host."""
     code = OFFLINE.partition("for words")[0] + "import socket; socket.getaddrinfo('x.example', 80)"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60).stdout

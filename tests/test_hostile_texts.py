@@ -1,4 +1,4 @@
-"""Every door out: hostile texts in cells and in names of files, sheets and columns stay texts wherever they go."""
+"""Hostile texts in cells and in names of files, sheets and columns stay plain text in everything that is written."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ pytestmark = pytest.mark.slow
 Run = Callable[..., "Done"]
 
 HOSTILE = [
-    # Terminals: colours, titles, links, the clipboard, moving the cursor, and the same in one character.
+    # Terminals: colours, titles, links, the clipboard, cursor moves; with ESC, and with the control characters of C1.
     "\x1b[2J\x1b[31mred", "\x1b]0;title\x07", "\x1b]8;;http://x.example\x1b\\go\x1b]8;;\x1b\\", "\x1b]52;c;eA==\x07",
     "\x9b31mred", "\x9d0;title\x9c", "\x1bP+q\x1b\\", "bell\x07", "back\x08\x08", "up\x0b\x0c", "del\x7f", "nul\x00nul",
     "[red]markup[/red]", "[link=http://x.example]go[/link]", "over\rwritten", "two\nlines", "two\r\nlines", "a\tb",
-    # Texts that are shown in another order, or as nothing.
+    # Invisible characters, and those that change the direction of text.
     "\u202egnp.exe", "\u2066abc\u2069", "zero\u200bwidth", "\ufeffmark", "line\u2028end\u2029end", "\u0085next",
     "Z\u0351\u036f\u0321a\u0334\u0358l", "\u0430pple", "\U000e0001tag", "\ufff9note\ufffb", "👩‍👩‍👧", "\ud7ff\ue000",
     # Spreadsheets.
     "=1+1", "+1+1", "-1+1", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1+1", "\r=1+1", "'=1+1", "＝1+1", "＋1", "－1",
     '=HYPERLINK("http://x.example","go")', '=IMPORTXML("http://x.example","//a")', " =1+1", '"=1+1"', ";=1+1", ",=1+1",
     "http://x.example/", "mailto:x@x.example", "file:///etc/passwd", "\\\\x.example\\share", "internal:A1", "{=1+1}",
-    # Pages, and what frames their texts.
+    # HTML pages and templates.
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "\"><b onclick='x'>",
     "javascript:alert(1)", "<iframe src=//x.example>", "</title></style></script><script>alert(1)</script>", "<!--",
     "&lt;script&gt;", "&#60;b&#62;", "{{7*7}}", "{% raw %}", "${7*7}", "{name}", "%(name)s", "{0.__class__}", "%s%n",
@@ -48,7 +48,7 @@ HOSTILE = [
     # Markdown, LaTeX and typst.
     "[go](http://x.example)", "![x](http://x.example/x.png)", "`code` **bold** _it_", "| a | b |", "# head", "> cited",
     '#read("/etc/passwd")', '#image("x.png")', "$ x $ @ref <label>", "\\input{/etc/passwd}", "~~~", "- [ ] x", "---",
-    # Letters and calendars.
+    # Mails and calendars.
     "Ann\r\nBcc: x@x.example", "Ann\nBcc: x@x.example", "Ann\r\n\r\n<b>body</b>", "=?utf-8?q?=0D=0ABcc:x@x.example?=",
     "a\r\nEND:VEVENT\r\nBEGIN:VALARM", "a;b,c:d\\n", "X-Unsent: 0", "\r\n.\r\n", "--==boundary==",
     # Names of files, and options.
@@ -59,8 +59,8 @@ HOSTILE = [
     "'; drop table records; --", '" or 1=1', "a'b\"c", '"""', "]]\n[[step]]", "None", "null", "NaN", "1e999", "0x1F",
     "__import__('os')", '{"$gt":""}', "!!python/object:x", "true", "\\u0000", "\\", "𝕊𝕔𝕣𝕚𝕡𝕥", "ﷺ", "ß", "İ",
 ]  # fmt: skip
-UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""What no terminal, name of a file or header line may get."""
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters but line feed, and those that change the direction of text: no terminal may get them."""
 NAME = "=1+1;\x1b]0;t\x07<img src=x onerror=alert(1)>\u202e--help _2026-03-16"
 HEADERS = ["Customer Full Name", "Account Name", "Email", "Account Manager", "Custom Tag", "Remarks", "Country/Region",
            "Status", "Failure Cause", "Invitation Time", "=1+1\x1b[31m<script>alert(1)</script>\u202e"]  # fmt: skip
@@ -96,7 +96,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Elements(HTMLParser):
-    """The elements of a page, and its texts."""
+    """The elements and attributes of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -130,13 +130,13 @@ def check_workbook(path: Path) -> None:
     assert re.findall(r"<f[ >]|<hyperlink|TargetMode=.External", sheets) == []
 
 
-def check_letter(path: Path) -> None:
-    letter = message_from_bytes(path.read_bytes(), policy=policy.default)
-    assert {name.lower() for name in letter.keys()} == {  # noqa: SIM118 - a letter is no dict
+def check_mail(path: Path) -> None:
+    mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+    assert {name.lower() for name in mail.keys()} == {  # noqa: SIM118 - a message is no dict
         "to", "subject", "x-unsent", "content-type", "content-transfer-encoding", "mime-version",
     }  # fmt: skip
-    assert (len(letter["to"].addresses), letter.get_content_type(), letter.is_multipart()) == (1, "text/plain", False)
-    assert letter["x-unsent"] == "1"
+    assert (len(mail["to"].addresses), mail.get_content_type(), mail.is_multipart()) == (1, "text/plain", False)
+    assert mail["x-unsent"] == "1"
 
 
 def check_calendar(path: Path) -> None:
@@ -156,7 +156,7 @@ def check_json(path: Path) -> None:
 
 CHECKS: dict[str, Callable[[Path], object]] = {
     ".html": lambda path: check_html(path.read_text("utf-8")), ".csv": check_cells, ".xlsx": check_workbook,
-    ".eml": check_letter, ".ics": check_calendar, ".json": check_json, ".parquet": pl.read_parquet,
+    ".eml": check_mail, ".ics": check_calendar, ".json": check_json, ".parquet": pl.read_parquet,
     ".md": lambda path: check_html(path.read_text("utf-8")),
     ".toml": lambda path: tomllib.loads(path.read_text("utf-8")),
 }  # fmt: skip
@@ -191,18 +191,18 @@ MISTAKES: list[tuple[str, ...]] = [
 POLICY = f"[[column]]\nname = {json.dumps(HEADERS[-1])}\naction = 'drop'\n"
 
 
-def test_hostile_texts_stay_texts_at_every_door(
+def test_hostile_texts_stay_texts_in_every_output(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "policy.toml").write_text(POLICY, encoding="utf-8")
     monkeypatch.chdir(out)
-    for code, commands in ((0, COMMANDS), (None, MISTAKES)):
-        for words in commands:
-            done = run(*(source if word == "IN" else word for word in words))
-            assert UNSEEN.findall(done.stdout + done.stderr) == [], words
-            assert (done.returncode == code) if code == 0 else "defect" not in done.stderr, (words, done.stderr)
+    for words in (*COMMANDS, *MISTAKES):
+        done = run(*(source if word == "IN" else word for word in words))
+        assert CONTROL.findall(done.stdout + done.stderr) == [], words
+        assert done.returncode in ({1, 2} if words in MISTAKES else {0}), (words, done.stderr)
+        assert "defect" not in done.stderr, (words, done.stderr)
     assert [*tmp_path.iterdir()] == [out]
     files = [path for path in out.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} >= {*CHECKS, ".pdf", ".duckdb"}
@@ -217,7 +217,7 @@ def test_a_notebook_shows_hostile_texts_as_texts(source: Path, tmp_path: Path) -
         loaded, added = ik.load(source), workspace.add(source)
         shown = [repr(loaded), str(loaded.summary), repr(workspace), *map(str, added)]
         pages = [loaded._repr_html_(), workspace._repr_html_()]
-    assert [UNSEEN.findall(text) for text in shown] == [[]] * len(shown)
+    assert [CONTROL.findall(text) for text in shown] == [[]] * len(shown)
     for page in pages:
         assert Elements(page).found <= {"p", "b", "br", "table", "tr", "th", "td", "ul", "li"}
         assert "<img" not in page
