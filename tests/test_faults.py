@@ -174,7 +174,7 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
     for words in (("plan", *day, "--batch-dir", BATCHES), ("export", *day, "-o", EXPORT)):
         subprocess.run([sys.executable, "-m", "invitekit", *words], cwd=folder, check=True, capture_output=True)
     folders = {path for path in tmp_path.rglob("*") if path.is_dir()}
-    assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start removes what killed processes left"
+    assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start removes what was left"
     assert worked > KILLS / 4, "most were killed before they committed anything: that proves little"
 
 

@@ -52,7 +52,7 @@ def refuse(event, args):
         raise ConnectionRefusedError(event)
 
 sys.addaudithook(refuse)
-with contextlib.suppress(AttributeError, OSError):  # without network for native libraries too, where the system allows it
+with contextlib.suppress(AttributeError, OSError):  # cuts off native libraries too, if allowed
     os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
 for words in COMMANDS:
     sys.argv = ["invitekit", *words]
