@@ -1,4 +1,4 @@
-"""Believable synthetic snapshots of invited customers: nobody in them exists."""
+"""Write synthetic snapshots of invited customers: nobody in them exists."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "gb18030")
 AS_OF = dt.date(2026, 3, 30)
 FIRST_DAY = dt.date(EARLIEST, 1, 1) + dt.timedelta(days=BEFORE)
 LAST_DAY = dt.date(LATEST, 1, 1) - dt.timedelta(days=8)
-"""The days that snapshots may have: what was sent before and what expires after is still a time to a loader."""
+"""The first and last day of a snapshot: invitations sent before and expiries after are still in a loader's years."""
 FIRST_SHARE = 0.7
-"""The first file's size relative to the last one's: a partner's list grows week by week."""
+"""Size of the first file relative to the last one: a partner's list grows week by week."""
 WITH_UNREADABLE = 1000
 """Rows from which a sample that is not clean holds rows that cannot be read, in its last file."""
 
@@ -147,7 +147,7 @@ def _check(rows: int, kind: str, language: str, weeks: int, dirty: float | None,
 
 
 def _check_days(weeks: int, as_of: dt.date) -> None:
-    """Refuse days whose times a loader would not take: an invitation has its years."""
+    """Check that all times of the snapshots are in the years that a loader accepts."""
     if not FIRST_DAY <= as_of <= LAST_DAY:
         raise ArgumentError(
             _("{name} is {value}.", name="as_of", value=as_of),

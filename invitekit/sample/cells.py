@@ -1,4 +1,4 @@
-"""What a snapshot shows of each invitation: columns under their labels, masks, and what is untidy on purpose."""
+"""The cells of a snapshot: columns and their labels, masks, and values that are untidy on purpose."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ DIRT = (
     "spaces", "no-break space", "upper case", "space after", "full width", "n/a", "dash", "无", "unknown status",
     "no message", "unknown message", "zulu", "offset", "slashes", "serial",
 )  # fmt: skip
-"""What may be untidy about a row; the times' own forms are for files whose times are texts."""
+"""What may be untidy about a row; forms of times only where the times of a file are texts."""
 MASKED = {
     "customer_full_name": "left(company, 1) || '***' || right(company, 1)",
     "customer_name": "left(person, 1) || '***' || case when length(person) > 2 then right(person, 1) else '' end",
     "email": "left(email, 1) || '***@' || split_part(email, '@', 2)",
     "mobile": "regexp_replace(replace(mobile, ' ', ''), '....(....)$', '****\\1')",
 }
-"""As a portal's export masks them; its exact pattern is not documented [assumed]. Account names stay."""
+"""Masks as in the portal's export; its exact pattern is not documented [assumed]. Account names stay."""
 
 
 def query(s: Snapshot) -> str:
-    """Give the SQL of one snapshot's rows, in the order of registration, columns under their labels."""
+    """Return the SQL of a snapshot's rows, in the order of registration, with labels as column names."""
     shown = ", ".join(f'{_shown(name, s)} as "{schema.label(name, s.language)}"' for name in COLUMNS)
     share = round(s.dirty * 1_000_000)
     untidy = f"{roll('dirt', 1_000_000, s.seed)} < {share} then {roll('which', len(DIRT), s.seed)}"
@@ -33,12 +33,12 @@ def query(s: Snapshot) -> str:
 
 
 def planted(s: Snapshot) -> int:
-    """Count the rows that this query makes unreadable."""
+    """Return how many rows this query makes unreadable."""
     return (1 if s.typed_times else 2) if s.unreadable else 0
 
 
 def _shown(name: str, s: Snapshot) -> str:
-    """Plant a row that names nobody and, where times are texts, one with a day that never was."""
+    """Return the SQL of a cell: one row names nobody and, where times are texts, one has a day that does not exist."""
     cell = MASKED[name] if s.masked and name in MASKED else _cell(name, s)
     if s.unreadable and name in UNREADABLE:
         return f"case when place <> {s.rows // 3} then {cell} end"
@@ -73,7 +73,7 @@ def _cell(name: str, s: Snapshot) -> str:
 
 
 def _soil(cell: str, forms: dict[str, str]) -> str:
-    """Give a cell, in rows with one of these kinds of dirt in that form."""
+    """Return the SQL of a cell that has another form in rows with one of these kinds of dirt."""
     cases = " ".join(f"when {DIRT.index(kind)} then {form}" for kind, form in forms.items())
     return f"case dirt {cases} else {cell} end"
 
@@ -86,7 +86,7 @@ def _worded(code: str, column: str, s: Snapshot) -> str:
 
 
 def _time(at: str, s: Snapshot, *, untidy: bool = False) -> str:
-    """Give a time as it is where a file knows times, else as a text; a column has one form but for its dirt."""
+    """Return the SQL of a time: typed where the file format has times, else as text, in one form but for dirt."""
     if s.typed_times:
         return at
     usual = f"strftime({at}, '%Y-%m-%d %H:%M:%S')"

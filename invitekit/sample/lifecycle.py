@@ -64,7 +64,7 @@ class Snapshot:
 
 
 def states(s: Snapshot) -> str:
-    """Give the SQL of every invitation that a snapshot shows, with its status and cause on that day."""
+    """Return the SQL of all invitations of a snapshot, with their status and cause on that day."""
     over = "method = 'email' and invited_at + interval 7 day <= day_end"
     waiting = (
         "case when slow and registered_at + interval 2 day > day_end then 'pending_review' else 'pre_registered' end"
@@ -79,7 +79,7 @@ def states(s: Snapshot) -> str:
 
 
 def _invitations(s: Snapshot) -> str:
-    """Number, customer and time of every invitation that this snapshot shows."""
+    """Return the SQL of number, customer and time of all invitations of this snapshot."""
     edges = [0, *s.previous, s.rows]
     # The first file's invitations spread over the time before it, each later file adds one week's.
     spans = [(edges[0], edges[1], -BEFORE, BEFORE)]
@@ -98,7 +98,7 @@ def _invitations(s: Snapshot) -> str:
 
 
 def _earlier(key: str, s: Snapshot) -> str:
-    """Give the invitation that this one repeats, at least 12 days older, or null; none is repeated twice."""
+    """Return the SQL of the invitation that this one repeats, at least 12 days older, or null; each once at most."""
     apart, block = s.first_rows // 4, max(s.first_rows // 10, 1)
     # Mirrored within its block, so that distances differ and no two invitations repeat the same one.
     found = f"({key} - 2 * ({key} % {block}) - {apart} - 1)"
@@ -111,7 +111,7 @@ def _fate(key: str, s: Snapshot) -> str:
 
 
 def _people(s: Snapshot) -> str:
-    """Give each customer a country, names, an account, an address, a mobile and a manager."""
+    """Return the SQL that adds country, names, account, address, mobile and manager of each customer."""
     known = (
         f"select *, {roll('country', 100, s.seed, 'customer')} as c, "
         f"{roll('lead', 100, s.seed)} as lead, {_fate('k', s)} as fate, "
@@ -136,7 +136,7 @@ def _people(s: Snapshot) -> str:
 
 
 def _of(c: Culture, what: str, s: Snapshot) -> str:
-    """Give what a customer of this culture is called, is reached by, or does."""
+    """Return the SQL of one field of a customer of this culture."""
     between = "" if c.order == "family first" else " "
 
     def choose(items: tuple[str, ...], question: str) -> str:
@@ -155,7 +155,7 @@ def _of(c: Culture, what: str, s: Snapshot) -> str:
 
 
 def _outcomes(s: Snapshot) -> str:
-    """Say when each customer is invited and answers, and how it ends whenever the day comes."""
+    """Return the SQL that adds when each customer is invited and answers, and the final outcome."""
     # One email in three waits one to five days as pre-registered; whoever opens a link is not pre-registered.
     waits = f"case when method = 'email' and lead < 33 then 1 + {roll('wait', 400, s.seed)} / 100.0 else 0 end"
     # Log-normal: half of those who associate do so within three days, a few after weeks.
@@ -176,7 +176,7 @@ def _outcomes(s: Snapshot) -> str:
 
 
 def _cause(s: Snapshot) -> str:
-    """Pick a message by weight; who opens an email too late finds it expired, and one week has a failure of its own."""
+    """Return the SQL of a failure message, by weight: late answers find an expired link, one week a busy portal."""
     # The failures without a position are the Chinese site's own.
     failures = {f.code: f for f in read_catalogue().failures if f.position is not None or s.language == "zh"}
     week = f"invited_at >= timestamp '{s.jump_from}' and invited_at < timestamp '{s.jump_from}' + interval 7 day"
@@ -189,7 +189,7 @@ def _cause(s: Snapshot) -> str:
 
 
 def _usual(failures: Iterable[Failure], kind: str, s: Snapshot) -> str:
-    """Pick among the failures that this association type can have; an expired link is none of chance."""
+    """Return the SQL of a message that this association type can have; an expired link follows from a late answer."""
     met = [f for f in failures if ONLY_TYPE.get(f.code, kind) == kind and f.code != "link_expired"]
     weights = [(_words(f, s), CAUSE_WEIGHTS.get(f.code, RARE)) for f in met]
     return weighted(weights, roll("cause", 100_000, s.seed), 100_000)
@@ -200,7 +200,7 @@ def _message(failure: Failure, s: Snapshot) -> str:
 
 
 def _words(failure: Failure, s: Snapshot) -> str:
-    """Give the portal's message in the sample's language, or in the other one where it has none."""
+    """Return the portal's message in the sample's language, or in the other one if it has none."""
     both = (failure.message_en, failure.message_zh)
     first, second = reversed(both) if s.language == "zh" else both
     return first or second or ""

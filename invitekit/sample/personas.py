@@ -14,10 +14,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Culture:
-    """Where a customer comes from: how its people and companies are called and reached.
+    """Names, companies and contacts that are usual in a country.
 
     ``share`` is out of 100; ``mobile`` is followed by as many digits as ``digits`` says. Of 100
-    invitations that would not have failed, ``failing`` fail after all: one country differs.
+    invitations that would not have failed, ``failing`` fail after all: many in one country, few in the others.
     """
 
     country: str
@@ -107,8 +107,9 @@ DOMAINS = ("example.com", "example.org", "example.net", "mail.example", "firma.e
 BOXES = ("info.", "it.", "cloud.", "purchasing.", "office.", "m.muster")
 """Beginnings of addresses; the customer's number follows, so each address is one customer's."""
 STRICT_MANAGER = "mgr.novak"
+"""The manager whose customers fail more often."""
 STRICT_SHARE = 50
-"""Whose customers fail more often, and of 100 invitations that would not have failed, those that then do."""
+"""Added to ``failing`` for the customers of this manager."""
 CAUSE_WEIGHTS = {
     "consumption_record": 210,
     "registered_by_other_partner": 170,
