@@ -165,6 +165,13 @@ def test_links_of_the_readme_lead_to_files() -> None:
         assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
+def test_files_that_contributors_are_sent_to_are_there() -> None:
+    to_write = {"docs/NAME.md", "invitekit/locale/fr/LC_MESSAGES/invitekit.po"}
+    paths = {*re.findall(r"`([\w./]+/[\w.]+\.\w+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))} - to_write
+    assert len(paths) > 20
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built documentation; a dead link, or a page that loads something from another host, ends the build."""
