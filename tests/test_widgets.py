@@ -793,6 +793,16 @@ def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.
     assert "Explorer: 705 invitations" in saved
 
 
+def test_a_saved_notebook_hides_a_name_where_a_code_should_be(newest: pl.DataFrame) -> None:
+    codes = ("effective_status", "failure_code", "invitation_method")
+    table = ik.Explorer(newest.head(3).with_columns(pl.lit("Acme GmbH").alias(name) for name in codes)).saved_html()
+    assert "Acme" not in table
+    assert table.count("<td>•••</td>") == 3 * 5
+    plain = ik.Explorer(newest.filter(effective_status="association_failed").head(3)).saved_html()
+    assert plain.count("<td>Association failed</td>") == 3
+    assert plain.count("<td>•••</td>") == 3 * 2, "the names"
+
+
 def test_no_script_asks_the_network_or_makes_markup_of_a_text() -> None:
     read = [path.read_text("utf-8") for path in (Path(base.__file__).parent / "static").iterdir()]
     assert len(read) == 9

@@ -16,7 +16,7 @@ from invitekit.model.filters import COLUMNS, Filter, restrictions
 from invitekit.model.identity import ALONE
 from invitekit.model.portal import with_portal_names
 from invitekit.model.resolve import COLUMNS as COLUMNS_OF_RESOLVE
-from invitekit.model.vocabularies import LISTS
+from invitekit.model.vocabularies import LISTS, UNKNOWN
 from invitekit.planning.customer_history import invitations_of
 from invitekit.planning.settings import COLUMNS as SETTINGS
 from invitekit.widgets import counts
@@ -42,9 +42,9 @@ RESOLVED = {"attempt_no": "integer", "previous_outcome": "code", "invitation_sen
 _UNREAD = frozenset(COLUMNS_OF_RESOLVE) - {*RESOLVED, "customer_id"}
 _OF_INVITATIONS = ("invitation_id", "attempt_no", "invitation_sent_at", "invitation_method", "effective_status",
                    "snapshot_at", "status", "failure_code")  # fmt: skip
-_NAMES = ("customer_full_name", "account_name")
-_SAVED = ("effective_status", "decision", "failure_code", "invitation_method", "invited_at")
-"""Columns of a saved notebook's table beside the names, which are hidden there."""
+_SAVED = ("customer_full_name", "account_name", "effective_status", "decision", "failure_code", "invitation_method",
+          "invited_at")  # fmt: skip
+"""Columns of a saved notebook's table; the names are hidden there."""
 _SAVED_ROWS = 10
 _MOST = 200
 """So many records of a customer are told at most."""
@@ -121,16 +121,22 @@ def page(
 def saved_table(
     con: duckdb.DuckDBPyConnection, found: QueryCache, view: View, names: list[str], language: Language
 ) -> str:
-    """Return the first rows as an HTML table that names no customer, manager or tag."""
-    shown = [name for name in (*_NAMES, *_SAVED) if name in names]
+    """Return the first rows as an HTML table of days and known codes; all other texts are hidden."""
+    shown = [name for name in _SAVED if name in names]
     cells = page(con, found, view, shown, first=0, count=_SAVED_ROWS, language=language)["cells"]
-    texts = [[text and display.HIDDEN if name in _NAMES else text for text in cells[name]] for name in shown]
+    texts = [[_saved(name, text, language) for text in cells[name]] for name in shown]
 
     def line(tag: str, row: Sequence[str | None]) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(text or '')}</{tag}>" for text in row) + "</tr>"
 
     head = line("th", [label(name, language) for name in shown])
     return f"<table>{head}{''.join(line('td', row) for row in zip(*texts, strict=True))}</table>"
+
+
+def _saved(name: str, text: str | None, language: Language) -> str | None:
+    """Return a cell of a saved notebook: a frame that is not from ``load`` may have a name where a code should be."""
+    known = {UNKNOWN, *display.labels(name, language).values()}
+    return text if text is None or name == "invited_at" or text in known else display.HIDDEN
 
 
 def preview(
