@@ -258,6 +258,12 @@ def test_names_are_shown_as_the_text_that_they_are() -> None:
     assert SCRIPT in texts(figure)
 
 
+def test_characters_of_a_filter_that_a_page_cannot_show_are_left_out() -> None:
+    shown = drawn("pareto", charts.Look(Filter(text="a\x01\u202eb")))._repr_html_()
+    assert ET.fromstring(shown)[1][1].tail == "Text holds 'ab'"
+    assert "\u202e" not in shown
+
+
 @pytest.mark.parametrize("text", [GERMAN, CHINESE, "x" * 300, "a b " * 100])
 def test_long_labels_fit(text: str) -> None:
     lines = wrap(text, 44)

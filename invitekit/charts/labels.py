@@ -45,6 +45,11 @@ def one_line(text: str, cells: int = CELLS) -> str:
     return wrap(text, cells, 1)[0]
 
 
+def visible(text: str) -> str:
+    """Return a text without control characters, and without those that change the direction of writing."""
+    return "".join(sign for sign in text if unicodedata.category(sign) not in ("Cf", "Cc"))
+
+
 def percent(rate: float | None) -> str:
     """Return a rate in whole percent; a rate above zero is never shown as 0, nor one below one as 100."""
     if rate is None:
@@ -74,10 +79,9 @@ def share_of(n: int, of: int, words: Mapping[str, str]) -> str:
 
 def _words(text: str, cells: int) -> list[str]:
     """Return the pieces that a line may be broken between: words with the space after them, Chinese characters."""
-    plain = "".join(sign for sign in " ".join(text.split()) if unicodedata.category(sign) not in ("Cf", "Cc"))
     words: list[str] = []
     room = 0
-    for sign in plain:
+    for sign in visible(" ".join(text.split())):
         apart = width(sign) == 2 or bool(words and (words[-1].endswith(" ") or width(words[-1][-1]) == 2))
         if not words or room + 1 > cells or (apart and sign not in _CLOSING and words[-1][-1] not in _OPENING):
             words.append(sign)

@@ -6,7 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 from invitekit.charts.colours import COLOURS, dark_styles
-from invitekit.charts.labels import wrap
+from invitekit.charts.labels import visible
 from invitekit.charts.svg import draw as draw_svg
 
 if TYPE_CHECKING:
@@ -30,9 +30,10 @@ def draw(figure: Figure, *, clickable: bool = False) -> str:
         figure: What is drawn.
         clickable: Number the bars and points with records behind them: see ``svg.draw``.
     """
-    title = " ".join(wrap(figure.title, 200))
+    # A filter may have characters that XHTML does not allow.
+    title, subtitle = (html.escape(visible(text)) for text in (figure.title, figure.subtitle))
     return (
-        f'<figure class="chart" xmlns="http://www.w3.org/1999/xhtml"><style>{html.escape(_STYLE, quote=False)}</style>'
-        f"<figcaption><b>{html.escape(title)}</b><br/>{html.escape(figure.subtitle)}</figcaption>"
+        f'<figure class="chart" xmlns="http://www.w3.org/1999/xhtml"><style>{_STYLE}</style>'
+        f"<figcaption><b>{title}</b><br/>{subtitle}</figcaption>"
         f"{draw_svg(figure, clickable=clickable)}</figure>"
     )
