@@ -16,7 +16,7 @@ from typing import Any, Literal, NotRequired
 
 from invitekit.ingest.containers import PACKED
 from invitekit.ingest.discover import FORMATS
-from invitekit.model.vocabularies import LIST_OF, LISTS
+from invitekit.model.vocabularies import DECISIONS_OF
 from invitekit.widgets import protocol
 from invitekit.widgets.export_words import words as export_words
 from invitekit.widgets.payloads import words
@@ -37,13 +37,9 @@ def typescript() -> str:
     for name, texts in WORDS.items():
         known = sorted(word for word, text in texts.items() if isinstance(text, str))
         parts.append(f"export type {name} = {' | '.join(map(_quoted, known))};")
-    parts.append(f"/** The decisions of each list of customers. */\nexport const LISTS = {json.dumps(_lists())};")
+    parts.append(f"/** The decisions of each list of customers. */\nexport const LISTS = {json.dumps(DECISIONS_OF)};")
     parts.append(f"/** The files that can be opened. */\nexport const FILE_TYPES = {json.dumps([*FORMATS, *PACKED])};")
     return "\n\n".join(parts) + "\n"
-
-
-def _lists() -> dict[str, list[str]]:
-    return {value.code: [decision for decision, name in LIST_OF.items() if name == value.code] for value in LISTS}
 
 
 def _interface(name: str, message: Any, messages: dict[int, str]) -> str:

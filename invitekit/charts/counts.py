@@ -12,7 +12,7 @@ from invitekit.charts.scene import Mark
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.metrics.follow_up import FAILED
 from invitekit.model.filters import Filter
-from invitekit.model.vocabularies import LIST_OF, LISTS, UNKNOWN
+from invitekit.model.vocabularies import DECISIONS_OF, LISTS, UNKNOWN
 
 SENT_STATUSES = ("associated", FAILED, "expired", "invited")
 """The statuses of an invitation that was sent."""
@@ -30,9 +30,8 @@ _OF_LIST = {"again": "partner", "check": "partner", "customer": "customer", "val
 
 def to_do(sizes: Mapping[str, int], look: Look = LOOK) -> Figure:
     """Draw how many customers are not associated, by what is to do: ``PlanSummary.by_list``."""
-    decisions = {code: [decision for decision, name in LIST_OF.items() if name == code] for code in sizes}
     rows = tuple(
-        _bar(list_label(code, look), n, _OF_LIST[code], Filter(decision=decisions[code]))
+        _bar(list_label(code, look), n, _OF_LIST[code], Filter(decision=DECISIONS_OF[code]))
         for code, n in sizes.items()
         if n
     )

@@ -157,15 +157,15 @@ LISTS = (
     Value("blocked", "Cannot be invited", "不可邀请"),
 )
 """The lists of customers who are not associated, by what is to do: in the order of the page and the report."""
-LIST_OF = {
-    **dict.fromkeys(RESENDS, "again"),
-    "wait_for_customer": "customer",
-    "contact_support": "support",
-    "review": "check",
-    **dict.fromkeys(("wait_for_expiry", "wait_for_cooldown"), "valid"),
-    "blocked": "blocked",
+DECISIONS_OF = {
+    "again": RESENDS,
+    "customer": ("wait_for_customer",),
+    "support": ("contact_support",),
+    "check": ("review",),
+    "valid": ("wait_for_expiry", "wait_for_cooldown"),
+    "blocked": ("blocked",),
 }
-"""The list of each decision."""
+"""The decisions of each list."""
 BATCH_KINDS = (
     Value("invite", "Invite", "邀请"),
     *(value for value in DECISIONS if value.code in RESENDS),

@@ -14,7 +14,7 @@ from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
 from invitekit.i18n import Language, _
-from invitekit.model.vocabularies import DECISIONS, LIST_OF, LISTS, RESENDS
+from invitekit.model.vocabularies import DECISIONS, DECISIONS_OF, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
 from invitekit.planning.reason_texts import read_warnings
 from invitekit.planning.rules import ResendRules
@@ -65,10 +65,7 @@ class PlanSummary:
     @property
     def by_list(self) -> dict[str, int]:
         """Customers who are not associated by what is to do: by the codes of ``vocabularies.LISTS``, in its order."""
-        sizes = Counter[str]()
-        for decision, name in LIST_OF.items():
-            sizes[name] += self.by_decision[decision]
-        return {value.code: sizes[value.code] for value in LISTS}
+        return {name: sum(self.by_decision[one] for one in decisions) for name, decisions in DECISIONS_OF.items()}
 
     @property
     def named_by_rejected_rows(self) -> int:

@@ -14,7 +14,7 @@ from invitekit.charts.figure import label_for
 from invitekit.charts.labels import interval, percent
 from invitekit.metrics import EMPTY, OTHER, MetricsReport
 from invitekit.metrics.deadlines import KINDS
-from invitekit.model.vocabularies import LIST_OF
+from invitekit.model.vocabularies import DECISIONS_OF
 from invitekit.planning import PlanSummary, ResendRules
 from invitekit.planning.reason_texts import read_reasons
 from invitekit.privacy.disclosure import round_count
@@ -128,7 +128,7 @@ def _to_do(plan: PlanSummary, look: Look) -> Table:
         [list_label(name, look), reasons[code].summary(rules), n]
         for name in plan.by_list
         for (decision, code), n in plan.by_reason.items()
-        if LIST_OF.get(decision) == name
+        if decision in DECISIONS_OF[name]
     ]
     return table(look, ["to_do", "reason", "customers"], rows, left=2)
 
