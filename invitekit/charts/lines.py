@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import itertools
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from invitekit.charts.figure import LOOK, Figure, Look, Panel, Values, choice_of
 from invitekit.charts.labels import interval, one_line, percent
 from invitekit.charts.scene import Line, Mark, Xy
 from invitekit.metrics import OTHER
+from invitekit.metrics.aggregate import Period, number_of, start_of
 from invitekit.metrics.follow_up import FAILED
 
 PANELS = 8
@@ -26,7 +26,7 @@ CURVES = 4
 _SIGNS = {"high": ("triangle-up", "alarm"), "low": ("triangle-down", "relief"), "run": ("diamond", "ink")}
 
 
-def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str = "week") -> Figure:
+def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: Period = "week") -> Figure:
     """Draw the failure rate of each period, and the range that chance explains.
 
     A period outside of that range has a sign of its own; one whose invitations are still open is hollow.
@@ -65,7 +65,7 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: str =
     )  # fmt: skip
 
 
-def _ticks(days: list[Any], period: str) -> tuple[tuple[float, str], ...]:
+def _ticks(days: list[Any], period: Period) -> tuple[tuple[float, str], ...]:
     """Return the periods that the axis names, by their first days; the year below the first one of each year."""
     days = days[:: -(-len(days) // TICKS)]
     texts = [f"{day:{'%Y-%m' if period == 'month' else '%m-%d'}}" for day in days]
@@ -109,7 +109,7 @@ def _steps(points: list[Xy]) -> list[Xy]:
     return [(x, y) for (_, y), start, end in zip(points, starts, ends, strict=True) for x in (start, end)]
 
 
-def _marks(rows: list[Values], colour: str, look: Look, period: str, by: str | None) -> Iterator[Mark]:
+def _marks(rows: list[Values], colour: str, look: Look, period: Period, by: str | None) -> Iterator[Mark]:
     """Return a mark for each period; behind it are the failed invitations that were sent in it."""
     words = look.words
     for row in (row for row in rows if row["rate"] is not None):
@@ -125,11 +125,9 @@ def _marks(rows: list[Values], colour: str, look: Look, period: str, by: str | N
         yield Mark(text, own, (_day(row), row["rate"]), symbol, size, hollow=row["incomplete"], choice=choice)
 
 
-def _last_day(start: dt.date, period: str) -> dt.date:
+def _last_day(start: dt.date, period: Period) -> dt.date:
     """Return the last day of a period."""
-    if period == "month":
-        return start.replace(day=calendar.monthrange(start.year, start.month)[1])
-    return start + dt.timedelta(days=6 if period == "week" else 0)
+    return start_of(period, number_of(period, start) + 1) - dt.timedelta(days=1)
 
 
 def _keys(rows: list[Values], look: Look) -> Iterator[Mark]:

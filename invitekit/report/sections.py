@@ -13,6 +13,7 @@ from invitekit.charts.counts import list_label, stage_label
 from invitekit.charts.figure import label_for
 from invitekit.charts.labels import interval, percent
 from invitekit.metrics import EMPTY, OTHER, MetricsReport
+from invitekit.metrics.aggregate import Period
 from invitekit.metrics.deadlines import KINDS
 from invitekit.model.vocabularies import DECISIONS_OF
 from invitekit.planning import PlanSummary, ResendRules
@@ -180,7 +181,7 @@ def _trends(tables: MetricsReport, look: Look) -> list[Section]:
     return [replace(made[0], note=note), *made[1:]] if hidden else made
 
 
-def _trend(trend: Any, key: str, by: str | None, look: Look, period: str) -> Section:
+def _trend(trend: Any, key: str, by: str | None, look: Look, period: Period) -> Section:
     texts = words(look.language)
     periods = sorted(set(trend["period_start"]))
     shown = periods[-(_PERIODS if by is None else _PANEL_PERIODS) :]
