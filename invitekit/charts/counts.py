@@ -11,14 +11,15 @@ from invitekit.charts.labels import one_line, percent, share, share_of
 from invitekit.charts.scene import Mark
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.metrics.follow_up import FAILED
+from invitekit.metrics.funnel import NOT_INVITED
 from invitekit.model.filters import Filter
 from invitekit.model.vocabularies import DECISIONS_OF, LISTS, UNKNOWN
 
-SENT_STATUSES = ("associated", FAILED, "expired", "invited")
+_SENT = ("associated", FAILED, "expired", "invited")
 """The statuses of an invitation that was sent."""
 _STATUSES: Mapping[str, tuple[str, ...]] = {
-    "all": (), "not_invited": ("pre_registered", "pending_review", "not_pre_registered"), UNKNOWN: (UNKNOWN,),
-    "invited": SENT_STATUSES, "associated": ("associated",), "failed": (FAILED,), "expired": ("expired",),
+    "all": (), "not_invited": NOT_INVITED, UNKNOWN: (UNKNOWN,),
+    "invited": _SENT, "associated": ("associated",), "failed": (FAILED,), "expired": ("expired",),
 }  # fmt: skip
 """The statuses of each stage; whether an invitation is open or was not used depends on its follow-up too."""
 MOST, MOST_RATES = 12, 10
@@ -118,7 +119,7 @@ def groups(table: Any, by: str, look: Look = LOOK) -> Figure:
              "high": "failure_high", "small": "small"}  # fmt: skip
     rates = [
         {new: row[old] for new, old in names.items()}
-        | {"label": label_for(row["value"], by, look), "choice": choice_of(row["value"], by, status=SENT_STATUSES)}
+        | {"label": label_for(row["value"], by, look), "choice": choice_of(row["value"], by, status=_SENT)}
         for row in to_rows(table)
         if row["followed"]
     ]
