@@ -90,9 +90,8 @@ def _action(row: Row) -> str:
 
 def _made_up(row: Row, language: str) -> Any:
     """Give a value that nobody has, of the kind that a column holds."""
-    known = made_up()
     failure = read_catalogue().failures[0]
-    known |= {name: getattr(failure, name)(language) for name in _OF_FAILURE}
+    known = made_up() | {name: getattr(failure, name)(language) for name in _OF_FAILURE}
     known |= {"failure_code": failure.code, "failure_message": failure.message_en}
     if row.column in known:
         return known[row.column]
