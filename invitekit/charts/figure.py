@@ -51,7 +51,7 @@ class Look:
 Values = dict[str, Any]
 _FILTERS = {column: name for name, column in COLUMNS.items()}
 LOOK = Look()
-"""Every record, in English, on a light background."""
+"""Every record, in English."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def _section(section: Section) -> dict[str, Any]:
 
 def _table(table: Table) -> dict[str, Any]:
     rows = [list(row) for row in table.rows]
-    if len(rows) > 1 and 1 not in table.numbers:
+    if 1 not in table.numbers:
         # The first of several columns of words names a group: on paper once, as its words fill lines.
         for above, row in zip(table.rows[:-1], rows[1:], strict=True):
             row[0] = "" if row[0] == above[0] else row[0]
