@@ -3,7 +3,7 @@
 import "../styles/app.css";
 import { Arrivals } from "./arrivals.ts";
 import { button, Dialog } from "./dialog.ts";
-import { type Child, fill, formatDay, formatNumber, h, put } from "./dom.ts";
+import { type Child, fill, formatDay, formatNumber, h, isComplete, keepFocus, put } from "./dom.ts";
 import { render as renderExplorer } from "./explorer.ts";
 import { render as renderExport } from "./export_panel.ts";
 import { AddFiles } from "./files.ts";
@@ -34,6 +34,8 @@ const PLACES: Record<string, Tab> = {
   export: "export",
 };
 const CLOSER = ["explore", "export"] as const;
+/** Milliseconds until a new date is used: while one is typed, each part of it is a change. */
+const TYPING_DELAY = 800;
 /** Milliseconds until a lost connection is tried again. */
 const RETRY_AFTER = [300, 1000, 2000, 5000];
 
@@ -107,6 +109,7 @@ class Page implements PageContext {
   private envelope: Envelope | null = null;
   private failures = 0;
   private isLost = false;
+  private typing: ReturnType<typeof setTimeout> | undefined;
   /** How many customers there are, and the day of the newest file: the picker knows. */
   private facts: { customers?: number | null; newest?: string | null } = {};
 
@@ -216,18 +219,21 @@ class Page implements PageContext {
       newest && this.text("newest", { day: formatDay(newest, state.language) }),
     ];
     document.title = isOpen ? `${workspace ?? name ?? ""} · invitekit` : "invitekit";
-    put(
-      byId("header"),
-      h("h1", {}, this.text("title")),
-      isOpen && h("span.pill", { title: files.join("\n") }, loaded.filter(Boolean).join(" · ")),
-      isOpen && rejected ? this.rejectedPill(rejected) : null,
-      h("span.grow"),
-      isOpen && this.dayPill(as_of ?? ""),
-      isOpen &&
-        workspace &&
-        h("span.pill", {}, this.text(sample ? "sample_data" : "in_workspace", { name: workspace })),
-      isOpen && this.pill(this.text("open_other"), () => this.openOthers()),
-      this.languagePills(state),
+    const header = byId("header");
+    keepFocus(header, () =>
+      put(
+        header,
+        h("h1", {}, this.text("title")),
+        isOpen && h("span.pill", { title: files.join("\n") }, loaded.filter(Boolean).join(" · ")),
+        isOpen && rejected ? this.rejectedPill(rejected) : null,
+        h("span.grow"),
+        isOpen && this.dayPill(as_of ?? ""),
+        isOpen &&
+          workspace &&
+          h("span.pill", {}, this.text(sample ? "sample_data" : "in_workspace", { name: workspace })),
+        isOpen && this.pill(this.text("open_other"), () => this.openOthers()),
+        this.languagePills(state),
+      ),
     );
   }
 
@@ -237,7 +243,12 @@ class Page implements PageContext {
 
   /** The day of the plan; without one it is today. */
   private dayPill(value: string): HTMLElement {
-    const day = h("input", { type: "date", value, onchange: () => this.ask({ type: "set_day", day: day.value }) });
+    const plan = () => isComplete(day.value) && this.ask({ type: "set_day", day: day.value });
+    const onchange = () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(plan, TYPING_DELAY);
+    };
+    const day = h("input", { type: "date", value, onchange });
     return h("label.pill", { title: value ? "" : this.text("plan_today") }, this.text("plan_for"), day);
   }
 

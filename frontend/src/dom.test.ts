@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { expect, test, vi } from "vitest";
-import { fill, formatNumber, h, keepFocus, keyed, put } from "./dom.ts";
+import { fill, formatNumber, h, isComplete, keepFocus, keyed, put } from "./dom.ts";
 
 test("text is never markup, wherever it stands", () => {
   const script = "<img src=x onerror=alert(1)>";
@@ -61,4 +61,8 @@ test("a redraw leaves the focus at its position", () => {
 test("texts and numbers are written as the language does", () => {
   expect(fill("{n} of {total}{gone}", { n: 0, total: "9" })).toBe("0 of 9");
   expect([formatNumber(1234, "en"), formatNumber(undefined, "en")]).toEqual(["1,234", "…"]);
+});
+
+test("a date counts once its year is typed", () => {
+  expect(["", "0002-03-05", "0202-03-05", "2026-03-05"].map(isComplete)).toEqual([true, false, false, true]);
 });

@@ -118,6 +118,11 @@ export function formatDay(day: string, language: string, withYear = true): strin
   return date.toLocaleDateString(language === "en" ? "en-GB" : language, form);
 }
 
+/** Whether a typed date is complete: while 2026 is typed, the year is 2, 20 and 202. */
+export function isComplete(day: string): boolean {
+  return !day || day > "1";
+}
+
 /** Move a box that would stand out of another on the right to where it fits. */
 export function keepInside(box: HTMLElement | null, outer: Element): void {
   if (!box) return;

@@ -1,7 +1,7 @@
 /** Invitations by day, as bars that can be brushed to choose dates. */
 
 import { countDays, listed } from "./crossfilter.ts";
-import { h, put, svg, target } from "./dom.ts";
+import { h, isComplete, put, svg, target } from "./dom.ts";
 import { chosenValues, requestSums } from "./state.ts";
 import type { View } from "./view.ts";
 
@@ -33,11 +33,6 @@ export function bins(days: Days): [number, number, number][] {
 /** The number of days from the first to the last. */
 function spanOf(days: Days): number {
   return (Date.parse(days.at(-1)?.[0] ?? "") - Date.parse(days[0]?.[0] ?? "")) / DAY + 1;
-}
-
-/** Whether a typed date is complete: while 2026 is typed, the year is 2, 20 and 202. */
-export function isComplete(day: string): boolean {
-  return !day || day > "1";
 }
 
 export class Timeline {

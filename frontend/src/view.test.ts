@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { render as renderPicker } from "./picker.ts";
 import { counts, days, FakeModel, facet, page, state, sumsOf, VIEW } from "./testing.ts";
-import { bins, isComplete } from "./timeline.ts";
+import { bins } from "./timeline.ts";
 import { View } from "./view.ts";
 
 const init = (words: Record<string, string> = {}) =>
@@ -258,10 +258,6 @@ test("bars hold as many days as fit", () => {
     ["2026-01-01", 2, 0, 2],
   ]);
   expect([long.length <= 150, long.at(-1)]).toEqual([true, [0, 2, 0]]);
-});
-
-test("a date counts once its year is typed", () => {
-  expect(["", "0002-03-05", "0202-03-05", "2026-03-05"].map(isComplete)).toEqual([true, false, false, true]);
 });
 
 test("the connection is asked for until rows are counted", () => {

@@ -275,6 +275,18 @@ def test_the_week_from_mondays_export_to_the_results_takes_twelve_clicks(browser
     assert sorted(batch.records["account_name"]) == ["acme", "beta", "cora"]
 
 
+def test_the_day_of_the_plan_is_typed_and_stays_in_focus(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path, str(FIRST)) as address, opened(browser, address) as (page, wrong):
+        _rows(page, "pick")
+        day = page.get_by_label("Plan for")
+        day.focus()
+        page.keyboard.type("06012026", delay=300)
+        expect(page.locator("#screen-pick h2")).to_contain_text("1 Jun 2026")
+        expect(day).to_have_value("2026-06-01")
+        expect(day).to_be_focused()
+        assert wrong == []
+
+
 def test_a_word_that_is_not_known_is_taught_on_the_page(browser: Browser, tmp_path: Path) -> None:
     rows = ["Account Name,Status,Invitation Method,Invitation Time", "acme,In Bearbeitung,Email,2026-01-10 09:00:00"]
     rows += ["beta,Expired,Email,2026-01-10 09:00:00", "cora,On ice,Email,2026-01-10 09:00:00"]
