@@ -15,7 +15,7 @@ from typing import Any
 from invitekit.engine.duckdb import apart
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError, InvitekitError
-from invitekit.i18n import Language, _, languages, translate
+from invitekit.i18n import Language, _, languages
 from invitekit.ingest.datetimes import check_time_zone
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
@@ -437,9 +437,9 @@ class Session:
         with self._lock:
             state = dict(self._state)
         state["offered"] = {kind: list(names) for kind, names in self._offered().items()}
-        names = {code: translate(_("English"), code) for code in languages()}
-        said = {"language": self._language, "languages": names, "words": words(self._language)}
-        self._send(PAGE, {"type": "state", **said, **state})
+        names = {code: words(code)["own_name"] for code in languages()}
+        texts = {"language": self._language, "languages": names, "words": words(self._language)}
+        self._send(PAGE, {"type": "state", **texts, **state})
 
     def _send(self, name: str, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
         for listener in tuple(self._listeners):
