@@ -88,23 +88,17 @@ class LeakError(InvitekitError):
         self.column = column
         self.gate = gate
         self.count = count
-        super().__init__(self._problem(_GATES[gate]), hint=self.advice)
-
-    def _problem(self, gate: Message) -> Message:
-        if self.column == "file":
-            return ngettext(
-                "The export was refused: file, {gate}, {n:,} cell.",
-                "The export was refused: file, {gate}, {n:,} cells.",
-                self.count,
-                gate=gate,
-            )
-        return ngettext(
-            "The export was refused: {column}, {gate}, {n:,} cell.",
-            "The export was refused: {column}, {gate}, {n:,} cells.",
-            self.count,
-            column=self.column,
-            gate=gate,
+        cells = ngettext(
+            "{place}, {gate}, {n:,} cell",
+            "{place}, {gate}, {n:,} cells",
+            count,
+            place=_NO_COLUMNS.get(column) or _("{column}", column=column),
+            gate=_GATES[gate],
         )
+        super().__init__(self._problem(cells), hint=self.advice)
+
+    def _problem(self, cells: Message) -> Message:
+        return _("The export was refused: {cells}.", cells=cells)
 
 
 class ChangedError(LeakError):
@@ -112,30 +106,12 @@ class ChangedError(LeakError):
 
     advice = _("do not pass it on; export again.")
 
-    def _problem(self, gate: Message) -> Message:
-        if self.column == "manifest":
-            return ngettext(
-                "The file is not the one of its manifest: manifest, {gate}, {n:,} cell.",
-                "The file is not the one of its manifest: manifest, {gate}, {n:,} cells.",
-                self.count,
-                gate=gate,
-            )
-        if self.column == "file":
-            return ngettext(
-                "The file is not the one of its manifest: file, {gate}, {n:,} cell.",
-                "The file is not the one of its manifest: file, {gate}, {n:,} cells.",
-                self.count,
-                gate=gate,
-            )
-        return ngettext(
-            "The file is not the one of its manifest: {column}, {gate}, {n:,} cell.",
-            "The file is not the one of its manifest: {column}, {gate}, {n:,} cells.",
-            self.count,
-            column=self.column,
-            gate=gate,
-        )
+    def _problem(self, cells: Message) -> Message:
+        return _("The file is not the one of its manifest: {cells}.", cells=cells)
 
 
+_NO_COLUMNS = {"file": _("file"), "manifest": _("manifest")}
+"""What was checked, where it is no column."""
 _GATES = {str(gate).removeprefix("gate "): gate for gate in (
     _("gate readable"), _("gate columns"), _("gate types"), _("gate metadata"), _("gate rows"), _("gate nulls"),
     _("gate declared"), _("gate values"), _("gate formulas"), _("gate cells"), _("gate sha256"), _("gate signature"),
@@ -144,7 +120,7 @@ _GATES = {str(gate).removeprefix("gate "): gate for gate in (
 
 
 def many(number: int, noun: str, more: str = "") -> str:
-    """Say how many there are of something, in a message: "1 customer", "2,000 customers".
+    """Return a number with its noun: "1 customer", "2,000 customers".
 
     Args:
         number: How many.
