@@ -1,7 +1,7 @@
 """Texts that are written in English and shown in any language that has a catalogue in ``locale/``.
 
-A message is an English text that remembers its template, the key of the catalogues, and what fills it in. It is used
-as the text that it is; ``translate`` returns it in another language. English reads no catalogue at all.
+A message is an English text that also holds its template, which is its key in the catalogues, and its parameters. It
+is used like any other text; ``translate`` returns it in another language. For English no catalogue is read.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Language = str
 LOCALE = Path(__file__).parent / "locale"
 """One folder a language, with LC_MESSAGES/invitekit.po for writers, and the .mo that `make words` compiles from it."""
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that a terminal obeys, that end a line or reorder it, and half characters."""
+"""Control characters, ends of lines, characters that reorder text, and lone surrogates."""
 
 
 def printable(text: str) -> str:
-    r"""Return a text on one line, with escapes for what would steer a terminal or hide: names come from others.
+    r"""Return a text on one line, with control and invisible characters escaped: it may be a name that others chose.
 
     >>> printable("a\x1b[31m.csv")
     'a\\x1b[31m.csv'
@@ -41,10 +41,10 @@ class Message(str):
     """An English text that can be translated.
 
     Args:
-        template: The text, with named places: ``'{name}' is empty.``
-        parameters: What fills the places: texts, numbers, messages, or tuples of them, which are listed with commas.
+        template: The text, with named placeholders: ``'{name}' is empty.``
+        parameters: Their values: texts, numbers, messages, or tuples of them, which are listed with commas.
         plural: The template for any number but one.
-        number: The number that decides, the parameter ``n``.
+        number: The number that chooses between the two, the parameter ``n``.
     """
 
     __slots__ = ("number", "parameters", "plural", "template")
@@ -58,12 +58,12 @@ class Message(str):
     ) -> Self:
         """Fill in the English text."""
         chosen = template if plural is None or number == 1 else plural
-        message = super().__new__(cls, _filled(chosen, parameters, "en"))
+        message = super().__new__(cls, _fill_in(chosen, parameters, "en"))
         message.template, message.parameters, message.plural, message.number = template, parameters, plural, number
         return message
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return what makes the message again, where it is copied or pickled."""
+        """Return the arguments that create the message again when it is copied or pickled."""
         return (self.template, self.parameters), {"plural": self.plural, "number": self.number}
 
 
@@ -71,8 +71,8 @@ def _(template: str, **parameters: Any) -> Message:
     """Return a message; its template is found by ``make words`` and has to be a plain string.
 
     Args:
-        template: The English text, with named places.
-        parameters: What fills the places.
+        template: The English text, with named placeholders.
+        parameters: Their values.
     """
     return Message(template, parameters)
 
@@ -84,17 +84,17 @@ def ngettext(one: str, several: str, n: int, **parameters: Any) -> Message:
         one: The English text for 1.
         several: The English text for any other number.
         n: The number.
-        parameters: What else fills the places.
+        parameters: The values of the other placeholders.
     """
     return Message(one, parameters | {"n": n}, plural=several, number=n)
 
 
 def translate(text: str, language: str) -> str:
-    """Return a text in a language: English where it is no message, or where its catalogue does not know it.
+    """Return a text in a language; one that is no message, or that the catalogue lacks, stays as it is.
 
     Args:
-        text: A message, or any other text, which stays as it is.
-        language: The code of the language, the name of its folder in ``locale/``.
+        text: A message, or any other text.
+        language: The code of the language.
     """
     if not isinstance(text, Message) or language == "en":
         return str(text)
@@ -103,16 +103,16 @@ def translate(text: str, language: str) -> str:
         template = catalogue.gettext(text.template)
     else:
         template = catalogue.ngettext(text.template, text.plural, text.number)
-    return _filled(template, text.parameters, language)
+    return _fill_in(template, text.parameters, language)
 
 
-def _filled(template: str, parameters: dict[str, Any], language: str) -> str:
-    return template.format_map({name: _said(value, language) for name, value in parameters.items()})
+def _fill_in(template: str, parameters: dict[str, Any], language: str) -> str:
+    return template.format_map({name: _in_language(value, language) for name, value in parameters.items()})
 
 
-def _said(value: Any, language: str) -> Any:
+def _in_language(value: Any, language: str) -> Any:
     if isinstance(value, tuple):
-        return translate(_(", "), language).join(str(_said(each, language)) for each in value)
+        return translate(_(", "), language).join(str(_in_language(each, language)) for each in value)
     if isinstance(value, Message):
         return translate(value, language)
     return printable(str(value)) if isinstance(value, (str, PurePath)) else value
@@ -125,13 +125,13 @@ def _catalogue(language: str) -> GNUTranslations:
 
 
 def read_texts(package: str, name: str, language: str, *, codes: Collection[str] = ()) -> dict[str, Any]:
-    """Return the English texts of a TOML file in a language; their places are left to be filled in.
+    """Return the texts of an English TOML file in a language; placeholders stay as they are.
 
     Args:
         package: Where the file is.
         name: The file. An English text of two meanings is a table there, of ``text`` and ``context``.
         language: The code of the language.
-        codes: Keys whose values are no texts.
+        codes: Keys whose values are codes, which are not translated.
     """
     catalogue = NullTranslations() if language == "en" else _catalogue(language)
 
@@ -144,7 +144,7 @@ def read_texts(package: str, name: str, language: str, *, codes: Collection[str]
 
 
 def extract_texts(file: IO[bytes], _keywords: Any, _tags: Any, options: Mapping[str, str]) -> list[tuple[Any, ...]]:
-    """Find the texts of a TOML file for ``make words``, as Babel's extractors do."""
+    """Return the texts of a TOML file to ``make words``: an extractor of Babel."""
     found: list[tuple[Any, ...]] = []
 
     def note(text: str, context: str | None) -> None:
@@ -155,7 +155,7 @@ def extract_texts(file: IO[bytes], _keywords: Any, _tags: Any, options: Mapping[
 
 
 def _each_text(texts: Any, change: Callable[[str, str | None], Any], codes: Collection[str]) -> Any:
-    """Change every text of nested tables and lists, which have a context where a table says so."""
+    """Return nested tables and lists with every text changed; a table of ``text`` and ``context`` is one text."""
     match texts:
         case str():
             return change(texts, None)
