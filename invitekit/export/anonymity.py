@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from invitekit.engine.duckdb import ident
-from invitekit.i18n import Language, Message, _, ngettext, translate
+from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.model import schema
 from invitekit.privacy import Row, Text, Token
 
@@ -28,7 +28,7 @@ class Unique:
 
     Attributes:
         by: The released columns.
-        words: What they are, a message; remarks, which are not counted, are named.
+        words: What they are, as a message or the name of one; remarks, which are not counted, are named.
         records: All records.
         unique: Records that no other is like.
         small: Records in groups of fewer than ``SMALL``, the unique ones included.
@@ -43,7 +43,7 @@ class Unique:
     smallest: int
 
     def sentence(self, language: Language = "en") -> str:
-        """Say it in one sentence."""
+        """Return it as a sentence."""
         sentence = ngettext(
             "{n:,} record is unique by {words}{share}; {small:,} share these values with fewer than {others} others.",
             "{n:,} records are unique by {words}{share}; {small:,} share these values with fewer than {others} others.",
@@ -83,7 +83,7 @@ def _says_nothing(row: Row) -> bool:
     return customer or isinstance(row.form, Text) or row.action == "mask" or row.column in OF_FAILURE
 
 
-def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: Message) -> Unique:
+def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: str) -> Unique:
     by = tuple(row.into for row in rows)
     groups = released.aggregate("count(*) as n", ", ".join(map(ident, by)))
     counts = groups.aggregate(
@@ -93,12 +93,12 @@ def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: Mess
     return Unique(by, words, *counts.fetchall()[0])
 
 
-def _named(rows: Sequence[Row], *, texts: bool) -> Message:
-    """Say which columns were counted, each by its name beyond those that are watched."""
+def _named(rows: Sequence[Row], *, texts: bool) -> str:
+    """Return the counted columns in words: those that are watched as a phrase, others by their names."""
     if len(rows) > len(WATCHED):
         names = tuple(row.into for row in rows)
         if texts:
             return _("{n} columns (remarks, which may tell more, are not counted): {names}", n=len(rows), names=names)
         return _("{n} columns: {names}", n=len(rows), names=names)
-    words = [_DATED.get(row.how) or _WORDS.get(row.column) or Message(row.into, {}) for row in rows]
+    words = [_DATED.get(row.how) or _WORDS.get(row.column) or row.into for row in rows]
     return _("{names} and {last}", names=tuple(words[:-1]), last=words[-1]) if len(words) > 1 else words[0]
