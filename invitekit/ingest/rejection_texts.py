@@ -1,19 +1,26 @@
-"""Why a row was rejected, in the reader's language: the table of rejected rows says it in English."""
+"""Translations of why a row was rejected: the table of rejected rows has its reasons in English."""
 
 from __future__ import annotations
 
 import re
+from functools import cache
 
-from invitekit.i18n import read_texts
+from invitekit.i18n import Language, read_texts
 
 
-def translate_reason(reason: str, language: str) -> str:
+def translate_reason(reason: str, language: Language) -> str:
     """Return why a row was rejected in a language; a reason that is not known stays English."""
-    if language == "en":
-        return reason
-    known, translated = (read_texts(__package__, "rejection_words.toml", each)["why"] for each in ("en", language))
-    for english, text in zip(known, translated, strict=True):
-        numbers = re.sub(r"\\{(\w+)\\}", r"(?P<\1>\\d+)", re.escape(english))
-        if found := re.fullmatch(numbers, reason):
-            return str(text).format(**found.groupdict())
+    for pattern, text in _translations(language) if language != "en" else ():
+        if found := pattern.fullmatch(reason):
+            return text.format(**found.groupdict())
     return reason
+
+
+@cache
+def _translations(language: Language) -> list[tuple[re.Pattern[str], str]]:
+    """Return a pattern of each English reason, whose groups are its numbers, and the reason in a language."""
+    known, translated = (read_texts(__package__, "rejection_words.toml", each)["why"] for each in ("en", language))
+    return [
+        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>\\d+)", re.escape(english))), text)
+        for english, text in zip(known, translated, strict=True)
+    ]
