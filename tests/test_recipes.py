@@ -129,6 +129,15 @@ def test_a_file_that_is_not_as_recorded_is_named_and_nothing_is_run(
     assert ([one["as_recorded"] for one in found["outputs"]], found["repeat"]) == ([None], False)
 
 
+def test_files_that_are_gone_are_all_named(run: Run, week: Path) -> None:
+    record(run, "plan", "exports", "--rules", "rules.toml", "-o", "plan.csv")
+    for path in (*week.glob("exports/*"), week / "rules.toml"):
+        path.unlink()
+    problem = run("run", "weekly.toml", "-o", "again").stderr
+    assert problem.count(".csv is missing") == 2
+    assert "rules.toml is missing" in problem
+
+
 def test_the_same_commands_run_on_the_files_of_another_week(run: Run, week: Path) -> None:
     record(run, "plan", "exports", *DAY, "--rules", "rules.toml", "-o", "plan.csv")
     record(run, "report", "exports", *DAY, "-o", "r.html")
@@ -154,6 +163,25 @@ def test_what_exists_is_not_replaced_and_what_differs_is_named(run: Run, week: P
     assert "was written by invitekit 0.0." in done.stderr
     assert (done.returncode, "1 of 2 outputs byte for byte" in done.stdout) == (1, True)
     assert "  - b.csv differs." in done.stdout
+
+
+def test_a_folder_for_two_files_of_one_name_or_that_cannot_be_made_is_refused(run: Run, week: Path) -> None:
+    for name in ("one", "two"):
+        (week / name).mkdir()
+        record(run, "trend", "exports", *DAY, "-o", f"{name}/t.csv")
+        done = run("run", "weekly.toml", "-o", "rules.toml/again")
+        assert {"one": "'again' cannot be written", "two": "Two commands write 't.csv'"}[name] in done.stderr
+
+
+def test_a_folder_of_batches_is_replaced_if_it_is_empty_or_with_overwrite(run: Run, week: Path) -> None:
+    record(run, "plan", "exports", *DAY, "--batch-dir", "batches")
+    done = run("run", "weekly.toml")
+    assert (done.returncode, "'batches' exists already" in done.stderr) == (1, True)
+    repeated(run, "weekly.toml", "--overwrite")
+    (week / "again" / "batches").mkdir(parents=True)
+    assert [one["as_recorded"] for one in repeated(run, "weekly.toml", "-o", "again")["outputs"]] == [True]
+    done = run("check", "batches", "--save-recipe", "weekly.toml")
+    assert "reads what another command of the recipe writes" in done.stderr
 
 
 @pytest.mark.usefixtures("week")

@@ -323,11 +323,11 @@ def check_outputs(steps: Sequence[Step], folder: Path | None, *, overwrite: bool
     if twice := [path for path in paths if paths.count(path) > 1]:
         problem = _("Two commands write '{name}'.", name=twice[0].name)
         raise OutputError(problem, hint=_("leave out -o, or record other names."))
-    try:
-        if folder is not None:
+    if folder is not None:
+        try:
             folder.mkdir(exist_ok=True, parents=True)
-    except OSError as error:
-        raise not_written(folder or Path(), error) from None
+        except OSError as error:
+            raise not_written(folder, error) from None
     for path in paths if not overwrite else ():
         if any(path.iterdir()) if path.is_dir() else os.path.lexists(path):
             hint = _("use --overwrite, or another folder: -o DIR.")
