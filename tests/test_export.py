@@ -51,11 +51,12 @@ from invitekit.export import (
     writers,
 )
 from invitekit.export import source as reading
-from invitekit.export.manifest import digest, path_of
+from invitekit.export.manifest import path_of
 from invitekit.export.source import open_source
 from invitekit.export.whose import with_who
 from invitekit.export.writers import SINKS
 from invitekit.io import atomic_write
+from invitekit.io.digest import digest
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
 from invitekit.model import schema
 from invitekit.privacy import ACTIONS, LEVELS, FirstOf, Key, Level, Range, Row, Words, standard

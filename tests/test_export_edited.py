@@ -15,8 +15,9 @@ import pytest
 import invitekit as ik
 from invitekit.errors import ChangedError
 from invitekit.export import verify
-from invitekit.export.manifest import digest, path_of
+from invitekit.export.manifest import path_of
 from invitekit.export.writers import SINKS, write_csv
+from invitekit.io.digest import digest
 from invitekit.privacy import Level
 
 KINDS = ("csv", "xlsx", "parquet")

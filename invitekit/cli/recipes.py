@@ -21,6 +21,7 @@ from invitekit.errors import ArgumentError, OutputError, SourceError, many
 from invitekit.i18n import Message, _
 from invitekit.ingest.discover import list_files
 from invitekit.io.atomic_write import check_target, not_written, os_reason, write_file
+from invitekit.io.digest import digest
 from invitekit.io.toml_file import read_toml
 
 PERSONAL = ("text", "manager", "tag")
@@ -224,14 +225,11 @@ def _digest(path: Path) -> tuple[int, str]:
         SourceError: It cannot be read.
     """
     if path.is_dir():
-        digests = [
-            (one.relative_to(path).as_posix(), *_digest(one)) for one in sorted(path.rglob("*")) if one.is_file()
-        ]
-        listed = json.dumps([(name, digest) for name, _, digest in digests])
-        return sum(size for _, size, _ in digests), hashlib.sha256(listed.encode()).hexdigest()
+        files = {one.relative_to(path).as_posix(): _digest(one) for one in sorted(path.rglob("*")) if one.is_file()}
+        listed = json.dumps([(name, sha256) for name, (_size, sha256) in files.items()])
+        return sum(size for size, _sha256 in files.values()), hashlib.sha256(listed.encode()).hexdigest()
     try:
-        with path.open("rb") as file:
-            return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+        return path.stat().st_size, digest(path)
     except OSError as error:
         problem = _("'{name}' cannot be read: {reason}.", name=path.name, reason=os_reason(error))
         raise SourceError(problem, hint=_("check its path and mode.")) from None

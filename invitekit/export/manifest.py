@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,12 +19,12 @@ from invitekit.export.read_written import READERS
 from invitekit.export.transform import Seen
 from invitekit.i18n import _
 from invitekit.io.atomic_write import os_reason
+from invitekit.io.digest import digest
 from invitekit.privacy import Row
 from invitekit.privacy.policy import Level
 
 FORMAT = 1
 ENDING = ".manifest.json"
-_BLOCK = 1 << 20
 _Count = Annotated[int, Meta(ge=0)]
 _Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
@@ -97,15 +96,6 @@ class _AnyVersion(Struct):
 def path_of(file: Path) -> Path:
     """Return the path of a file's manifest."""
     return file.with_name(file.name + ENDING)
-
-
-def digest(path: Path) -> str:
-    """Compute the SHA-256 of a file's bytes."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()
 
 
 def verify(path: str | Path) -> Manifest:

@@ -21,7 +21,7 @@ from invitekit.export.anonymity import Unique
 from invitekit.export.checks import Expected, Proof, prove
 from invitekit.export.counts import count_cells, counted_rows
 from invitekit.export.frequent_values import choose_words
-from invitekit.export.manifest import FORMAT, Manifest, digest, path_of
+from invitekit.export.manifest import FORMAT, Manifest, path_of
 from invitekit.export.manifest_columns import describe
 from invitekit.export.prefetch import ahead
 from invitekit.export.remarks import Scrubber
@@ -33,6 +33,7 @@ from invitekit.export.whose import WHO, with_who
 from invitekit.export.writers import SINKS
 from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.io.atomic_write import make_private, not_written, private_dir, publish
+from invitekit.io.digest import digest
 from invitekit.io.lock import exclusive_lock
 from invitekit.privacy import Policy, Row, Secrets
 

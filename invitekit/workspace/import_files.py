@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import glob
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from invitekit.i18n import Message, _, printable
 from invitekit.ingest import FileSummary, Summary, load
 from invitekit.ingest.cleaning import REJECTED_COLUMNS
 from invitekit.ingest.discover import Source, find_sources
+from invitekit.io.digest import digest
 from invitekit.model import schema
 from invitekit.workspace.customers import count_orphans
 from invitekit.workspace.database import transaction
@@ -148,7 +148,7 @@ def _stored_before(added: Sequence[Added], hint: Message) -> Message:
 
 
 def _add(con: duckdb.DuckDBPyConnection, source: Source, how: Mapping[str, Any], policy: ReplacePolicy) -> Added:
-    seen, sha256 = _state(source.path), _digest(source.path)
+    seen, sha256 = _state(source.path), digest(source.path)
     given = how.get("snapshot_at")
     asked = as_utc(given) if given is not None else source.snapshot_at
     known = _known(con, sha256, asked, policy)
@@ -213,11 +213,6 @@ def _next(con: duckdb.DuckDBPyConnection) -> int:
 def _state(path: Path) -> tuple[int, ...]:
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _known(con: duckdb.DuckDBPyConnection, sha256: str, at: dt.datetime | None, policy: ReplacePolicy) -> Added | None:
