@@ -47,7 +47,7 @@ app.add_typer(exports.key, name="key")
 
 _TRACEBACK = "INVITEKIT_TRACEBACK"
 _OBJECTS = 200_000
-"""Objects that are made between two searches for cycles: a short process makes few, and ends soon."""
+"""New objects after which Python searches for reference cycles: a command makes few, and ends soon."""
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 

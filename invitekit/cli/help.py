@@ -14,7 +14,7 @@ class Command(TyperCommand):
     """A command with help that leaves out Python types and lists each panel of options under its own title."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; an error of usage quotes what was typed, and steers no terminal."""
+        """Run the command; a usage error quotes what was typed with control characters escaped."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from invitekit.workspace import Comparison, Reconciliation
     from invitekit.workspace.outcomes import BatchOutcome
 
-if "duckdb" not in sys.modules:  # DuckDB would report what is frozen after it as leaks
-    gc.freeze()  # what the imports made stays until the process ends: it is not searched for cycles again
+if "duckdb" not in sys.modules:  # if DuckDB is imported before the freeze, it reports leaks at exit
+    gc.freeze()  # what was imported lives until the process ends: do not search it for cycles again
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MOST = 12
@@ -337,10 +337,10 @@ def show(table: Table) -> None:
 
 
 class _Table(Table):
-    """A table whose cells may hold anything."""
+    """A table that escapes control characters in its cells."""
 
     def add_row(self, *cells: Any, **options: Any) -> None:
-        """Add a row of texts."""
+        """Add a row of cells."""
         super().add_row(*map(printable, cells), **options)
 
 

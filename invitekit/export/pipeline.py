@@ -181,7 +181,7 @@ def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) ->
 
 
 def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
-    """Give the same small frames, telling how far we are."""
+    """Yield the same batches, and report the progress."""
     done, total = 0, job.source.rows
     job.tick("writing", 0, total)
     for frame in frames:
@@ -215,7 +215,7 @@ def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manife
 
 
 def _publish(job: Job, part: Path, manifest: Manifest) -> None:
-    """Give the file its name, and the manifest last: where it stands, the export came to its end."""
+    """Rename the file to its target, and the manifest last: where there is one, the export is complete."""
     page = part.with_name("manifest")
     page.write_text(manifest.text(), encoding="utf-8")
     old = path_of(job.target)
@@ -246,7 +246,7 @@ def _undone(*pairs: tuple[Path, Path]) -> Iterator[None]:
 
 
 def _aside(target: Path, kept: Path) -> Path | None:
-    """Give a file a second name: it keeps its first until another file takes it."""
+    """Link or copy a file to a second name; None where there is no file."""
     if not os.path.lexists(target):
         return None
     try:

@@ -17,12 +17,12 @@ _PURPOSE = "signature of a manifest"
 
 
 def signed(manifest: Manifest, key: Key) -> Manifest:
-    """Give a manifest with its signature; with a key that is thrown away, it has none."""
+    """Return a manifest with its signature; a key that is thrown away after use signs nothing."""
     return replace(manifest, signature=_signature(manifest, key)) if key.id else manifest
 
 
 def signer(manifest: Manifest, key: Key | None) -> Message:
-    """Say in words who signed a manifest.
+    """Return who signed a manifest, in words.
 
     Args:
         manifest: As ``verify`` gives it.

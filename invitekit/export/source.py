@@ -85,7 +85,7 @@ class Source:
 
 
 def open_source(records: Any, choice: Filter | None) -> Source:
-    """Take records of any engine, the chosen ones only.
+    """Open the records of any engine, those that match the filter only.
 
     Raises:
         ArgumentError: It is no frame.
@@ -95,7 +95,7 @@ def open_source(records: Any, choice: Filter | None) -> Source:
 
 
 def frame(arrow: Any) -> pl.DataFrame:
-    """Take Arrow data as a Polars frame."""
+    """Convert Arrow data to a Polars frame."""
     made = pl.from_arrow(arrow)
     if not isinstance(made, pl.DataFrame):
         raise TypeError
@@ -133,7 +133,7 @@ def computed(ask: Callable[[], Answer]) -> Answer:
 
 
 def following(reader: Any) -> Any:
-    """Give the next batch of a stream, or None at its end.
+    """Return the next batch of a stream, or None at its end.
 
     Raises:
         SchemaError: The records cannot be computed.

@@ -122,7 +122,7 @@ def _in_calendar(made: pl.Series, row: Row) -> pl.Series:
 
 
 def _typed(values: pl.Series, row: Row) -> pl.Series:
-    """Give a column the plain type that its action takes, whatever the engine made of it."""
+    """Cast a column to the plain type that its action takes: engines differ in theirs."""
     column = schema.BY_NAME.get(row.column)
     kind: Any = _TYPES.get(column.kind, pl.String) if column else pl.String
     if isinstance(row.form, Range) or row.how == "days":

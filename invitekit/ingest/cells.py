@@ -83,7 +83,7 @@ def without_guards(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _readable_contacts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
-    """Take addresses out of what is around them, and make numbers null that lost their digits."""
+    """Extract addresses from the text around them, and make numbers null that lost their digits."""
     notes = Notes()
     email = pl.col("email")
     wrapped = email.str.contains(_AROUND_ADDRESS)

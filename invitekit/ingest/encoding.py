@@ -231,7 +231,7 @@ def _check_chinese_is_usual(lines: list[bytes], head: bytes, other: str, name: s
 
 
 def _two_encodings(name: str, head: bytes, other: str) -> Message:
-    """Say that both encodings fit, and how the header reads in both, if the first line is one: cells are personal."""
+    """Return that both encodings fit, with the header in both if the first line is one: cells are personal."""
     line = head.splitlines()[0] if head else b""
     cells = _BETWEEN.split(line.decode("ascii", "ignore"))
     if line.isascii() or sum(1 for cell in cells if schema.canonical_name(cell)) < _SURELY_HEADERS:

@@ -142,7 +142,7 @@ class ResendRules:
         return self.words()
 
     def _lives(self) -> dict[str, Message]:
-        """Say how long each kind of invitation lives; one without limit has no number."""
+        """Return a sentence on how long each kind of invitation lives; only those with a limit are used."""
         return {
             "email_life_days": ngettext(
                 "An email invitation lives {n:,} day.", "An email invitation lives {n:,} days.", self.email_life_days

@@ -88,7 +88,7 @@ def keep(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
 
 
 def derive(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
-    """Say something about a value in its place: that there is one, its failure's code, its mailbox's kind."""
+    """Replace each value by a fact about it: that there is one, its failure's code, its mailbox's kind."""
     return DERIVED[row.how](values)
 
 
@@ -104,7 +104,7 @@ class Secrets:
     purpose: str | None = None
 
     def __post_init__(self) -> None:
-        """Take no purpose and an empty one for the same."""
+        """Check the purpose; an empty one is none."""
         purpose = (self.purpose or "").strip() or None
         if purpose and not PLAIN.fullmatch(purpose):
             raise ArgumentError(_("purpose is no plain word."), hint=_("use {form}: spring-report.", form=PLAIN_WORDS))

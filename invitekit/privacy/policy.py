@@ -148,17 +148,17 @@ class Policy:
                 )
 
     def actions(self, column: str) -> tuple[str, ...]:
-        """Say in words what happens to a column; nothing for one that the policy does not name."""
+        """Return in words what happens to a column; nothing for one that the policy does not name."""
         return tuple(row.words for row in self.rows if row.column == column)
 
     def with_rows(self, rows: Iterable[Row]) -> Policy:
-        """Give the same policy with other rows for the columns that these name."""
+        """Return the same policy with other rows for the columns that these name."""
         given = tuple(rows)
         named = {row.column for row in given}
         return replace(self, rows=(*(row for row in self.rows if row.column not in named), *given))
 
     def applied(self, columns: Iterable[str]) -> tuple[Row, ...]:
-        """Give the rows that release something of these columns, in their order.
+        """Return the rows that release something of these columns, in their order.
 
         Raises:
             PolicyError: A column has no row, or nothing is left to release.
@@ -190,7 +190,7 @@ class Policy:
 
 @cache
 def standard(level: str = "pseudonymised") -> Policy:
-    """Give the policy of a level, for all columns of the schema.
+    """Return the policy of a level, for all columns of the schema.
 
     Raises:
         ArgumentError: There is no such level.
@@ -204,7 +204,7 @@ def standard(level: str = "pseudonymised") -> Policy:
 
 
 def _usual(column: str, level: Level) -> tuple[Row, ...]:
-    """Give our own rows of a column; for counts also those of records, since enough customers share a cell."""
+    """Return our own rows of a column; for counts also those of records, since enough customers share a cell."""
     at = LEVELS.index(level)
     levels = {at, 1} if level == "aggregated" else {at}
     return tuple(_standard_row(name, actions[n]) for name, *actions in TABLE if name == column for n in levels)
@@ -251,7 +251,7 @@ def _keep(column: str, _how: str) -> Form:
 
 
 def _words(column: str) -> Iterable[str]:
-    """Give every word that a column may hold: its vocabulary, the catalogue's texts, the plan's reasons."""
+    """Return every word that a column may hold: its vocabulary, the catalogue's texts, the plan's reasons."""
     if column == "reason_code":
         from invitekit.planning.reason_texts import read_reasons  # noqa: PLC0415 - only for plans
 

@@ -101,7 +101,7 @@ def _checked_level(level: object, path: Path) -> Level:
 
 
 def _in_row(path: Path, row: dict[str, Any], number: int, problem: Message) -> Message:
-    """Say what is wrong with a row; its column is named unless that looks like a person's data."""
+    """Return what is wrong with a row; its column is named unless that looks like a person's data."""
     column = row.get("name")
     shown = quotable(column) if isinstance(column, str) else ""
     if shown:

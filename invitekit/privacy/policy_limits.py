@@ -34,7 +34,7 @@ _NEVER_COUNTED = ("mask", "pseudonymise", "generalise day", "generalise top")
 
 
 def problem(row: Row, usual: Sequence[Row], level: str) -> Message | None:
-    """Say what a row tells that it may not at a level; nothing if it is strict enough.
+    """Return what a row reveals that it may not at a level; None if it is strict enough.
 
     Args:
         row: Of a policy.
@@ -56,7 +56,7 @@ def problem(row: Row, usual: Sequence[Row], level: str) -> Message | None:
 
 
 def _allowed(column: schema.Column, usual: Sequence[Row]) -> Sequence[str]:
-    """Give what may happen to a column of ours, in words."""
+    """Return what may happen to a column of ours, in words."""
     if column.privacy in STRICT:
         return STRICT[column.privacy]
     own = {row.words for row in usual}
@@ -68,7 +68,7 @@ def _allowed(column: schema.Column, usual: Sequence[Row]) -> Sequence[str]:
 
 
 def _wide(row: Row, usual: Sequence[Row]) -> Message | None:
-    """Say whether what is kept is more than few words or a small range."""
+    """Return why what is kept is too much: many or long words, a wide range, names of people; None if it is not."""
     if row.action != "keep" or row.form in [one.form for one in usual]:
         return None
     if isinstance(row.form, Words) and (count := _people(row.form.values)):

@@ -37,7 +37,7 @@ class Secret:
         self._text = text
 
     def text(self) -> str:
-        """Give the text, for the one call that needs it."""
+        """Return the text, for the one call that needs it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ class Key:
         return self._derived(b"invitekit key id").text()[:16] if self._kept else None
 
     def text(self) -> str:
-        """Give the key itself, for the one place where it is kept."""
+        """Return the key itself, for the one place where it is kept."""
         return self._material.text()
 
     def subkey(self, column: str, purpose: str | None = None) -> Secret:
@@ -115,14 +115,14 @@ class Key:
 
 
 def tokens(values: pl.Series, subkey: Secret, prefix: str, *, mobile: bool = False) -> pl.Series:
-    """Give a token for each value: a letter and the first 128 bits of HMAC-SHA256 under the subkey, as hex.
+    """Return a token for each value: a letter and the first 128 bits of HMAC-SHA256 under the subkey, as hex.
 
     The HMAC's key is the subkey's 64 digits as ASCII, which fill one block of SHA-256. Values are
     normalised first (``normalise``); those that stand for nothing, or came masked, have no token.
     """
 
     def made(some: pl.Series) -> pl.Series:
-        plain = normalise(some, mobile=mobile)  # first: an error in it is told without the key
+        plain = normalise(some, mobile=mobile)  # first, so that no traceback of an error in it holds the key
         return prefix + hmac_sha256(plain, subkey.text().encode()).str.slice(0, BITS // 4)
 
     return _by_distinct(values, made)
@@ -162,7 +162,7 @@ def is_ascii(values: pl.Series) -> bool:
 
 
 def distinct(values: pl.Series) -> pl.Series:
-    """Give each value once where values repeat, else all of them: what tells them apart costs too."""
+    """Return each value once where values repeat, else all of them: to find the distinct ones costs time too."""
     return values.unique() if _repeat(values) else values
 
 

@@ -219,7 +219,7 @@ def _named(values: pl.Series) -> pl.Series:
 
 
 def _without_form(values: pl.Series) -> pl.Series:
-    """Take the legal form off companies' names: people leave it out."""
+    """Remove the legal form from companies' names: people leave it out."""
     return values.str.replace(_FORM, "").str.replace(_CHINESE_FORM, "")
 
 

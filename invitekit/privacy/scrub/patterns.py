@@ -43,7 +43,7 @@ class Pattern:
 
 
 def settled() -> dict[str, str]:
-    """Say what becomes of the signs once every row has searched: a mark where nothing was kept, else nothing."""
+    """Return what replaces the private characters in the end: a mark where no text was kept, else nothing."""
     found = {sign + _CLOSE: MARKS[label] for label, sign in _OPEN.items()}
     return found | dict.fromkeys([*_OPEN.values(), _CLOSE, _SHIELD, _UNSHIELD], "")
 
