@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -127,6 +129,15 @@ def test_a_file_that_is_not_as_recorded_is_named_and_nothing_is_run(
         assert problem in run("run", "weekly.toml", "exports", "-o", "again").stderr
     found = repeated(run, "weekly.toml", "--allow-changed", "-o", "again")
     assert ([one["as_recorded"] for one in found["outputs"]], found["repeat"]) == ([None], False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
+def test_a_name_that_is_no_text_is_refused_before_the_command_runs(run: Run, week: Path) -> None:
+    name = os.fsdecode(b"a\xff_2026-03-16.csv")
+    (week / "exports" / "history_2026-03-16.csv").rename(week / name)
+    done = run("check", name, "-o", "c.html", "--save-recipe", "weekly.toml")
+    assert (done.returncode, "a name that is not UTF-8 text" in done.stderr) == (1, True), done.stderr
+    assert not (week / "c.html").exists()
 
 
 def test_files_that_are_gone_are_all_named(run: Run, week: Path) -> None:

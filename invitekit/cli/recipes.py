@@ -135,7 +135,8 @@ def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], 
         Adds the finished command to the recipe.
 
     Raises:
-        ArgumentError: An option may name a person, or the command reads what another one of the recipe writes.
+        ArgumentError: An option may name a person, a name is not UTF-8 text, or the command reads what another one of
+            the recipe writes.
         OutputError: The recipe cannot be written.
         SourceError: There is a file of that name which is no recipe, or a file to read cannot be read.
     """
@@ -151,6 +152,11 @@ def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], 
     step = Step(
         command, placed, {name: _plain(value, folder) for name, value in options.items()}, _hashed(read, folder)
     )
+    try:
+        as_toml(Recipe("", [step])).encode()
+    except UnicodeEncodeError:
+        problem = _("The command has a name that is not UTF-8 text, which no recipe holds.")
+        raise ArgumentError(problem, hint=_("rename it, or run this command without --save-recipe.")) from None
     steps = [one for one in (read_recipe(path).step if path.exists() else []) if not step.takes_place_of(one)]
     others = {PurePath(name) for one in steps for name in one.written()}
     if any(not others.isdisjoint([PurePath(file.name), *PurePath(file.name).parents]) for file in step.input):
