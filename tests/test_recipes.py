@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from invitekit.cli.recipes import Recipe, Step, as_toml, read_recipe
+
 if TYPE_CHECKING:
     from tests.conftest import Run as Done
 
@@ -87,6 +89,8 @@ def test_a_recipe_holds_hashes_absolute_times_and_neither_key_nor_person(run: Ru
     assert len(plan["options"].pop("as-of")) == len("2026-03-30T00:00:00")
     assert plan["options"] == {"batch-dir": "batches", "by": "account_manager"}
     assert export["output"] == [{"name": "x.csv"}], "its rows are in a new order each time"
+    found = record(run, "check", week / "exports")
+    assert found["step"][-1]["sources"] == [(week / "exports").as_posix()], "an absolute path stays one"
     text = (week / "weekly.toml").read_text("utf-8")
     assert [word for word in (KEY, "acct_1", "mgr.a", "a1@") if word in text] == []
 
@@ -131,6 +135,12 @@ def test_a_file_that_is_not_as_recorded_is_named_and_nothing_is_run(
     assert ([one["as_recorded"] for one in found["outputs"]], found["repeat"]) == ([None], False)
 
 
+def test_strange_names_are_read_as_they_were_written(tmp_path: Path) -> None:
+    step = Step("check", ['a"b\\\x7f\n\u2028é.csv', "''"], {"column": ["status=# \x00"], "as-of": ""})
+    (tmp_path / "r.toml").write_text(as_toml(Recipe("1", [step])), encoding="utf-8")
+    assert read_recipe(tmp_path / "r.toml").step == [step]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
 def test_a_name_that_is_no_text_is_refused_before_the_command_runs(run: Run, week: Path) -> None:
     name = os.fsdecode(b"a\xff_2026-03-16.csv")
@@ -159,6 +169,14 @@ def test_the_same_commands_run_on_the_files_of_another_week(run: Run, week: Path
     run("report", new, "--as-of", "2026-04-06", "-o", "direct.html")
     assert (week / "again/r.html").read_bytes() == (week / "direct.html").read_bytes()
     assert "Not compared with the recipe" in run("run", "weekly.toml", new, "-o", "third").stdout
+
+
+def test_a_command_that_fails_ends_the_run(run: Run, week: Path) -> None:
+    record(run, "check", "exports", "--strict")
+    record(run, "trend", "exports", "-o", "t.csv")
+    (week / "exports" / "history_2026-03-30.csv").write_text(f"{HEADER},,,Failed,Email,,\n", encoding="utf-8")
+    done = run("run", "weekly.toml", "--allow-changed", "-o", "again")
+    assert (done.returncode, (week / "again" / "t.csv").exists()) == (1, False)
 
 
 def test_what_exists_is_not_replaced_and_what_differs_is_named(run: Run, week: Path) -> None:
@@ -244,6 +262,8 @@ STRANGE: dict[str, tuple[str, str, str]] = {
     "a workspace elsewhere": ("workspace add", "workspace = '../stolen.duckdb'", "outside of its own folder"),
     "another program": ("check; touch stolen", "", "No recipe holds"),
     "an option for a source": ("check", "source = '--output=../stolen.csv'", "No recipe holds"),
+    "an option among the sources": ("check", "", "'stolen.csv' does not exist"),
+    "an option of the run itself": ("check", "overwrite = true", "No recipe holds"),
 }  # fmt: skip
 
 
