@@ -85,7 +85,7 @@ class Page(HTMLParser):
         """Collect the link, the resource and the anchor of a tag."""
         values = {name: value for name, value in attributes if value}
         self.ids.update(filter(None, (values.get("id"), values.get("name"))))
-        if "href" in values and not values["href"].startswith(("javascript:", "mailto:")):
+        if "href" in values:
             self.links.add(values["href"])
         if tag in {"script", "img", "iframe"} and "src" in values:
             self.loads.add(values["src"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import re
 import sys
@@ -56,12 +57,14 @@ def is_allowed(text: str) -> bool:
 def changed_files(package: Distribution) -> list[str]:
     """Return the installed files of a package that differ from those of its wheel."""
     changed = []
-    for file in package.files or ():
-        if file.hash is not None and file.suffix != ".pyc":
-            path, digest = Path(str(file.locate())), hashlib.new(file.hash.mode)
-            digest.update(path.read_bytes() if path.is_file() else b"")
-            if base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() != file.hash.value:
-                changed.append(str(file))
+    # Not package.files: from Python 3.12 on, that leaves out missing files.
+    for name, stated, _ in csv.reader((package.read_text("RECORD") or "").splitlines()):
+        if stated:
+            algorithm, _, expected = stated.partition("=")
+            path = Path(str(package.locate_file(name)))
+            digest = hashlib.new(algorithm, path.read_bytes()).digest() if path.is_file() else b""
+            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != expected:
+                changed.append(name)
     return changed
 
 

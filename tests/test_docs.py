@@ -214,8 +214,11 @@ def test_a_dead_link_and_what_another_host_would_load_are_found(
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     dead_links = import_module("build_site").dead_links
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "index.html").touch()
     (tmp_path / "a.html").write_text(
-        '<h2 id="here"></h2><a href="#here"></a><a href="#gone"></a><a href="b.html"></a><a href="https://x.example"></a>'
+        '<h2 id="here"></h2><a href="#here"></a><a href="#gone"></a><a href="b.html"></a><a href="folder/"></a>'
+        '<a href="https://x.example"></a><link rel="canonical" href="https://x.example"><img src="data:image/gif,x">'
         '<script src="https://unpkg.com/x"></script><link rel="stylesheet" href="https://fonts.example/y">'
     )
     assert dead_links(tmp_path) == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import Distribution
+from importlib.metadata import Distribution, version
 from pathlib import Path
 
 import pytest
@@ -30,14 +30,28 @@ def test_the_audit_finds_a_missing_hash_another_version_and_a_licence() -> None:
     ]  # fmt: skip
 
 
+def test_the_audit_finds_a_package_under_another_licence_one_changed_file_and_one_version_without_a_hash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(audit.OTHERS, "rich", "GPL-3.0-only")
+    monkeypatch.setattr(audit, "changed_files", lambda _: ["x.py"])
+    locked = f"rich=={version('rich')}"
+    lock = f"{locked} ; x\n{locked} \\\n    --hash=sha256:00\n"
+    assert audit.problems(lock, files=True) == [
+        "rich: no hash", "rich: licence 'GPL-3.0-only'", "rich: x.py was changed",
+    ]  # fmt: skip
+
+
 def test_the_audit_finds_a_file_that_is_not_that_of_the_wheel(tmp_path: Path) -> None:
     info = tmp_path / "x-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Name: x\nVersion: 1\n")
-    (info / "RECORD").write_text("x.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n")
+    (info / "RECORD").write_text("x.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\nx-1.dist-info/RECORD,,\n")
     (tmp_path / "x.py").touch()
     assert audit.changed_files(Distribution.at(info)) == []
     (tmp_path / "x.py").write_text("import os")
+    assert audit.changed_files(Distribution.at(info)) == ["x.py"]
+    (tmp_path / "x.py").unlink()
     assert audit.changed_files(Distribution.at(info)) == ["x.py"]
 
 
