@@ -678,6 +678,8 @@ def test_rows_are_shown_while_their_plan_is_being_made(newest: pl.DataFrame, mon
     end = time.monotonic() + 60
     while not (shown := [one for one in heard.told if one["type"] == "preview"]) and time.monotonic() < end:
         time.sleep(0.02)
+    with pytest.raises(ArgumentError, match="plan is being made"):
+        heard.widget.show_only([], "appeared")
     looked_at.set()
     assert shown[0]["cells"]["account_name"] == newest["account_name"].head(50).to_list()
     assert set(shown[0]["keys"]) == {None}, "nothing can be selected yet"
@@ -1137,6 +1139,16 @@ def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
     again = _plan(picker.widget.workspace).filter(pl.col("account_name") == accounts[place])
     assert set(again["decision"]) & {"resend_now", "resend_as_reseller", "wait_for_cooldown"}
     assert picker.widget.workspace.marks().aggregate("count(*)").fetchall() == [(1,)]
+
+
+def test_files_of_a_batch_are_looked_for_in_its_own_folder_alone(newest: pl.DataFrame, tmp_path: Path) -> None:
+    picker = ik.ResendPicker(newest.head(5), as_of=DAY, folder=tmp_path / "batches")
+    for folder in ("batches/own", "batches", "elsewhere"):
+        (tmp_path / folder).mkdir(exist_ok=True, parents=True)
+        (tmp_path / folder / "batch_01_invite.csv").touch()
+    assert picker._written("own") == [tmp_path / "batches" / "own" / "batch_01_invite.csv"]
+    assert [picker._written(folder) for folder in (None, "", "../elsewhere", str(tmp_path / "elsewhere"))] == [[]] * 4
+    picker.stop()
 
 
 def opened(picker: Heard, reason: str) -> int:
