@@ -81,7 +81,7 @@ def test_an_editable_install_and_the_wheel_copy_the_same_files(wheel: zipfile.Zi
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "site", check=True)
     copy_examples(tmp_path / "own")
     assert contents(tmp_path / "site" / "copied") == contents(tmp_path / "own")
-    assert len(contents(tmp_path / "own")) == 10
+    assert len(contents(tmp_path / "own")) == 12
 
 
 def tracked(*folders: str) -> list[str]:
@@ -95,7 +95,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_notebook_that_was_changed_stays_and_one_that_is_missing_comes_again(tmp_path: Path) -> None:
     first = copy_examples(tmp_path / "my notebooks")
-    assert len(first.written) == 10
+    assert len(first.written) == 12
     assert first.changed == ()
     name, other = "notebooks/1_explore_failures.ipynb", "notebooks/2_pick_resends.ipynb"
     (tmp_path / "my notebooks" / name).write_text("mine")

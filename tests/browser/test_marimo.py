@@ -1,4 +1,4 @@
-"""The explorer in a real marimo: cells that depend on it run again when a person filters or selects."""
+"""The marimo notebook in a real marimo: cells that depend on the explorer run again when a person filters or selects."""
 
 from __future__ import annotations
 
@@ -16,35 +16,17 @@ from tests.browser.lab import wait_for
 from tests.conftest import DATA
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-NOTEBOOK = f"""import marimo
-
-app = marimo.App()
-
-
-@app.cell
-def _():
-    import datetime as dt
-    import marimo as mo
-    import invitekit as ik
-    explorer = mo.ui.anywidget(ik.Explorer(ik.load({str(DATA)!r}).records, as_of=dt.date(2026, 3, 30)))
-    explorer
-    return explorer, mo
+NOTEBOOK = DATA.parent / "notebooks" / "1_explore_failures_marimo.py"
+FIGURES = 4
 
 
-@app.cell
-def _(explorer, mo):
-    mo.md(f"{{sorted(explorer.value)}}: {{explorer.widget.count}} found, {{explorer.widget.selected.height}} selected")
-"""
-
-
-def test_a_cell_that_depends_on_the_explorer_follows_its_filter_and_its_selection(
+def test_the_marimo_notebook_shows_its_findings_and_figures_and_follows_the_explorer(
     browser: Browser, tmp_path: Path
 ) -> None:
-    (tmp_path / "explore.py").write_text(NOTEBOOK)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "marimo", "run", "explore.py", "--headless", "--no-token", "--host", "127.0.0.1"]
+    command = [sys.executable, "-m", "marimo", "run", str(NOTEBOOK), "--headless", "--no-token", "--host", "127.0.0.1"]
     env = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
         [*command, "--port", port], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -56,14 +38,16 @@ def test_a_cell_that_depends_on_the_explorer_follows_its_filter_and_its_selectio
             page.on("request", lambda one: None if f"//127.0.0.1:{port}/" in one.url else outside.append(one.url))
             page.goto(f"http://127.0.0.1:{port}/")
             page.locator(".ik-line .ik-badge").first.wait_for()
-            says = page.get_by_text("found,")
-            expect(says).to_have_text("['changes', 'height', 'lost']: 705 found, 0 selected")
+            says = page.get_by_text(" invitations shown,")
+            expect(says).to_contain_text("705 invitations shown, 0 selected")
+            expect(page.locator(".chart svg")).to_have_count(FIGURES)
+            assert page.get_by_text("Account manager mgr.novak: more failed").count() == 1, "the findings in words"
             page.locator(".ik-facets label", has_text="Expired").first.locator("input").check()
             expect(page.locator(".ik-count")).to_contain_text(" of 705 invitations")
             n = re.sub(r"\D.*", "", page.locator(".ik-count").inner_text())
-            expect(says).to_contain_text(f": {n} found, 0 selected")
+            expect(says).to_have_text(f"{n} invitations shown, 0 selected. Effective Status is Expired")
             page.locator(".ik-line:not(.ik-wait) input").first.check()
-            expect(says).to_contain_text(f": {n} found, 1 selected")
+            expect(says).to_contain_text(f"{n} invitations shown, 1 selected")
             assert [url for url in outside if not url.startswith(("data:", "blob:", "ws://127.0.0.1"))] == []
             page.close()
         finally:
