@@ -19,7 +19,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab app frontend frontend-check docs pictures test soak audit test-fast test-oldest test-core check bench words lock clean
+.PHONY: help setup demo lab app frontend frontend-check docs pictures test soak audit test-fast test-oldest test-core check bench words dist release lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -122,6 +122,12 @@ words: setup ## bring the catalogues in invitekit/locale up to date with the tex
 	@$(BIN)/pybabel -q update -i build/invitekit.pot -d $(LOCALE) -D invitekit -w 0 \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	@$(BIN)/pybabel -q compile -d $(LOCALE) -D invitekit
+
+dist: setup ## build the sdist, and from it the wheel, into dist/
+	@$(BIN)/python tools/release.py
+
+release: setup ## check, build, try and tag VERSION=0.2.0; prints how to publish it
+	@$(if $(VERSION),,$(error Name the version: make release VERSION=0.2.0))$(BIN)/python tools/release.py $(VERSION)
 
 lock: setup ## renew requirements.lock; add UPGRADE=1 for the newest of everything
 	@.uv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -9,10 +10,12 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -52,19 +55,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
     (archive,) = folder.glob("*.tar.gz")
     shutil.unpack_archive(archive, folder / "sdist", filter="data")
     (unpacked,) = (folder / "sdist").iterdir()
-    assert (unpacked / "docs" / "assets" / "page.png").is_file(), "the pictures of the README travel with the sources"
+    sources = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
+    assert sources - {"PKG-INFO"} == {*tracked(*PARTS)}, "the sources travel whole, and nothing else"
     build(unpacked, folder, "-t", "wheel")
     (built,) = folder.glob("*.whl")
     with zipfile.ZipFile(built) as opened:
         yield opened
 
 
-def test_every_file_of_the_package_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
-    present = [name for name in tracked("invitekit") if (ROOT / name).exists()]
-    assert len(present) > 100
-    assert set(present) - set(wheel.namelist()) == set()
-    assert {name.split("/")[0].partition("-")[0] for name in wheel.namelist()} == {"invitekit"}
-    assert [name for name in wheel.namelist() if name.endswith((".png", ".md")) and "/example_files/" not in name] == []
+def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    own = {name for name in wheel.namelist() if ".dist-info/" not in name and "/example_files/" not in name}
+    assert own == {*tracked("invitekit")}
 
 
 def test_the_notebooks_and_the_made_up_data_are_in_the_wheel_and_a_partners_files_are_not(
@@ -245,3 +246,28 @@ def page_of(address: str) -> bytes:
             if time.monotonic() > end:
                 raise
             time.sleep(0.2)
+
+
+def test_the_image_is_built_from_the_wheel_and_the_lock_alone_and_starts_a_command_that_exists(
+    wheel: zipfile.ZipFile,
+) -> None:
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    (copied,) = (line.split()[1:-1] for line in lines if line.startswith("COPY "))
+    rules = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert rules == ["*", *(f"!{name}" for name in copied)]
+    built = f"dist/{Path(str(wheel.filename)).name}"
+    assert [name for name in copied if not (ROOT / name).is_file() and not fnmatch(built, name)] == []
+    program, words = (json.loads(line.partition(" ")[2]) for line in lines if line.startswith(("ENTRYPOINT", "CMD")))
+    assert program == ["invitekit"]
+    done = subprocess.run([COMMAND, *words, "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_environment_of_conda_installs_extras_that_exist() -> None:
+    text = (ROOT / "environment.yml").read_text("utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    (named,) = re.findall(r"(?m)^      - -e \.\[(.+)\]$", text)
+    assert {*named.split(",")} <= {*project["optional-dependencies"]}
+    assert re.findall(r"(?m)^  - (.+)$", text) == ["conda-forge", "python", "pip", "pip:"], (
+        "versions are in pyproject.toml"
+    )

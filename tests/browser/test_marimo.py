@@ -1,4 +1,4 @@
-"""The marimo notebook in a real marimo: cells that depend on the explorer run again when a person filters or selects."""
+"""The marimo notebook in a real marimo: cells that depend on the explorer follow its filter and its selection."""
 
 from __future__ import annotations
 

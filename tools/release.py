@@ -1,0 +1,91 @@
+"""Check, build, try and tag a release: make release VERSION=0.2.0. It asks no host; the upload is for you to run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import tomllib
+import venv
+from pathlib import Path
+from zipfile import ZipFile
+
+from packaging.metadata import Metadata
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
+    """Run a command and return its output; the first one that fails ends the release."""
+    env = os.environ | environment
+    return subprocess.run(command, cwd=cwd, env=env, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+
+
+def problems(root: Path, version: str) -> list[str]:
+    """Return what keeps the checkout from being released as this version, in sentences."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    citation = re.findall(r"(?m)^version: (.+)$", (root / "CITATION.cff").read_text("utf-8"))
+    head = re.findall(r"(?m)^## (.+)$", (root / "CHANGELOG.md").read_text("utf-8"))[0]
+    expected = f"[{version}] - {dt.datetime.now(tz=dt.UTC).date()}"
+    return [
+        *["Files are changed or new: commit them, or remove them."]
+        * bool(run("git", "status", "--porcelain", cwd=root)),
+        *[f"pyproject.toml has the version {project}, not {version}."] * (project != version),
+        *[f"CITATION.cff has the version {', '.join(citation)}, not {version}."] * (citation != [version]),
+        *[f"CHANGELOG.md begins with '{head}', not with '{expected}'."] * (head != expected),
+        *[f"The tag v{version} exists."] * bool(run("git", "tag", "--list", f"v{version}", cwd=root)),
+    ]
+
+
+def build(root: Path, folder: Path) -> tuple[Path, Path]:
+    """Build the sdist, and the wheel from the sdist, so that a wheel can be built from what is published."""
+    shutil.rmtree(folder, ignore_errors=True)
+    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, cwd=root)
+    (sdist,) = folder.glob("*.tar.gz")
+    with tempfile.TemporaryDirectory() as unpacked:
+        shutil.unpack_archive(sdist, unpacked, filter="data")
+        (sources,) = Path(unpacked).iterdir()
+        run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=sources)
+    (wheel,) = folder.glob("*.whl")
+    return sdist, wheel
+
+
+def try_wheel(wheel: Path, version: str) -> None:
+    """Install the wheel into an empty environment, and read the packaged data there; libraries come from this one."""
+    with ZipFile(wheel) as opened:
+        (name,) = (one for one in opened.namelist() if one.endswith(".dist-info/METADATA"))
+        Metadata.from_email(opened.read(name), validate=True)  # as the package index does
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = Path(folder) / "bin" / "python"
+        run(python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel, cwd=Path(folder))
+        found = run(python, "-c", "import invitekit; print(invitekit.__version__)", cwd=Path(folder))
+        if found != version:
+            sys.exit(f"The installed wheel says that it is {found}.")
+        libraries = {"PYTHONPATH": sysconfig.get_path("purelib")}
+        examples = "from pathlib import Path; from invitekit.cli.examples import copy_examples; copy_examples(Path())"
+        run(python, "-c", examples, cwd=Path(folder), **libraries)
+        print(run(python, "-m", "invitekit", "check", "data", cwd=Path(folder), **libraries).splitlines()[0])
+
+
+def main(version: str) -> None:
+    """Release the checkout that this file is in; without a version, build it only."""
+    if not version:
+        print(*(path.relative_to(ROOT) for path in build(ROOT, ROOT / "dist")), sep="\n")
+        return
+    if found := problems(ROOT, version):
+        sys.exit("\n".join(found))
+    sdist, wheel = build(ROOT, ROOT / "dist")
+    try_wheel(wheel, version)
+    run("git", "tag", "--annotate", f"v{version}", "--message", f"invitekit {version}", cwd=ROOT)
+    print(f"Built and tried: dist/{sdist.name}, dist/{wheel.name}; tagged: v{version}. Now publish:")
+    print(f"  git push origin v{version}\n  uvx twine upload dist/{sdist.name} dist/{wheel.name}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2] or [""])
