@@ -25,9 +25,9 @@ if _typing.TYPE_CHECKING:
     from invitekit.planning.customer_history import customer_history as customer_history
     from invitekit.report import report as report
     from invitekit.sample import write_sample as write_sample
-    from invitekit.widgets import Explorer as Explorer
-    from invitekit.widgets import ExportPanel as ExportPanel
-    from invitekit.widgets import ResendPicker as ResendPicker
+    from invitekit.widgets.explorer import Explorer as Explorer
+    from invitekit.widgets.export_panel import ExportPanel as ExportPanel
+    from invitekit.widgets.picker import ResendPicker as ResendPicker
     from invitekit.workspace import Workspace as Workspace
     from invitekit.workspace import compare as compare
 
@@ -43,13 +43,13 @@ else:
 
 
 _MODULES = {
-    "Explorer": "widgets",
-    "ExportPanel": "widgets",
+    "Explorer": "widgets.explorer",
+    "ExportPanel": "widgets.export_panel",
     "Filter": "model.filters",
     "InvitekitError": "errors",
     "LeakError": "errors",
     "Loaded": "ingest",
-    "ResendPicker": "widgets",
+    "ResendPicker": "widgets.picker",
     "ResendRules": "planning",
     "Workspace": "workspace",
     "annotate": "model.annotate",

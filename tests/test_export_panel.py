@@ -19,7 +19,8 @@ from invitekit.export.manifest import path_of
 from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.privacy import ACTIONS, LEVELS, Key, Level, scrubbed_remarks, standard
-from invitekit.widgets import ExportPanel, export_answers, export_columns
+from invitekit.widgets import export_answers, export_columns
+from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.export_watch import CancelledError, Watch
 from invitekit.widgets.export_words import words as export_words
 from tests.conftest import busy

@@ -73,7 +73,7 @@ def test_a_function_is_not_replaced_by_the_module_of_its_name() -> None:
     assert python(f"{modules_first}ik.report))") == "True True"
     names_first = "import invitekit as ik; ik.export, ik.report; import invitekit.export, invitekit.report; "
     assert python(f"{names_first}print(callable(ik.export), callable(ik.report))") == "True True"
-    by_others = "from invitekit.widgets import Grid; from invitekit import export, report; "
+    by_others = "from invitekit.widgets.grid import Grid; from invitekit import export, report; "
     assert python(f"{by_others}print(callable(export), callable(report))") == "True True"
 
 
@@ -123,3 +123,9 @@ with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
 print([name for name in {idle!r} if name in sys.modules])"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_picker_loads_nothing_that_only_writing_or_drawing_needs() -> None:
+    idle = ["icalendar", "xlsxwriter", "plotly", "invitekit.charts", "invitekit.export", "invitekit.report"]
+    code = f"import sys, invitekit as ik; ik.ResendPicker; print([name for name in {idle} if name in sys.modules])"
+    assert python(code) == "[]"

@@ -28,10 +28,12 @@ from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.i18n import Language
 from invitekit.model import display
 from invitekit.model.filters import COLUMNS, Filter, where
-from invitekit.widgets import Grid, Selection, base, crossfilter, payloads, planning, unknown_words
+from invitekit.widgets import base, crossfilter, payloads, planning, unknown_words
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.figures import ClickableFigure
+from invitekit.widgets.grid import Grid
+from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import QueryCache
 from invitekit.widgets.worker import Worker
@@ -899,6 +901,23 @@ def picker(memory: Path, tmp_path: Path) -> Heard:
     return Heard(widget)
 
 
+@pytest.mark.parametrize("use", [ik.latest, ik.plan_resends, ik.progress, ik.Explorer, ik.ExportPanel, ik.ResendPicker])
+def test_records_of_a_closed_workspace_are_an_error_in_plain_words(use: Any) -> None:
+    con = duckdb.connect()
+    records = con.sql("select 'acme' as account_name, 'expired' as status")
+    con.close()
+    with pytest.raises(WorkspaceError, match="is closed"):
+        use(records)
+
+
+def test_a_screen_whose_connection_was_closed_says_so(newest: pl.DataFrame) -> None:
+    with duckdb.connect() as con:
+        heard = Heard(ik.Explorer(con.from_arrow(newest.to_arrow())))
+        assert heard.widget.wait(60)
+    error = heard.says(type="set_filter", filter={"text": "a"})["error"]
+    assert "is closed" in error["problem"]
+
+
 def _plan(workspace: ik.Workspace, rules: ik.ResendRules | None = None) -> pl.DataFrame:
     annotated = ik.annotate(workspace.history(), as_of=DAY)
     known = {"sent": workspace.sent_events(), "resolved": workspace.resolutions(), "rejected": workspace.rejects()}
@@ -959,6 +978,10 @@ def test_only_selected_rows_stay_as_they_were_when_it_was_asked_for(picker: Hear
     assert [told["selected"][name] for name in ("selected", "hidden", "batches")] == [2, 0, 1]
     told = picker.says(type="get_page", first=0, count=100)
     assert (told["page"]["keys"], told["page"]["selected"]) == ([first, second, third], [1, 0, 1])
+    picker.widget.rules = ik.ResendRules(batch_size=7)  # plans again
+    assert picker.widget.wait(60)
+    told = picker.says(type="connect")
+    assert (told["state"]["only"], told["counts"]["total"], told["counts"]["selected"]) == ("selected", 3, 2)
     told = picker.says(type="set_only_selected", on=False)
     assert told["counts"]["matched"] == picker.widget.count
 

@@ -7,7 +7,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import icalendar
 import narwhals.stable.v2 as nw
 import polars as pl
 
@@ -68,6 +67,8 @@ def write(plan: Any, path: Path, settings: PlanSettings, *, language: Language, 
         language: Of the texts.
         names: Whether events name customers; without, they hold counts only.
     """
+    import icalendar  # noqa: PLC0415 - slow to import, and only written last
+
     words = read_texts(__package__, "words.toml", language)["calendar"]
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//invitekit//plan//EN")

@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from xlsxwriter.exceptions import XlsxWriterException
-
 from invitekit.batches.worklists import WORKLISTS
 from invitekit.errors import OutputError
 from invitekit.i18n import _
@@ -97,6 +95,8 @@ def private_set(target: Path) -> Iterator[Path]:
     Raises:
         OutputError: The disk refused something meanwhile, or another process writes there: two sets would mix.
     """
+    from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415 - slow to import
+
     locked, parent = (target / PAGE, target) if target.exists() else (target, target.parent)
     try:
         with private_dir(parent, "invitekit_batches") as folder, exclusive_lock(locked):

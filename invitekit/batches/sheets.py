@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import xlsxwriter
 
 from invitekit.batches.worklists import WorkList
 from invitekit.errors import OutputError
@@ -63,6 +62,8 @@ def write_workbook(lists: Sequence[WorkList], path: Path, moment: dt.datetime) -
             )
     small = max(worklist.rows.height for worklist in lists) <= _SMALL
     options = {"in_memory": small, "constant_memory": not small, "tmpdir": str(path.parent)}
+    import xlsxwriter  # noqa: PLC0415 - slow to import, and not for CSV
+
     # Zipped in memory: a zip file that a full disk breaks off complains once more when it is collected.
     zipped = io.BytesIO()
     with xlsxwriter.Workbook(zipped, options) as book:

@@ -6,11 +6,3 @@ from invitekit.extras import require_extra
 from invitekit.i18n import _
 
 require_extra("lab", _("The screens need more libraries."), "anywidget", "ipywidgets")
-
-from invitekit.widgets.explorer import Explorer
-from invitekit.widgets.export_panel import ExportPanel
-from invitekit.widgets.grid import Grid
-from invitekit.widgets.picker import ResendPicker
-from invitekit.widgets.selection import Selection
-
-__all__ = ["Explorer", "ExportPanel", "Grid", "ResendPicker", "Selection"]

@@ -6,13 +6,12 @@ import contextlib
 import os
 import time
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import duckdb
 import polars as pl
 import traitlets
 
-from invitekit.charts import Figure
 from invitekit.engine.duckdb import ident
 from invitekit.errors import ArgumentError, SourceError
 from invitekit.i18n import Language, _
@@ -21,12 +20,15 @@ from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets import counts, crossfilter, payloads
 from invitekit.widgets.base import Handler, static
 from invitekit.widgets.conditions import both, chosen, matching
-from invitekit.widgets.figures import FigureAbove
 from invitekit.widgets.saved import SavedViews
 from invitekit.widgets.selectable import Selectable
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import QueryCache, View
 from invitekit.widgets.worker import Work
+
+if TYPE_CHECKING:
+    from invitekit.charts import Figure
+    from invitekit.widgets.figures import FigureAbove
 
 _ASKS = ("view", "page", "details", "range", "selection", "sums", "facet")
 """The channels of questions to the rows."""
@@ -146,6 +148,8 @@ class Grid(Selectable):
         Args:
             figure: What ``invitekit.charts`` has drawn of the same records.
         """
+        from invitekit.widgets.figures import FigureAbove  # noqa: PLC0415 - charts take as long to import as all else
+
         return FigureAbove(figure, self)
 
     def rows(self, *, selected: bool) -> tuple[pl.DataFrame, bool]:

@@ -109,7 +109,7 @@ class ResendPicker(Grid):
         traits.setdefault("columns", list(COLUMNS))
         with self._memory.lend(self._records) as found:
             super().__init__(found, derive=plan, language=language, every_row=every_row, views=views, **traits)
-        self._view = View(self._whole(), "rank", every_row=every_row, grouped=True)
+        self._view = View(self._whole(), every_row=every_row, grouped=True)
         self.set_trait("value", self._view.choice.to_dict())
 
     def stop(self) -> None:
@@ -305,12 +305,15 @@ class ResendPicker(Grid):
             self._plan_again()
 
     def _swap(self, rules: ResendRules, store: Store) -> None:
-        """Show a plan that is there; who is chosen stays chosen where that is still allowed."""
-        with self._store.cursor() as old, store.cursor() as new:
-            selection = planning.carried_over(old, new, self._selection) if self._store.ready else Selection()
+        """Show a plan that is there, and only the customers who were shown; who is chosen stays so where allowed."""
+        selection, only = Selection(), self._view.only
+        if self._store.ready:
+            with self._store.cursor() as old, store.cursor() as new:
+                selection = planning.carried_over(old, new, self._selection)
+                only = only and planning.carried_over(old, new, only, "true")
         with self._lock:
             self._drop_questions()
-            self._rules, self._store, self._view = rules, store, replace(self._view, only=None, only_name="")
+            self._rules, self._store, self._view = rules, store, replace(self._view, only=only)
             self._found = self._new_cache(self._view)
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._version = self._version + 1
@@ -323,6 +326,11 @@ class ResendPicker(Grid):
 
     def _whole(self) -> Filter:
         return Filter(decision=RESENDS)
+
+    def _show(self, view: View) -> None:
+        """Show other rows, or another order: without groups the best rank first, as within each group."""
+        is_unsorted = view.by in {None, "rank"} and not view.down
+        super()._show(replace(view, by=None if view.grouped else "rank") if is_unsorted else view)
 
     def _group_text(self, code: str) -> list[str]:
         return planning.group_text(code, self._rules, self._store.causes, self._language)

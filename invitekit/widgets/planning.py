@@ -239,13 +239,16 @@ def as_confirmed(written: Written, frozen: Frozen) -> Written:
     return written
 
 
-def carried_over(old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection, selection: Selection) -> Selection:
-    """Choose in a new plan whom a selection chose in the old one, where they may still be invited again."""
+def carried_over(
+    old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection, selection: Selection, condition: str = CAN
+) -> Selection:
+    """Choose in a new plan the customers of a selection in the old one, where a condition holds in both."""
     if not selection:
         return Selection()
-    customers: pa.Table = old.sql(f"select customer_id from records where {_held(selection)}").to_arrow_table()
+    asked = f"select distinct customer_id from records where ({chosen(selection)}) and {condition}"
+    customers: pa.Table = old.sql(asked).to_arrow_table()
     new.register("ik_carried", customers)
-    kept = rows(new, f"select {KEY} from records semi join ik_carried using (customer_id) where {CAN}")
+    kept = rows(new, f"select {KEY} from records semi join ik_carried using (customer_id) where {condition}")
     return Selection().add(key for (key,) in kept)
 
 

@@ -39,9 +39,10 @@ _NUMBERS = itertools.count(1)
 
 
 class Store:
-    """The rows of a screen: numbered in the order in which they came, with what is searched in one column.
+    """The rows of a screen: numbered in the order in which they are first shown, with what is searched in one column.
 
-    Rows that are shown by default are numbered before all others.
+    Rows that are shown by default come before all others: group by group, the best rank first, where there are groups,
+    else as they came.
 
     They lie in a file in a private folder, which goes with the store: ten million rows in memory would
     take ten times the room. A relation is read on a cursor of its connection, so a cell may use the connection at
@@ -161,21 +162,23 @@ class Store:
         sent = next((name for name in SENT if name in self.kinds), None)
         day = f"{ident(sent)}::date" if sent else "null::date"
         mix = ", ".join([str(shown), *map(ident, self.carried[1:])])
-        own = (
-            f"{search} as {SEARCH}, {day} as {DAY}, {shown} as {ONCE}, {self._place()} as {GROUP}, hash({mix}) as {MIX}"
-        )
+        place = self._place()
+        own = f"{search} as {SEARCH}, {day} as {DAY}, {shown} as {ONCE}, {place} as {GROUP}, hash({mix}) as {MIX}"
         number = f"row_number() over () - 1 + {0 if shown else self.once}"
-        condition = f"coalesce({self._once}, false) = {shown}"
+        source = f"{source} where coalesce({self._once}, false) = {shown}"
+        if self._group is not None and shown:
+            numbered = f"(select *, row_number() over () as ik_came from {source})"
+            source = f"{numbered} order by {place}, rank nulls last, ik_came"
         # Bytes and letters are as many in ASCII, which has no other spellings.
-        others = f"nullif(regexp_replace({SEARCH}, {lit(f'[{PLAIN}]+')}, '', 'g'), '')"
-        varied = f"case when strlen({SEARCH}) <> length({SEARCH}) then {others} end as {VARIED}"
+        has_others = f"strlen({SEARCH}) <> length({SEARCH}) and regexp_matches({SEARCH}, {lit(f'[^{PLAIN}]')})"
+        others = f"regexp_replace({SEARCH}, {lit(f'[{PLAIN}]+')}, '', 'g')"
+        varied = f"case when {has_others} then {others} end as {VARIED}"
         columns = [KEY, *map(ident, self.kinds), SEARCH, varied, DAY, ONCE, GROUP, MIX]
-        return f"select {', '.join(columns)} from (select {number} as {KEY}, *, {own} from {source} where {condition})"
+        return f"select {', '.join(columns)} from (select {number} as {KEY}, *, {own} from (from {source}))"
 
     def _place(self) -> str:
         """The SQL of the place of a row's group."""
-        places = " ".join(f"when {lit(group)} then {place}" for place, group in enumerate(self.groups))
-        return f"case {self._group} {places} end" if places else "0"
+        return f"list_position([{', '.join(map(lit, self.groups))}], {self._group}) - 1" if self.groups else "0"
 
     def _finish(self, con: duckdb.DuckDBPyConnection) -> None:
         """Count the rows by day and small column, and by each column of more values and the small ones."""

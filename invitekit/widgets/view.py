@@ -34,7 +34,7 @@ class View:
 
     Attributes:
         choice: Which rows.
-        by: The column that they are sorted by; None is the order in which they came.
+        by: The column that they are sorted by; None is the order in which they are stored.
         down: Whether the largest comes first; what is empty always comes last.
         every_row: Whether earlier states are shown too: every row of every file.
         grouped: Whether the rows of a group are together, whatever they are sorted by.
@@ -55,9 +55,9 @@ class View:
         return replace(self, choice=self.choice.without("invited_from").without("invited_to"))
 
     def order(self) -> str:
-        """Return the SQL of the order; the key makes it one order."""
+        """Return the SQL of the order; the key makes it one order, and has those shown by default in their groups."""
         by = [] if self.by is None else [f"{ident(self.by)} {'desc' if self.down else 'asc'} nulls last"]
-        return ", ".join([*[GROUP] * self.grouped, *by, KEY])
+        return ", ".join([*[GROUP] * (self.grouped and bool(by or self.every_row)), *by, KEY])
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,8 @@ class QueryCache:
         return self._as_stored(view) or (self._order is not None and self._order[0] == view)
 
     def _as_stored(self, view: View) -> bool:
-        """Whether a view shows the rows by their keys: earlier states are stored behind all others."""
-        return view == View(every_row=self._every_row) and self.only is None
+        """Whether a view shows all rows by their keys: earlier states are stored behind all others."""
+        return view.order() == KEY and not view.choice and view.every_row == self._every_row and self.only is None
 
     @property
     def names(self) -> list[str]:
@@ -208,7 +208,7 @@ class QueryCache:
 
     def _first_page(self, con: duckdb.DuckDBPyConnection, view: View, count: int) -> list[int]:
         """Return the first keys of a view, or fewer where they are further down: most texts fill a page soon."""
-        if view.by is not None or view.grouped:
+        if view.order() != KEY:
             return []
         asked = f"select {KEY} from records where {KEY} < {_NEAR} and {both(self.scope, matching(view.choice))}"
         return [key for (key,) in rows(con, f"{asked} order by {KEY} limit {count}")]
