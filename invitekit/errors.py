@@ -6,6 +6,7 @@ quotes a person's data: file names, column names, counts and row numbers only.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -130,18 +131,26 @@ def many(number: int, noun: str, more: str = "") -> str:
     return f"{number:,} {noun if number == 1 else more or noun + 's'}"
 
 
-def damage(error: BaseException) -> WorkspaceError | None:
-    """Return the error for a workspace with changed bytes, which DuckDB notices by its checksums; None for any other.
+def database_error(error: BaseException) -> WorkspaceError | None:
+    """Return our error for what only DuckDB notices: changed bytes, by their checksums, and a closed connection.
 
     Args:
         error: What was raised.
+
+    Returns:
+        The error, or None for any other.
     """
-    if "Corrupt database file" not in str(error):
-        return None
-    return WorkspaceError(
-        _("The workspace is damaged: a checksum in its file does not fit what is stored."),
-        hint=_("restore it from a copy, or add the files to a new one."),
-    )
+    if "Corrupt database file" in str(error):
+        return WorkspaceError(
+            _("The workspace is damaged: a checksum in its file does not fit what is stored."),
+            hint=_("restore it from a copy, or add the files to a new one."),
+        )
+    if re.search("Connection (has )?already (been )?closed", str(error)):
+        return WorkspaceError(
+            _("The workspace or DuckDB connection that these records are in is closed."),
+            hint=_("open it again, and take the records from it anew."),
+        )
+    return None
 
 
 def raise_alone(error: InvitekitError) -> NoReturn:

@@ -19,7 +19,7 @@ import invitekit
 from invitekit.cli import commands, customers, exports, plans, reports, screens, trends, workspace
 from invitekit.cli.help import Command, new_app
 from invitekit.cli.run import recordable, run
-from invitekit.errors import InvitekitError, damage
+from invitekit.errors import InvitekitError, database_error
 from invitekit.i18n import printable
 
 app = new_app("Why did the invitation fail, and whom to invite again.")
@@ -124,7 +124,7 @@ def _print_any_text() -> None:
 
 def _explain(error: BaseException) -> None:
     """Print the error as one line and exit; return only if a traceback was asked for."""
-    error = damage(error) or error
+    error = database_error(error) or error
     if isinstance(error, InvitekitError):
         _fail(str(error))
     if isinstance(error, BrokenPipeError):

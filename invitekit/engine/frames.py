@@ -6,7 +6,9 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.errors import ArgumentError, SchemaError
+from invitekit.engine.duckdb import connection_of
+from invitekit.engine.materialize import is_relation
+from invitekit.errors import ArgumentError, SchemaError, database_error
 from invitekit.i18n import _
 
 
@@ -20,8 +22,20 @@ class HasRecords:
 
 
 def as_frame(records: Any) -> Any:
-    """Return the records of what ``load`` returned; a frame stays as it is."""
-    return records.records if isinstance(records, HasRecords) else records
+    """Return the records of what ``load`` returned; a frame stays as it is.
+
+    Raises:
+        WorkspaceError: They are in a workspace, or on a DuckDB connection, that is closed.
+    """
+    frame = records.records if isinstance(records, HasRecords) else records
+    if is_relation(frame) and (owner := connection_of(frame)) is not None:
+        import duckdb  # noqa: PLC0415 - loaded before, by the relation
+
+        try:
+            owner.cursor().close()
+        except duckdb.Error as error:
+            raise database_error(error) or error from None
+    return frame
 
 
 def as_narwhals(records: Any) -> Any:

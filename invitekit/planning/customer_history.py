@@ -138,7 +138,7 @@ def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
     Returns:
         Values of ``customer_id``, in their order; of records without one, of ``invitation_id``.
     """
-    frame: Any = nw.from_native(history)
+    frame: Any = as_narwhals(history)
     keys = {"_ik_account": key("account_name"), "_ik_address": address()}
     if "portal_customer_id" in frame.collect_schema().names():
         keys["_ik_portal"] = key("portal_customer_id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from invitekit.errors import InvitekitError, damage
+from invitekit.errors import InvitekitError, database_error
 from invitekit.export import Exported, signer, verify
 from invitekit.i18n import translate
 from invitekit.privacy import Key
@@ -18,7 +18,7 @@ MOST = 50
 
 def failed(error: BaseException, language: str) -> dict[str, str]:
     """Give an error as the panel shows it: ours with what to do; of any other only its kind, for it may quote data."""
-    if isinstance(error, InvitekitError) or damage(error):
+    if isinstance(error, InvitekitError) or database_error(error):
         return worker.error_payload(error, language)
     said = words(language)
     return {"problem": said["failed"].format(kind=type(error).__name__), "hint": said["failed_hint"]}

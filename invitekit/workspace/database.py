@@ -18,7 +18,7 @@ import duckdb
 
 from invitekit.engine.duckdb import lit, run
 from invitekit.engine.scratch_dirs import ScratchDir, scratch_dir
-from invitekit.errors import WorkspaceError, damage
+from invitekit.errors import WorkspaceError, database_error
 from invitekit.i18n import _
 from invitekit.io.atomic_write import POSIX_MODES, make_private, os_reason, private_dir, publish_new
 from invitekit.workspace import exports, migrations
@@ -219,8 +219,8 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _refused(error: duckdb.Error) -> WorkspaceError:
-    if damaged := damage(error):
-        return damaged
+    if known := database_error(error):
+        return known
     kind = type(error).__name__.removesuffix("Exception")
     return WorkspaceError(
         _("The workspace could not be written ({kind}).", kind=kind),
