@@ -34,17 +34,11 @@ FICTIONAL = re.compile(
 )
 USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 FINAL = {"associated", "association_failed", "not_pre_registered"}
+INVITED = {"expired", "associated", "association_failed"}
 NEXT = {
-    "pending_review": {
-        "pre_registered",
-        "not_pre_registered",
-        "invited",
-        "expired",
-        "associated",
-        "association_failed",
-    },
-    "pre_registered": {"not_pre_registered", "invited", "expired", "associated", "association_failed"},
-    "invited": {"expired", "associated", "association_failed"},
+    "pending_review": INVITED | {"pre_registered", "not_pre_registered", "invited"},
+    "pre_registered": INVITED | {"not_pre_registered", "invited"},
+    "invited": INVITED,
     "expired": {"association_failed"},
 }
 
@@ -67,7 +61,7 @@ def hashes(sample: Sample) -> list[str]:
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory: pytest.TempPathFactory) -> list[pl.DataFrame]:
     """A large clean sample, oldest file first."""
-    made = write_sample(tmp_path_factory.mktemp("large"), rows=100_000, format="parquet", dirty=0)
+    made = write_sample(tmp_path_factory.mktemp("large"), rows=30_000, format="parquet", dirty=0)
     return [canonical(path) for path in made.paths]
 
 
@@ -76,22 +70,7 @@ def newest(weeks: list[pl.DataFrame]) -> pl.DataFrame:
     return weeks[-1]
 
 
-@pytest.fixture(scope="module")
-def failed(newest: pl.DataFrame) -> pl.DataFrame:
-    return newest.filter(pl.col("status") == "association_failed")
-
-
-def share(frame: pl.DataFrame, condition: pl.Expr) -> float:
-    return frame.filter(condition).height / frame.height
-
-
 # --- the same again
-
-
-@pytest.mark.parametrize("format", ["csv", "parquet"])
-def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, format: str) -> None:  # noqa: A002 - the argument's name
-    one, two = (hashes(write_sample(tmp_path / name, rows=3000, format=format)) for name in "ab")
-    assert one == two
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])
@@ -145,16 +124,12 @@ def test_git_takes_the_made_up_files_and_nothing_else_of_the_data_folder() -> No
     committed = listed.stdout.split()
     assert len(committed) == 7
     partners = [
-        "data/zh/real.csv",
-        "data/zh/history_records_2026-03-30.csv",
-        "data/zh/more/history_records_2026-03-30.xlsx",
-        "data/masked/export.xlsx",
-        "data/masked/history_records_2026-03-31.csv",
-        "data/history_records_2026-03-31.csv",
-        "data/history_records_2026-03-09.csv.bak",
-        "data/export.csv",
-        "data/new/history_records_2026-03-30.csv",
-    ]
+        f"data/{name}" for name in (
+            "zh/real.csv", "zh/history_records_2026-03-30.csv", "zh/more/history_records_2026-03-30.xlsx",
+            "masked/export.xlsx", "masked/history_records_2026-03-31.csv", "history_records_2026-03-31.csv",
+            "history_records_2026-03-09.csv.bak", "export.csv", "new/history_records_2026-03-30.csv",
+        )
+    ]  # fmt: skip
     assert ignored(committed + partners) == set(partners)
 
 
@@ -163,40 +138,15 @@ def test_git_takes_the_made_up_files_and_nothing_else_of_the_data_folder() -> No
 
 def test_one_file_a_week_is_named_after_its_day(tmp_path: Path) -> None:
     made = write_sample(tmp_path, rows=40, weeks=3, as_of=dt.date(2026, 1, 5))
-    assert [path.name for path in made.paths] == [
-        "history_records_2025-12-22.csv",
-        "history_records_2025-12-29.csv",
-        "history_records_2026-01-05.csv",
-    ]
+    days = ("2025-12-22", "2025-12-29", "2026-01-05")
+    assert [path.name for path in made.paths] == [f"history_records_{day}.csv" for day in days]
 
 
-@pytest.mark.parametrize(("rows", "weeks"), [(0, 4), (1, 4), (999, 3), (1000, 4), (2000, 1), (1200, 12)])
+@pytest.mark.parametrize(("rows", "weeks"), [(0, 4), (1, 4), (999, 3), (1000, 4), (2000, 1), (400, 6)])
 def test_the_files_hold_exactly_as_many_rows_as_asked_for(tmp_path: Path, rows: int, weeks: int) -> None:
     made = write_sample(tmp_path, rows=rows, weeks=weeks)
     read = load(tmp_path).summary
     assert (made.rows, read.rows_read) == (rows, rows)
-
-
-def test_files_grow_from_seven_tenths_of_the_last(weeks: list[pl.DataFrame]) -> None:
-    sizes = [week.height for week in weeks]
-    assert sizes == sorted(sizes)
-    assert sizes[0] / sizes[-1] == pytest.approx(0.7, abs=0.001)
-
-
-def test_no_rows_are_a_header_only(tmp_path: Path) -> None:
-    made = write_sample(tmp_path, rows=0)
-    assert [len(path.read_text().splitlines()) for path in made.paths] == [1, 1, 1, 1]
-
-
-@pytest.mark.parametrize(("language", "first"), [("en", "Customer Full Name"), ("zh", "客户全称")])
-def test_headers_are_the_portals(tmp_path: Path, language: str, first: str) -> None:
-    header = write_sample(tmp_path, rows=0, weeks=1, language=language).paths[0].read_text().strip().split(",")
-    assert header[0] == first
-    assert [schema.canonical_name(h) for h in header] == [
-        "customer_full_name", "customer_name", "account_name", "email", "mobile", "country", "account_manager",
-        "custom_tag", "remarks", "invitation_method", "association_type", "status", "failure_message",
-        "invited_at", "expires_at", "associated_at",
-    ]  # fmt: skip
 
 
 def test_progress_names_each_file_before_it_is_written(tmp_path: Path) -> None:
@@ -253,10 +203,6 @@ def test_every_encoding_holds_the_same_rows(tmp_path: Path, encoding: str) -> No
     assert other.read_bytes().decode(encoding) == plain.read_text(encoding="utf-8")
 
 
-def test_parquet_holds_times_as_times(newest: pl.DataFrame) -> None:
-    assert {newest.schema[name] for name in ("invited_at", "expires_at", "associated_at")} == {pl.Datetime("us")}
-
-
 def test_a_workbook_holds_times_as_times_and_mobiles_as_text(tmp_path: Path) -> None:
     made = write_sample(tmp_path, rows=300, weeks=1, format="xlsx", dirty=0).paths[0]
     frame = pl.read_excel(made)
@@ -278,32 +224,6 @@ def test_every_format_tells_the_same_story(tmp_path: Path, language: str) -> Non
 # --- the story
 
 
-def test_association_types_and_remarks_have_their_shares(newest: pl.DataFrame) -> None:
-    assert share(newest, pl.col("association_type") == "reseller") == pytest.approx(0.85, abs=0.01)
-    assert share(newest, pl.col("remarks").is_not_null()) == pytest.approx(0.34, abs=0.01)
-    assert newest.filter(pl.col("custom_tag").is_not_null())["invitation_method"].unique().sort().to_list() == [
-        "link",
-        "qr_code",
-    ]
-
-
-def test_remarks_hold_commas_quotes_and_lines(newest: pl.DataFrame) -> None:
-    remarks = newest["remarks"].drop_nulls()
-    assert all(remarks.str.contains(sign, literal=True).any() for sign in (",", '"', "\n"))
-
-
-def test_every_script_is_there(newest: pl.DataFrame) -> None:
-    names = newest["customer_full_name"]
-    long = "Süddeutsche Maschinenbau- und Anlagentechnik Verwaltungsgesellschaft mbH & Co. KG"
-    assert all(names.str.contains(sign).any() for sign in ("[一-鿿]", "[ا-ي]", "[ñáé]", "Ltd"))
-    assert (names == long).any()
-
-
-def test_one_customer_in_five_is_invited_more_than_once(newest: pl.DataFrame) -> None:
-    sent = newest.group_by("account_name").len()
-    assert share(sent, pl.col("len") > 1) == pytest.approx(0.2, abs=0.02)
-
-
 def test_a_customer_invited_again_keeps_its_identity_and_gets_a_later_time(newest: pl.DataFrame) -> None:
     invited = newest.filter(pl.col("invited_at").is_not_null())
     same = invited.group_by("account_name").agg(pl.col("email", "mobile", "account_manager").n_unique(), pl.len())
@@ -312,24 +232,11 @@ def test_a_customer_invited_again_keeps_its_identity_and_gets_a_later_time(newes
     assert between["invited_at"].min() >= dt.timedelta(days=7)  # type: ignore[operator]  # polars types any value
 
 
-def test_association_takes_three_days_in_the_middle_and_sometimes_weeks(newest: pl.DataFrame) -> None:
-    taken = newest.select(pl.col("associated_at") - pl.col("invited_at")).to_series().drop_nulls().dt.total_hours() / 24
-    assert taken.median() == pytest.approx(3, abs=0.3)
-    assert taken.quantile(0.99) > 14  # type: ignore[operator]  # never null here
-
-
 def test_an_email_lives_seven_days_and_nothing_else_expires(newest: pl.DataFrame) -> None:
     email = newest.filter(pl.col("invited_at").is_not_null(), pl.col("invitation_method") == "email")
     other = newest.filter(pl.col("invitation_method") != "email")
     assert (email["expires_at"] - email["invited_at"]).unique().to_list() == [dt.timedelta(days=7)]
     assert other["expires_at"].null_count() == other.height
-
-
-def test_three_expired_emails_in_ten_still_say_invited(newest: pl.DataFrame) -> None:
-    over = newest.filter(
-        pl.col("expires_at") <= dt.datetime(2026, 3, 30), pl.col("status").is_in(["invited", "expired"])
-    )
-    assert share(over, pl.col("status") == "invited") == pytest.approx(0.3, abs=0.03)
 
 
 def test_nothing_happens_after_the_snapshot_or_after_expiry(newest: pl.DataFrame) -> None:
@@ -381,7 +288,7 @@ def test_an_associated_customer_is_not_invited_again(newest: pl.DataFrame) -> No
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_message_of_the_site_is_met(tmp_path: Path, language: str) -> None:
-    made = write_sample(tmp_path, rows=200_000, weeks=1, format="parquet", dirty=0, language=language)
+    made = write_sample(tmp_path, rows=100_000, weeks=1, format="parquet", dirty=0, language=language)
     met = set(canonical(made.paths[0])["failure_message"].drop_nulls())
     failures = read_catalogue().failures
     if language == "en":
@@ -389,40 +296,6 @@ def test_every_message_of_the_site_is_met(tmp_path: Path, language: str) -> None
     else:
         expected = {f.message_zh or f.message_en for f in failures}
     assert met == expected
-
-
-def counts(failed: pl.DataFrame) -> dict[str, int]:
-    codes = {f.message_en: f.code for f in read_catalogue().failures}
-    return {codes[message]: n for message, n in failed["failure_message"].value_counts().iter_rows()}
-
-
-def test_causes_are_skewed(failed: pl.DataFrame) -> None:
-    found = counts(failed)
-    common = sorted(found, key=lambda code: -found[code])[:3]
-    assert set(common) == {"consumption_record", "registered_by_other_partner", "link_expired"}
-    assert min(found.values()) < failed.height / 50
-
-
-def test_a_cause_fits_its_association_type_and_method(failed: pl.DataFrame) -> None:
-    reseller, referral = (counts(failed.filter(pl.col("association_type") == t)) for t in ("reseller", "referral"))
-    assert not {"referral_not_in_contract", "referral_not_in_country"} & set(reseller)
-    assert not {"prepaid_partner", "enterprise_master_account", "credit_bill_overdue"} & set(referral)
-    assert "link_expired" not in counts(failed.filter(pl.col("invitation_method") != "email"))
-
-
-@pytest.mark.parametrize(("column", "worst"), [("account_manager", "mgr.novak"), ("country", "Saudi Arabia")])
-def test_failure_rates_differ(newest: pl.DataFrame, column: str, worst: str) -> None:
-    ended = newest.filter(pl.col("status").is_in(["associated", "association_failed"]))
-    rates = ended.group_by(column).agg((pl.col("status") == "association_failed").mean().alias("rate")).sort("rate")
-    assert rates[column][-1] == worst
-    assert rates["rate"][-1] - rates["rate"][0] > 0.1
-
-
-def test_one_cause_jumps_in_one_week(failed: pl.DataFrame) -> None:
-    busy = pl.col("failure_message") == "The system is busy. Try later."
-    week = pl.col("invited_at").is_between(dt.datetime(2026, 3, 16), dt.datetime(2026, 3, 23), closed="left")
-    assert share(failed.filter(week), busy) > 0.4
-    assert share(failed.filter(~week), busy) < 0.1
 
 
 # --- nobody exists
@@ -486,21 +359,17 @@ def test_a_clean_sample_is_clean(tmp_path: Path, language: str) -> None:
 
 
 UNTIDY = {
-    "spaces around": ("Customer Full Name", r"^  .* $"),
-    "no-break space": ("Customer Full Name", "\u00a0$"),
-    "upper case": ("Email", r"^[A-Z0-9.@]+$"),
-    "space after": ("Email", r" $"),
-    "full width": ("Mobile Number", r"[０-９]"),
-    "not available": ("Custom Tag", r"^N/A$"),
-    "Chinese for nothing": ("Custom Tag", r"^无$"),
-    "dash": ("Remarks", r"^-$"),
+    "spaces around": ("Customer Full Name", r"^  .* $"), "no-break space": ("Customer Full Name", "\u00a0$"),
+    "upper case": ("Email", r"^[A-Z0-9.@]+$"), "space after": ("Email", r" $"),
+    "full width": ("Mobile Number", r"[０-９]"), "not available": ("Custom Tag", r"^N/A$"),
+    "Chinese for nothing": ("Custom Tag", r"^无$"), "dash": ("Remarks", r"^-$"),
     "unknown status": ("Status", r"^Frozen$"),
     "unknown message": ("Failure Cause", r"^The customer asked us to wait\.$"),
     "UTC": ("Invitation Time", r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"),
     "offset": ("Invitation Time", r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+08:00$"),
     "slashes": ("Invitation Time", r"^\d{4}/\d\d/\d\d \d\d:\d\d$"),
     "Excel serial": ("Invitation Time", r"^4\d{4}(\.\d+)?$"),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -538,18 +407,14 @@ def test_by_default_one_row_in_200_is_untidy_and_none_in_parquet(tmp_path: Path)
 @pytest.mark.parametrize(
     ("given", "planted"),
     [
-        ({"rows": 1000}, 3),
-        ({"rows": 1000, "weeks": 20}, 3),
-        ({"rows": 1500, "language": "zh", "encoding": "gb18030"}, 3),
-        ({"rows": 1500, "masked": True}, 3),
-        ({"rows": 1500, "format": "xlsx"}, 1),
-        ({"rows": 1500, "format": "parquet", "dirty": 0.01}, 1),
+        ({"rows": 1000}, 3), ({"rows": 1000, "weeks": 8}, 3),
+        ({"rows": 1500, "language": "zh", "encoding": "gb18030"}, 3), ({"rows": 1500, "masked": True}, 3),
+        ({"rows": 1500, "format": "xlsx"}, 1), ({"rows": 1500, "format": "parquet", "dirty": 0.01}, 1),
         ({"rows": 1500, "weeks": 1, "as_of": dt.date(2000, 3, 1)}, 3),
-        ({"rows": 1500, "weeks": 2, "as_of": dt.date(2099, 12, 24)}, 3),
-        ({"rows": 999}, 0),
+        ({"rows": 1500, "weeks": 2, "as_of": dt.date(2099, 12, 24)}, 3), ({"rows": 999}, 0),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_the_loader_refuses_exactly_what_was_planted(
     tmp_path: Path, seed: int, given: dict[str, Any], planted: int
 ) -> None:
