@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from invitekit.errors import CatalogueError
@@ -25,98 +24,56 @@ from invitekit.model.catalogue import (
 from invitekit.model.vocabularies import RESEND_RULES, WHO_ACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 PORTAL_FIELDS = ("message_en", "message_zh", "suggested_operation_en", "suggested_operation_zh")
-# The first 12 hex digits of the SHA-256 of the portal's text; "" where the portal has none.
+# The first 12 hex digits of the SHA-256 of the four texts of the portal, the absent ones empty.
 PORTAL_DIGESTS = {
-    "system_busy": ("d2f3b6ef7a83", "81185ccaad47", "ff7eb7704285", "19d177d9d0aa"),
-    "link_not_exist": ("dabfbfa1fad2", "d859fdfd7580", "dbdd2bfcc2e2", "ac228c4a68c2"),
-    "link_expired": ("0dc581a88f38", "46d1b5f2ff03", "dbdd2bfcc2e2", "ac228c4a68c2"),
-    "code_used": ("531692163e93", "b2a30c143298", "dbdd2bfcc2e2", "ac228c4a68c2"),
-    "link_used": ("0d63d00094f1", "79a2b05c0cbf", "dbdd2bfcc2e2", "ac228c4a68c2"),
-    "prepaid_partner": ("a2c367f633f2", "", "dbdd2bfcc2e2", ""),
-    "registered_by_other_partner": ("954d951bdc39", "9e248ebb4ca5", "0d7533c1dcf1", "672d7ba4a568"),
-    "customer_is_partner": ("65d20c891ee3", "0b5b0e69a58a", "0d7533c1dcf1", "672d7ba4a568"),
-    "associated_with_other_partner": ("24d325697034", "bebba763f6b5", "0d7533c1dcf1", "672d7ba4a568"),
-    "special_contract": ("6e14341de2c0", "c3d21b1fba52", "0d7533c1dcf1", "3718667122da"),
-    "huawei_internal_account": ("2ef773e8527d", "0699edc48435", "0d7533c1dcf1", "672d7ba4a568"),
-    "enterprise_master_account": ("92d8e8676e4a", "f7130fb092a7", "98b7ecb8a7c0", "31e97d31f203"),
-    "enterprise_member_account": ("362ad820d71f", "e5cbea3ec0c5", "6981b31f8daa", "31e97d31f203"),
-    "referral_not_in_contract": ("acd9af2560cb", "", "65b9dcb35625", ""),
-    "referral_not_in_country": ("10950d1bfcd6", "", "65b9dcb35625", ""),
-    "consumption_record": ("09bd1e94b4d3", "2a53d110256c", "71e66e392ece", "d2a8e4a593c2"),
-    "balance_and_unpaid_invoice": ("feb8dc20a433", "d3256fcb10b8", "71e66e392ece", "d2a8e4a593c2"),
-    "registration_time_limit": ("1ad9422d9383", "d902fc83f439", "71e66e392ece", "d2a8e4a593c2"),
-    "overdue_payment": ("ca7251423945", "b195bafa0cd2", "efbb6abf111a", "1a3f3082e647"),
-    "credit_bill_overdue": ("72a9ec63a6fe", "", "30ffa8d69736", ""),
-    "support_plan": ("39a28546edd1", "", "6c9c4e139cca", ""),
-    "member_support_plan": ("482fe1393ec4", "", "c46614a1ba17", ""),
-    "credit_account": ("", "120a468450cd", "", "31e97d31f203"),
-    "consumer_cloud_user": ("", "112f4f015af9", "", "672d7ba4a568"),
-    "registered_by_huawei": ("", "14068f2db0d1", "", "672d7ba4a568"),
-    "reward_promotion_plan": ("", "ed44b3b77dc6", "", "f963c9b2ccdf"),
-}
+    "system_busy": "2285681a0c96", "link_not_exist": "6bbdd9765257", "link_expired": "ecf108cb2438",
+    "code_used": "38032cdfb778", "link_used": "fba9af5f589c", "prepaid_partner": "2693112a536d",
+    "registered_by_other_partner": "926e889be93f", "customer_is_partner": "e165bbfa0968",
+    "associated_with_other_partner": "1163fe13786b", "special_contract": "2938544dde1d",
+    "huawei_internal_account": "8ea8b23c88fd", "enterprise_master_account": "8e8c966050e5",
+    "enterprise_member_account": "5e7ea76b43b8", "referral_not_in_contract": "acc09ff9ad96",
+    "referral_not_in_country": "1bab6767dae9", "consumption_record": "04bdcbd2105f",
+    "balance_and_unpaid_invoice": "817b1497e68f", "registration_time_limit": "00e7494a78a2",
+    "overdue_payment": "9e4687d1fcbd", "credit_bill_overdue": "a9310ee14034", "support_plan": "95b8c85d2b8b",
+    "member_support_plan": "b2983df8afe0", "credit_account": "94ca6f0cc23a", "consumer_cloud_user": "de5cdfab6cee",
+    "registered_by_huawei": "053c0a95971d", "reward_promotion_plan": "07b7bffb1f59",
+}  # fmt: skip
 RULES = {
-    "system_busy": ("customer_service", "after_support"),
-    "link_not_exist": ("partner", "now"),
-    "link_expired": ("partner", "now"),
-    "code_used": ("partner", "now"),
-    "link_used": ("partner", "now"),
-    "prepaid_partner": ("partner", "now"),
-    "registered_by_other_partner": ("nobody", "never"),
-    "customer_is_partner": ("nobody", "never"),
-    "associated_with_other_partner": ("nobody", "never"),
-    "special_contract": ("nobody", "never"),
-    "huawei_internal_account": ("nobody", "never"),
-    "enterprise_master_account": ("nobody", "never"),
-    "enterprise_member_account": ("nobody", "never"),
-    "referral_not_in_contract": ("partner", "as_reseller"),
-    "referral_not_in_country": ("partner", "as_reseller"),
-    "consumption_record": ("customer", "after_customer_acts"),
-    "balance_and_unpaid_invoice": ("customer", "after_customer_acts"),
-    "registration_time_limit": ("customer", "after_customer_acts"),
-    "overdue_payment": ("customer", "after_customer_acts"),
-    "credit_bill_overdue": ("customer", "after_customer_acts"),
-    "support_plan": ("customer", "after_customer_acts"),
-    "member_support_plan": ("customer", "after_customer_acts"),
-    "credit_account": ("nobody", "never"),
-    "consumer_cloud_user": ("nobody", "never"),
-    "registered_by_huawei": ("nobody", "never"),
-    "reward_promotion_plan": ("nobody", "never"),
-}
+    ("customer_service", "after_support"): {"system_busy"},
+    ("partner", "now"): {"link_not_exist", "link_expired", "code_used", "link_used", "prepaid_partner"},
+    ("nobody", "never"): {
+        "registered_by_other_partner", "customer_is_partner", "associated_with_other_partner", "special_contract",
+        "huawei_internal_account", "enterprise_master_account", "enterprise_member_account", "credit_account",
+        "consumer_cloud_user", "registered_by_huawei", "reward_promotion_plan",
+    },
+    ("partner", "as_reseller"): {"referral_not_in_contract", "referral_not_in_country"},
+    ("customer", "after_customer_acts"): {
+        "consumption_record", "balance_and_unpaid_invoice", "registration_time_limit", "overdue_payment",
+        "credit_bill_overdue", "support_plan", "member_support_plan",
+    },
+}  # fmt: skip
 CAUTIONS = {
     "prepaid_partner": ("prepaid", "fail again", "预付费", "再次失败"),
-    "special_contract": ("once it has ended", "合同失效后"),
-    "reward_promotion_plan": ("another account", "更换账号"),
-    "enterprise_master_account": ("reseller", "转售"),
-    "enterprise_member_account": ("reseller", "转售"),
-    "credit_account": ("reseller", "转售"),
-    "referral_not_in_contract": ("reseller", "转售"),
+    "special_contract": ("once it has ended", "合同失效后"), "reward_promotion_plan": ("another account", "更换账号"),
+    "enterprise_master_account": ("reseller", "转售"), "enterprise_member_account": ("reseller", "转售"),
+    "credit_account": ("reseller", "转售"), "referral_not_in_contract": ("reseller", "转售"),
     "referral_not_in_country": ("reseller", "转售"),
-}
+}  # fmt: skip
 BUILT_IN = read_catalogue()
 MESSAGES = [(message, failure.code) for failure in BUILT_IN.failures for message in failure.messages]
 EXPIRED = "The invitation link has expired."
 OWN: dict[str, Any] = {
-    "code": "account_frozen",
-    "message_en": "The customer account is frozen.",
-    "cause_en": "The account is frozen.",
-    "advice_en": "Ask the customer to unfreeze it.",
-    "who_acts": "customer",
-    "resend_rule": "after_customer_acts",
-}
+    "code": "account_frozen", "message_en": "The customer account is frozen.", "cause_en": "The account is frozen.",
+    "advice_en": "Ask the customer to unfreeze it.", "who_acts": "customer", "resend_rule": "after_customer_acts",
+}  # fmt: skip
 
 
-def portal_differences(failures: Iterable[Failure]) -> list[str]:
-    """Name every text that is not the portal's, as code and field."""
-    texts = ((f.code, field, getattr(f, field) or "") for f in failures for field in PORTAL_FIELDS)
-    return [
-        f"{code}: {field}"
-        for code, field, text in texts
-        if (text and hashlib.sha256(text.encode()).hexdigest()[:12]) != PORTAL_DIGESTS[code][PORTAL_FIELDS.index(field)]
-    ]
+def digests() -> dict[str, str]:
+    texts = {f.code: "\x1f".join(getattr(f, name) or "" for name in PORTAL_FIELDS) for f in read_catalogue().failures}
+    return {code: hashlib.sha256(text.encode()).hexdigest()[:12] for code, text in texts.items()}
 
 
 def toml_row(**changes: object) -> str:
@@ -135,20 +92,7 @@ def own_file(folder: Path, *rows: str) -> Path:
 
 
 def test_every_text_is_the_portals_letter_for_letter() -> None:
-    assert portal_differences(BUILT_IN.failures) == []
-
-
-@pytest.mark.parametrize("field", PORTAL_FIELDS)
-@pytest.mark.parametrize("failure", BUILT_IN.failures, ids=lambda failure: failure.code)
-def test_one_changed_letter_is_reported_with_code_and_field(failure: Failure, field: str) -> None:
-    text = getattr(failure, field) or ""
-    change: dict[str, Any] = {field: text[:-2] + "x" + text[-1:]}
-    assert portal_differences([replace(failure, **change)]) == [f"{failure.code}: {field}"]
-
-
-def test_a_left_out_text_is_reported() -> None:
-    failure = replace(BUILT_IN.failures[0], message_zh=None)
-    assert portal_differences([failure]) == ["system_busy: message_zh"]
+    assert digests() == PORTAL_DIGESTS
 
 
 def test_the_rows_stand_in_the_manuals_order_and_the_chinese_only_ones_last() -> None:
@@ -160,15 +104,11 @@ def test_the_rows_stand_in_the_manuals_order_and_the_chinese_only_ones_last() ->
 # What follows from it
 
 
-@pytest.mark.parametrize(("code", "rules"), RULES.items(), ids=RULES)
-def test_who_acts_and_when_to_resend_is_the_domains_rule(code: str, rules: tuple[str, str]) -> None:
-    failure = BUILT_IN.by_code(code)
-    assert failure is not None
-    assert (failure.who_acts, failure.resend_rule) == rules
-
-
-def test_every_failure_has_a_rule_in_the_table() -> None:
-    assert list(RULES) == [failure.code for failure in BUILT_IN.failures]
+def test_who_acts_and_when_to_resend_is_the_domains_rule() -> None:
+    found: dict[tuple[str, str], set[str]] = {}
+    for failure in BUILT_IN.failures:
+        found.setdefault((failure.who_acts, failure.resend_rule), set()).add(failure.code)
+    assert found == RULES
 
 
 @pytest.mark.parametrize(("code", "words"), CAUTIONS.items(), ids=CAUTIONS)
@@ -179,16 +119,18 @@ def test_the_advice_carries_its_caution_in_both_languages(code: str, words: tupl
     assert [word for word in words if word not in advice] == []
 
 
-@pytest.mark.parametrize("failure", [*BUILT_IN.failures, UNKNOWN_FAILURE, NOT_GIVEN], ids=lambda f: f.code)
-def test_cause_and_advice_are_short_and_given_in_both_languages(failure: Failure) -> None:
-    assert failure.cause_en
-    assert failure.cause_zh
-    assert failure.advice_en
-    assert failure.advice_zh
-    assert max(len(failure.cause_en), len(failure.cause_zh)) <= 70
-    assert max(len(failure.advice_en), len(failure.advice_zh)) <= 180
-    assert failure.who_acts in {value.code for value in WHO_ACTS}
-    assert failure.resend_rule in {value.code for value in RESEND_RULES}
+def test_cause_and_advice_are_short_and_given_in_both_languages() -> None:
+    for failure in (*BUILT_IN.failures, UNKNOWN_FAILURE, NOT_GIVEN):
+        for text, most in (
+            (failure.cause_en, 70),
+            (failure.cause_zh, 70),
+            (failure.advice_en, 180),
+            (failure.advice_zh, 180),
+        ):
+            assert text, failure.code
+            assert len(text) <= most, failure.code
+        assert failure.who_acts in {value.code for value in WHO_ACTS}
+        assert failure.resend_rule in {value.code for value in RESEND_RULES}
 
 
 def test_a_text_that_is_absent_is_given_in_the_other_language() -> None:
@@ -202,30 +144,11 @@ def test_a_text_that_is_absent_is_given_in_the_other_language() -> None:
 
 def test_a_text_is_given_in_the_language_asked_for() -> None:
     failure = Failure(
-        code="c",
-        who_acts="nobody",
-        resend_rule="never",
-        suggested_operation_en="operation",
-        suggested_operation_zh="操作",
-        cause_en="cause",
-        cause_zh="原因",
-        advice_en="advice",
-        advice_zh="建议",
-    )
-    assert (failure.cause(), failure.advice(), failure.suggested_operation()) == (
-        "cause",
-        "advice",
-        "operation",
-    )
-    assert (failure.cause("zh"), failure.advice("zh"), failure.suggested_operation("zh")) == (
-        "原因",
-        "建议",
-        "操作",
-    )
-
-
-def test_an_operation_that_nobody_suggests_is_none() -> None:
-    assert UNKNOWN_FAILURE.suggested_operation() is None
+        code="c", who_acts="nobody", resend_rule="never", suggested_operation_en="operation",
+        suggested_operation_zh="操作", cause_en="cause", cause_zh="原因", advice_en="advice", advice_zh="建议",
+    )  # fmt: skip
+    assert (failure.cause(), failure.advice(), failure.suggested_operation()) == ("cause", "advice", "operation")
+    assert (failure.cause("zh"), failure.advice("zh"), failure.suggested_operation("zh")) == ("原因", "建议", "操作")
 
 
 @pytest.mark.parametrize("failure", [UNKNOWN_FAILURE, NOT_GIVEN], ids=lambda f: f.code)
@@ -233,51 +156,34 @@ def test_what_we_do_not_know_has_a_code_no_message_and_no_resend(failure: Failur
     assert BUILT_IN.by_code(failure.code) is failure
     assert failure.messages == ()
     assert (failure.who_acts, failure.resend_rule) == ("partner", "unknown")
-
-
-def test_a_code_that_no_row_has_is_none() -> None:
-    assert BUILT_IN.by_code("no_such_code") is None
+    assert (failure.suggested_operation(), BUILT_IN.by_code("no_such_code")) == (None, None)
 
 
 # Finding a message
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "THE INVITATION LINK HAS EXPIRED.",
-        "  The invitation\t link\n has  expired. ",
-        "The\u00a0invitation\u00a0link\u00a0has\u00a0expired.",
-        "\ufeffThe invi\u200btation link has expired.",
-        "The invitation link has expired",
-        "The invitation link has expired .",
-        "The invitation link has expired...",
-        "The invitation link has expired。",
-        "Ｔｈｅ　ｉｎｖｉｔａｔｉｏｎ　ｌｉｎｋ　ｈａｓ　ｅｘｐｉｒｅｄ．",
-        "邀请链接已失效",
-        "邀请链接已失效.",
-        "邀请链接已失效｡",
-        " 邀请链接 已失效 。",
-        "邀请链接\n已失效。",
-    ],
-)
-def test_a_copy_that_differs_in_habits_of_spelling_is_found(text: str) -> None:
-    assert BUILT_IN.find(text) is BUILT_IN.by_code("link_expired")
+SPELT = (
+    "THE INVITATION LINK HAS EXPIRED.", "  The invitation\t link\n has  expired. ", "The invitation link has expired",
+    "The\u00a0invitation\u00a0link\u00a0has\u00a0expired.", "\ufeffThe invi\u200btation link has expired.",
+    "The invitation link has expired .", "The invitation link has expired...", "The invitation link has expired。",
+    "Ｔｈｅ　ｉｎｖｉｔａｔｉｏｎ　ｌｉｎｋ　ｈａｓ　ｅｘｐｉｒｅｄ．", "邀请链接已失效", "邀请链接已失效.",
+    "邀请链接已失效｡", " 邀请链接 已失效 。", "邀请链接\n已失效。",
+)  # fmt: skip
+
+
+def test_a_copy_that_differs_in_habits_of_spelling_is_found() -> None:
+    assert [text for text in SPELT if BUILT_IN.find(text) is not BUILT_IN.by_code("link_expired")] == []
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("系统繁忙,请稍后重试!", "系统繁忙，请稍后重试！"),
-        ("系统繁忙,请稍后重试!", "系统繁忙、请稍后重试 !"),
-        ("客户已欠费,无法关联伙伴。", "客户已欠费, 无法关联伙伴"),
-        ("a partner's customer", "a partner’s customer"),
-        ("a partner's customer", "a partner´s customer"),
-        ("a partner's customer", "a partner＇s customer"),
-        ('a "prepaid" partner', "a “prepaid” partner"),
-        ("plans; see (1)", "plans；see （1）"),
+        ("系统繁忙,请稍后重试!", "系统繁忙，请稍后重试！"), ("系统繁忙,请稍后重试!", "系统繁忙、请稍后重试 !"),
+        ("客户已欠费,无法关联伙伴。", "客户已欠费, 无法关联伙伴"), ("a partner's customer", "a partner’s customer"),
+        ("a partner's customer", "a partner´s customer"), ("a partner's customer", "a partner＇s customer"),
+        ('a "prepaid" partner', "a “prepaid” partner"), ("plans; see (1)", "plans；see （1）"),
     ],
-)
+)  # fmt: skip
 def test_punctuation_that_reads_the_same_is_the_same(one: str, other: str) -> None:
     assert normalise_message(one) == normalise_message(other)
 
@@ -311,15 +217,14 @@ def test_an_unknown_message_is_neither_found_nor_suggested() -> None:
     assert BUILT_IN.closest("The customer account is frozen.") is None
 
 
-@pytest.mark.parametrize(("message", "code"), MESSAGES)
-def test_a_message_with_one_letter_missing_is_not_found_but_suggested(message: str, code: str) -> None:
-    middle = len(message) // 2
-    typo = message[: middle - 1] + message[middle:]
-    suggestion = BUILT_IN.closest(typo)
-    assert BUILT_IN.find(typo) is None
-    assert suggestion is not None
-    assert suggestion.failure.code == code
-    assert CLOSE_ENOUGH <= suggestion.similarity < 1
+def test_a_message_with_one_letter_missing_is_not_found_but_suggested() -> None:
+    for message, code in MESSAGES:
+        middle = len(message) // 2
+        typo = message[: middle - 1] + message[middle:]
+        suggestion = BUILT_IN.closest(typo)
+        assert BUILT_IN.find(typo) is None
+        assert suggestion is not None
+        assert (suggestion.failure.code, CLOSE_ENOUGH <= suggestion.similarity < 1) == (code, True), typo
 
 
 def test_a_known_message_is_its_own_closest() -> None:
@@ -342,6 +247,7 @@ def test_a_long_message_of_few_letters_is_still_suggested(tmp_path: Path) -> Non
     assert suggestion.failure.code == "account_frozen"
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_case_white_space_and_final_stop_of_a_message_finds_its_failure(data: st.DataObject) -> None:
     message, code = data.draw(st.sampled_from(MESSAGES))
@@ -355,15 +261,11 @@ def test_any_case_white_space_and_final_stop_of_a_message_finds_its_failure(data
     assert found.code == code
 
 
+@settings(deadline=None)
 @given(st.text())
-def test_any_text_can_be_looked_up(text: str) -> None:
-    found = BUILT_IN.find(text)
+def test_any_text_can_be_looked_up_and_compared(text: str) -> None:
+    found, suggestion = BUILT_IN.find(text), BUILT_IN.closest(text)
     assert found is None or found in BUILT_IN.failures
-
-
-@given(st.text())
-def test_any_text_can_be_compared(text: str) -> None:
-    suggestion = BUILT_IN.closest(text)
     assert suggestion is None or suggestion.similarity >= CLOSE_ENOUGH
 
 
@@ -411,7 +313,7 @@ def test_a_later_file_replaces_a_row_of_an_earlier_one(tmp_path: Path) -> None:
 def test_reading_a_file_leaves_the_built_in_catalogue_as_it_was(tmp_path: Path) -> None:
     read_catalogue(own_file(tmp_path, toml_row(code="link_expired")))
     assert read_catalogue().find(OWN["message_en"]) is None
-    assert portal_differences(read_catalogue().failures) == []
+    assert digests() == PORTAL_DIGESTS
 
 
 def test_one_language_is_enough_and_an_empty_text_is_an_absent_one(tmp_path: Path) -> None:
@@ -444,18 +346,12 @@ ROW_ERRORS = {
     "code as list": (toml_row(code=["a"]), "mine.toml, row 2: field 'code' has a wrong type"),
     "position as text": (toml_row(position="1"), "field 'position' has a wrong type"),
     "position as truth": (toml_row(position=True), "field 'position' has a wrong type"),
-    "unknown actor": (
-        toml_row(who_acts="me"),
-        "field 'who_acts' is 'me', an unknown value. Hint: Use one of partner,",
-    ),
+    "unknown actor": (toml_row(who_acts="me"), "field 'who_acts' is 'me', an unknown value. Hint: Use one of partner,"),
     "unknown rule": (
         toml_row(resend_rule="soon"),
         "field 'resend_rule' is 'soon', an unknown value. Hint: Use one of now,",
     ),
-    "spaces in the code": (
-        toml_row(code="link gone"),
-        "row 2 (link gone): field 'code' is not lower_snake_case",
-    ),
+    "spaces in the code": (toml_row(code="link gone"), "row 2 (link gone): field 'code' is not lower_snake_case"),
     "capitals in the code": (toml_row(code="Link"), "row 2 (Link): field 'code' is not lower_snake_case"),
     "line end in the code": (toml_row(code="link\n"), "field 'code' is not lower_snake_case"),
     "code unknown": (toml_row(code="unknown"), "row 2 (unknown): field 'code' is a reserved code"),
