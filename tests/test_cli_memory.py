@@ -168,23 +168,17 @@ def test_outcomes_are_written_as_counts(run: Run, memory: Path, tmp_path: Path) 
     assert run("workspace", "outcomes", "-w", memory, "-o", target).returncode == 1
 
 
-def test_a_plan_leaves_no_table_in_the_workspace(run: Run, memory: Path, tmp_path: Path) -> None:
+def test_planning_and_asking_change_nothing_and_batches_leave_no_table(run: Run, memory: Path, tmp_path: Path) -> None:
     def tables() -> list[Any]:
         with duckdb.connect(str(memory), read_only=True) as con:
             return sorted(con.execute("show tables").fetchall())
 
-    before = tables()
+    before, content = tables(), memory.read_bytes()
+    for words in (["plan", "-o", tmp_path / "plan.parquet"], ["workspace", "show"], ["workspace", "outcomes"]):
+        assert run(*words, "-w", memory).returncode == 0
+    assert (memory.read_bytes() == content, pl.read_parquet(tmp_path / "plan.parquet").height) == (True, 3)
     written(run, memory, tmp_path / "out")
-    assert run("plan", "-w", memory, "-o", tmp_path / "plan.parquet").returncode == 0
     assert tables() == before
-    assert pl.read_parquet(tmp_path / "plan.parquet").height == 3
-
-
-def test_planning_and_asking_change_nothing(run: Run, memory: Path) -> None:
-    before = memory.read_bytes()
-    for words in (["plan"], ["compare"], ["workspace", "show"], ["workspace", "outcomes"]):
-        run(*words, "-w", memory)
-    assert memory.read_bytes() == before
 
 
 def test_batches_that_a_full_disk_breaks_off_are_forgotten_and_earlier_ones_are_not(
@@ -236,13 +230,6 @@ def test_a_day_of_sending_means_its_end(run: Run, memory: Path, tmp_path: Path) 
     assert run("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", memory).returncode == 0
     assert "resend_now" not in decisions(run, memory, "2026-03-27 00:01")
     assert decisions(run, memory, "2026-03-28")["resend_now"] == 2
-
-
-def test_a_mark_keeps_which_failure_was_settled(run: Run, memory: Path) -> None:
-    words = ("--by", "anna", "--on", "2026-03-18", "-w", memory)
-    assert run("workspace", "mark-resolved", "cem", *words).returncode == 0
-    with Workspace(memory, read_only=True) as ws:
-        assert ws.resolutions().fetchall()[0][2:] == ("account:cem", "overdue_payment")
 
 
 def test_customers_of_two_batches_are_logged_once(run: Run, memory: Path, tmp_path: Path) -> None:

@@ -83,9 +83,16 @@ def snapshot(folder: Path, day: dt.date, *rows: dict[str, Any], name: str = "his
     return write(folder / f"{name}_{day}.csv", *rows)
 
 
+@pytest.fixture(scope="module")
+def _empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "memory.duckdb"
+    Workspace(path).close()
+    return path
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with Workspace(tmp_path / "memory.duckdb") as opened:
+def workspace(_empty: Path, tmp_path: Path) -> Iterator[Workspace]:
+    with Workspace(shutil.copy(_empty, tmp_path)) as opened:
         yield opened
 
 
@@ -162,16 +169,6 @@ def test_a_creation_that_fails_leaves_nothing_behind(
         Workspace(tmp_path / "memory.duckdb")
     assert SECRET not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_new_file_is_whole_without_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def and_never_at_its_end(con: duckdb.DuckDBPyConnection, version: int) -> None:
-        con.execute("pragma disable_checkpoint_on_shutdown")
-        migrate(con, version)
-
-    migrate = migrations.migrate
-    monkeypatch.setattr(migrations, "migrate", and_never_at_its_end)
-    Workspace(tmp_path / "memory.duckdb").close()
 
 
 def test_no_extension_is_fetched_and_what_does_not_fit_goes_to_a_private_folder(workspace: Workspace) -> None:
@@ -472,10 +469,8 @@ def test_an_older_file_gets_what_it_lacks_once_whole_and_only_for_writing(
     for _ in range(2):
         with Workspace(path) as ws:
             assert "1 file, 1 rows read = 1 records + 0 rejects" in repr(ws)
-    assert (found("select sum(a) from later"), found("select value from meta where name = 'schema_version'")) == (
-        7,
-        str(SCHEMA_VERSION + 1),
-    )
+    assert found("select sum(a) from later") == 7
+    assert found("select value from meta where name = 'schema_version'") == str(SCHEMA_VERSION + 1)
 
 
 # ---- files in -----------------------------------------------------------------------------------
@@ -560,12 +555,8 @@ def test_a_corrected_file_speaks_and_takes_the_others_place_when_it_is_said(
     assert "add it again with --supersede" in str(added)
     assert workspace.records().filter("account_name = 'acme'").pl()["status"].to_list() == ["association_failed"]
     again = workspace.add(file, supersede=True)[0]
-    assert (again.already_stored, again.same_name_files, len(workspace.files()), len(workspace.history())) == (
-        True,
-        0,
-        1,
-        2,
-    )
+    assert (again.already_stored, again.same_name_files) == (True, 0)
+    assert (len(workspace.files()), len(workspace.history())) == (1, 2)
     third = workspace.add(snapshot(tmp_path, MONDAY, row("acme", "Associated")), supersede=True)[0]
     assert (third.already_stored, third.same_name_files, len(workspace.history())) == (False, 0, 1)
 
@@ -669,11 +660,6 @@ def test_a_file_of_the_first_version_gets_the_column_of_the_portals_customer_id(
     with Workspace(path) as ws:
         ws.add(snapshot(tmp_path, MONDAY, row("acme", **{"Customer ID": "hw7f"})))
         assert ws.history().select("portal_customer_id").fetchall() == [("hw7f",)]
-
-
-def test_two_customers_who_share_an_id_of_their_files_stay_two(workspace: Workspace, tmp_path: Path) -> None:
-    reused(workspace, tmp_path)
-    assert sorted(workspace.records().select("account_name, record_id").fetchall()) == [("acme", "N3"), ("beta", "N1")]
 
 
 def test_a_file_may_hold_several_snapshots(workspace: Workspace, tmp_path: Path) -> None:
@@ -832,12 +818,8 @@ def annotated(day: dt.date, *rows: dict[str, Any]) -> pl.DataFrame:
         code = one.get("failure")
         more = {"status": "association_failed", "failure_message": MESSAGES[code]} if code else {}
         fields = {name: value for name, value in one.items() if name != "failure"}
-        fixed = {
-            "record_id": f"r{number:032x}",
-            "source_file": f"{day}.csv",
-            "source_row": number + 2,
-            "snapshot_at": at,
-        }
+        place = {"source_file": f"{day}.csv", "source_row": number + 2}
+        fixed = {"record_id": f"r{number:032x}", "snapshot_at": at} | place
         found.append(dict.fromkeys(SHAPE) | {"status": "invited"} | fixed | more | fields)
     return ik.annotate(pl.DataFrame(found, schema=SHAPE), as_of=at)
 
@@ -880,17 +862,6 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_what_happened_to_a_customer_has_one_name(case: str) -> None:
-    before, after, name = CASES[case]
-    found = compare(annotated(MONDAY, *before), annotated(NEXT, *after))
-    assert found.counts[name] == 1, found
-    assert found.counts == dict.fromkeys((*CHANGES, "same"), 0) | {name: 1} | (
-        {"appeared": 1} if name == "vanished" else {}
-    )
-    assert found.changes["change"].to_list().count(name) == (name != "same")
-
-
 def test_a_change_is_told_by_the_records_that_speak_and_by_no_other() -> None:
     quiet = {"email": "zoe@example.com", "customer_full_name": "Zoe", "invited_at": OLD, "record_id": "z"}
     before = annotated(MONDAY, ACME | quiet, ACME | {"record_id": "a", "invited_at": NEW})
@@ -912,32 +883,27 @@ UNMATCHED: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[int
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", UNMATCHED)
-def test_what_cannot_be_told_apart_is_counted_and_not_matched(case: str) -> None:
-    rows = UNMATCHED[case]
-    sides = [annotated(MONDAY, *rows[0]), annotated(NEXT, *(rows[1] or [ACME]))]
-    found = compare(sides[0], sides[1] if rows[1] else sides[1].clear())
-    assert (found.before.unidentified, found.before.conflicting) == rows[2]
-    assert (found.after.unidentified, found.after.conflicting) == rows[3]
-    assert sum(found.counts[name] for name in CHANGES) == 0
-
-
-def test_every_engine_says_the_same_of_all_cases_together(engine: Engine) -> None:
-    cases = [(case[0], case[1]) for case in CASES.values()] + [(case[0], case[1]) for case in UNMATCHED.values()]
+def test_what_happened_to_each_customer_has_one_name_and_what_cannot_be_matched_is_counted(engine: Engine) -> None:
     sides: list[list[dict[str, Any]]] = [[], []]
-    for number, case in enumerate(cases):
+    expected: dict[str, list[str]] = {name: [] for name in (*CHANGES, "same")}
+    for number, case in enumerate([case[:2] for case in CASES.values()] + [case[:2] for case in UNMATCHED.values()]):
         for side, rows in zip(sides, case, strict=True):
             for one in rows:
                 own = {name: f"{one[name]}{number}" for name in ("account_name", "email") if one.get(name)}
                 side.append(one | own)
-    before, after = (annotated(day, *side) for day, side in zip((MONDAY, NEXT), sides, strict=True))
-    found, expected = compare(engine(before), engine(after)), compare(before, after)
-    assert (found.counts, found.before, found.after) == (expected.counts, expected.before, expected.after)
-    assert found.counts["became_associated"] == sum(name == "became_associated" for *_, name in CASES.values())
-    assert (found.before.unidentified, found.before.conflicting) == (3, 3)
-    order = ["change", "customer_id"]
-    assert engine.to_polars(found.changes).sort(order).equals(expected.changes.sort(order))
-    assert {len(engine.to_polars(getattr(found, name))) - found.counts[name] for name in CHANGES} == {0}
+    for number, (_, _, change) in enumerate(CASES.values()):
+        expected[change].append(f"account:acme{number}")
+        expected["appeared"] += [f"account:beta{number}"] * (change == "vanished")
+    before, after = (engine(annotated(day, *side)) for day, side in zip((MONDAY, NEXT), sides, strict=True))
+    found = compare(before, after)
+    expected["same"].append("the customer beside masked rows")
+    assert found.counts == {name: len(customers) for name, customers in expected.items()}
+    for name in CHANGES:
+        assert engine.to_polars(getattr(found, name))["customer_id"].sort().to_list() == sorted(expected[name]), name
+    assert engine.to_polars(found.changes).height == sum(map(len, expected.values())) - len(expected["same"])
+    unmatched = [case[2] for case in UNMATCHED.values()], [case[3] for case in UNMATCHED.values()]
+    for told, counts in zip((found.before, found.after), unmatched, strict=True):
+        assert (told.unidentified, told.conflicting) == tuple(map(sum, zip(*counts, strict=True)))
 
 
 def test_masked_rows_of_one_file_name_and_row_are_not_the_same_customer() -> None:
@@ -947,9 +913,8 @@ def test_masked_rows_of_one_file_name_and_row_are_not_the_same_customer() -> Non
     assert (found.before.unidentified, found.after.unidentified, found.counts["same"]) == (1, 1, 0)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp_path: Path, *, masked: bool) -> None:
-    workspace.add(write_sample(tmp_path / "files", rows=600, masked=masked, dirty=0.02).paths)
+def test_every_customer_of_either_side_is_counted_once(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.add(write_sample(tmp_path / "files", rows=400, masked=True, dirty=0.02).paths)
     found = workspace.compare(MONDAY, NEXT)
     both = sum(found.counts[name] for name in ("same", "became_associated", "newly_failed", "cause_changed"))
     assert found.before.customers == both + found.counts["vanished"] + found.before.conflicting
@@ -991,15 +956,6 @@ def test_each_snapshot_is_seen_as_of_its_own_day(workspace: Workspace, tmp_path:
     assert (found["status_before"], found["status_after"]) == ("invited", "association_failed")
     assert (found["failure_code_before"], found["failure_code_after"]) == (None, "link_used")
     assert found["cause_after"]
-
-
-def test_a_comparison_prints_counts_and_no_person(workspace: Workspace, tmp_path: Path) -> None:
-    workspace.add(snapshot(tmp_path, MONDAY, row(SECRET)))
-    workspace.add(snapshot(tmp_path, NEXT, row(SECRET, "Associated")))
-    assert repr(workspace.compare(MONDAY, NEXT)) == (
-        "2026-03-23 to 2026-03-30: 1 became associated, 0 newly failed, 0 cause changed, 0 vanished, 0 appeared, "
-        "0 same; could not be matched: 0 before and 0 after."
-    )
 
 
 def test_snapshots_of_a_frame_are_compared_as_those_of_a_workspace(workspace: Workspace, tmp_path: Path) -> None:
@@ -1092,13 +1048,6 @@ def test_a_resend_is_one_row_a_customer_with_who_and_when(filled: Workspace, kin
     assert filled.sent_events().columns == ["record_id", "sent_at", "customer_id"]
 
 
-def test_a_relation_of_the_workspace_itself_can_be_logged(filled: Workspace) -> None:
-    plan = plan_resends(ik.annotate(filled.history(), as_of=NEXT), as_of=NEXT)
-    filled.mark_sent(plan.filter("decision = 'resend_now'"), by="anna")
-    found = filled.resends().pl().row(0, named=True)
-    assert (found["account_name"], found["cause"], found["failure_code"]) == ("acme", "link_used", "link_used")
-
-
 def test_a_resend_without_a_time_was_now(filled: Workspace) -> None:
     before = dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
     filled.mark_sent(batch(filled, "acme"), by="anna")
@@ -1152,24 +1101,6 @@ def test_a_batch_that_cannot_have_been_sent_is_refused_whole(filled: Workspace) 
         with pytest.raises(ArgumentError, match=said):
             filled.mark_sent(right, **({"by": by} | wrong))
     assert len(filled.resends()) == 0
-
-
-def test_what_was_sent_and_done_changes_the_plan(workspace: Workspace, tmp_path: Path) -> None:
-    sent = {"invited": "2026-03-01 10:00:00", "method": "Email"}
-    rows = [row("acme", failure="link_used", **sent), row("beta", failure="overdue_payment", **sent)]
-    workspace.add(snapshot(tmp_path, MONDAY, *rows))
-
-    def decisions() -> dict[str, str]:
-        return dict(workspace.plan(as_of=NEXT).select("account_name, decision").fetchall())
-
-    assert decisions() == {"acme": "resend_now", "beta": "wait_for_customer"}
-    (batch_id,) = workspace.record_batches(workspace.plan(as_of=NEXT)).values()
-    workspace.mark_batch_sent(batch_id, by="anna", at=dt.datetime(2026, 3, 29))
-    record_id = workspace.records().filter("account_name = 'beta'").fetchall()[0][0]
-    marks = workspace.mark_resolved(record_id, on=dt.date(2026, 3, 20), by="anna", note="paid")
-    assert decisions() == {"acme": "wait_for_cooldown", "beta": "resend_now"}
-    workspace.unmark(marks, by="boris")
-    assert decisions()["beta"] == "wait_for_customer"
 
 
 def test_a_blocked_customer_and_all_whom_the_own_account_holds_are_released_and_held_again(
@@ -1446,13 +1377,6 @@ def test_a_mark_keeps_whose_it_is_and_which_failure_was_settled(filled: Workspac
     filled.mark_resolved(filled.find("beta"), on=MONDAY, by="anna")
     found = filled.resolutions().pl().sort("customer_id").select("customer_id", "failure_code").rows()
     assert found == [("account:acme", "link_used"), ("account:beta", None)]
-
-
-def reused(ws: Workspace, folder: Path) -> None:
-    """Two files that number their customers anew: 1 is acme first, then beta."""
-    for day, order in ((MONDAY, ("acme", "beta")), (NEXT, ("beta", "gone", "acme"))):
-        rows = [row(name, ID=f"N{number}") for number, name in enumerate(order, start=1) if name != "gone"]
-        ws.add(snapshot(folder, day, *rows))
 
 
 def test_a_mark_goes_to_the_customer_that_was_named_although_another_has_its_number_now(
