@@ -135,20 +135,11 @@ def test_an_export_holds_its_rows_and_nobody(tmp_path: Path, kind: str, level: L
 def test_the_manifest_says_what_was_done_and_passed_and_nothing_of_the_machine(tmp_path: Path) -> None:
     done = ik.export(every_column(), tmp_path / "out.parquet", key=KEY, purpose="spring-report")
     told = json.loads(done.manifest.read_text())
-    assert (told["level"], told["rows"], told["key_id"], told["purpose"]) == (
-        "pseudonymised",
-        200,
-        KEY.id,
-        "spring-report",
-    )
+    assert (told["level"], told["rows"], told["key_id"]) == ("pseudonymised", 200, KEY.id)
+    assert told["purpose"] == "spring-report"
     assert set(told["gates"]) == set(GATES) - {"formulas", "cells"}
-    assert told["columns"]["email"] == {
-        "from": "email",
-        "action": "pseudonymise",
-        "how": "",
-        "form": "token",
-        "prefix": "e",
-    }
+    kind = {"from": "email", "action": "pseudonymise", "how": "", "form": "token", "prefix": "e"}
+    assert told["columns"]["email"] == kind
     assert told["nulls"]["days_to_associate"] == 100
     assert str(tmp_path) not in done.manifest.read_text()
     assert KEY.text() not in done.manifest.read_text()
@@ -157,25 +148,15 @@ def test_the_manifest_says_what_was_done_and_passed_and_nothing_of_the_machine(t
 def test_records_of_every_engine_are_exported(tmp_path: Path) -> None:
     frame = annotated()
     taken = {
-        "polars": frame,
-        "lazy": frame.lazy(),
-        "duckdb": duckdb.from_arrow(frame.to_arrow()),
-        "pandas": frame.to_pandas(),
-        "arrow": frame.to_arrow(),
-        "reader": frame.to_arrow().to_reader(),
-    }
+        "polars": frame, "lazy": frame.lazy(), "duckdb": duckdb.from_arrow(frame.to_arrow()),
+        "pandas": frame.to_pandas(), "arrow": frame.to_arrow(), "reader": frame.to_arrow().to_reader(),
+    }  # fmt: skip
     found = {
         engine: read(ik.export(one, tmp_path / f"{engine}.parquet", key=KEY).path).sort("account_name", "record_id")
         for engine, one in taken.items()
     }
     assert [engine for engine, one in found.items() if not one.equals(found["polars"])] == []
     assert found["polars"].height == 200
-
-
-def test_a_filter_chooses_the_records(tmp_path: Path) -> None:
-    done = ik.export(annotated(), tmp_path / "out.parquet", filter=ik.Filter(status="associated"))
-    assert read(done.path)["effective_status"].unique().to_list() == ["associated"]
-    assert done.rows == 100
 
 
 def test_no_records_are_an_export_too(tmp_path: Path) -> None:
@@ -208,14 +189,6 @@ def test_an_extra_column_stops_the_export_until_a_policy_names_it(tmp_path: Path
     found = read(ik.export(frame, tmp_path / "out.parquet", policy=rules).path)
     assert sorted(found["deal"]) == sorted(min(n, 100) for n in range(200))
     assert verify(tmp_path / "out.parquet").columns["deal"].least == 0
-
-
-def test_an_extra_column_of_days_leaves_in_bands(tmp_path: Path) -> None:
-    frame = annotated(people(20, {"Waited": [str(n) for n in range(20)]}))
-    rules = tmp_path / "policy.toml"
-    rules.write_text('[[column]]\nname = "Waited"\naction = "generalise"\nhow = "days"\n')
-    found = read(ik.export(frame, tmp_path / "out.csv", policy=rules).path)
-    assert set(found["Waited"]) == {"same day", "1 to 2", "3 to 7", "8 to 14", "15 to 30"}
 
 
 # -- the proof of the proof ------------------------------------------------------------------------
@@ -317,11 +290,8 @@ def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
     level: Level = "masked" if how == "day" else "pseudonymised"
     more = {"range": "range = [0, 100]", "": 'values = ["gold"]' if action == "keep" else ""}
     rules = tmp_path / "policy.toml"
-    rules.write_text(
-        "\n".join(
-            ['[[column]]\nname = "Extra"\ninto = "extra"', f'action = "{action}"', more.get(how, f'how = "{how}"')]
-        )
-    )
+    lines = ['[[column]]\nname = "Extra"\ninto = "extra"', f'action = "{action}"', more.get(how, f'how = "{how}"')]
+    rules.write_text("\n".join(lines))
     assert "extra" in ik.export(frame, tmp_path / "true.csv", policy=rules, level=level).columns
     before = left(tmp_path)
     monkeypatch.setattr(pipeline, "release", mutated("extra"))
@@ -331,14 +301,11 @@ def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
     assert left(tmp_path) == before
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_column_that_had_to_be_dropped_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_a_column_that_had_to_be_dropped_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = transform.release
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(raw=b["email"]))
     with pytest.raises(LeakError) as refused:
-        ik.export(annotated(), tmp_path / f"out.{kind}")
+        ik.export(annotated(), tmp_path / "out.csv")
     assert (refused.value.column, refused.value.gate) == ("file", "columns")
     assert left(tmp_path) == []
 
@@ -362,15 +329,10 @@ def many() -> Iterator[duckdb.DuckDBPyRelation]:
 
 
 SLIPS = {
-    "record_id": "k0cc175b9c0f1b6a831c399e269772661",
-    "account_name": "acct_7",
-    "account_manager": "mgr.canary1",
-    "email": "p7@canary.example",
-    "email_kind": "p7@canary.example",
-    "country": "acct_7",
-    "status": "acct_7",
+    "record_id": "k0cc175b9c0f1b6a831c399e269772661", "account_name": "acct_7", "account_manager": "mgr.canary1",
+    "email": "p7@canary.example", "email_kind": "p7@canary.example", "country": "acct_7", "status": "acct_7",
     "invited_month": dt.date(2026, 3, 2),
-}
+}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -441,14 +403,6 @@ def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, mon
     assert refused.value.gate == "metadata"
 
 
-def test_a_cell_that_was_not_escaped_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writers, "escape_frame", lambda frame: frame)
-    with pytest.raises(LeakError) as refused:
-        ik.export(annotated().with_columns(custom_tag=pl.lit("=1+1")), tmp_path / "out.csv")
-    assert (refused.value.column, refused.value.gate, refused.value.count) == ("custom_tag", "formulas", 200)
-    assert left(tmp_path) == []
-
-
 @pytest.mark.parametrize(("column", "kind"), [("has_remarks", pl.Int8()), ("invited_month", pl.Datetime("us"))])
 def test_a_column_of_another_type_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, kind: pl.DataType
@@ -483,8 +437,7 @@ PAYLOADS = (
 
 
 @pytest.mark.parametrize(
-    ("kind", "level"),
-    [("parquet", "pseudonymised"), ("csv", "pseudonymised"), ("csv", "masked"), ("xlsx", "masked")],
+    ("kind", "level"), [("parquet", "pseudonymised"), ("csv", "pseudonymised"), ("csv", "masked"), ("xlsx", "masked")]
 )
 def test_no_cell_of_an_export_runs_in_a_spreadsheet(tmp_path: Path, kind: str, level: Level) -> None:
     rows = len(PAYLOADS) * 12
@@ -512,32 +465,11 @@ def test_no_cell_of_an_export_runs_in_a_spreadsheet(tmp_path: Path, kind: str, l
     assert set(back["=tier" if "=tier" in back.columns else "'=tier"]) == {"=1+1", "-2", "gold", None}
 
 
-def test_machine_csv_has_no_apostrophes_and_no_mark(tmp_path: Path) -> None:
-    frame = annotated().with_columns(custom_tag=pl.lit("=sale"))
-    done = ik.export(frame, tmp_path / "out.csv", spreadsheet_safe=False)
-    assert set(pl.read_csv(done.path)["custom_tag"]) == {"=sale"}
-    assert done.path.read_bytes().startswith(b"record_id,")
-    assert "formulas" not in done.gates
-    assert verify(done.path).spreadsheet_safe is False
+ODD = ("A", "李", "<script>alert(1)</script>", "\u202eevil\u202c", "عميل", "PENDING", "email", "associated", "other",
+       "***x", "0")  # fmt: skip
 
 
-ODD = (
-    "A",
-    "李",
-    "<script>alert(1)</script>",
-    "\u202eevil\u202c",
-    "عميل",
-    "PENDING",
-    "email",
-    "associated",
-    "other",
-    "***x",
-    "0",
-)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_customer_may_be_called_anything(tmp_path: Path, kind: str) -> None:
+def test_a_customer_may_be_called_anything(tmp_path: Path) -> None:
     each = 20  # records with an odd tag, and more than enough customers of it without an odd name
     frame = annotated(people(each * len(ODD)))
     odd = pl.Series([name for name in ODD for _ in range(each)])
@@ -545,7 +477,7 @@ def test_a_customer_may_be_called_anything(tmp_path: Path, kind: str) -> None:
     is_name = pl.int_range(pl.len()) % each < 3
     frame = frame.with_columns(pl.when(is_name).then(odd).otherwise(name).alias(name) for name in names)
     frame = frame.with_columns(custom_tag=odd, remarks=odd, failure_message=odd)
-    found = read(ik.export(frame, tmp_path / f"out.{kind}").path)
+    found = read(ik.export(frame, tmp_path / "out.xlsx").path)
     assert found.height == each * len(ODD)
     assert set(found["custom_tag"]) == {"other"}, "a tag that is somebody's name does not leave"
     cells = {str(cell) for row in found.rows() for cell in row}
@@ -685,7 +617,7 @@ def test_a_file_that_is_not_the_proved_one_is_refused(tmp_path: Path, how: str) 
         done.manifest.write_text(json.dumps(told | {"sha256": digest(done.path)}))
     with pytest.raises((LeakError, SourceError)) as refused:
         verify(done.path)
-    assert "Atlantis" not in str(refused.value)
+    assert not [word for word in ("Atlantis", "no file was written") if word in str(refused.value)]
 
 
 @pytest.mark.parametrize("step", ["file", "manifest"])
@@ -713,19 +645,6 @@ def test_what_stops_before_its_manifest_stands_leaves_the_earlier_export_or_none
     assert left(tmp_path) == ["out.csv", "out.csv.manifest.json"]
     assert verify(target).sha256 == first.sha256
     assert os.path.samestat(target.stat(), itself), "the earlier file itself, and no copy"
-
-
-def test_a_file_that_appears_meanwhile_is_not_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    true = atomic_write.publish
-
-    def appear(part: Path, to: Path, *, overwrite: bool) -> None:
-        to.write_text("mine")
-        true(part, to, overwrite=overwrite)
-
-    monkeypatch.setattr(pipeline, "publish", appear)
-    with pytest.raises(OutputError, match="appeared meanwhile"):
-        ik.export(annotated(), tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_text() == "mine"
 
 
 def test_stopping_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -868,14 +787,22 @@ def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> N
 # -- what errors and logs say ----------------------------------------------------------------------
 
 
+def held(error: BaseException | None) -> str:
+    """Say everything that travels with an error."""
+    told = []
+    while error:
+        told.append(repr(error))
+        error = error.__cause__ or error.__context__
+    return "\n".join(told)
+
+
 def spoilt() -> dict[str, Any]:
     """Records that cannot be exported, each for another reason, with somebody's data in every cell."""
-    frame = annotated()
-    with_text = frame.with_columns(days_to_associate=pl.lit("canary.9@canary.example"))
-    con = duckdb.connect()
+    frame, con = annotated(), duckdb.connect()
     con.execute("set enable_progress_bar = false")
     return {
-        "text for a number": with_text,
+        "text for a number": frame.with_columns(days_to_associate=pl.lit("canary.9@canary.example")),
+        "a lazy frame that fails": frame.lazy().with_columns(pl.col("email").cast(pl.Int64)),
         "text for a time": frame.with_columns(invited_at=pl.lit("call Ann Canary")),
         "list": frame.with_columns(status=pl.Series([["Ann Canary"]] * 200)),
         "a query that fails": con.from_arrow(frame.to_arrow()).project("* replace (email::integer as email)"),
@@ -884,9 +811,8 @@ def spoilt() -> dict[str, Any]:
     }
 
 
-SPOILT = (
-    "text for a number", "text for a time", "list", "a query that fails", "a column that nobody named", "no frame",
-)  # fmt: skip
+SPOILT = ("text for a number", "a lazy frame that fails", "text for a time", "list", "a query that fails",
+          "a column that nobody named", "no frame")  # fmt: skip
 
 
 @pytest.mark.parametrize("how", SPOILT)
@@ -898,7 +824,8 @@ def test_an_error_quotes_no_cell_and_no_key_and_leaves_nothing(
         ik.export(spoilt()[how], tmp_path / "out.parquet", key=KEY)
     told = "".join(traceback.format_exception(refused.value)) + caplog.text + "".join(capfd.readouterr())
     # The traceback shows lines of this test; what is said must not come from a cell.
-    said = str(refused.value) + caplog.text + told.rpartition("InvitekitError")[2]
+    said = str(refused.value) + held(refused.value) + caplog.text + told.rpartition("InvitekitError")[2]
+    assert how == "no frame" or refused.value.__context__ is None, "no error of an engine travels with ours"
     assert "Hint: " in str(refused.value)
     assert not any(word in said for word in ("Ann Canary", "canary.", KEY.text()))
     assert left(tmp_path) == []
@@ -917,13 +844,10 @@ def test_a_good_export_logs_nothing_of_a_record_nor_of_the_key(
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"level": "anonymous"},
-        {"language": "fr"},
-        {"remarks": "keep"},
-        {"purpose": " "},
+        {"level": "anonymous"}, {"language": "fr"}, {"remarks": "keep"}, {"purpose": " "},
         {"level": "masked", "policy": standard()},
     ],
-)
+)  # fmt: skip
 def test_an_argument_that_means_nothing_is_refused_before_anything_is_written(tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(ArgumentError, match="Hint: "):
         ik.export(annotated(), tmp_path / "out.parquet", **wrong)
@@ -1048,12 +972,9 @@ def alone_in(cells: int, columns: dict) -> pl.DataFrame:
     return annotated(people(cells, made | {"Invitation Time": [dt.datetime(2026, 3, 2)] * cells} | columns))
 
 
-MASKED: dict[str, list] = {
-    "Customer Name": ["T***m"] * 20,
-    "Customer Full Name": ["S***"] * 20,
-    "Email": ["a***@x.example"] * 20,
-}
-MASKED |= {"Mobile": ["138****1234"] * 20, "Account Manager": [None] * 20}
+MASKED: dict[str, list] = {"Customer Name": ["T***m"] * 20, "Customer Full Name": ["S***"] * 20,
+                           "Email": ["a***@x.example"] * 20, "Mobile": ["138****1234"] * 20,
+                           "Account Manager": [None] * 20}  # fmt: skip
 ONE = {
     "many addresses": {"Customer Full Name": ["Solo GmbH"] * 20, "Mobile": ["+49 170 1000001"] * 20},
     "many spellings": {"Account Name": [f"{'ｓ' if n % 2 else 'S'}olo{' ' * (n % 3)}" for n in range(20)]},
@@ -1096,35 +1017,6 @@ def test_records_are_spilled_to_a_private_folder_that_is_removed(
     assert left(tmp_path) == ["target"]
 
 
-def held(error: BaseException | None) -> str:
-    """Say everything that travels with an error."""
-    told = []
-    while error:
-        told.append(repr(error))
-        error = error.__cause__ or error.__context__
-    return "\n".join(told)
-
-
-def uncomputable() -> dict[str, Any]:
-    frame, con = annotated(), duckdb.connect()
-    con.execute("set enable_progress_bar = false")
-    return {
-        "lazy": frame.lazy().with_columns(pl.col("email").cast(pl.Int64)),
-        "duckdb": con.from_arrow(frame.to_arrow()).project("* replace (email::integer as email)"),
-        "list": frame.with_columns(email=pl.Series([["canary.1@canary.example"]] * 200)),
-        "time": frame.with_columns(invited_at=pl.lit("canary.1@canary.example")),
-    }
-
-
-@pytest.mark.parametrize("how", ["lazy", "duckdb", "list", "time"])
-def test_no_error_of_an_engine_travels_with_ours(tmp_path: Path, how: str) -> None:
-    with pytest.raises(SchemaError) as refused:
-        ik.export(uncomputable()[how], tmp_path / "out.parquet")
-    assert refused.value.__context__ is None
-    assert "canary" not in held(refused.value)
-    assert left(tmp_path) == []
-
-
 def test_no_error_of_an_engine_travels_with_a_refused_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = transform.release
     long = pl.lit("y" * 3_000_000).alias("country")  # longer than a line of CSV may be
@@ -1134,14 +1026,6 @@ def test_no_error_of_an_engine_travels_with_a_refused_proof(tmp_path: Path, monk
     assert refused.value.gate == "readable"
     assert refused.value.__context__ is None
     assert "canary." not in held(refused.value)
-
-
-def test_a_source_that_stands_where_the_manifest_will_is_never_written_over(tmp_path: Path) -> None:
-    source = tmp_path / "x.csv.manifest.json"
-    source.write_text("mine")
-    with pytest.raises(OutputError, match="source of this very run"):
-        ik.export(annotated(), tmp_path / "x.csv", overwrite=True, sources=iter([source]))
-    assert source.read_text() == "mine"
 
 
 TAGS = (
@@ -1220,17 +1104,6 @@ def test_a_file_of_another_kind_has_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "out.txt").write_text("x")
     with pytest.raises(SourceError, match="is no export"):
         verify(tmp_path / "out.txt")
-
-
-def test_a_check_of_a_file_says_its_own_words(tmp_path: Path) -> None:
-    done = ik.export(annotated(), tmp_path / "out.csv")
-    done.path.write_text("x")
-    with pytest.raises(LeakError, match="is not the one of its manifest") as refused:
-        verify(done.path)
-    assert "no file was written" not in str(refused.value)
-    done.manifest.write_text(json.dumps(json.loads(done.manifest.read_text()) | {"sha256": digest(done.path)}))
-    with pytest.raises(LeakError, match="is not the one of its manifest"):
-        verify(done.path)
 
 
 def test_two_exports_of_the_same_records_do_not_join_row_by_row(tmp_path: Path) -> None:

@@ -20,14 +20,11 @@ def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> Unique:
     """Export forty records of so many teams, some of none; give what is said of all columns that tell something."""
     frame = pl.DataFrame(
         {
-            "account_name": [f"acct {n}" for n in range(40)],
-            "status": ["expired"] * 40,
-            "country": ["Germany"] * 40,
-            "invitation_method": ["email"] * 40,
-            "remarks": [f"remark {n}" for n in range(40)],
+            "account_name": [f"acct {n}" for n in range(40)], "status": ["expired"] * 40, "country": ["Germany"] * 40,
+            "invitation_method": ["email"] * 40, "remarks": [f"remark {n}" for n in range(40)],
             "Team": [None if n < empty else f"team {n % teams}" for n in range(40)],
-        }
-    )
+        },
+    )  # fmt: skip
     rules = folder / "policy.toml"
     rules.write_text(POLICY)
     return ik.export(frame, folder / "out.parquet", policy=rules, **how).alike[-1]  # type: ignore[arg-type]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -36,23 +35,12 @@ def test_an_odd_tag_leaves_as_it_is_or_as_other(tmp_path: Path, kind: str, tag: 
     assert verify(done.path).rows == 20
 
 
-@pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])
-@pytest.mark.parametrize("level", ["pseudonymised", "masked"])
-@pytest.mark.parametrize("micros", [-80_000_000_000_000_000, 400_000_000_000_000_000])
-def test_a_year_of_no_calendar_is_refused_by_its_column(tmp_path: Path, kind: str, level: Level, micros: int) -> None:
-    frame = records(at=micros).with_columns(pl.col("invited_at").cast(pl.Datetime("us")))
-    with pytest.raises(SchemaError, match=r"invited_at holds 20 times before the year 1 or after 9999"):
-        ik.export(frame, tmp_path / f"out.{kind}", level=level)
-    assert list(tmp_path.iterdir()) == []
-
-
 BORDERS = {"before": -62_135_596_800_000_001, "first": -62_135_596_800_000_000}
 """Microseconds of the moment before the year 1, and of its first one; and of the year 9999 and after it."""
 BORDERS |= {"last": 253_402_300_799_999_999, "after": 253_402_300_800_000_000}
 
 
-@pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])
-@pytest.mark.parametrize("level", ["pseudonymised", "masked"])
+@pytest.mark.parametrize(("kind", "level"), [("csv", "masked"), ("xlsx", "masked"), ("parquet", "pseudonymised")])
 @pytest.mark.parametrize(
     ("border", "leaves"), [("before", 0), ("first", "0001-01-01"), ("last", "9999-12"), ("after", 0)]
 )
@@ -74,20 +62,15 @@ def test_the_years_1_to_9999_leave_to_their_last_moment(
         assert times.str.starts_with(leaves).sum() == (20 if border == "first" else 1)
 
 
-@pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])
 @pytest.mark.parametrize(
     ("tag", "leaves"),
     [("sale-" * (LONGEST // 5), True), ("sale-" * (LONGEST // 5) + "x", False),
      ("ü" * (LONGEST // 2), True), ("ü" * (LONGEST // 2) + "x", False), ("春" * (LONGEST // 3 + 1), False)],
     ids=["at", "over", "at in bytes", "over in bytes", "fewer letters"],
 )  # fmt: skip
-def test_a_tag_leaves_up_to_its_longest_in_bytes(tmp_path: Path, kind: str, tag: str, *, leaves: bool) -> None:
-    done = ik.export(records(tag), tmp_path / f"out.{kind}")
-    read: dict[str, Callable[[Path], pl.DataFrame]] = {
-        "csv": pl.read_csv, "xlsx": pl.read_excel, "parquet": pl.read_parquet,
-    }  # fmt: skip
-    assert set(read[kind](done.path)["custom_tag"]) == {tag if leaves else "other"}
-    assert verify(done.path).rows == 20
+def test_a_tag_leaves_up_to_its_longest_in_bytes(tmp_path: Path, tag: str, *, leaves: bool) -> None:
+    done = ik.export(records(tag), tmp_path / "out.xlsx")
+    assert set(pl.read_excel(done.path)["custom_tag"]) == {tag if leaves else "other"}
 
 
 LONG = (("x" * 32_767, True), ("x" * 32_768, False), ("😀" * 16_383, True), ("😀" * 16_384, False))

@@ -24,14 +24,11 @@ KINDS = ("csv", "xlsx", "parquet")
 MARK = b"\xef\xbb\xbf"
 FRAME = pl.DataFrame(
     {
-        "account_name": [f"acct {n}" for n in range(30)],
-        "status": ["expired"] * 30,
-        "who_acts": ["partner"] * 30,
-        "invited_at": [dt.datetime(2026, 3, 2, 9, 30)] * 30,
-        "remarks": ["call back", None] * 15,
+        "account_name": [f"acct {n}" for n in range(30)], "status": ["expired"] * 30, "who_acts": ["partner"] * 30,
+        "invited_at": [dt.datetime(2026, 3, 2, 9, 30)] * 30, "remarks": ["call back", None] * 15,
         "attempts": [None, 1, 2] * 10,
-    }
-)
+    },
+)  # fmt: skip
 
 
 POLICY = """
@@ -180,10 +177,7 @@ def test_a_line_of_csv_that_is_not_written_as_it_had_to_be_is_not_read_in_anothe
 def test_a_cell_of_csv_that_a_spreadsheet_would_run_is_found_out_and_a_number_below_zero_is_none(
     tmp_path: Path,
 ) -> None:
-    rules, frame = (
-        tmp_path / "policy.toml",
-        FRAME.with_columns(change=pl.lit(-3), tier=pl.lit("=1")),
-    )
+    rules, frame = (tmp_path / "policy.toml", FRAME.with_columns(change=pl.lit(-3), tier=pl.lit("=1")))
     rules.write_text(POLICY)
     path = ik.export(frame, tmp_path / "out.csv", policy=rules).path
     assert verify(path).rows == 30

@@ -16,14 +16,10 @@ FRAME = pl.DataFrame(
     {"account_name": [f"acct {n}" for n in range(30)], "status": ["expired"] * 30, "custom_tag": ["sale"] * 30}
 )
 FORBIDDEN = (
-    "select * from read_text('{other}')",
-    "select * from read_csv('{other}')",
-    "copy (select 1) to '{other}'",
-    "attach '{other}.duckdb'",
-    "set memory_limit = '8GB'",
-    "set enable_external_access = true",
+    "select * from read_text('{other}')", "select * from read_csv('{other}')", "copy (select 1) to '{other}'",
+    "attach '{other}.duckdb'", "set memory_limit = '8GB'", "set enable_external_access = true",
     "set allowed_paths = ['{other}']",
-)
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=["csv", "parquet", "xlsx"])
