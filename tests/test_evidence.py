@@ -118,7 +118,7 @@ def test_a_group_that_differs_is_named_with_a_p_value_for_all_comparisons() -> N
 
 
 def test_without_a_story_nothing_is_named_more_often_than_is_said() -> None:
-    rounds = often(120)
+    rounds = often(60)
     named = 0
     for seed in range(rounds):
         metrics = ik.progress(annotated(simulate(seed, 1500)), as_of=AS_OF)

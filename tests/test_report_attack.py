@@ -63,17 +63,8 @@ class Attacker:
                                                 for line in lines[2:]]  # fmt: skip
         sections = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', html, flags=re.DOTALL))
         self.figures = {key: text.split("</svg>")[0] for key, text in sections.items() if "</svg>" in text}
-        for read in (
-            self.funnel,
-            self.causes,
-            self.trends,
-            self.groups,
-            self.resent,
-            self.waiting,
-            self.snapshots,
-            self.to_do,
-            self.deadlines,
-        ):
+        for read in (self.funnel, self.causes, self.trends, self.groups, self.resent, self.waiting, self.snapshots,
+                     self.to_do, self.deadlines):  # fmt: skip
             read()
 
     def see(self, cell: Any, text: str) -> Any:
@@ -301,9 +292,7 @@ def records_of(seed: int, count: int) -> pl.DataFrame:
     return rows(count, **columns).with_columns(pl.col(texts).cast(pl.String))
 
 
-@pytest.mark.parametrize(
-    ("count", "period"), [(60, "month"), (150, "week"), (150, "month"), (400, "week"), (400, "month"), (1200, "week")]
-)
+@pytest.mark.parametrize(("count", "period"), [(60, "month"), (150, "week"), (400, "month"), (1200, "week")])
 def test_no_count_below_ten_is_worked_out_from_all_that_one_report_publishes(count: int, period: Any) -> None:
     assert attack(records_of(count + len(period), count), period=period).pinned() == {}
 
