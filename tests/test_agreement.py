@@ -78,13 +78,9 @@ def check(records: pl.DataFrame, folder: Path) -> dict[str, int]:
     if stages["all"] >= REPORTED:
         _check_report(annotated, stages, decided.by_list, folder / "report.md")
     return {
-        "invitations": progress.counts["invitations"],
-        "customers": customers,
-        "failed": stages["failed"],
-        "associated": stages["associated"],
-        "expired": stages["expired"],
-        "resend": decided.candidates,
-    }
+        "invitations": progress.counts["invitations"], "customers": customers, "failed": stages["failed"],
+        "associated": stages["associated"], "expired": stages["expired"], "resend": decided.candidates,
+    }  # fmt: skip
 
 
 def _check_report(annotated: pl.DataFrame, stages: dict[str, int], lists: dict[str, int], path: Path) -> None:
@@ -102,13 +98,8 @@ def _check_report(annotated: pl.DataFrame, stages: dict[str, int], lists: dict[s
 
 def test_all_tell_the_same_of_the_sample(tmp_path: Path) -> None:
     assert check(as_polars(ik.load(str(DATA)).records), tmp_path) == {
-        "invitations": 705,
-        "customers": 569,
-        "failed": 263,
-        "associated": 191,
-        "expired": 74,
-        "resend": 115,
-    }
+        "invitations": 705, "customers": 569, "failed": 263, "associated": 191, "expired": 74, "resend": 115,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("seed", "masked"), [(3, False), (5, True)])
@@ -124,21 +115,18 @@ TIMES = st.sampled_from([None, "2026-03-02 10:07", "2026-03-02", "2026-03-10 09:
 ROWS = st.lists(
     st.fixed_dictionaries(
         {
-            "Account Name": KEYS,
-            "Email": st.sampled_from([None, "a@x.example", "b@x.example", "t***@x.example"]),
+            "Account Name": KEYS, "Email": st.sampled_from([None, "a@x.example", "b@x.example", "t***@x.example"]),
             "Customer Full Name": KEYS,
             "Status": st.sampled_from(
-                ["Invited", "Association failed", "Associated", "Expired", "Pre-registered", "Pending review"]
+                ["Invited", "Association failed", "Associated", "Expired", "Pre-registered", "Pending review"],
             ),
             "Failure Cause": st.sampled_from([None, "The invitation link has been used."]),
-            "Invitation Method": st.sampled_from(["Email", "Link", None]),
-            "Invitation Time": TIMES,
+            "Invitation Method": st.sampled_from(["Email", "Link", None]), "Invitation Time": TIMES,
             "Snapshot Time": st.sampled_from(["2026-03-09", "2026-03-16", "2026-03-23"]),
-        }
+        },
     ),
-    min_size=1,
-    max_size=12,
-)
+    min_size=1, max_size=12,
+)  # fmt: skip
 ONE: dict[str, Any] = {"Account Name": "anna", "Email": None, "Customer Full Name": None, "Status": "Expired",
                        "Failure Cause": None, "Invitation Method": "Email", "Invitation Time": "2026-03-02 10:07",
                        "Snapshot Time": "2026-03-09"}  # fmt: skip

@@ -57,11 +57,8 @@ def test_a_known_message_gets_its_meaning(engine: Any) -> None:
 
 def test_spelling_habits_do_not_matter_and_other_words_do(engine: Any) -> None:
     texts = [
-        "THE INVITATION  LINK has expired",
-        "邀请链接已失效。",
-        "The invitation link has expired!!",
-        "Something else",
-    ]
+        "THE INVITATION  LINK has expired", "邀请链接已失效。", "The invitation link has expired!!", "Something else",
+    ]  # fmt: skip
     found = annotated(engine, *[record(status="association_failed", failure_message=text) for text in texts])
     assert [row["failure_code"] for row in found] == ["link_expired", "link_expired", "unknown", "unknown"]
 
@@ -126,14 +123,10 @@ def test_the_effective_status_at_every_border(engine: Any) -> None:
 
 
 AGES = {
-    dt.datetime(2026, 3, 30, 12): 0,
-    dt.datetime(2026, 3, 29, 12, 0, 1): 0,
-    dt.datetime(2026, 3, 29, 12): 1,
-    dt.datetime(2026, 3, 31, 12): -1,
-    dt.datetime(2026, 3, 30, 12, 0, 1): -1,
-    dt.datetime(2025, 12, 31, 23): 88,
+    dt.datetime(2026, 3, 30, 12): 0, dt.datetime(2026, 3, 29, 12, 0, 1): 0, dt.datetime(2026, 3, 29, 12): 1,
+    dt.datetime(2026, 3, 31, 12): -1, dt.datetime(2026, 3, 30, 12, 0, 1): -1, dt.datetime(2025, 12, 31, 23): 88,
     dt.datetime(2024, 2, 29): 760,
-}
+}  # fmt: skip
 
 
 def test_ages_are_whole_days_rounded_towards_the_past(engine: Any) -> None:
@@ -188,14 +181,11 @@ def test_a_missing_column_is_named() -> None:
 
 NOTHING = [name for name in records().columns if name not in ("record_id", "status", "invited_at")]
 FRAMES: dict[str, Callable[[pl.DataFrame], Any]] = {
-    "polars": lambda frame: frame,
-    "lazy": lambda frame: frame.lazy(),
-    "pandas": lambda frame: frame.to_pandas(),
+    "polars": lambda frame: frame, "lazy": lambda frame: frame.lazy(), "pandas": lambda frame: frame.to_pandas(),
     "pandas that knows objects only": lambda frame: pd.DataFrame(frame.to_dicts(), columns=frame.columns),
     "pandas as it reads empty cells": lambda frame: frame.to_pandas().assign(**dict.fromkeys(NOTHING, float("nan"))),
-    "arrow": lambda frame: frame.to_arrow(),
-    "duckdb": lambda frame: duckdb.connect().from_arrow(frame.to_arrow()),
-}
+    "arrow": lambda frame: frame.to_arrow(), "duckdb": lambda frame: duckdb.connect().from_arrow(frame.to_arrow()),
+}  # fmt: skip
 
 
 FORETOLD = pytest.mark.filterwarnings("ignore:In a future version, the keys of `groups`")

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from invitekit.cli.source_options import SourceOptions
-from invitekit.errors import OutputError
 from invitekit.model import schema
 
 if TYPE_CHECKING:
@@ -71,11 +69,8 @@ def test_check_writes_the_refused_rows_for_their_owner_only(
 ) -> None:
     target = tmp_path / "refused.csv"
     assert run("check", export, "-o", target).returncode == 0
-    assert pl.read_csv(target).select("source_row", "column", "reason").row(0) == (
-        5,
-        "invited_at",
-        "is no time that can be read: day or clock that does not exist",
-    )
+    why = "is no time that can be read: day or clock that does not exist"
+    assert pl.read_csv(target).select("source_row", "column", "reason").row(0) == (5, "invited_at", why)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
@@ -185,17 +180,7 @@ def test_no_other_input_is_written_over_either(
     assert given.read_text() == texts[option]
 
 
-def test_what_a_command_reads_besides_is_never_written_over(export: Path, tmp_path: Path) -> None:
-    rules = tmp_path / "rules.csv"
-    rules.write_text("batch_size = 1\n")
-    options = SourceOptions([str(export)])
-    options.check_output(rules, overwrite=True)
-    with pytest.raises(OutputError, match="is a source of this very run"):
-        options.check_output(rules, overwrite=True, inputs=[None, rules])
-    options.check_output(rules, overwrite=True, inputs=[tmp_path / "missing.toml"])
-
-
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
     number = getattr(signal, name)
     places = {place: tmp_path / place for place in ("out", "temporary")}
@@ -216,9 +201,8 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
     assert {name: list(place.iterdir()) for name, place in places.items()} == {"out": [], "temporary": []}
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_signal_stops_a_load_on_disk_and_leaves_no_scratch(tmp_path: Path, name: str) -> None:
-    number, scratch = getattr(signal, name), tmp_path / "temporary"
+def test_a_signal_stops_a_load_on_disk_and_leaves_no_scratch(tmp_path: Path) -> None:
+    scratch = tmp_path / "temporary"
     scratch.mkdir()
     (tmp_path / "long.csv").write_text(HEADER + ROWS.splitlines(keepends=True)[0] * 400_000)
     on_disk = (
@@ -231,10 +215,10 @@ def test_a_signal_stops_a_load_on_disk_and_leaves_no_scratch(tmp_path: Path, nam
         until = time.monotonic() + 60
         while not list(scratch.glob("invitekit.*/records.duckdb")) and time.monotonic() < until:
             time.sleep(0.01)
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[1].splitlines()
-    assert process.returncode == 128 + number
-    assert said == [f"invitekit: stopped by {name}; nothing was left half written."]
+    assert process.returncode == 128 + signal.SIGINT
+    assert said == ["invitekit: stopped by SIGINT; nothing was left half written."]
     assert list(scratch.iterdir()) == []
 
 
@@ -269,14 +253,10 @@ def test_nothing_half_written_is_left_behind(run: Callable[..., Run], export: Pa
 
 
 BAD = {
-    "missing file": ["check", "nowhere.csv"],
-    "empty file": ["check", "empty.csv"],
-    "binary file": ["check", "binary.csv"],
-    "unknown type": ["check", "notes.doc"],
-    "no status column": ["check", "no_status.csv"],
-    "two columns of one meaning": ["check", "twice.csv"],
-    "damaged workbook": ["check", "damaged.xlsx"],
-    "damaged parquet": ["check", "damaged.parquet"],
+    "missing file": ["check", "nowhere.csv"], "empty file": ["check", "empty.csv"],
+    "binary file": ["check", "binary.csv"], "unknown type": ["check", "notes.doc"],
+    "no status column": ["check", "no_status.csv"], "two columns of one meaning": ["check", "twice.csv"],
+    "damaged workbook": ["check", "damaged.xlsx"], "damaged parquet": ["check", "damaged.parquet"],
     "no such folder for the output": ["annotate", "good.csv", "-o", "nowhere/out.parquet"],
     "output of an unknown type": ["annotate", "good.csv", "-o", "out.doc"],
     "unknown time zone": ["check", "good.csv", "--time-zone", "Mars/Olympus"],
@@ -289,7 +269,7 @@ BAD = {
     "output of a name that is too long": ["annotate", "good.csv", "-o", "n" * 300 + ".csv"],
     "output in a folder of such a name": ["annotate", "good.csv", "-o", "n" * 300 + "/out.csv"],
     "sample in a folder of such a name": ["sample", "-o", "n" * 300],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("words", BAD.values(), ids=BAD.keys())
@@ -318,27 +298,18 @@ def test_a_users_mistake_is_one_clear_line_and_exit_1(
 
 
 WRONG = {
-    "no source": ["check"],
-    "unknown verb": ["invite"],
-    "unknown option": ["check", "x.csv", "--nothing"],
+    "no source": ["check"], "unknown verb": ["invite"], "unknown option": ["check", "x.csv", "--nothing"],
     "date that is none": ["annotate", "x.csv", "--as-of", "soon"],
     "mapping without equals sign": ["check", "x.csv", "--column", "status"],
     "moment that no clock shows in UTC": ["annotate", "x.csv", "--as-of", "0001-01-01T00:00+14:00"],
     "snapshot that no clock shows in UTC": ["check", "x.csv", "--snapshot", "9999-12-31T23:00-05:00"],
     "column with two headers": ["check", "x.csv", "--column", "status=A", "--column", "status=B"],
     "header of two columns": ["check", "x.csv", "--column", "status=State", "--column", "custom_tag=State"],
-    "header of two columns, spelt twice": [
-        "check",
-        "x.csv",
-        "--column",
-        "status=State",
-        "--column",
-        "custom_tag=state",
-    ],
+    "header of two columns spelt twice": ["check", "x.csv", "--column", "status=State", "--column", "custom_tag=state"],
     "unknown format of a sample": ["sample", "-o", "samples", "--format", "doc"],
     "unknown language": ["annotate", "x.csv", "--language", "de"],
     "unknown language of a plan": ["plan", "x.csv", "--language", "de"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("words", WRONG.values(), ids=WRONG.keys())
@@ -462,23 +433,12 @@ def test_plan_writes_batches_and_says_first_that_they_name_customers(
     assert json.loads(found.stdout)["batch_files"] == {"batch_01_resend_now.csv": 2, "batch_01_resend_now.xlsx": 2}
 
 
-def test_plan_says_its_reasons_in_chinese(run: Callable[..., Run], export: Path) -> None:
-    assert "邀请已失效" in run("plan", export, "--as-of", "2026-03-30", "--language", "zh").stdout
-
-
 def test_sample_takes_its_encoding_its_dirt_and_its_day(run: Callable[..., Run], tmp_path: Path) -> None:
     wishes = ["--encoding", "gb18030", "--dirty", "0", "--as-of", "2026-05-04", "--weeks", "1"]
     made = json.loads(run("sample", "--rows", "1500", *wishes, "-o", tmp_path, "--json").stdout)
     assert [Path(name).name for name in made["files"]] == ["history_records_2026-05-04.csv"]
     assert (made["records"], made["rejects"]) == (1500, 0)
     assert "GB18030" in run("check", tmp_path).stdout.upper()
-
-
-def test_sample_writes_what_check_reads(run: Callable[..., Run], tmp_path: Path) -> None:
-    made = json.loads(run("sample", "--rows", "1500", "--seed", "3", "-o", tmp_path / "made", "--json").stdout)
-    read = json.loads(run("check", tmp_path / "made", "--json").stdout)
-    for count in ("rows_read", "records", "rejects"):
-        assert read[count] == made[count]
 
 
 def test_export_says_how_it_was_proved_and_how_far_records_can_be_told_apart(

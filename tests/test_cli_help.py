@@ -11,12 +11,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-import typer
 from typer.main import get_command
 
 from invitekit import cli, sample
 from invitekit.cli import options
-from invitekit.cli.help import Command
 from invitekit.metrics import BY, PERIODS
 from invitekit.privacy import policy
 
@@ -35,14 +33,9 @@ def walk(command: Any, words: Words = ()) -> Iterator[tuple[Words, Any]]:
 
 COMMANDS = dict(walk(get_command(cli.app)))
 CHOICES: dict[str, Any] = {
-    "--language": ("en", "zh"),
-    "--level": policy.LEVELS,
-    "--period": PERIODS,
-    "--by": BY,
-    "--remarks": ("drop", "scrub"),
-    "--format": tuple(sample.FORMATS),
-    "--encoding": sample.ENCODINGS,
-}
+    "--language": ("en", "zh"), "--level": policy.LEVELS, "--period": PERIODS, "--by": BY,
+    "--remarks": ("drop", "scrub"), "--format": tuple(sample.FORMATS), "--encoding": sample.ENCODINGS,
+}  # fmt: skip
 RAW = re.compile(r"<[^|>]+>|\b(TEXT|PATH|INTEGER|FLOAT|FILENAME|INTEGER RANGE|BOOLEAN)\b|list\[")
 """Types of Python or of the parser: nobody knows what to type for them."""
 
@@ -107,19 +100,6 @@ def test_the_choices_of_the_options_are_those_of_the_functions() -> None:
     assert get_args(options.GroupName) == BY
     assert get_args(options.FormatName) == tuple(sample.FORMATS)
     assert get_args(options.SampleEncoding) == sample.ENCODINGS
-
-
-def test_type_words_and_cut_off_summaries_are_found(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the checks above look for, on a command that has it all."""
-    bad = typer.Typer(rich_markup_mode=None)
-
-    @bad.command(cls=Command)
-    def act(rows: int = 1) -> None:
-        """Act."""
-
-    with pytest.raises(SystemExit):
-        bad(["--help"], prog_name="bad")
-    assert type_words(capsys.readouterr().out) in (["<int>"], ["INTEGER"])
 
 
 def test_filters_stand_in_a_panel_of_their_own(run: Callable[..., Run]) -> None:

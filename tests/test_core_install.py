@@ -29,19 +29,14 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 COMMANDS = (
-    "check data",
-    "check data/zh",
-    "annotate data --as-of 2026-03-30 -o annotated.parquet",
-    "workspace add data -w w.duckdb",
-    "compare -w w.duckdb",
+    "check data", "check data/zh", "annotate data --as-of 2026-03-30 -o annotated.parquet",
+    "workspace add data -w w.duckdb", "compare -w w.duckdb",
     "plan -w w.duckdb --as-of 2026-03-30 --batch-dir batches -o plan.xlsx",
-    "trend -w w.duckdb --as-of 2026-03-30 --by cause",
-    "key new --key-file key",
+    "trend -w w.duckdb --as-of 2026-03-30 --by cause", "key new --key-file key",
     "export -w w.duckdb --as-of 2026-03-30 --purpose demo --key-file key -o export.parquet",
-    "export data --as-of 2026-03-30 --remarks scrub -o export.xlsx",
-    "verify export.parquet",
+    "export data --as-of 2026-03-30 --remarks scrub -o export.xlsx", "verify export.parquet",
     "sample --rows 50 --format xlsx -o made",
-)
+)  # fmt: skip
 
 
 def test_the_commands_of_the_core_run_one_after_the_other(folder: Path) -> None:

@@ -70,10 +70,7 @@ def marks(page: Path) -> list[pytest.MarkDecorator]:
     return [pytest.mark.spark] * (SPARK in text) + [pytest.mark.slow] * ("import marimo" in text)
 
 
-@pytest.mark.parametrize(
-    "page",
-    [pytest.param(page, id=name_of(page), marks=marks(page)) for page in WITH_EXAMPLES],
-)
+@pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page), marks=marks(page)) for page in WITH_EXAMPLES])
 def test_what_a_page_shows_runs(
     page: Path, folder: Path, run: Callable[..., Run], request: pytest.FixtureRequest
 ) -> None:
@@ -197,12 +194,6 @@ def test_the_reference_names_every_public_name_command_column_and_failure(site: 
         one.name for one in schema.COLUMNS if f"<code>{one.name}</code></td>\n<td>{one.kind}" not in ids("columns")
     ] == []
     assert [one.code for one in read_catalogue().failures if f'id="{one.code}"' not in ids("failures")] == []
-
-
-@pytest.mark.slow
-def test_no_page_names_a_host_that_serves_scripts_or_fonts(site: Path) -> None:
-    hosts = re.compile(r"unpkg|jsdelivr|cdnjs|googleapis|gstatic")
-    assert [page.name for page in site.rglob("*.html") if hosts.search(page.read_text("utf-8"))] == []
 
 
 def test_the_citation_names_the_version_of_the_package() -> None:

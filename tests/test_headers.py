@@ -45,28 +45,15 @@ def words(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("header", "column"),
     [
-        ("状态(Status)", "status"),
-        ("状态（Status）", "status"),
-        ("状态 Status", "status"),
-        ("状态Status", "status"),
-        ("Status/状态", "status"),
-        ("状态\nStatus", "status"),
-        ("* Status", "status"),
-        ("＊状态", "status"),
-        ("Status (required)", "status"),
-        ("状态（必填）", "status"),
-        ("状态（Status）*必填", "status"),
-        ("Status ▲", "status"),
-        ("狀態", "status"),
-        ("客戶帳號（Account Name）", "account_name"),
-        ("電話號碼", "mobile"),
-        ("Mobile No.", "mobile"),
-        ("Association Failure Cause", "failure_message"),
-        ("Invitation Time (YYYY-MM-DD)", "invited_at"),
-        ("Customer ID", "portal_customer_id"),
+        ("状态(Status)", "status"), ("状态（Status）", "status"), ("状态 Status", "status"), ("状态Status", "status"),
+        ("Status/状态", "status"), ("状态\nStatus", "status"), ("* Status", "status"), ("＊状态", "status"),
+        ("Status (required)", "status"), ("状态（必填）", "status"), ("状态（Status）*必填", "status"),
+        ("Status ▲", "status"), ("狀態", "status"), ("客戶帳號（Account Name）", "account_name"),
+        ("電話號碼", "mobile"), ("Mobile No.", "mobile"), ("Association Failure Cause", "failure_message"),
+        ("Invitation Time (YYYY-MM-DD)", "invited_at"), ("Customer ID", "portal_customer_id"),
         ("客户ID", "portal_customer_id"),
     ],
-)
+)  # fmt: skip
 def test_a_header_in_two_languages_or_with_a_mark_is_understood(header: str, column: str) -> None:
     others = {"status": {"Account": "ann"}, "account_name": {"Status": "Invited"}}.get(column, CUSTOMER)
     cell = {"status": "Invited", "invited_at": "2026-03-01"}.get(column, "x77")
@@ -106,15 +93,10 @@ def test_less_exact_headers_mean_a_column_where_no_other_does(column: schema.Col
 @pytest.mark.parametrize(
     ("exact", "loose"),
     [
-        ("Mobile", "Phone"),
-        ("Country", "Region"),
-        ("Account Manager", "Owner"),
-        ("Failure Cause", "Reason"),
-        ("Customer Full Name", "Company Name"),
-        ("手机号", "联系电话"),
-        ("Email", "Contact Email"),
+        ("Mobile", "Phone"), ("Country", "Region"), ("Account Manager", "Owner"), ("Failure Cause", "Reason"),
+        ("Customer Full Name", "Company Name"), ("手机号", "联系电话"), ("Email", "Contact Email"),
     ],
-)
+)  # fmt: skip
 def test_of_two_headers_the_more_exact_one_counts_and_the_other_is_an_extra_column(exact: str, loose: str) -> None:
     summary = load({**CUSTOMER, loose: "x", exact: "y"}).summary
     assert exact in summary.files[0].headers
@@ -162,16 +144,12 @@ def test_a_date_that_nobody_calls_the_invitation_is_suggested_only() -> None:
 @pytest.mark.parametrize(
     ("header", "hour", "zone"),
     [
-        ("Invitation Time (UTC+8)", 1, "UTC+8"),
-        ("Invitation Time (GMT+08:00)", 1, "UTC+8"),
-        ("邀请时间（北京时间）", 1, "Asia/Shanghai"),
-        ("Invited At UTC-3", 12, "UTC-3"),
-        ("Invited At (Asia/Shanghai)", 1, "Asia/Shanghai"),
-        ("Invited At UTC", 9, "UTC"),
-        ("invited_at_utc", 9, "UTC"),
+        ("Invitation Time (UTC+8)", 1, "UTC+8"), ("Invitation Time (GMT+08:00)", 1, "UTC+8"),
+        ("邀请时间（北京时间）", 1, "Asia/Shanghai"), ("Invited At UTC-3", 12, "UTC-3"),
+        ("Invited At (Asia/Shanghai)", 1, "Asia/Shanghai"), ("Invited At UTC", 9, "UTC"), ("invited_at_utc", 9, "UTC"),
         ("Invited At (UTC+5:30)", 3, "Asia/Kolkata"),
     ],
-)
+)  # fmt: skip
 def test_a_time_zone_in_a_header_counts_for_its_column_before_the_option(header: str, hour: int, zone: str) -> None:
     cells = {**CUSTOMER, header: "2026-03-01 09:00", "Expires At": "2026-03-08 09:00"}
     loaded = load(cells, time_zone="Europe/Berlin")
@@ -216,15 +194,10 @@ def test_a_column_of_two_is_an_extra_one_where_the_file_has_one_of_them_itself()
 @pytest.mark.parametrize(
     ("numbers", "is_a_count"),
     [
-        (["1", "2", "3"], True),
-        (["3", "1", "2"], True),
-        (["51", "52", "53"], True),
-        (["1", "2", "1", "2"], True),
-        (["4711", "4807", "4999"], False),
-        (["INV-1", "INV-2", "INV-3"], False),
-        (["0a1b", "0a1c", "0a1d"], False),
+        (["1", "2", "3"], True), (["3", "1", "2"], True), (["51", "52", "53"], True), (["1", "2", "1", "2"], True),
+        (["4711", "4807", "4999"], False), (["INV-1", "INV-2", "INV-3"], False), (["0a1b", "0a1c", "0a1d"], False),
     ],
-)
+)  # fmt: skip
 def test_a_count_of_rows_is_no_id_under_any_header(header: str, numbers: list[str], *, is_a_count: bool) -> None:
     summary = load({"Account": ["x"] * len(numbers), "Status": ["Invited"] * len(numbers), header: numbers}).summary
     assert (header not in summary.files[0].headers) is is_a_count

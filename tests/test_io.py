@@ -167,12 +167,9 @@ def _raises(error: BaseException) -> Callable[..., None]:
 
 
 READERS: dict[str, Callable[[Path], object]] = {
-    "rules": ResendRules.from_toml,
-    "words": read_words,
-    "policy": read_policy,
-    "catalogue": read_catalogue,
+    "rules": ResendRules.from_toml, "words": read_words, "policy": read_policy, "catalogue": read_catalogue,
     "messages": read_templates,
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)

@@ -53,13 +53,8 @@ def test_no_notebook_defines_anything() -> None:
 
 def _code(**changes: Any) -> dict[str, Any]:
     empty: dict[str, Any] = {
-        "cell_type": "code",
-        "id": "a",
-        "metadata": {},
-        "source": "1",
-        "outputs": [],
-        "execution_count": None,
-    }
+        "cell_type": "code", "id": "a", "metadata": {}, "source": "1", "outputs": [], "execution_count": None,
+    }  # fmt: skip
     return empty | changes
 
 

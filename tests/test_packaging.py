@@ -186,13 +186,8 @@ def test_a_report_needs_neither_scipy_nor_numpy_nor_pandas(tmp_path: Path) -> No
 def test_lab_opens_the_notebooks_in_a_folder_with_a_blank_and_a_signal_ends_it(tmp_path: Path) -> None:
     port = free_port()
     command = [
-        str(Path(sys.executable).with_name("invitekit")),
-        "lab",
-        "my notebooks",
-        "--no-browser",
-        "--port",
-        str(port),
-    ]
+        str(Path(sys.executable).with_name("invitekit")), "lab", "my notebooks", "--no-browser", "--port", str(port),
+    ]  # fmt: skip
     with (
         (tmp_path / "log").open("w") as log,
         subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log) as process,

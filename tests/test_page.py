@@ -418,17 +418,12 @@ def test_the_sample_is_made_in_a_private_folder_and_leaves_nothing_in_the_person
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("history_2026-03-30.csv", "history_2026-03-30.csv"),
-        ("../../etc/pass\x00wd.csv", "pass_wd.csv"),
-        ("C:\\Users\\ann\\a.csv", "a.csv"),
-        (".hidden.csv", "hidden.csv"),
-        ("con.csv", "_con.csv"),
-        ("客户.xlsx", "客户.xlsx"),
-        ("a\u202evsc.csv", "a_vsc.csv"),
-        ("x" * 5000 + ".csv", "x" * 100 + ".csv"),
+        ("history_2026-03-30.csv", "history_2026-03-30.csv"), ("../../etc/pass\x00wd.csv", "pass_wd.csv"),
+        ("C:\\Users\\ann\\a.csv", "a.csv"), (".hidden.csv", "hidden.csv"), ("con.csv", "_con.csv"),
+        ("客户.xlsx", "客户.xlsx"), ("a\u202evsc.csv", "a_vsc.csv"), ("x" * 5000 + ".csv", "x" * 100 + ".csv"),
         ("..", "file"),
     ],
-)
+)  # fmt: skip
 def test_an_uploads_name_becomes_a_plain_file_name(name: str, expected: str) -> None:
     assert safe_name(name) == expected
 
@@ -556,13 +551,7 @@ NO_ROOM = "The disk has no room for this file."
 
 
 def sent(
-    address: str,
-    content: bytes,
-    name: str,
-    length: int | None = None,
-    *,
-    wait: bool = True,
-    **headers: Any,
+    address: str, content: bytes, name: str, length: int | None = None, *, wait: bool = True, **headers: Any
 ) -> tuple[int, Any]:
     """Send a file as a page does; return the status and the answer."""
     base, url = address.partition("/?")[0], f"/upload?{urllib.parse.urlencode({'name': name})}"
@@ -633,15 +622,11 @@ def test_a_file_that_is_uploaded_is_opened_and_its_rejected_rows_are_fetched_onc
 @pytest.mark.parametrize(
     ("headers", "name", "status"),
     [
-        ({"Origin": "http://attacker.example"}, "a.csv", 403),
-        ({"Origin": ""}, "a.csv", 403),
-        ({"X_Invitekit": ""}, "a.csv", 403),
-        ({"Cookie": ""}, "a.csv", 403),
-        ({"Host": "attacker.example"}, "a.csv", 403),
-        ({}, "a.exe", 400),
-        ({}, "a", 400),
+        ({"Origin": "http://attacker.example"}, "a.csv", 403), ({"Origin": ""}, "a.csv", 403),
+        ({"X_Invitekit": ""}, "a.csv", 403), ({"Cookie": ""}, "a.csv", 403),
+        ({"Host": "attacker.example"}, "a.csv", 403), ({}, "a.exe", 400), ({}, "a", 400),
     ],
-)
+)  # fmt: skip
 def test_an_upload_of_another_site_or_type_is_refused(
     page: str, headers: dict[str, Any], name: str, status: int
 ) -> None:
@@ -685,8 +670,8 @@ def test_a_bad_source_fails_before_a_server_is_started(
 
 def test_the_command_says_which_files_it_added_to_the_workspace(tmp_path: Path) -> None:
     words = [str(FIRST), str(SECOND), "-w", "memory.duckdb"]
-    with served(tmp_path, *words) as _:
-        pass
+    with ik.Workspace(tmp_path / "memory.duckdb") as workspace:
+        workspace.add([FIRST, SECOND])
     said: list[str] = []
     with served(tmp_path, *words, said=said) as _:
         assert len(re.findall("already stored: skipped", "".join(said))) == 2

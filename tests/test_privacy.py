@@ -137,13 +137,7 @@ RFC_5869 = (
         "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09"
         "da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87",
     ),
-    (
-        "0b" * 22,
-        "",
-        "",
-        42,
-        "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
-    ),
+    ("0b" * 22, "", "", 42, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"),
 )
 
 
@@ -298,12 +292,6 @@ def test_no_two_columns_and_purposes_derive_one_key_and_no_purpose_is_the_empty_
     assert len({KEY.subkey(column, purpose).text() for column, purpose in asked}) == len(asked)
     assert len({KEY.subkey("a", purpose).text() for purpose in (None, "", " ")}) == 1
     assert KEY.subkey("a", "q1").text() == KEY.subkey("a", " q1\n").text()
-
-
-@pytest.mark.parametrize("values", [["a"] * 3000, [f"a{n}" for n in range(3000)], ["é", "a"] * 1500])
-def test_every_token_has_its_letter_and_32_digits(values: list[str]) -> None:
-    pattern = re.compile("m[0-9a-f]{32}")
-    assert all(pattern.fullmatch(token) for token in done(values, "mobile", "pseudonymise"))
 
 
 def test_a_key_never_shows() -> None:
@@ -520,11 +508,8 @@ def test_a_policy_file_says_what_happens_to_extra_columns_and_tightens_ours(tmp_
 
 
 REFUSED = (
-    ("levels = 1", "'mine.toml' sets levels"),
-    ('level = "anonymous"', "no such level"),
-    ("fewest = 1", "fewest"),
-    ("column = 3", "no row"),
-    ('[[column]]\naction = "drop"', "row 1: field 'name' is missing"),
+    ("levels = 1", "'mine.toml' sets levels"), ('level = "anonymous"', "no such level"), ("fewest = 1", "fewest"),
+    ("column = 3", "no row"), ('[[column]]\naction = "drop"', "row 1: field 'name' is missing"),
     ('[[column]]\nname = "Deal"', "row 1 ('Deal'): field 'action' is missing"),
     (
         '[[column]]\nname = "a"\naction = "drop"\n[[column]]\nname = "Deal"\naction = "copy"',
@@ -546,7 +531,7 @@ REFUSED = (
         '[[column]]\nname = "Deal"\naction = "drop"\n[[column]]\nname = "Deal"\naction = "drop"',
         "row 2 ('Deal'): it stands twice",
     ),
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "told"), REFUSED)
@@ -563,24 +548,21 @@ LOOSE = (
     ("pseudonymised", make_row("invited_at", "generalise", "day")),
     ("pseudonymised", make_row("age_days", "keep", form=Range(0, 9))),
     ("masked", make_row("source_row", "keep", form=Range(0, 9))),
-    ("masked", make_row("source_file", "generalise", "top")),
-    ("masked", make_row("email", "keep", form=Range(0, 9))),
+    ("masked", make_row("source_file", "generalise", "top")), ("masked", make_row("email", "keep", form=Range(0, 9))),
     ("masked", make_row("Phone2", "keep", form=Range(0, 10_001))),
     ("masked", make_row("Phone2", "keep", form=Range(0, 1, whole=False))),
     ("masked", make_row("Who", "keep", form=Words(frozenset(map(str, range(60)))))),
     ("masked", make_row("Who", "keep", form=Words(frozenset({"x" * 41})))),
     ("pseudonymised", make_row("Birthday", "generalise", "day")),
-    ("aggregated", make_row("account_manager", "pseudonymise")),
-    ("aggregated", make_row("Deal", "mask")),
-    ("aggregated", make_row("custom_tag", "generalise", "top")),
-    ("aggregated", make_row("Deal", "generalise", "top")),
+    ("aggregated", make_row("account_manager", "pseudonymise")), ("aggregated", make_row("Deal", "mask")),
+    ("aggregated", make_row("custom_tag", "generalise", "top")), ("aggregated", make_row("Deal", "generalise", "top")),
     ("pseudonymised", make_row("associated_at", "generalise", "month")),
     ("pseudonymised", make_row("expires_at", "generalise", "month")),
     ("pseudonymised", make_row("retry_at", "generalise", "month")),
     ("pseudonymised", make_row("snapshot_at", "generalise", "day")),
     ("pseudonymised", make_row("days_to_associate", "keep")),
     ("aggregated", make_row("snapshot_at", "generalise", "day")),
-)
+)  # fmt: skip
 
 
 PEOPLE = [column.name for column in schema.COLUMNS if column.privacy in ("identifier", "free_text")]
@@ -599,19 +581,8 @@ SOMEBODY = (
     "王经理", "Frau Weiß", "@wei_88",
 )  # fmt: skip
 NOBODY = (
-    "gold",
-    "Gold",
-    "North Region",
-    "Key Account",
-    "tier-1",
-    "2026",
-    "A",
-    "高级",
-    "金牌",
-    "v2.1",
-    "USD 5 000.00",
-    "SMB",
-)
+    "gold", "Gold", "North Region", "Key Account", "tier-1", "2026", "A", "高级", "金牌", "v2.1", "USD 5 000.00", "SMB",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("word", SOMEBODY)

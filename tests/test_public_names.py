@@ -88,10 +88,6 @@ def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
         _ = ik.plan  # type: ignore[attr-defined]
 
 
-def test_the_version_is_the_one_of_the_installed_package() -> None:
-    assert ik.__version__ == version("invitekit")
-
-
 def test_the_package_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "invitekit", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"invitekit {version('invitekit')}\n"

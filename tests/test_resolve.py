@@ -34,15 +34,10 @@ def record(week: int, status: str, invited_at: dt.datetime | None = None, **valu
     failed = status == "association_failed"
     return {
         "record_id": f"r{week:031d}0" if account is None else f"k{hash((account, invited_at)) & (16**32 - 1):032x}",
-        "account_name": account,
-        "status": status,
-        "effective_status": status,
-        "failure_code": "link_expired" if failed else None,
-        "invited_at": invited_at,
-        "snapshot_at": WEEKS[week],
-        "source_file": f"week_{week}.csv",
-        **values,
-    }
+        "account_name": account, "status": status, "effective_status": status,
+        "failure_code": "link_expired" if failed else None, "invited_at": invited_at, "snapshot_at": WEEKS[week],
+        "source_file": f"week_{week}.csv", **values,
+    }  # fmt: skip
 
 
 def frame(*records: dict[str, Any]) -> pl.DataFrame:

@@ -92,45 +92,23 @@ FORMS: dict[str, tuple[str, ...]] = {
 LABEL = {"own": "name", "other": "name", "account": "id", "number": "handle", "at": "handle"}
 STAYS = ("amount", "when", "version", "count")
 TEMPLATES = (
-    "Call {own} at {mobile} before {when}, budget {amount}",
-    "{own} asked for {count}; mail {email}",
-    "Offer {amount} sent on {when} to {email}, cc {other}.",
-    "{mobile} is busy, try again {when}",
-    "see {link} and {version}",
-    "WeChat ID: {handle}, WhatsApp {mobile}",
-    "Telegram {at} answered at {when}",
-    "QQ {number}, {count}",
-    "account {account} is frozen since {when}",
-    "Account name: {account}; {amount} overdue",
-    "passport and card: {id}, paid {amount}",
-    "upgrade to {version} for {other} from {when} ({count})",
-    "ID {id}",
-    "已联系{own}，电话{mobile}，报价{amount}",
-    "客户{other}要求{when}前回复，邮箱：{email}",
-    "手机号：{mobile}（{when}之后再打）",
-    "微信{handle}，{count}",
-    "微信号：{handle}，QQ号{number}",
-    "账号{account}已冻结，欠费{amount}",
-    "华为账号：{account}，{version}已升级",
-    "身份证{id}，{when}到期",
-    "统一社会信用代码：{id}；合同{amount}",
-    "银行卡号 {id}，到账{amount}",
-    "{at} 请在{when}跟进{own}",
-    "{own}说{other}也要{count}，{amount}",
-    "请发邮件到{email}或致电{mobile}谢谢",
-    "Rückruf bei {own} unter {mobile} am {when}",
-    "Angebot über {amount} an {email}, {other} wartet",
-    "Benutzername: {account}, Version {version}, {count}",
-    "Frist {when}; Kopie an {other}; Telefon {mobile}",
-    "Llamar a {own} al {mobile} el {when}",
-    "Factura de {amount} para {other}, correo {email}",
-    "{other}, {mobile}, {email}, {when}",
-    "الاتصال مع {own} على {mobile} يوم {when}",
-    "بانتظار {other} {amount} {email}",
-    "renewal {when}, {amount}, {version}, {count}",
-    "nothing personal here: {amount} by {when}",
-    "续签{when}，{amount}，{count}，{version}",
-)
+    "Call {own} at {mobile} before {when}, budget {amount}", "{own} asked for {count}; mail {email}",
+    "Offer {amount} sent on {when} to {email}, cc {other}.", "{mobile} is busy, try again {when}",
+    "see {link} and {version}", "WeChat ID: {handle}, WhatsApp {mobile}", "Telegram {at} answered at {when}",
+    "QQ {number}, {count}", "account {account} is frozen since {when}", "Account name: {account}; {amount} overdue",
+    "passport and card: {id}, paid {amount}", "upgrade to {version} for {other} from {when} ({count})", "ID {id}",
+    "已联系{own}，电话{mobile}，报价{amount}", "客户{other}要求{when}前回复，邮箱：{email}",
+    "手机号：{mobile}（{when}之后再打）", "微信{handle}，{count}", "微信号：{handle}，QQ号{number}",
+    "账号{account}已冻结，欠费{amount}", "华为账号：{account}，{version}已升级", "身份证{id}，{when}到期",
+    "统一社会信用代码：{id}；合同{amount}", "银行卡号 {id}，到账{amount}", "{at} 请在{when}跟进{own}",
+    "{own}说{other}也要{count}，{amount}", "请发邮件到{email}或致电{mobile}谢谢",
+    "Rückruf bei {own} unter {mobile} am {when}", "Angebot über {amount} an {email}, {other} wartet",
+    "Benutzername: {account}, Version {version}, {count}", "Frist {when}; Kopie an {other}; Telefon {mobile}",
+    "Llamar a {own} al {mobile} el {when}", "Factura de {amount} para {other}, correo {email}",
+    "{other}, {mobile}, {email}, {when}", "الاتصال مع {own} على {mobile} يوم {when}",
+    "بانتظار {other} {amount} {email}", "renewal {when}, {amount}, {version}, {count}",
+    "nothing personal here: {amount} by {when}", "续签{when}，{amount}，{count}，{version}",
+)  # fmt: skip
 SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -184,11 +162,6 @@ def scrubbed_corpus() -> tuple[str, ...]:
     return tuple(scrub_remarks(pl.Series([one.text for one in said]), [own], KnownNames(pl.Series(OTHERS))).to_list())
 
 
-def test_the_corpus_has_more_than_a_thousand_remarks_and_every_form() -> None:
-    assert len(corpus()) > 1000
-    assert {name for one in corpus() for name, _ in one.slots} == set(FORMS)
-
-
 def test_nothing_that_has_to_stay_is_lost() -> None:
     lost = [
         (value, after)
@@ -226,19 +199,6 @@ def test_99_in_100_remarks_become_exactly_what_they_should() -> None:
         if one.expected != after
     ]
     assert len(wrong) < len(corpus()) / 100, wrong[:20]
-
-
-def test_at_most_one_placeholder_in_a_hundred_stands_for_nothing() -> None:
-    due = sum(len(PLACEHOLDER.findall(one.expected)) for one in corpus())
-    put = sum(len(PLACEHOLDER.findall(after)) for after in scrubbed_corpus())
-    print(f"placeholders due {due}, put {put}")  # noqa: T201 - as above
-    assert abs(put - due) < due / 100
-
-
-def test_scrubbing_the_corpus_twice_is_scrubbing_it_once() -> None:
-    once = pl.Series(scrubbed_corpus())
-    own = pl.Series([one.own for one in corpus()])
-    assert scrub_remarks(once, [own], KnownNames(pl.Series(OTHERS))).to_list() == once.to_list()
 
 
 # --- One rule a test ---------------------------------------------------------------------------------------------

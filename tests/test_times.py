@@ -122,13 +122,10 @@ def test_what_is_refused_names_the_form_and_never_the_value(cell: str, why: str)
 @pytest.mark.parametrize(
     ("several", "other", "month"),
     [
-        ("5 listopada 2026", "5 rujna 2026", 10),
-        ("5 listopada 2026", "5 września 2026", 11),
-        ("5. lip 2026", "1. sij 2026", 6),
-        ("5 lip 2026", "1 sty 2026", 7),
-        ("5. srp 2026", "1. led 2026", 8),
+        ("5 listopada 2026", "5 rujna 2026", 10), ("5 listopada 2026", "5 września 2026", 11),
+        ("5. lip 2026", "1. sij 2026", 6), ("5 lip 2026", "1 sty 2026", 7), ("5. srp 2026", "1. led 2026", 8),
     ],
-)
+)  # fmt: skip
 def test_the_other_months_of_a_column_show_the_language_of_one_that_means_several(
     several: str, other: str, month: int
 ) -> None:
@@ -214,15 +211,9 @@ def test_a_column_has_a_zone_of_its_own() -> None:
 
 
 NOTHING = [
-    "0000-00-00",
-    "0000-00-00 00:00:00",
-    "1970-01-01",
-    "1970-01-01T08:00:00+08:00",
-    "1900-01-00",
-    "9999-12-31",
-    "0",
+    "0000-00-00", "0000-00-00 00:00:00", "1970-01-01", "1970-01-01T08:00:00+08:00", "1900-01-00", "9999-12-31", "0",
     dt.date(1970, 1, 1),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("cell", NOTHING)

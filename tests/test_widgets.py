@@ -41,7 +41,6 @@ from tests.conftest import DATA, busy, often
 from tests.messages import check_response
 
 DAY = dt.date(2026, 3, 30)
-PERSONAL = ("anna.secret@acme.example", "13800138000", "Secret Holding", "acct_secret")
 
 
 @pytest.fixture(scope="module")
@@ -161,22 +160,15 @@ def test_select_all_is_a_predicate_of_any_size() -> None:
 # ---- a filter means on the screen what it means everywhere
 
 FILTERS = [
-    Filter(text="GmbH"),
-    Filter(text="ACCT_2"),
-    Filter(text="' or true --"),
-    Filter(status=["expired", "invited"]),
-    Filter(cause=[None, "link_expired"]),
-    Filter(cause=[None]),
-    Filter(manager="mgr.chen", method="email"),
-    Filter(tag=[None]),
-    Filter(invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 28)),
+    Filter(text="GmbH"), Filter(text="ACCT_2"), Filter(text="' or true --"), Filter(status=["expired", "invited"]),
+    Filter(cause=[None, "link_expired"]), Filter(cause=[None]), Filter(manager="mgr.chen", method="email"),
+    Filter(tag=[None]), Filter(invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 28)),
     Filter(manager="mgr.chen", tag=[None], invited_from=dt.date(2026, 2, 1)),
     Filter(country="Germany", invited_from=dt.date(2026, 2, 1)),
     Filter(text="mgr", who_acts="customer", invited_to=dt.date(2026, 3, 1)),
     Filter(text="gmbh", status=["expired", "association_failed"], country=[None, "Germany"]),
-    Filter(snapshot=[dt.datetime(2026, 3, 30)]),
-    Filter(text="no such text anywhere"),
-]
+    Filter(snapshot=[dt.datetime(2026, 3, 30)]), Filter(text="no such text anywhere"),
+]  # fmt: skip
 
 
 def test_rows_counts_and_choices_of_a_filter_are_those_of_where(
@@ -254,12 +246,6 @@ def test_pages_follow_each_other_in_the_order_asked_for(explorer: Heard, newest:
         assert sorted(keys) == list(range(newest.height))
         order = newest.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
         assert keys == order["key"].to_list(), by
-
-
-def test_typing_on_looks_among_what_was_found_and_finds_the_same(explorer: Heard, newest: pl.DataFrame) -> None:
-    for text in ("g", "gm", "gmb", "gmbh", "gmbh &", "xmbh"):
-        told = explorer.says(type="set_filter", filter={"text": text})
-        assert told["counts"]["matched"] == where(newest, Filter(text=text)).height, text
 
 
 @pytest.mark.parametrize("few", [0, 100_000])
@@ -508,11 +494,8 @@ def test_records_without_a_name_have_no_code(newest: pl.DataFrame) -> None:
 
 def test_a_message_that_means_nothing_is_told_and_changes_nothing(explorer: Heard) -> None:
     messages: list[dict[str, Any]] = [
-        {"type": "set_filter", "filter": {"nothing": 1}},
-        {"type": "dance"},
-        {"type": "get_page"},
-        {},
-    ]
+        {"type": "set_filter", "filter": {"nothing": 1}}, {"type": "dance"}, {"type": "get_page"}, {},
+    ]  # fmt: skip
     for message in (*messages, {"type": "set_filter", "filter": {"status": ["a secret name"]}}):
         assert set(explorer.says(**message)) == {"error"}, message
         assert explorer.widget.filter == Filter()
@@ -748,24 +731,17 @@ def test_a_column_that_is_named_as_one_of_the_screens_own_is_refused(newest: pl.
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("email", "anna.secret@acme.example", "•••@acme.example"),
-        ("email", "no address", "•••"),
-        ("mobile", "13800138000", "•••"),
-        ("remarks", "手机13800001234张三", "手机•••张三"),
-        ("remarks", "mobile_13800001234, a＠x.example", "mobile_•••, •••@x.example"),
-        ("an extra", 13800001234, "•••"),
+        ("email", "anna.secret@acme.example", "•••@acme.example"), ("email", "no address", "•••"),
+        ("mobile", "13800138000", "•••"), ("remarks", "手机13800001234张三", "手机•••张三"),
+        ("remarks", "mobile_13800001234, a＠x.example", "mobile_•••, •••@x.example"), ("an extra", 13800001234, "•••"),
         ("record_id", "k7d466484eb9c7cb77e49a4f938175b32", "k7d466484eb9c7cb77e49a4f938175b32"),
         ("remarks", "call +86 138 0013 8000, or a.b@x.example!", "call •••, or •••@x.example!"),
-        ("custom_tag", "anna@acme.example", "•••@acme.example"),
-        ("an extra", "0170-1234567", "•••"),
+        ("custom_tag", "anna@acme.example", "•••@acme.example"), ("an extra", "0170-1234567", "•••"),
         ("remarks", "offer 2026-03, 1,250.00 EUR, v2.3", "offer 2026-03, 1,250.00 EUR, v2.3"),
-        ("invited_at", dt.datetime(2026, 3, 30, 8, 5), "2026-03-30 08:05"),
-        ("effective_status", "expired", "Expired"),
-        ("attempts", 3, "3"),
-        ("chance", 0.256, "26%"),
-        ("email", None, None),
+        ("invited_at", dt.datetime(2026, 3, 30, 8, 5), "2026-03-30 08:05"), ("effective_status", "expired", "Expired"),
+        ("attempts", 3, "3"), ("chance", 0.256, "26%"), ("email", None, None),
     ],
-)
+)  # fmt: skip
 def test_numbers_and_addresses_are_hidden_wherever_they_stand(name: str, value: Any, expected: str | None) -> None:
     assert display.shown(name, value) == expected
     if isinstance(value, str):
@@ -876,18 +852,14 @@ def test_what_is_filtered_is_said_in_chinese_on_a_chinese_screen(newest: pl.Data
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_number_in_a_chip_is_hidden_until_the_eye_is_clicked(language: Language) -> None:
-    choice = Filter(tag="手机13800138000")
-    (closed,), (opened,) = (payloads.chips(choice, language, unmasked=bare) for bare in (False, True))
-    assert "13800138000" not in closed["words"]
-    assert "13800138000" in opened["words"]
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_days_in_chips_are_said(language: Language) -> None:
-    choice = Filter(invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 25))
-    told = [chip["words"] for chip in payloads.chips(choice, language, unmasked=False)]
-    assert ["2026-02-01" in told[0], "2026-02-25" in told[1]] == [True, True]
+def test_chips_hide_a_number_until_the_eye_is_clicked_and_say_days(language: Language) -> None:
+    choice = Filter(tag="手机13800138000", invited_from=dt.date(2026, 2, 1), invited_to=dt.date(2026, 2, 25))
+    closed, opened = (
+        [one["words"] for one in payloads.chips(choice, language, unmasked=bare)] for bare in (False, True)
+    )
+    for words in (closed, opened):
+        assert [text in words[n] for n, text in ((1, "2026-02-01"), (2, "2026-02-25"))] == [True, True]
+    assert ("13800138000" in closed[0], "13800138000" in opened[0]) == (False, True)
 
 
 # ---- the picker
@@ -1151,12 +1123,7 @@ def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
     codes = picker.says(type="get_details", key=key)["details"]["details"]["codes"]
     assert codes["reason_code"] == "customer_must_act"
     marked = picker.says(
-        type="mark_resolved",
-        version=picker.widget._version,
-        key=key,
-        day="2026-03-29",
-        user="anna",
-        note="ticket",
+        type="mark_resolved", version=picker.widget._version, key=key, day="2026-03-29", user="anna", note="ticket"
     )
     assert "error" not in marked
     again = _plan(picker.widget.workspace).filter(pl.col("account_name") == accounts[place])
@@ -1317,18 +1284,6 @@ def test_another_number_than_was_confirmed_is_refused() -> None:
     written = Written((), customers=3, batches=1, worklists={}, rows={}, batch_ids={})
     with pytest.raises(ik.InvitekitError, match="3 customers were written, 2 were confirmed"):
         planning.as_confirmed(written, frozen)
-
-
-def test_the_newest_question_of_a_kind_is_the_one_that_is_answered(explorer: Heard) -> None:
-    widget = explorer.widget
-    explorer.told.clear()
-    for text in ("a", "ac", "acc", "acct", "acct_1"):
-        widget._handle_custom_msg({"type": "set_filter", "filter": {"text": text}}, [])
-    widget.wait(60)
-    newest = max(one["version"] for one in explorer.told)
-    assert [one for one in explorer.told if one["type"] == "counts"][-1]["version"] == newest
-    assert [one for one in explorer.told if one["type"] == "page"][-1]["version"] == newest
-    assert not [one for one in explorer.told if one["type"] == "error"]
 
 
 # ---- what cannot be done, in the language of the screen
