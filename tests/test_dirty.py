@@ -73,14 +73,9 @@ class Refused:
 
 
 PEOPLE = {
-    "Customer Full Name": "customer_full_name",
-    "Account": "account_name",
-    "Email": "email",
-    "Mobile": "mobile",
-    "Status": "status",
-    "Invitation Time": "invited_at",
-    "Remarks": "remarks",
-}
+    "Customer Full Name": "customer_full_name", "Account": "account_name", "Email": "email", "Mobile": "mobile",
+    "Status": "status", "Invitation Time": "invited_at", "Remarks": "remarks",
+}  # fmt: skip
 PLAIN = {"Account": "account_name", "Status": "status"}
 NOTED = {"Account": "account_name", "Status": "status", "Remarks": "remarks"}
 TIMED = {"Account": "account_name", "Status": "status", "Sent At": "invited_at"}
@@ -102,22 +97,17 @@ EXPECTED: dict[str, Read | Refused] = {
     "semicolon.csv": Read(
         (2, 2, 0),
         {
-            "Status": "status",
-            "E-MAIL": "email",
-            "phone_number": "mobile",
-            "Sent On": "invited_at",
+            "Status": "status", "E-MAIL": "email", "phone_number": "mobile", "Sent On": "invited_at",
             "Account": "account_name",
         },
         {
             2: ("invited", "ann@example.com", "007", "2025-11-28 09:30:00", "ann", "1.234,50"),
             3: ("associated", "bea@example.com", "0", "2025-12-01 00:00:00", "bea", "3;5"),
         },
-        how=("csv", "utf-8", ";"),
-        extras=("Revenue",),
+        how=("csv", "utf-8", ";"), extras=("Revenue",),
     ),
     "tab.tsv": Read(
-        (2, 2, 0),
-        {"Account": "account_name", "Status": "status", "Remarks": "remarks", "Valid Until": "expires_at"},
+        (2, 2, 0), {"Account": "account_name", "Status": "status", "Remarks": "remarks", "Valid Until": "expires_at"},
         {
             2: ("0042", "invited", "red, green; blue | grey", "2026-03-08 09:05:00"),
             3: ("bea", "invited", "tab\there", None),
@@ -125,81 +115,51 @@ EXPECTED: dict[str, Read | Refused] = {
         how=("csv", "utf-8", "\t"),
     ),
     "sep_line.csv": Read(
-        (2, 2, 0),
-        {"Account": "account_name", "Status": "status", "Mobile": "mobile"},
-        {3: ("ann", "invited", "007"), 4: ("bea", "expired", None)},
-        how=("csv", "utf-8", ";"),
+        (2, 2, 0), {"Account": "account_name", "Status": "status", "Mobile": "mobile"},
+        {3: ("ann", "invited", "007"), 4: ("bea", "expired", None)}, how=("csv", "utf-8", ";"),
     ),
     # how letters are written
     "utf8_bom.csv": Read((2, 2, 0), PEOPLE, {2: ANN, 3: BEA}, how=("csv", "utf-8-sig", ",")),
     "utf16_le_bom.txt": Read(
-        (2, 2, 0),
-        {"客户账号": "account_name", "Status": "status", "备注": "remarks"},
-        {2: ("0042", "associated", "下周回复"), 3: ("bea", "invited", "café ☕")},
-        how=("csv", "utf-16", "\t"),
+        (2, 2, 0), {"客户账号": "account_name", "Status": "status", "备注": "remarks"},
+        {2: ("0042", "associated", "下周回复"), 3: ("bea", "invited", "café ☕")}, how=("csv", "utf-16", "\t"),
     ),
     "utf16_be_no_mark.csv": Read(
-        (2, 2, 0),
-        NOTED,
-        {2: ("0042", "associated", "naïve"), 3: ("bea", "invited", "下周")},
+        (2, 2, 0), NOTED, {2: ("0042", "associated", "naïve"), 3: ("bea", "invited", "下周")},
         how=("csv", "utf-16-be", ","),
     ),
     "gb18030_chinese.csv": Read(
         (2, 2, 0),
         {
-            "客户全称": "customer_full_name",
-            "客户账号": "account_name",
-            "邮箱": "email",
-            "手机号": "mobile",
-            "邀请方式": "invitation_method",
-            "关联状态": "status",
-            "邀请时间": "invited_at",
-            "失败原因": "failure_message",
-            "备注": "remarks",
+            "客户全称": "customer_full_name", "客户账号": "account_name", "邮箱": "email", "手机号": "mobile",
+            "邀请方式": "invitation_method", "关联状态": "status", "邀请时间": "invited_at",
+            "失败原因": "failure_message", "备注": "remarks",
         },
         {
             2: (
-                "示例科技有限公司",
-                "shili",
-                "li@example.com",
-                "007",
-                "email",
-                "association_failed",
-                "2026-03-01 09:30:00",
-                "邀请链接已失效。",
-                "下周回复，要求报价",
+                "示例科技有限公司", "shili", "li@example.com", "007", "email", "association_failed",
+                "2026-03-01 09:30:00", "邀请链接已失效。", "下周回复，要求报价",
             ),
             3: (
-                "样本贸易公司",
-                "yangben",
-                "wang@example.com",
-                "012",
-                "qr_code",
-                "invited",
-                "2026-03-02 00:00:00",
-                None,
+                "样本贸易公司", "yangben", "wang@example.com", "012", "qr_code", "invited", "2026-03-02 00:00:00", None,
                 None,
             ),
         },
         how=("csv", "gb18030", ","),
     ),
     "gb18030_mixed.csv": Read(
-        (3, 3, 0),
-        NAMED,
+        (3, 3, 0), NAMED,
         {
-            2: ("Jürgen Äpfel Beispiel GmbH", "juergen", "invited"),
-            3: ("شركة المثال", "mithal", "associated"),
+            2: ("Jürgen Äpfel Beispiel GmbH", "juergen", "invited"), 3: ("شركة المثال", "mithal", "associated"),
             4: ("Straße Ößler Beispiel", "oessler", "expired"),
         },
         how=("csv", "gb18030", ","),
     ),
     "cp1252.csv": Refused(SourceError, "'cp1252.csv' is written neither in UTF-8 nor in UTF-16 nor in GB18030."),
     "utf8_one_foreign_row.csv": Read(
-        (4, 3, 1),
-        {"Full Name": "customer_full_name", "Account": "account_name", "Status": "status"},
+        (4, 3, 1), {"Full Name": "customer_full_name", "Account": "account_name", "Status": "status"},
         {
-            2: ("Zoë Example", "zoe", "invited"),
-            3: ("Åsa Example", "asa", "invited"),
+            2: ("Zoë Example", "zoe", "invited"), 3: ("Åsa Example", "asa", "invited"),
             5: ("Ida Example", "ida", "expired"),
         },
         rejects=[(4, None, BYTES)],
@@ -208,10 +168,7 @@ EXPECTED: dict[str, Read | Refused] = {
     "nul.csv": Read(
         (2, 2, 0),
         {
-            "Account": "account_name",
-            "Mobile": "mobile",
-            "Status": "status",
-            "Sent At": "invited_at",
+            "Account": "account_name", "Mobile": "mobile", "Status": "status", "Sent At": "invited_at",
             "Remarks": "remarks",
         },
         {
@@ -221,45 +178,35 @@ EXPECTED: dict[str, Read | Refused] = {
     ),
     # how rows are set apart
     "title_above.csv": Read(
-        (2, 2, 0),
-        {"Account": "account_name", "Mobile": "mobile", "Status": "status", "Sent At": "invited_at"},
+        (2, 2, 0), {"Account": "account_name", "Mobile": "mobile", "Status": "status", "Sent At": "invited_at"},
         {5: ("007", "0", "invited", "2026-03-01 00:00:00"), 7: ("bea", None, "expired", "2026-03-02 00:00:00")},
     ),
     "cr_only.csv": Read((3, 3, 0), PEOPLE, {2: ANN, 3: BEA, 4: CEM}),
     "crlf.csv": Read((3, 3, 0), PEOPLE, {2: ANN, 3: BEA, 4: CEM}),
     "line_ends_mixed.csv": Read((3, 3, 0), PEOPLE, {2: ANN, 3: BEA, 4: CEM}),
     "ragged.csv": Read(
-        (6, 4, 2),
-        {"Account": "account_name", "Mobile": "mobile", "Status": "status", "Remarks": "remarks"},
+        (6, 4, 2), {"Account": "account_name", "Mobile": "mobile", "Status": "status", "Remarks": "remarks"},
         {
-            2: ("ann", "007", "invited", "x"),
-            4: ("cem", "2", "invited", "y"),
-            6: ("eve", "4", "invited", None),
+            2: ("ann", "007", "invited", "x"), 4: ("cem", "2", "invited", "y"), 6: ("eve", "4", "invited", None),
             7: ("fay", "5", "expired", None),
         },
         rejects=[(3, None, "has 2 cells, not 4"), (5, None, "has 5 cells, not 4")],
     ),
     "only_delimiters.csv": Read(
-        (5, 1, 4),
-        {"Account": "account_name", "Email": "email", "Status": "status", "Remarks": "remarks"},
+        (5, 1, 4), {"Account": "account_name", "Email": "email", "Status": "status", "Remarks": "remarks"},
         {3: ("ann", None, "invited", None)},
-        rejects=[(2, None, NOBODY), (4, None, NOBODY), (5, None, NOBODY), (6, None, NOBODY)],
-        unknown=None,
+        rejects=[(2, None, NOBODY), (4, None, NOBODY), (5, None, NOBODY), (6, None, NOBODY)], unknown=None,
     ),
     "repeated_header.csv": Read(
-        (3, 2, 1),
-        TIMED,
-        {2: ("ann", "invited", "2026-03-01 00:00:00"), 4: ("bea", "expired", "2026-03-02 00:00:00")},
-        rejects=[(3, None, "repeats the header")],
-        unknown=None,
+        (3, 2, 1), TIMED, {2: ("ann", "invited", "2026-03-01 00:00:00"), 4: ("bea", "expired", "2026-03-02 00:00:00")},
+        rejects=[(3, None, "repeats the header")], unknown=None,
     ),
     "unclosed_quote_at_the_end.csv": Read(
-        (3, 2, 1), NOTED, {2: ("ann", "invited", "fine"), 4: ("cem", "expired", "x")}, rejects=[(3, None, QUOTE)]
+        (3, 2, 1), NOTED, {2: ("ann", "invited", "fine"), 4: ("cem", "expired", "x")}, rejects=[(3, None, QUOTE)],
     ),
     "unclosed_quote_last_line.csv": Read((2, 1, 1), NOTED, {2: ("ann", "invited", "fine")}, rejects=[(3, None, QUOTE)]),
     "stray_quotes.csv": Read(
-        (5, 3, 2),
-        NOTED,
+        (5, 3, 2), NOTED,
         {2: ("ann", "invited", '5" pipe'), 5: ("dot", "invited", 'say "hi"'), 6: ("eve", "expired", '"late"')},
         rejects=[(3, None, QUOTE), (4, None, "has 4 cells, not 3")],
     ),
@@ -268,44 +215,38 @@ EXPECTED: dict[str, Read | Refused] = {
         {"Account": "account_name", "Status": "status", "Remarks": "remarks", "Invitation\nTime": "invited_at"},
         {
             2: ("ann", "invited", "one\ntwo\r\n\nfour", "2026-03-01 00:00:00"),
-            3: ("bea", "associated", "x", "2026-03-02 00:00:00"),
-            4: ("cem", "expired", None, "2026-03-03 00:00:00"),
+            3: ("bea", "associated", "x", "2026-03-02 00:00:00"), 4: ("cem", "expired", None, "2026-03-03 00:00:00"),
         },
     ),
     # headers
     "header_twice.csv": Refused(SchemaError, "Two columns mean email: 'Email' (column 1) and 'Email' (column 3)."),
     "headers_of_one_meaning.csv": Refused(
-        SchemaError, "Two columns mean customer_full_name: 'Full Name' (column 1) and '客户全称' (column 3)."
+        SchemaError, "Two columns mean customer_full_name: 'Full Name' (column 1) and '客户全称' (column 3).",
     ),
     "no_status.csv": Refused(
-        SchemaError, "No column of 'no_status.csv' holds the status. Found: ['Customer Full Name', 'Email', 'Mobile']."
+        SchemaError, "No column of 'no_status.csv' holds the status. Found: ['Customer Full Name', 'Email', 'Mobile'].",
     ),
     "no_status.parquet": Refused(
-        SchemaError, "No column of 'no_status.parquet' holds the status. Found: ['Customer Full Name', 'Email']."
+        SchemaError, "No column of 'no_status.parquet' holds the status. Found: ['Customer Full Name', 'Email'].",
     ),
     "no_identity.csv": Refused(
-        SchemaError, "No column of 'no_identity.csv' tells records apart. Found: ['Status', 'Remarks']."
+        SchemaError, "No column of 'no_identity.csv' tells records apart. Found: ['Status', 'Remarks'].",
     ),
     "no_header.csv": Refused(
-        SchemaError, "No column of 'no_header.csv' holds the status. Found: 5 columns, 1 with a known header."
+        SchemaError, "No column of 'no_header.csv' holds the status. Found: 5 columns, 1 with a known header.",
     ),
     "header_only.csv": Read((0, 0, 0), PEOPLE, {}),
     "odd_headers.csv": Read(
         (1, 1, 0),
         {
-            "ACCOUNT_name": "account_name",
-            "e-Mail:": "email",
-            "“Status”": "status",
-            "\u200bMobile\xa0Number": "mobile",
-            "ＲＥＭＡＲＫＳ": "remarks",
+            "ACCOUNT_name": "account_name", "e-Mail:": "email", "“Status”": "status",
+            "\u200bMobile\xa0Number": "mobile", "ＲＥＭＡＲＫＳ": "remarks",
         },
         {2: ("ann", "ann@example.com", "invited", "007", "５", "1", "2", "3", "4")},
         extras=("column 5", "Tier", "tier (2)", "record"),
     ),
     "extra_headers_twice.csv": Read(
-        (1, 1, 0),
-        PLAIN,
-        {2: ("ann", "invited", "1", "2", "3", "9", "x")},
+        (1, 1, 0), PLAIN, {2: ("ann", "invited", "1", "2", "3", "9", "x")},
         extras=("Revenue", "Revenue (2)", "REVENUE (3)", "source_row (in file)", "Status (in file)"),
     ),
     # no table at all
@@ -315,7 +256,7 @@ EXPECTED: dict[str, Read | Refused] = {
     "picture.csv": Refused(SourceError, "'picture.csv' is not what its name says: its content is picture, not csv."),
     "web_page.csv": Refused(SourceError, "'web_page.csv' is a web page without a table, such as a page to log in."),
     "text.xlsx": Refused(
-        SourceError, "'text.xlsx' is not what its name says: its content is text or unknown content, not xlsx."
+        SourceError, "'text.xlsx' is not what its name says: its content is text or unknown content, not xlsx.",
     ),
     "old_workbook.xlsx": Refused(SourceError, "'old_workbook.xlsx' is password-protected or an old .xls workbook."),
     "zip_of_text.xlsx": Refused(SourceError, "'zip_of_text.xlsx' is truncated, damaged or password-protected."),
@@ -325,7 +266,7 @@ EXPECTED: dict[str, Read | Refused] = {
         "No column of 'workbook_without_table.xlsx' holds the status. Found: 2 columns, none with a known header.",
     ),
     "truncated.parquet": Refused(
-        SourceError, "'truncated.parquet' is truncated or damaged: no Parquet footer can be read."
+        SourceError, "'truncated.parquet' is truncated or damaged: no Parquet footer can be read.",
     ),
     "damaged_inside.parquet": Refused(SourceError, "'damaged_inside.parquet' cannot be read to its end."),
     "truncated.json": Refused(SourceError, "'truncated.json' is truncated or no valid JSON from line 1, column 83."),
@@ -334,12 +275,8 @@ EXPECTED: dict[str, Read | Refused] = {
     "full_width.csv": Read(
         (2, 2, 0),
         {
-            "Ａｃｃｏｕｎｔ": "account_name",
-            "手机号": "mobile",
-            "邮箱": "email",
-            "状态：": "status",
-            "邀请时间": "invited_at",
-            "备注": "remarks",
+            "Ａｃｃｏｕｎｔ": "account_name", "手机号": "mobile", "邮箱": "email", "状态：": "status",
+            "邀请时间": "invited_at", "备注": "remarks",
         },
         {
             2: ("ann,x", "007", "ann@example.com", "associated", "2026-03-01 09:30:00", "好，（下周）！"),
@@ -349,10 +286,7 @@ EXPECTED: dict[str, Read | Refused] = {
     "invisible.csv": Read(
         (2, 2, 0),
         {
-            "Account": "account_name",
-            "Mobile": "mobile",
-            "Status": "status",
-            "Remarks": "remarks",
+            "Account": "account_name", "Mobile": "mobile", "Status": "status", "Remarks": "remarks",
             "Sent At": "invited_at",
         },
         {
@@ -363,40 +297,25 @@ EXPECTED: dict[str, Read | Refused] = {
     "null_likes.csv": Read(
         (5, 4, 1),
         {
-            "Account": "account_name",
-            "Full Name": "customer_full_name",
-            "Email": "email",
-            "Mobile": "mobile",
-            "Status": "status",
-            "Sent At": "invited_at",
-            "Remarks": "remarks",
+            "Account": "account_name", "Full Name": "customer_full_name", "Email": "email", "Mobile": "mobile",
+            "Status": "status", "Sent At": "invited_at", "Remarks": "remarks",
         },
         {
-            2: ("ann", None, None, None, "invited", None, None),
-            3: ("bea", None, None, None, "expired", None, None),
+            2: ("ann", None, None, None, "invited", None, None), 3: ("bea", None, None, None, "expired", None, None),
             4: ("cem", None, None, None, "unknown", None, None),
             5: ("dot", "Null Example", "nan@example.com", "0", "unknown", None, "none given"),
         },
-        rejects=[(6, None, NOBODY)],
-        unknown={"status": {"": 2}},
+        rejects=[(6, None, NOBODY)], unknown={"status": {"": 2}},
     ),
     "formulas.csv": Read(
         (2, 2, 0),
         {
-            "Account": "account_name",
-            "Full Name": "customer_full_name",
-            "Mobile": "mobile",
-            "Status": "status",
-            "Remarks": "remarks",
-            "Custom Tag": "custom_tag",
+            "Account": "account_name", "Full Name": "customer_full_name", "Mobile": "mobile", "Status": "status",
+            "Remarks": "remarks", "Custom Tag": "custom_tag",
         },
         {
             2: (
-                "=1+1",
-                '=HYPERLINK("http://example.com","Ann Example")',
-                "+447700900101",
-                "invited",
-                "@SUM(A1:A9)",
+                "=1+1", '=HYPERLINK("http://example.com","Ann Example")', "+447700900101", "invited", "@SUM(A1:A9)",
                 "-2+3",
             ),
             3: ("=1+1", "@bea", "+447700900102", "associated", "'tis", "=cmd"),
@@ -405,25 +324,17 @@ EXPECTED: dict[str, Read | Refused] = {
     "error_values.csv": Read(
         (2, 1, 1),
         {
-            "Account": "account_name",
-            "Email": "email",
-            "Status": "status",
-            "Sent At": "invited_at",
+            "Account": "account_name", "Email": "email", "Status": "status", "Sent At": "invited_at",
             "Remarks": "remarks",
         },
-        {3: ("bea", None, "expired", None, "#NAME?")},
-        rejects=[(2, "invited_at", NO_TIME)],
+        {3: ("bea", None, "expired", None, "#NAME?")}, rejects=[(2, "invited_at", NO_TIME)],
     ),
     "long_cell.csv": Read((2, 2, 0), NOTED, {2: ("ann", "invited", "abé" * 700), 3: ("bea", "expired", "y," * 600)}),
     "masked_export.csv": Read(
         (4, 4, 0),
         {
-            "Customer Full Name": "customer_full_name",
-            "Account Name": "account_name",
-            "Email": "email",
-            "Mobile Number": "mobile",
-            "Status": "status",
-            "Invitation Time": "invited_at",
+            "Customer Full Name": "customer_full_name", "Account Name": "account_name", "Email": "email",
+            "Mobile Number": "mobile", "Status": "status", "Invitation Time": "invited_at",
         },
         {
             2: ("E***e", "T***m", "t***@example.com", "4477****0101", "invited", "2026-03-01 09:00:00"),
@@ -436,18 +347,14 @@ EXPECTED: dict[str, Read | Refused] = {
     "unknown_words.csv": Read(
         (5, 5, 0),
         {
-            "Account": "account_name",
-            "Status": "status",
-            "Invitation Method": "invitation_method",
-            "Association Type": "association_type",
-            "Failure Cause": "failure_message",
+            "Account": "account_name", "Status": "status", "Invitation Method": "invitation_method",
+            "Association Type": "association_type", "Failure Cause": "failure_message",
         },
         {
             2: ("ann", "unknown", "unknown", "reseller", None),
             3: ("bea", "association_failed", "email", "unknown", "The moon was full; write to ann@example.com."),
             4: ("cem", "association_failed", "qr_code", "reseller", "the invitation link  has expired"),
-            5: ("dot", "association_failed", None, None, None),
-            6: ("eve", "unknown", "campaign", "referral", None),
+            5: ("dot", "association_failed", None, None, None), 6: ("eve", "unknown", "campaign", "referral", None),
         },
         unknown={"invitation_method": {"Pigeon": 1}, "association_type": {"Barter": 1}, "status": {"Frozen": 1, "": 1}},
         unrecognised={2: "invitation_method: Pigeon; status: Frozen", 3: "association_type: Barter"},
@@ -455,9 +362,7 @@ EXPECTED: dict[str, Read | Refused] = {
     ),
     # times
     "day_or_month_unknown.csv": Read(
-        (2, 2, 0),
-        TIMED,
-        {2: ("ann", "invited", "2025-04-03 00:00:00"), 3: ("bea", "invited", "2025-06-05 10:00:00")},
+        (2, 2, 0), TIMED, {2: ("ann", "invited", "2025-04-03 00:00:00"), 3: ("bea", "invited", "2025-06-05 10:00:00")},
         orders={"invited_at": ("day first", "nothing: assumed")},
     ),
     "month_first.csv": Read(
@@ -473,41 +378,31 @@ EXPECTED: dict[str, Read | Refused] = {
         },
     ),
     "day_and_month_at_odds.csv": Read(
-        (4, 3, 1),
-        TIMED,
+        (4, 3, 1), TIMED,
         {
-            2: ("ann", "invited", "2025-04-03 00:00:00"),
-            3: ("bea", "invited", "2025-04-28 00:00:00"),
+            2: ("ann", "invited", "2025-04-03 00:00:00"), 3: ("bea", "invited", "2025-04-28 00:00:00"),
             4: ("cem", "invited", "2025-04-29 00:00:00"),
         },
         rejects=[(5, "invited_at", NO_SUCH_DATE + " (day first)")],
         orders={"invited_at": ("day first", "its own cells")},
     ),
     "impossible_dates.csv": Read(
-        (16, 7, 9),
-        TIMED,
+        (16, 7, 9), TIMED,
         {
-            4: ("p2", "invited", "2024-02-29 00:00:00"),
-            6: ("p4", "invited", None),
-            7: ("p5", "invited", None),
-            8: ("p6", "invited", None),
-            14: ("p12", "invited", "2026-03-01 12:00:00"),
-            15: ("p13", "invited", "2026-03-01 00:00:00"),
-            17: ("p15", "invited", "2026-03-01 00:00:00"),
+            4: ("p2", "invited", "2024-02-29 00:00:00"), 6: ("p4", "invited", None), 7: ("p5", "invited", None),
+            8: ("p6", "invited", None), 14: ("p12", "invited", "2026-03-01 12:00:00"),
+            15: ("p13", "invited", "2026-03-01 00:00:00"), 17: ("p15", "invited", "2026-03-01 00:00:00"),
         },
         rejects=[
-            *((row, "invited_at", NO_SUCH_DATE) for row in (2, 3, 5, 9, 10, 11)),
-            (12, "invited_at", NO_TIME),
+            *((row, "invited_at", NO_SUCH_DATE) for row in (2, 3, 5, 9, 10, 11)), (12, "invited_at", NO_TIME),
             (13, "invited_at", "is no time that can be read: number that is neither a date nor a Unix time"),
             (16, "invited_at", "is no time that can be read: day, month or year is missing"),
         ],
     ),
     "impossible_clocks.csv": Read(
-        (9, 3, 6),
-        TIMED,
+        (9, 3, 6), TIMED,
         {
-            2: ("p0", "invited", "2026-03-01 09:00:00"),
-            7: ("p5", "invited", "2026-03-01 09:05:07"),
+            2: ("p0", "invited", "2026-03-01 09:00:00"), 7: ("p5", "invited", "2026-03-01 09:05:07"),
             10: ("p8", "invited", "2026-03-01 00:00:00"),
         },
         rejects=[
@@ -517,27 +412,19 @@ EXPECTED: dict[str, Read | Refused] = {
         ],
     ),
     "mixed_offsets.csv": Read(
-        (8, 8, 0),
-        TIMED,
+        (8, 8, 0), TIMED,
         {
-            2: ("p0", "invited", "2026-03-01 09:00:00"),
-            3: ("p1", "invited", "2026-03-01 09:00:00"),
-            4: ("p2", "invited", "2026-03-01 01:00:00"),
-            5: ("p3", "invited", "2026-03-01 03:30:00"),
-            6: ("p4", "invited", "2026-03-01 05:30:00"),
-            7: ("p5", "invited", "2026-03-01 01:00:00"),
-            8: ("p6", "invited", "2026-03-01 12:00:00.250000"),
-            9: ("p7", "invited", "2025-12-31 10:00:00"),
+            2: ("p0", "invited", "2026-03-01 09:00:00"), 3: ("p1", "invited", "2026-03-01 09:00:00"),
+            4: ("p2", "invited", "2026-03-01 01:00:00"), 5: ("p3", "invited", "2026-03-01 03:30:00"),
+            6: ("p4", "invited", "2026-03-01 05:30:00"), 7: ("p5", "invited", "2026-03-01 01:00:00"),
+            8: ("p6", "invited", "2026-03-01 12:00:00.250000"), 9: ("p7", "invited", "2025-12-31 10:00:00"),
         },
     ),
     # typed files
     "workbook.xlsx": Read(
         (7, 6, 1),
         {
-            "客户账号": "account_name",
-            "Mobile\nNumber": "mobile",
-            "Status": "status",
-            "Invitation Time": "invited_at",
+            "客户账号": "account_name", "Mobile\nNumber": "mobile", "Status": "status", "Invitation Time": "invited_at",
             "Remarks": "remarks",
         },
         {
@@ -548,23 +435,17 @@ EXPECTED: dict[str, Read | Refused] = {
             9: ("eve", "1.5", "invited", "2026-03-05 00:00:00", "true"),
             11: ("gus", None, "association_failed", None, "0.1"),
         },
-        how=XLSX,
-        rejects=[(10, "invited_at", NO_TIME)],
+        how=XLSX, rejects=[(10, "invited_at", NO_TIME)],
     ),
     "typed.parquet": Read(
         (4, 4, 0),
         {
-            "Account": "account_name",
-            "Mobile": "mobile",
-            "Status": "status",
-            "Sent At": "invited_at",
-            "Valid Until": "expires_at",
-            "Tags": "custom_tag",
+            "Account": "account_name", "Mobile": "mobile", "Status": "status", "Sent At": "invited_at",
+            "Valid Until": "expires_at", "Tags": "custom_tag",
         },
         {
             1: ("007", "447700900101", "invited", "2026-03-01 01:00:00", "2026-03-08 00:00:00", "[a, b]"),
-            2: ("bea", None, "associated", None, None, "[]"),
-            3: ("cem", "7.5", "expired", None, None, None),
+            2: ("bea", None, "associated", None, None, "[]"), 3: ("cem", "7.5", "expired", None, None, None),
             4: (None, "1", "invited", "2026-03-01 16:00:00", None, None),
         },
         how=PARQUET,
@@ -572,46 +453,35 @@ EXPECTED: dict[str, Read | Refused] = {
     "array.json": Read(
         (6, 3, 3),
         {
-            "客户账号": "account_name",
-            "状态": "status",
-            "手机号": "mobile",
-            "标签": "custom_tag",
-            "备注": "remarks",
-            "邀请时间": "invited_at",
-            "邮箱": "email",
+            "客户账号": "account_name", "状态": "status", "手机号": "mobile", "标签": "custom_tag", "备注": "remarks",
+            "邀请时间": "invited_at", "邮箱": "email",
         },
         {
             1: ("007", "associated", "447700900101", '["a", "b"]', None, None, None, '{"x": null, "y": "1.5"}'),
             2: ("bea", "unknown", None, None, "line\nbreak", None, None, "true"),
             6: (None, "invited", "0", None, None, "2026-03-01 12:00:00", "cem@example.com", None),
         },
-        how=JSON,
-        extras=("更多",),
-        rejects=[(3, None, NO_OBJECT), (4, None, NO_OBJECT), (5, None, NOBODY)],
+        how=JSON, extras=("更多",), rejects=[(3, None, NO_OBJECT), (4, None, NO_OBJECT), (5, None, NOBODY)],
         unknown=None,
     ),
     "wrapped.json": Read(
-        (1, 1, 0),
-        {"Account": "account_name", "Status": "status", "Mobile": "mobile"},
-        {1: ("ann", "invited", "007")},
+        (1, 1, 0), {"Account": "account_name", "Status": "status", "Mobile": "mobile"}, {1: ("ann", "invited", "007")},
         how=JSON,
     ),
     "lines.jsonl": Read(
-        (6, 2, 4),
-        {"Account": "account_name", "Status": "status", "Mobile": "mobile", "Sent At": "invited_at"},
+        (6, 2, 4), {"Account": "account_name", "Status": "status", "Mobile": "mobile", "Sent At": "invited_at"},
         {
             1: ("ann", "invited", "7", None, '{"tags": ["x", "y"], "n": "1.0"}'),
             5: ("cem", "expired", "007", "2026-03-01 09:00:00", None),
         },
-        how=JSON_LINES,
-        extras=("Profile",),
+        how=JSON_LINES, extras=("Profile",),
         rejects=[(2, None, NO_JSON), (4, None, NO_OBJECT), (6, None, "holds half a character"), (7, None, NOBODY)],
     ),
     "lines_bom.ndjson": Read((2, 2, 0), PLAIN, {1: ("ann", "associated"), 2: ("bea", "expired")}, how=JSON_LINES),
     "deep.jsonl": Read(
-        (3, 2, 1), PLAIN, {1: ("ann", "invited"), 3: ("bea", "expired")}, how=JSON_LINES, rejects=[(2, None, NO_JSON)]
+        (3, 2, 1), PLAIN, {1: ("ann", "invited"), 3: ("bea", "expired")}, how=JSON_LINES, rejects=[(2, None, NO_JSON)],
     ),
-}
+}  # fmt: skip
 
 READABLE = {name: expected for name, expected in EXPECTED.items() if isinstance(expected, Read)}
 UNREADABLE = {name: expected for name, expected in EXPECTED.items() if isinstance(expected, Refused)}
