@@ -10,10 +10,9 @@ import pytest
 
 import invitekit as ik
 from invitekit.errors import LeakError, OutputError, SourceError
-from invitekit.export import counts, verify
+from invitekit.export import counts, source, verify
 from invitekit.export.anonymity import SMALL
 from invitekit.export.counts import count_cells
-from invitekit.export.source import BATCH_ROWS
 from invitekit.export.whose import WHO
 from invitekit.privacy import Key, Secrets, standard
 from invitekit.privacy.disclosure import round_count
@@ -66,8 +65,11 @@ def test_counts_of_many_small_frames_are_those_of_all_records_at_once(seed: int)
         assert {row[0]: row[1:] for row in made.rows()} == plainly(rows)
 
 
-def test_a_customer_of_two_row_groups_is_counted_once_and_all_records_are(tmp_path: Path) -> None:
-    rows = BATCH_ROWS + 20
+def test_a_customer_of_two_row_groups_is_counted_once_and_all_records_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "BATCH_ROWS", 2_048)
+    rows = 2_048 + 20
     frame = pl.DataFrame(
         {"account_name": [f"account {n % 20}" for n in range(rows)], "effective_status": ["expired"] * rows}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ import polars as pl
 import pytest
 
 from invitekit.errors import SchemaError
+from invitekit.export import source
 from invitekit.export.prefetch import ahead
 from invitekit.export.source import open_source
 from invitekit.i18n import _
 
 order = importlib.import_module("invitekit.export.shuffle")
-ROWS = 300_000
+ROWS, BATCH = 30_000, 8_192
 FRAME = pl.DataFrame(
     {"n": range(ROWS), "kind": pl.Series(["a", "b", None, "c"] * (ROWS // 4), dtype=pl.Enum(["a", "b", "c"]))}
 )
@@ -29,11 +31,10 @@ class Shuffle:
         self.con, self.released = con, list[int]()
 
     def __call__(self, frame: pl.DataFrame = FRAME) -> list[pl.DataFrame]:
-        source = open_source(self.con.from_arrow(frame.to_arrow()) if self.con else frame, None)
-        try:
-            return list(order.shuffled(source, ["kind", "n"], self.release))
-        finally:
-            source.close()
+        with contextlib.closing(
+            open_source(self.con.from_arrow(frame.to_arrow()) if self.con else frame, None)
+        ) as opened:
+            return list(order.shuffled(opened, ["kind", "n"], self.release))
 
     def release(self, batch: pl.DataFrame) -> pl.DataFrame:
         self.released.append(batch.height)
@@ -41,7 +42,9 @@ class Shuffle:
 
 
 @pytest.fixture(params=["frame", "relation"])
-def drawn(request: pytest.FixtureRequest) -> Iterator[Shuffle]:
+def drawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shuffle]:
+    for module in (order, source):
+        monkeypatch.setattr(module, "BATCH_ROWS", BATCH)
     with duckdb.connect() as con:
         yield Shuffle(con if request.param == "relation" else None)
 
@@ -73,9 +76,8 @@ def test_of_no_rows_one_empty_frame_is_given(drawn: Shuffle) -> None:
 
 
 def test_every_order_of_four_rows_comes_up() -> None:
-    source = open_source(FRAME.head(4), None)
-    seen = {tuple(next(order.shuffled(source, ["n"], lambda batch: batch))["n"]) for _ in range(400)}
-    source.close()
+    with contextlib.closing(open_source(FRAME.head(4), None)) as opened:
+        seen = {tuple(next(order.shuffled(opened, ["n"], lambda batch: batch))["n"]) for _ in range(400)}
     assert len(seen) == 24
 
 

@@ -8,6 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from invitekit.export import source
 from invitekit.export.source import open_source
 from invitekit.export.whose import WHO, with_who
 from invitekit.model import identity
@@ -31,10 +32,10 @@ def records(rows: Sequence[Row]) -> pl.DataFrame:
 def whose(frame: pl.DataFrame) -> list[int | None]:
     """Identify in memory and in DuckDB, which have to agree."""
     (in_memory,) = with_who(open_source(frame, None), ["place"]).batches(["place", WHO])
-    with duckdb.connect() as con:
-        source = with_who(open_source(con.from_arrow(frame.to_arrow()), None), ["place"])
-        with contextlib.closing(source):
-            (stored,) = source.batches(["place", WHO])
+    with duckdb.connect() as con, contextlib.ExitStack() as ends:
+        opened = with_who(open_source(con.from_arrow(frame.to_arrow()), None), ["place"])
+        ends.callback(opened.close)
+        (stored,) = opened.batches(["place", WHO])
     numbers: list[int | None] = in_memory[WHO].to_list()
     assert groups(numbers) == groups(stored.sort("place")[WHO].to_list())
     return numbers
@@ -110,14 +111,15 @@ def test_full_accounts_are_compared_as_tokens_are() -> None:
     assert groups(whose(records(rows))) == {frozenset({0, 1, 2}), frozenset({3, 4})}
 
 
-def test_enums_and_rows_of_many_small_frames_are_kept() -> None:
-    rows: list[Row] = [(f"account {n % 1000}", None, None, None) for n in range(250_000)]
+def test_enums_and_rows_of_many_small_frames_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "BATCH_ROWS", 2_048)
+    rows: list[Row] = [(f"account {n % 100}", None, None, None) for n in range(10_000)]
     tags = pl.Series(
-        "custom_tag", [f"t{n // 50_000}" for n in range(250_000)], dtype=pl.Enum([f"t{n}" for n in range(5)])
+        "custom_tag", [f"t{n // 2_000}" for n in range(10_000)], dtype=pl.Enum([f"t{n}" for n in range(5)])
     )
     with duckdb.connect() as con:
         frame = con.from_arrow(records(rows).with_columns(tags).to_arrow())
-        with contextlib.closing(with_who(open_source(frame, None), ["custom_tag"])) as source:
-            kept = pl.concat(source.batches(["custom_tag", WHO]))
+        with contextlib.closing(with_who(open_source(frame, None), ["custom_tag"])) as opened:
+            kept = pl.concat(opened.batches(["custom_tag", WHO]))
     counted = kept.group_by("custom_tag").agg(pl.len(), pl.col(WHO).n_unique().alias("who")).sort("custom_tag")
-    assert counted.rows() == [(f"t{n}", 50_000, 1000) for n in range(5)]
+    assert counted.rows() == [(f"t{n}", 2_000, 100) for n in range(5)]

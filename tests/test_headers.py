@@ -80,7 +80,7 @@ def test_the_zone_of_a_header_that_the_user_chose_counts_too() -> None:
     assert loaded.records["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 1)]
 
 
-@pytest.mark.parametrize("column", schema.RECORD, ids=lambda column: column.name)
+@pytest.mark.parametrize("column", [c for c in schema.RECORD if c.loose], ids=lambda column: column.name)
 def test_less_exact_headers_mean_a_column_where_no_other_does(column: schema.Column) -> None:
     others = {"Email": "a@example.com", "Status": "Invited"}
     others.pop(column.en, None)
