@@ -20,6 +20,7 @@ from invitekit.model import schema
 from invitekit.model.resolve import COLUMNS, latest, resolve
 from tests.conftest import DATA, Engine, often
 
+pytestmark = pytest.mark.one_engine  # test_engines.py resolves on all of them
 WEEKS = [dt.datetime(2026, 3, day) for day in (2, 9, 16, 23)]
 AS_OF = WEEKS[-1]
 
