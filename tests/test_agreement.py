@@ -9,7 +9,6 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -102,12 +101,10 @@ def test_all_tell_the_same_of_the_sample(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("seed", "masked"), [(3, False), (5, True)])
-def test_all_tell_the_same_of_made_up_files(tmp_path: Path, seed: int, *, masked: bool) -> None:
-    ik.write_sample(tmp_path / "files", rows=600, seed=seed, masked=masked)
+def test_all_tell_the_same_of_masked_files_in_which_no_key_tells_whose_a_row_is(tmp_path: Path) -> None:
+    ik.write_sample(tmp_path / "files", rows=600, seed=5, masked=True)
     records = as_polars(ik.load(str(tmp_path / "files")).records)
-    names = ["account_name"] if seed == 5 else []  # then no key tells whose a row is
-    check(records.with_columns(pl.lit(None, pl.String).alias(name) for name in names), tmp_path)
+    check(records.with_columns(account_name=pl.lit(None, pl.String)), tmp_path)
 
 
 KEYS = st.sampled_from([None, "anna", "ben", "carl", "T***m"])
@@ -132,7 +129,7 @@ ONE: dict[str, Any] = {"Account Name": "anna", "Email": None, "Customer Full Nam
                        "Snapshot Time": "2026-03-09"}  # fmt: skip
 
 
-@settings(max_examples=often(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(24), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
 @example(rows=[ONE, ONE])  # twice in one file
 @example(rows=[ONE | {"Account Name": "T***m", "Snapshot Time": day} for day in ("2026-03-09", "2026-03-16")])

@@ -45,8 +45,6 @@ def export(tmp_path: Path) -> Path:
 
 def test_the_installed_command_answers(export: Path) -> None:
     assert json.loads(start("check", export, "--json").stdout)["rows_read"] == 4
-    assert start("check", "nowhere.csv").returncode == 1
-    assert start("invite").returncode == 2
 
 
 def test_check_says_what_was_read_and_what_was_refused(run: Callable[..., Run], export: Path) -> None:
@@ -89,17 +87,6 @@ def test_annotate_writes_every_record_and_reads_it_back(
     assert again["records"] == 3
     assert again["by_status"] == {"associated": 1, "association_failed": 1, "expired": 1}
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-
-
-def test_a_cell_that_a_spreadsheet_would_run_is_disarmed_and_read_back(run: Callable[..., Run], tmp_path: Path) -> None:
-    source = tmp_path / "formulas.csv"
-    source.write_text('Account,Mobile,Status\n"=1+1","+49 171 3920000",Invited\n"@sum","-x",Invited\n')
-    assert run("annotate", source, "-o", tmp_path / "safe.csv").returncode == 0
-    written = pl.read_csv(tmp_path / "safe.csv", infer_schema=False)
-    assert written["account_name"].sort().to_list() == ["'=1+1", "'@sum"]
-    assert written["mobile"].sort().to_list() == ["'+49 171 3920000", "'-x"]
-    assert run("annotate", tmp_path / "safe.csv", "-o", tmp_path / "back.parquet").returncode == 0
-    assert pl.read_parquet(tmp_path / "back.parquet")["account_name"].sort().to_list() == ["=1+1", "@sum"]
 
 
 @pytest.mark.parametrize("extension", [".csv", ".xlsx"])
@@ -241,15 +228,6 @@ def test_signals_are_given_back(run: Callable[..., Run], export: Path) -> None:
 
 def test_a_name_may_be_as_long_as_names_can_be(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
     assert run("check", export, "-o", tmp_path / ("n" * 251 + ".csv")).returncode == 0
-
-
-def test_nothing_half_written_is_left_behind(run: Callable[..., Run], export: Path, tmp_path: Path) -> None:
-    long = tmp_path / "long.csv"
-    long.write_text(HEADER.strip() + ",Remarks\n" + ROWS.splitlines()[0] + "," + "x" * 40_000 + "\n")
-    found = run("annotate", long, "-o", tmp_path / "out.xlsx")
-    assert found.returncode == 1
-    assert "longer than an Excel cell holds" in found.stderr
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([export.name, "long.csv"])
 
 
 BAD = {

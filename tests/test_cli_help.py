@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args
@@ -119,10 +116,10 @@ def test_the_version_is_printed(run: Callable[..., Run]) -> None:
 @pytest.mark.parametrize(("typed", "offered"), [("invitekit tr", "trend"), ("invitekit trend --period mo", "month"),
                                                 ("invitekit plan --decision resend_n", "resend_now"),
                                                 ("invitekit workspace mark-s", "mark-sent")])  # fmt: skip
-def test_the_shell_completes_commands_and_choices(typed: str, offered: str) -> None:
+def test_the_shell_completes_commands_and_choices(
+    typed: str, offered: str, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = {"_INVITEKIT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
-    run_main = "import sys; sys.argv = ['invitekit']; from invitekit.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", run_main], env=os.environ | asked, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.split() == [offered], done.stderr
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    assert run().stdout.split() == [offered]

@@ -398,11 +398,6 @@ def test_merged_cells_have_their_value_in_each_row(tmp_path: Path, shift: int) -
     assert "1 rows lie in merged cells and got their value from the first of these rows." in str(loaded.summary)
 
 
-def test_a_header_in_two_rows_is_read_from_both(tmp_path: Path) -> None:
-    rows = [["Customer Full Name", "Account", "Contact", "Invitation", ""], ["", "", *HEADER[2:]], ANN, BEA]
-    assert read(load_xlsx(tmp_path, rows=rows)) == READ
-
-
 def test_a_hidden_sheet_is_not_read_unless_it_alone_holds_records(tmp_path: Path) -> None:
     def back_up(book: Any, _: Any) -> None:
         old = book.add_worksheet("Backup")

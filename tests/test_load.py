@@ -30,7 +30,6 @@ from tests.conftest import often
 
 HEADER = ["Customer Full Name", "Account", "Email", "Mobile", "Status", "Invitation Time", "Remarks"]
 ROW = ["Ann Example", "ann", "ann@example.com", "007", "Invited", "2026-03-01 09:00:00", "called"]
-NAMES = ["customer_full_name", "account_name", "email", "mobile", "status", "invited_at", "remarks"]
 
 
 def text_of(*rows: list[str], delimiter: str = ",", header: list[str] | None = None) -> str:
@@ -67,21 +66,6 @@ def test_the_delimiter_is_found_out(tmp_path: Path, delimiter: str) -> None:
     loaded = ik.load(write(tmp_path, text_of(row, delimiter=delimiter)))
     assert records(loaded).select("account_name", "remarks").row(0) == ("ann", "a, b; c | d")
     assert loaded.summary.files[0].delimiter == delimiter
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb18030"])
-def test_the_encoding_is_found_out(tmp_path: Path, encoding: str) -> None:
-    row = ["北京云启科技有限公司", "yunqi", "li@example.com", "199", "已关联", "2026-03-01", "下周回复，要求报价"]
-    header = ["客户全称", "客户账号", "邮箱", "手机号", "关联状态", "邀请时间", "备注"]
-    loaded = ik.load(write(tmp_path, text_of(row, header=header).encode(encoding)))
-    assert records(loaded).select(NAMES).row(0) == (*row[:4], "associated", dt.datetime(2026, 3, 1), row[6])
-
-
-def test_gb18030_is_found_out_by_its_letters_of_four_bytes_too(tmp_path: Path) -> None:
-    names = ["Jürgen Äpfel GmbH", "شركة النور", "Ñandú Café"]
-    content = text_of(*([name, *ROW[1:]] for name in names)).encode("gb18030")
-    loaded = ik.load(write(tmp_path, content))
-    assert (loaded.summary.files[0].encoding, records(loaded)["customer_full_name"].to_list()) == ("gb18030", names)
 
 
 @pytest.mark.parametrize("column", [c for c in schema.RECORD if c.aliases], ids=lambda c: c.name)
@@ -162,31 +146,13 @@ def test_texts_that_stand_for_nothing_are_null(tmp_path: Path, nothing: str) -> 
     assert found.row(0) == (None, None, None, None)
 
 
-FINE = {
-    "a quote in mid cell": ('5" pipe', '5" pipe'),
-    "a quoted line break": ('"a\nb"', "a\nb"),
-    "a quoted quote": ('"say ""hi"""', 'say "hi"'),
-    "a NUL": ("a\0b", "a\0b"),
-    "whole lines in a cell": ('"a\n\nb\nc"', "a\n\nb\nc"),
-    "a trailing delimiter": ("x,", "x"),
-    "three megabytes": ("y" * 3_000_000, "y" * 3_000_000),
-}
-
-
-@pytest.mark.parametrize(("raw", "meant"), FINE.values(), ids=FINE.keys())
+@pytest.mark.parametrize(("raw", "meant"), [("x,", "x"), ("y" * 3_000_000, "y" * 3_000_000)], ids=["comma", "long"])
 def test_an_unusual_cell_is_read_as_it_is_meant(tmp_path: Path, raw: str, meant: str) -> None:
     line = ",".join([*ROW[:-1], raw])
     loaded = ik.load(write(tmp_path, ",".join(HEADER) + "\n" + line + "\n" + ",".join(ROW) + "\n"))
     assert records(loaded).sort("source_row")["remarks"].to_list() == [meant, "called"]
     assert records(loaded)["source_row"].sort().to_list() == [2, 3]
     assert (loaded.summary.rejects, adds_up(loaded)) == (0, True)
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_line_end_is_understood_and_blank_lines_count_in_row_numbers(tmp_path: Path, end: str) -> None:
-    lines = [",".join(HEADER), ",".join(ROW), "", "   ", ",".join(["Bea", "bea", *ROW[2:]])]
-    found = records(ik.load(write(tmp_path, end.join(lines))))
-    assert sorted(found.select("account_name", "source_row").rows()) == [("ann", 2), ("bea", 5)]
 
 
 def test_quoted_rows_without_line_breaks_are_split_all_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,14 +294,6 @@ def test_the_snapshot_is_dated_by_argument_then_column_then_name(tmp_path: Path)
     assert records(ik.load(path))["snapshot_at"].to_list() == [dt.datetime(2026, 1, 5)]
     told = ik.load(path, snapshot_at=dt.date(2026, 2, 1))
     assert records(told)["snapshot_at"].to_list() == [dt.datetime(2026, 2, 1)]
-
-
-def test_masked_values_are_counted_and_never_a_key() -> None:
-    frame = pl.DataFrame({"Account": ["T***m"] * 3, "Email": ["t***@example.com"] * 3, "Status": ["Invited"] * 3})
-    loaded = ik.load(frame)
-    assert loaded.summary.masked["account_name"].masked == 3
-    assert records(loaded)["record_id"].n_unique() == 3
-    assert all(found.startswith("r") for found in records(loaded)["record_id"])
 
 
 def test_an_invitation_keeps_its_id_and_a_resend_gets_another() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +85,6 @@ def test_importing_the_package_loads_no_engine() -> None:
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'invitekit' has no attribute 'plan'"):
         _ = ik.plan  # type: ignore[attr-defined]
-
-
-def test_the_package_runs_as_a_module() -> None:
-    done = subprocess.run([sys.executable, "-m", "invitekit", "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == f"invitekit {version('invitekit')}\n"
 
 
 ENGINES, SCREENS = ["duckdb", "pandas", "pyarrow", "pyspark"], ["anywidget", "jinja2", "scipy", "tornado"]

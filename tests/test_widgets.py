@@ -111,7 +111,7 @@ def store() -> Store:
     return made
 
 
-@settings(max_examples=often(120), deadline=None)
+@settings(max_examples=often(60), deadline=None)
 @given(operations=OPERATIONS)
 def test_a_selection_is_what_a_set_would_be(store: Store, operations: list[tuple[str, Any]]) -> None:
     selection, expected = Selection(), set[int]()
