@@ -497,10 +497,12 @@ def test_a_message_that_means_nothing_is_told_and_changes_nothing(explorer: Hear
         assert explorer.says(type="get_page", first=0, count=10)["page"]["keys"] == list(range(10))
 
 
-def test_no_rows_are_shown_as_none(newest: pl.DataFrame) -> None:
-    heard = Heard(ik.Explorer(newest.clear()))
+@pytest.mark.parametrize("widget", [ik.Explorer, ik.ResendPicker])
+def test_no_rows_are_shown_as_none(newest: pl.DataFrame, widget: Any) -> None:
+    heard = Heard(widget(newest.clear(), as_of=DAY))
+    assert heard.widget.wait(60)
     told = heard.says(type="connect")
-    assert (told["counts"]["matched"], told["page"]["keys"], told["counts"]["days"]) == (0, [], [])
+    assert (told["counts"]["matched"], told["page"]["keys"], told["counts"].get("days", [])) == (0, [], [])
 
 
 def test_records_without_a_cause_are_annotated_first() -> None:

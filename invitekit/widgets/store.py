@@ -166,7 +166,7 @@ class Store:
         own = f"{search} as {SEARCH}, {day} as {DAY}, {shown} as {ONCE}, {place} as {GROUP}, hash({mix}) as {MIX}"
         number = f"row_number() over () - 1 + {0 if shown else self.once}"
         source = f"{source} where coalesce({self._once}, false) = {shown}"
-        if self._group is not None and shown:
+        if self.groups and shown:
             numbered = f"(select *, row_number() over () as ik_came from {source})"
             source = f"{numbered} order by {place}, rank nulls last, ik_came"
         # Bytes and letters are as many in ASCII, which has no other spellings.
