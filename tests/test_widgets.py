@@ -13,6 +13,7 @@ import threading
 import time
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import duckdb
@@ -754,13 +755,19 @@ def test_pages_hold_numbers_and_addresses_only_while_the_eye_is_open(newest: pl.
     assert not emails & set(heard.says(type="set_masking", unmasked=False)["page"]["cells"]["email"])
 
 
+def _saved(records: pl.DataFrame) -> str:
+    explorer = ik.Explorer(records)
+    assert explorer.wait(60)
+    return explorer.saved_html()
+
+
 def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.DataFrame) -> None:
     email, manager = newest["email"].drop_nulls()[0], newest["account_manager"].drop_nulls()[0]
     widget = ik.Explorer(newest, value={"text": email, "manager": [manager]})
     widget.wait()
     saved = json.dumps(widget.get_state(), default=str) + json.dumps(widget._repr_mimebundle_(), default=str)
     saved += widget.saved_html()
-    table = ik.Explorer(newest).saved_html()
+    table = _saved(newest)
     assert table.count("<tr>") == 11
     names = {name for column in ("customer_full_name", "account_name", "email", "mobile", "account_manager")
              for name in newest[column].drop_nulls() if name in table}  # fmt: skip
@@ -770,12 +777,25 @@ def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.
     assert "Explorer: 705 invitations" in saved
 
 
+def test_a_cell_does_not_wait_for_its_saved_table(newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, shown, changed = threading.Event(), list[dict[str, str]](), list[dict[str, str]]()
+    handle = SimpleNamespace(update=lambda bundle, **_how: changed.append(bundle))
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_how: shown.append(bundle) or handle)
+    monkeypatch.setattr(Store, "build", lambda *of, build=Store.build: begin.wait(60) and build(*of))
+    explorer = ik.Explorer(newest)
+    explorer._ipython_display_()
+    assert ["<table>" in bundle["text/html"] for bundle in (*shown[1:], *changed)] == [False]
+    begin.set()
+    assert explorer.wait(60)
+    assert ["<table>" in bundle["text/html"] for bundle in changed] == [True]
+
+
 def test_a_saved_notebook_hides_a_name_where_a_code_should_be(newest: pl.DataFrame) -> None:
     codes = ("effective_status", "failure_code", "invitation_method")
-    table = ik.Explorer(newest.head(3).with_columns(pl.lit("Acme GmbH").alias(name) for name in codes)).saved_html()
+    table = _saved(newest.head(3).with_columns(pl.lit("Acme GmbH").alias(name) for name in codes))
     assert "Acme" not in table
     assert table.count("<td>•••</td>") == 3 * 5
-    plain = ik.Explorer(newest.filter(effective_status="association_failed").head(3)).saved_html()
+    plain = _saved(newest.filter(effective_status="association_failed").head(3))
     assert plain.count("<td>Association failed</td>") == 3
     assert plain.count("<td>•••</td>") == 3 * 2, "the names"
 

@@ -118,15 +118,26 @@ class MessageWidget(anywidget.AnyWidget):
         bundle, metadata = cast("Any", super()._repr_mimebundle_(**options))
         return {**bundle, "text/plain": self._description()}, metadata
 
+    def awaits_rows(self, call: Callable[[], None]) -> None:
+        """Call a function once the rows that this screen still waits for are there."""
+
     def _ipython_display_(self) -> None:
-        show(self, self._description(), self.saved_html())
+        show(self, self._description(), self.saved_html, self)
 
 
-def show(widget: Any, text: str, saved: str) -> None:
-    """Show a widget in a notebook, and after it what is left of it once the notebook is saved and opened again."""
+def show(widget: Any, text: str, saved: Callable[[], str], screen: MessageWidget) -> None:
+    """Show a widget in a notebook, and after it what is left of it once the notebook is saved and opened again.
+
+    Args:
+        widget: What is shown.
+        text: What stands for it where there is no HTML.
+        saved: Returns the HTML that is left; asked again once the rows of the screen are there.
+        screen: The widget, or the part of it that has rows.
+    """
     from IPython.display import display as untyped  # noqa: PLC0415 - on the page there are no cells
 
     display: Any = untyped
     found = widget._repr_mimebundle_()
     display({**(found[0] if isinstance(found, tuple) else found), "text/plain": text}, raw=True)
-    display({"text/html": saved, "text/plain": ""}, raw=True)
+    handle = display({"text/html": saved(), "text/plain": ""}, raw=True, display_id=True)
+    screen.awaits_rows(lambda: handle.update({"text/html": saved(), "text/plain": ""}, raw=True))

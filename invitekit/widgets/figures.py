@@ -46,4 +46,5 @@ class FigureAbove(ipywidgets.VBox):  # type: ignore[misc]
         super().__init__([ClickableFigure(figure, screen), screen])
 
     def _ipython_display_(self) -> None:
-        show(self, repr(self._figure), notebook.draw(self._figure) + self._screen.saved_html())
+        still = notebook.draw(self._figure)
+        show(self, repr(self._figure), lambda: still + self._screen.saved_html(), self._screen)

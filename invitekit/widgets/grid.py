@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 _ASKS = ("view", "page", "details", "range", "selection", "sums", "facet")
 """The channels of questions to the rows."""
 _PAGE = 100
-_SAVED_AFTER = 3.0
-"""Seconds that a cell waits for the first rows, which a saved notebook shows."""
+_SAVED_AFTER = 0.3
+"""Seconds that a cell waits for the rows of its saved table, which else comes later: headless runs save at once."""
 _SAVED_OF_VIEW = ("by", "down", "every_row", "grouped")
 _DEEP = 10_000
 """From this row on a page is not looked for among all rows anew."""
@@ -76,12 +78,15 @@ class Grid(Selectable):
         self._acked: dict[str, int] = {}
         self._dayed: Filter | None = None
         self._deep: tuple[int, int] | None = None
+        self._stored, self._awaiting, self._saved_without = threading.Event(), list[Callable[[], None]](), False
         self._store = self._new_store(records, derive)
         self._found = QueryCache(self._store, every_row=every_row)
         self._wanted, self._two_lines = columns, bool(self.two_line_columns)
         self._shown = self._columns()
         self.observe(self._set_value, "value")
-        if not self._store.ready:
+        if self._store.ready:
+            self._stored.set()
+        else:
             self._worker.submit("build", self._build)
 
     def stop(self) -> None:
@@ -197,11 +202,20 @@ class Grid(Selectable):
         return f"{type(self).__name__}: {total}{'rows' if self.every_row else self.unit}."
 
     def _saved_table(self) -> str:
-        self.wait(_SAVED_AFTER)
-        if not self._store.ready:
+        self._saved_without = not self._stored.wait(_SAVED_AFTER)
+        if self._saved_without:
             return ""
         with self._store.cursor() as con:
             return payloads.saved_table(con, self._found, self._view, self._store.names, self._language)
+
+    def awaits_rows(self, call: Callable[[], None]) -> None:
+        """Call a function once the rows are there, if the saved table was made without them."""
+        with self._lock:
+            if not self._stored.is_set():
+                self._awaiting.append(call)
+                return
+        if self._saved_without:
+            call()
 
     def _send_progress(self, step: str, number: int, steps: int) -> None:
         """Show which step of the preparation begins."""
@@ -275,6 +289,15 @@ class Grid(Selectable):
         if self._view.by not in self._store.names:
             self._view = replace(self._view, by=None)
         self._send_init()
+        self._set_stored()
+
+    def _set_stored(self) -> None:
+        """Note that the rows are there, and complete what was shown without them."""
+        with self._lock:
+            self._stored.set()
+            calls, self._awaiting = self._awaiting, []
+        for call in calls:
+            call()
 
     def _drop_questions(self) -> None:
         """Stop all questions to the rows: others are about to take their place."""
