@@ -20,7 +20,7 @@ class Choice:
     Attributes:
         kind: ``column`` (which header is it), ``encoding``, or ``snapshot`` (the day of the export).
         source: The file's name.
-        options: The headers or encodings to choose from; none for a day.
+        options: The headers or encodings to choose from; none for a day, and none where no row looks like headers.
         columns: The columns that are looked for: one of them is needed.
     """
 

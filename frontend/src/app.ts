@@ -264,18 +264,18 @@ class Page implements PageContext {
   }
 
   private rejectedPill(rejected: number): HTMLElement {
-    const text = this.text("n_rejected", { n: this.number(rejected) });
+    const text = this.text(rejected === 1 ? "one_rejected" : "n_rejected", { n: this.number(rejected) });
     return this.pill(text, () => this.arrivals.showRejected(), "button.pill.warning");
   }
 
   /** Show what can be opened beside what is open. */
   private openOthers(): void {
-    const close = button(this.text("close"), () => this.dialog.close());
+    const cancel = button(this.text("cancel"), () => this.dialog.close());
     const leave = button(this.text("close_open"), () => {
       this.dialog.close();
       this.ask({ type: "choose_files" });
     });
-    this.dialog.open(this.text("add_title"), h("div.choose", {}, firstVisit(this, this.adding)), [close, leave]);
+    this.dialog.open(this.text("add_title"), h("div.choose", {}, firstVisit(this, this.adding)), [cancel, leave]);
   }
 
   showProblem(problem: Trouble | PageProblem | null): void {
@@ -294,7 +294,7 @@ class Page implements PageContext {
 
   private wait(): void {
     this.bar.removeAttribute("value");
-    this.show(h("div.wait", { role: "status" }, h("p", {}, this.text("loading")), this.bar));
+    this.show(h("div.wait", { role: "status" }, h("p", {}, this.text("reading_files")), this.bar));
   }
 
   private showProgress({ done, total }: LoadProgress): void {

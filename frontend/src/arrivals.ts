@@ -34,20 +34,19 @@ export class Arrivals {
     this.drawQuestion(state);
   }
 
-  private lines({ added = [], failed = [], changes, unknown, reading }: PageState): Child[] {
+  private lines({ added = [], failed = [], changes, unknown, reading, workspace }: PageState): Child[] {
     const { page } = this;
     const files = (word: Word, stored: boolean) => {
       const names = added.filter(([, already]) => already === stored).map(([name]) => name);
-      return (
-        names.length > 0 &&
-        h("span", { title: names.join("\n") }, page.text(word, { n: page.number(names.length) }), " ")
-      );
+      const text = page.text(names.length === 1 ? (`${word}_one` as Word) : word, { n: page.number(names.length) });
+      return names.length > 0 && h("span", { title: names.join("\n") }, text, " ");
     };
     const records = unknown?.records ?? 0;
     return [
-      added.length > 0 &&
+      // How they are read can be changed only where the files are open, and not their workspace alone.
+      (added.length > 0 || !workspace) &&
         h("p", {}, files("files_added", false), files("files_known", true), reading && this.howRead(reading)),
-      failed.map((file) => this.failed(file)),
+      ...failed.map((file) => this.failed(file)),
       changes && this.changes(changes),
       records > 0 &&
         h(
@@ -156,7 +155,7 @@ export class Arrivals {
       const head = (["file", "row", "column", "reason"] as const).map((name) => page.text(`c_${name}`));
       const download = button(page.text("download_csv"), () => page.answers.download("rejected"), "button.main");
       this.list(
-        page.text("n_rejected", { n: page.number(total) }),
+        page.text(total === 1 ? "one_rejected" : "n_rejected", { n: page.number(total) }),
         page.text("rejected_why"),
         head,
         rows,

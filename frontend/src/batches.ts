@@ -81,14 +81,16 @@ export class BatchCards {
 
   private card(batch: Batch, isSent: boolean): HTMLElement {
     const { view } = this;
-    const name = batch.files[0]?.replace(/^.*\/|\.\w+$/g, "") ?? batch.batch_id;
+    const name = view.text("batch_title", { n: batch.batch, kind: batch.kind });
+    const folder = batch.files[0]?.replace(/\/.*/, "");
+    const files = batch.files.map((file) => file.replace(/.*\//, ""));
     const written = view.text("written_on", { day: formatDay(batch.written_at, view.state.language) });
     return h(
       "section.ik-batch",
       { "data-batch": batch.batch_id, "aria-label": name },
       h("h3", {}, name, h("span.ik-n", {}, view.text("all_customers", { total: view.number(batch.customers) }))),
       h("p.ik-soft", {}, `${written} · ${batch.batch_id}`),
-      batch.files.map((file) => h("p.ik-path", {}, file)),
+      folder && h("p.ik-soft.ik-files", {}, `${folder}: ${files.join(", ")}`),
       this.downloads(batch),
       isSent ? this.sent(batch) : this.unsent(batch),
     );

@@ -78,7 +78,7 @@ export class Facets {
     const search = h("input.ik-part", {
       type: "search",
       "aria-label": `${this.view.text("filters")}: ${label}`,
-      placeholder: "…",
+      placeholder: this.view.text("find"),
       oninput: () => this.drawValues(box, parts),
     });
     const isMenu = this.view.hasMenus && MENUS.includes(name);

@@ -15,6 +15,7 @@ export function firstVisit(page: PageContext, adding: AddFiles): Child[] {
       {},
       h("p.drop-here", {}, page.text("drop_here")),
       adding.chooser(),
+      h("p.soft", {}, page.text("drop_from")),
       h("p.soft", {}, page.text("drop_why")),
     ),
     workspaces.length > 0 &&

@@ -143,13 +143,10 @@ export class Grid {
   private heading({ place, n }: Group): HTMLElement {
     const { view } = this;
     const [title = "", step = ""] = view.state.headings[place] ?? [];
-    const said = [
-      n === null ? "" : view.text(n === 1 ? "one_customer" : "all_customers", { total: view.number(n) }),
-      step,
-    ];
-    const words = said.filter(Boolean).join(" · ");
-    const cell = { role: "gridcell", "aria-colspan": view.columns.count + 1, title: `${title} ${words}` };
-    return h("div.ik-heading", { role: "row" }, h("div", cell, h("strong", {}, title), ` · ${words}`));
+    const count = n === null ? "" : view.text(n === 1 ? "one_customer" : "all_customers", { total: view.number(n) });
+    const cell = { role: "gridcell", "aria-colspan": view.columns.count + 1, title: `${title} ${step}` };
+    const lines = [h("div.ik-first", {}, h("strong", {}, title), count && ` · ${count}`), h("div.ik-second", {}, step)];
+    return h("div.ik-heading", { role: "row" }, h("div", cell, lines));
   }
 
   private newLine(row: number, found: Found): Line {
@@ -219,9 +216,9 @@ export class Grid {
     const isFirst = !state.view.ready && !state.blocks.size;
     this.note.hidden = rowCount(state) > 0 && !isFirst;
     if (this.note.hidden) return;
-    if (isFirst || (state.view.ready && state.counts.matched === null)) {
+    if (!state.view.ready || state.counts.matched === null) {
       put(this.note, h("span.ik-spin"), view.text("loading"));
-    } else if (state.view.chips.length) {
+    } else if (view.toolbar.isFiltered) {
       const reset = h("button.ik-button", { onclick: () => view.toolbar.resetFilters() }, view.text("reset"));
       put(this.note, h("strong", {}, view.text("none")), h("span", {}, view.text("none_filter")), reset);
     } else put(this.note, h("strong", {}, view.text("no_rows")));

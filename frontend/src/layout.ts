@@ -1,6 +1,6 @@
 /** Where rows are in a list, in pixels: they are equally high, and some have the heading of a group above them. */
 
-export const HEADING = 32;
+export const HEADING = 46;
 
 export class Layout {
   /**

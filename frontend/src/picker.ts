@@ -169,7 +169,7 @@ class Picker implements Extension {
       view.send({ type: "apply_rules" });
     };
     this.status.hidden = true;
-    this.ask(view.text("effect"), [h("p", {}, rules_text), this.scrollable(table(head, lines))], {
+    this.ask(view.text("effect_title"), [h("p", {}, rules_text), h("div.ik-effect", {}, table(head, lines))], {
       label: view.text("apply"),
       action: apply,
       cancel: view.text("keep"),
@@ -272,9 +272,7 @@ class Picker implements Extension {
   private showWritten({ customers, files, folder, batch_ids }: BatchesWritten): void {
     const { view } = this;
     const steps = STEPS.filter((step) => step !== "step_log" || batch_ids.length);
-    const file = ([name, n]: [string, number | null]) => h("li", {}, name, n !== null && ` (${view.number(n)})`);
     const content = [
-      h("p", {}, h("code.ik-path", {}, folder)),
       this.host.download &&
         h(
           "p",
@@ -285,7 +283,8 @@ class Picker implements Extension {
             view.text("download_all"),
           ),
         ),
-      h("ul", {}, files.map(file)),
+      h("ul", {}, this.fileLines(files)),
+      h("p.ik-soft.ik-path", {}, folder),
       h("h4", {}, view.text("next")),
       h(
         "ol",
@@ -298,6 +297,18 @@ class Picker implements Extension {
       label: batch_ids.length ? view.text("to_batches") : "",
       action: () => this.host.go("unsent"),
       cancel: view.text("close"),
+    });
+  }
+
+  /** List files by their names, those of several types once, with the customers in them. */
+  private fileLines(files: BatchesWritten["files"]): HTMLElement[] {
+    const stems = new Set(files.map(([name]) => name.replace(/\.\w+$/, "")));
+    return [...stems].map((stem) => {
+      const same = files.filter(([name]) => name.replace(/\.\w+$/, "") === stem);
+      const n = same[0]?.[1] ?? null;
+      const total =
+        n !== null && this.view.text(n === 1 ? "one_customer" : "all_customers", { total: this.view.number(n) });
+      return h("li", {}, stem, same.map(([name]) => name.slice(stem.length)).join(", "), total && ` · ${total}`);
     });
   }
 

@@ -18,6 +18,7 @@ export function menu(label: string, items: () => Child[]): HTMLDetailsElement {
     {
       ontoggle: () => {
         if (element.open && !box.firstChild) fill();
+        if (element.open) keepInside(box, element.closest(".ik") ?? document.body);
         if (!element.open) put(box);
       },
       onkeydown: (event) => {
@@ -285,6 +286,11 @@ export class Toolbar {
       views.map((saved) => h("button.ik-item", { onclick: open(saved) }, saved)),
       h("div.ik-row2", {}, name, h("button.ik-button", { onclick: save }, view.text("save"))),
     ];
+  }
+
+  /** Whether the rows are restricted by more than the list that is open. */
+  get isFiltered(): boolean {
+    return this.view.hasMenus ? !this.reset.hidden : this.view.state.view.chips.length > 0;
   }
 
   // ---- counts, and what they leave out

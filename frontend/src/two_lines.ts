@@ -53,7 +53,7 @@ const chance: TwoLineColumn = {
   cell: (row) => {
     const text = row.text("chance");
     if (!text) return "–";
-    return [h("span.ik-part-of", {}, h("i", { style: `width:${Number.parseFloat(text)}%` })), text.replace("%", " %")];
+    return [h("span.ik-part-of", {}, h("i", { style: `width:${Number.parseFloat(text)}%` })), text];
   },
 };
 const againFrom: TwoLineColumn = {
@@ -118,7 +118,10 @@ const COLUMNS: TwoLineColumn[] = [
     name: "account_manager",
     label: "manager",
     width: "108px",
-    cell: (row) => h("span", { dir: "auto" }, row.marked(row.text("account_manager"))),
+    cell: (row) => {
+      const manager = row.text("account_manager");
+      return h("span", { dir: "auto", title: manager }, row.marked(manager));
+    },
   },
 ];
 

@@ -321,7 +321,7 @@ describe("the picker", () => {
       ],
     });
     model.say(page(["a", "b", "c"], { version: 1, groups: [0, 0, 1], state: { ...VIEW, ...plan, grouped: true } }));
-    expect(texts(".ik-heading")).toEqual(["Expired · Send it again", "Used · Ask"]);
+    expect(texts(".ik-heading")).toEqual(["ExpiredSend it again", "UsedAsk"]);
     model.say(
       counts({
         version: 1,
@@ -332,7 +332,7 @@ describe("the picker", () => {
         ],
       }),
     );
-    expect(texts(".ik-heading")).toEqual(["Expired · 2 · Send it again", "Used · 1 · Ask"]);
+    expect(texts(".ik-heading")).toEqual(["Expired · 2Send it again", "Used · 1Ask"]);
   });
 
   test("says where else a search has hits, and leads there", () => {

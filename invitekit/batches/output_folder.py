@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from invitekit.batches.worklists import WORKLISTS
@@ -61,6 +61,11 @@ def written_files(folder: Path) -> list[Path]:
 def files_of_batch(paths: Iterable[Path], number: int) -> list[Path]:
     """Return those files that are of the batch of a number."""
     return [path for path in paths if path.name.startswith(f"batch_{number:02d}_")]
+
+
+def kind_of_batch(paths: Sequence[Path]) -> str | None:
+    """Return what is done with all customers of a batch, from the names of its files; None where it has none."""
+    return paths[0].stem.split("_", 2)[2] if paths else None
 
 
 def earlier_files(target: Path, *, overwrite: bool) -> list[Path]:

@@ -386,7 +386,7 @@ def missing_column(
     return SchemaError(
         _("No column of '{name}' holds the {what}. Found: {found}.", name=source, what=what, found=found),
         hint=_("say which one does: {how}.", how=how_to_choose(required, "Its header")),
-        choice=Choice("column", source, tuple(names), (required,)) if are_headers else None,
+        choice=Choice("column", source, tuple(names) if are_headers else (), (required,)),
     )
 
 

@@ -168,6 +168,8 @@ def question(path: Path, error: InvitekitError, language: Language) -> dict[str,
     choice = error.choice
     if choice is None or (choice.kind == "encoding" and choice.source != path.name):  # such as of packed text
         return None
+    if choice.kind == "column" and not choice.options:
+        return None
     return {
         "kind": choice.kind,
         "columns": [[name, label(name, language)] for name in choice.columns],

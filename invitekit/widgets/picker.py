@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import duckdb
 
 from invitekit.batches import Written, write_batches
-from invitekit.batches.output_folder import files_of_batch, written_files
+from invitekit.batches.output_folder import files_of_batch, kind_of_batch, written_files
 from invitekit.engine.arrow import as_table
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.duckdb import apart, rows
@@ -22,7 +22,7 @@ from invitekit.i18n import Language, _
 from invitekit.model import display
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.filters import Filter
-from invitekit.model.vocabularies import RESENDS
+from invitekit.model.vocabularies import BATCH_KINDS, RESENDS
 from invitekit.planning import PlanSummary, ResendRules, count_decisions
 from invitekit.widgets import payloads, planning
 from invitekit.widgets.base import Handler, static
@@ -192,19 +192,21 @@ class ResendPicker(Grid):
         """Return every batch as its card shows it, with the names of its files that are still there."""
         batches = self._memory.batches()
         written = {folder: self._written(folder) for folder in {each["folder"] for each in batches}}
+        files = [files_of_batch(written[each["folder"]], each["batch"]) for each in batches]
+        kinds = {value.code: value.label(self._language) for value in BATCH_KINDS}
         return [
             {
                 "batch_id": each["batch_id"],
-                "files": [
-                    f"{path.parent.name}/{path.name}" for path in files_of_batch(written[each["folder"]], each["batch"])
-                ],
+                "batch": each["batch"],
+                "kind": kinds[kind_of_batch(paths) or each["decision"]],
+                "files": [f"{path.parent.name}/{path.name}" for path in paths],
                 "customers": each["customers"],
-                "written_at": f"{each['written_at']:%Y-%m-%d %H:%M}",
+                "written_at": f"{each['written_at'].replace(tzinfo=dt.UTC).astimezone():%Y-%m-%d}",
                 "sent_at": iso_day(each["sent_at"]),
                 "sent_by": each["sent_by"],
                 "sent": each["sent"],
             }
-            for each in batches
+            for each, paths in zip(batches, files, strict=True)
         ]
 
     def batch_files(self, batch_id: str, name: str) -> list[Path]:
@@ -288,7 +290,9 @@ class ResendPicker(Grid):
             store.build(con)
             with self._store.cursor() as old, store.cursor() as new:
                 before, after = (planning.tabs(one, self._language) for one in (old, new))
-            rows_ = [[label, n, m] for (_, label, n), (_, _, m) in zip(before, after, strict=True) if n or m]
+            said = payloads.words(self._language)
+            pairs = zip(before, after, strict=True)
+            rows_ = [[said.get(f"card_{code}", label), n, m] for (code, label, n), (_, _, m) in pairs if n or m]
             self._tried = (rules, store, noted)
             self._send_message("rules_effect", rows=rows_, rules_text=rules.words(self._language))
 
@@ -318,6 +322,7 @@ class ResendPicker(Grid):
             self._selection, self._before, self._frozen, self._planning = selection, [], None, None
             self._since = self._version = self._version + 1
         self._send_init()
+        self._set_stored()
 
     def _settled(self) -> None:
         """Refuse to go on from a plan that is being replaced."""
@@ -402,10 +407,12 @@ class ResendPicker(Grid):
     def _mark_sent(self, message: dict[str, Any]) -> None:
         at, exclude = read_day(message["day"]), message["left_out"]
         self._memory.log(message["batch_id"], message["user"], at=at, exclude=exclude)
+        self._send_view()
         self._plan_again()
 
     def _unmark_sent(self, message: dict[str, Any]) -> None:
         self._memory.unlog(message["batch_id"])
+        self._send_view()
         self._plan_again()
 
     def _send_batch(self, message: dict[str, Any]) -> None:

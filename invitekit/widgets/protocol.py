@@ -50,6 +50,8 @@ class Batch(TypedDict):
     """A batch that was written; ``sent`` of its customers were invited by ``sent_at``, where it was marked as sent."""
 
     batch_id: str
+    batch: int
+    kind: str
     files: list[str]
     customers: int
     written_at: str

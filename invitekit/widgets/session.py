@@ -15,7 +15,7 @@ from typing import Any
 from invitekit.engine.duckdb import apart
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError, InvitekitError
-from invitekit.i18n import Language, _, languages
+from invitekit.i18n import Language, _, languages, translate
 from invitekit.ingest.datetimes import check_time_zone
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
@@ -133,8 +133,15 @@ class Session:
         self.transfers.close()
 
     def error_payload(self, error: Exception) -> dict[str, Any]:
-        """Return what is wrong and what to do, in the language of the page."""
-        return error_payload(error, self._language)
+        """Return what is wrong and what to do, in the language of the page: there are no arguments to pass there."""
+        payload = error_payload(error, self._language)
+        if isinstance(error, InvitekitError) and error.choice is not None:
+            can_choose = error.choice.options or error.choice.kind == "snapshot"
+            hint = (
+                _("choose how it is read, or leave it out.") if can_choose else _("export it again, or open another.")
+            )
+            payload["hint"] = translate(hint, self._language)
+        return payload
 
     # What is open.
 

@@ -68,7 +68,7 @@ def test_files_become_a_page_to_pick_from_to_explore_and_to_export(browser: Brow
         expect(_section(page, "Invite again")).to_contain_text("115")
         expect(page.locator(".ik-warn", has_text="nothing is remembered")).to_be_visible()
         expect(page.locator("#header")).to_contain_text("4 files · 569 customers · newest 30 Mar 2026")
-        expect(page.locator("#header")).to_contain_text("3 rows not read")
+        expect(page.locator("#header")).to_contain_text("3 rows rejected")
         page.get_by_role("link", name="Trends and causes").click()
         expect(page.locator(".ik-count", has_text=re.compile("^705 invitations of 569 customers"))).to_be_visible()
         page.get_by_role("link", name="Export without names").click()
@@ -147,7 +147,7 @@ def test_axe_finds_nothing_and_nothing_is_out_of_reach(
         page.locator(".ik-panel").get_by_role("button", name="Close").click()
         page.get_by_role("button", name="Clear").click()
         expect(page.locator("#screen-pick .ik-choice strong")).to_have_text("0 selected")
-        for menu in ("Status", "Sent", "More"):
+        for menu in ("Status", "Sent", "Options"):
             page.locator("#screen-pick .ik-bar summary", has_text=menu).first.click()
             check()
             page.locator("#screen-pick .ik-bar summary", has_text=menu).first.click()
@@ -252,7 +252,7 @@ def test_the_week_from_mondays_export_to_the_results_takes_twelve_clicks(browser
         expect(page.locator("#screen-pick h2")).to_have_text("3 customers can be invited again on 30 Mar 2026")
         click(page.locator("#screen-pick .ik-head .ik-check input"))
         click(button("Review and write batches"))
-        click(button("Write 3 customers"))
+        click(button("Write batches of 3 customers"))
         click(button("Go to the batches"))
         card = page.locator(".ik-batch")
         with page.expect_download() as download:
@@ -298,9 +298,9 @@ def test_a_word_that_is_not_known_is_taught_on_the_page(browser: Browser, tmp_pa
         expect(page.locator("#notice")).to_contain_text("2 records have words that are not known")
         expect(_section(page, "Invite again")).to_contain_text("1")
         page.get_by_role("button", name="Say what they mean").click()
-        page.get_by_role("button", name="Keep and read again").click()
+        page.get_by_role("button", name="Save, and read the files again").click()
         page.get_by_label("In Bearbeitung").select_option("expired")
-        page.get_by_role("button", name="Keep and read again").click()
+        page.get_by_role("button", name="Save, and read the files again").click()
         expect(page.locator("#notice")).to_contain_text("1 records have words that are not known")
         expect(_section(page, "Invite again")).to_contain_text("2")
         assert "On ice" not in (tmp_path / "invitekit-words.toml").read_text("utf-8")

@@ -219,7 +219,7 @@ def test_all_matching_minus_two_is_confirmed_written_and_marked_as_sent(lab: Lab
         page.get_by_role("button", name="Review and write batches").click()
         expect(dialog.get_by_role("heading", level=3)).to_contain_text("Invite 113 customers again")
         expect(dialog.locator(".ik-everyone tbody tr")).to_have_count(113)
-        dialog.get_by_role("button", name="Write 113 customers").click()
+        dialog.get_by_role("button", name="Write batches of 113 customers").click()
         expect(dialog.get_by_role("heading", level=3)).to_have_text("113 customers are written")
         files = sorted((memory.parent / "batches").glob("*/batch_*.csv"))
         assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 113
