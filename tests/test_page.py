@@ -150,12 +150,15 @@ def test_only_files_that_the_page_offered_are_opened(session: Session, tmp_path:
     assert tab.until("page", "problem")["problem"] == "Nothing was chosen."
 
 
-def test_a_file_that_cannot_be_read_leads_back_to_the_choice(session: Session, tmp_path: Path) -> None:
-    (tmp_path / "empty.csv").write_text("")
+@pytest.mark.parametrize("content", [b"", b"\0\1\2PK garbage"])
+def test_a_file_that_cannot_be_read_leads_back_to_the_choice(session: Session, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "empty.csv").write_bytes(content)
     shutil.copy(FIRST, tmp_path / "good.csv")
     tab = Tab(session)
     session.receive("page", {"type": "open", "files": ["empty.csv"], "uploads": [], "workspace": ""})
-    assert "empty.csv" in tab.until("page", "problem")["problem"]
+    problem = tab.until("page", "problem")
+    assert "empty.csv" in problem["problem"]
+    assert "--" not in problem["hint"], "an option of the command line"
     assert tab.until("page", "state")["status"] == "choose"
     assert tab.until("page", "state")["offered"]["files"] == ["empty.csv", "good.csv"]
     session.receive("page", {"type": "open", "files": ["good.csv"], "uploads": [], "workspace": ""})
@@ -335,7 +338,7 @@ def test_what_was_chosen_for_a_file_is_not_asked_again_next_week(
     session: Session, tmp_path: Path, content: str | bytes, kind: str, answer: dict[str, Any]
 ) -> None:
     tab = opened(session, exported(tmp_path, "a_2026-04-06.csv", content), workspace="week")
-    tab.until("page", "problem")
+    assert tab.until("page", "problem")["hint"] == "choose how it is read, or leave it out."
     state = tab.until("page", "state", status="choose")
     (unread,) = state["failed"]
     assert (unread["question"]["kind"], state["offered"]["workspaces"]) == (kind, [])

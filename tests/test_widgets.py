@@ -778,10 +778,19 @@ def test_nothing_of_a_record_or_a_filter_is_in_what_a_notebook_saves(newest: pl.
 
 
 def test_a_cell_does_not_wait_for_its_saved_table(newest: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin, shown, changed = threading.Event(), list[dict[str, str]](), list[dict[str, str]]()
-    handle = SimpleNamespace(update=lambda bundle, **_how: changed.append(bundle))
-    monkeypatch.setattr("IPython.display.display", lambda bundle, **_how: shown.append(bundle) or handle)
-    monkeypatch.setattr(Store, "build", lambda *of, build=Store.build: begin.wait(60) and build(*of))
+    begin, build = threading.Event(), Store.build
+    shown, changed = list[dict[str, str]](), list[dict[str, str]]()
+
+    def display(bundle: dict[str, str], **_how: Any) -> SimpleNamespace:
+        shown.append(bundle)
+        return SimpleNamespace(update=lambda bundle, **_how: changed.append(bundle))
+
+    def build_later(store: Store, con: duckdb.DuckDBPyConnection) -> None:
+        assert begin.wait(60)
+        build(store, con)
+
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr(Store, "build", build_later)
     explorer = ik.Explorer(newest)
     explorer._ipython_display_()
     assert ["<table>" in bundle["text/html"] for bundle in (*shown[1:], *changed)] == [False]
@@ -1086,7 +1095,7 @@ def test_rules_show_their_effect_before_they_hold_and_keep_who_is_chosen(picker:
     assert picker.widget.rules == ik.ResendRules()
     assert picker.widget.count == before
     expected = _plan(picker.widget.workspace, rules)
-    after = sum(m for label, _, m in effect["rows"] if label.startswith("Resend"))
+    after = sum(m for label, _, m in effect["rows"] if label.startswith("Invite again"))
     assert after == expected.filter(pl.col("decision").str.starts_with("resend")).height < before
     told = picker.says(type="apply_rules")
     assert picker.widget.rules == rules

@@ -63,6 +63,11 @@ test("a file that nothing helps is named with what to do, and no question is ask
   expect([one("p.warning").textContent, one<HTMLDialogElement>("dialog").open]).toEqual(["No status. h", false]);
 });
 
+test("there is no notice where nothing is to be said", () => {
+  say({ workspace: "memory.duckdb", failed: [] });
+  expect(document.querySelectorAll("button")).toHaveLength(0);
+});
+
 test("a notice that was closed stays away until something else is opened", () => {
   say({ added: [["a.csv", false]] });
   press("close");
