@@ -55,7 +55,7 @@ def find_chromium() -> str | None:
 
 @cache
 def find_java() -> str | None:
-    """Give the Java that Spark would start, where it is new enough."""
+    """Return the Java that Spark would start, where it is new enough."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else shutil.which("java")
     if java is None or shutil.which(java) is None:
@@ -92,7 +92,7 @@ LONG = ("browser", "test_workspace.py", "test_export.py", "spark", "test_report.
 
 
 def group(nodeid: str) -> str:
-    """Give what a test is run with by one worker: one Spark and one JupyterLab serve all who need such a thing."""
+    """Return what a test is run with by one worker: one Spark and one JupyterLab serve all who need such a thing."""
     path, _, name = nodeid.partition("::")
     return "browser" if "browser/" in path else "spark" if "spark" in name else path.rsplit("/", 1)[-1]
 
@@ -124,7 +124,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in one line each which part was missing, and how long Spark took to start."""
+    """Print in one line each which part was missing, and how long Spark took to start."""
     stats = terminalreporter.stats
     for part in PARTS.values():
         left = [

@@ -36,7 +36,7 @@ def as_polars(records: Any) -> pl.DataFrame:
 
 
 def counted(told: dict[str, Any], name: str) -> dict[Any, int]:
-    """Give a choice of a screen with its counts."""
+    """Return a choice of a screen with its counts."""
     return {value: n for facet in told["counts"]["facets"] if facet["name"] == name for value, _, n in facet["values"]}
 
 

@@ -51,7 +51,7 @@ def test_check_says_what_was_read_and_what_was_refused(run: Callable[..., Run], 
     found = run("check", export)
     assert found.returncode == 0
     assert "4 rows read = 3 records + 1 rejects" in found.stdout
-    assert "1 rejected: invited_at is no time that can be read: day or clock that does not exist." in found.stdout
+    assert "1 rejected: invited_at is not a valid date or time: no such day or time of day." in found.stdout
     assert "Customer Full Name" in found.stdout
 
 
@@ -67,7 +67,7 @@ def test_check_writes_the_refused_rows_for_their_owner_only(
 ) -> None:
     target = tmp_path / "refused.csv"
     assert run("check", export, "-o", target).returncode == 0
-    why = "is no time that can be read: day or clock that does not exist"
+    why = "is not a valid date or time: no such day or time of day"
     assert pl.read_csv(target).select("source_row", "column", "reason").row(0) == (5, "invited_at", why)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 

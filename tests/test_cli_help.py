@@ -22,7 +22,7 @@ Words = tuple[str, ...]
 
 
 def walk(command: Any, words: Words = ()) -> Iterator[tuple[Words, Any]]:
-    """Give every command and sub-command with the words that call it."""
+    """Return every command and sub-command with the words that call it."""
     yield words, command
     for name, inner in getattr(command, "commands", {}).items():
         yield from walk(inner, (*words, name))
@@ -63,7 +63,7 @@ def test_every_option_and_argument_has_a_help_text(words: Words) -> None:
 
 
 def closed(words: Words) -> Iterator[tuple[str, Any]]:
-    """Give the options with closed choices of a command."""
+    """Return the options with closed choices of a command."""
     for param in COMMANDS[words].params:
         for option in param.opts:
             # A workspace command takes a person's name with --by; files may have any encoding.

@@ -83,13 +83,14 @@ NAMED = {"Customer Full Name": "customer_full_name", "Account": "account_name", 
 ANN = ("Ann Example", "ann", "ann@example.com", "007", "invited", "2026-03-01 09:00:00", "called")
 BEA = ("Béa Example", "bea", "bea@example.com", "+447700900102", "associated", "2026-03-02 10:30:00", None)
 CEM = ("Cem Example", "cem", "cem@example.com", "447700900103", "expired", "2026-03-03 11:00:00", None)
-NO_TIME = "is no time that can be read: form that is not known"
-NO_SUCH_DATE = "is no time that can be read: day or clock that does not exist"
-NOBODY = "has no name, account, email, mobile or ID: it names nobody"
+NO_TIME = "is not a valid date or time: unknown format"
+NO_SUCH_DATE = "is not a valid date or time: no such day or time of day"
+TWO_DIGITS = "with a two-digit year, day, month or year could come first"
+NOBODY = "has no name, account, email, mobile or ID: it identifies no customer"
 BYTES = "holds bytes that do not decode"
 QUOTE = "has a quote that is not closed, or text after a closing one"
 NO_JSON = "is not JSON"
-NO_OBJECT = "is JSON but no object"
+NO_OBJECT = "is JSON, but not an object"
 
 EXPECTED: dict[str, Read | Refused] = {
     # how cells are set apart
@@ -269,7 +270,7 @@ EXPECTED: dict[str, Read | Refused] = {
         SourceError, "'truncated.parquet' is truncated or damaged: no Parquet footer can be read.",
     ),
     "damaged_inside.parquet": Refused(SourceError, "'damaged_inside.parquet' cannot be read to its end."),
-    "truncated.json": Refused(SourceError, "'truncated.json' is truncated or no valid JSON from line 1, column 83."),
+    "truncated.json": Refused(SourceError, "'truncated.json' is truncated or not valid JSON from line 1, column 83."),
     "scalar.json": Refused(SourceError, "'scalar.json' holds no list of records."),
     # cells
     "full_width.csv": Read(
@@ -395,8 +396,8 @@ EXPECTED: dict[str, Read | Refused] = {
         },
         rejects=[
             *((row, "invited_at", NO_SUCH_DATE) for row in (2, 3, 5, 9, 10, 11)), (12, "invited_at", NO_TIME),
-            (13, "invited_at", "is no time that can be read: number that is neither a date nor a Unix time"),
-            (16, "invited_at", "is no time that can be read: day, month or year is missing"),
+            (13, "invited_at", "is not a valid date or time: the number is neither a date nor a Unix time"),
+            (16, "invited_at", "is not a valid date or time: day, month or year is missing"),
         ],
     ),
     "impossible_clocks.csv": Read(
@@ -407,7 +408,7 @@ EXPECTED: dict[str, Read | Refused] = {
         },
         rejects=[
             *((row, "invited_at", NO_SUCH_DATE) for row in (3, 4, 5, 6)),
-            (8, "invited_at", "is no time that can be read: two-digit year: day, month or year could come first"),
+            (8, "invited_at", "is not a valid date or time: " + TWO_DIGITS),
             (9, "invited_at", NO_SUCH_DATE),
         ],
     ),

@@ -60,7 +60,18 @@ def examples(page: Path) -> list[tuple[str, str, str]]:
     return [(m[2], m[3] or "", re.sub(rf"(?m)^{m[1]}", "", m[4])) for m in found if m[2]]
 
 
-WITH_EXAMPLES = [page for page in PAGES if {"python", "console"} & {block[0] for block in examples(page)}]
+def runs(page: Path) -> set[str]:
+    """Return the blocks of a page that run, without comments."""
+    return {re.sub(r"(?m) +# .*$", "", text) for kind, _, text in examples(page) if kind in {"python", "console"}}
+
+
+def shown_in_english(page: Path) -> set[str]:
+    """Return the blocks that the English page of a Chinese one shows too: there they run."""
+    english = ROOT / "docs" / page.name
+    return runs(english) if page.parent.name == "zh" and english.exists() else set()
+
+
+WITH_EXAMPLES = [page for page in PAGES if runs(page) - shown_in_english(page)]
 SPARK = "SparkSession"
 
 

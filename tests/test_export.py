@@ -217,9 +217,11 @@ EXTRA = [(action, how) for action, hows in HOWS.items() if action != "drop" for 
 
 @cache
 def planned() -> pl.DataFrame:
-    """Records with every column that the table names."""
-    with_portal_ids = every_column().with_columns(portal_customer_id=pl.format("hwc{}", pl.col("account_name").hash()))
-    return ik.plan_resends(with_portal_ids, as_of=AS_OF)
+    """Records with a value in every column that the table names, those too that the people here lack."""
+    frame = every_column()
+    empty = [column.name for column in schema.RECORD if column.kind == "text" and frame[column.name].is_null().all()]
+    filled = [pl.format(f"{name}{{}}", pl.col("account_name").hash()).alias(name) for name in empty]
+    return ik.plan_resends(frame.with_columns(filled), as_of=AS_OF)
 
 
 def with_work(frame: pl.DataFrame, level: Level, row: Row) -> pl.DataFrame:

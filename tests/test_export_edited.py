@@ -52,7 +52,7 @@ def made(kind: str, level: Level) -> tuple[bytes, bytes]:
 
 
 def exported(folder: Path, kind: str, level: Level = "pseudonymised") -> Path:
-    """Give an export, a copy of its own for each test."""
+    """Return an export, a copy of its own for each test."""
     path = folder / f"out.{kind}"
     for file, content in zip((path, path_of(path)), made(kind, level), strict=True):
         file.write_bytes(content)

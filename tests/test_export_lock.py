@@ -42,7 +42,7 @@ export(frame, sys.argv[1], overwrite=True, progress=wait)
 
 @contextlib.contextmanager
 def at_work(target: Path, aside: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Give a process that has begun an export, and the file that lets it go on; it spills beside that."""
+    """Return a process that has begun an export, and the file that lets it go on; it spills beside that."""
     began, on = aside / "began", aside / "on"
     command = [sys.executable, "-c", SLOW, str(target), str(began), str(on)]
     with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(aside)}) as process:

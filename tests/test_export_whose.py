@@ -42,7 +42,7 @@ def whose(frame: pl.DataFrame) -> list[int | None]:
 
 
 def groups(keys: Sequence[object]) -> set[frozenset[int]]:
-    """Say which places belong together, whatever stands for it; a null belongs to nothing."""
+    """Return which places belong together, whatever stands for it; a null belongs to nothing."""
     found: dict[object, set[int]] = {}
     for place, key in enumerate(keys):
         if key is not None:

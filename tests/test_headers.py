@@ -157,8 +157,8 @@ def test_a_time_zone_in_a_header_counts_for_its_column_before_the_option(header:
         dt.datetime(2026, 3, 1, hour, 30 * ("5:30" in header)),
         dt.datetime(2026, 3, 8, 8),
     )
-    assert f"1 times name no offset and were read as {zone}, as their header says." in str(loaded.summary)
-    assert "1 times name no offset and were read as Europe/Berlin." in str(loaded.summary)
+    assert f"1 times have no UTC offset and were read as {zone}, as their header says." in str(loaded.summary)
+    assert "1 times have no UTC offset and were read as Europe/Berlin." in str(loaded.summary)
 
 
 def test_an_offset_in_a_cell_counts_before_the_zone_in_its_header() -> None:
@@ -169,7 +169,7 @@ def test_an_offset_in_a_cell_counts_before_the_zone_in_its_header() -> None:
 def test_a_time_zone_of_several_places_is_not_guessed() -> None:
     loaded = load({**CUSTOMER, "Invited At (CST)": "2026-03-01 09:00"})
     assert loaded.records["invited_at"].to_list() == [dt.datetime(2026, 3, 1, 9)]
-    assert "1 times name no offset and were read as UTC." in str(loaded.summary)
+    assert "1 times have no UTC offset and were read as UTC." in str(loaded.summary)
 
 
 def test_a_column_of_names_and_accounts_is_split() -> None:

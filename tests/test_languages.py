@@ -137,7 +137,7 @@ KEPT = (
 
 
 def english(told: str, *names: str) -> list[str]:
-    """Give the English that is left in a text, but names."""
+    """Return the English that is left in a text, but names."""
     return re.findall("[A-Za-z]+", re.sub("|".join([*map(re.escape, names), *KEPT]), "", told))
 
 
@@ -151,7 +151,7 @@ def test_columns_are_called_as_their_headers_may_be_called() -> None:
 
 
 def said(error: BaseException, *names: str) -> list[str]:
-    """Give what a Chinese screen says of an error, without a word of English."""
+    """Return how a Chinese screen shows an error, without a word of English."""
     told = list(worker.error_payload(error, "zh").values())
     assert not english(" ".join(told), *names)
     return told

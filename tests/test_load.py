@@ -498,7 +498,7 @@ def test_a_second_file_that_cannot_help_is_one_clear_error(
 
 @pytest.mark.parametrize("encoding", ["hex", "rot13", "idna", "undefined", "nonsense"])
 def test_a_codec_that_is_none_of_text_is_refused(tmp_path: Path, encoding: str) -> None:
-    with pytest.raises(ArgumentError, match="is no text encoding"):
+    with pytest.raises(ArgumentError, match="is not a text encoding"):
         ik.load(write(tmp_path, text_of(ROW)), encoding=encoding)
 
 
@@ -647,8 +647,8 @@ def test_bytes_that_are_no_text_are_refused_but_kept_in_an_extra_column() -> Non
     assert records(loaded).select("account_name", "remarks", "Hash").rows() == [("c", None, None)]
     refused = loaded.rejects
     assert refused.select("source_row", "column", "reason").rows() == [
-        (1, "remarks", "holds bytes that are no text"),
-        (2, "account_name", "holds bytes that are no text"),
+        (1, "remarks", "holds bytes that are not text"),
+        (2, "account_name", "holds bytes that are not text"),
     ]
     assert json.loads(refused["content"][0]) == {
         "account_name": "a", "status": "invited", "remarks": "\\xFE", "Hash": "\\xFF"
@@ -681,7 +681,7 @@ def test_codes_in_bytes_are_read_as_those_in_text() -> None:
     loaded = ik.load(frame)
     assert records(loaded)["status"].to_list() == ["invited", "unknown"]
     assert loaded.summary.unknown_codes == {"status": {"谜": 1}}
-    assert loaded.rejects.select("column", "reason").rows() == [("status", "holds bytes that are no text")]
+    assert loaded.rejects.select("column", "reason").rows() == [("status", "holds bytes that are not text")]
 
 
 # ---- wide sources -----------------------------------------------------------------------------------

@@ -471,9 +471,9 @@ REFUSED = (
     ('[[column]]\nname = "Deal"\naction = "drop"\nrange = [1, 3]', "for the action keep only"),
     ('[[column]]\nname = "Deal"\naction = "generalise"', "field 'how'"),
     ('[[column]]\nname = "Deal"\naction = "generalise"\nhow = "week"', "field 'how'"),
-    ('[[column]]\nname = "email"\naction = "keep"\nvalues = ["a"]', "('email'): this column tells who somebody is"),
-    ('[[column]]\nname = "email"\naction = "generalise"\nhow = "top"', "('email'): this column tells who"),
-    ('[[column]]\nname = "remarks"\naction = "pseudonymise"', "('remarks'): this column tells who"),
+    ('[[column]]\nname = "email"\naction = "keep"\nvalues = ["a"]', "('email'): this column identifies a customer"),
+    ('[[column]]\nname = "email"\naction = "generalise"\nhow = "top"', "('email'): this column identifies"),
+    ('[[column]]\nname = "remarks"\naction = "pseudonymise"', "('remarks'): this column identifies"),
     ('[[column]]\nname = "country"\naction = "keep"', "('country'): this column has no finite set"),
     (
         '[[column]]\nname = "Deal"\naction = "drop"\n[[column]]\nname = "Deal"\naction = "drop"',

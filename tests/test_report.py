@@ -121,7 +121,7 @@ def rows(count: int, **columns: Any) -> pl.DataFrame:
 
 
 def texts(found: Any) -> Iterator[str]:
-    """Give every text of a page: its own, and those in its figures."""
+    """Return every text of a page: its own, and those in its figures."""
     if isinstance(found, str):
         yield found
     elif isinstance(found, dict):
@@ -273,7 +273,7 @@ def test_no_name_address_number_or_account_stands_in_a_report(
 
 @pytest.fixture
 def on_paper(tmp_path: Path) -> Callable[[Page], str]:
-    """Give what can be read on the paper of a page: its texts, those in figures too."""
+    """Return what can be read on the paper of a page: its texts, those in figures too."""
 
     def read(made: Page) -> str:
         path = tmp_path / "r.pdf"
@@ -378,7 +378,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
-    """Give a report of a catalogue whose words are scripts, by a filter that is one."""
+    """Return a report of a catalogue whose words are scripts, by a filter that is one."""
     mine = tmp_path_factory.mktemp("mine") / "mine.toml"
     mine.write_text(
         f'[[failure]]\ncode = "mine"\nmessage_en = "x"\ncause_en = """</script>{SCRIPT}$1$ |a| #strong[x]"""\n'
@@ -600,7 +600,7 @@ def test_a_report_a_notebook_and_the_command_line_give_the_same_numbers(
 def test_what_was_read_and_rejected_is_said(made: Page, loaded: Any) -> None:
     told = "\n".join(made.read)
     assert "2,400 rows read = 2,397 records + 3 rejected." in told
-    assert "1 rejected: Invitation Time is no time that can be read: day or clock that does not exist." in told
+    assert "1 rejected: Invitation Time is not a valid date or time: no such day or time of day." in told
     assert made.sources is not None
     assert [row[3] for row in made.sources.rows] == [f"{file.rows_read:,}" for file in loaded.summary.files]
 

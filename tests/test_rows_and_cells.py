@@ -108,9 +108,9 @@ def test_a_quote_with_a_backslash_that_makes_no_row_is_named(tmp_path: Path) -> 
 
 # ---- rows that are no customers -----------------------------------------------------------------
 
-TOTAL = "is a total, no customer"
-ONE_CELL = "has one filled cell only: it is a title, a note or a footer, no customer"
-LEGEND = "explains a word as a legend does, and is no customer"
+TOTAL = "is a total, not a customer"
+ONE_CELL = "has one filled cell only: it is a title, a note or a footer, not a customer"
+LEGEND = "is a legend that explains a word, not a customer"
 NO_CUSTOMERS = {
     "Total,2,,,,,": TOTAL, "Grand Total: 2,,,,,,": TOTAL, "合计,2,,,,,": TOTAL, "共 2 条,,,,,,": TOTAL,
     ",,,,,2,Total": TOTAL, "North sub-total,1,,,,,": TOTAL, "(2 rows),,,,,,": TOTAL,

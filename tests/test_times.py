@@ -116,7 +116,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("cell", "why"), [(cell, why) for why, cells in REFUSED.items() for cell in cells])
 def test_what_is_refused_names_the_form_and_never_the_value(cell: str, why: str) -> None:
-    assert reason(cell) == f"is no time that can be read: {why}"
+    assert reason(cell) == f"is not a valid date or time: {why}"
 
 
 @pytest.mark.parametrize(
@@ -249,8 +249,8 @@ def test_a_record_can_do_without_a_time_that_cannot_be_read(tmp_path: Path) -> N
     assert kept.rows() == [("a", DAY, None, None, "expires_at: soon; associated_at: 5 Foo 2026")]
     assert loaded.rejects["column"].to_list() == ["invited_at"]
     told = loaded.summary.remarks()
-    assert f"1 left empty: expires_at is no time that can be read: {time_forms.NOTHING_KNOWN}." in told
-    assert f"1 left empty: associated_at is no time that can be read: {time_forms.UNKNOWN_WORD}." in told
+    assert f"1 left empty: expires_at is not a valid date or time: {time_forms.NOTHING_KNOWN}." in told
+    assert f"1 left empty: associated_at is not a valid date or time: {time_forms.UNKNOWN_WORD}." in told
     assert {d.column: d.unreadable for d in loaded.summary.dates} == {
         "invited_at": 1,
         "expires_at": 1,
@@ -342,6 +342,6 @@ def test_every_form_of_a_month_that_babel_knows_is_read_or_means_several() -> No
 
 @pytest.mark.parametrize("problem", [*REFUSED, f"{time_forms.NO_SUCH_DATE} (day first)"])
 def test_the_report_says_in_chinese_why_a_time_cannot_be_read(problem: str) -> None:
-    told = translate_reason(f"is no time that can be read: {problem}", "zh")
+    told = translate_reason(f"is not a valid date or time: {problem}", "zh")
     assert told.startswith("不是可读的时间：")
     assert re.search(r"[a-z]{3,}", told.replace("Unix", "")) is None

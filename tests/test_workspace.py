@@ -1095,7 +1095,7 @@ def test_a_batch_that_cannot_have_been_sent_is_refused_whole(filled: Workspace) 
         assert "acme" not in str(caught.value)
         assert SECRET not in str(caught.value)
     for by, wrong, said in (
-        (" ", {}, "by names nobody"), (None, {}, "by"), ("anna", {"at": dt.datetime(2999, 1, 1)}, "in the future"),
+        (" ", {}, "by is empty"), (None, {}, "by"), ("anna", {"at": dt.datetime(2999, 1, 1)}, "in the future"),
         ("anna", {"batch_id": " "}, "batch_id"), ("anna", {"at": "2026-03-30"}, "at is a str"),
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match=said):
@@ -1415,7 +1415,7 @@ def test_an_unknown_record_is_counted_not_named(filled: Workspace) -> None:
 def test_a_mark_that_means_nothing_is_refused(filled: Workspace) -> None:
     right: dict[str, Any] = {"record_ids": ids(filled), "on": MONDAY, "by": "anna"}
     for name, value, said in (
-        ("record_ids", [], "record_ids is empty"), ("record_ids", [1], "no texts"), ("by", "", "by names nobody"),
+        ("record_ids", [], "record_ids is empty"), ("record_ids", [1], "no texts"), ("by", "", "by is empty"),
         ("on", dt.date(2999, 1, 1), "on is in the future"), ("on", None, "on is missing"),
         ("on", "2026-03-30", "on is a str"),
     ):  # fmt: skip

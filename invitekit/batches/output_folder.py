@@ -83,7 +83,7 @@ def earlier_files(target: Path, *, overwrite: bool) -> list[Path]:
                 count=len(earlier),
                 example=earlier[0].name,
             ),
-            hint=_("name another folder, or say --overwrite (overwrite=True) to replace them."),
+            hint=_("name another folder, or use --overwrite (overwrite=True) to replace them."),
         )
     folders = [path.name for path in earlier if path.is_dir() and not path.is_symlink()]
     if folders:

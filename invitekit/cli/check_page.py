@@ -33,7 +33,7 @@ pre { white-space: pre-wrap; padding: 10px; border: 1px solid var(--line); borde
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _PERSONAL = (
-    "<b>Personal data.</b> This page quotes rejected rows. To send it to whoever made the files, write it with "
+    "<b>Personal data.</b> This page quotes rejected rows. To send it to the people who made the files, write it with "
     "<code>--no-values</code>."
 )
 _CORRECT = (

@@ -40,7 +40,7 @@ if "duckdb" not in sys.modules:  # if DuckDB is imported before the freeze, it r
 # A pipe has no width: use a fixed one, so that tables are not wrapped.
 _OUT = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
 _MOST = 12
-_READERS = "only you can" if POSIX_MODES else "whoever can open the folder can"
+_READERS = "only you can" if POSIX_MODES else "everyone who can open the folder can"
 _COUNTED = ("Records", "Invitations", "Customers", "Share")
 _NUMBERS = (
     *_COUNTED, "Rows", "Rejects", "No offset", "Unreadable", "Sent", "Associated", "Open", "Not seen", "Not used",
@@ -317,7 +317,7 @@ def exported(done: Exported) -> None:
         line("Exports of nearly the same records differ where a count crosses a rounding edge: publish one of them.")
     else:
         kept = f"Key {done.key_id}" if done.key_id else "The key was thrown away: tokens join inside this file only"
-        line(f"{kept}. It is still personal data: hand it to whoever may have that, and to nobody else.")
+        line(f"{kept}. It is still personal data: share it only with people who may have that.")
 
 
 def history(rows: Iterable[dict[str, Any]]) -> None:

@@ -313,7 +313,7 @@ def check_unchanged(recipe: Recipe, path: Path, *, with_sources: bool) -> None:
 def check_outputs(steps: Sequence[Step], folder: Path | None, *, overwrite: bool) -> None:
     """Check, before the first command runs, that no command is refused because of a file that exists.
 
-    A recipe may come from somebody else: without ``folder``, it writes into its own folder only.
+    A recipe may come from another person: without ``folder``, it writes into its own folder only.
 
     Raises:
         OutputError: A file exists or is elsewhere, two commands write the same one, or the folder cannot be made.

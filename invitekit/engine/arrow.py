@@ -18,7 +18,7 @@ _A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_
 
 
 def as_arrow(frame: Any) -> pa.Table | pa.RecordBatchReader:
-    """Give a frame's rows as Arrow: a DuckDB relation as a stream, any other as a table.
+    """Return a frame's rows as Arrow: a DuckDB relation as a stream, any other as a table.
 
     Raises:
         ArgumentError: It is no frame.

@@ -16,7 +16,7 @@ _FIRST = dt.datetime(1, 1, 1)  # noqa: DTZ001 - naive UTC, like every time here;
 
 
 def as_utc(as_of: dt.datetime | dt.date | None) -> dt.datetime:
-    """Give a moment in UTC without an offset; None is now, a date its midnight UTC.
+    """Return a moment in UTC without an offset; None is now, a date its midnight UTC.
 
     Raises:
         ArgumentError: It is neither a date nor a time, or lies outside of the years 1 to 9999.
@@ -52,7 +52,7 @@ def end_of_day(name: str) -> Any:
 
 
 def without_zone(frame: Any, names: Iterable[str]) -> Any:
-    """Give columns with a zone as UTC without an offset; else the zone of a session would have its say.
+    """Return columns with a zone as UTC without an offset; else the session's zone would change them.
 
     DuckDB and Spark keep a zone for the session, not for the column: there it is the engine's own
     SQL that takes it off, whatever the session says.

@@ -13,7 +13,7 @@ _PRIVATE_USE = range(0xE000, 0xF900)
 
 
 def table(frame: Any, columns: Mapping[str, Sequence[str]]) -> Any:
-    """Give texts as a table on the engine of a frame.
+    """Return texts as a table on the engine of a frame.
 
     An engine without tables of its own making gets them as one text that it splits: a union of rows would
     have to be planned row by row, and a look-up in a list is read from its start for each record.

@@ -1,4 +1,4 @@
-"""The way out for analysts: records without what tells who somebody is, proved before the file gets its name."""
+"""Exports for analysts: records without personal identifiers, checked before the file gets its name."""
 
 from invitekit.export.anonymity import Unique
 from invitekit.export.api import export

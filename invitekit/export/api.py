@@ -39,7 +39,7 @@ def export(
     progress: Progress | None = None,
     sources: Iterable[Path] = (),
 ) -> Exported:
-    """Write records for others to analyse, without what tells who somebody is, and prove it first.
+    """Write records for others to analyse, without personal identifiers, and check the file before it gets its name.
 
     Every column is dropped, masked, tokenised, generalised or kept by a policy; one that the policy does
     not name stops the export. The file is written in private beside its target, read back by another
@@ -57,7 +57,7 @@ def export(
         purpose: What the export is for; tokens of two purposes do not join.
         filter: Which records; all of them without one. The manifest states it, without values that may identify people.
         remarks: ``drop`` says only whether there are any; ``scrub`` takes out what is recognised as
-            somebody's, best effort.
+            a person's, best effort.
         language: Of the sentences about who is alike: ``en`` or ``zh``.
         overwrite: Replace a file of that name.
         spreadsheet_safe: In CSV, an apostrophe before a cell that would run as a formula.

@@ -68,7 +68,7 @@ def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secr
     """Count batch by batch: what is kept of a record is the number of its cell and who it is, a number.
 
     Returns:
-        The cells with their ``records``, how many of these are somebody's (``named``), and ``customers``.
+        The cells with their ``records``, how many of these have a known customer (``named``), and ``customers``.
     """
     names = [row.into for row in rows]
     cells, records, people = pl.DataFrame(), [], []

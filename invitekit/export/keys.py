@@ -50,7 +50,7 @@ def kept_key(given: str | os.PathLike[str] | None = None) -> Key:
     """
     found = _kept(given)
     if found is None:
-        raise ArgumentError(_("No key is kept: each export makes one of its own."), hint=_("say 'invitekit key new'."))
+        raise ArgumentError(_("No key is kept: each export makes one of its own."), hint=_("run 'invitekit key new'."))
     return found
 
 
@@ -142,7 +142,7 @@ def _from_keyring(path: Path) -> str:
     if text is None:
         raise ArgumentError(
             _("The system's keyring does not show the key that was put there."),
-            hint=_("unlock it; if the key is lost, delete '{path}' and say 'invitekit key new'.", path=path),
+            hint=_("unlock it; if the key is lost, delete '{path}' and run 'invitekit key new'.", path=path),
         )
     return text
 
@@ -186,7 +186,7 @@ def _text(path: Path) -> str:
         ) from None
     if POSIX_MODES and stat.S_IMODE(mode) & 0o077:
         raise ArgumentError(
-            _("The key file '{name}' can be read by others.", name=path.name), hint=_("say chmod 600, or rotate it.")
+            _("The key file '{name}' can be read by others.", name=path.name), hint=_("run chmod 600, or rotate it.")
         )
     return text
 
@@ -204,7 +204,7 @@ def _write(path: Path, text: str, *, over: bool = False) -> None:
                 publish_new(part, path)  # never over another key, not even one that appears this very moment
     except FileExistsError:
         raise OutputError(
-            _("'{name}' exists already.", name=path.name), hint=_("name another, or say 'key rotate'.")
+            _("'{name}' exists already.", name=path.name), hint=_("name another, or run 'key rotate'.")
         ) from None
     except OSError as error:
         raise OutputError(

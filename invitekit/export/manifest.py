@@ -111,7 +111,7 @@ def verify(path: str | Path) -> Manifest:
     path = Path(path)
     if path.suffix.lower() not in READERS:
         raise SourceError(
-            _("'{name}' is no export.", name=path.name),
+            _("'{name}' is not an export.", name=path.name),
             hint=_("name a file that ends in {known}.", known=", ".join(READERS)),
         )
     manifest = _read(path)
@@ -144,12 +144,12 @@ def _read(path: Path) -> Manifest:
             _check(found, path.name)
     except FileNotFoundError:
         raise SourceError(
-            _("'{name}' has no manifest: its export did not come to its end, or they were parted.", name=path.name),
+            _("'{name}' has no manifest: its export was not completed, or the two files were separated.", name=path.name),
             hint=_("put '{name}' beside it, or export again.", name=page.name),
         ) from None
     except (OSError, ValueError, TypeError, LookupError, RecursionError, PolicyError):
         raise SourceError(
-            _("'{name}' is no manifest that can be read.", name=page.name), hint=_("export again.")
+            _("'{name}' is not a readable manifest.", name=page.name), hint=_("export again.")
         ) from None
     if found is None:
         raise SourceError(

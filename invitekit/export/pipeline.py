@@ -115,7 +115,7 @@ def refuse_old_page(target: Path, *, overwrite: bool, sources: Iterable[Path] = 
                 )
     if os.path.lexists(page) and not overwrite:
         raise OutputError(
-            _("'{name}' exists already.", name=page.name), hint=_("say --overwrite (overwrite=True) to replace it.")
+            _("'{name}' exists already.", name=page.name), hint=_("use --overwrite (overwrite=True) to replace it.")
         )
 
 

@@ -11,9 +11,9 @@ _END = object()
 
 
 def ahead(items: Iterable[Item]) -> Generator[Item]:
-    """Give the same items in the same order, each made in a thread of its own while the one before it is used.
+    """Return the same items in the same order, each made in a thread of its own while the one before it is used.
 
-    No more than two items are there at once. Whoever stops early closes ``items`` with it, and an error
+    No more than two items are there at once. A caller that stops early closes ``items`` with it, and an error
     comes where its item would have.
     """
     coming = iter(items)

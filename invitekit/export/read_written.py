@@ -74,7 +74,7 @@ def lock(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def sql_type(form: Form | None) -> str:
-    """Give the DuckDB type of a form."""
+    """Return the DuckDB type of a form."""
     if isinstance(form, Range):
         return "BIGINT" if form.whole else "DOUBLE"
     return TYPES.get(type(form), "VARCHAR")

@@ -80,7 +80,7 @@ def _sorted(source: Source, names: Sequence[str], read: deque[Any], reader: Any)
 
     con, folder = connection()
     columns = ", ".join(map(ident, names))
-    # A seed that somebody set for random() would give the same order twice; this salt is thrown away.
+    # A seed set for random() elsewhere would give the same order twice; this salt is thrown away.
     place = f"hash(random(), {lit(secrets.token_hex(16))}) as {_PLACE}"
     rows = computed(lambda: con.from_arrow(pa.RecordBatchReader.from_batches(reader.schema, batches())))
     mixed = computed(lambda: rows.project(f"{columns}, {place}").order(_PLACE).project(columns))

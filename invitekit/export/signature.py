@@ -32,7 +32,7 @@ def signer(manifest: Manifest, key: Key | None) -> Message:
         ChangedError: It names this key, and the signature is another one.
     """
     if manifest.signature is None:
-        return _("It is not signed: the bytes are those of the manifest, but anybody can have written both.")
+        return _("It is not signed: the bytes are those of the manifest, but anyone could have written both.")
     if key is None or key.id is None or key.id != manifest.key_id:
         return _("It says that key {id} signed it, which is not kept here: that was not checked.", id=manifest.key_id)
     if not hmac.compare_digest(manifest.signature, _signature(manifest, key)):

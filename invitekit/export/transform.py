@@ -33,7 +33,7 @@ class Seen:
         nulls: By released column, nulls that had to be released: those of the records, and values emptied.
         emptied: By released column, values that leave as null since they came masked or stand for nothing.
         like_tokens: Raw values that look like a token, such as those of an earlier export.
-        clashes: By released column of free text, values that are somebody's as a whole.
+        clashes: By released column of free text, values that as a whole are a customer's identifier.
         lookouts: By released column, its open words, and which values may stand in them.
     """
 
@@ -89,7 +89,7 @@ def _text(values: pl.Series) -> pl.Series:
     with contextlib.suppress(pl.exceptions.PolarsError):
         return values.cast(pl.String)
     raise SchemaError(
-        _("{column} holds something that is no text.", column=values.name), hint=_("pass what load(...) gives.")
+        _("{column} holds something that is not text.", column=values.name), hint=_("pass what load(...) gives.")
     )
 
 

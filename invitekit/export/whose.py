@@ -28,7 +28,7 @@ _OWN = "_ik_of_"
 
 
 def with_who(source: Source, names: Sequence[str]) -> Source:
-    """Give some columns of the records, and whose each record is.
+    """Return some columns of the records, and whose each record is.
 
     That is the customer as ``model.identity.identify`` tells them apart. A record that nothing but its row tells is
     nobody's.

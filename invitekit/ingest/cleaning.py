@@ -42,9 +42,9 @@ _TYPES: Mapping[str, pl.DataType] = {
 _ACCOUNTS = ("account_name", "account_manager")
 """Of two columns in one, the account names: they have no space, line break or slash."""
 _ONE_PART = "cells of '{}' hold one part only and were read as its first column"
-_NOT_TEXT = "holds bytes that are no text"
+_NOT_TEXT = "holds bytes that are not text"
 _LOST_KEY = "is a number that a spreadsheet shortened, and only a name is left: export again with the column as text"
-_NOBODY = "has no name, account, email, mobile or ID: it names nobody"
+_NOBODY = "has no name, account, email, mobile or ID: it identifies no customer"
 
 
 @dataclass

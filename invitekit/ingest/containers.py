@@ -102,7 +102,7 @@ def _limit(path: Path) -> int:
 def _too_large(path: Path, limit: int) -> SourceError:
     return SourceError(
         _(
-            "'{name}' holds more than {most:,} bytes when it is unpacked, far more than its size lets expect.",
+            "'{name}' holds more than {most:,} bytes when it is unpacked, far more than files of its size do.",
             name=path.name,
             most=limit,
         ),

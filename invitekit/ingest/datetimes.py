@@ -27,7 +27,7 @@ ASSUMED = "nothing: assumed"
 """What decided the order of day and month, where nothing did."""
 OPTIONAL_TIMES = ("pre_registered_at", "expires_at", "associated_at")
 """Times that a record can do without: one that cannot be read is null, and its text is kept as unrecognised."""
-NO_TIME = "no time that can be read: "
+NO_TIME = "not a valid date or time: "
 EARLIEST, LATEST = 2000, 2100
 """Years that an invitation can have [assumed]: from the first, before the second; others are typing errors."""
 NEVER = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - naive UTC, like every time here
@@ -107,7 +107,7 @@ class DateReport:
             or nothing (assumed).
         evidence: The cells that prove either order.
         without_offset: Cells read in the time zone of the column because they have no UTC offset.
-        problems: Why cells are no time that can be read, with their count.
+        problems: Why cells are not a valid date or time, with their count.
         swapped: Typed dates that a spreadsheet may have read with day and month swapped: none is after the 12th day,
             and each date that stayed text is.
     """
@@ -124,7 +124,7 @@ class DateReport:
 
     @property
     def unreadable(self) -> int:
-        """Cells that are no time that can be read."""
+        """Cells that are not a valid date or time."""
         return sum(self.problems.values())
 
 
@@ -145,7 +145,7 @@ def check_time_zone(name: str) -> None:
                 hint=_("install one: pip install tzdata."),
             ) from None
         raise ArgumentError(
-            _("'{name}' is no time zone.", name=name),
+            _("'{name}' is not a time zone.", name=name),
             hint=_("use an IANA name such as UTC, Asia/Shanghai or Europe/Berlin."),
         ) from None
 

@@ -183,7 +183,7 @@ def _expand(path: Path) -> tuple[list[Path], list[str]]:
     except (OSError, ValueError) as error:
         # What is missing may be a pattern; a name that no file can have is none.
         if not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG:
-            raise SourceError(_("The name of a source is none that a file can have."), hint=_("check it.")) from None
+            raise SourceError(_("A source has a name that no file can have."), hint=_("check it.")) from None
     if path.is_dir():
         inside = {one: one.is_dir() for one in sorted(path.iterdir())}
         found = [one for one in inside if one.is_file() and _is_ours(one)]

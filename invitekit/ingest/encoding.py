@@ -73,7 +73,7 @@ def checked(encoding: str) -> str:
         return codecs.lookup(encoding).name
     except (LookupError, TypeError, ValueError, AssertionError):
         raise ArgumentError(
-            _("'{encoding}' is no text encoding.", encoding=encoding),
+            _("'{encoding}' is not a text encoding.", encoding=encoding),
             hint=_("use a name such as utf-8, gb18030, utf-16 or cp1252."),
         ) from None
 

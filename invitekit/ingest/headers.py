@@ -212,7 +212,7 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
             )
         if name not in known:
             raise SchemaError(
-                _("Your choice of columns names '{column}', which is no column.", column=name),
+                _("Your choice of columns names '{column}', which is not a column.", column=name),
                 hint=_("known: {columns}.", columns=", ".join(known)),
             )
         if schema.header_key(header) not in keys:

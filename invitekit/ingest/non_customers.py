@@ -10,9 +10,9 @@ from invitekit.ingest.cells import WHITE
 from invitekit.model import schema
 
 REPEATED_HEADER = "repeats the header"
-TOTAL = "is a total, no customer"
-LEGEND = "explains a word as a legend does, and is no customer"
-ONE_CELL = "has one filled cell only: it is a title, a note or a footer, no customer"
+TOTAL = "is a total, not a customer"
+LEGEND = "is a legend that explains a word, not a customer"
+ONE_CELL = "has one filled cell only: it is a title, a note or a footer, not a customer"
 _CALLED = ("customer_full_name", "customer_name", "account_name")
 _FEW_COLUMNS = 4
 """In a table of so many known columns a customer has more than a name."""

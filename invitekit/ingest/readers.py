@@ -360,10 +360,10 @@ def _open_json(source: Source, options: ReadOptions) -> list[Table]:
     except (ValueError, RecursionError) as error:
         values = _parsed(_concatenated, text) or []
         if not values:
-            problem = _("'{name}' is truncated or no valid JSON.", name=source.name)
+            problem = _("'{name}' is truncated or not valid JSON.", name=source.name)
             if isinstance(error, JSONDecodeError):
                 problem = _(
-                    "'{name}' is truncated or no valid JSON from line {line}, column {column}.",
+                    "'{name}' is truncated or not valid JSON from line {line}, column {column}.",
                     name=source.name, line=error.lineno, column=error.colno,
                 )  # fmt: skip
             raise SourceError(
@@ -405,7 +405,7 @@ def _tables_of(source: Source, found: Found, options: ReadOptions) -> list[Table
 def _as_object(number: int, value: object) -> _Object | RejectedRow:
     """Return a JSON value as a record: its values as text, nested ones as JSON."""
     if not isinstance(value, dict):
-        return RejectedRow(number, "is JSON but no object", json.dumps(value, ensure_ascii=False))
+        return RejectedRow(number, "is JSON, but not an object", json.dumps(value, ensure_ascii=False))
     if isinstance(value, Repeated):
         return RejectedRow(number, "has a key twice, with two values", json.dumps(value, ensure_ascii=False))
     cells = {str(key): _json_text(cell) for key, cell in value.items()}

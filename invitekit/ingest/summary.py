@@ -222,7 +222,7 @@ class Summary:
             zone = stated.get((d.file, d.column))
             without[zone or self.time_zone, ", as their header says" if zone else ""] += d.without_offset
         return [
-            f"{count:,} times name no offset and were read as {_zone_label(zone)}{why}."
+            f"{count:,} times have no UTC offset and were read as {_zone_label(zone)}{why}."
             for (zone, why), count in without.items()
             if count
         ]

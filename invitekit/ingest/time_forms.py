@@ -24,16 +24,16 @@ PLACEHOLDERS = frozenset({(0, 0, 0), (1, 1, 1), (1753, 1, 1), (1899, 12, 30), (1
 LAST_DAYS = frozenset({(2999, 12, 31), (9999, 12, 31)})
 """Days that systems write for an expiry that never comes."""
 
-SHORT_YEAR = "two-digit year: day, month or year could come first"
-SEVERAL_ZONES = "time zone abbreviation that means several zones, or none"
-SEVERAL_MONTHS = "month name that means different months in different languages"
-UNKNOWN_WORD = "word that is no known month, day of the week or time zone"
-NO_SUCH_OFFSET = "offset from UTC that no place has"
-NO_SUCH_DATE = "day or clock that does not exist"
-NO_SUCH_YEAR = "year before 2000 or after 2099"
-NUMBER = "number that is neither a date nor a Unix time"
+SHORT_YEAR = "with a two-digit year, day, month or year could come first"
+SEVERAL_ZONES = "the time zone's abbreviation means several zones, or none"
+SEVERAL_MONTHS = "the month's name means different months in different languages"
+UNKNOWN_WORD = "a word is not a known month, day of the week or time zone"
+NO_SUCH_OFFSET = "no place has this offset from UTC"
+NO_SUCH_DATE = "no such day or time of day"
+NO_SUCH_YEAR = "the year is before 2000 or after 2099"
+NUMBER = "the number is neither a date nor a Unix time"
 INCOMPLETE = "day, month or year is missing"
-NOTHING_KNOWN = "form that is not known"
+NOTHING_KNOWN = "unknown format"
 
 _DIGITS = "".join(chr(zero + digit) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50) for digit in range(10))
 _CHARACTERS = str.maketrans(

@@ -105,7 +105,7 @@ def check_target(
         raise OutputError(_("'{name}' is a folder.", name=target.name), hint=_("name a file in it."))
     if os.path.lexists(target) and not overwrite:
         raise OutputError(
-            _("'{name}' exists already.", name=target.name), hint=_("say --overwrite (overwrite=True) to replace it.")
+            _("'{name}' exists already.", name=target.name), hint=_("use --overwrite (overwrite=True) to replace it.")
         )
     if not os.access(target.parent, os.W_OK):
         raise OutputError(
@@ -187,7 +187,7 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
         publish_new(part, target)
     except FileExistsError:
         raise OutputError(
-            _("'{name}' appeared meanwhile.", name=target.name), hint=_("say --overwrite, or name another.")
+            _("'{name}' appeared meanwhile.", name=target.name), hint=_("use --overwrite, or name another.")
         ) from None
 
 

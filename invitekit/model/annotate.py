@@ -110,7 +110,7 @@ def annotate(
 
 
 def _typed(frame: Any) -> Any:
-    """Give each column the type of its kind: times UTC without an offset, columns of nulls typed ones."""
+    """Return each column the type of its kind: times UTC without an offset, columns of nulls typed ones."""
     found = frame.collect_schema()
     columns = [c for c in schema.RECORD if c.name in found]
     zoned = [c.name for c in columns if getattr(found[c.name], "time_zone", None)]
@@ -150,7 +150,7 @@ def _cast(column: schema.Column, kind: Any) -> Any:
 
 
 def _with_failures(frame: Any, catalogue: Catalogue, language: Language) -> Any:
-    """Join what each distinct message means; records that are settled or have no message get nulls."""
+    """Join what each distinct message means; records that need none or have no message get nulls."""
     message = nw.col("failure_message").cast(nw.String)
     # Grouped, not unique(): that numbers the rows of each group, five times the work.
     distinct = frame.filter(~message.is_null()).select(message.alias(_KEY)).group_by(_KEY).agg().select(_KEY)

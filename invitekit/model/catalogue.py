@@ -87,11 +87,11 @@ class Failure:
         return tuple(dict.fromkeys(text for text in texts if text))
 
     def cause(self, language: Language = "en") -> str:
-        """Say why it failed, in our words; in the other language where there is no text."""
+        """Return why it failed, in our words; in the other language where there is no text."""
         return _either(language, self.cause_en, self.cause_zh) or ""
 
     def advice(self, language: Language = "en") -> str:
-        """Say who does what next, in our words; in the other language where there is no text."""
+        """Return who does what next, in our words; in the other language where there is no text."""
         return _either(language, self.advice_en, self.advice_zh) or ""
 
     def suggested_operation(self, language: Language = "en") -> str | None:
@@ -154,11 +154,11 @@ class Catalogue:
         return {failure.code: failure for failure in (UNKNOWN_FAILURE, NOT_GIVEN, *self.failures)}
 
     def find(self, message: str | None) -> Failure | None:
-        """Give the failure that the message means, or None: an unlike message is never matched."""
+        """Return the failure that the message means, or None: an unlike message is never matched."""
         return self._by_message.get(normalise_message(message or ""))
 
     def closest(self, message: str | None) -> Suggestion | None:
-        """Give the most similar known failure as a suggestion, or None below ``CLOSE_ENOUGH``."""
+        """Return the most similar known failure as a suggestion, or None below ``CLOSE_ENOUGH``."""
         # autojunk would ignore every frequent letter of a text of 200 letters and more
         matcher = SequenceMatcher(autojunk=False)
         matcher.set_seq2(normalise_message(message or ""))
@@ -171,12 +171,12 @@ class Catalogue:
         return best if best and best.similarity >= CLOSE_ENOUGH else None
 
     def by_code(self, code: str) -> Failure | None:
-        """Give the failure of that code, "unknown" and "not_given" included, or None."""
+        """Return the failure of that code, "unknown" and "not_given" included, or None."""
         return self._by_code.get(code)
 
 
 def read_catalogue(*paths: str | Path) -> Catalogue:
-    """Give the built-in failures, changed and completed by the rows of TOML files of one's own.
+    """Return the built-in failures, changed and completed by the rows of the user's TOML files.
 
     A row whose code is known, here or in an earlier file, replaces that row; the messages of
     the replaced row still lead to it. Any other row is added. ``catalogue.toml`` explains the fields.

@@ -1,6 +1,6 @@
 """Every column once: name, kind, labels, header aliases, privacy class, vocabulary.
 
-Whoever needs a column's name, type, label, header or privacy reads it here; a column that
+A column's name, type, label, headers and privacy class are defined here only; a column that
 is not in this table is an *extra* column of the user's file and travels as text.
 """
 
@@ -220,7 +220,7 @@ MASK_SHAPES = (
     "[*•●⁎∗✱█▓▒░]", "[○◯×✕■□]{2}", r"^\p{Han}{1,2}[○◯×✕〇某]+$", r"^\p{Han}[○◯×✕]\p{Han}$", "某某",
     r"\.{3}|⋯", "#{3}", r"\?{3}", "x{4}", r"[0-9](?:#{2,}|_{3,}|-{3,})[0-9]", "^[0-9+() -]*x{2,}[0-9 -]*$",
 )  # fmt: skip
-"""What a masked value looks like once it is folded, whoever masked it [assumed]."""
+"""What a masked value looks like once it is folded, whatever masked it [assumed]."""
 UNSEEN = r"[\p{Default_Ignorable_Code_Point}\x{0}]"
 """Signs that show nothing, wherever they stand: joiners, marks of direction, soft hyphens."""
 INVISIBLE = "\0\u200b\u2060\ufeff"
@@ -315,7 +315,7 @@ def vocabulary(name: str) -> dict[str, str]:
 
 
 def label(name: str, language: str = "en") -> str:
-    """Give a column's label for people; an extra column is its own label."""
+    """Return a column's label for people; an extra column is its own label."""
     column = BY_NAME.get(name)
     if column is None:
         return name

@@ -18,7 +18,7 @@ class Value:
     aliases: tuple[str, ...] = ()
 
     def label(self, language: str = "en") -> str:
-        """Give its label for people."""
+        """Return its label for people."""
         return self.zh if language == "zh" else self.en
 
 

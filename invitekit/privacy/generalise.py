@@ -58,19 +58,19 @@ def _countries() -> dict[str, str]:
 
 @cache
 def country_names() -> frozenset[str]:
-    """Give every country's English name: all that a country may leave as, besides ``other``."""
+    """Return every country's English name: all that a country may leave as, besides ``other``."""
     return frozenset(_countries().values()) | {OTHER}
 
 
 def country(values: pl.Series) -> pl.Series:
-    """Give the English name of each country named in English, Chinese or by its code; else ``other``."""
+    """Return the English name of each country named in English, Chinese or by its code; else ``other``."""
     known = _countries()
     names = {text: known.get(schema.header_key(text), OTHER) for text in values.drop_nulls().unique()}
     return values.replace_strict(list(names), list(names.values()), return_dtype=pl.String) if names else values
 
 
 def mailbox(values: pl.Series) -> pl.Series:
-    """Give the kind of each address's domain; what is no address, or came masked, is ``other``."""
+    """Return the kind of each address's domain; what is no address, or came masked, is ``other``."""
     parts = values.to_frame("email").select(pl.col("email").str.strip_chars().str.splitn("@", 2)).unnest("email")
     domains = parts["field_1"].fill_null("")
     kinds = {domain: _kind(domain.lower()) for domain in domains.unique()}

@@ -83,7 +83,7 @@ TABLE = (
 Invited in March and associated in April after one day is the 31st; so is an age beside the day on which it was
 counted, and an invitation of April in a snapshot of April the 1st. What leaves is the month of the invitation, that
 of the snapshot, and how long it took in bands. Whatever one row says, ``LEAST_DAYS`` days of the month or more fit:
-as few only where February's snapshot has somebody who took 15 to 30 days; else at least 15.
+as few only where February's snapshot has a customer who took 15 to 30 days; else at least 15.
 """
 LEAST_DAYS = 13
 """Days of the invitation that fit one row, at the least; counted for all pairs of days in the tests."""
@@ -134,7 +134,7 @@ class Policy:
     fewest: int = FEWEST
 
     def __post_init__(self) -> None:
-        """Refuse what tells more of somebody than our own policy does."""
+        """Raise if the policy releases more than the built-in one."""
         if self.level == "aggregated" and self.fewest < FEWEST:
             raise PolicyError(
                 _("fewest is less than {fewest}.", fewest=FEWEST),

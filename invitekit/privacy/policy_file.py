@@ -39,7 +39,7 @@ def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Polic
     ``range`` for what is kept, and ``into``, another name in what is released, of a-z, 0-9, _ and -.
 
     What names people, or where people write what they like, is never kept. Of another column, up to fifty words of
-    at most forty signs are, none of which looks like somebody's name or number; what your records share is better
+    at most forty signs are, none of which looks like a person's name or number; what your records share is better
     let out by ``generalise top``, which asks for enough customers behind each word. Counts are by listed words only.
 
     Args:
@@ -154,7 +154,7 @@ def _loosened(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:
     allowed = STRICT.get(column.privacy, ()) if column else ()
     words = f"{row['action']} {row.get('how', '')}".strip()
     if allowed and words not in allowed:
-        yield _("this column tells who somebody is"), _("it may be: {known}.", known=", ".join(allowed))
+        yield _("this column identifies a customer"), _("it may be: {known}.", known=", ".join(allowed))
     if column and not allowed and row["action"] == "keep" and "values" not in row and "range" not in row:
         known = standard("pseudonymised").actions(row["name"])
         if "keep" not in known:

@@ -1,4 +1,4 @@
-"""What a policy of the user's own may not loosen: whoever writes one may only tell less of somebody than ours does."""
+"""What a policy of the user may not loosen: for what identifies a customer, it may only be stricter than ours."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def problem(row: Row, usual: Sequence[Row], level: str) -> Message | None:
         return None
     column = schema.BY_NAME.get(row.column)
     if column and row.words not in _allowed(column, usual):
-        return _("this column tells who somebody is, or when: its own action or a stricter one")
+        return _("this column identifies a customer or a time: its own action or a stricter one")
     if column is None and row.words == "generalise day" and level != "masked":
         return _("a day tells more than a month may")
     return _wide(row, usual)
@@ -86,14 +86,14 @@ def _wide(row: Row, usual: Sequence[Row]) -> Message | None:
 
 
 def _called_freely(row: Row) -> bool:
-    """Whether a column gets a name that may hold anything; its own header it may keep, unless that tells somebody."""
+    """Whether a column gets a free name; it may keep its own header, unless that identifies a customer."""
     if row.action == "drop" or PLAIN.fullmatch(row.into):
         return False
     return row.into != row.column or bool(_PRIVATE.search(row.into))
 
 
 def _people(words: Iterable[str]) -> int:
-    """Count the words that look like somebody: as scrubbing finds them, or by their capitals or surname."""
+    """Count the words that look like a person's name: as scrubbing finds them, or by their capitals or surname."""
     texts = pl.Series(sorted(set(words) - {OTHER}), dtype=pl.String)
     folded = fold(texts)
     found = without_patterns(folded).ne_missing(folded)

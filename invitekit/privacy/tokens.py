@@ -52,7 +52,7 @@ class Key:
 
     Args:
         material: 32 bytes, not all of them alike.
-        kept: Whether somebody keeps it; a throw-away key has no ID, since no other export can have it.
+        kept: Whether it is stored; a throw-away key has no ID, since no other export can have it.
     """
 
     __slots__ = ("_kept", "_material")

@@ -173,7 +173,7 @@ def _refuse_existing(paths: list[Path], *, overwrite: bool) -> None:
     there = [path.name for path in paths if path.exists()]
     if there and not overwrite:
         raise OutputError(
-            _("'{name}' exists already.", name=there[0]), hint=_("say --overwrite (overwrite=True) to replace it.")
+            _("'{name}' exists already.", name=there[0]), hint=_("use --overwrite (overwrite=True) to replace it.")
         )
 
 

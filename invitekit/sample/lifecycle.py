@@ -156,7 +156,7 @@ def _of(c: Culture, what: str, s: Snapshot) -> str:
 
 def _outcomes(s: Snapshot) -> str:
     """Return the SQL that adds when each customer is invited and answers, and the final outcome."""
-    # One email in three waits one to five days as pre-registered; whoever opens a link is not pre-registered.
+    # One email in three waits one to five days as pre-registered; a customer who opens a link is not pre-registered.
     waits = f"case when method = 'email' and lead < 33 then 1 + {roll('wait', 400, s.seed)} / 100.0 else 0 end"
     # Log-normal: half of those who associate do so within three days, a few after weeks.
     timed = (

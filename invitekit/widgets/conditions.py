@@ -33,7 +33,7 @@ _LISTED = 200
 
 
 def clauses(choice: Filter) -> dict[str, str]:
-    """Give the SQL condition of each restriction of a filter, by its name."""
+    """Return the SQL condition of each restriction of a filter, by its name."""
     found = {name: _any_of(column, getattr(choice, name)) for name, column in COLUMNS.items() if getattr(choice, name)}
     if choice.text is not None:
         found["text"] = " and ".join(map(_contains, search_words(choice.text)))
@@ -45,7 +45,7 @@ def clauses(choice: Filter) -> dict[str, str]:
 
 
 def matching(choice: Filter, *, but: tuple[str, ...] = ()) -> str:
-    """Give the SQL condition of a filter.
+    """Return the SQL condition of a filter.
 
     Args:
         choice: The filter.
@@ -60,7 +60,7 @@ def both(*conditions: str) -> str:
 
 
 def chosen(selection: Selection) -> str:
-    """Give the SQL condition of the rows of a selection."""
+    """Return the SQL condition of the rows of a selection."""
     sql = "false"
     for step in selection.steps:
         if isinstance(step.what, Filter):
@@ -73,7 +73,7 @@ def chosen(selection: Selection) -> str:
 
 
 def among(keys: frozenset[int]) -> str:
-    """Give the SQL condition of the rows of some keys."""
+    """Return the SQL condition of the rows of some keys."""
     listed = ", ".join(str(int(key)) for key in sorted(keys))
     return f"{KEY} in ({listed})" if len(keys) <= _LISTED else f"{KEY} in (select unnest([{listed}]))"
 

@@ -150,7 +150,7 @@ def _held(con: duckdb.DuckDBPyConnection, table: str, n: str, condition: str, sh
 
 
 def source(found: QueryCache, choice: Filter, names: set[str], *, but: tuple[str, ...] = ()) -> tuple[str, str, str]:
-    """Give the table that answers with the least work, the condition on it, and the SQL of a number of rows.
+    """Return the table that answers with the least work, the condition on it, and the SQL of a number of rows.
 
     Args:
         found: What was found for the view.

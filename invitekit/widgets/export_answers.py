@@ -17,7 +17,7 @@ MOST = 50
 
 
 def failed(error: BaseException, language: str) -> dict[str, str]:
-    """Give an error as the panel shows it: ours with what to do; of any other only its kind, for it may quote data."""
+    """Return an error as the panel shows it: our own whole; of any other only its kind, as its text may quote data."""
     if isinstance(error, InvitekitError) or database_error(error):
         return worker.error_payload(error, language)
     said = words(language)
@@ -25,7 +25,7 @@ def failed(error: BaseException, language: str) -> dict[str, str]:
 
 
 def told(done: Exported, language: str) -> dict[str, Any]:
-    """Give what was exported, for the screen."""
+    """Return what was exported, for the screen."""
     said, path = words(language), done.path
     emptied, checks = sum(done.emptied.values()), gates(done.gates, language)
     alike = [one.sentence(done.language) for one in done.alike]
@@ -46,7 +46,7 @@ def told(done: Exported, language: str) -> dict[str, Any]:
 
 
 def far(step: str, done: int, total: int | None, left: float | None, language: str) -> dict[str, Any]:
-    """Give how far an export is: the rows, and in words how long it still takes, if that can be said."""
+    """Return how far an export is: the rows, and in words how long it still takes, if that can be said."""
     said = words(language)
     text = said[step].format(done=f"{done:,}", total=f"{total or 0:,}")
     if left is None:
@@ -56,13 +56,13 @@ def far(step: str, done: int, total: int | None, left: float | None, language: s
 
 
 def places(path: Path) -> list[str]:
-    """Give a file's path as it was named, and without links: the server's folder may be either."""
+    """Return a file's path as it was named, and without links: the server's folder may be either."""
     whole = path.expanduser().absolute()
     return list(dict.fromkeys(one.as_posix() for one in (whole, whole.resolve())))
 
 
 def size_of(path: Path) -> str | None:
-    """Give a file's size in words; None where there is none."""
+    """Return a file's size in words; None where there is none."""
     try:
         size: float = path.stat().st_size
     except OSError:
@@ -75,7 +75,7 @@ def size_of(path: Path) -> str | None:
 
 
 def history(exports: Any, folder: Path, language: str) -> list[dict[str, Any]]:
-    """Give exports of a workspace for the screen, the newest first; a file is looked for in the panel's folder."""
+    """Return exports of a workspace for the screen, the newest first; a file is looked for in the panel's folder."""
     newest = exports.order("id desc").limit(MOST)
     rows = [dict(zip(newest.columns, row, strict=True)) for row in newest.fetchall()]
     told, taken = [], set[str]()
@@ -100,7 +100,7 @@ def checked(path: Path, sha256: str | None, key: Key, language: str) -> dict[str
 
 
 def _line(row: dict[str, Any], path: Path | None, language: str) -> dict[str, Any]:
-    """Give one export; ``path`` is where its file should be, None for one that was never written or was replaced."""
+    """Return one export; ``path`` is where its file should be, None for one that was never written or was replaced."""
     said = words(language)
     size = size_of(path) if path else None
     return {

@@ -1,4 +1,4 @@
-"""What each column becomes when records are handed on, shown on made-up values that went through the real rules."""
+"""What each column becomes in an export, shown on made-up values that went through the real rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OF_FAILURE = ("cause", "advice", "suggested_operation")
 
 
 def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[str, Any]]:
-    """Give a line for each column and what leaves of it; columns without a rule first, those left out last.
+    """Return a line for each column and what leaves of it; columns without a rule first, those left out last.
 
     Args:
         columns: The columns of the records.
@@ -44,7 +44,7 @@ def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[
 
 
 def example(row: Row, language: str = "en") -> tuple[str | None, str | None]:
-    """Give a made-up value, and what leaves in its place: as an export would do it, with a key that nobody has."""
+    """Return a made-up value, and what leaves in its place: as an export would do it, with a key that nobody has."""
     value = _made_up(row, language)
     made = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
     if isinstance(row.form, Text):
@@ -89,7 +89,7 @@ def _action(row: Row) -> str:
 
 
 def _made_up(row: Row, language: str) -> Any:
-    """Give a value that nobody has, of the kind that a column holds."""
+    """Return a value that nobody has, of the kind that a column holds."""
     failure = read_catalogue().failures[0]
     known = made_up() | {name: getattr(failure, name)(language) for name in _OF_FAILURE}
     known |= {"failure_code": failure.code, "failure_message": failure.message_en}
@@ -107,7 +107,7 @@ def _made_up(row: Row, language: str) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """Give a value as text, as the file has it."""
+    """Return a value as text, as the file has it."""
     if value is None:
         return None
     if isinstance(value, dt.datetime):

@@ -19,7 +19,7 @@ from invitekit.model.annotate import annotate
 
 
 def taken(records: Any, as_of: dt.datetime | dt.date | None, language: Language) -> tuple[Any, list[str]]:
-    """Give the records with causes and effective statuses, and their columns."""
+    """Return the records with causes and effective statuses, and their columns."""
     frame = as_narwhals(records)
     names = frame.collect_schema().names()
     if "effective_status" in names:

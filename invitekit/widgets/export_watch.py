@@ -48,7 +48,7 @@ class Watch:
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
-        """Say that an export was cancelled, where a question to the records was interrupted by that.
+        """Raise the cancellation of an export in place of the interrupted query that it caused.
 
         Raises:
             CancelledError: In place of the error that the records cannot be computed.
@@ -63,7 +63,7 @@ class Watch:
         raise _cancelled()
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        """Say how far it is, not too often.
+        """Report the progress, not too often.
 
         Raises:
             CancelledError: It is to stop.

@@ -25,7 +25,7 @@ def words(language: str) -> dict[str, Any]:
 
 
 def levels(language: str) -> list[dict[str, str]]:
-    """Give each level with its name, a word on what it is, and what it means in a sentence."""
+    """Return each level with its name, a word on what it is, and what it means in a sentence."""
     said = words(language)["levels"].items()
     return [
         {"level": level, "name": name, "mark": mark, "says": says.format(fewest=FEWEST)}
@@ -34,12 +34,12 @@ def levels(language: str) -> list[dict[str, str]]:
 
 
 def gates(names: tuple[str, ...], language: str) -> list[str]:
-    """Say which checks a file passed."""
+    """Return which checks a file passed, in words."""
     return [translate(GATES[name], language) for name in names]
 
 
 def key_words(key_id: str | None, level: str, language: str) -> str:
-    """Say which key is used at a level, and what that means; None is a key that is thrown away."""
+    """Return which key is used at a level, and what that means, in words; None is a key that is thrown away."""
     name = "key_kept" if key_id else "key_thrown"
     said: str = words(language)[name if level == "pseudonymised" else f"{name}_unused"]
     return said.format(id=key_id)

@@ -331,7 +331,7 @@ class Grid(Selectable):
         """Answer a view: its first page, then what stands beside it, then its whole order.
 
         One after the other: side by side they would wait for each other. The page of a new view says the state too,
-        as each message takes its time to be drawn. Whoever brushes looks at the counts: there they come first.
+        as each message takes its time to be drawn. A person who brushes looks at the counts: they come first then.
         """
         self._worker.cancel("page")
         if not self._store.ready:

@@ -1,4 +1,4 @@
-"""The sales-ops person's screen: whom to invite again, why not the others, and what became of it."""
+"""The sales-ops person's screen: whom to invite again, why not the others, and the results."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Frozen:
 
     Attributes:
         customers: One column, ``customer_id``, in its order.
-        digest: Of these customers; whoever writes names it.
+        digest: Of these customers; a write has to name it.
         rules: Those that the plan was made with.
     """
 
@@ -206,7 +206,7 @@ def count_known(con: duckdb.DuckDBPyConnection, frozen: Frozen, waiting: pa.Tabl
 
 
 def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyRelation:
-    """Give the plan of a store with only those who were confirmed to invite again."""
+    """Return the plan of a store with only those who were confirmed to invite again."""
     con.register("ik_confirmed", frozen.customers)
     plan = con.sql(f"select * exclude ({', '.join(OURS)}) from records")
     return materialize(select_customers(plan, con.table("ik_confirmed"), frozen.rules))

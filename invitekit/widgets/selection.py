@@ -50,7 +50,7 @@ class Selection:
         return frozenset[int]().union(*(step.what for step in self.steps if isinstance(step.what, frozenset)))
 
     def by_filters(self) -> Selection:
-        """Give the selection as it would be if no step had named a key."""
+        """Return the selection as it would be if no step had named a key."""
         return Selection(tuple(step for step in self.steps if isinstance(step.what, Filter)))
 
     def add(self, keys: Iterable[int]) -> Selection:
@@ -70,7 +70,7 @@ class Selection:
         return self._with_filter(Step(add=False, what=choice, every_row=every_row))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the selection as small JSON: its mode, and its steps; long lists of keys are counted only."""
+        """Return the selection as small JSON: its mode, and its steps; long lists of keys are counted only."""
         told = [
             {
                 "add": step.add,

@@ -455,7 +455,7 @@ class Session:
     def _send_problem(self, tab: str, error: Exception) -> None:
         self._send(PAGE, {"type": "problem", "tab": tab, **self.error_payload(error)})
 
-    # Screens: the first one at once, the others when somebody looks at them.
+    # Screens: the first one at once, the others when they are opened.
 
     def _make(self, tab: str) -> MessageWidget:
         moment, language = self._as_of, self._language

@@ -244,7 +244,7 @@ class Store:
 
 
 def cube(names: set[str]) -> str | None:
-    """Give the table of counts that answers restrictions of these names alone, if there is one."""
+    """Return the table of counts that answers restrictions of these names alone, if there is one."""
     columns = {COLUMNS.get(name) for name in names - {*DATED}} - {*SMALL, "batch"}
     if not columns:
         return CUBE
@@ -294,7 +294,7 @@ def _leave(con: duckdb.DuckDBPyConnection, schema: str, folder: ScratchDir) -> N
 
 
 def _kinds(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
-    """Give the columns and their types.
+    """Return the columns and their types.
 
     Raises:
         ArgumentError: One has a name that the screen needs for its own.

@@ -104,7 +104,7 @@ class QueryCache:
         self._old: list[tuple[str, ...]] = []
 
     def source(self, choice: Filter) -> tuple[str, str]:
-        """Give the table that answers a filter with the least work, and the condition that is left."""
+        """Return the table that answers a filter with the least work, and the condition that is left."""
         found = self._text  # once: another thread may put another text there
         if found and found.text == choice.text:
             more = f" join {MIXES} using ({MIX})" if self._store.mixed else ""
@@ -142,7 +142,7 @@ class QueryCache:
             self._evict(con, *[before.table, before.counts] if before else [])
 
     def ordered(self, view: View) -> bool:
-        """Say whether any page of a view is as near as the first."""
+        """Return whether any page of a view is as near as the first."""
         return self._as_stored(view) or (self._order is not None and self._order[0] == view)
 
     def _as_stored(self, view: View) -> bool:
@@ -184,7 +184,7 @@ class QueryCache:
         )
 
     def keys(self, con: duckdb.DuckDBPyConnection, view: View, first: int, count: int) -> list[int]:
-        """Give the keys of a page: ``count`` rows from the place ``first`` on, from 0."""
+        """Return the keys of a page: ``count`` rows from the place ``first`` on, from 0."""
         first, count = max(int(first), 0), max(int(count), 0)
         order = self._order  # once: another thread may put another there
         if order and order[0] == view:
@@ -214,7 +214,7 @@ class QueryCache:
         return [key for (key,) in rows(con, f"{asked} order by {KEY} limit {count}")]
 
     def place(self, con: duckdb.DuckDBPyConnection, view: View, key: int) -> int | None:
-        """Give the place of a row in a view that ``sort`` has put in order, from 0; None if it is not in it."""
+        """Return the place of a row in a view that ``sort`` has put in order, from 0; None if it is not in it."""
         if self._as_stored(view):
             return key if key < self.rows() else None
         self.sort(con, view)
@@ -249,7 +249,7 @@ def _about(con: duckdb.DuckDBPyConnection, text: str) -> float:
 
 
 def wide(con: duckdb.DuckDBPyConnection, keys: list[int], names: list[str]) -> dict[int, tuple[Any, ...]]:
-    """Give the columns of some rows by their keys; rows are fetched whole only once it is known which."""
+    """Return the columns of some rows by their keys; rows are fetched whole only once it is known which."""
     if not keys:
         return {}
     listed, columns = ", ".join(map(str, keys)), ", ".join([KEY, *map(ident, names)])

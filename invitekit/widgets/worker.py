@@ -47,7 +47,7 @@ class Worker:
 
         Args:
             channel: What kind of question it is.
-            steps: Ask it, and hand on the answers; each only if nothing has overtaken it by then.
+            steps: Iterate over it and pass the answers on; each only if nothing has overtaken it by then.
             connect: Opens its connection, where that is another one than usual.
         """
         with self._lock:

@@ -138,7 +138,7 @@ class WorkspaceClient:
             self.noted += 1
 
     def outcomes(self, catalogue: Catalogue | None) -> list[tuple[Any, ...]]:
-        """Give what became of each batch, by cause: the columns of ``OUTCOMES``."""
+        """Return the results of each batch, by cause: the columns of ``OUTCOMES``."""
         with self._lock:
             return self._known().outcomes(catalogue=catalogue).select(*OUTCOMES).fetchall()
 

@@ -1,4 +1,4 @@
-"""The history of exports: what was started, what became of it, and what died on the way."""
+"""The history of exports: which were started, and whether they were completed, failed or interrupted."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def finish(
     """Note how an export ended; the caller holds the transaction."""
     if status not in ENDS:
         raise ArgumentError(
-            _("'{status}' is no end of an export.", status=status), hint=_("use {known}.", known=" or ".join(ENDS))
+            _("'{status}' is not a final status of an export.", status=status), hint=_("use {known}.", known=" or ".join(ENDS))
         )
     ended = run(
         con,

@@ -90,7 +90,7 @@ def found_version(con: duckdb.DuckDBPyConnection, name: str) -> int:
     meta = dict(rows(con, "select name, value from meta")) if tables and one(con, columns) == 2 else {}
     if meta.get("kind") != KIND:
         raise WorkspaceError(
-            _("'{name}' is a DuckDB database, but no workspace.", name=name), hint=_("name another file.")
+            _("'{name}' is a DuckDB database, but not a workspace.", name=name), hint=_("name another file.")
         )
     stored = str(meta.get("schema_version"))
     version = int(stored) if stored.isdecimal() else 0

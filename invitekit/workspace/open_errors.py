@@ -92,7 +92,7 @@ def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceE
         )
     if "not a valid DuckDB" in message or "Extension" in message:
         return WorkspaceError(
-            _("'{name}' is no DuckDB database, so no workspace.", name=name), hint=_("name another file.")
+            _("'{name}' is not a DuckDB database, so not a workspace.", name=name), hint=_("name another file.")
         )
     kind = type(error).__name__.removesuffix("Exception")
     return WorkspaceError(

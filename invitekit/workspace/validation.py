@@ -26,7 +26,7 @@ def require_name(by: object) -> str:
         ArgumentError: It is empty.
     """
     if not isinstance(by, str) or not by.strip():
-        raise ArgumentError(_("by names nobody."), hint=_("say who did it."))
+        raise ArgumentError(_("by is empty."), hint=_("say who did it."))
     return str(require_text(by, "by")).strip()
 
 
@@ -38,7 +38,7 @@ def require_text(value: str | None, name: str) -> str | None:
     """
     if value is not None and not are_texts([value]):
         raise ArgumentError(
-            _("{name} is no text, or holds bytes that are none.", name=name), hint=_("write it in UTF-8.")
+            _("{name} is not text, or holds bytes that are not.", name=name), hint=_("write it in UTF-8.")
         )
     return value
 

@@ -1,4 +1,4 @@
-"""The notebooks as somebody opens them: in a real JupyterLab, from top to bottom, with their figures drawn."""
+"""The notebooks in a real JupyterLab, from top to bottom, with their figures drawn."""
 
 from __future__ import annotations
 
