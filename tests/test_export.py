@@ -1098,13 +1098,13 @@ def test_a_manifest_that_no_export_writes_is_not_believed(proved: tuple[Path, st
         place = place[step]
     place[last] = value
     path_of(file).write_text(json.dumps(told))
-    with pytest.raises(SourceError, match="no manifest that can be read"):
+    with pytest.raises(SourceError, match="not a readable manifest"):
         verify(file)
 
 
 def test_a_file_of_another_kind_has_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "out.txt").write_text("x")
-    with pytest.raises(SourceError, match="is no export"):
+    with pytest.raises(SourceError, match="is not an export"):
         verify(tmp_path / "out.txt")
 
 

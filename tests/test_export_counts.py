@@ -100,7 +100,7 @@ def test_no_manifest_allows_counts_that_are_not_rounded(tmp_path: Path) -> None:
     page = path.with_name(path.name + ".manifest.json")
     for old, new in (('"step": 10', '"step": 1'), ('"least": 10', '"least": 0')):
         page.write_text(page.read_text("utf-8").replace(old, new), encoding="utf-8")
-        with pytest.raises(SourceError, match="no manifest that can be read"):
+        with pytest.raises(SourceError, match="not a readable manifest"):
             verify(path)
         page.write_text(page.read_text("utf-8").replace(new, old), encoding="utf-8")
     assert verify(path).rows == 1

@@ -81,5 +81,5 @@ def test_a_signature_that_no_export_writes_is_not_believed(tmp_path: Path, wrong
     exported(tmp_path, KEY)
     page = path_of(tmp_path / "out.csv")
     page.write_text(json.dumps(json.loads(page.read_text()) | wrong))
-    with pytest.raises(SourceError, match="no manifest that can be read"):
+    with pytest.raises(SourceError, match="not a readable manifest"):
         verify(tmp_path / "out.csv")

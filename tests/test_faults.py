@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., "Done"]
-CLEAR = ("damaged", "is no DuckDB database", "another version of DuckDB")
+CLEAR = ("damaged", "is not a DuckDB database", "another version of DuckDB")
 
 
 def test_a_changed_bit_of_a_workspace_is_one_clear_error_and_never_another_answer(run: Run, memory: Path) -> None:

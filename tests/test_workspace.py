@@ -258,14 +258,14 @@ def spoiled(statement: str) -> Callable[[Path], None]:
 
 
 REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "text": (lambda path: path.write_text("hello " * 1000), "is no DuckDB database"),
-    "empty": (lambda path: path.touch(), "is no DuckDB database"),
-    "sqlite": (lambda path: path.write_bytes(b"SQLite format 3\0" + b"\0" * 5000), "is no DuckDB database"),
-    "other database": (other_database, "no workspace"),
-    "database without tables": (lambda path: duckdb.connect(str(path)).close(), "no workspace"),
+    "text": (lambda path: path.write_text("hello " * 1000), "is not a DuckDB database"),
+    "empty": (lambda path: path.touch(), "is not a DuckDB database"),
+    "sqlite": (lambda path: path.write_bytes(b"SQLite format 3\0" + b"\0" * 5000), "is not a DuckDB database"),
+    "other database": (other_database, "not a workspace"),
+    "database without tables": (lambda path: duckdb.connect(str(path)).close(), "not a workspace"),
     "newer": (newer, rf"tables of version 99, known: {SCHEMA_VERSION}\).*update invitekit"),
     "truncated": (truncated, "(is|may be) damaged"),
-    "garbled": (garbled, "is no DuckDB database"),
+    "garbled": (garbled, "is not a DuckDB database"),
     "folder": (lambda path: path.mkdir(), "is a folder"),
     "no version": (spoiled("delete from meta where name <> 'kind'"), "does not say which version"),
     "a version that is none": (

@@ -144,13 +144,14 @@ def _read(path: Path) -> Manifest:
             _check(found, path.name)
     except FileNotFoundError:
         raise SourceError(
-            _("'{name}' has no manifest: its export was not completed, or the two files were separated.", name=path.name),
+            _(
+                "'{name}' has no manifest: its export was not completed, or the two files were separated.",
+                name=path.name,
+            ),
             hint=_("put '{name}' beside it, or export again.", name=page.name),
         ) from None
     except (OSError, ValueError, TypeError, LookupError, RecursionError, PolicyError):
-        raise SourceError(
-            _("'{name}' is not a readable manifest.", name=page.name), hint=_("export again.")
-        ) from None
+        raise SourceError(_("'{name}' is not a readable manifest.", name=page.name), hint=_("export again.")) from None
     if found is None:
         raise SourceError(
             _("'{name}' is of another version of invitekit.", name=page.name), hint=_("check it with that version.")

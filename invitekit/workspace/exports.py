@@ -54,7 +54,8 @@ def finish(
     """Note how an export ended; the caller holds the transaction."""
     if status not in ENDS:
         raise ArgumentError(
-            _("'{status}' is not a final status of an export.", status=status), hint=_("use {known}.", known=" or ".join(ENDS))
+            _("'{status}' is not a final status of an export.", status=status),
+            hint=_("use {known}.", known=" or ".join(ENDS)),
         )
     ended = run(
         con,
