@@ -86,9 +86,9 @@ PARTS = {
 
 
 LONG = ("browser", "test_workspace.py", "test_export.py", "spark", "test_report.py", "test_widgets.py",
-        "test_sample.py", "test_platforms.py", "test_scrub.py", "test_load.py", "test_cli_memory.py",
-        "test_docs.py")  # fmt: skip
-"""Groups of tests that take more than a minute, the longest first: begun last, one worker would wait for the other."""
+        "test_page.py", "test_docs.py", "test_containers.py", "test_load.py", "test_sample.py", "test_platforms.py",
+        "test_cli_memory.py")  # fmt: skip
+"""Groups of tests that take long, the longest first: begun last, one worker would wait for the other."""
 
 
 def group(nodeid: str) -> str:

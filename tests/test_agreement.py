@@ -129,7 +129,7 @@ ONE: dict[str, Any] = {"Account Name": "anna", "Email": None, "Customer Full Nam
                        "Snapshot Time": "2026-03-09"}  # fmt: skip
 
 
-@settings(max_examples=often(24), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
 @example(rows=[ONE, ONE])  # twice in one file
 @example(rows=[ONE | {"Account Name": "T***m", "Snapshot Time": day} for day in ("2026-03-09", "2026-03-16")])
