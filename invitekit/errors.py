@@ -59,7 +59,7 @@ class CatalogueError(InvitekitError):
 
 
 class ArgumentError(InvitekitError):
-    """An argument has a value that means nothing here."""
+    """An argument has a value that is not valid."""
 
 
 class OutputError(InvitekitError):

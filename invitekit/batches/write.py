@@ -68,7 +68,7 @@ def write_batches(
     calendar: CalendarTexts | None = None,
     whole: Any = None,
 ) -> Written:
-    """Write whom to invite again, batch by batch, and a work list for everybody else who has to act.
+    """Write whom to invite again, batch by batch, and a work list for everyone else who has to act.
 
     The files name real customers: they are for the person who clicks in the portal, readable by their
     owner only, and to be deleted after use. They appear together, after they have been read back and

@@ -35,7 +35,7 @@ def export(
     language: o.Language = "en",
     as_json: o.Json = False,
 ) -> None:
-    """Write records without personal data, for analysts.
+    """Write records without names and contacts, for analysts.
 
     Names, addresses and numbers become tokens, times become months. A column that the policy does
     not name stops the export. The file is read back and checked by another engine before it gets

@@ -197,7 +197,7 @@ def outcomes(
 ) -> None:
     """Show the results of each batch, and by cause.
 
-    Beside them stand comparable customers who were not invited again. With -o, writes the results by cause.
+    Shows comparable customers who were not invited again beside them. With -o, writes the results by cause.
     """
     from invitekit.cli import output as out
     from invitekit.io.atomic_write import check_target
@@ -249,7 +249,7 @@ def reconcile(
 ) -> None:
     """Compare the workspace with the list of your customers.
 
-    Says who is associated with you now, and since when: invited customers who are yours already, customers who
+    Shows who is associated with you now, and since when: invited customers who are yours already, customers who
     vanished from the exports, and those who left. Later plans invite nobody who is on the list. Give a file exported
     from Customer Management, or --from-huawei with HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment. With
     -o, writes one row a customer; these rows name customers.

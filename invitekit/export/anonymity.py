@@ -69,7 +69,7 @@ def report(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> tuple[Uniq
 
 
 def _is_shared(released: duckdb.DuckDBPyRelation, row: Row) -> bool:
-    """Whether a token of a column that is none of ours stands in several rows."""
+    """Whether a token of an extra column is in several rows."""
     if row.column in schema.BY_NAME or not isinstance(row.form, Token):
         return False
     cell = ident(row.into)

@@ -43,11 +43,11 @@ def export(
 
     Every column is dropped, masked, tokenised, generalised or kept by a policy; one that the policy does
     not name stops the export. The file is written in private beside its target, read back by another
-    engine and held against what may leave; only then it gets its name, and its manifest after it. What
+    engine and compared with what may leave; only then it gets its name, and its manifest after it. What
     is ``masked`` or ``pseudonymised`` is still personal data. Rows leave in a new random order each time.
 
     Args:
-        records: A frame of any engine, as ``annotate`` or ``plan_resends`` give it.
+        records: What ``annotate`` or ``plan_resends`` returned, of any engine.
         path: Ends in ``.parquet``, ``.csv`` or ``.xlsx``.
         level: ``masked`` (as the portal does), ``pseudonymised`` (the default: tokens, months) or
             ``aggregated`` (counts of at least ten customers).
@@ -58,7 +58,7 @@ def export(
         filter: Which records; all of them without one. The manifest states it, without values that may identify people.
         remarks: ``drop`` says only whether there are any; ``scrub`` takes out what is recognised as
             a person's, best effort.
-        language: Of the sentences about who is alike: ``en`` or ``zh``.
+        language: Of the sentences about unique records: ``en`` or ``zh``.
         overwrite: Replace a file of that name.
         spreadsheet_safe: In CSV, an apostrophe before a cell that would run as a formula.
         workspace: Where the history of exports is kept: it has ``start_export`` and ``finish_export``.
@@ -70,10 +70,10 @@ def export(
 
     Raises:
         PolicyError: A column is not named by the policy, or the policy file is wrong.
-        ArgumentError: An argument that means nothing.
+        ArgumentError: An argument is not valid.
         SchemaError: A column holds something else than its row of the policy is for.
         OutputError: The name, the folder or the disk does not allow it.
-        LeakError: What was written did not prove harmless; nothing was left.
+        LeakError: The file failed a check; nothing is left of it.
 
     Example:
         >>> import datetime as dt, tempfile

@@ -102,7 +102,7 @@ def verify(path: str | Path) -> Manifest:
     """Check that an exported file is still the proved one: its bytes, then every gate that needs no records.
 
     Args:
-        path: The exported file; ``NAME.manifest.json`` stands beside it. Nothing is written.
+        path: The exported file; ``NAME.manifest.json`` is beside it. Nothing is written.
 
     Raises:
         SourceError: File or manifest is missing or cannot be read: the export did not come to its end.

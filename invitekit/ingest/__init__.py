@@ -105,7 +105,7 @@ def load(
     Raises:
         SourceError: A file is missing, empty, binary, damaged, protected or of an unknown type.
         SchemaError: No status column, two columns of one meaning, a mapping to nothing.
-        ArgumentError: An argument that means nothing, such as an unknown time zone, or a wrong file of words.
+        ArgumentError: An argument is not valid, such as an unknown time zone, or the file of words is wrong.
 
     Example:
         >>> import polars as pl

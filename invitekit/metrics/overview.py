@@ -128,7 +128,7 @@ def progress(
 
     Raises:
         SchemaError: A column that is needed is missing.
-        ArgumentError: ``period``, ``by`` or ``as_of`` means nothing.
+        ArgumentError: ``period``, ``by`` or ``as_of`` is not valid.
     """
     aggregate.check(period, by)
     check_follow_up(follow_up_days)

@@ -76,15 +76,15 @@ def annotate(
         language: Of ``cause``, ``advice`` and ``suggested_operation``: ``en`` or ``zh``.
 
     Returns:
-        A frame of the same engine (DuckDB for what ``load`` returned), the same rows (in order on
-        Polars; DuckDB and Spark promise none, sort by ``source_file, source_row`` where it matters),
+        A frame of the same engine, the same rows (in order on Polars; DuckDB and Spark promise none,
+        sort by ``source_file, source_row`` where it matters),
         with ``failure_code, cause, advice, suggested_operation, who_acts, resend_rule,
         effective_status, age_days, days_to_associate``. ``age_days`` counts whole days from the
         invitation to ``as_of``.
 
     Raises:
-        SchemaError: A column that is needed is missing, stands twice or holds something else.
-        ArgumentError: ``records`` is no frame; ``language`` or ``as_of`` means nothing.
+        SchemaError: A column that is needed is missing, is there twice or holds something else.
+        ArgumentError: ``records`` is not a frame; ``language`` or ``as_of`` is not valid.
 
     Example:
         >>> import polars as pl

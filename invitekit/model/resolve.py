@@ -53,7 +53,7 @@ def resolve(records: Frame) -> Frame:
     in the newest snapshot only.
 
     Args:
-        records: What ``annotate`` gives, of any engine: all snapshots together.
+        records: What ``annotate`` returned, of any engine: all snapshots together.
 
     Returns:
         The same rows on the same engine, with ``customer_id`` (text; null where no key identifies
@@ -130,7 +130,7 @@ def latest(records: Frame) -> Frame:
     """Return each invitation once, by its newest state.
 
     Args:
-        records: What ``annotate`` or ``resolve`` give, of any engine: all snapshots together.
+        records: What ``annotate`` or ``resolve`` returned, of any engine: all snapshots together.
 
     Returns:
         Those rows on the same engine, with the columns of ``resolve``.
@@ -158,7 +158,7 @@ def count_untrackable(records: Any) -> int:
     """Count the records of older snapshots that are followed nowhere, so that no count holds them.
 
     Args:
-        records: What ``annotate`` or ``resolve`` give, of any engine: all snapshots together.
+        records: What ``annotate`` or ``resolve`` returned, of any engine: all snapshots together.
 
     Raises:
         SchemaError: A column that is needed is missing.

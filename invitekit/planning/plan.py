@@ -66,9 +66,9 @@ def plan_resends(
 ) -> Frame:
     """Return every record with one decision, its reason, next step and date; nothing is left out.
 
-    Pass the whole history, and filter afterwards: whether a customer was reached is a question to
-    all of its records. A customer has one decision, on its newest record (``is_latest_of_customer``);
-    every other record is ``superseded``. Who was associated once is never invited again by itself.
+    Pass the whole history, and filter afterwards: only all records of a customer together tell
+    whether it was reached. A customer has one decision, on its newest record (``is_latest_of_customer``);
+    every other record is ``superseded``. A customer who was associated once is never invited again automatically.
 
     Args:
         records: What ``annotate`` or ``resolve`` returns, of any engine.
@@ -101,7 +101,7 @@ def plan_resends(
 
     Raises:
         SchemaError: A column that is needed is missing.
-        ArgumentError: ``as_of`` or ``language`` means nothing.
+        ArgumentError: ``as_of`` or ``language`` is not valid.
     """
     check_language(language)
     rules, moment = rules or ResendRules(), as_utc(as_of)

@@ -43,7 +43,7 @@ class ResendRules:
         follow_up_days: Days after which an unused link counts as not used in rates and ranking [assumed].
 
     Raises:
-        ArgumentError: A number that means nothing.
+        ArgumentError: A number is not valid.
 
     Example:
         >>> print(ResendRules(cool_down_days=14))
@@ -91,7 +91,7 @@ class ResendRules:
 
         Raises:
             SourceError: There is no such file, or it is no TOML.
-            ArgumentError: It holds a name or a number that means nothing.
+            ArgumentError: It holds a name or a number that is not valid.
         """
         given = read_toml(path, "max_attempts = 2")
         names = [field.name for field in fields(cls)]

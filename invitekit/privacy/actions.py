@@ -97,7 +97,7 @@ class Secrets:
     """What tokens are made with, besides the values.
 
     Raises:
-        ArgumentError: The purpose is no plain word: it stands in the manifest, and is no place for a person's name.
+        ArgumentError: The purpose is not a plain word: it is in the manifest, where no person's name belongs.
     """
 
     key: Key

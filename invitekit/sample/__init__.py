@@ -58,7 +58,7 @@ def write_sample(
 ) -> Sample:
     """Write weekly snapshots ``history_records_YYYY-MM-DD``, each with every invitation sent until then.
 
-    The same invitation stands in every later file with its newer state; one customer in five is
+    The same invitation is in every later file with its newer state; one customer in five is
     invited more than once. The same arguments and versions give the same files, byte for byte
     (XLSX but for its creation time).
 
@@ -84,7 +84,7 @@ def write_sample(
         ``Sample(paths, rows, unreadable_rows)``: what a loader should find and refuse.
 
     Raises:
-        ArgumentError: A number, format, language or encoding that means nothing, or days out of reach.
+        ArgumentError: A number, format, language or encoding is not valid, or a day is out of range.
         OutputError: A file exists already or cannot be written.
     """
     _check(rows, format, language, weeks, dirty, encoding)

@@ -391,7 +391,7 @@ class ResendPicker(Grid):
         self._worker.submit("write", work)
 
     def _write_frozen(self, con: duckdb.DuckDBPyConnection, frozen: planning.Frozen) -> Written:
-        """Write the batches; a workspace knows of them before anybody sees them, and forgets them if they fail."""
+        """Write the batches; a workspace records them before they can be seen, and forgets them if they fail."""
         plan = planning.narrowed(con, frozen)
         target = planning.place(self._folder, frozen)
         noted = self._memory.note(plan, target.name)

@@ -25,7 +25,7 @@ _NEAR = 1_000_000
 _PROBED = 100_000
 """So many rows tell in about how many a text stands."""
 _MANY = 300_000
-"""Where a text stands in more rows than this, a longer one is looked for in all of them."""
+"""If a text is in more rows than this, a longer one is looked for in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class QueryCache:
         return found.counts if found and is_counted else None
 
     def search(self, con: duckdb.DuckDBPyConnection, choice: Filter) -> None:
-        """Look for a text once: whoever asks after it about that text looks among the rows found.
+        """Look for a text once: a later search for the same text looks among the rows found.
 
         A longer text is looked for among the rows in which the shorter one stood, unless these are so many
         that taking over what is searched would cost more than it saves.
