@@ -101,7 +101,11 @@ def _answers(narrow: Any, part: list[str], only: Callable[[Any, str], Any] | Non
     # Numbers in place of names: engines sort and join them faster.
     frame = chosen.with_columns(nw.col(_ROW).min().over("customer_id", *part).alias(_GROUP))
     newest = nw.col("snapshot_at").max().alias("_ik_newest")
-    frame = frame.join(identified.group_by(part).agg(newest), on=part) if part else frame.with_columns(newest)
+    # Joined, not taken over a window: DuckDB holds all rows of a window in memory.
+    if part:
+        frame = frame.join(identified.group_by(part).agg(newest), on=part)
+    else:
+        frame = frame.join(identified.select(newest), how="cross")
     frame = materialize(frame.with_columns(nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN)))
     frame = materialize(_with_positions(_with_invitations(frame)))
     invitations = _invitations(frame)
