@@ -60,18 +60,19 @@ def with_row_numbers(frame: Any, name: str) -> Any:
     return frame.collect().with_row_index(name).lazy()
 
 
-def join_by_row(frame: Any, answers: Any, name: str) -> Any:
+def join_by_row(frame: Any, answers: Any, name: str, *, complete: bool) -> Any:
     """Add columns that were computed apart to a frame of ``with_row_numbers``, by the number of each row.
 
     Args:
         frame: All rows; in an eager frame their numbers are in order.
         answers: Columns of the same rows, or of some: the others are left out of the result.
         name: The column of the numbers.
+        complete: Whether every row has an answer: then DuckDB need not hold the rows themselves in memory.
     """
-    complete = isinstance(frame, nw.DataFrame) and frame.implementation.is_polars() and len(frame) == len(answers)
-    if complete:  # a sort costs a third of a join
+    if complete and isinstance(frame, nw.DataFrame) and frame.implementation.is_polars():
+        # A sort costs a third of a join.
         return nw.concat([frame, answers.sort(name).drop(name)], how="horizontal")
-    return frame.join(answers, on=name)
+    return frame.join(answers, on=name, how="left" if complete else "inner")
 
 
 def with_positions(frame: Any, name: str, group: str, order: list[str]) -> Any:

@@ -90,7 +90,7 @@ def resolve_parts(records: Frame, part: str | None, only: Callable[[Any, str], A
         # Few columns are sorted and joined; the others are looked up by row at the end.
         parts = [] if part is None else [nw.col(part).alias(_PART)]
         answers = _answers(numbered.select(_ROW, *used_keys(NEEDED, given), *parts), [_PART] if parts else [], only)
-        joined = join_by_row(numbered, answers, _ROW).select(*given, *COLUMNS)
+        joined = join_by_row(numbered, answers, _ROW, complete=only is None).select(*given, *COLUMNS)
         return persist(materialize(cast("Frame", joined.to_native())))
 
 
