@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -183,6 +184,16 @@ def test_each_invitation_of_the_sample_is_counted_once_whatever_the_number_of_it
     found = engine.to_polars(latest(engine(annotated)))
     assert (found.height, found["invitation_id"].n_unique(), found["customer_id"].n_unique()) == (705, 705, 569)
     assert found.filter("is_latest_of_customer").height == 569
+
+
+def test_what_duckdb_resolves_in_shares_is_what_is_resolved_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("invitekit.engine.materialize.SHARE", 700)
+    annotated = ik.annotate(ik.load(str(DATA)).records, as_of=AS_OF)
+    with duckdb.connect() as con:
+        found = resolve(con.from_arrow(annotated)).pl()
+        assert len(con.sql("from duckdb_tables()")) == 1, "shares leave nothing behind"
+    rows = ["source_file", "source_row"]
+    assert found.sort(rows).equals(resolve(annotated).sort(rows))
 
 
 STATUSES = ("invited", "expired", "associated", "association_failed", "pre_registered")

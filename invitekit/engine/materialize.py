@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Frame = TypeVar("Frame")
 
+SHARE = 1_000_000
+"""Rows that DuckDB computes at a time where their groups can be computed apart."""
 _NUMBERS = itertools.count(1)
 _Tables = dict[str, "duckdb.DuckDBPyRelation"]
 _TEMP_TABLES: ContextVar[_Tables | None] = ContextVar("_TEMP_TABLES", default=None)
@@ -73,6 +75,27 @@ def join_by_row(frame: Any, answers: Any, name: str, *, complete: bool) -> Any:
         # A sort costs a third of a join.
         return nw.concat([frame, answers.sort(name).drop(name)], how="horizontal")
     return frame.join(answers, on=name, how="left" if complete else "inner")
+
+
+def in_shares(frame: Any, group: str, compute: Callable[[Any], Any]) -> Any:
+    """Compute the rows of some groups after those of others, where all at once would not fit into memory.
+
+    Only DuckDB does so, of many rows: it holds much of what a window or a join reads, and spills less than it must.
+
+    Args:
+        frame: A materialized Narwhals frame.
+        group: A column of whole numbers; no computed row depends on the rows of another group.
+        compute: Takes and returns a Narwhals frame.
+    """
+    shares = -(-count_rows(frame) // SHARE) if frame.implementation.is_duckdb() else 1
+    if shares < 2:
+        return compute(frame)
+    computed = []
+    for share in range(shares):
+        with temp_tables() as persist:
+            rows = materialize(frame.filter(nw.col(group) % shares == share))
+            computed.append(nw.from_native(persist(materialize(compute(rows)).to_native())))
+    return nw.concat(computed)
 
 
 def with_positions(frame: Any, name: str, group: str, order: list[str]) -> Any:

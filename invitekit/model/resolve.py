@@ -15,6 +15,7 @@ from invitekit.engine.datetimes import is_day, literal
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import (
     count_rows,
+    in_shares,
     join_by_row,
     materialize,
     temp_tables,
@@ -107,6 +108,11 @@ def _answers(narrow: Any, part: list[str], only: Callable[[Any, str], Any] | Non
     else:
         frame = frame.join(identified.select(newest), how="cross")
     frame = materialize(frame.with_columns(nw.col("snapshot_at").fill_null(_NEVER).alias(_SEEN)))
+    return in_shares(frame, _GROUP, lambda records: _of_customers(records, part))
+
+
+def _of_customers(frame: Any, part: list[str]) -> Any:
+    """Return ``_ik_row`` and ``COLUMNS`` of all records of some customers."""
     frame = materialize(_with_positions(_with_invitations(frame)))
     invitations = _invitations(frame)
     frame = frame.join(invitations, on=[_GROUP, _AT], how="left")
