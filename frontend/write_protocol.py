@@ -18,7 +18,7 @@ from invitekit.ingest.containers import PACKED
 from invitekit.ingest.discover import FORMATS
 from invitekit.model.vocabularies import DECISIONS_OF
 from invitekit.widgets import protocol
-from invitekit.widgets.export_words import words as export_words
+from invitekit.widgets.export_payloads import words as export_words
 from invitekit.widgets.payloads import words
 
 PLAIN = {str: "string", int: "number", bool: "boolean", None: "null", type(None): "null", Any: "unknown"}

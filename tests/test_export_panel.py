@@ -19,10 +19,9 @@ from invitekit.export.manifest import path_of
 from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.privacy import ACTIONS, LEVELS, Key, Level, scrubbed_remarks, standard
-from invitekit.widgets import export_answers, export_columns
+from invitekit.widgets import export_columns, export_payloads
 from invitekit.widgets.export_panel import ExportPanel
-from invitekit.widgets.export_watch import CancelledError, Watch
-from invitekit.widgets.export_words import words as export_words
+from invitekit.widgets.export_progress import CancelledError, ProgressReporter
 from tests.conftest import busy
 from tests.messages import check_response
 
@@ -128,18 +127,18 @@ def test_cancelling_leaves_nothing_behind(tmp_path: Path, workspace: ik.Workspac
 
 def test_an_export_that_asks_nothing_just_now_ends_at_its_next_step() -> None:
     told: list[Any] = []
-    watch = Watch(lambda *step: told.append(step))
-    watch("writing", 0, 9)
-    watch.stop()
+    reporter = ProgressReporter(lambda *step: told.append(step))
+    reporter("writing", 0, 9)
+    reporter.stop()
     with pytest.raises(CancelledError):
-        watch("writing", 9, 9)
+        reporter("writing", 9, 9)
     with pytest.raises(CancelledError):
-        watch.stoppable(watch.stop)
+        reporter.stoppable(reporter.stop)
     assert told == [("writing", 0, 9, None)]
 
 
 def test_an_error_of_an_export_that_was_not_cancelled_stays_itself() -> None:
-    with pytest.raises(SchemaError), Watch(lambda *_step: None).stopped():
+    with pytest.raises(SchemaError), ProgressReporter(lambda *_step: None).stopped():
         raise SchemaError(_("It is wrong."), hint=_("correct it."))
 
 
@@ -147,9 +146,9 @@ def test_the_time_left_follows_from_the_rows_done(monkeypatch: pytest.MonkeyPatc
     clock = iter([0.0, 10.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     told: list[tuple[str, int, int, float | None]] = []
-    Watch(lambda *step: told.append(step))("writing", 25, 100)
+    ProgressReporter(lambda *step: told.append(step))("writing", 25, 100)
     assert told == [("writing", 25, 100, 30.0)]
-    assert export_answers.far(*told[0], language="en")["left"] == ", about 30 s left"
+    assert export_payloads.progress_payload(*told[0], language="en")["left"] == ", about 30 s left"
 
 
 def test_cancelling_interrupts_a_long_question_to_the_records(tmp_path: Path) -> None:
@@ -262,7 +261,7 @@ def test_the_example_of_scrubbed_remarks_went_through_the_scrubber() -> None:
 def test_only_the_level_that_may_be_published_is_called_so() -> None:
     levels = Screen(FRAME).say("connect")[0]["levels"]
     assert [one["mark"] for one in levels] == ["still personal data", "still personal data", "may be published"]
-    assert "anonym" not in json.dumps(export_words("en")).lower()
+    assert "anonym" not in json.dumps(export_payloads.words("en")).lower()
 
 
 def test_the_key_is_named_by_its_id_and_said_to_be_thrown_away_without_one() -> None:

@@ -15,7 +15,7 @@ from invitekit.model import schema
 from invitekit.model.catalogue import read_catalogue
 from invitekit.privacy import FirstOf, Key, Policy, Range, Row, Secrets, Text, Words
 from invitekit.privacy.scrub import KnownNames, scrub_remarks
-from invitekit.widgets.export_words import made_up, words
+from invitekit.widgets.export_payloads import made_up, words
 
 _ANY = "Example 42"
 _OF_FAILURE = ("cause", "advice", "suggested_operation")

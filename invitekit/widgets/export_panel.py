@@ -5,25 +5,29 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import duckdb
+import narwhals.stable.v2 as nw
+import polars as pl
 import traitlets
 
+from invitekit.engine.duckdb import apart
+from invitekit.engine.frames import as_narwhals
 from invitekit.errors import ArgumentError, InvitekitError, check_language
 from invitekit.export import Exported, export, find_key
 from invitekit.export.api import DEFAULT, REMARKS
 from invitekit.export.manifest import path_of
+from invitekit.export.source import open_source
 from invitekit.i18n import Language, _
+from invitekit.model.annotate import annotate
 from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks, standard
-from invitekit.widgets import export_answers as answers
-from invitekit.widgets import export_columns, export_words
+from invitekit.widgets import export_columns, export_payloads
 from invitekit.widgets.base import Handler, MessageWidget, static
-from invitekit.widgets.export_records import count, lent, taken
-from invitekit.widgets.export_watch import CancelledError, Watch
+from invitekit.widgets.export_progress import CancelledError, ProgressReporter
 
 _FORM = ("level", "file", "purpose", "remarks")
 
@@ -79,11 +83,11 @@ class ExportPanel(MessageWidget):
         **traits: Any,
     ) -> None:
         check_language(language)
-        self._records, self._columns = taken(records, as_of, language)
+        self._records, self._columns = _annotated(records, as_of, language)
         self._workspace, self._folder = workspace, Path(folder)
         self._policy_file, self._given_key = policy, key
         self._result: Exported | None = None
-        self._turn, self._watch = threading.Lock(), cast("Watch | None", None)
+        self._lock_export, self._reporter = threading.Lock(), cast("ProgressReporter | None", None)
         self._step: dict[str, Any] | None = None
         self._total: int | None = None
         self._past: list[dict[str, Any]] | None = None
@@ -149,16 +153,16 @@ class ExportPanel(MessageWidget):
         if isinstance(error, CancelledError):
             self._send_message("cancelled")
         else:
-            self._send_message("problem", **answers.failed(error, self._language))
+            self._send_message("problem", **export_payloads.error_payload(error, self._language))
 
     def _send_init(self) -> None:
-        said, levels = export_words.words(self._language), export_words.levels(self._language)
+        said, levels = export_payloads.words(self._language), export_payloads.levels(self._language)
         self._send_message("init", words=said, levels=levels, language=self._language, home=Path.home().as_posix())
         self._send_form()
         if self._step:
             self._send_message("progress", **self._step)
         if self._result:
-            self._send_message("result", **answers.told(self._result, self._language))
+            self._send_message("result", **export_payloads.result_payload(self._result, self._language))
         self._worker.submit("count", lambda _con: self._count())
         self._worker.submit("history", lambda _con: self._send_history())
 
@@ -173,16 +177,18 @@ class ExportPanel(MessageWidget):
         content: dict[str, Any] = {name: getattr(self, name) for name in _FORM}
         try:
             lines = export_columns.becomes(self._columns, self._policy(), self._language)
-            key = export_words.key_words(find_key(self._given_key).id, self.level, self._language)
+            key = export_payloads.key_words(find_key(self._given_key).id, self.level, self._language)
         except InvitekitError as error:
-            self._send_message("form", **content, columns=[], key="", problem=answers.failed(error, self._language))
+            self._send_message(
+                "form", **content, columns=[], key="", problem=export_payloads.error_payload(error, self._language)
+            )
         else:
             self._send_message("form", **content, columns=lines, key=key, problem=None)
 
     def _count(self) -> None:
         if self._total is None:
-            self._total = count(self._records)
-        said, numbers = export_words.words(self._language), {"n": f"{self._total:,}", "columns": len(self._columns)}
+            self._total = _count(self._records)
+        said, numbers = export_payloads.words(self._language), {"n": f"{self._total:,}", "columns": len(self._columns)}
         self._send_message("count", total=self._total, words=said["held" if self._total else "none"].format(**numbers))
 
     def _send_history(self) -> None:
@@ -191,9 +197,9 @@ class ExportPanel(MessageWidget):
             self._send_message("history", rows=None, note="no_workspace")
             return
         try:
-            if not self._turn.locked():
+            if not self._lock_export.locked():
                 with self._workspace.cursor() as own:
-                    self._past = answers.history(own.exports(), self._folder, self._language)
+                    self._past = export_payloads.history_payload(own.exports(), self._folder, self._language)
         except (InvitekitError, duckdb.Error):
             self._send_message("history", rows=self._past, note="no_reading")
         else:
@@ -202,11 +208,11 @@ class ExportPanel(MessageWidget):
     def _verify(self, number: int) -> None:
         (row,) = (one for one in self._past or [] if one["id"] == number)
         try:
-            found = answers.checked(
+            found = export_payloads.verification_payload(
                 self._folder / row["file"], row["sha256"], find_key(self._given_key), self._language
             )
         except InvitekitError as error:
-            found = {"good": False, "words": " ".join(answers.failed(error, self._language).values())}
+            found = {"good": False, "words": " ".join(export_payloads.error_payload(error, self._language).values())}
         self._send_message("verified", id=number, **found)
 
     # Exporting.
@@ -217,14 +223,14 @@ class ExportPanel(MessageWidget):
         target, over = self._target(), bool(message.get("overwrite"))
         if not over and any(os.path.lexists(one) for one in (target, path_of(target))):
             self._send_message("file_exists", file=target.name)
-        elif not self._turn.locked():
+        elif not self._lock_export.locked():
             self._worker.submit("export", lambda _con: cast("None", self._export(overwrite=over)))
 
     def _export(self, *, overwrite: bool) -> Exported:
-        target, watch = self._target(), Watch(self._progress)
-        with self._alone(watch), watch.stopped():
+        target, reporter = self._target(), ProgressReporter(self._progress)
+        with self._alone(reporter), reporter.stopped():
             self._progress("preparing", 0, None)
-            with lent(self._records, watch.stoppable) as records, self._own_workspace() as own:
+            with _lent(self._records, reporter.stoppable) as records, self._own_workspace() as own:
                 self._result = done = export(
                     records,
                     target,
@@ -235,9 +241,9 @@ class ExportPanel(MessageWidget):
                     language=self._language,
                     overwrite=overwrite,
                     workspace=own,
-                    progress=watch,
+                    progress=reporter,
                 )
-        self._send_message("result", **answers.told(done, self._language))
+        self._send_message("result", **export_payloads.result_payload(done, self._language))
         return done
 
     def _own_workspace(self) -> AbstractContextManager[Any]:
@@ -245,26 +251,26 @@ class ExportPanel(MessageWidget):
         return nullcontext() if self._workspace is None else self._workspace.cursor()
 
     @contextmanager
-    def _alone(self, watch: Watch) -> Iterator[None]:
+    def _alone(self, reporter: ProgressReporter) -> Iterator[None]:
         """One export of this panel at a time; whatever ends it, the history is shown again."""
-        if not self._turn.acquire(blocking=False):
+        if not self._lock_export.acquire(blocking=False):
             raise ArgumentError(
                 _("An export of this panel is running."), hint=_("wait until it has ended, or cancel it.")
             )
         try:
-            self._watch = watch
+            self._reporter = reporter
             yield
         finally:
-            self._step = self._watch = None
-            self._turn.release()
+            self._step = self._reporter = None
+            self._lock_export.release()
             self._send_history()
 
     def _cancel(self) -> None:
-        if watch := self._watch:
-            watch.stop()
+        if reporter := self._reporter:
+            reporter.stop()
 
     def _progress(self, step: str, done: int, total: int | None, left: float | None = None) -> None:
-        self._step = answers.far(step, done, total, left, self._language)
+        self._step = export_payloads.progress_payload(step, done, total, left, self._language)
         self._send_message("progress", **self._step)
 
     def _policy(self) -> Policy:
@@ -279,3 +285,39 @@ class ExportPanel(MessageWidget):
                 _("The file's name is none."), hint=_("give a name without folders, such as records.parquet.")
             )
         return self._folder / self.file
+
+
+def _annotated(records: Any, as_of: dt.datetime | dt.date | None, language: Language) -> tuple[Any, list[str]]:
+    """Return the records with causes and effective statuses, and their columns."""
+    frame = as_narwhals(records)
+    names = frame.collect_schema().names()
+    if "effective_status" in names:
+        return frame.to_native(), names
+    made = annotate(records, as_of=as_of, language=language)
+    return made, nw.from_native(made).collect_schema().names()
+
+
+@contextmanager
+def _lent(
+    records: Any, stoppable: Callable[[Callable[[], None]], None]
+) -> Iterator[duckdb.DuckDBPyRelation | pl.DataFrame]:
+    """Lend records to one export: a relation on a connection of its own, any other frame in memory.
+
+    Args:
+        records: A frame of any engine.
+        stoppable: Receives what interrupts the relation's connection, from any thread.
+
+    Raises:
+        SchemaError: They cannot be computed.
+    """
+    own, con = apart(records)
+    # A relation is counted when it is opened: that may take long. A frame in memory has nothing to interrupt.
+    stoppable(con.interrupt if con is not None else lambda: None)
+    with closing(open_source(own, None)) as source:
+        yield source.native
+
+
+def _count(records: Any) -> int:
+    """Count records of any engine."""
+    frame: Any = nw.from_native(apart(records)[0]).lazy()
+    return int(frame.select(nw.len().alias("n")).collect().item(0, "n"))

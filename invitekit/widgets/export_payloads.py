@@ -1,37 +1,73 @@
-"""What the export panel is told: small JSON of what was exported, and of what was exported before."""
+"""The content of messages to the export panel: its words, what was exported, and the history."""
 
 from __future__ import annotations
 
+import tomllib
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from invitekit.errors import InvitekitError, database_error
-from invitekit.export import Exported, signer, verify
-from invitekit.i18n import translate
+from invitekit.export import GATES, Exported, signer, verify
+from invitekit.i18n import read_texts, translate
 from invitekit.privacy import Key
+from invitekit.privacy.policy import FEWEST
 from invitekit.widgets import worker
-from invitekit.widgets.export_words import gates, words
 
 MOST = 50
 """Exports of the history that are shown, the newest first."""
 
 
-def failed(error: BaseException, language: str) -> dict[str, str]:
-    """Return an error as the panel shows it: our own whole; of any other only its kind, as its text may quote data."""
+@cache
+def made_up() -> dict[str, Any]:
+    """Return a made-up value of each column, which the examples are made of."""
+    return tomllib.loads(files(__package__).joinpath("made_up.toml").read_text("utf-8"))
+
+
+@cache
+def words(language: str) -> dict[str, Any]:
+    """Return what the panel says in a language."""
+    return read_texts(__package__, "export_words.toml", language)
+
+
+def levels(language: str) -> list[dict[str, str]]:
+    """Return each level with its name, a word on what it is, and what it means in a sentence."""
+    said = words(language)["levels"].items()
+    return [
+        {"level": level, "name": name, "mark": mark, "says": says.format(fewest=FEWEST)}
+        for level, (name, mark, says) in said
+    ]
+
+
+def gates(names: tuple[str, ...], language: str) -> list[str]:
+    """Return the checks that a file passed, in words."""
+    return [translate(GATES[name], language) for name in names]
+
+
+def key_words(key_id: str | None, level: str, language: str) -> str:
+    """Return which key is used at a level, and what that means; None is a key that is thrown away."""
+    name = "key_kept" if key_id else "key_thrown"
+    said: str = words(language)[name if level == "pseudonymised" else f"{name}_unused"]
+    return said.format(id=key_id)
+
+
+def error_payload(error: BaseException, language: str) -> dict[str, str]:
+    """Return an error as the panel shows it: ours with what to do; of any other only its kind: it may quote data."""
     if isinstance(error, InvitekitError) or database_error(error):
         return worker.error_payload(error, language)
     said = words(language)
     return {"problem": said["failed"].format(kind=type(error).__name__), "hint": said["failed_hint"]}
 
 
-def told(done: Exported, language: str) -> dict[str, Any]:
-    """Return what was exported, for the screen."""
+def result_payload(done: Exported, language: str) -> dict[str, Any]:
+    """Return what was exported."""
     said, path = words(language), done.path
     emptied, checks = sum(done.emptied.values()), gates(done.gates, language)
     alike = [one.sentence(done.language) for one in done.alike]
     return {
         "file": path.name,
-        "paths": places(path),
+        "paths": file_paths(path),
         "facts": [
             said["levels"][done.level][0],
             said["rows"].format(n=f"{done.rows:,}"),
@@ -45,8 +81,8 @@ def told(done: Exported, language: str) -> dict[str, Any]:
     }
 
 
-def far(step: str, done: int, total: int | None, left: float | None, language: str) -> dict[str, Any]:
-    """Return how far an export is: the rows, and in words how long it still takes, if that can be said."""
+def progress_payload(step: str, done: int, total: int | None, left: float | None, language: str) -> dict[str, Any]:
+    """Return how far an export is: the rows, and in words how long it still takes, if that can be estimated."""
     said = words(language)
     text = said[step].format(done=f"{done:,}", total=f"{total or 0:,}")
     if left is None:
@@ -55,14 +91,14 @@ def far(step: str, done: int, total: int | None, left: float | None, language: s
     return {"step": step, "done": done, "total": total, "text": text, "left": said["left"].format(time=time)}
 
 
-def places(path: Path) -> list[str]:
+def file_paths(path: Path) -> list[str]:
     """Return a file's path as it was named, and without links: the server's folder may be either."""
     whole = path.expanduser().absolute()
     return list(dict.fromkeys(one.as_posix() for one in (whole, whole.resolve())))
 
 
 def size_of(path: Path) -> str | None:
-    """Return a file's size in words; None where there is none."""
+    """Return a file's size in words; None where there is no file."""
     try:
         size: float = path.stat().st_size
     except OSError:
@@ -74,21 +110,21 @@ def size_of(path: Path) -> str | None:
     return f"{size:,.1f} GB"
 
 
-def history(exports: Any, folder: Path, language: str) -> list[dict[str, Any]]:
-    """Return exports of a workspace for the screen, the newest first; a file is looked for in the panel's folder."""
+def history_payload(exports: Any, folder: Path, language: str) -> list[dict[str, Any]]:
+    """Return the exports of a workspace, the newest first; a file is looked for in the panel's folder."""
     newest = exports.order("id desc").limit(MOST)
     rows = [dict(zip(newest.columns, row, strict=True)) for row in newest.fetchall()]
-    told, taken = [], set[str]()
+    lines, taken = [], set[str]()
     for row in rows:
         there = row["status"] == "completed" and row["file_name"] not in taken
-        told.append(_line(row, folder / row["file_name"] if there else None, language))
+        lines.append(_line(row, folder / row["file_name"] if there else None, language))
         if row["status"] == "completed":
             taken.add(row["file_name"])
-    return told
+    return lines
 
 
-def checked(path: Path, sha256: str | None, key: Key, language: str) -> dict[str, Any]:
-    """Verify an export of the history again, and say what was found in words.
+def verification_payload(path: Path, sha256: str | None, key: Key, language: str) -> dict[str, Any]:
+    """Verify an export of the history again, and return the result in words.
 
     Raises:
         InvitekitError: The file is missing, is another one, or a gate refuses it.
@@ -114,13 +150,13 @@ def _line(row: dict[str, Any], path: Path | None, language: str) -> dict[str, An
         "file": row["file_name"],
         "purpose": row["purpose"],
         "sha256": row["sha256"],
-        "paths": places(path) if path and size is not None else [],
+        "paths": file_paths(path) if path and size is not None else [],
         "missing": _missing(row, path, size, said),
     }
 
 
 def _missing(row: dict[str, Any], path: Path | None, size: str | None, said: dict[str, Any]) -> str:
-    """Say why a completed export has no file to look at; nothing where it has."""
+    """Return why a completed export has no file to look at; nothing where it has."""
     if row["status"] != "completed" or size is not None:
         return ""
     return str(said["gone" if path else "replaced"])

@@ -1,4 +1,4 @@
-"""How far an export is, and whether it goes on."""
+"""Report the progress of an export, and cancel it."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from collections.abc import Callable, Iterator
 from invitekit.errors import InvitekitError, SchemaError
 from invitekit.i18n import _
 
-PACE = 0.1
-"""Seconds between two words on how far an export is."""
+MIN_INTERVAL = 0.1
+"""Seconds between two reports of progress."""
 
 
 class CancelledError(InvitekitError):
     """The export was cancelled; nothing was left."""
 
 
-class Watch:
-    """What an export calls on its way: it tells the screen how far it is, and ends the export when asked to.
+class ProgressReporter:
+    """Reports to the screen how far an export is, and ends the export when asked to.
 
     Args:
-        tell: Is told the step, the rows done, all rows, and the seconds left, if that can be said.
+        report: Receives the step, the rows done, all rows, and the seconds left, if that can be estimated.
     """
 
-    def __init__(self, tell: Callable[[str, int, int, float | None], None]) -> None:
-        self._tell, self._stop = tell, threading.Event()
-        self._began = self._told = time.monotonic()
+    def __init__(self, report: Callable[[str, int, int, float | None], None]) -> None:
+        self._report, self._stop = report, threading.Event()
+        self._began = self._reported = time.monotonic()
         self._interrupt: Callable[[], None] | None = None
 
     def stop(self) -> None:
-        """End the export at its next step, and the question that it asks just now; from any thread."""
+        """End the export at its next step, and the query that is running; from any thread."""
         self._stop.set()
         if self._interrupt is not None:
             self._interrupt()
 
     def stoppable(self, interrupt: Callable[[], None]) -> None:
-        """Take what interrupts the questions of an export.
+        """Take what interrupts the queries of an export.
 
         Raises:
             CancelledError: It is to stop already.
@@ -48,7 +48,7 @@ class Watch:
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
-        """Raise the cancellation of an export in place of the interrupted query that it caused.
+        """Raise that an export was cancelled, where a query of the records was interrupted by that.
 
         Raises:
             CancelledError: In place of the error that the records cannot be computed.
@@ -63,7 +63,7 @@ class Watch:
         raise _cancelled()
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        """Report the progress, not too often.
+        """Report how far it is, not too often.
 
         Raises:
             CancelledError: It is to stop.
@@ -71,10 +71,10 @@ class Watch:
         if self._stop.is_set():
             raise _cancelled()
         now = time.monotonic()
-        if done in (0, total) or now - self._told >= PACE:
-            self._told = now
+        if done in (0, total) or now - self._reported >= MIN_INTERVAL:
+            self._reported = now
             left = (now - self._began) / done * (total - done) if 0 < done < total else None
-            self._tell(step, done, total, left)
+            self._report(step, done, total, left)
 
 
 def _cancelled() -> CancelledError:
