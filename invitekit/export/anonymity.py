@@ -85,7 +85,9 @@ def _says_nothing(row: Row) -> bool:
 
 def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: str) -> Unique:
     by = tuple(row.into for row in rows)
-    groups = released.aggregate("count(*) as n", ", ".join(map(ident, by)))
+    # Grouped by a number of 64 bits, a third of the time: two of ten million different groups share one in 3 of a million
+    # exports.
+    groups = released.aggregate("count(*) as n", f"hash({', '.join(map(ident, by))})")
     counts = groups.aggregate(
         f"coalesce(sum(n), 0)::bigint, count(*) filter (n = 1), "
         f"coalesce(sum(n) filter (n < {SMALL}), 0)::bigint, coalesce(min(n), 0)"

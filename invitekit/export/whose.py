@@ -20,6 +20,7 @@ from invitekit.export.source import Source, computed, connection
 from invitekit.model import schema
 from invitekit.model.identity import ALONE, NEEDED, OPTIONAL, identify
 from invitekit.privacy import normalise
+from invitekit.privacy.tokens import each_once
 
 WHO = "_ik_who"
 _EMPTY = pl.lit(None, pl.String)
@@ -77,7 +78,7 @@ def _in_tables(
 def _with_keys(batches: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
     """Bring the keys of records into the form of tokens; a column that is missing is empty."""
     for batch in batches:
-        keys = [normalise(batch[name]) if name in batch.columns else _EMPTY.alias(name) for name in schema.NATURAL_KEY]
+        keys = [each_once(batch[name], normalise) if name in batch.columns else _EMPTY.alias(name) for name in schema.NATURAL_KEY]
         others = [pl.lit(None, pl.String).alias(name) for name in NEEDED if name not in batch.columns]
         yield batch.with_columns(*keys, *(one for one in others if one.meta.output_name() not in schema.NATURAL_KEY))
 

@@ -125,7 +125,7 @@ def tokens(values: pl.Series, subkey: Secret, prefix: str, *, mobile: bool = Fal
         plain = normalise(some, mobile=mobile)  # first, so that no traceback of an error in it holds the key
         return prefix + hmac_sha256(plain, subkey.text().encode()).str.slice(0, BITS // 4)
 
-    return _by_distinct(values, made)
+    return each_once(values, made)
 
 
 def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
@@ -166,18 +166,20 @@ def distinct(values: pl.Series) -> pl.Series:
     return values.unique() if _repeat(values) else values
 
 
+def each_once(values: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Make something of each value, once for each distinct one where values repeat; null stays null."""
+    if not _repeat(values):
+        return make(values)
+    once = values.drop_nulls().unique().alias("value")
+    made = once.to_frame().with_columns(make(once).alias("made"))
+    found = values.alias("value").to_frame().join(made, on="value", how="left", maintain_order="left")
+    return found["made"].alias(values.name)
+
+
 def _folded(values: pl.Series) -> pl.DataFrame:
     name = pl.col(values.name)
     shown = values.str.replace_all(schema.UNSEEN, "") if values.str.contains(schema.UNSEEN).any() else values
     return shown.to_frame().select(name.str.normalize("NFKC").str.strip_chars().str.to_lowercase())
-
-
-def _by_distinct(values: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """Make something of each value, once for each distinct one where values repeat."""
-    if not _repeat(values):
-        return make(values)
-    once = values.drop_nulls().unique()
-    return values.replace_strict(once, make(once), default=None, return_dtype=pl.String)
 
 
 def _repeat(values: pl.Series) -> bool:
