@@ -60,6 +60,7 @@ def report(
     from invitekit.model.filters import Filter, where, where_newest
     from invitekit.model.resolve import latest, resolve
     from invitekit.planning import ResendRules, count_decisions
+    from invitekit.planning.plan import used_by_plan
     from invitekit.report import KINDS, TRENDS, Look, Page, page, write_page
     from invitekit.report.by_manager import manager_files
 
@@ -73,7 +74,8 @@ def report(
         annotated = annotate(inputs.records, as_of=moment, catalogue=failures, language=language)
         history = resolve(annotated)
         records, found = matched(choice, history, lambda final: where_newest(history, final), "invitations")
-        plan = make_plan(inputs, ResendRules(), moment, language, failures, history)
+        planned_from = history if choice or by else used_by_plan(history)
+        plan = make_plan(inputs, ResendRules(), moment, language, failures, planned_from)
         moments = sorted(at for at in _distinct(inputs.records, "snapshot_at") if at is not None)
 
         def content(records: Any, stated: Filter) -> Page:

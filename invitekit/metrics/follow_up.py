@@ -61,9 +61,17 @@ def with_outcomes(records: Any, as_of: dt.datetime, days: int, only: Any = None)
         ``OUTCOMES``, where an association that came after the follow-up is ``not_used`` too; null while the follow-up
         is not over, without a time, and where nothing was sent.
     """
-    until = nw.min_horizontal(nw.col("snapshot_at").max(), literal(as_of))
-    records = records.with_columns(_ik_known_until=until)
-    records = records if only is None else records.filter(only)
+    records = with_known_until(records, as_of)
+    return outcomes(records if only is None else records.filter(only), days)
+
+
+def with_known_until(records: Any, as_of: dt.datetime) -> Any:
+    """Add ``_ik_known_until``, the end of what all these records can tell, so that some of them may be left out."""
+    return records.with_columns(_ik_known_until=nw.min_horizontal(nw.col("snapshot_at").max(), literal(as_of)))
+
+
+def outcomes(records: Any, days: int) -> Any:
+    """Turn ``_ik_known_until`` into what ``with_outcomes`` adds."""
     sent, state, known_until = nw.col("invitation_sent_at"), status(), nw.col("_ik_known_until")
     last_day = sent + nw.lit(dt.timedelta(days=days))
     is_unused = (state == "invited") & (last_day <= known_until)

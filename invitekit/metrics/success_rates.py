@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 from invitekit.engine.datetimes import as_utc, days_between
 from invitekit.engine.materialize import collect
 from invitekit.metrics.distributions import beta_quantile
-from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, check_follow_up, with_outcomes
+from invitekit.metrics.follow_up import FOLLOW_UP_DAYS, check_follow_up, outcomes, with_known_until
 from invitekit.metrics.follow_up import NEEDED as FOLLOWED
 from invitekit.model.resolve import resolved, used_columns
 from invitekit.model.schema import require
@@ -149,17 +149,14 @@ def resends(records: Frame, as_of: dt.datetime, follow_up_days: int, history: An
     names = frame.collect_schema().names()
     require(names, NEEDED)
     frame = frame.select(*used_columns(NEEDED, names))  # few: an eager frame copies all that it filters
+    is_sent = nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null()
+    repeated = with_known_until(frame, as_of).filter(nw.col("attempt_no") > 1)
     once = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))
     associated = once.max().over("invitation_id") == 1
     status = nw.when(associated).then(nw.lit("associated")).otherwise(nw.col("effective_status"))
-    is_sent = nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null()
-    sent = (
-        with_outcomes(frame.with_columns(effective_status=status), as_of, follow_up_days, is_sent)
-        .select("customer_id", "invitation_method", "failure_code", "followed_outcome", "attempt_no",
-                "previous_outcome", "invitation_sent_at")
-    )  # fmt: skip
-    earlier: Any = sent if history is None else nw.from_native(resolved(history)).filter(is_sent)
-    before = earlier.select(
+    sent = outcomes(repeated.with_columns(effective_status=status).filter(is_sent), follow_up_days)
+    earlier: Any = frame if history is None else nw.from_native(resolved(history))
+    before = earlier.filter(is_sent).select(
         "customer_id", attempt_no=nw.col("attempt_no") + 1, method_before="invitation_method",
         _ik_before_at="invitation_sent_at",
     )  # fmt: skip

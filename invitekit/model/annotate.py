@@ -25,7 +25,7 @@ _FAILURE_COLUMNS = ("failure_code", "cause", "advice", "suggested_operation", "w
 _KEY = "_ik_key"
 _NO_MESSAGE = "\ue000no message"
 """The key of a failed record without a message; no message begins with a private character."""
-_NEEDED = ("status", "failure_message", "invitation_method", "invited_at", "expires_at", "associated_at")
+NEEDED = ("status", "failure_message", "invitation_method", "invited_at", "expires_at", "associated_at")
 _INVISIBLE = "\u200b\u2060\ufeff"
 """Signs that show nothing and are no white space."""
 _TYPES: dict[schema.Kind, Any] = {
@@ -97,7 +97,7 @@ def annotate(
     check_language(language)
     moment = as_utc(as_of)
     frame = as_narwhals(records)
-    schema.require(frame.collect_schema().names(), _NEEDED)
+    schema.require(frame.collect_schema().names(), NEEDED)
     frame = _typed(frame.drop([c.name for c in schema.ANNOTATED], strict=False))
     frame = _with_failures(frame, catalogue or read_catalogue(), language)
     engine = frame.implementation
@@ -122,7 +122,7 @@ def _typed(frame: Any) -> Any:
         if column.kind == "time" and isinstance(kind, nw.Object | nw.Unknown) and isinstance(frame, nw.DataFrame):
             zoned.append(column.name)  # pandas: times of Python, or a zone that Narwhals cannot name
         # What is needed later only is left as it is.
-        elif column.kind == "time" or column.name in _NEEDED:
+        elif column.kind == "time" or column.name in NEEDED:
             changed[column.name] = _cast(column, kind)
     frame = without_zone(frame, zoned)
     return frame.with_columns(**changed) if changed else frame

@@ -18,7 +18,7 @@ from invitekit.model import schema
 from invitekit.model.identity import address
 from invitekit.model.resolve import NEEDED as RESOLVING
 from invitekit.model.resolve import resolved as with_resolved
-from invitekit.model.resolve import with_contradictions
+from invitekit.model.resolve import used_columns, with_contradictions
 from invitekit.model.schema import require
 from invitekit.model.vocabularies import RESENDS
 from invitekit.planning import ranking, reason_texts, reasons
@@ -50,6 +50,14 @@ _SLOTS = {"cause": "cause", "advice": "advice"} | dict.fromkeys(reason_texts.DET
 """What a reason's text may name, and the column that it is filled with."""
 NEEDED = (*RESOLVING, *(c.name for c in schema.ANNOTATED[:6]), "status", "invitation_method", "expires_at",
           "associated_at")  # fmt: skip
+
+
+def used_by_plan(records: Frame) -> Frame:
+    """Return the columns of resolved records that ``plan_resends`` reads: enough for a plan that is only counted."""
+    frame: Any = nw.from_native(records)
+    names = frame.collect_schema().names()
+    used = {"record_id", *used_columns((*NEEDED, *_OF_RECORDS, *_OPTIONAL), names)}
+    return cast("Frame", frame.select(*(name for name in names if name in used)).to_native())
 
 
 def plan_resends(

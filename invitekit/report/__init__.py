@@ -25,6 +25,7 @@ from invitekit.model.catalogue import Catalogue, read_catalogue
 from invitekit.model.filters import IDENTIFYING, Filter
 from invitekit.model.resolve import resolved
 from invitekit.planning import PlanSummary, ResendRules, age_warnings, count_decisions, plan_resends
+from invitekit.planning.plan import used_by_plan
 from invitekit.privacy.disclosure import STEP
 from invitekit.report.audience import (
     AUDIENCES,
@@ -116,7 +117,7 @@ def report(
     failures = catalogue or read_catalogue()
     if plan is None:
         records = resolved(records)  # once, for the plan and the metrics
-        plan = plan_resends(records, as_of=as_of)
+        plan = plan_resends(used_by_plan(records), as_of=as_of)
     metrics = progress(
         records, as_of=as_of, period=period, by=TRENDS, catalogue=failures, language=language,
         follow_up_days=follow_up_days,

@@ -14,9 +14,10 @@ from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect, count_rows, materialize, temp_tables
 from invitekit.errors import ArgumentError, SchemaError
 from invitekit.i18n import Language, Message, _
+from invitekit.model.annotate import NEEDED as ANNOTATING
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue
-from invitekit.model.identity import ALONE, used_keys
+from invitekit.model.identity import ALONE, OPTIONAL, used_keys
 from invitekit.model.resolve import NEEDED as RESOLVING
 from invitekit.model.resolve import outcome, resolve_parts, with_contradictions
 from invitekit.model.schema import require
@@ -286,6 +287,9 @@ def compare_snapshots(
             hint=_("put the date into their file's name (history_2026-03-30.csv), or leave that file out."),
         )
     spans = _find_two(sorted(records_of) if moments is None else moments, before, after)
+    # Few columns: an eager frame copies all that it filters.
+    used = {*ANNOTATING, *_NEEDED, *OPTIONAL}
+    frame = frame.select(*(name for name in frame.collect_schema().names() if name in used))
     sides = []
     for first, last in spans:
         until = literal(last + dt.timedelta(seconds=1))
