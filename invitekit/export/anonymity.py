@@ -85,8 +85,8 @@ def _says_nothing(row: Row) -> bool:
 
 def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: str) -> Unique:
     by = tuple(row.into for row in rows)
-    # Grouped by a number of 64 bits, a third of the time: two of ten million different groups share one in 3 of a million
-    # exports.
+    # Grouped by a number of 64 bits, in a third of the time: two of ten million groups would share one in three of a
+    # million exports.
     groups = released.aggregate("count(*) as n", f"hash({', '.join(map(ident, by))})")
     counts = groups.aggregate(
         f"coalesce(sum(n), 0)::bigint, count(*) filter (n = 1), "

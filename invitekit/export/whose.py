@@ -78,7 +78,10 @@ def _in_tables(
 def _with_keys(batches: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
     """Bring the keys of records into the form of tokens; a column that is missing is empty."""
     for batch in batches:
-        keys = [each_once(batch[name], normalise) if name in batch.columns else _EMPTY.alias(name) for name in schema.NATURAL_KEY]
+        keys = [
+            each_once(batch[name], normalise) if name in batch.columns else _EMPTY.alias(name)
+            for name in schema.NATURAL_KEY
+        ]
         others = [pl.lit(None, pl.String).alias(name) for name in NEEDED if name not in batch.columns]
         yield batch.with_columns(*keys, *(one for one in others if one.meta.output_name() not in schema.NATURAL_KEY))
 
