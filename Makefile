@@ -19,7 +19,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab app frontend frontend-check docs pictures test soak audit test-fast test-oldest test-core check bench words dist release lock clean
+.PHONY: help setup demo lab app frontend frontend-check docs pictures test soak fuzz audit test-fast test-oldest test-core check bench words dist release lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ test: setup frontend-check ## run every test; says so when Chromium, Java or pdf
 
 soak: setup ## run the tests that repeat themselves four times as often, and all of them on Spark too: an hour
 	@INVITEKIT_SOAK=true $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not browser" $(PYTEST_ARGS)
+
+fuzz: setup ## give TARGET (see tests/test_fuzz.py) hostile inputs for SECONDS, 3600 if left out, or INPUTS of them
+	@$(BIN)/python -m tests.fuzz $(TARGET) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(INPUTS),--inputs $(INPUTS))
 
 test-fast: setup ## run the tests that need no browser, no Spark and no patience
 	@$(BIN)/pytest -n 2 -m "not browser and not spark and not slow" $(PYTEST_ARGS)

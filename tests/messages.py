@@ -7,12 +7,7 @@ import typing
 from typing import Any, Literal, NotRequired, Union
 
 from invitekit.widgets import protocol
-
-
-def by_type(union: Any) -> dict[str, Any]:
-    """Return the messages of a union by their type."""
-    return {typing.get_args(typing.get_type_hints(one)["type"])[0]: one for one in typing.get_args(union)}
-
+from invitekit.widgets.base import by_type
 
 RESPONSES = {
     "Explorer": by_type(protocol.ExplorerResponse),

@@ -49,7 +49,8 @@ class Screen:
     def say(self, kind: str, **content: Any) -> list[dict[str, Any]]:
         """Send one message of the screen, wait for its work, and give what was answered."""
         before = len(self.told)
-        self.panel._handle_custom_msg({"type": kind, **content}, [])
+        more = {"overwrite": False} if kind == "export" else {}
+        self.panel._handle_custom_msg({"type": kind, **more, **content}, [])
         assert self.panel.wait(30)
         return self.told[before:]
 

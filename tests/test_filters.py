@@ -183,6 +183,16 @@ def test_a_filter_comes_back_from_its_plain_values(name: str) -> None:
     assert Filter(**kept) == choice
 
 
+@pytest.mark.parametrize(
+    "plain",
+    [{"text": 1}, {"text": "\ud800"}, {"manager": [7]}, {"tag": [["x"]]}, {"batch": ["x"]}, {"batch": [2**63]},
+     {"batch": [True]}, {"snapshot": [1]}, {"invited_to": 1}, {"invited_from": "9.3."}],
+)  # fmt: skip
+def test_a_value_that_no_column_can_hold_is_refused(plain: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match=r"a value that it cannot have|cannot be read"):
+        Filter.from_dict(plain)
+
+
 def test_a_code_that_is_none_is_refused() -> None:
     with pytest.raises(ArgumentError, match=r"status has no value 'gone'.*expired"):
         Filter(status="gone")

@@ -20,6 +20,7 @@ from invitekit.errors import OutputError, SourceError
 from invitekit.ingest.words import read_words
 from invitekit.io import atomic_write
 from invitekit.io.lock import exclusive_lock
+from invitekit.io.toml_file import LARGEST
 from invitekit.model.catalogue import read_catalogue
 from invitekit.planning import ResendRules
 from invitekit.privacy.policy_file import read_policy
@@ -173,14 +174,23 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.skipif(os.name != "posix", reason="a file that never ends is one of POSIX")
 def test_a_file_that_is_no_toml_is_said_to_be_none(tmp_path: Path, read: Callable[[Path], object]) -> None:
     path = tmp_path / "mine.toml"
     for content, problem in {
         None: r"'mine.toml' cannot be read: .+ Hint: check its path and mode",
         b"a =": r"'mine.toml' is not a TOML file \(Invalid value \(at end of document\)\)\. Hint: write lines such as",
         "a = '账号'".encode("gb18030"): r"'mine.toml' is not a TOML file \(it is not UTF-8 text\)",
+        b"a = " + b"[" * 100_000: r"'mine.toml' is not a TOML file \(it is too large, or too deep\)",
+        b"a." * 20_000 + b"a = 1": "it is too large, or too deep",
+        b"a = " + b"9" * 5_000: "it is too large, or too deep",
+        b"#" * (LARGEST + 1): "it is too large, or too deep",
     }.items():
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(SourceError, match=problem):
             read(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(SourceError, match=r"'mine.toml' cannot be read: "):
+        read(path)

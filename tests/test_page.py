@@ -550,6 +550,22 @@ def test_a_page_of_another_site_gets_no_socket(page: str) -> None:
     assert answer(socket, **SHAKE, Origin=page.partition("/?")[0])[0] == 403, "no cookie"
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"to": "page"}', '{"to": 1, "message": {}}', b"\xff"])
+def test_a_socket_that_sends_something_else_is_closed(page: str, text: str | bytes) -> None:
+    async def talk() -> None:
+        headers = {"Origin": page.partition("/?")[0], "Cookie": answer(page)[2]["Set-Cookie"].split(";")[0]}
+        url = f"{page.partition('/?')[0].replace('http', 'ws')}/socket"
+        socket = await websocket_connect(HTTPRequest(url, headers=headers))
+        await socket.write_message(text, binary=isinstance(text, bytes))
+        while await asyncio.wait_for(socket.read_message(), 60) is not None:
+            pass
+        assert socket.close_code == 1003
+        socket.close()
+        await asyncio.sleep(0.05)  # until its connection is gone
+
+    asyncio.run(talk())
+
+
 NO_ROOM = "The disk has no room for this file."
 
 

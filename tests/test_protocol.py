@@ -12,8 +12,9 @@ import pytest
 
 import invitekit as ik
 from invitekit.widgets import protocol
+from invitekit.widgets.base import by_type
 from invitekit.widgets.session import Session
-from tests.messages import by_type, check_response
+from tests.messages import check_response
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = pl.DataFrame({"Account": ["acme"], "Status": ["Expired"]})

@@ -50,7 +50,7 @@ def test_so_many_uploads_wait_and_no_more(transfers: Transfers, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    "text", ["unknown = 1", "day_first = 1", "encoding = true", "[columns]\nstatus = 3", "columns = 'x'", "time_zone"]
+    "text", ["unknown = 1", "day_first = 1", "encoding = true", "[columns]\nstatus = 3", "columns = 'x'"]
 )
 def test_settings_for_reading_files_that_are_something_else_are_named(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)

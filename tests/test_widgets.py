@@ -69,10 +69,19 @@ class Heard:
         message = check_response(type(self.widget).__name__, json.loads(json.dumps(content)))
         self.told.append(message | ({"buffers": buffers} if buffers else {}))
 
+    def ask(self, message: dict[str, Any]) -> None:
+        """Send a message, with what a view adds to each of its kind."""
+        version = {"version": getattr(self.widget, "_version", 0)}
+        added: dict[str, dict[str, Any]] = {
+            "set_filter": {"screen": "", "request": 0}, "set_masking": {"first": 0}, "set_columns": {"first": 0},
+            "select": version, "mark_resolved": version | {"note": ""}, "unmark_resolved": version,
+        }  # fmt: skip
+        self.widget._handle_custom_msg(added.get(message.get("type", ""), {}) | message, [])
+
     def says(self, **message: Any) -> dict[str, dict[str, Any]]:
         """Send a message as a view does; gives the last answer of each kind."""
         self.told.clear()
-        self.widget._handle_custom_msg(message, [])
+        self.ask(message)
         assert self.widget.wait(60)
         return {one["type"]: one for one in self.told}
 
@@ -259,7 +268,7 @@ def test_a_page_far_down_waits_for_the_order_and_is_right(
     assert widget.wait(60)
     heard = Heard(widget)
     for by, down in (("customer_full_name", True), ("age_days", False)):
-        heard.widget._handle_custom_msg({"type": "sort", "by": by, "descending": down}, [])
+        heard.ask({"type": "sort", "by": by, "descending": down})
         keys = heard.says(type="get_page", first=500, count=100)["page"]["keys"]  # asked while the order is being made
         order = newest.with_row_index("key").sort(by, descending=down, nulls_last=True, maintain_order=True)
         assert keys == order["key"].to_list()[500:600]
@@ -375,7 +384,7 @@ def test_a_view_that_says_hello_while_counts_are_told_is_told_the_days(explorer:
         explorer.hear(content, buffers)
         if content["type"] == "counts" and not greeted:
             greeted.append("hello")
-            explorer.widget._handle_custom_msg({"type": "connect"}, [])
+            explorer.ask({"type": "connect"})
 
     explorer.widget.send = send
     explorer.says(type="set_filter", filter={"status": ["expired"], "invited_from": "2026-02-01"})
@@ -426,13 +435,13 @@ def test_days_are_those_of_the_filter_though_it_was_brushed_before_they_were_tol
     status = {"status": ["expired"]}
     explorer.told.clear()
     for filter_ in (status, {**status, "invited_from": "2026-02-01"}):
-        explorer.widget._handle_custom_msg({"type": "set_filter", "filter": filter_}, [])
+        explorer.ask({"type": "set_filter", "filter": filter_})
     assert explorer.widget.wait(60)
     *_, days = [one["days"] for one in explorer.told if one["type"] == "counts" and "days" in one]
     assert sum(n for _, n, *_ in days) == _dated(newest, Filter.from_dict(status))
     told = explorer.says(type="set_filter", filter={**status, "invited_from": "2026-02-02"})
     assert "days" not in told["counts"]
-    explorer.widget._handle_custom_msg({"type": "connect"}, [])  # another view, which knows none yet
+    explorer.ask({"type": "connect"})  # another view, which knows none yet
     assert "days" in explorer.says(type="set_filter", filter={**status, "invited_from": "2026-02-03"})["counts"]
 
 
@@ -490,7 +499,8 @@ def test_records_without_a_name_have_no_code(newest: pl.DataFrame) -> None:
 
 def test_a_message_that_means_nothing_is_told_and_changes_nothing(explorer: Heard) -> None:
     messages: list[dict[str, Any]] = [
-        {"type": "set_filter", "filter": {"nothing": 1}}, {"type": "dance"}, {"type": "get_page"}, {},
+        {"type": "set_filter", "filter": {"nothing": 1}}, {"type": "dance"}, {"type": "get_page"},
+        {"type": "get_details", "key": "1"}, {},
     ]  # fmt: skip
     for message in (*messages, {"type": "set_filter", "filter": {"status": ["a secret name"]}}):
         assert set(explorer.says(**message)) == {"error"}, message
@@ -657,7 +667,7 @@ def test_rows_are_shown_while_their_plan_is_being_made(newest: pl.DataFrame, mon
 
     monkeypatch.setattr(planning, "planner", delayed)
     heard = Heard(ik.ResendPicker(newest.head(50), as_of=DAY))
-    heard.widget._handle_custom_msg({"type": "connect"}, [])
+    heard.ask({"type": "connect"})
     end = time.monotonic() + 60
     while not (shown := [one for one in heard.told if one["type"] == "preview"]) and time.monotonic() < end:
         time.sleep(0.02)
@@ -1217,9 +1227,9 @@ def test_batches_logged_at_once_are_all_in_the_plan_and_none_is_written_from_the
     picker.told.clear()
     for batch_id in ids[:2]:
         sent = {"type": "mark_sent", "batch_id": batch_id, "user": "anna", "day": str(DAY), "left_out": []}
-        picker.widget._handle_custom_msg(sent, [])
-    picker.widget._handle_custom_msg({"type": "write_batches", "digest": confirmed["digest"]}, [])
-    picker.widget._handle_custom_msg({"type": "confirm"}, [])
+        picker.ask(sent)
+    picker.ask({"type": "write_batches", "digest": confirmed["digest"]})
+    picker.ask({"type": "confirm"})
     assert picker.widget.wait(120)
     kinds = [one["type"] for one in picker.told]
     assert kinds.count("error") == 2
@@ -1295,7 +1305,7 @@ def test_each_answer_says_which_view_it_belongs_to(explorer: Heard, newest: pl.D
     texts = ["a", "ac", "acct_1", "gmbh", "mgr"]
     explorer.told.clear()
     for text in texts:
-        explorer.widget._handle_custom_msg({"type": "set_filter", "filter": {"text": text}}, [])
+        explorer.ask({"type": "set_filter", "filter": {"text": text}})
     explorer.widget.wait(60)
     views = {one["version"]: one["state"]["filter"]["text"] for one in explorer.told if one["type"] == "page"}
     assert list(views.values()) == texts[-len(views) :]

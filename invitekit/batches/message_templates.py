@@ -70,8 +70,9 @@ def read_templates(path: str | os.PathLike[str] | None) -> Templates:
         return built_in()
     name = Path(path).name
     rows = read_toml(path, '[[message]], to = "customer", code = "other", subject_en = "...", body_en = "..."')
-    messages = rows.get("message")
-    if set(rows) != {"message"} or not isinstance(messages, list):
+    messages = rows.get("message", [])
+    is_listed = isinstance(messages, list) and all(isinstance(row, dict) for row in messages)
+    if set(rows) != {"message"} or not is_listed:
         raise ArgumentError(
             _("'{name}' is not a list of messages.", name=name), hint=_("write [[message]] above each of them.")
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,11 @@ from typing import Any
 from invitekit.errors import SourceError
 from invitekit.i18n import _
 from invitekit.io.atomic_write import os_reason
+
+LARGEST = 1 << 21
+"""Bytes of a file: a larger one would take seconds."""
+_DEEP_KEY = re.compile(r"""(?:(?:[\w-]{1,200}|"[^"\n]{0,200}"|'[^'\n]{0,200}')[ \t]*\.[ \t]*){32}""")
+"""A key of so many parts that the parser, whose time grows with their square, could take hours."""
 
 
 def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
@@ -24,13 +31,30 @@ def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(_text(path))
     except OSError as error:
         raise SourceError(
             _("'{name}' cannot be read: {reason}.", name=path.name, reason=os_reason(error)),
             hint=_("check its path and mode."),
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        where = error if isinstance(error, tomllib.TOMLDecodeError) else _("it is not UTF-8 text")
+    except (ValueError, RecursionError) as error:
+        reasons = {tomllib.TOMLDecodeError: error, UnicodeDecodeError: _("it is not UTF-8 text")}
+        where = reasons.get(type(error), _("it is too large, or too deep"))
         problem = _("'{name}' is not a TOML file ({where}).", name=path.name, where=where)
         raise SourceError(problem, hint=_("write lines such as {example}.", example=example)) from None
+
+
+def _text(path: Path) -> str:
+    """Read the text of a file, and check that it can be parsed in a moment.
+
+    Raises:
+        OSError: It cannot be read, or may never end: it is no regular file.
+        ValueError: It is too large, or too deep.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    with path.open(encoding="utf-8-sig") as file:
+        text = file.read(LARGEST + 1)
+    if len(text) > LARGEST or _DEEP_KEY.search(text):
+        raise ValueError(path.name)
+    return text

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
+from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.text import search_words, word_pattern
 from invitekit.errors import ArgumentError
@@ -28,6 +30,12 @@ IDENTIFYING = ("text", "manager", "tag", "country")
 """Restrictions whose values may identify people, or groups of few."""
 BETWEEN_DIGITS = " ()./-"
 """What people write between the digits of a mobile number: it is searched with and without."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN = 40
+"""Letters of a wrong name that are shown."""
+_FAR = 2**63
+"""Numbers from here on fit into no column."""
+_HINTS = {str: _("give a text."), int: _("give a whole number."), dt.date: _("give a date or a time.")}
 LONGEST_TEXT = 500
 """Letters of a text; the regular expression of a longer one would be too large."""
 COLUMNS: Mapping[str, str] = {
@@ -66,7 +74,8 @@ class Filter:
             of their invitation, else the record's own.
 
     Raises:
-        ArgumentError: A code is in no vocabulary, the days are in the wrong order, or the text is too long.
+        ArgumentError: A value has another type or is in no vocabulary, the days are in the wrong order, or the text is
+            too long.
 
     Example:
         >>> print(Filter(status=["expired", "invited"], manager="lena"))
@@ -89,7 +98,7 @@ class Filter:
     invited_to: dt.date | None = None
 
     def __post_init__(self) -> None:
-        text = self.text or ""
+        text = "" if self.text is None else _typed("text", self.text, str)
         if len(text) > LONGEST_TEXT:
             raise ArgumentError(
                 _("The text has {count:,} letters.", count=len(text)),
@@ -97,9 +106,12 @@ class Filter:
             )
         object.__setattr__(self, "text", " ".join(text.split()) if search_words(text) else None)
         for name, column in COLUMNS.items():
-            values = _several(getattr(self, name))
+            values = _several(name, getattr(self, name))
             _check_codes(name, column, values)
             object.__setattr__(self, name, values)
+        for name in ("invited_from", "invited_to"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, as_utc(_typed(name, getattr(self, name), dt.date)).date())
         if self.invited_from and self.invited_to and self.invited_from > self.invited_to:
             raise ArgumentError(
                 _(
@@ -144,7 +156,7 @@ class Filter:
         known = {field.name for field in fields(cls)}
         if unknown := [name for name in value if name not in known]:
             raise ArgumentError(
-                _("A filter has no '{value}'.", value=unknown[0]),
+                _("A filter has no '{value}'.", value=str(unknown[0])[:_SHOWN]),
                 hint=_("use {known}.", known=", ".join(sorted(known))),
             )
         return cls(**{name: _read(name, plain) for name, plain in value.items()})
@@ -222,11 +234,30 @@ def _columns(choice: Filter, sent: str, searched: tuple[str, ...]) -> list[str]:
     return [*([] if choice.text is None or searched else SEARCHED), *columns, *dated]
 
 
-def _several(values: Any) -> tuple[Any, ...]:
-    """Sort one value or several, each once, the empty one last."""
+def _several(name: str, values: Any) -> tuple[Any, ...]:
+    """Check and sort one value or several, each once, the empty one last."""
     many = isinstance(values, Iterable) and not isinstance(values, str)
-    distinct = dict.fromkeys(values if many else (values,) if values is not None else ())
+    kind = {"batch": int, "snapshot": dt.date}.get(name, str)
+    listed = [None if value is None else _typed(name, value, kind) for value in (values if many else [values])]
+    moments = [as_utc(value) if isinstance(value, dt.date) else value for value in listed]
+    distinct = dict.fromkeys(moments if many or values is not None else ())
     return tuple(sorted(distinct, key=lambda value: (value is None, str(value))))
+
+
+def _typed(name: str, value: Any, kind: type) -> Any:
+    """Return a value that engines can compare with those of its column.
+
+    Raises:
+        ArgumentError: It is of another type, a text that is not Unicode, or a number of more than 64 bits.
+    """
+    is_kind = isinstance(value, kind) and not isinstance(value, bool)
+    if is_kind and isinstance(value, str):
+        is_kind = not _SURROGATE.search(value)
+    if is_kind and isinstance(value, int):
+        is_kind = abs(value) < _FAR
+    if not is_kind:
+        raise ArgumentError(_("{name} has a value that it cannot have.", name=name), hint=_HINTS[kind])
+    return value
 
 
 def _check_codes(name: str, column: str, values: tuple[Any, ...]) -> None:
@@ -267,7 +298,7 @@ def _read(name: str, plain: Any) -> Any:
         if name in ("invited_from", "invited_to"):
             return dt.date.fromisoformat(plain) if isinstance(plain, str) else plain
         if name == "snapshot" and not isinstance(plain, dt.date):
-            values = [plain] if isinstance(plain, str) or plain is None else plain
+            values = plain if isinstance(plain, (list, tuple)) else [plain]
             return [dt.datetime.fromisoformat(value) if isinstance(value, str) else value for value in values]
     except ValueError:
         raise ArgumentError(_("{name} cannot be read.", name=name), hint=_("write it as 2026-03-30.")) from None

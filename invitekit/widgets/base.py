@@ -5,15 +5,18 @@ from __future__ import annotations
 import html
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, ClassVar, cast, get_args, get_type_hints
 
 import anywidget
 import duckdb
+import msgspec
 import traitlets
 
-from invitekit.i18n import Language
+from invitekit.errors import ArgumentError
+from invitekit.i18n import Language, _
 from invitekit.widgets.payloads import words
 from invitekit.widgets.worker import Worker, error_payload
 
@@ -33,6 +36,33 @@ def static(name: str) -> str:
     return files(__package__).joinpath("static", name).read_text("utf-8")
 
 
+@cache
+def by_type(union: Any) -> Mapping[str, Any]:
+    """Return the messages of a union of ``invitekit.widgets.protocol`` by their type."""
+    return {get_args(get_type_hints(one)["type"])[0]: one for one in get_args(union)}
+
+
+def answer(message: Any, requests: Any, handlers: Mapping[str, Handler]) -> None:
+    """Answer a message, which may come from anywhere: it is used only if its fields have the types of the protocol.
+
+    Args:
+        message: As JSON has it.
+        requests: The union of the messages that are answered here.
+        handlers: The handler of each message, by its type.
+
+    Raises:
+        ArgumentError: The message is none of them.
+        Exception: As a handler raises it.
+    """
+    try:
+        checked = msgspec.convert(message, by_type(requests)[message["type"]])
+    except (LookupError, TypeError, msgspec.ValidationError):
+        raise ArgumentError(
+            _("The screen asked something that is not known here."), hint=_("load it again.")
+        ) from None
+    handlers[checked["type"]](checked)
+
+
 class MessageWidget(anywidget.AnyWidget):
     """A widget that answers the messages of ``invitekit.widgets.protocol`` on threads of its own.
 
@@ -40,6 +70,8 @@ class MessageWidget(anywidget.AnyWidget):
     widgets' state holds none of it.
     """
 
+    requests: ClassVar[Any]
+    """The union of the messages that it answers."""
     height = traitlets.Int(560, help="In pixels.").tag(sync=True)
     lost = traitlets.Unicode(help="What is said once no kernel answers any more.").tag(sync=True)
     changes = traitlets.Int(
@@ -95,7 +127,7 @@ class MessageWidget(anywidget.AnyWidget):
     def _take(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
         """Answer one message; called on whatever thread the kernel likes."""
         try:
-            self._handlers()[message["type"]](message)
+            answer(message, self.requests, self._handlers())
         except Exception as error:  # noqa: BLE001 - an exception in a handler is seen by nobody: it is shown
             self._fail(error)
 

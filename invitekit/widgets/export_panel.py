@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import duckdb
 import narwhals.stable.v2 as nw
@@ -28,6 +28,7 @@ from invitekit.privacy import LEVELS, Key, Policy, read_policy, scrubbed_remarks
 from invitekit.widgets import export_columns, export_payloads
 from invitekit.widgets.base import Handler, MessageWidget, static
 from invitekit.widgets.export_progress import CancelledError, ProgressReporter
+from invitekit.widgets.protocol import ExportRequest
 
 _FORM = ("level", "file", "purpose", "remarks")
 
@@ -63,6 +64,7 @@ class ExportPanel(MessageWidget):
         (2, 'copy.csv')
     """
 
+    requests: ClassVar[Any] = ExportRequest
     _esm = static("export_panel.js")
     _css = static("export_panel.css")
     level = traitlets.Enum(LEVELS, DEFAULT, help="How much may leave.")
@@ -146,7 +148,7 @@ class ExportPanel(MessageWidget):
             "set_form": self._set,
             "export": self._begin,
             "cancel": lambda _m: self._cancel(),
-            "verify": lambda m: self._worker.submit("verify", lambda _con: self._verify(int(m["id"]))),
+            "verify": lambda m: self._worker.submit("verify", lambda _con: self._verify(m["id"])),
         }
 
     def _fail(self, error: BaseException) -> None:
@@ -220,7 +222,7 @@ class ExportPanel(MessageWidget):
     def _begin(self, message: dict[str, Any]) -> None:
         """Export on a thread; ask first where that would write over a file."""
         self._set(message)
-        target, over = self._target(), bool(message.get("overwrite"))
+        target, over = self._target(), message["overwrite"]
         if not over and any(os.path.lexists(one) for one in (target, path_of(target))):
             self._send_message("file_exists", file=target.name)
         elif not self._lock_export.locked():

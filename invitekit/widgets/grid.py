@@ -22,7 +22,8 @@ from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets import counts, crossfilter, payloads
 from invitekit.widgets.base import Handler, static
 from invitekit.widgets.conditions import both, chosen, matching
-from invitekit.widgets.saved import SavedViews
+from invitekit.widgets.protocol import GridRequest
+from invitekit.widgets.saved import SavedView, SavedViews
 from invitekit.widgets.selectable import Selectable
 from invitekit.widgets.store import Derive, Store
 from invitekit.widgets.view import QueryCache, View
@@ -37,7 +38,6 @@ _ASKS = ("view", "page", "details", "range", "selection", "sums", "facet")
 _PAGE = 100
 _SAVED_AFTER = 0.3
 """Seconds that a cell waits for the rows of its saved table, which else comes later: headless runs save at once."""
-_SAVED_OF_VIEW = ("by", "down", "every_row", "grouped")
 _DEEP = 10_000
 """From this row on a page is not looked for among all rows anew."""
 _AHEAD = 0.03
@@ -51,6 +51,7 @@ class Grid(Selectable):
     carries the number of the view it belongs to.
     """
 
+    requests: ClassVar[Any] = GridRequest
     _esm = static("explorer.js")
     _css = static("explorer.css")
     value = traitlets.Dict(help="The filter as plain values; set it to filter.")
@@ -125,8 +126,10 @@ class Grid(Selectable):
     def save_view(self, name: str) -> None:
         """Save what is shown now under a name: filter, order, columns and layout."""
         view = self._view
-        shown = {part: getattr(view, part) for part in _SAVED_OF_VIEW} | {"filter": view.choice.to_dict()}
-        self._saved.save(name, shown | {"two_lines": self._two_lines, "columns": self._shown})
+        self._saved.save(name, SavedView(
+            filter=view.choice.to_dict(), by=view.by, down=view.down, every_row=view.every_row, grouped=view.grouped,
+            two_lines=self._two_lines, columns=self._shown,
+        ))  # fmt: skip
         self._send_view()
 
     def open_view(self, name: str) -> None:
@@ -143,8 +146,11 @@ class Grid(Selectable):
             )
         shown = views[name]
         self._shown = [column for column in shown["columns"] if column in self._store.names] or self._shown
-        self._two_lines = bool(shown["two_lines"])
-        self._show(View(Filter.from_dict(shown["filter"]), **{part: shown[part] for part in _SAVED_OF_VIEW}))
+        self._two_lines = shown["two_lines"]
+        self._show(View(
+            Filter.from_dict(shown["filter"]), shown["by"] if shown["by"] in self._store.names else None,
+            down=shown["down"], every_row=shown["every_row"], grouped=shown["grouped"],
+        ))  # fmt: skip
         self._send_view()
 
     def under(self, figure: Figure) -> FigureAbove:
@@ -179,10 +185,10 @@ class Grid(Selectable):
             "connect": lambda _m: self._send_init(),
             "set_filter": self._set_filter,
             "set_every_row": lambda m: setattr(self, "every_row", m["every_row"]),
-            "set_only_selected": lambda m: self._show_only_selected(on=bool(m["on"])),
+            "set_only_selected": lambda m: self._show_only_selected(on=m["on"]),
             "set_layout": self._set_layout,
             "search_facet": lambda m: self._search_facet(m["name"], m["text"]),
-            "sort": lambda m: self.sort(m["by"], down=bool(m["descending"])),
+            "sort": lambda m: self.sort(m["by"], down=m["descending"]),
             "get_page": lambda m: self._ask_page(m["first"], m["count"]),
             "select": self._select,
             "set_masking": self._set_masking,
@@ -444,13 +450,13 @@ class Grid(Selectable):
 
     def _set_filter(self, message: dict[str, Any]) -> None:
         """Filter, and note which request of the screen this was: a later one may be on its way."""
-        self._acked = {**self._acked, message.get("screen", ""): message.get("request", 0)}
+        self._acked = {**self._acked, message["screen"]: message["request"]}
         self.filter = Filter.from_dict(message["filter"])
 
     def _set_masking(self, message: dict[str, Any]) -> None:
-        self._unmasked = bool(message["unmasked"])
+        self._unmasked = message["unmasked"]
         self._send_view()
-        self._ask_page(int(message.get("first", 0)), _PAGE)
+        self._ask_page(message["first"], _PAGE)
 
     def _show_only_selected(self, *, on: bool) -> None:
         """Show only the rows that are selected now, or all again; ticks that are taken off leave a row where it is."""
@@ -463,8 +469,8 @@ class Grid(Selectable):
 
     def _set_layout(self, message: dict[str, Any]) -> None:
         """Show rows of two lines or all columns, in groups or not."""
-        self._two_lines = bool(message["two_lines"]) and bool(self.two_line_columns)
-        grouped = bool(message["grouped"]) and bool(self._store.groups)
+        self._two_lines = message["two_lines"] and bool(self.two_line_columns)
+        grouped = message["grouped"] and bool(self._store.groups)
         if grouped != self._view.grouped:
             self._show(replace(self._view, grouped=grouped))
         else:
@@ -492,4 +498,4 @@ class Grid(Selectable):
         known = self._store.names
         self._shown = [name for name in message["columns"] if name in known] or self._shown
         self._send_view()
-        self._ask_page(int(message.get("first", 0)), _PAGE)
+        self._ask_page(message["first"], _PAGE)

@@ -28,6 +28,7 @@ from invitekit.widgets import payloads, planning
 from invitekit.widgets.base import Handler, static
 from invitekit.widgets.conditions import ONCE
 from invitekit.widgets.grid import Grid
+from invitekit.widgets.protocol import PickerRequest
 from invitekit.widgets.selection import Selection
 from invitekit.widgets.store import Store
 from invitekit.widgets.view import View
@@ -70,6 +71,7 @@ class ResendPicker(Grid):
         (True, 1)
     """
 
+    requests: ClassVar[Any] = PickerRequest
     _esm = static("picker.js")
     _css = static("picker.css")
     can: ClassVar[str] = planning.CAN
@@ -431,7 +433,7 @@ class ResendPicker(Grid):
         self._send_view()
 
     def _mark_resolved(self, message: dict[str, Any]) -> None:
-        on, note = read_day(message["day"]), message.get("note") or None
+        on, note = read_day(message["day"]), message["note"] or None
         record_id, _ = self._opened(message)
         self._memory.mark(record_id, on=on, by=message["user"], note=note, catalogue=self._catalogue)
         self._plan_again()
@@ -459,7 +461,7 @@ class ResendPicker(Grid):
         if message["version"] != self._version:
             raise ArgumentError(_("The plan has changed since this customer was opened."), hint=_("open it again."))
         with self._store.cursor() as con:
-            asked = f"select record_id, customer_id from records where ik_key = {int(message['key'])}"
+            asked = f"select record_id, customer_id from records where ik_key = {message['key']}"
             ((record_id, customer_id),) = rows(con, asked)
         return record_id, customer_id
 

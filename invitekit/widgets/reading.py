@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+import msgspec
+from msgspec.structs import asdict, replace
 
 from invitekit.errors import InvitekitError, SourceError
 from invitekit.i18n import _
 from invitekit.io.atomic_write import write_file
+from invitekit.io.toml_file import read_toml
 from invitekit.widgets.transfer import Transfers
 
 FILE = "invitekit-reading.toml"
-_KINDS: dict[str, type | tuple[type, ...]] = {"encoding": str, "time_zone": str, "day_first": bool, "columns": dict}
 _HEADING = "# How the files of this folder are read. Written by the page; the names are those of load(...)."
 _BLOCK = 1 << 20
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How files are read; the fields are arguments of ``load``.
 
     Attributes:
@@ -32,7 +32,7 @@ class Reading:
         day_first: Whether ``03/04/2025`` is in April; None if each file's cells decide.
     """
 
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = {}
     encoding: str | None = None
     time_zone: str = "UTC"
     day_first: bool | None = None
@@ -45,19 +45,15 @@ class Reading:
             SourceError: The file holds something else.
         """
         path = folder / FILE
-        try:
-            settings: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
+        if not path.exists():
             return cls()
-        except (OSError, ValueError):
-            settings = {"": None}
-        wrong = [name for name, value in settings.items() if name not in _KINDS or not isinstance(value, _KINDS[name])]
-        if wrong or not all(isinstance(header, str) for header in settings.get("columns", {}).values()):
+        try:
+            return msgspec.convert(read_toml(path, 'time_zone = "UTC"'), cls)
+        except msgspec.ValidationError:
             raise SourceError(
                 _("'{name}' holds no settings for reading files.", name=path.name),
                 hint=_("move it away; the page writes it anew."),
-            )
-        return cls(**settings)
+            ) from None
 
     def save(self, folder: Path) -> None:
         """Write the file of a folder.
@@ -67,7 +63,7 @@ class Reading:
         """
         settings = {name: value for name, value in asdict(self).items() if name != "columns" and value is not None}
         lines = [_HEADING, *(f"{name} = {_toml(value)}" for name, value in settings.items()), "", "[columns]"]
-        lines += [f"{name} = {_toml(header)}" for name, header in self.columns.items()]
+        lines += [f"{_toml(name)} = {_toml(header)}" for name, header in self.columns.items()]
         text = "\n".join(lines) + "\n"
         write_file(folder / FILE, lambda part: part.write_text(text, encoding="utf-8"), overwrite=True)
 

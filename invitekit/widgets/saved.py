@@ -5,13 +5,27 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
+import msgspec
 import platformdirs
 
 from invitekit.errors import SourceError
 from invitekit.i18n import _
 from invitekit.io.atomic_write import not_written, write_file
+from invitekit.widgets import protocol
+
+
+class SavedView(TypedDict):
+    """What a screen shows: the fields that a view is made of again."""
+
+    filter: protocol.Filter
+    by: str | None
+    down: bool
+    every_row: bool
+    grouped: bool
+    two_lines: bool
+    columns: list[str]
 
 
 class SavedViews:
@@ -26,7 +40,7 @@ class SavedViews:
         self._screen = screen
         self.path = Path(path) if path is not None else platformdirs.user_config_path("invitekit") / "views.json"
 
-    def read(self) -> dict[str, dict[str, Any]]:
+    def read(self) -> dict[str, SavedView]:
         """Return every view of the screen by its name.
 
         Raises:
@@ -34,25 +48,22 @@ class SavedViews:
         """
         return self._read_all().get(self._screen, {})
 
-    def _read_all(self) -> dict[str, dict[str, dict[str, Any]]]:
+    def _read_all(self) -> dict[str, dict[str, SavedView]]:
         """Return the views of all screens.
 
         Raises:
             SourceError: The file cannot be read, or holds something else.
         """
         try:
-            found = json.loads(self.path.read_text("utf-8"))
+            return msgspec.json.decode(self.path.read_bytes(), type=dict[str, dict[str, SavedView]])
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError):
-            found = None
-        if not isinstance(found, dict) or not all(isinstance(views, dict) for views in found.values()):
+        except (OSError, ValueError, RecursionError):
             raise SourceError(
                 _("'{name}' holds no saved views.", name=self.path.name), hint=_("move it away; views are saved anew.")
-            )
-        return found
+            ) from None
 
-    def save(self, name: str, view: dict[str, Any]) -> None:
+    def save(self, name: str, view: SavedView) -> None:
         """Save a view under a name, in place of an older one; whole or not at all.
 
         Raises:

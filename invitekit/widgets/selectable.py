@@ -49,7 +49,7 @@ class Selectable(MessageWidget):
 
     def _select(self, message: dict[str, Any]) -> None:
         chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
-        version, action = message.get("version", self._version), message["action"]
+        version, action = message["version"], message["action"]
         # Keys hold as long as the rows are the same; positions and filters only as long as the view is.
         if (action in _OF_VIEW and version != self._version) or (keys and version < self._since):
             raise ArgumentError(_("The rows have changed since."), hint=_("look at them, and choose again."))
@@ -64,7 +64,7 @@ class Selectable(MessageWidget):
             if self._before:
                 self._choose(self._before.pop(), undoing=True)
         elif action in {"add_range", "remove_range"}:
-            self._choose_range(int(message["start"]), int(message["end"]), add=action == "add_range")
+            self._choose_range(message.get("start", 0), message.get("end", 0), add=action == "add_range")
         else:
             self._choose(does[action]())
 

@@ -19,6 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import tornado.httpserver
 import tornado.iostream
 import tornado.web
@@ -58,6 +59,13 @@ _DIGITS = 19
 """Digits of a size that no file has."""
 _BLOCK = 1 << 18
 """Bytes of a download that are read at a time."""
+
+
+class _Message(msgspec.Struct):
+    """What a browser tab sends: a message for the page, or for one of its screens."""
+
+    to: str
+    message: dict[str, Any]
 
 
 class _Server:
@@ -257,12 +265,11 @@ class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
 
     def on_message(self, text: str | bytes) -> None:
         try:
-            said = json.loads(text)
-            to, message = str(said["to"]), dict(said["message"])
-        except (ValueError, KeyError, TypeError):
+            message = msgspec.json.decode(text, type=_Message)
+        except (ValueError, RecursionError):
             self.close(1003, "not a message of this page")
             return
-        self._ask(to, message)
+        self._ask(message.to, message.message)
 
     def on_close(self) -> None:
         self.server.sockets.discard(self)

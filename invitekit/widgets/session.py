@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from invitekit.engine.duckdb import apart
 from invitekit.engine.materialize import materialize
 from invitekit.errors import ArgumentError, InvitekitError
@@ -22,13 +24,14 @@ from invitekit.model.catalogue import Catalogue
 from invitekit.planning import ResendRules
 from invitekit.sample import write_sample
 from invitekit.widgets import downloads, unknown_words
-from invitekit.widgets.base import Handler, MessageWidget
+from invitekit.widgets.base import Handler, MessageWidget, answer
 from invitekit.widgets.explorer import Explorer
 from invitekit.widgets.export_panel import ExportPanel
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.opening import Opened, Progress, Sources, how_read, open_sources, question
 from invitekit.widgets.payloads import words
 from invitekit.widgets.picker import ResendPicker, iso_day, read_day
+from invitekit.widgets.protocol import PageRequest
 from invitekit.widgets.reading import Reading, as_utf8
 from invitekit.widgets.transfer import Transfers, dated, safe_name
 from invitekit.widgets.worker import error_payload
@@ -114,7 +117,7 @@ class Session:
         """Answer a message of the browser, for the page or one of its tabs."""
         if to == PAGE:
             try:
-                self._handlers()[message["type"]](message)
+                answer(message, PageRequest, self._handlers())
             except Exception as error:  # noqa: BLE001 - a message has no other caller: it is shown on the page
                 self._send_problem(PAGE, error)
             return
@@ -341,10 +344,10 @@ class Session:
             return  # another browser tab was quicker
         reading = Reading.of(self._folder)
         if kind == "column":
-            replace(reading, columns={**reading.columns, **message["columns"]}).save(self._folder)
+            structs.replace(reading, columns={**reading.columns, **message["columns"]}).save(self._folder)
         elif kind == "encoding":
             copy = as_utf8(path, message["encoding"], self.transfers)
-            replace(reading, encoding=message["encoding"]).save(self._folder)
+            structs.replace(reading, encoding=message["encoding"]).save(self._folder)
             unread = unread.with_file(path, copy)
         else:
             copy = self.transfers.new_file(dated(path, read_day(message["day"]).isoformat()).name)
@@ -372,7 +375,7 @@ class Session:
         reading = Reading.of(self._folder)
         columns = {name: header for name, header in {**reading.columns, **message["columns"]}.items() if header}
         check_time_zone(message["time_zone"])
-        replace(
+        structs.replace(
             reading, columns=columns, time_zone=message["time_zone"], day_first=message["day_first"]
         ).save(self._folder)  # fmt: skip
         self._load(self._sources, again=True)
