@@ -6,6 +6,7 @@ quotes a person's data: file names, column names, counts and row numbers only.
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from typing import Literal, NoReturn
@@ -129,6 +130,21 @@ def many(number: int, noun: str, more: str = "") -> str:
         more: What several are called, if it is more than an "s".
     """
     return f"{number:,} {noun if number == 1 else more or noun + 's'}"
+
+
+def out_of_memory(error: BaseException) -> InvitekitError | None:
+    """Return our error for memory that ran out, which Python, DuckDB and the system raise in their own ways.
+
+    Args:
+        error: What was raised.
+    """
+    is_out = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    if is_out or type(error).__name__ == "OutOfMemoryException" or "Cannot allocate memory" in str(error):
+        return InvitekitError(
+            _("There is not enough memory for this."),
+            hint=_("close other programs, raise the limit of this one, or read fewer files."),
+        )
+    return None
 
 
 def database_error(error: BaseException) -> WorkspaceError | None:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import psutil
 import pytest
 
@@ -87,17 +88,19 @@ def work(folder: Path, life: int, reports: Connection) -> None:
     os.chdir(folder)
     os.umask(0o022)
     day = ("-w", MEMORY, "--as-of", "2026-03-20", "--overwrite", "--save-recipe", RECIPE)
-    if life % 2 and Path(MEMORY).exists():
-        command("export", *day, "-o", EXPORT)
-    for number in itertools.count():
-        path = week(folder, f"a{life}_{number}")
-        if command("workspace", "add", path.name, "-w", MEMORY, "--save-recipe", RECIPE):
-            reports.send(("file", hashlib.sha256(path.read_bytes()).hexdigest()))
-        planned = command("plan", *day, "--batch-dir", BATCHES)
-        for batch_id in json.loads(planned)["batch_ids"].values() if planned else ():
-            if command("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", MEMORY):
-                reports.send(("batch", batch_id))
-        command("export", *day, "-o", EXPORT)
+    for number in itertools.count(life):  # each process begins with another command
+        match number % 3:
+            case 0:
+                path = week(folder, f"a{life}_{number}")
+                if command("workspace", "add", path.name, "-w", MEMORY, "--save-recipe", RECIPE):
+                    reports.send(("file", hashlib.sha256(path.read_bytes()).hexdigest()))
+            case 1:
+                planned = command("plan", *day, "--batch-dir", BATCHES)
+                for batch_id in json.loads(planned)["batch_ids"].values() if planned else ():
+                    if command("workspace", "mark-sent", batch_id, "--by", "anna", "--at", "2026-03-20", "-w", MEMORY):
+                        reports.send(("batch", batch_id))
+            case _:
+                command("export", *day, "-o", EXPORT)
 
 
 def killed(folder: Path, life: int, seconds: float, *, at_work: bool) -> set[tuple[str, str]]:
@@ -166,7 +169,7 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
     folder.mkdir()
     promised: set[tuple[str, str]] = set()
     for life in range(KILLS):
-        reported = killed(folder, life, dice.uniform(0, 3), at_work=life % 3 > 0)
+        reported = killed(folder, life, dice.uniform(0, 1.5), at_work=life % 2 > 0)
         worked += bool(reported)
         promised |= reported
         check_whole(folder, promised)
@@ -176,6 +179,46 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
     folders = {path for path in tmp_path.rglob("*") if path.is_dir()}
     assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start removes what was left"
     assert worked > KILLS / 4, "most were killed before they committed anything: that proves little"
+
+
+# Memory
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv.pop(1)),) * 2)
+from invitekit.engine.memory import free_memory
+print(free_memory())
+from invitekit.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing limits the memory of a process")
+def test_a_command_with_too_little_memory_ends_with_one_line(tmp_path: Path) -> None:
+    path = week(tmp_path, "a")
+    for limit, code, text in (
+        (500_000_000, 1, "may use 500 MB of address space, and needs 1,600."),
+        (4 * 10**9, 0, ""),
+    ):
+        words = [sys.executable, "-c", LIMITED, str(limit), "check", str(path)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr.count("\n"), text in done.stderr) == (code, code, True), done.stderr
+        assert 0 < int(done.stdout.split("\n")[0]) < limit
+
+
+def fill_duckdb() -> None:
+    with duckdb.connect(config={"memory_limit": "1MB", "max_temp_directory_size": "0MB"}) as con:
+        con.sql("create table t as select range, uuid() from range(1000000)")
+
+
+@pytest.mark.parametrize("fill", [lambda: bytearray(sys.maxsize), fill_duckdb])
+def test_memory_that_runs_out_is_no_defect(
+    fill: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("invitekit.cli.app", fill)
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err.startswith("invitekit: There is not enough memory for this. Hint: close other")
 
 
 # Signals

@@ -19,7 +19,8 @@ import invitekit
 from invitekit.cli import commands, customers, exports, plans, reports, screens, trends, workspace
 from invitekit.cli.help import Command, new_app
 from invitekit.cli.run import recordable, run
-from invitekit.errors import InvitekitError, database_error
+from invitekit.engine.memory import check_address_space
+from invitekit.errors import InvitekitError, database_error, out_of_memory
 from invitekit.i18n import printable
 
 app = new_app("Why did the invitation fail, and whom to invite again.")
@@ -83,9 +84,12 @@ def main() -> None:
     os.environ.setdefault(_ALLOCATOR, _KEEP_MEMORY)
     with _signals_raised() as caught:
         try:
+            check_address_space()
             _print_any_text()
             app()
-        except (_Stopped, Exception) as error:
+        except SystemExit:
+            raise
+        except BaseException as error:
             # DuckDB makes an error of its own of what a signal raises.
             if caught:
                 name = signal.Signals(caught[0]).name
@@ -128,7 +132,7 @@ def _print_any_text() -> None:
 
 def _explain(error: BaseException) -> None:
     """Print the error as one line and exit; return only if a traceback was asked for."""
-    error = database_error(error) or error
+    error = database_error(error) or out_of_memory(error) or error
     if isinstance(error, InvitekitError):
         _fail(str(error))
     if isinstance(error, BrokenPipeError):

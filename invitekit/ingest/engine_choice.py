@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from invitekit.engine.memory import free_memory
+from invitekit.engine.memory import address_space, free_memory
 from invitekit.ingest.discover import Source
 
 Engine = Literal["polars", "duckdb", "auto"]
@@ -27,9 +28,10 @@ class EngineChoice(NamedTuple):
 def choose_engine(sources: Iterable[Source]) -> EngineChoice:
     """Return DuckDB, on disk, where the sources would not fit into the free memory, else Polars."""
     size = sum(source.size * _UNPACKED.get(source.format, 1) for source in sources)
-    if size <= SMALL:
+    needed = size * MEMORY_FACTOR
+    if size <= SMALL and (address_space() == sys.maxsize or needed <= free_memory()):
         return EngineChoice("polars", None)
-    free, needed = free_memory(), size * MEMORY_FACTOR
+    free = free_memory()
     amounts = f"about {needed / 1e9:,.1f} GB are needed, {free / 1e9:,.1f} GB are free"
     if needed > free:
         return EngineChoice("duckdb", f"Engine: DuckDB, on disk; for Polars, in memory, {amounts}.")
