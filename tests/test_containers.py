@@ -610,8 +610,8 @@ def as_typed(table: Table, _: Draw) -> bytes:
 
 
 KINDS: dict[str, Callable[[Table, Draw], bytes]] = {
-    "f.csv": as_delimited, "f.tsv": as_delimited, "f.txt": as_delimited, "f.csv.gz": as_delimited, "f.zip": as_delimited,
-    "f.json": as_objects, "f.jsonl": as_objects, "f.xlsx": as_workbook, "f.parquet": as_typed,
+    "f.csv": as_delimited, "f.tsv": as_delimited, "f.txt": as_delimited, "f.csv.gz": as_delimited,
+    "f.zip": as_delimited, "f.json": as_objects, "f.jsonl": as_objects, "f.xlsx": as_workbook, "f.parquet": as_typed,
     "f.xls": lambda table, _: as_html([[str(cell) for cell in row] for row in table]),
     "book.ods": lambda _, __: as_ods(), "book.xlsb": lambda _, __: as_xlsb(), "biff.xls": lambda _, __: as_xls(),
     "xml.xls": lambda _, __: as_xml(),

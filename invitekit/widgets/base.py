@@ -57,9 +57,7 @@ def answer(message: Any, requests: Any, handlers: Mapping[str, Handler]) -> None
     try:
         checked = msgspec.convert(message, by_type(requests)[message["type"]])
     except (LookupError, TypeError, msgspec.ValidationError):
-        raise ArgumentError(
-            _("The screen asked something that is not known here."), hint=_("load it again.")
-        ) from None
+        raise ArgumentError(_("The screen asked something that is not known here."), hint=_("load it again.")) from None
     handlers[checked["type"]](checked)
 
 
