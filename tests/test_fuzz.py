@@ -115,7 +115,7 @@ def target(**inputs: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], 
     """Make a test of a function, which ``make fuzz`` runs too."""
 
     def register(check: Callable[..., None]) -> Any:
-        how: dict[str, Any] = {"deadline": None, "database": None, "phases": [Phase.generate]}
+        how: dict[str, Any] = {"deadline": None, "database": None, "derandomize": True, "phases": [Phase.generate]}
         quick = settings(max_examples=often(40), suppress_health_check=[*HealthCheck], **how)
         test = TARGETS[check.__name__.removeprefix("test_fuzz_")] = quick(given(**inputs)(check))
         return test
@@ -367,7 +367,9 @@ def of_kind(kind: Any) -> st.SearchStrategy[Any]:
     }
     if is_typeddict(kind):
         return fields_of(kind)
-    return SIMPLE.get(kind) or makers.get(get_origin(kind), lambda: st.one_of(*map(of_kind, args)))()
+    if kind in SIMPLE:
+        return SIMPLE[kind]
+    return makers.get(get_origin(kind), lambda: st.one_of(*map(of_kind, args)))()
 
 
 def fields_of(kind: Any) -> st.SearchStrategy[dict[str, Any]]:
