@@ -16,7 +16,7 @@ from msgspec import structs
 
 from invitekit.engine.duckdb import apart
 from invitekit.engine.materialize import materialize
-from invitekit.errors import ArgumentError, InvitekitError
+from invitekit.errors import ArgumentError, InvitekitError, check_language
 from invitekit.i18n import Language, _, languages, translate
 from invitekit.ingest.datetimes import check_time_zone
 from invitekit.model.annotate import annotate
@@ -212,6 +212,7 @@ class Session:
 
     def _set_language(self, language: Language) -> None:
         """Go on in another language."""
+        check_language(language)
         self._language = language
         self._plan_again()
 
