@@ -18,7 +18,7 @@ ALLOWED = re.compile(
     r"|Python Software Foundation License|Public Domain)"
 )
 """Licences compatible with Apache-2.0, as packages spell them; MPL-2.0 covers files that we do not change."""
-OTHERS = {"axe-playwright-python": "MIT", "docutils": "Public Domain", "simplejson": "MIT"}
+OTHERS = {"atheris": "Apache-2.0", "axe-playwright-python": "MIT", "docutils": "Public Domain", "simplejson": "MIT"}
 """Licences that the metadata leave out, or offer to choose from; read in the packages themselves."""
 
 

@@ -18,7 +18,7 @@ import threading
 import time
 import urllib.parse
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -550,6 +550,12 @@ def test_a_page_of_another_site_gets_no_socket(page: str) -> None:
     assert answer(socket, **SHAKE, Origin=page.partition("/?")[0])[0] == 403, "no cookie"
 
 
+def run_in_thread(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine where no browser of another test has its event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"to": "page"}', '{"to": 1, "message": {}}', b"\xff"])
 def test_a_socket_that_sends_something_else_is_closed(page: str, text: str | bytes) -> None:
     async def talk() -> None:
@@ -563,7 +569,7 @@ def test_a_socket_that_sends_something_else_is_closed(page: str, text: str | byt
         socket.close()
         await asyncio.sleep(0.05)  # until its connection is gone
 
-    asyncio.run(talk())
+    run_in_thread(talk())
 
 
 NO_ROOM = "The disk has no room for this file."
@@ -623,9 +629,7 @@ def test_a_file_that_is_uploaded_is_opened_and_its_rejected_rows_are_fetched_onc
         chosen = {"type": "open", "files": [], "uploads": [[upload["id"], None]], "workspace": "week"}
         rejected = download_request("r", "rejected", "")
         until = chosen | {"until": {"status": "open", "rejected": 1}}, rejected | {"until": {"request": "r"}}
-        # In a thread of its own: a browser of another test has an event loop in this one.
-        with ThreadPoolExecutor(1) as pool:
-            *_, done = pool.submit(lambda: asyncio.run(_talk(address, *until))).result()
+        *_, done = run_in_thread(_talk(address, *until))
         base, cookie = address.partition("?")[0], answer(address)[2]["Set-Cookie"].split(";")[0]
         assert answer(f"{base}download/{done['id']}")[0] == 403, "no cookie"
         status, text, headers = answer(f"{base}download/{done['id']}", Cookie=cookie)

@@ -58,7 +58,7 @@ def test_settings_for_reading_files_that_are_something_else_are_named(tmp_path: 
         Reading.of(tmp_path)
 
 
-@pytest.mark.parametrize("what", ["rejected", "list", "batch", "export", "anything"])
+@pytest.mark.parametrize("what", ["rejected", "list", "batch", "export"])
 def test_before_files_are_open_there_is_nothing_to_download(tmp_path: Path, what: str) -> None:
     session = Session(tmp_path)
     tab = Tab(session)

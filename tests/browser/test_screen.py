@@ -201,7 +201,7 @@ def test_a_name_that_is_a_script_is_a_name(lab: Lab) -> None:
 def test_all_matching_minus_two_is_confirmed_written_and_marked_as_sent(lab: Lab, memory: Path) -> None:
     with shown(lab, pick(memory)) as (tab, page):
         page.locator("summary", has_text="Change").click()
-        page.get_by_label("Pause in days").fill("30")
+        page.get_by_label("Days between invitations").fill("30")
         page.get_by_role("button", name="Show the effect").click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text("Invite again after 30 days")
@@ -220,7 +220,7 @@ def test_all_matching_minus_two_is_confirmed_written_and_marked_as_sent(lab: Lab
         expect(dialog.get_by_role("heading", level=3)).to_contain_text("Invite 113 customers again")
         expect(dialog.locator(".ik-everyone tbody tr")).to_have_count(113)
         dialog.get_by_role("button", name="Write batches of 113 customers").click()
-        expect(dialog.get_by_role("heading", level=3)).to_have_text("113 customers are written")
+        expect(dialog.get_by_role("heading", level=3)).to_have_text("Batches of 113 customers are written")
         files = sorted((memory.parent / "batches").glob("*/batch_*.csv"))
         assert pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).height == 113
         dialog.get_by_role("button", name="Go to the batches").click()
