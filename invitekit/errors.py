@@ -132,12 +132,20 @@ def many(number: int, noun: str, more: str = "") -> str:
     return f"{number:,} {noun if number == 1 else more or noun + 's'}"
 
 
-def out_of_memory(error: BaseException) -> InvitekitError | None:
-    """Return our error for memory that ran out, which Python, DuckDB and the system raise in their own ways.
+def own_error(error: BaseException) -> InvitekitError | None:
+    """Return an error that can be shown: the one that was raised, or ours in place of what a library raised.
 
     Args:
         error: What was raised.
+
+    Returns:
+        The error, or None where none of ours fits: its text may quote data.
     """
+    return error if isinstance(error, InvitekitError) else database_error(error) or _out_of_memory(error)
+
+
+def _out_of_memory(error: BaseException) -> InvitekitError | None:
+    """Return our error for memory that ran out, which Python, DuckDB and the system raise in their own ways."""
     is_out = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
     if is_out or type(error).__name__ == "OutOfMemoryException" or "Cannot allocate memory" in str(error):
         return InvitekitError(

@@ -28,8 +28,10 @@ import invitekit as ik
 from invitekit.batches.output_folder import PAGE
 from invitekit.cli import main
 from invitekit.cli.recipes import read_recipe
+from invitekit.errors import OutputError, own_error
 from invitekit.export import verify
 from invitekit.export.manifest import path_of
+from invitekit.i18n import _
 from tests.conftest import SOAK, often
 
 if TYPE_CHECKING:
@@ -265,3 +267,10 @@ def test_every_command_ends_by_a_signal_with_one_line_and_nothing_left(tmp_path:
         stderr = process.communicate(timeout=60)[1]
         assert (process.returncode, stderr) == (128 + signal.SIGTERM, IN_ONE_LINE), name
         assert [*(tmp_path / name).rglob("*")] == [tmp_path / name / "temporary"], name
+
+
+def test_an_error_of_ours_is_itself_whatever_its_text_quotes() -> None:
+    error = OutputError(_("'{name}' is a folder.", name="Corrupt database file"), hint=_("name a file in it."))
+    assert own_error(error) is error
+    assert "not enough memory" in str(own_error(MemoryError()))
+    assert own_error(ValueError("Anna")) is None

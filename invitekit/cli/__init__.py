@@ -20,7 +20,7 @@ from invitekit.cli import commands, customers, exports, plans, reports, screens,
 from invitekit.cli.help import Command, new_app
 from invitekit.cli.run import recordable, run
 from invitekit.engine.memory import check_address_space
-from invitekit.errors import InvitekitError, database_error, out_of_memory
+from invitekit.errors import own_error
 from invitekit.i18n import printable
 
 app = new_app("Why did the invitation fail, and whom to invite again.")
@@ -50,8 +50,8 @@ _TRACEBACK = "INVITEKIT_TRACEBACK"
 _OBJECTS = 200_000
 """New objects after which Python searches for reference cycles: a command makes few, and ends soon."""
 _ALLOCATOR, _KEEP_MEMORY = "_RJEM_MALLOC_CONF", "dirty_decay_ms:5000"
-"""What Polars reads when it is imported: freed memory is used again rather than returned to the system after half a
-second, and then cleared and mapped anew, which took a tenth of a command's time."""
+"""The setting of Polars' allocator (jemalloc), read at its import: keep freed memory for five seconds, not for half a
+second. Returning memory to the system and taking it again took a tenth of a command's time."""
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -132,9 +132,8 @@ def _print_any_text() -> None:
 
 def _explain(error: BaseException) -> None:
     """Print the error as one line and exit; return only if a traceback was asked for."""
-    error = database_error(error) or out_of_memory(error) or error
-    if isinstance(error, InvitekitError):
-        _fail(str(error))
+    if (known := own_error(error)) is not None:
+        _fail(str(known))
     if isinstance(error, BrokenPipeError):
         # The reader of our output (head, less) left: no message, no second error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

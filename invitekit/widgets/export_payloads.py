@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from invitekit.errors import InvitekitError, database_error
+from invitekit.errors import own_error
 from invitekit.export import GATES, Exported, signer, verify
 from invitekit.i18n import read_texts, translate
 from invitekit.privacy import Key
@@ -54,7 +54,7 @@ def key_words(key_id: str | None, level: str, language: str) -> str:
 
 def error_payload(error: BaseException, language: str) -> dict[str, str]:
     """Return an error as the panel shows it: ours with what to do; of any other only its kind: it may quote data."""
-    if isinstance(error, InvitekitError) or database_error(error):
+    if own_error(error) is not None:
         return worker.error_payload(error, language)
     said = words(language)
     return {"problem": said["failed"].format(kind=type(error).__name__), "hint": said["failed_hint"]}

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from invitekit.errors import InvitekitError, database_error, out_of_memory
+from invitekit.errors import own_error
 from invitekit.i18n import _, translate
 
 Work = Callable[[duckdb.DuckDBPyConnection], None]
@@ -110,9 +110,8 @@ class Worker:
 
 def error_payload(error: BaseException, language: str = "en") -> dict[str, Any]:
     """Return an error as the screen shows it: ours with what to do, of any other only its kind: it may quote data."""
-    error = database_error(error) or out_of_memory(error) or error
-    if isinstance(error, InvitekitError):
-        problem, hint = error.problem, error.hint
+    if (known := own_error(error)) is not None:
+        problem, hint = known.problem, known.hint
     else:
         problem = _("This cannot be shown ({kind}).", kind=type(error).__name__)
         hint = _("change the filter, or run the cell again.")
