@@ -17,6 +17,7 @@ import traitlets
 
 from invitekit.engine.duckdb import apart
 from invitekit.engine.frames import as_narwhals
+from invitekit.engine.materialize import count_rows
 from invitekit.errors import ArgumentError, InvitekitError, check_language
 from invitekit.export import Exported, export, find_key
 from invitekit.export.api import DEFAULT, REMARKS
@@ -189,7 +190,7 @@ class ExportPanel(MessageWidget):
 
     def _count(self) -> None:
         if self._total is None:
-            self._total = _count(self._records)
+            self._total = count_rows(as_narwhals(apart(self._records)[0]))
         said, numbers = export_payloads.words(self._language), {"n": f"{self._total:,}", "columns": len(self._columns)}
         self._send_message("count", total=self._total, words=said["held" if self._total else "none"].format(**numbers))
 
@@ -317,9 +318,3 @@ def _lent(
     stoppable(con.interrupt if con is not None else lambda: None)
     with closing(open_source(own, None)) as source:
         yield source.native
-
-
-def _count(records: Any) -> int:
-    """Count records of any engine."""
-    frame: Any = nw.from_native(apart(records)[0]).lazy()
-    return int(frame.select(nw.len().alias("n")).collect().item(0, "n"))
