@@ -11,10 +11,10 @@ _END = object()
 
 
 def ahead(items: Iterable[Item]) -> Generator[Item]:
-    """Return the same items in the same order, each made in a thread of its own while the one before it is used.
+    """Yield the items in their order; another thread computes the next one while the caller uses this one.
 
-    No more than two items are there at once. A caller that stops early closes ``items`` with it, and an error
-    comes where its item would have.
+    No more than two items are held at once. A caller that stops early closes ``items`` with it, and an error
+    is raised in place of its item.
     """
     coming = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="invitekit-ahead") as worker:

@@ -29,10 +29,9 @@ _OWN = "_ik_of_"
 
 
 def with_who(source: Source, names: Sequence[str]) -> Source:
-    """Return some columns of the records, and whose each record is.
+    """Return some columns of the records, and the customer of each record.
 
-    That is the customer as ``model.identity.identify`` tells them apart. A record that nothing but its row tells is
-    nobody's.
+    Customers are told apart by ``model.identity.identify``. A record that no key identifies has none.
 
     Raises:
         SchemaError: The records cannot be computed.

@@ -41,7 +41,7 @@ def write_parquet(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> 
 
 
 def _repeats(values: pl.Series) -> bool:
-    """Whether a dictionary saves anything: tokens that differ cost time and room in one. Rows lie in a random order."""
+    """Return whether a dictionary saves space; the first rows tell, since rows are in a random order."""
     some = values.head(_SAMPLE)
     return some.n_unique() <= _REPEATS * max(len(some), 2)
 

@@ -18,7 +18,7 @@ def translate_reason(reason: str, language: Language) -> str:
 
 @cache
 def _translations(language: Language) -> list[tuple[re.Pattern[str], str]]:
-    """Return a pattern of each English reason, whose groups are its numbers, and the reason in a language."""
+    """Return for each reason a pattern of its English text, with a group for each number, and its translation."""
     known, translated = (read_texts(__package__, "rejection_words.toml", each)["why"] for each in ("en", language))
     return [
         (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>\\d+)", re.escape(english))), text)

@@ -101,7 +101,7 @@ class DuckDBStore:
 
     def results(self) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation]:
         """Return records in the order of their sources, and rejected rows by source and row."""
-        # A checkpoint would read, compress and write all temporary tables again; nobody opens this database later.
+        # Checkpoints write all temporary tables again, and are of use only to a database that is opened once more.
         self._con.execute("set checkpoint_threshold = '1000TB'")
         return self._con.table("records"), self._con.sql("select * from rejects order by source_file, source_row")
 

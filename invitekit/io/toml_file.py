@@ -16,7 +16,7 @@ from invitekit.io.atomic_write import os_reason
 LARGEST = 1 << 21
 """Bytes of a file: a larger one would take seconds."""
 _DEEP_KEY = re.compile(r"""(?:(?:[\w-]{1,200}|"[^"\n]{0,200}"|'[^'\n]{0,200}')[ \t]*\.[ \t]*){32}""")
-"""A key of so many parts that the parser, whose time grows with their square, could take hours."""
+"""A dotted key of many parts: the parser's time grows with the square of their number, up to hours."""
 
 
 def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Write synthetic snapshots of invited customers: nobody in them exists."""
+"""Write synthetic snapshots of invited customers, none of whom exists."""
 
 from __future__ import annotations
 

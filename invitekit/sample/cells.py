@@ -42,7 +42,7 @@ def planted(s: Snapshot) -> int:
 
 
 def _shown(name: str, s: Snapshot) -> str:
-    """Return the SQL of a cell: one row names nobody and, where times are texts, one has a day that does not exist."""
+    """Return the SQL of a cell with planted faults: a row without any key and, if times are texts, an impossible day."""
     cell = MASKED[name] if s.masked and name in MASKED else _cell(name, s)
     if s.unreadable and name in UNREADABLE:
         return f"case when place <> {s.rows // 3} then {cell} end"

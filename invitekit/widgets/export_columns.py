@@ -44,7 +44,7 @@ def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[
 
 
 def example(row: Row, language: str = "en") -> tuple[str | None, str | None]:
-    """Return a made-up value, and what leaves in its place: as an export would do it, with a key that nobody has."""
+    """Return a made-up value, and what an export makes of it with a key that is used nowhere else."""
     value = _made_up(row, language)
     made = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
     if isinstance(row.form, Text):
@@ -89,7 +89,7 @@ def _action(row: Row) -> str:
 
 
 def _made_up(row: Row, language: str) -> Any:
-    """Return a value that nobody has, of the kind that a column holds."""
+    """Return a made-up value of the kind that a column holds."""
     failure = read_catalogue().failures[0]
     known = made_up() | {name: getattr(failure, name)(language) for name in _OF_FAILURE}
     known |= {"failure_code": failure.code, "failure_message": failure.message_en}
