@@ -31,7 +31,7 @@ from invitekit.cli.recipes import read_recipe
 from invitekit.errors import OutputError, own_error
 from invitekit.export import verify
 from invitekit.export.manifest import path_of
-from invitekit.i18n import _
+from invitekit.i18n import _ as message
 from tests.conftest import SOAK, often
 
 if TYPE_CHECKING:
@@ -270,7 +270,9 @@ def test_every_command_ends_by_a_signal_with_one_line_and_nothing_left(tmp_path:
 
 
 def test_an_error_of_ours_is_itself_whatever_its_text_quotes() -> None:
-    error = OutputError(_("'{name}' is a folder.", name="Corrupt database file"), hint=_("name a file in it."))
+    error = OutputError(
+        message("'{name}' is a folder.", name="Corrupt database file"), hint=message("name a file in it.")
+    )
     assert own_error(error) is error
     assert "not enough memory" in str(own_error(MemoryError()))
     assert own_error(ValueError("Anna")) is None

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
 import invitekit as ik
 from invitekit.engine.duckdb import connection_of
-from invitekit.engine.materialize import materialize, temp_tables
+from invitekit.engine.materialize import in_shares, materialize, temp_tables
 from invitekit.metrics import time_to_association
 from invitekit.model.resolve import latest
 
@@ -46,6 +47,21 @@ def test_an_eager_frame_stays_as_it_is() -> None:
     frame = pl.DataFrame({"x": [1]})
     assert materialize(frame) is frame
     assert isinstance(materialize(frame.lazy()), pl.LazyFrame)
+
+
+def test_each_share_drops_what_it_computed_on_the_way(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("invitekit.engine.materialize.SHARE", 2)
+    frame = nw.from_native(materialize(con.sql("from range(6)")))
+    held = []
+
+    def compute(rows: Any) -> Any:
+        held.append(tables(con))
+        return materialize(materialize(rows).filter(nw.col("range") >= 0))
+
+    assert sorted(in_shares(frame, "range", compute).to_native().fetchall()) == [(n,) for n in range(6)]
+    assert held == [2, 3, 4], "the frame, one result of each earlier share, and the rows of this one"
 
 
 def test_tables_are_dropped_at_the_end_of_the_block_unless_persisted(con: duckdb.DuckDBPyConnection) -> None:

@@ -65,3 +65,11 @@ def test_before_files_are_open_there_is_nothing_to_download(tmp_path: Path, what
     session.receive("page", download_request("r", what, "shown.csv"))
     assert "nothing to download" in tab.until("page", "problem")["problem"]
     session.close()
+
+
+def test_a_language_without_texts_is_refused_and_opens_no_folder(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    tab = Tab(session)
+    session.receive("page", {"type": "set_language", "language": "../zh"})
+    assert "language" in tab.until("page", "problem")["problem"]
+    session.close()
