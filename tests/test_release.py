@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TODAY = f"{dt.datetime.now(tz=dt.UTC).date()}"
+TODAY = f"{dt.datetime.now(tz=dt.UTC).date()}"  # of the import: a suite may end on the next day
 VERSION = "0.1.0"
 
 
@@ -59,7 +59,7 @@ def test_a_checkout_that_is_not_ready_is_not_released_and_every_reason_is_named(
     assert release(clone, "0.2.0").stderr.splitlines() == [
         "pyproject.toml has the version 0.1.0, not 0.2.0.",
         "CITATION.cff has the version 0.1.0, not 0.2.0.",
-        f"CHANGELOG.md begins with '[0.1.0] - 2026-01-01', not with '[0.2.0] - {TODAY}'.",
+        "CHANGELOG.md begins with '[0.1.0] - 2026-01-01', not with '[0.2.0]' and today's date.",
         "The tag v0.2.0 exists.",
     ]
     assert not (clone / "dist").exists()
