@@ -72,7 +72,7 @@ test: setup frontend-check ## run every test; says so when Chromium, Java or pdf
 soak: setup ## run the tests that repeat themselves four times as often, and all of them on Spark too: an hour
 	@INVITEKIT_SOAK=true $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not browser" $(PYTEST_ARGS)
 
-fuzz: setup ## give TARGET (see tests/test_fuzz.py) hostile inputs for SECONDS, 3600 if left out, or INPUTS of them
+fuzz: setup ## give TARGET (see tests/test_fuzz.py) hostile inputs for SECONDS of a processor, 3600 if left out, or INPUTS of them
 	@$(BIN)/python -m tests.fuzz $(TARGET) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(INPUTS),--inputs $(INPUTS))
 
 test-fast: setup ## run the tests that need no browser, no Spark and no patience
