@@ -44,7 +44,7 @@ _HEAD = """\
 Options = dict[str, Any]
 
 
-class File(Struct, frozen=True, forbid_unknown_fields=True):
+class File(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A file that is read, or a file or folder that is written; without a hash where each run writes other bytes."""
 
     name: str
@@ -111,8 +111,7 @@ def as_toml(recipe: Recipe) -> str:
 
 
 def _fields(file: File) -> str:
-    fields = {"name": file.name} | ({"size": file.size, "sha256": file.sha256} if file.sha256 else {})
-    return ", ".join(f"{name} = {_value(value)}" for name, value in fields.items())
+    return ", ".join(f"{name} = {_value(value)}" for name, value in msgspec.to_builtins(file).items())
 
 
 def _value(value: Any) -> str:
