@@ -162,6 +162,8 @@ def test_files_that_are_gone_are_all_named(run: Run, week: Path) -> None:
 def test_the_same_commands_run_on_the_files_of_another_week(run: Run, week: Path) -> None:
     record(run, "plan", "exports", *DAY, "--rules", "rules.toml", "-o", "plan.csv")
     record(run, "report", "exports", *DAY, "-o", "r.html")
+    problem = run("run", "weekly.toml", "--customer-list", "customers.csv", "-o", "again").stderr
+    assert "No command of weekly.toml reads 'customers.csv'" in problem
     (week / "next").mkdir()
     new = snapshot(week / "next", "2026-03-30", 30)
     found = repeated(run, "weekly.toml", new, "--as-of", "2026-04-06", "-o", "again")
@@ -238,6 +240,34 @@ def test_a_workspace_is_used_as_it_is_and_its_results_are_not_compared(run: Run,
     assert (done.returncode, "Not compared" in done.stdout) == (0, True)
 
 
+def test_a_customer_list_is_recorded_by_its_hash_and_repeated_or_replaced(run: Run, week: Path) -> None:
+    for day, names in (("2026-03-24", "acct_1"), ("2026-03-31", "acct_2\nacct_3")):
+        rows = "".join(f"{name},2026-03-20\n" for name in names.split())
+        (week / f"customers_{day}.csv").write_text(f"Account,Association Time\n{rows}", encoding="utf-8")
+    record(run, "workspace", "add", "exports", "-w", "w.duckdb")
+    found = record(run, "reconcile", "customers_2026-03-24.csv", *DAY, "-w", "w.duckdb", "-o", "found.csv")
+    assert [(file["name"], len(file["sha256"])) for file in found["step"][1]["input"]] == [
+        ("customers_2026-03-24.csv", 64)
+    ]
+    step = repeated(run, "weekly.toml", "--overwrite")["steps"][1]
+    assert (step["listed"], step["findings"]["ours_already"]) == (1, 1)
+    new = ("--customer-list", "customers_2026-03-31.csv")
+    steps = repeated(run, "weekly.toml", snapshot(week, "2026-03-30", 30), *new, "-o", "again")["steps"]
+    assert (steps[0]["records"], steps[1]["listed"]) == (120, 2), "each command reads its own kind of file"
+    change(week / "customers_2026-03-24.csv")
+    problem = run("run", "weekly.toml", "exports", "-o", "third").stderr
+    assert "customers_2026-03-24.csv has changed" in problem, "other exports do not replace the list"
+
+
+def test_what_the_portal_answers_is_not_recorded_nor_asked_for_by_a_recipe(run: Run, week: Path) -> None:
+    done = run("reconcile", "--from-huawei", "-w", "w.duckdb", "--save-recipe", "weekly.toml")
+    assert (done.returncode, "What the portal answers cannot be repeated" in done.stderr) == (1, True), done.stderr
+    options = "from-huawei = true\nendpoint = 'https://elsewhere.example'\n"
+    (week / "weekly.toml").write_text(f"{ONE_STEP}'reconcile'{NO_MORE}\n{options}", encoding="utf-8")
+    problem = run("run", "weekly.toml", "-o", "again").stderr
+    assert "No recipe holds 'invitekit reconcile --endpoint --from-huawei'" in problem
+
+
 ONE_STEP, NO_MORE = 'invitekit = "1"\n[[step]]\ncommand = ', "\nsources = []\n[step.options]"
 WRONG: dict[str, tuple[str, str]] = {
     "no TOML": ("x", "is not a TOML file"),
@@ -260,6 +290,7 @@ STRANGE: dict[str, tuple[str, str, str]] = {
     "an absolute path": ("report", "output = '/tmp/invitekit-stolen.html'", "outside of its own folder"),
     "a folder elsewhere": ("plan", "batch-dir = 'exports/../../stolen'", "outside of its own folder"),
     "a workspace elsewhere": ("workspace add", "workspace = '../stolen.duckdb'", "outside of its own folder"),
+    "a workspace elsewhere for a list": ("reconcile", "workspace = '../stolen.duckdb'", "outside of its own folder"),
     "another program": ("check; touch stolen", "", "No recipe holds"),
     "an option for a source": ("check", "source = '--output=../stolen.csv'", "No recipe holds"),
     "an option among the sources": ("check", "", "'stolen.csv' does not exist"),

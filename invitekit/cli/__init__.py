@@ -33,7 +33,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "trend": recordable(trends.trend),
     "report": recordable(reports.report),
     "compare": recordable(workspace.compare),
-    "reconcile": workspace.reconcile,
+    "reconcile": recordable(workspace.reconcile),
     "export": recordable(exports.export),
     "verify": exports.verify,
     "run": run,

@@ -28,8 +28,13 @@ PERSONAL = ("text", "manager", "tag")
 """Options whose values may name a person: no recipe holds them."""
 WRITES = ("output", "batch-dir", "words-skeleton")
 """Options that name a file or a folder which the command writes."""
-_CHANGES = ("workspace add",)
+_CHANGES = ("workspace add", "reconcile")
 """Commands that change their workspace."""
+_CUSTOMER_LISTS = ("reconcile",)
+"""Commands whose sources are a customer list, not exports of invitations."""
+_FROM_PORTAL = ("from-huawei", "endpoint")
+"""Options that ask the portal, with the user's keys: its answer has no hash, and a recipe of another person may name
+another host."""
 _READS = ("messages", "catalogue", "words", "rules", "policy", "templates")
 """Options that name files which a command reads. A workspace changes with each use, and a key is a secret."""
 _NOT_RECORDED = ("sources", "overwrite", "as_json")
@@ -134,8 +139,8 @@ def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], 
         Adds the finished command to the recipe.
 
     Raises:
-        ArgumentError: An option may name a person, a name is not UTF-8 text, or the command reads what another one of
-            the recipe writes.
+        ArgumentError: An option may name a person or asks the portal, a name is not UTF-8 text, or the command reads
+            what another one of the recipe writes.
         OutputError: The recipe cannot be written.
         SourceError: There is a file of that name which is no recipe, or a file to read cannot be read.
     """
@@ -143,6 +148,10 @@ def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], 
     if personal := [name for name in PERSONAL if name in options]:
         problem = _("--{option} may name a person, and a recipe holds no person's data.", option=personal[0])
         raise ArgumentError(problem, hint=_("leave it out, or run this command without --save-recipe."))
+    if not options.keys().isdisjoint(_FROM_PORTAL):
+        problem = _("What the portal answers cannot be repeated, so --from-huawei is in no recipe.")
+        hint = _("name a customer list as a file, or run this command without --save-recipe.")
+        raise ArgumentError(problem, hint=hint)
     folder, sources = path.parent.resolve(), list(values.get("sources") or ())
     read = [*list_files(sources).paths, *_own_files(options)]
     check_target(path, extensions=[".toml"], overwrite=True, sources=read)
@@ -251,6 +260,26 @@ def _holds_records(step: Step) -> bool:
 # Running one
 
 
+def new_sources(recipe: Recipe, path: Path, files: list[str], customer_list: list[str]) -> list[list[str]]:
+    """Return, for each command, the sources that it reads instead of its own; none where it keeps them.
+
+    Args:
+        recipe: The recipe.
+        path: Its file.
+        files: Exports to read instead of those of the recipe.
+        customer_list: A customer list to read instead of that of the recipe.
+
+    Raises:
+        ArgumentError: No command would read them.
+    """
+    kinds = {step.command in _CUSTOMER_LISTS for step in recipe.step if step.sources}
+    for sources, is_list in ((files, False), (customer_list, True)):
+        if sources and is_list not in kinds:
+            problem = _("No command of {recipe} reads '{name}'.", recipe=path.name, name=Path(sources[0]).name)
+            raise ArgumentError(problem, hint=_("exports are named as FILES, a customer list by --customer-list."))
+    return [customer_list if step.command in _CUSTOMER_LISTS else files for step in recipe.step]
+
+
 def changed(step: Step, sources: list[str], as_of: str | None, folder: Path | None) -> Step:
     """Return a command for other files or another time, without the files that it read and wrote.
 
@@ -274,20 +303,20 @@ def changed(step: Step, sources: list[str], as_of: str | None, folder: Path | No
     return Step(step.command, sources if is_other else step.sources, options)
 
 
-def check_unchanged(recipe: Recipe, path: Path, *, with_sources: bool) -> None:
+def check_unchanged(recipe: Recipe, path: Path, others: list[list[str]]) -> None:
     """Check that every file to read is as the recipe has it; paths start from the current folder.
 
     Args:
         recipe: The recipe.
         path: Its file.
-        with_sources: Whether sources are looked at too, not only the files that options name.
+        others: The sources that each command reads instead: see ``new_sources``.
 
     Raises:
         SourceError: A file is missing, new, or has changed; the message names each.
     """
     problems = set[Message]()
-    for step in recipe.step:
-        read = _own_files(step.options)
+    for step, other in zip(recipe.step, others, strict=True):
+        read, with_sources = _own_files(step.options), not other
         own = {_placed(file, Path()) for file in read}
         if with_sources:
             with contextlib.suppress(SourceError):  # the folder is empty: each of its files is missing
@@ -348,7 +377,7 @@ def run_step(ctx: typer.Context, step: Step, *, overwrite: bool, as_json: bool) 
     for word in words:
         command = getattr(command, "commands", {}).get(word)
     params = {_long(param): param for param in getattr(command, "params", ())}
-    unknown = step.options.keys() - (params.keys() - {*PERSONAL, "overwrite", "json"})
+    unknown = step.options.keys() - (params.keys() - {*PERSONAL, *_FROM_PORTAL, "overwrite", "json"})
     if "save-recipe" not in params or unknown:
         shown = " ".join([step.command, *(f"--{name}" for name in sorted(unknown))])
         problem = _("No recipe holds 'invitekit {command}'.", command=shown)

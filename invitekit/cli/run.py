@@ -50,6 +50,10 @@ def run(
     files: Annotated[
         list[str] | None, typer.Argument(metavar="FILES", help="Read these instead of the files of the recipe.")
     ] = None,
+    customer_list: Annotated[
+        list[str] | None,
+        typer.Option("--customer-list", metavar="FILE", help="Read this instead of the recipe's customer list."),
+    ] = None,
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", metavar="DATE", help="Compute ages and expiry at this UTC date or time. Default: the "
@@ -67,22 +71,24 @@ def run(
     """Run the commands of a recipe again.
 
     Without FILES, repeats them: every file must be as the recipe has it, and what is written is compared with it,
-    byte for byte; exit code 1 if it differs. With FILES, --as-of or --allow-changed, runs the same commands on other
-    files or at another time. Paths in a recipe start from its own folder.
+    byte for byte; exit code 1 if it differs. With FILES, --customer-list, --as-of or --allow-changed, runs the same
+    commands on other files or at another time. Paths in a recipe start from its own folder.
     """
     from invitekit.cli import output as out
     from invitekit.cli import recipes
 
     o.parse_time(as_of, "--as-of")
-    found, is_repeat = recipes.read_recipe(recipe), not (files or as_of or allow_changed)
-    moment = as_of or (_now() if files or allow_changed else None)
-    new, folder = [str(Path(name).absolute()) for name in files or ()], output.absolute() if output else None
+    found, is_changed = recipes.read_recipe(recipe), bool(files or customer_list or allow_changed)
+    moment, is_repeat = as_of or (_now() if is_changed else None), not (as_of or is_changed)
+    exports, lists = ([str(Path(name).absolute()) for name in names or ()] for names in (files, customer_list))
+    folder = output.absolute() if output else None
+    others = recipes.new_sources(found, recipe, exports, lists)
     if found.invitekit != version("invitekit"):
         out.note(f"{recipe.name} was written by invitekit {found.invitekit}: this version may write other bytes.")
     with contextlib.chdir(recipe.parent.resolve()):
         if not allow_changed:
-            recipes.check_unchanged(found, recipe, with_sources=not new)
-        steps = [recipes.changed(step, new, moment, folder) for step in found.step]
+            recipes.check_unchanged(found, recipe, others)
+        steps = [recipes.changed(step, new, moment, folder) for step, new in zip(found.step, others, strict=True)]
         recipes.check_outputs(steps, folder, overwrite=overwrite)
         results = [recipes.run_step(ctx, step, overwrite=overwrite, as_json=as_json) for step in steps]
         pairs = zip(found.step, steps, strict=True)
