@@ -169,14 +169,10 @@ def test_hovering_gives_counts_rates_and_interval() -> None:
 
 def test_numbers_at_risk_stand_below_a_curve_and_its_name_at_its_end() -> None:
     figure = drawn("survival")
-    at_risk = {label: numbers for label, _, numbers in figure.below}
+    at_risk = {curve.label: curve.at_risk for curve in figure.curves}
     days = [int(day) for day, _ in figure.ticks]
-    assert at_risk["Email"] == tuple(f"{90 - 3 * day}" for day in days)
-    assert [text.replace("\u00a0", " ") for _, text, _ in figure.panels[0].ends] == [
-        "All 55 %",
-        "Email 55 %",
-        "Link 55 %",
-    ]
+    assert at_risk["Email"] == tuple(90 - 3 * day for day in days)
+    assert not {"All 55 %", "Email 55 %", "Link 55 %"} - {text.replace("\u00a0", " ") for text in in_svg(figure)}
     ends = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*>(?:All|Email|Link) 55', figure.svg())]
     assert min(abs(a - b) for a, b in itertools.combinations(ends, 2)) >= 16
 
@@ -279,7 +275,7 @@ def test_a_line_begins_with_no_full_stop_and_ends_with_no_bracket_and_hides_noth
 
 
 def test_shares_are_no_more_precise_than_their_counts() -> None:
-    assert (share(7, 12), share(70, 120)) == ("7 of 12", "58\u00a0%")
+    assert [share(n, of, "{n} of {of}") for n, of in ((7, 12), (70, 120))] == ["7 of 12", "58\u00a0%"]
     assert [percent(one) for one in (None, 0, 0.001, 0.5, 0.999, 1)] == [
         "–", "0\u00a0%", "<1\u00a0%", "50\u00a0%", ">99\u00a0%", "100\u00a0%",
     ]  # fmt: skip

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from invitekit.charts.colours import ORDER, STAGES, of_code, status_order
-from invitekit.charts.figure import LOOK, Figure, Look, Part, Row, Values, choice_of, figure, hover, label_for, to_rows
-from invitekit.charts.labels import one_line, percent, share, share_of
-from invitekit.charts.scene import Mark
+from invitekit.charts.figure import LOOK, Figure, Look, Part, Row, Values, choice_of, hover, label_for
+from invitekit.charts.labels import one_line, percent, share
+from invitekit.charts.svg import Mark
 from invitekit.metrics import EMPTY, OTHER
 from invitekit.metrics.follow_up import FAILED
 from invitekit.metrics.funnel import NOT_INVITED
@@ -36,7 +36,7 @@ def to_do(sizes: Mapping[str, int], look: Look = LOOK) -> Figure:
         for code, n in sizes.items()
         if n
     )
-    return figure(look.words["to_do"], look, rows=rows)
+    return Figure(look.words["to_do"], look, rows=rows)
 
 
 def list_label(code: str, look: Look) -> str:
@@ -46,9 +46,9 @@ def list_label(code: str, look: Look) -> str:
 
 def funnel(table: Any, look: Look = LOOK) -> Figure:
     """Draw ``MetricsReport.funnel``: how many invitations came how far; each bar says what it is a part of."""
-    rows = {row["stage"]: row for row in to_rows(table)}
+    rows = {row["stage"]: row for row in table.to_dicts()}
     shown = [rows[value.code] for value in STAGES if value.code in rows and rows[value.code]["n"]]
-    return figure(look.words["funnel"], look, rows=tuple(_stage(row, look) for row in shown))
+    return Figure(look.words["funnel"], look, rows=tuple(_stage(row, look) for row in shown))
 
 
 def stage_label(row: Values, look: Look) -> str:
@@ -77,12 +77,12 @@ def _counted(n: int, of: int, look: Look) -> str:
 
 def pareto(table: Any, look: Look = LOOK) -> Figure:
     """Draw ``MetricsReport.pareto``: the causes of failures, the most frequent first, in the colour of who acts."""
-    rows = to_rows(table)
+    rows = table.to_dicts()
     causes = [row for row in rows if row["failure_code"] != OTHER]
     causes = causes[: MOST if len(causes) == len(rows) <= MOST else MOST - 1]
     rest = [row for row in rows if row not in causes]
     bars = [_cause(row, look) for row in causes] + ([_other_causes(rest, look)] if rest else [])
-    return figure(look.words["pareto"], look, rows=tuple(bars))
+    return Figure(look.words["pareto"], look, rows=tuple(bars))
 
 
 def _cause(row: Values, look: Look) -> Row:
@@ -120,7 +120,7 @@ def groups(table: Any, by: str, look: Look = LOOK) -> Figure:
     rates = [
         {new: row[old] for new, old in names.items()}
         | {"label": label_for(row["value"], by, look), "choice": choice_of(row["value"], by, status=_SENT)}
-        for row in to_rows(table)
+        for row in table.to_dicts()
         if row["followed"]
     ]
     return _rates(look.words["groups"].format(by=look.words["by"][by]), rates, look.words["of_followed"], look)
@@ -129,7 +129,7 @@ def groups(table: Any, by: str, look: Look = LOOK) -> Figure:
 def repeats(table: Any, look: Look = LOOK) -> Figure:
     """Draw ``MetricsReport.repeats``: how often a resend led to an association, by the result before it."""
     rates = [
-        row | {"n": row["associated"], "of": row["resends"], "label": _before(row, look)} for row in to_rows(table)
+        row | {"n": row["associated"], "of": row["resends"], "label": _before(row, look)} for row in table.to_dicts()
     ]
     return _rates(look.words["repeats"], rates, look.words["of_resends"], look)
 
@@ -143,18 +143,18 @@ def _before(row: Values, look: Look) -> str:
 
 def _rates(title: str, rates: Sequence[Values], note: str, look: Look) -> Figure:
     """Return a figure of rates with their intervals, the largest first, and a line at the rate of all together."""
-    shown = sorted((row for row in rates if row["rate"] is not None), key=lambda row: -row["of"])
+    shown, words = sorted((row for row in rates if row["rate"] is not None), key=lambda row: -row["of"]), look.words
     rows = tuple(
         Row(row["label"], (Part(row["rate"], "accent", hover(row["label"], row, look), row.get("choice")),),
-            share_of(row["n"], row["of"], look.words), (row["low"], row["high"]), bool(row["small"]))
+            share(row["n"], row["of"], words["of"], words["rate_of"]), (row["low"], row["high"]), bool(row["small"]))
         for row in shown[:MOST_RATES]
     )  # fmt: skip
     mean = None
     if rows and all(row["n"] is not None for row in rates):
         mean = float(sum(row["n"] for row in rates) / sum(row["of"] for row in rates))
-    words, more = look.words, len(shown) - MOST_RATES
+    more = len(shown) - MOST_RATES
     notes = [note, *[words["overall"]] * (mean is not None), *[words["not_shown"].format(n=f"{more:,}")] * (more > 0)]
-    return figure(title, look, note=" · ".join(notes), rows=rows, mean=mean)
+    return Figure(title, look, " · ".join(notes), rows, mean=mean)
 
 
 def ageing(table: Any, look: Look = LOOK) -> Figure:
@@ -165,12 +165,12 @@ def ageing(table: Any, look: Look = LOOK) -> Figure:
             return str(look.words["undated"])
         return str(look.words["waiting"].format(bucket=bucket.replace("-", "–")))
 
-    return _stacks(look.words["ageing"], [(label(row["bucket"]), row) for row in to_rows(table)], look)
+    return _stacks(look.words["ageing"], [(label(row["bucket"]), row) for row in table.to_dicts()], look)
 
 
 def snapshots(table: Any, look: Look = LOOK) -> Figure:
     """Draw ``MetricsReport.snapshots``: how many records had which status at each snapshot, the newest first."""
-    rows = [(f"{row['snapshot_at']:%Y-%m-%d}", row) for row in to_rows(table) if row["snapshot_at"]]
+    rows = [(f"{row['snapshot_at']:%Y-%m-%d}", row) for row in table.to_dicts() if row["snapshot_at"]]
     return _stacks(look.words["snapshots"], sorted(rows, key=lambda one: one[0], reverse=True), look)
 
 
@@ -191,4 +191,4 @@ def _stacks(title: str, rows: Iterable[tuple[str, Values]], look: Look) -> Figur
     )  # fmt: skip
     keys = tuple(Mark(value.label(look.language), of_code(value.code), symbol="square", size=11) for value in order)
     note = look.words["not_shown"].format(n=f"{more:,}") if more > 0 else ""
-    return figure(title, look, note=note, rows=bars, keys=keys)
+    return Figure(title, look, note, bars, keys=keys)

@@ -8,13 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import narwhals.stable.v2 as nw
-
-from invitekit.charts import notebook
+from invitekit.charts import svg
 from invitekit.charts.colours import UNKNOWN_VALUE
 from invitekit.charts.labels import interval, one_line, percent
-from invitekit.charts.scene import Line, Mark, Xy
-from invitekit.charts.svg import draw as draw_svg
 from invitekit.errors import ArgumentError
 from invitekit.i18n import Language, read_texts
 from invitekit.metrics import EMPTY, OTHER
@@ -56,14 +52,7 @@ LOOK = Look()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One piece of a bar, or the dot of a rate.
-
-    Attributes:
-        value: Its length or place.
-        colour: The name of its colour.
-        hover: The text on hovering.
-        choice: The filter of the records behind it; None where no filter means them.
-    """
+    """One piece of a bar, or the dot of a rate; without ``choice`` where no filter selects the records behind it."""
 
     value: float
     colour: str
@@ -78,7 +67,7 @@ class Row:
     label: str
     parts: tuple[Part, ...]
     text: str
-    interval: Xy | None = None
+    interval: tuple[float, float] | None = None
     small: bool = False
 
     @property
@@ -89,12 +78,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Lines and marks on scales of their own; ``ends`` are texts at the right ends of lines: height, text, colour."""
+    """Lines and marks over days; all panels of a figure have the same scales."""
 
     label: str
-    lines: tuple[Line, ...]
-    marks: tuple[Mark, ...]
-    ends: tuple[tuple[float, str, str], ...] = ()
+    lines: tuple[svg.Line, ...]
+    marks: tuple[svg.Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A curve of the only panel: the value that stands at its end, and the number at risk on the day of each tick."""
+
+    label: str
+    colour: str
+    end: float
+    at_risk: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -103,31 +101,34 @@ class Figure:
 
     Attributes:
         title: What is shown, one line.
-        subtitle: Of which records.
         look: How it is drawn.
+        note: What the values are, and what is not shown.
         rows: Bars, or rates with their intervals.
-        panels: Lines over days; they share one scale.
+        panels: Lines over days.
         keys: The legend.
         mean: The rate of all rows together.
         top: The largest value of the scale of panels.
-        ticks: Of the days: place and text.
-        days: The first and the last day.
-        axis: What the days are.
-        below: Numbers under the ticks: label, colour, texts.
+        ticks: Days and their texts.
+        days: The first and the last day of panels.
+        curves: Those of the panel; the days then count from the invitation.
     """
 
     title: str
-    subtitle: str
     look: Look
+    note: str = ""
     rows: tuple[Row, ...] = ()
     panels: tuple[Panel, ...] = ()
-    keys: tuple[Mark, ...] = ()
+    keys: tuple[svg.Mark, ...] = ()
     mean: float | None = None
     top: float = 1
     ticks: tuple[tuple[float, str], ...] = ()
-    days: Xy = (0, 1)
-    axis: str = ""
-    below: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    days: tuple[float, float] = (0, 1)
+    curves: tuple[Curve, ...] = ()
+
+    @property
+    def subtitle(self) -> str:
+        """The filter in words, and the note."""
+        return " · ".join(filter(None, [self.look.chosen, self.note]))
 
     @property
     def is_rates(self) -> bool:
@@ -136,18 +137,13 @@ class Figure:
 
     def svg(self) -> str:
         """Draw the figure without its title, for a page and for paper."""
-        return draw_svg(self)
+        return svg.draw(self)
 
     def _repr_html_(self) -> str:
-        return notebook.draw(self)
+        return svg.draw_with_title(self)
 
     def __repr__(self) -> str:
         return f"{self.title} ({self.subtitle})"
-
-
-def figure(title: str, look: Look, *, note: str = "", **parts: Any) -> Figure:
-    """Build a figure; its subtitle is the filter in words and, where there is one, a note."""
-    return Figure(title, " · ".join(filter(None, [look.chosen, note])), look, **parts)
 
 
 def hover(label: str, row: Values, look: Look, *more: str) -> str:
@@ -157,11 +153,6 @@ def hover(label: str, row: Values, look: Look, *more: str) -> str:
     spread = [f"{words['interval']}: {interval(row['low'], row['high'])}"] * (row["low"] is not None)
     small = [words["small"]] * bool(row.get("small"))
     return "\n".join([one_line(label, 80), f"{counts} = {percent(row['rate'])}", *spread, *more, *small])
-
-
-def to_rows(table: Any) -> list[Values]:
-    """Return the rows of a small table of any engine."""
-    return [dict(row) for row in nw.from_native(table, eager_only=True).iter_rows(named=True)]
 
 
 def label_for(value: str | None, by: str | None, look: Look) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
 
 CELLS = 64
 """Columns of a line of a label: a Chinese character fills two."""
@@ -66,15 +65,9 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{100 * low:.0f}–{100 * high:.0f}\u00a0%"
 
 
-def share(n: int, of: int, words: str = "{n} of {of}") -> str:
-    """Return a share in percent, or both counts where there are few."""
-    return words.format(n=f"{n:,}", of=f"{of:,}") if of < FEW else percent(n / of)
-
-
-def share_of(n: int, of: int, words: Mapping[str, str]) -> str:
-    """Return a share and the number that it is of, as in "31 % of 120", or both counts where there are few."""
-    both = {"n": f"{n:,}", "of": f"{of:,}", "rate": percent(n / of)}
-    return words["of" if of < FEW else "rate_of"].format(**both)
+def share(n: int, of: int, few: str, many: str = "{rate}") -> str:
+    """Return a share by a text with ``{n}``, ``{of}`` and ``{rate}``: one for few, where only the counts are exact."""
+    return (few if of < FEW else many).format(n=f"{n:,}", of=f"{of:,}", rate=percent(n / of))
 
 
 def _words(text: str, cells: int) -> list[str]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from invitekit.charts.colours import of_code, of_series
-from invitekit.charts.figure import LOOK, Figure, Look, Panel, Values, choice_of, figure, hover, label_for, to_rows
+from invitekit.charts.figure import LOOK, Curve, Figure, Look, Panel, Values, choice_of, hover, label_for
 from invitekit.charts.labels import interval, one_line, percent
-from invitekit.charts.scene import Line, Mark, Xy
+from invitekit.charts.svg import Line, Mark, Xy
 from invitekit.metrics import OTHER
 from invitekit.metrics.aggregate import Period, number_of, start_of
 from invitekit.metrics.follow_up import FAILED
@@ -39,16 +39,14 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: Perio
     """
     words = look.words
     title = words["trend_by" if by else "trend"].format(by=words["by"].get(by, ""), period=words["periods"][period])
-    every = to_rows(table)
-    rows = sorted((row for row in every if row["of"] != 0), key=lambda row: row["period_start"])
+    rows = sorted((row for row in table.to_dicts() if row["of"] != 0), key=lambda row: row["period_start"])
     if all(row["of"] is None for row in rows):
-        return figure(title, look)
+        return Figure(title, look)
     periods = sorted({row["period_start"] for row in rows})
     shown = periods[-MOST_PERIODS:]
     rows = [row for row in rows if row["period_start"] >= shown[0]]
-    names = list(dict.fromkeys(row["group"] for row in every))
-    with_panel = _with_panel(names)
-    panels = []
+    names = table["group"].unique(maintain_order=True).to_list()
+    with_panel, panels = _with_panel(names), []
     for name in with_panel:
         mine = [row for row in rows if row["group"] == name]
         colour = of_code(name) if by == "who_acts" else "accent"
@@ -58,8 +56,8 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: Perio
     left_out = {"not_shown": len(names) - len(with_panel), "older": len(periods) - len(shown)}
     notes = [words["of_outcomes"], *(words[name].format(n=f"{n:,}") for name, n in left_out.items() if n)]
     margin = max((shown[-1] - shown[0]).days * 0.03, 1)
-    return figure(
-        title, look, note=" · ".join(notes), panels=tuple(panels), keys=tuple(_keys(rows, look)),
+    return Figure(
+        title, look, " · ".join(notes), panels=tuple(panels), keys=tuple(_keys(rows, look)),
         top=min(most * 1.12, 1.02) or 1, ticks=_ticks(shown, period),
         days=(shown[0].toordinal() - margin, shown[-1].toordinal() + margin),
     )  # fmt: skip
@@ -76,9 +74,11 @@ def _ticks(days: list[Any], period: Period) -> tuple[tuple[float, str], ...]:
 
 
 def _with_panel(names: list[str | None]) -> list[str | None]:
-    """Return the groups that have a panel, with the group of all others where there is one."""
-    rest = [name for name in names if name == OTHER][len(names) <= PANELS :]
-    return [*[name for name in names if name not in rest][: PANELS - len(rest)], *rest]
+    """Return the groups that have a panel; of too many, the first ones and the group of all others."""
+    if len(names) <= PANELS:
+        return names
+    others = [OTHER] if OTHER in names else []
+    return [*[name for name in names if name != OTHER][: PANELS - len(others)], *others]
 
 
 def _lines(rows: list[Values], colour: str) -> Iterator[Line]:
@@ -154,31 +154,29 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
         by: The column that made the groups.
         look: How to draw it.
     """
-    words, rows = look.words, sorted(to_rows(table), key=lambda row: row["days"])
+    words, rows = look.words, sorted(table.to_dicts(), key=lambda row: row["days"])
     if not rows:
-        return figure(words["survival"], look)
+        return Figure(words["survival"], look)
     sizes = {row["group"]: row["size"] for row in rows}
     names = sorted(sizes, key=lambda name: (name is not None, -sizes[name], str(name)))[: CURVES + 1]
     rows = [row for row in rows if row["group"] in names]
     last = max(row["days"] for row in rows)
     ticks = _spaced(sorted({row["days"] for row in rows}), last / TICKS)
-    lines, marks, ends, below = list[Line](), list[Mark](), [], []
+    lines, marks, curves = list[Line](), list[Mark](), list[Curve]()
     for position, name in enumerate(names):
         mine = [row for row in rows if row["group"] == name]
         label = label_for(name, by, look) if name else words["all"]
         colour = "ink" if name is None else of_series(str(name), position)
         lines += _curve(mine, colour, last, with_band=not lines)
         marks += [_mark_of_curve(row, label, colour, look) for row in mine if row["associated"]]
-        ends.append((mine[-1]["share"], f"{one_line(label, 14)} {percent(mine[-1]['share'])}", colour))
-        waiting = [next((row["at_risk"] for row in mine if row["days"] >= day), 0) for day in ticks]
-        below.append((label, colour, tuple(f"{n:,}" for n in waiting)))
+        at_risk = tuple(next((row["at_risk"] for row in mine if row["days"] >= day), 0) for day in ticks)
+        curves.append(Curve(label, colour, mine[-1]["share"], at_risk))
     more = len(sizes) - len(names)
     note = words["not_shown"].format(n=more) if more else ""
-    return figure(
-        words["survival"], look, note=note, panels=(Panel("", tuple(lines), tuple(marks), tuple(ends)),),
+    return Figure(
+        words["survival"], look, note, panels=(Panel("", tuple(lines), tuple(marks)),),
         top=min(1.0, max(row["high"] or row["share"] for row in rows) * 1.1) or 1, days=(0, last or 1),
-        ticks=tuple((day, f"{day:,}") for day in ticks), axis=words["days"],
-        below=tuple(below),
+        ticks=tuple((day, f"{day:,}") for day in ticks), curves=tuple(curves),
     )  # fmt: skip
 
 

@@ -86,8 +86,7 @@ def _section(
     """Return a section; its title and its explanation are filled in with ``names``."""
     texts = words(look.language)
     title, how = (texts[kind][key].format(**names) for kind in ("section", "how"))
-    # The page states the filter once: what else the figure says stands above it.
-    caption = figure.subtitle.removeprefix(look.chosen).removeprefix(" · ") if figure else ""
+    caption = figure.note if figure else ""  # the page itself states the filter
     return Section(key, part, title, how, table, figure, caption[:1].upper() + caption[1:], note)
 
 

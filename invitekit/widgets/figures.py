@@ -8,7 +8,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from invitekit.charts import Figure, notebook, svg
+from invitekit.charts import Figure, svg
 from invitekit.model.filters import Filter
 from invitekit.widgets.base import show, static
 
@@ -30,7 +30,7 @@ class ClickableFigure(anywidget.AnyWidget):
     def __init__(self, figure: Figure, screen: Grid) -> None:
         self._screen, self._whole = screen, figure.look.choice
         self._choices = svg.choices(figure)
-        super().__init__(figure=notebook.draw(figure, clickable=True))
+        super().__init__(figure=svg.draw_with_title(figure, clickable=True))
         self.on_msg(self._open)
 
     def _open(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
@@ -46,5 +46,5 @@ class FigureAbove(ipywidgets.VBox):  # type: ignore[misc]
         super().__init__([ClickableFigure(figure, screen), screen])
 
     def _ipython_display_(self) -> None:
-        still = notebook.draw(self._figure)
+        still = svg.draw_with_title(self._figure)
         show(self, repr(self._figure), lambda: still + self._screen.saved_html(), self._screen)
