@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from invitekit.engine.duckdb import ident, registered
+from invitekit.engine.duckdb import ident, lit, registered
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.ingest.batches import Batch
 from invitekit.ingest.cleaning import REJECTED_COLUMNS, Cleaned, Cleaner
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 IN_MEMORY = 1 << 28
 """Bytes of sources up to which DuckDB keeps the records in memory; they may spill."""
-MEMORY_LIMIT = "1500MB"
+MEMORY_LIMIT = "2GB"
 """What DuckDB may hold in memory."""
 _SQL_TYPES = {pl.String(): "varchar", pl.Datetime("us"): "timestamp", pl.Int64(): "bigint"}
 
@@ -58,7 +58,9 @@ class MemoryStore:
 
 
 class DuckDBStore:
-    """Keeps records in a DuckDB database, on disk where they are many; it goes with the last relation.
+    """Keeps records in Parquet files that DuckDB reads, and its tables on disk too where they are many.
+
+    Both lie in a private folder, which goes with the last relation.
 
     Args:
         size: Bytes of the sources.
@@ -68,7 +70,7 @@ class DuckDBStore:
         import duckdb  # noqa: PLC0415 - not needed for frames in memory
 
         folder = scratch_dir()
-        self._folder = Path(folder.name)
+        self._folder, self._parts = Path(folder.name), list[str]()
         self._con = duckdb.connect(str(self._folder / "records.duckdb") if size > IN_MEMORY else ":memory:")
         weakref.finalize(self._con, folder.cleanup)
         self._con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
@@ -81,9 +83,9 @@ class DuckDBStore:
 
     def create(self, types: Mapping[str, pl.DataType]) -> None:
         """Prepare empty records with these columns."""
-        for table, columns in (("records", types), ("rejects", REJECTED_COLUMNS)):
-            declared = ", ".join(f"{ident(name)} {_SQL_TYPES[kind]}" for name, kind in columns.items())
-            self._con.execute(f"create table {table} ({declared})")
+        declared = ", ".join(f"{ident(name)} {_SQL_TYPES[kind]}" for name, kind in REJECTED_COLUMNS.items())
+        self._con.execute(f"create table rejects ({declared})")
+        self._insert(Cleaned(pl.DataFrame(schema=types), pl.DataFrame()))
 
     def read(self, cleaner: Cleaner, batches: Iterator[Batch], *, day_first: bool | None) -> list[DateReport]:
         """Clean the batches of a source and store them; return how its time columns were read.
@@ -103,18 +105,21 @@ class DuckDBStore:
         """Return records in the order of their sources, and rejected rows by source and row."""
         # Checkpoints write all temporary tables again, and are of use only to a database that is opened once more.
         self._con.execute("set checkpoint_threshold = '1000TB'")
+        parts = ", ".join(map(lit, self._parts))
+        self._con.execute(f"create view records as from read_parquet([{parts}])")
         return self._con.table("records"), self._con.sql("select * from rejects order by source_file, source_row")
 
     def _write(self, number: int, batch: Batch) -> tuple[Path, Any]:
         path = self._folder / f"batch_{number}.arrow"
-        batch.rows.write_ipc(path, compression="lz4")
+        batch.rows.write_ipc(path, compression="uncompressed")
         return path, batch.rejected
 
     def _insert(self, clean: Cleaned) -> None:
-        for table, frame in (("records", clean.records), ("rejects", clean.rejected)):
-            if frame.height:
-                with registered(self._con, "ik_batch", frame.to_arrow()):
-                    self._con.execute(f"insert into {table} from ik_batch")
+        self._parts.append(str(self._folder / f"records_{len(self._parts)}.parquet"))
+        clean.records.write_parquet(self._parts[-1], compression="lz4")
+        if clean.rejected.height:
+            with registered(self._con, "ik_batch", clean.rejected.to_arrow()):
+                self._con.execute("insert into rejects from ik_batch")
 
 
 Store = MemoryStore | DuckDBStore
