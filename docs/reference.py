@@ -22,7 +22,12 @@ SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Example):$")
 ENTRY = re.compile(r"^([\w*][\w*, ]*): (.*)$")
 QUOTED = re.compile(r"""(: |-> )(['"])(.*?)\2(?= = |,$|$)""", re.MULTILINE)
 """A type annotation that Python shows as a quoted string."""
-STAGES = {"record": "in the records of `load`", "annotated": "added by `annotate`", "plan": "added by `plan_resends`"}
+STAGES = {
+    "record": "in the records of `load`",
+    "annotated": "added by `annotate`",
+    "resolved": "added by `resolve`, with `customer_id`",
+    "plan": "added by `plan_resends`",
+}
 
 
 def python() -> str:

@@ -167,11 +167,12 @@ def test_no_records_are_an_export_too(tmp_path: Path) -> None:
 
 
 def test_a_planned_record_is_exported_with_its_decision_and_without_its_reasons_words(tmp_path: Path) -> None:
-    plan = ik.plan_resends(every_column(), as_of=AS_OF)
+    plan = ik.plan_resends(ik.latest(every_column()), as_of=AS_OF)
     found = read(ik.export(plan, tmp_path / "out.parquet").path)
     assert set(found["decision"]) <= {value.code for value in schema.BY_NAME["decision"].values}
     assert found["customer_id"].str.contains("^c[0-9a-f]{32}$").all()
-    assert not {"reason", "next_step", "rank", "chance_from"} & set(found.columns)
+    assert set(found["attempt_no"]) <= {"0", "1", "2", 0, 1, 2}
+    assert not {"reason", "next_step", "rank", "chance_from", "invitation_id", "last_seen_at"} & set(found.columns)
 
 
 def test_a_record_that_was_never_annotated_leaves_with_its_failures_code(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ def planned() -> pl.DataFrame:
     frame = every_column()
     empty = [column.name for column in schema.RECORD if column.kind == "text" and frame[column.name].is_null().all()]
     filled = [pl.format(f"{name}{{}}", pl.col("account_name").hash()).alias(name) for name in empty]
-    return ik.plan_resends(frame.with_columns(filled), as_of=AS_OF)
+    return ik.plan_resends(ik.resolve(frame.with_columns(filled)), as_of=AS_OF)
 
 
 def with_work(frame: pl.DataFrame, level: Level, row: Row) -> pl.DataFrame:

@@ -23,16 +23,13 @@ from invitekit.engine.materialize import (
     with_row_numbers,
     with_running_sum,
 )
+from invitekit.model import schema
 from invitekit.model.identity import ALONE, identify, used_keys
 from invitekit.model.identity import NEEDED as IDENTIFYING
-from invitekit.model.schema import require
 
 Frame = TypeVar("Frame")
 
-COLUMNS = (
-    "customer_id", "invitation_id", "invitation_sent_at", "is_latest_of_invitation", "is_latest_of_customer",
-    "attempt_no", "previous_outcome", "first_seen_at", "last_seen_at", "in_newest_snapshot",
-)  # fmt: skip
+COLUMNS = ("customer_id", *(column.name for column in schema.RESOLVED))
 NOT_INVITED = ("pre_registered", "pending_review", "not_pre_registered")
 """Statuses of a customer whom no invitation was sent to yet."""
 NEEDED = (*IDENTIFYING, "invited_at", "snapshot_at", "effective_status", "failure_code")
@@ -84,7 +81,7 @@ def resolve_parts(records: Frame, part: str | None, only: Callable[[Any, str], A
             records of some customers. The others are left out.
     """
     frame: Any = as_narwhals(records)
-    require(frame.collect_schema().names(), NEEDED)
+    schema.require(frame.collect_schema().names(), NEEDED)
     given = [name for name in frame.collect_schema().names() if name not in COLUMNS]
     with temp_tables() as persist:
         numbered = with_row_numbers(frame.select(*given), _ROW)

@@ -16,8 +16,8 @@ from invitekit.errors import SchemaError
 from invitekit.i18n import _
 from invitekit.model.vocabularies import ASSOCIATION_TYPES, DECISIONS, METHODS, RESEND_RULES, STATUSES, WHO_ACTS, Value
 
-Kind = Literal["text", "code", "time", "integer", "number"]
-Stage = Literal["record", "annotated", "plan"]
+Kind = Literal["text", "code", "time", "integer", "number", "boolean"]
+Stage = Literal["record", "annotated", "resolved", "plan"]
 Privacy = Literal["identifier", "quasi_identifier", "free_text", "attribute", "technical"]
 
 
@@ -180,6 +180,17 @@ COLUMNS = (
         "days_to_associate", "integer", "Days to Associate", "关联用时（天）", "attribute", stage="annotated"
     ),
     Column("customer_id", "text", "Customer Key", "客户标识", "identifier", stage="plan"),
+    Column("invitation_id", "text", "Invitation Key", "邀请标识", "identifier", stage="resolved"),
+    Column("invitation_sent_at", "time", "Invitation Sent", "邀请发出时间", "quasi_identifier", stage="resolved"),
+    Column(
+        "is_latest_of_invitation", "boolean", "Newest of Invitation", "该邀请最新记录", "technical", stage="resolved"
+    ),
+    Column("is_latest_of_customer", "boolean", "Newest of Customer", "该客户最新记录", "technical", stage="resolved"),
+    Column("attempt_no", "integer", "Attempt", "第几次", "attribute", stage="resolved"),
+    Column("previous_outcome", "code", "Attempt Before", "上一次结果", "attribute", stage="resolved"),
+    Column("first_seen_at", "time", "First Seen", "首次出现", "quasi_identifier", stage="resolved"),
+    Column("last_seen_at", "time", "Last Seen", "最近出现", "quasi_identifier", stage="resolved"),
+    Column("in_newest_snapshot", "boolean", "In Newest File", "在最新文件中", "technical", stage="resolved"),
     Column("decision", "code", "Decision", "决定", "attribute", values=DECISIONS, stage="plan"),
     Column("reason_code", "code", "Reason Code", "理由代码", "attribute", stage="plan"),
     Column("reason", "text", "Reason", "理由", "attribute", stage="plan"),
@@ -200,6 +211,7 @@ COLUMNS = (
 BY_NAME = {column.name: column for column in COLUMNS}
 RECORD = tuple(column for column in COLUMNS if column.stage == "record")
 ANNOTATED = tuple(column for column in COLUMNS if column.stage == "annotated")
+RESOLVED = tuple(column for column in COLUMNS if column.stage == "resolved")
 PLAN = tuple(column for column in COLUMNS if column.stage == "plan")
 DERIVED = frozenset({"source_file", "source_row", "unrecognised"})
 """Record columns that the loader makes itself; a file's own column of that name is an extra."""

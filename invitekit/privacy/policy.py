@@ -62,6 +62,15 @@ TABLE = (
     ("age_days",            "generalise days",    "drop",               "drop"),
     ("days_to_associate",   "keep",               "generalise days",    "drop"),
     ("customer_id",         "drop",               "pseudonymise",       "drop"),
+    ("invitation_id",       "drop",               "drop",               "drop"),
+    ("invitation_sent_at",  "drop",               "drop",               "drop"),
+    ("is_latest_of_invitation", "drop",           "drop",               "drop"),
+    ("is_latest_of_customer", "drop",             "drop",               "drop"),
+    ("attempt_no",          "keep",               "keep",               "drop"),
+    ("previous_outcome",    "keep",               "keep",               "drop"),
+    ("first_seen_at",       "drop",               "drop",               "drop"),
+    ("last_seen_at",        "drop",               "drop",               "drop"),
+    ("in_newest_snapshot",  "drop",               "drop",               "drop"),
     ("decision",            "keep",               "keep",               "drop"),
     ("reason_code",         "keep",               "keep",               "drop"),
     ("reason",              "drop",               "drop",               "drop"),
@@ -103,6 +112,7 @@ EXTRA_PREFIX = "x"
 _RANGES = {
     "days_to_associate": Range(0, 3_650),
     "attempts": Range(0, 1_000),
+    "attempt_no": Range(0, 1_000),
     "batch": Range(0, 1_000_000),
     "chance": Range(0, 1, whole=False),
     "chance_low": Range(0, 1, whole=False),
@@ -258,6 +268,8 @@ def _words(column: str) -> Iterable[str]:
         return read_reasons()
     if column == "failure_code":
         return _codes()
+    if column == "previous_outcome":
+        return [*_codes(), *_words("effective_status")]
     if column in _TEXTS:
         failures = (UNKNOWN_FAILURE, NOT_GIVEN, *read_catalogue().failures)
         said = [getattr(failure, f"{column}_{language}") for failure in failures for language in ("en", "zh")]

@@ -15,7 +15,6 @@ from invitekit.model import display, schema
 from invitekit.model.filters import COLUMNS, Filter, restrictions
 from invitekit.model.identity import ALONE
 from invitekit.model.portal import with_portal_names
-from invitekit.model.resolve import COLUMNS as COLUMNS_OF_RESOLVE
 from invitekit.model.vocabularies import LISTS, UNKNOWN
 from invitekit.planning.customer_history import invitations_of
 from invitekit.planning.settings import COLUMNS as SETTINGS
@@ -36,10 +35,8 @@ FIRST = (
 BADGES = ("effective_status", "decision", "failure_code")
 """Columns that the screen shows as words and colour, and asks for whether or not they are shown."""
 _OPEN = ("text", "snapshot", *DATED)
-RESOLVED = {"attempt_no": "integer", "previous_outcome": "code", "invitation_sent_at": "time", "first_seen_at": "time",
-            "last_seen_at": "time", "in_newest_snapshot": "code"}  # fmt: skip
-"""The columns of the resolved table that a person reads, and their kinds; the others only connect rows."""
-_UNREAD = frozenset(COLUMNS_OF_RESOLVE) - {*RESOLVED, "customer_id"}
+_UNREAD = frozenset({"invitation_id", "is_latest_of_invitation", "is_latest_of_customer"})
+"""The columns that only connect rows."""
 _OF_INVITATIONS = ("invitation_id", "attempt_no", "invitation_sent_at", "invitation_method", "effective_status",
                    "snapshot_at", "status", "failure_code")  # fmt: skip
 _SAVED = ("customer_full_name", "account_name", "effective_status", "decision", "failure_code", "invitation_method",
@@ -62,7 +59,7 @@ def columns(names: list[str], language: Language) -> list[dict[str, Any]]:
     """Return each column with its label and kind, those shown at first before the others."""
     order = [name for name in FIRST if name in names]
     order += [name for name in names if name not in FIRST and name not in _UNREAD]
-    kinds = RESOLVED | {name: column.kind for name, column in schema.BY_NAME.items()}
+    kinds = {name: column.kind for name, column in schema.BY_NAME.items()}
     return [
         {"name": name, "label": label(name, language), "kind": kinds.get(name, "text"), "shown": name in FIRST}
         for name in order
