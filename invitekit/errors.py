@@ -147,7 +147,9 @@ def own_error(error: BaseException) -> InvitekitError | None:
 def _out_of_memory(error: BaseException) -> InvitekitError | None:
     """Return our error for memory that ran out, which Python, DuckDB and the system raise in their own ways."""
     is_out = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
-    if is_out or type(error).__name__ == "OutOfMemoryException" or "Cannot allocate memory" in str(error):
+    # The second is said of threads that cannot be started.
+    texts = ("Cannot allocate memory", "Resource temporarily unavailable")
+    if is_out or type(error).__name__ == "OutOfMemoryException" or any(text in str(error) for text in texts):
         return InvitekitError(
             _("There is not enough memory for this."),
             hint=_("close other programs, raise the limit of this one, or read fewer files."),

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 import invitekit as ik
+from invitekit.errors import InvitekitError
 from invitekit.export import Exported
 from invitekit.export.read_written import read_back
 from invitekit.export.source import connection
@@ -37,6 +38,12 @@ def test_a_proof_reads_its_file_and_nothing_else(tmp_path: Path, done: Exported,
         with pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)):
             written.con.execute(query.format(other=other)).fetchall()
     assert other.read_text() == "mine"
+
+
+def test_memory_that_runs_out_in_the_proof_is_no_fault_of_the_file(tmp_path: Path, done: Exported) -> None:
+    rows = tuple(row for row in standard().applied(FRAME.columns) if row.into in done.columns)
+    with pytest.raises(InvitekitError, match="not enough memory"), read_back(done.path, rows, tmp_path, safe=True):
+        raise duckdb.OutOfMemoryException
 
 
 def test_the_connection_that_holds_records_reads_no_file(tmp_path: Path) -> None:

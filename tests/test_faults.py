@@ -186,26 +186,37 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
 # Memory
 
 LIMITED = """
-import resource, sys
+import mmap, os, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv.pop(1)),) * 2)
-from invitekit.engine.memory import free_memory
-print(free_memory())
-from invitekit.cli import main
-main()
+from invitekit import cli
+from invitekit.engine import memory
+print(free := memory.free_memory(), flush=True)
+
+def abort():
+    os.write(2, b"memory allocation failed")
+    os.abort()
+
+def stand_still():
+    memory.kept = mmap.mmap(-1, int(free * 0.98))
+    time.sleep(60)
+
+memory._IDLE_SECONDS = 0.5
+cli.app = {"abort": abort, "stand_still": stand_still}.get(sys.argv[1], cli.app)
+cli.main()
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing limits the memory of a process")
-def test_a_command_with_too_little_memory_ends_with_one_line(tmp_path: Path) -> None:
-    path = week(tmp_path, "a")
-    for limit, code, text in (
-        (500_000_000, 1, "may use 500 MB of address space, and needs 1,600."),
-        (4 * 10**9, 0, ""),
-    ):
-        words = [sys.executable, "-c", LIMITED, str(limit), "check", str(path)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-        assert (done.returncode, done.stderr.count("\n"), text in done.stderr) == (code, code, True), done.stderr
-        assert 0 < int(done.stdout.split("\n")[0]) < limit
+@pytest.mark.parametrize(
+    ("limit", "word", "code"),
+    [(500_000_000, "check", 1), (10**9, "abort", 1), (10**9, "stand_still", 1), (4 * 10**9, "check", 0)],
+)
+def test_a_command_with_too_little_memory_ends_with_one_line(tmp_path: Path, limit: int, word: str, code: int) -> None:
+    words = [sys.executable, "-c", LIMITED, str(limit), word, str(week(tmp_path, "a"))]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (code, code), done.stderr
+    assert done.stderr.startswith("invitekit: There is not enough memory for this. Hint: close other"[: 80 * code])
+    assert 0 < int(done.stdout.split("\n")[0]) < limit
 
 
 def fill_duckdb() -> None:
@@ -213,7 +224,11 @@ def fill_duckdb() -> None:
         con.sql("create table t as select range, uuid() from range(1000000)")
 
 
-@pytest.mark.parametrize("fill", [lambda: bytearray(sys.maxsize), fill_duckdb])
+def start_no_thread() -> None:
+    raise RuntimeError("Resource temporarily unavailable")  # as a panic of Polars says it
+
+
+@pytest.mark.parametrize("fill", [lambda: bytearray(sys.maxsize), fill_duckdb, start_no_thread])
 def test_memory_that_runs_out_is_no_defect(
     fill: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,7 +19,7 @@ import invitekit
 from invitekit.cli import commands, customers, exports, plans, reports, screens, trends, workspace
 from invitekit.cli.help import Command, new_app
 from invitekit.cli.run import recordable, run
-from invitekit.engine.memory import check_address_space
+from invitekit.engine.memory import work_in_child
 from invitekit.errors import own_error
 from invitekit.i18n import printable
 
@@ -84,7 +84,8 @@ def main() -> None:
     os.environ.setdefault(_ALLOCATOR, _KEEP_MEMORY)
     with _signals_raised() as caught:
         try:
-            check_address_space()
+            if sys.argv[1:2] not in (["app"], ["lab"]):  # which serve until they are stopped
+                work_in_child()
             _print_any_text()
             app()
         except SystemExit:

@@ -1,17 +1,21 @@
-"""How much memory a process may still take."""
+"""How much memory a process may still take, and work in a child process where that is limited."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 
-from invitekit.errors import InvitekitError
-from invitekit.i18n import _
+from invitekit.engine.scratch_dirs import remove_abandoned_scratch_dirs
 
 _CGROUP = Path("/sys/fs/cgroup")
-LEAST_LIMIT = 1_600_000_000
-"""Bytes of address space without which no command ends well: Polars would abort the process [measured: 1.2 GB]."""
+_IDLE_SECONDS = 20
+"""How long a process that has met its limit may stand still: threads that got no memory wait for each other."""
+_MET = 0.95
+"""The part of its limit from which on a process has met it."""
 
 
 def address_space() -> int:
@@ -24,20 +28,6 @@ def address_space() -> int:
     return sys.maxsize
 
 
-def check_address_space() -> None:
-    """Check that the limit of this process lets it work.
-
-    Raises:
-        InvitekitError: It is so low that a library would abort the process.
-    """
-    if (limit := address_space()) < LEAST_LIMIT:
-        amounts = {"limit": f"{limit / 1e6:,.0f}", "least": f"{LEAST_LIMIT / 1e6:,.0f}"}
-        raise InvitekitError(
-            _("This process may use {limit} MB of address space, and needs {least}.", **amounts),
-            hint=_("raise the limit, with ulimit -v."),
-        )
-
-
 def free_memory() -> int:
     """Return the bytes of memory that are free on this machine, or within the limits of its container and process."""
     import psutil  # noqa: PLC0415 - loaded only where it is asked
@@ -47,3 +37,45 @@ def free_memory() -> int:
         limit = int((_CGROUP / "memory.max").read_text())
         free = min(free, limit - int((_CGROUP / "memory.current").read_text()))
     return max(free, 0)
+
+
+def work_in_child() -> None:
+    """Fork where the memory of this process is limited: return in the child, and exit with its code in the parent.
+
+    Libraries abort a process that meets its limit, or stand still: only another process can tell. Nothing is forked
+    where such a library is loaded already: its threads would be missing in the child.
+
+    Raises:
+        MemoryError: The child was killed, or met its limit and stood still.
+    """
+    limit = address_space()
+    if limit == sys.maxsize or {"polars", "duckdb"} & sys.modules.keys():
+        return
+    if (child := os.fork()) == 0:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # which interrupts a process that may start no thread
+        # What libraries print before they abort goes nowhere.
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        return
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: os.kill(child, signal.SIGTERM))
+    code = os.waitstatus_to_exitcode(_watch(child, limit))
+    if code < 0:
+        remove_abandoned_scratch_dirs()
+        raise MemoryError
+    sys.exit(code)
+
+
+def _watch(child: int, limit: int) -> int:
+    """Wait for a child process, kill it if it has met its limit and stands still, and return how it ended."""
+    import psutil  # noqa: PLC0415 - loaded only where it is asked
+
+    process, used, since = psutil.Process(child), 0.0, time.monotonic()
+    while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+        time.sleep(0.02)
+        now = time.monotonic()
+        if used != (used := sum(process.cpu_times()[:2])):
+            since = now
+        elif now - since > _IDLE_SECONDS and process.memory_info().vms > limit * _MET:
+            process.kill()
+    return ended[1]

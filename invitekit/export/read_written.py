@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.engine.duckdb import ident, lit, lit_path
-from invitekit.errors import LeakError, raise_alone
+from invitekit.errors import LeakError, own_error, raise_alone
 from invitekit.io.spreadsheet_escape import escape_headers, unescape
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row
 
@@ -63,8 +63,8 @@ def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> I
         lock(con)
         try:
             yield _opened(con, path, rows, safe=safe)
-        except UNREADABLE:
-            raise_alone(LeakError("file", "readable", 1))
+        except UNREADABLE as error:
+            raise_alone(own_error(error) or LeakError("file", "readable", 1))
 
 
 def lock(con: duckdb.DuckDBPyConnection) -> None:
