@@ -103,6 +103,16 @@ export class Sections {
           this.group("rail_batches", [batches("unsent", unsent_batches.length), batches("sent", sent_batches.length)]),
       ),
     );
+    this.reveal();
+  }
+
+  /** Scroll a rail that is one row, so that the open list can be seen in it; the page around it stays. */
+  private reveal(): void {
+    const { rail } = this.host;
+    const item = this.element.querySelector('[aria-current="page"]')?.getBoundingClientRect();
+    if (!item) return;
+    const { left, right } = rail.getBoundingClientRect();
+    rail.scrollLeft += Math.max(item.right - right, 0) - Math.max(left - item.left, 0);
   }
 
   show({ decisions }: Section): void {
