@@ -6,13 +6,14 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import commands, screen
+from benchmarks import commands, screen, spark
 
 BENCHES = {
     "small": commands.small,
     "large": commands.large,
     "out-of-core": commands.out_of_core,
     "screen": screen.screen,
+    "spark": spark.spark,
 }
 
 

@@ -1,0 +1,38 @@
+"""Annotate and plan in Spark on this machine: for the sizing table, as wall seconds on all cores."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from pathlib import Path
+
+import invitekit as ik
+from benchmarks.commands import AS_OF, sample
+
+MEMORY = "6g"
+"""Of the driver, which is the only process of a local Spark."""
+
+
+def spark(folder: Path, rows: int | None = None) -> None:
+    """Annotate and plan a table of records, by default of 500,000 rows, and write both."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - needs Java, and for this one only
+
+    # As many tables as a cluster would have, and not 200 for each small shuffle.
+    settings = {"spark.driver.memory": MEMORY, "spark.sql.shuffle.partitions": "8", "spark.ui.enabled": "false"}
+    session = SparkSession.builder.config(map=settings).getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    session.range(1).count()  # Java is warm
+    table = folder / "records.parquet"
+    ik.load(sample(folder, rows or 500_000)).records.write_parquet(table)
+    day = dt.date.fromisoformat(AS_OF)
+
+    began = time.monotonic()
+    annotated = ik.annotate(session.read.parquet(str(table)), as_of=day)
+    annotated.write.parquet(str(folder / "annotated"))
+    planning = time.monotonic()
+    ik.plan_resends(annotated, as_of=day).write.parquet(str(folder / "plan"))
+    ended = time.monotonic()
+    print(f"{rows or 500_000:,} rows on {os.cpu_count()} cores: annotate {planning - began:.0f} s, "
+          f"plan {ended - planning:.0f} s")  # fmt: skip
+    session.stop()
