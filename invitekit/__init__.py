@@ -1,4 +1,4 @@
-"""Why did the invitation fail, and whom to invite again: records of invited customers, explained."""
+"""Why did the invitation fail, and whom to invite again: reads exports of invited customers."""
 
 import importlib as _importlib
 import sys as _sys

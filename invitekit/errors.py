@@ -1,4 +1,4 @@
-"""What can be wrong with what we were given.
+"""The errors that invitekit raises.
 
 Every message says what is wrong, what was found and what to do, in one line, and never
 quotes a person's data: file names, column names, counts and row numbers only.
@@ -16,13 +16,13 @@ from invitekit.i18n import Message, _, languages, ngettext
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What can be chosen so that a file is read after all: the content of a form.
+    """A choice that lets a file be read after all: the content of a form.
 
     Attributes:
         kind: ``column`` (which header is it), ``encoding``, or ``snapshot`` (the day of the export).
         source: The file's name.
         options: The headers or encodings to choose from; none for a day, and none where no row looks like headers.
-        columns: The columns that are looked for: one of them is needed.
+        columns: The missing columns; one of them is needed.
     """
 
     kind: Literal["column", "encoding", "snapshot"]
@@ -32,7 +32,7 @@ class Choice:
 
 
 class InvitekitError(Exception):
-    """Something we were given cannot be used; the message ends in what to do.
+    """The base of all errors of invitekit; the message ends with what to do.
 
     Args:
         problem: What is wrong and what was found, one sentence.
@@ -68,7 +68,7 @@ class OutputError(InvitekitError):
 
 
 class WorkspaceError(InvitekitError):
-    """A workspace cannot be opened or used: held by another process, no workspace, too new, read-only, closed."""
+    """A workspace cannot be opened or used: locked by another process, no workspace, too new, read-only, closed."""
 
 
 class PolicyError(InvitekitError):
@@ -76,11 +76,11 @@ class PolicyError(InvitekitError):
 
 
 class LeakError(InvitekitError):
-    """What was written did not prove that it gives nothing away: no file was left, and the value is never told.
+    """An export failed a privacy check; no file was left, and the message quotes no value.
 
     Args:
         column: The released column, or ``file`` for the whole.
-        gate: The check that refused, such as ``tokens``.
+        gate: The check that failed, such as ``tokens``.
         count: In how many cells or rows.
     """
 
@@ -104,12 +104,12 @@ class LeakError(InvitekitError):
 
 
 class ChangedError(LeakError):
-    """A file is not the one that its manifest is of: other bytes, or it would not pass as an export."""
+    """A file does not match its manifest: its bytes differ, or it fails the checks of an export."""
 
     advice = _("do not pass it on; export again.")
 
     def _problem(self, cells: Message) -> Message:
-        return _("The file is not the one of its manifest: {cells}.", cells=cells)
+        return _("The file does not match its manifest: {cells}.", cells=cells)
 
 
 _NO_COLUMNS = {"file": _("file"), "manifest": _("manifest")}
@@ -126,26 +126,26 @@ def many(number: int, noun: str, more: str = "") -> str:
 
     Args:
         number: How many.
-        noun: What one of them is called.
-        more: What several are called, if it is more than an "s".
+        noun: Its singular.
+        more: Its plural, if that is not the singular with an "s".
     """
     return f"{number:,} {noun if number == 1 else more or noun + 's'}"
 
 
 def own_error(error: BaseException) -> InvitekitError | None:
-    """Return an error that can be shown: the one that was raised, or ours in place of what a library raised.
+    """Return an error whose text can be shown: the raised one, or that of invitekit for what a library raised.
 
     Args:
         error: What was raised.
 
     Returns:
-        The error, or None where none of ours fits: its text may quote data.
+        The error; None for any other, whose text may quote data.
     """
     return error if isinstance(error, InvitekitError) else database_error(error) or _out_of_memory(error)
 
 
 def _out_of_memory(error: BaseException) -> InvitekitError | None:
-    """Return our error for memory that ran out, which Python, DuckDB and the system raise in their own ways."""
+    """Return the error for memory that ran out, which Python, DuckDB and the system raise in their own ways."""
     is_out = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
     # The second is said of threads that cannot be started.
     texts = ("Cannot allocate memory", "Resource temporarily unavailable")
@@ -158,7 +158,7 @@ def _out_of_memory(error: BaseException) -> InvitekitError | None:
 
 
 def database_error(error: BaseException) -> WorkspaceError | None:
-    """Return our error for what only DuckDB notices: changed bytes, by their checksums, and a closed connection.
+    """Return the error for what only DuckDB detects: changed bytes, by their checksums, and a closed connection.
 
     Args:
         error: What was raised.
@@ -168,19 +168,19 @@ def database_error(error: BaseException) -> WorkspaceError | None:
     """
     if "Corrupt database file" in str(error):
         return WorkspaceError(
-            _("The workspace is damaged: a checksum in its file does not fit what is stored."),
+            _("The workspace is damaged: a checksum in its file does not match its content."),
             hint=_("restore it from a copy, or add the files to a new one."),
         )
     if re.search("Connection (has )?already (been )?closed", str(error)):
         return WorkspaceError(
-            _("The workspace or DuckDB connection that these records are in is closed."),
-            hint=_("open it again, and take the records from it anew."),
+            _("The workspace or DuckDB connection of these records is closed."),
+            hint=_("open it again, and read the records again."),
         )
     return None
 
 
 def raise_alone(error: InvitekitError) -> NoReturn:
-    """Raise an error without the one that is being handled: an engine's own quotes cells, and would travel with it."""
+    """Raise an error without its cause: the error of an engine may quote cells."""
     try:
         raise error from None
     finally:
@@ -188,10 +188,10 @@ def raise_alone(error: InvitekitError) -> NoReturn:
 
 
 def check_language(language: str) -> None:
-    """Check that there is a language.
+    """Check that a language has a catalogue.
 
     Raises:
-        ArgumentError: There is no catalogue of it.
+        ArgumentError: It has none.
     """
     if language != "en" and language not in languages():
         raise ArgumentError(

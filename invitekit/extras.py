@@ -1,4 +1,4 @@
-"""The extras of the installation: what needs more libraries than the core says so in one line that names the extra."""
+"""Check that the extra of the installation that a feature needs is installed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def require_extra(extra: str, what: Message, *modules: str) -> None:
 
     Args:
         extra: The extra, as in ``pip install "invitekit[report]"``.
-        what: What needs it: the sentence.
-        modules: The top-level modules that have to be there; none is imported.
+        what: The sentence that says what needs it.
+        modules: Its top-level modules; none is imported.
 
     Raises:
         MissingExtraError: One is missing.

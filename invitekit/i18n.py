@@ -18,13 +18,13 @@ from typing import IO, Any, Self
 Language = str
 """The code of a language: en, or the name of a folder of ``LOCALE``."""
 LOCALE = Path(__file__).parent / "locale"
-"""One folder a language, with LC_MESSAGES/invitekit.po for writers, and the .mo that `make words` compiles from it."""
+"""One folder for each language: LC_MESSAGES/invitekit.po is edited, and `make words` compiles the .mo from it."""
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, ends of lines, characters that reorder text, and lone surrogates."""
 
 
 def printable(text: str) -> str:
-    r"""Return a text on one line, with control and invisible characters escaped: it may be a name that others chose.
+    r"""Return a text on one line, with control and invisible characters escaped: names of files come from other people.
 
     >>> printable("a\x1b[31m.csv")
     'a\\x1b[31m.csv'
@@ -33,7 +33,7 @@ def printable(text: str) -> str:
 
 
 def languages() -> tuple[str, ...]:
-    """Return the code of each language: English, and those that have a catalogue."""
+    """Return the codes of English and of each language with a catalogue."""
     return ("en", *sorted(path.parts[-3] for path in LOCALE.glob("*/LC_MESSAGES/invitekit.mo")))
 
 
@@ -68,7 +68,7 @@ class Message(str):
 
 
 def _(template: str, **parameters: Any) -> Message:
-    """Return a message; its template is found by ``make words`` and has to be a plain string.
+    """Return a message. ``make words`` collects the template, so it has to be a plain string.
 
     Args:
         template: The English text, with named placeholders.
@@ -78,7 +78,7 @@ def _(template: str, **parameters: Any) -> Message:
 
 
 def ngettext(one: str, several: str, n: int, **parameters: Any) -> Message:
-    """Return a message whose words depend on a number, which is its parameter ``n``.
+    """Return a message with a singular and a plural form, and the parameter ``n``.
 
     Args:
         one: The English text for 1.
@@ -90,7 +90,7 @@ def ngettext(one: str, several: str, n: int, **parameters: Any) -> Message:
 
 
 def translate(text: str, language: str) -> str:
-    """Return a text in a language; one that is no message, or that the catalogue lacks, stays as it is.
+    """Return a text in a language; one that is not a message, or not in the catalogue, stays as it is.
 
     Args:
         text: A message, or any other text.
@@ -129,7 +129,7 @@ def read_texts(package: str, name: str, language: str, *, codes: Collection[str]
 
     Args:
         package: Where the file is.
-        name: The file. An English text of two meanings is a table there, of ``text`` and ``context``.
+        name: The file. A text that needs a context for its translators is a table of ``text`` and ``context``.
         language: The code of the language.
         codes: Keys whose values are codes, which are not translated.
     """
@@ -144,7 +144,7 @@ def read_texts(package: str, name: str, language: str, *, codes: Collection[str]
 
 
 def extract_texts(file: IO[bytes], _keywords: Any, _tags: Any, options: Mapping[str, str]) -> list[tuple[Any, ...]]:
-    """Return the texts of a TOML file to ``make words``: an extractor of Babel."""
+    """Return the texts of a TOML file: the extractor of Babel for ``make words``."""
     found: list[tuple[Any, ...]] = []
 
     def note(text: str, context: str | None) -> None:

@@ -527,7 +527,7 @@ def test_cells_of_few_customers_are_left_out_however_many_records_they_hold(tmp_
 def test_counts_of_too_few_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="10 customers"):
         ik.export(cells({"associated": 9, "expired": 9}), tmp_path / "out.csv", level="aggregated")
-    with pytest.raises(OutputError, match="do not tell whose"):
+    with pytest.raises(OutputError, match="have no known customer"):
         ik.export(pl.DataFrame({"effective_status": ["expired"] * 50}), tmp_path / "out.csv", level="aggregated")
     assert left(tmp_path) == []
 
@@ -987,12 +987,12 @@ ONE = {
 
 @pytest.mark.parametrize("how", ONE)
 def test_one_customer_is_counted_once_however_written(tmp_path: Path, how: str) -> None:
-    with pytest.raises(OutputError, match=r"10 customers|do not tell whose"):
+    with pytest.raises(OutputError, match=r"10 customers|have no known customer"):
         ik.export(alone_in(20, ONE[how]), tmp_path / "out.parquet", level="aggregated")
 
 
 def test_counts_of_masked_records_are_refused_and_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"20 of 20 records do not tell whose .* not masked"):
+    with pytest.raises(OutputError, match=r"20 of 20 records have no known customer.* not masked"):
         ik.export(alone_in(20, ONE["masked"]), tmp_path / "out.parquet", level="aggregated")
     assert left(tmp_path) == []
 

@@ -80,7 +80,7 @@ def _collect(plan: Any) -> pl.DataFrame:
     missing = [name for name in NEEDED if name not in names]
     if missing:
         raise SchemaError(
-            _("The plan lacks {columns}.", columns=", ".join(missing)), hint=_("pass what plan_resends(...) gives.")
+            _("The plan lacks {columns}.", columns=", ".join(missing)), hint=_("pass what plan_resends(...) returns.")
         )
     listed = frame.filter(nw.col("decision").is_in([*RESENDS, *WORKLISTS.values()])).select(*NEEDED)
     return columns.typed(listed.lazy().collect("polars").to_native())
@@ -89,7 +89,9 @@ def _collect(plan: Any) -> pl.DataFrame:
 def _batches(rows: pl.DataFrame, language: Language) -> list[WorkList]:
     """Divide the candidates into their batches, which have the same columns and widths."""
     if rows.select(pl.any_horizontal(pl.col("batch", "rank").is_null().any())).item():
-        raise ArgumentError(_("A customer to invite again has no batch."), hint=_("pass what plan_resends(...) gives."))
+        raise ArgumentError(
+            _("A customer to invite again has no batch."), hint=_("pass what plan_resends(...) returns.")
+        )
     digits = max(2, len(str(rows["batch"].max() or 0)))
     number = pl.col("batch").cast(pl.String).str.zfill(digits)
     # The kind, not the decision: who was never invited is invited, not resent to.

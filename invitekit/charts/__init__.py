@@ -1,4 +1,4 @@
-"""Small tables to figures: drawn as SVG in a notebook and in a report."""
+"""Draw the tables of ``metrics`` as SVG figures, for notebooks and reports."""
 
 from invitekit.charts.counts import ageing, funnel, groups, pareto, repeats, snapshots, to_do
 from invitekit.charts.figure import Figure, Look

@@ -1,4 +1,4 @@
-"""The colours of figures on light and on dark, and the order in which groups come."""
+"""The colours of figures on light and dark backgrounds, and the order of groups."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLOURS: dict[str, tuple[str, str]] = {
     "invited": ("#5aa9dc", "#6fb8ec"), "not_used": ("#8a6d3b", "#a08550"), "pending_review": ("#5f4fa8", "#7a5fd6"),
     "pre_registered": ("#a9b4c0", "#9aa5b1"), "not_invited": ("#d3d8de", "#565f6a"),
 }  # fmt: skip
-"""By name: on light and on dark. Colour-blind people can distinguish those of who acts, and those of statuses."""
+"""By name: on light and on dark. Colour-blind people can distinguish the parties that act, and the statuses."""
 _SAME = {"association_failed": "failed", "not_pre_registered": "not_invited", "open": "invited"}
 
 
@@ -40,7 +40,7 @@ def of_code(code: str | None) -> str:
 
 
 def of_series(code: str, position: int) -> str:
-    """Return the name of the colour of one of several lines: its own where it has one, else by its position."""
+    """Return the name of the colour of a line: that of its invitation method, else one by its position."""
     positions = {value.code: position for position, value in enumerate(METHODS)}
     names = ("accent", "customer", "associated", "customer_service")
     return names[positions.get(code, position) % len(names)]

@@ -23,14 +23,14 @@ _STATUSES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The statuses of each stage; whether an invitation is open or was not used depends on its follow-up too."""
 MOST, MOST_RATES = 12, 10
-"""Rows of counts, and of rates, that a figure shows; the others are counted together."""
+"""Most rows of counts, and of rates, in a figure; the others are counted together."""
 _OF_LIST = {"again": "partner", "check": "partner", "customer": "customer", "valid": "customer",
             "support": "customer_service", "blocked": "muted"}  # fmt: skip
-"""The colour of each list: that of who has to act."""
+"""The colour of each list: that of the party that has to act."""
 
 
 def to_do(sizes: Mapping[str, int], look: Look = LOOK) -> Figure:
-    """Draw how many customers are not associated, by what is to do: ``PlanSummary.by_list``."""
+    """Draw ``PlanSummary.by_list``: the customers who are not associated, by what is to do."""
     rows = tuple(
         _bar(list_label(code, look), n, _OF_LIST[code], Filter(decision=DECISIONS_OF[code]))
         for code, n in sizes.items()
@@ -45,7 +45,7 @@ def list_label(code: str, look: Look) -> str:
 
 
 def funnel(table: Any, look: Look = LOOK) -> Figure:
-    """Draw ``MetricsReport.funnel``: how many invitations came how far; each bar says what it is a part of."""
+    """Draw ``MetricsReport.funnel``: the invitations at each stage; a label names the stage that a bar is a part of."""
     rows = {row["stage"]: row for row in table.to_dicts()}
     shown = [rows[value.code] for value in STAGES if value.code in rows and rows[value.code]["n"]]
     return Figure(look.words["funnel"], look, rows=tuple(_stage(row, look) for row in shown))
@@ -61,7 +61,7 @@ def stage_label(row: Values, look: Look) -> str:
 def _stage(row: Values, look: Look) -> Row:
     label, colour = stage_label(row, look), of_code(row["stage"])
     choice = Filter(status=_STATUSES[row["stage"]]) if row["stage"] in _STATUSES else None
-    # Where the whole may not be shown, the bar has no share.
+    # No share where the count of the whole is hidden.
     if row["of"] is None or row["part_of"] is None:
         return _bar(label, row["n"], colour, choice)
     return Row(label, (Part(row["n"], colour, hover(label, row, look), choice),), _counted(row["n"], row["of"], look))
@@ -76,7 +76,7 @@ def _counted(n: int, of: int, look: Look) -> str:
 
 
 def pareto(table: Any, look: Look = LOOK) -> Figure:
-    """Draw ``MetricsReport.pareto``: the causes of failures, the most frequent first, in the colour of who acts."""
+    """Draw ``MetricsReport.pareto``: the causes of failures, the most frequent first, coloured by who acts."""
     rows = table.to_dicts()
     causes = [row for row in rows if row["failure_code"] != OTHER]
     causes = causes[: MOST if len(causes) == len(rows) <= MOST else MOST - 1]
@@ -94,7 +94,7 @@ def _cause(row: Values, look: Look) -> Row:
 
 
 def _other_causes(rows: list[Values], look: Look) -> Row:
-    """Return the causes that have no bar of their own as one bar, with a part for each who acts."""
+    """Return one bar for the causes that have no bar of their own, with a part for each party that acts."""
     merged = any(row["failure_code"] == OTHER for row in rows)
     label = str(look.words["other_causes"] if merged else look.words["others"].format(n=f"{len(rows):,}"))
     sizes = {one: sum(row["n"] for row in rows if (row["who_acts"] or UNKNOWN) == one.code) for one in ORDER}
@@ -127,7 +127,7 @@ def groups(table: Any, by: str, look: Look = LOOK) -> Figure:
 
 
 def repeats(table: Any, look: Look = LOOK) -> Figure:
-    """Draw ``MetricsReport.repeats``: how often a resend led to an association, by the result before it."""
+    """Draw ``MetricsReport.repeats``: how often a resend led to an association, by the result before the resend."""
     rates = [
         row | {"n": row["associated"], "of": row["resends"], "label": _before(row, look)} for row in table.to_dicts()
     ]
@@ -142,7 +142,7 @@ def _before(row: Values, look: Look) -> str:
 
 
 def _rates(title: str, rates: Sequence[Values], note: str, look: Look) -> Figure:
-    """Return a figure of rates with their intervals, the largest first, and a line at the rate of all together."""
+    """Return a figure of rates with their intervals, the largest groups first, and a line at the overall rate."""
     shown, words = sorted((row for row in rates if row["rate"] is not None), key=lambda row: -row["of"]), look.words
     rows = tuple(
         Row(row["label"], (Part(row["rate"], "accent", hover(row["label"], row, look), row.get("choice")),),
@@ -158,7 +158,7 @@ def _rates(title: str, rates: Sequence[Values], note: str, look: Look) -> Figure
 
 
 def ageing(table: Any, look: Look = LOOK) -> Figure:
-    """Draw ``MetricsReport.ageing``: how long the records that are still open have waited."""
+    """Draw ``MetricsReport.ageing``: how long open records have waited."""
 
     def label(bucket: str) -> str:
         if bucket == EMPTY:
@@ -169,7 +169,7 @@ def ageing(table: Any, look: Look = LOOK) -> Figure:
 
 
 def snapshots(table: Any, look: Look = LOOK) -> Figure:
-    """Draw ``MetricsReport.snapshots``: how many records had which status at each snapshot, the newest first."""
+    """Draw ``MetricsReport.snapshots``: the records of each snapshot by status, the newest snapshot first."""
     rows = [(f"{row['snapshot_at']:%Y-%m-%d}", row) for row in table.to_dicts() if row["snapshot_at"]]
     return _stacks(look.words["snapshots"], sorted(rows, key=lambda one: one[0], reverse=True), look)
 

@@ -1,4 +1,4 @@
-"""A figure as a value: what it shows, described once; ``svg`` draws it, for a page and for a notebook."""
+"""The description of a figure, which ``svg`` draws for a report and for a notebook."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from invitekit.model.schema import BY_NAME
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How figures are drawn, and the filter that they state.
+    """The filter that a figure states, its language, and the texts of causes.
 
     Attributes:
-        choice: The filter that the records were chosen by; each figure states it.
+        choice: The filter that selected the records.
         language: ``en`` or ``zh``.
-        catalogue: The known failures, whose causes are written in words; else the built-in ones.
+        catalogue: The known failures with the texts of their causes; else the built-in ones.
     """
 
     choice: Filter = field(default_factory=Filter)
@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its label, its parts, the text after them; a rate has one part, and its interval."""
+    """One row: its label, its parts, and the text after them; a rate has one part and an interval."""
 
     label: str
     parts: tuple[Part, ...]
@@ -72,7 +72,7 @@ class Row:
 
     @property
     def end(self) -> float:
-        """Where the row ends, on its scale."""
+        """The value at the right end of the row."""
         return self.interval[1] if self.interval else sum(part.value for part in self.parts)
 
 
@@ -97,7 +97,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Figure:
-    """A figure: rows of bars or of rates, or panels of lines; with neither, it says that there is nothing to show.
+    """A figure: rows of bars or of rates, or panels of lines; without both, it states that there is nothing to show.
 
     Attributes:
         title: What is shown, one line.
@@ -147,7 +147,7 @@ class Figure:
 
 
 def hover(label: str, row: Values, look: Look, *more: str) -> str:
-    """Return the text on hovering of a rate: its label, its counts, its interval, what else there is to say."""
+    """Return the text on hovering over a rate: its label, its counts, its interval, and more lines."""
     words = look.words
     counts = words["of"].format(n=f"{row['n']:,}", of=f"{row['of']:,}")
     spread = [f"{words['interval']}: {interval(row['low'], row['high'])}"] * (row["low"] is not None)
@@ -156,7 +156,7 @@ def hover(label: str, row: Values, look: Look, *more: str) -> str:
 
 
 def label_for(value: str | None, by: str | None, look: Look) -> str:
-    """Return the label of a group: that of a code, the words of a cause, any other value as it is."""
+    """Return the label of a group: that of its code, the text of a cause, or the value itself."""
     if value in (None, EMPTY, OTHER):
         return str(look.words["groups_named"][value or EMPTY])
     if by == "cause":
@@ -167,13 +167,13 @@ def label_for(value: str | None, by: str | None, look: Look) -> str:
 
 
 def choice_of(value: str | None, by: str | None, **more: Any) -> Filter | None:
-    """Return the filter of a group with more restrictions; None where no filter means the group."""
+    """Return the filter of a group with more restrictions; None where no filter selects the group."""
     if by is None or value is None:
         return Filter(**more)
     name = "cause" if by == "cause" else _FILTERS.get(by)
     if value == OTHER or name is None:
         return None
-    with contextlib.suppress(ArgumentError):  # a code of the table's own
+    with contextlib.suppress(ArgumentError):  # a code that only this table has
         return Filter(**(more | {name: None if value == EMPTY else value}))
     return None
 

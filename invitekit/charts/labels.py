@@ -1,4 +1,4 @@
-"""Texts as a figure shows them: wrapped to fit, and numbers no more precise than their counts."""
+"""Labels of figures: wrapped to fit, with numbers no more precise than their counts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ CELLS = 64
 """Columns of a line of a label: a Chinese character fills two."""
 LINES = 2
 FEW = 30
-"""Below so many, a share is written as "7 of 12": a percentage would promise more than was counted."""
+"""Below this count, a share is written as "7 of 12": a percentage would look too exact."""
 _CLOSING, _OPENING = " 。，、；：！？）》」』”", "（《「『“"
-"""Characters that never begin a line, and never end one."""
+"""Characters that do not begin a line, and characters that do not end one."""
 
 
 def width(text: str) -> int:
@@ -21,7 +21,7 @@ def width(text: str) -> int:
 def wrap(text: str, cells: int = CELLS, lines: int = LINES) -> list[str]:
     """Break a text into lines that fit: between words, else between characters; an ellipsis ends what is cut.
 
-    Characters that show nothing or change the direction of writing are left out.
+    Invisible characters, and those that change the direction of writing, are left out.
 
     >>> wrap("Rechnungsverantwortlichenbestätigung fehlt", cells=20)
     ['Rechnungsverantwortl', 'ichenbestätigung…']
@@ -50,7 +50,7 @@ def visible(text: str) -> str:
 
 
 def percent(rate: float | None) -> str:
-    """Return a rate in whole percent; a rate above zero is never shown as 0, nor one below one as 100."""
+    """Return a rate in whole percent; only a rate of exactly 0 is shown as 0, and of exactly 1 as 100."""
     if rate is None:
         return "–"
     if 0 < rate < 0.005:
@@ -66,12 +66,12 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def share(n: int, of: int, few: str, many: str = "{rate}") -> str:
-    """Return a share by a text with ``{n}``, ``{of}`` and ``{rate}``: one for few, where only the counts are exact."""
+    """Fill ``{n}``, ``{of}`` and ``{rate}`` into a text; below ``FEW``, into one that states counts, not a rate."""
     return (few if of < FEW else many).format(n=f"{n:,}", of=f"{of:,}", rate=percent(n / of))
 
 
 def _words(text: str, cells: int) -> list[str]:
-    """Return the pieces that a line may be broken between: words with the space after them, Chinese characters."""
+    """Split a text where a line may end: after a word and its space, and after a Chinese character."""
     words: list[str] = []
     room = 0
     for sign in visible(" ".join(text.split())):

@@ -16,18 +16,18 @@ from invitekit.metrics.aggregate import Period, number_of, start_of
 from invitekit.metrics.follow_up import FAILED
 
 PANELS = 8
-"""Groups that a trend shows, each in a panel of its own; the others are counted in words."""
+"""Most groups in a trend, each in a panel of its own; the note counts the others."""
 MOST_PERIODS = 400
-"""Periods that a trend shows, the newest ones: more would be closer together than the pixels of a screen."""
+"""Most periods in a trend, the newest ones: more would be closer together than pixels."""
 TICKS = 7
-"""Periods or days that an axis names at most."""
+"""Most labels of an axis."""
 CURVES = 4
-"""Groups that a survival curve shows."""
+"""Most groups in a figure of survival curves."""
 _SIGNS = {"high": ("triangle-up", "alarm"), "low": ("triangle-down", "relief"), "run": ("diamond", "ink")}
 
 
 def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: Period = "week") -> Figure:
-    """Draw the failure rate of each period, and the range that chance explains.
+    """Draw the failure rate of each period, and the range of chance variation.
 
     A period outside of that range has a sign of its own; one whose invitations are still open is hollow.
 
@@ -64,7 +64,7 @@ def trend(table: Any, by: str | None = None, look: Look = LOOK, *, period: Perio
 
 
 def _ticks(days: list[Any], period: Period) -> tuple[tuple[float, str], ...]:
-    """Return the periods that the axis names, by their first days; the year below the first one of each year."""
+    """Return the first days of the labelled periods with their labels; the first one of a year names the year."""
     days = days[:: -(-len(days) // TICKS)]
     texts = [f"{day:{'%Y-%m' if period == 'month' else '%m-%d'}}" for day in days]
     if period != "month":
@@ -82,7 +82,7 @@ def _with_panel(names: list[str | None]) -> list[str | None]:
 
 
 def _lines(rows: list[Values], colour: str) -> Iterator[Line]:
-    """Return the lines of one panel: the range that chance explains, its centre, the rates of complete periods."""
+    """Return the lines of one panel: the range of chance variation, its centre, the rates of complete periods."""
     for run in _runs(rows, "lower_limit"):
         upper, lower = (_steps([(_day(row), row[name]) for row in run]) for name in ("upper_limit", "lower_limit"))
         yield Line((*upper, *lower[::-1]), "muted", filled=True)
@@ -94,7 +94,7 @@ def _lines(rows: list[Values], colour: str) -> Iterator[Line]:
 
 
 def _runs(rows: list[Values], name: str) -> list[list[Values]]:
-    """Split the rows where one lacks a value."""
+    """Split the rows where a value is missing."""
     return [list(run) for known, run in itertools.groupby(rows, lambda row: row[name] is not None) if known]
 
 
@@ -110,7 +110,7 @@ def _steps(points: list[Xy]) -> list[Xy]:
 
 
 def _marks(rows: list[Values], colour: str, look: Look, period: Period, by: str | None) -> Iterator[Mark]:
-    """Return a mark for each period; behind it are the failed invitations that were sent in it."""
+    """Return a mark for each period, with the filter of its failed invitations."""
     words = look.words
     for row in (row for row in rows if row["rate"] is not None):
         day = f"{row['period_start']:{'%Y-%m' if period == 'month' else '%Y-%m-%d'}}"
@@ -131,7 +131,7 @@ def _last_day(start: dt.date, period: Period) -> dt.date:
 
 
 def _keys(rows: list[Values], look: Look) -> Iterator[Mark]:
-    """Return what the signs mean: of those that are drawn, and of the range."""
+    """Return the legend of the signs that are drawn, and of the range."""
     words, drawn = look.words, [row for row in rows if row["rate"] is not None]
     if any(row["lower_limit"] is not None for row in drawn):
         yield Mark(words["limits"], "grid", symbol="square", size=11)
@@ -145,9 +145,9 @@ def _keys(rows: list[Values], look: Look) -> Iterator[Mark]:
 
 
 def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
-    """Draw the share that is associated after so many days; a customer who still waits counts as waiting.
+    """Draw the share of customers associated within each number of days (1 - Kaplan-Meier).
 
-    Below it are the numbers at risk: how many were waiting at the start of that day.
+    Below it are the numbers at risk: the customers still waiting at the start of that day.
 
     Args:
         table: ``MetricsReport.survival``.
@@ -181,7 +181,7 @@ def survival(table: Any, by: str | None = None, look: Look = LOOK) -> Figure:
 
 
 def _spaced(days: list[int], apart: float) -> list[int]:
-    """Return the first day, and each that is at least so far from the last one returned."""
+    """Return the first day, and each next one that is at least ``apart`` from the one before."""
     chosen = days[:1]
     for day in days[1:]:
         if day - chosen[-1] >= apart:
@@ -190,7 +190,7 @@ def _spaced(days: list[int], apart: float) -> list[int]:
 
 
 def _curve(rows: list[Values], colour: str, last: int, *, with_band: bool) -> list[Line]:
-    """Return the steps of one group, and on demand the area of its interval: several areas would cover each other."""
+    """Return the curve of one group, on request with the area of its interval; several areas would overlap."""
 
     def steps(name: str, some: list[Values]) -> list[Xy]:
         ends = [*(row["days"] for row in some[1:]), last]

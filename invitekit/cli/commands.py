@@ -43,7 +43,7 @@ def check(
 
     Prints headers, date formats, rejected rows, unknown values and masked columns. With -o, writes the
     rejected rows with file, row, column and reason: as a table, or with .html as a page that says all of
-    this. They hold personal data; with --no-values the page quotes no cell, and may be sent to the people who
+    this. They contain personal data; with --no-values the page quotes no cell, and may be sent to the people who
     made the files. With --words-skeleton, writes the unknown words with their counts: fill in what they
     mean, and use the file with --words.
     """

@@ -252,7 +252,7 @@ def reconcile(
     Shows who is associated with you now, and since when: invited customers who are yours already, customers who
     vanished from the exports, and those who left. Later plans invite nobody who is on the list. Give a file exported
     from Customer Management, or --from-huawei with HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment. With
-    -o, writes one row a customer; these rows name customers.
+    -o, writes one row per customer; these rows name customers.
     """
     from invitekit.cli import output as out
     from invitekit.io.table_writers import write_table

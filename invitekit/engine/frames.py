@@ -57,5 +57,5 @@ def as_narwhals(records: Any) -> Any:
     except TypeError:
         raise ArgumentError(
             _("Records are of the type {kind}, which is no frame.", kind=type(records).__name__),
-            hint=_("pass what load(...) gives."),
+            hint=_("pass what load(...) returns."),
         ) from None

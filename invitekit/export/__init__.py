@@ -1,4 +1,4 @@
-"""Exports for analysts: records without personal identifiers, checked before the file gets its name."""
+"""Exports for analysts: records without personal identifiers, checked before the file gets its final name."""
 
 from invitekit.export.anonymity import Unique
 from invitekit.export.api import export

@@ -1,4 +1,4 @@
-"""How far records can be told apart by what was released of them, in words that a person understands."""
+"""k-anonymity of an export: how many records are unique by their released values, as a sentence."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from invitekit.model import schema
 from invitekit.privacy import Row, Text, Token
 
 SMALL = 5
-"""Records of a group that is small."""
+"""A group of fewer records is small."""
 WATCHED = ("invited_at", "account_manager", "status")
-"""What an outsider is likely to know of an invitation: when, by whom, and how it ended."""
+"""Quasi-identifiers: what an outsider is likely to know of an invitation, its time, manager and result."""
 OF_FAILURE = ("cause", "advice", "suggested_operation", "who_acts", "resend_rule")
-"""What says no more than the failure's code."""
+"""Columns that follow from the failure code."""
 _WORDS = {"account_manager": _("manager"), "status": _("status")}
 _DATED = {"month": _("month"), "day": _("day")}
 
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """How many records share what an outsider may know.
+    """How many records share the values that an outsider may know.
 
     Attributes:
         by: The released columns.
-        words: What they are, as a message or the name of one; remarks, which are not counted, are named.
+        words: These columns as text, with a note on remarks, which are not counted.
         records: All records.
-        unique: Records that no other is like.
+        unique: Records with a combination of values that no other record has.
         small: Records in groups of fewer than ``SMALL``, the unique ones included.
         smallest: Records in the smallest group.
     """
@@ -43,7 +43,7 @@ class Unique:
     smallest: int
 
     def sentence(self, language: Language = "en") -> str:
-        """Return it as a sentence."""
+        """Return these counts as a sentence."""
         sentence = ngettext(
             "{n:,} record is unique by {words}{share}; {small:,} share these values with fewer than {others} others.",
             "{n:,} records are unique by {words}{share}; {small:,} share these values with fewer than {others} others.",
@@ -57,9 +57,9 @@ class Unique:
 
 
 def report(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> tuple[Unique, ...]:
-    """Count who is alike by what an outsider is likely to know, and by all that may tell one apart.
+    """Count the records that share what an outsider is likely to know, and all released values that may identify.
 
-    A token of a column of the user's own is counted unless it differs in every row: what many share tells who they are.
+    Tokens of a column of the user's own count, unless they differ in every row.
     """
     telling = [row for row in rows if not _says_nothing(row) or _is_shared(released, row)]
     texts = any(isinstance(row.form, Text) for row in rows)
@@ -69,7 +69,7 @@ def report(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> tuple[Uniq
 
 
 def _is_shared(released: duckdb.DuckDBPyRelation, row: Row) -> bool:
-    """Whether a token of an extra column is in several rows."""
+    """Return whether a token of an extra column is in several rows."""
     if row.column in schema.BY_NAME or not isinstance(row.form, Token):
         return False
     cell = ident(row.into)
@@ -78,14 +78,14 @@ def _is_shared(released: duckdb.DuckDBPyRelation, row: Row) -> bool:
 
 
 def _says_nothing(row: Row) -> bool:
-    """Whether a column tells an outsider nothing more: a mask, a customer's token; no count is for free text."""
+    """Return whether a column tells an outsider nothing more, as a mask or a customer's token; free text too."""
     customer = isinstance(row.form, Token) and row.column != "account_manager"
     return customer or isinstance(row.form, Text) or row.action == "mask" or row.column in OF_FAILURE
 
 
 def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: str) -> Unique:
     by = tuple(row.into for row in rows)
-    # Grouped by a number of 64 bits, in a third of the time: two of ten million groups would share one in three of a
+    # Group by a 64-bit hash, in a third of the time: with ten million groups, two of them share one in three of a
     # million exports.
     groups = released.aggregate("count(*) as n", f"hash({', '.join(map(ident, by))})")
     counts = groups.aggregate(
@@ -96,7 +96,7 @@ def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: str)
 
 
 def _named(rows: Sequence[Row], *, texts: bool) -> str:
-    """Return the counted columns in words: those that are watched as a phrase, others by their names."""
+    """Return the counted columns as text: quasi-identifiers as a phrase, others by their names."""
     if len(rows) > len(WATCHED):
         names = tuple(row.into for row in rows)
         if texts:

@@ -1,4 +1,4 @@
-"""The way out: records in, one proved file out."""
+"""Export records to one verified file."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def export(
 ) -> Exported:
     """Write records for others to analyse, without personal identifiers, and check the file before it gets its name.
 
-    Every column is dropped, masked, tokenised, generalised or kept by a policy; one that the policy does
-    not name stops the export. The file is written in private beside its target, read back by another
-    engine and compared with what may leave; only then it gets its name, and its manifest after it. What
-    is ``masked`` or ``pseudonymised`` is still personal data. Rows leave in a new random order each time.
+    A policy drops, masks, tokenises, generalises or keeps every column; a column without a policy stops the export. The
+    file is written in a private folder beside its target, read back by another engine and compared with what may be
+    exported. Only then it gets its name, and its manifest after it. ``masked`` and ``pseudonymised`` files are still
+    personal data. Rows are in a new random order each time.
 
     Args:
         records: What ``annotate`` or ``plan_resends`` returned, of any engine.
@@ -52,28 +52,27 @@ def export(
         level: ``masked`` (as the portal does), ``pseudonymised`` (the default: tokens, months) or
             ``aggregated`` (counts of at least ten customers).
         policy: A policy, or the path of a TOML file with rows for extra columns.
-        key: A key or the path of a key file; else ``INVITEKIT_KEY``, else the one that ``new_key``
-            keeps; else one is made and thrown away. The same key and purpose give the same tokens.
+        key: A key or the path of a key file; else ``INVITEKIT_KEY``, else the stored one of ``new_key``, else a
+            new key for this export only. The same key and purpose give the same tokens.
         purpose: What the export is for; tokens of two purposes do not join.
-        filter: Which records; all of them without one. The manifest states it, without values that may identify people.
-        remarks: ``drop`` says only whether there are any; ``scrub`` takes out what is recognised as
-            a person's, best effort.
+        filter: Which records; default: all. The manifest states it, without values that may identify people.
+        remarks: ``drop`` exports only whether there are any; ``scrub`` removes recognised personal data, best effort.
         language: Of the sentences about unique records: ``en`` or ``zh``.
         overwrite: Replace a file of that name.
-        spreadsheet_safe: In CSV, an apostrophe before a cell that would run as a formula.
-        workspace: Where the history of exports is kept: it has ``start_export`` and ``finish_export``.
-        progress: Called with what is done, the rows done so far and in all.
-        sources: Files that are never written over.
+        spreadsheet_safe: In CSV, put an apostrophe before a cell that would run as a formula.
+        workspace: Records the export in its history, by ``start_export`` and ``finish_export``.
+        progress: Called with the current step, the rows done so far and in all.
+        sources: Files that must not be overwritten.
 
     Returns:
-        ``Exported``; print it to see how far records can be told apart.
+        ``Exported``; print it to see how many records are unique.
 
     Raises:
-        PolicyError: A column is not named by the policy, or the policy file is wrong.
+        PolicyError: A column is not in the policy, or the policy file is wrong.
         ArgumentError: An argument is not valid.
-        SchemaError: A column holds something else than its row of the policy is for.
+        SchemaError: A column has values that its rule in the policy cannot handle.
         OutputError: The name, the folder or the disk does not allow it.
-        LeakError: The file failed a check; nothing is left of it.
+        LeakError: The file failed a check and was deleted.
 
     Example:
         >>> import datetime as dt, tempfile
@@ -105,7 +104,7 @@ def export(
 
 
 def _silent(_name: str, _done: int, _total: int) -> None:
-    """Show nothing."""
+    """Report no progress."""
 
 
 def _check(language: str, remarks: str, purpose: str | None) -> None:
@@ -128,7 +127,7 @@ def _policy(given: Policy | str | os.PathLike[str] | None, level: Level | None) 
 
 @contextlib.contextmanager
 def _noted(workspace: Any, job: Job) -> Iterator[Callable[[Exported], Exported]]:
-    """Note in the workspace that an export began, and how it ended, whatever ends it."""
+    """Record in the workspace that an export began and how it ended, also after an error."""
     if workspace is None:
         yield lambda exported: exported
         return

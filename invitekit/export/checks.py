@@ -1,10 +1,9 @@
-"""The proof: what was written is read back by another engine and held against what may leave, gate by gate.
+"""Verify a written file: read it back with another engine and check it against what may be exported.
 
-Why a customer called ``PENDING`` neither stops an export nor hides a leak: a column of a finite set
-is held against that set, which was declared before any record was looked at, so a word of it tells
-nothing about who bears it as a name. A token is held against its pattern; a raw value that has the
-pattern itself is looked for among the tokens one by one. Words that the records chose (frequent
-tags) are held against every raw name, account, address and number, letter for letter.
+A customer called ``PENDING`` neither stops an export nor hides a leak: a column of categories is checked against the
+set that was declared before any record was read, so its words reveal no name. Tokens are checked against their pattern;
+a raw value with the pattern of a token is searched among the tokens. Categories that the records chose (frequent tags)
+are compared with every raw name, account, address and number, letter by letter.
 """
 
 from __future__ import annotations
@@ -38,23 +37,23 @@ GATES = {
     "formulas": _("no cell of the CSV would run in a spreadsheet"),
     "cells": _("every count is of enough customers, and rounded"),
 }
-"""Every gate in words."""
+"""Every check as text."""
 
 _SAMPLE = 20_000
-"""Rows that are looked at to see which columns repeat."""
+"""Rows that are read to find columns with repeated values."""
 _REPEATS = 0.5
-"""The share of different cells up to which a column repeats."""
+"""The share of distinct cells up to which a column is one of repeated values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a file has to be.
+    """What a file has to contain.
 
     Attributes:
-        rows: The rows of the policy that release something, words chosen.
-        seen: What the records held.
+        rows: The rules of the policy that release something, with the chosen words.
+        seen: The statistics of the exported records.
         safe: Whether CSV was written for spreadsheets.
-        fewest: In counts, customers that each cell needs.
+        fewest: Fewest customers of each cell of counts.
     """
 
     rows: tuple[Row, ...]
@@ -65,17 +64,17 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The gates that a file passed, and how far its records can be told apart."""
+    """The checks that a file passed, and how many of its records are unique."""
 
     gates: tuple[str, ...]
     alike: tuple[Unique, ...]
 
 
 def prove(path: Path, expected: Expected, folder: Path) -> Proof:
-    """Hold a written file against what had to be; give the gates that it passed, and who is alike in it.
+    """Check a written file, and return the checks that it passed and how many of its records are unique.
 
     Raises:
-        LeakError: A gate refuses, with column, gate and count, never a value.
+        LeakError: A check fails; the error has column, check and count, never a value.
     """
     kind = path.suffix.lower()
     with read_back(path, expected.rows, folder, safe=expected.safe) as written:
@@ -90,7 +89,7 @@ def prove(path: Path, expected: Expected, folder: Path) -> Proof:
 
 
 def _count_gates(written: Written, expected: Expected) -> None:
-    """Count rows, cells outside of their form, and nulls."""
+    """Check the number of rows, of cells outside of their form, and of nulls."""
     total, found = _cells(written, expected)
     if total != expected.seen.rows:
         raise LeakError("file", "rows", abs(total - expected.seen.rows))
@@ -105,7 +104,7 @@ def _count_gates(written: Written, expected: Expected) -> None:
 
 
 def _cells(written: Written, expected: Expected) -> tuple[int, dict[str, tuple[int, int]]]:
-    """Count all rows, and by column the cells that hold something and those that are not of their form."""
+    """Count all rows, and in each column the cells with a value and the cells outside of the form."""
     rows = expected.rows
     many = [row.into for row in rows if isinstance(row.form, Token)] if expected.seen.rows > _SAMPLE else []
     repeating = _repeating(written.typed, many)
@@ -124,13 +123,14 @@ def _cells(written: Written, expected: Expected) -> tuple[int, dict[str, tuple[i
 
 
 def _count_words(typed: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> dict[str, tuple[int, int]]:
-    """Look at each different word of each column once, all columns in one query."""
+    """Check each distinct word of each column once, all columns in one query."""
     counts = {row.into: [0, 0] for row in rows}
     cells = [ident(name) for name in counts]
     each = f"select {', '.join(cells)}, count(*) from ik_typed group by grouping sets (({'), ('.join(cells)}))"
     found: Any = typed.query("ik_typed", each) if rows else None
     for *words, n in found.fetchall() if found else ():
-        # The row of a column's word has null for all others; a row of nulls counts the empty cells of some column.
+        # Each row has the word of one column and null for all others; an all-null row counts the empty cells of a
+        # column.
         for row, word in zip(rows, words, strict=True):
             if word is not None and isinstance(row.form, Words):
                 counts[row.into][0] += n
@@ -139,7 +139,7 @@ def _count_words(typed: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> dict[st
 
 
 def _repeating(typed: duckdb.DuckDBPyRelation, names: Sequence[str]) -> set[str]:
-    """Name the columns whose first cells repeat; rows lie in a random order."""
+    """Return the columns whose first cells repeat; the order of rows is random."""
     if not names:
         return set()
     counts = ", ".join(f"count(distinct {ident(name)})" for name in names)
@@ -148,7 +148,7 @@ def _repeating(typed: duckdb.DuckDBPyRelation, names: Sequence[str]) -> set[str]
 
 
 def _each_once(typed: duckdb.DuckDBPyRelation, row: Row) -> tuple[int, int]:
-    """Look at each different cell once: a pattern, held against every cell, costs five times as much."""
+    """Check each distinct cell once: checking a pattern in every cell takes five times as long."""
     cell = ident(row.into)
     each = typed.aggregate(f"{cell}, count(*) as ik_n").filter(f"{cell} is not null")
     strange = f"coalesce(sum(ik_n) filter ({outside(row.form, cell)}), 0)::bigint"
@@ -157,7 +157,7 @@ def _each_once(typed: duckdb.DuckDBPyRelation, row: Row) -> tuple[int, int]:
 
 
 def outside(form: Form | None, cell: str) -> str:
-    """The SQL condition that a cell is not of its form; of a null cell nothing is said."""
+    """Return the SQL condition that a cell is not of its form; null for a null cell."""
     match form:
         case Token(pattern=pattern):
             inside = f"regexp_matches({cell}, {lit(f'^{pattern}$')})"
@@ -168,12 +168,12 @@ def outside(form: Form | None, cell: str) -> str:
         case FirstOf() | Flag() | Text():
             inside = f"{cell} = {cell}"
         case _:
-            inside = f"{cell} <> {cell}"  # nothing may leave without a form
+            inside = f"{cell} <> {cell}"  # every exported column needs a form
     return f"not ({inside})"
 
 
 def _untyped(written: Written) -> tuple[int, ...]:
-    """Count the cells of a file of texts: one that means nothing in its column's type is null once typed."""
+    """Count the cells of a CSV file that are not valid in the type of their column: they are null once typed."""
     if written.texts.types == written.typed.types and written.texts.columns == written.typed.columns:
         return ()
     held = ", ".join(f"count({ident(name)})" for name in written.texts.columns)
@@ -182,7 +182,7 @@ def _untyped(written: Written) -> tuple[int, ...]:
 
 
 def _value_gate(written: Written, expected: Expected) -> None:
-    """Look for raw values among tokens and among words that the records chose."""
+    """Search for raw values in tokens and in words that the records chose."""
     seen = expected.seen
     for column, count in (*seen.clashes.items(), *((name, len(out.told())) for name, out in seen.lookouts.items())):
         if count:
@@ -200,7 +200,7 @@ def _value_gate(written: Written, expected: Expected) -> None:
 
 
 def _formula_gate(written: Written, expected: Expected) -> None:
-    # A number was held against its range already: that it is below zero makes no formula of it.
+    # Numbers were checked against their range already: a minus sign does not make them formulas.
     texts = zip(written.texts.columns, expected.rows, strict=True)
     names = [name for name, row in texts if not isinstance(row.form, Range)]
     if not names:

@@ -1,4 +1,4 @@
-"""Counts of records in place of records: what may be published, small cells left out and the others rounded."""
+"""Aggregated export: counts of records, with small cells suppressed and the others rounded."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from invitekit.privacy.disclosure import STEP, round_count, rounded
 MOST = 1e12
 _CELL = "_ik_cell"
 _NOBODY = 0.5
-"""The share of records that may be nobody's: with more, hardly any customer would be counted."""
+"""The largest share of records without a customer: with more, hardly any customer would be counted."""
 
 
 def counted_rows(rows: Sequence[Row], fewest: int) -> tuple[Row, ...]:
-    """Return the rows of a table of counts: what it counts by, and how many records and customers there are."""
+    """Return the rules of a table of counts: its groups, and the numbers of records and customers."""
     form = Range(round_count(fewest) or STEP, MOST, step=STEP)
     return (*rows, *(Row("", "count", name, name, form) for name in ("records", "customers")))
 
 
 def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets, fewest: int) -> pl.DataFrame:
-    """Count records and customers for each combination of what is released, each count rounded to the nearest ten.
+    """Count records and customers for each combination of released values, rounded to the nearest ten.
 
     A cell of fewer customers than ``fewest`` is left out.
 
     Args:
-        batches: Frames of what is counted by, and whose each record is (``with_who``).
-        rows: What is counted by.
+        batches: Frames of the grouping columns and the customer of each record (``with_who``).
+        rows: The rules of the grouping columns.
         secrets: For tokens.
-        fewest: Customers that a cell has at least.
+        fewest: Fewest customers of a cell.
 
     Raises:
-        OutputError: Most records are nobody's, or no cell is large enough.
+        OutputError: Most records have no known customer, or no cell is large enough.
     """
     names = [row.into for row in rows]
     counts = _counted(batches, rows, secrets)
@@ -56,7 +56,7 @@ def _refuse_nobody(records: int, named: int) -> None:
     if records - named > records * _NOBODY:
         raise OutputError(
             _(
-                "{unknown:,} of {records:,} records do not tell whose they are, so customers cannot be counted.",
+                "{unknown:,} of {records:,} records have no known customer, so customers cannot be counted.",
                 unknown=records - named,
                 records=records,
             ),
@@ -65,7 +65,7 @@ def _refuse_nobody(records: int, named: int) -> None:
 
 
 def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
-    """Count batch by batch: what is kept of a record is the number of its cell and who it is, a number.
+    """Count batch by batch, keeping only the number of its cell and of its customer for each record.
 
     Returns:
         The cells with their ``records``, how many of these have a known customer (``named``), and ``customers``.

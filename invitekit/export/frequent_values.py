@@ -1,4 +1,4 @@
-"""Frequent words that may be exported as they are: those that enough customers share and that identify no person."""
+"""Frequent values that may be exported as they are: enough customers share them, and they identify no person."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from invitekit.privacy.scrub.normalise import fold
 from invitekit.privacy.tokens import distinct, is_ascii
 
 LONGEST = 1_000
-"""Bytes of a word that may leave as it is."""
+"""Most bytes of a value that may be exported as it is."""
 _FOLDS = r"[^\x00-\x7f\x{df}-\x{f6}\x{f8}-\x{ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}]"
-"""A sign that one form may change: any but ASCII, small letters of western Europe, and Chinese characters."""
+"""A character that normalisation may change: all but ASCII, western European small letters, and Chinese ones."""
 
 
 def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], fewest: int) -> tuple[Row, ...]:
-    """Choose the words of ``generalise top``: frequent ones that enough customers share and that identify no person.
+    """Choose the values of ``generalise top``: frequent ones that enough customers share and that identify no person.
 
     Raises:
         SchemaError: The records cannot be computed.
@@ -53,12 +53,12 @@ class Lookout:
         self._found = [self._plain.head(0)]
 
     def look(self, columns: Sequence[pl.Series]) -> None:
-        """Search some values; the spelling of either side does not matter."""
+        """Search some values, whatever the spelling of either side."""
         with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
             self._found += pool.map(self._look, columns)
 
     def told(self) -> frozenset[str]:
-        """Return the words that identify a person: by their pattern, or because a value occurs in them as a word."""
+        """Return the words that identify a person: by a pattern, or because they contain a searched value as a word."""
         found = pl.concat(self._found).unique()
         left = take_out_names(without_patterns(self._folded), [], KnownNames(found))
         is_somebody = self._plain.is_null() | self._plain.is_in(found.implode())
@@ -70,13 +70,13 @@ class Lookout:
         return known.filter(known.is_in(self._whole) | known.str.contains_any(self._parts)).unique()
 
     def _near(self, values: pl.Series) -> pl.Series:
-        """Return quickly which values may hold a word: the others need no normal form, which is slow to compute."""
+        """Return the values that may be in a word, by a quick test: the others need no slow normalisation."""
         holds = values.str.contains_any(self._needles, ascii_case_insensitive=True)
         return holds if is_ascii(values) else values.str.contains(_FOLDS) | holds
 
 
 def _parts(folded: pl.Series) -> pl.Series:
-    """Return what a name that occurs in the words has to hold."""
+    """Return parts of the words: a name that occurs in them contains at least one."""
     return folded.str.to_lowercase().str.extract_all(WORD).explode().drop_nulls().unique()
 
 
@@ -92,7 +92,7 @@ def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) ->
 
 
 def _texts(source: Source, names: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Yield columns as texts, whatever the engine made of them; those of a frame at once, so that a value is seen once.
+    """Yield columns as texts in batches; a frame in memory is one batch, so that each value is searched once.
 
     Raises:
         SchemaError: They cannot be computed.
@@ -106,8 +106,8 @@ def _texts(source: Source, names: Sequence[str]) -> Iterator[pl.DataFrame]:
 
 
 def _shared(source: Source, column: str, fewest: int) -> frozenset[str]:
-    """Return the most frequent words that enough customers share."""
-    # A text that nobody would call a tag is none, and would fill the memory besides.
+    """Return the most frequent values that enough customers share."""
+    # A long text is not a tag, and would fill the memory.
     text = nw.col(column).cast(nw.String)
     word = nw.when(text.str.len_chars() <= LONGEST).then(text).alias("word")
 

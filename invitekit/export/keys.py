@@ -1,4 +1,4 @@
-"""Where keys are kept: the environment, the system's keyring, or a file that only its owner can read."""
+"""Stored keys: in the environment, in the system's keyring, or in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from invitekit.io.atomic_write import POSIX_MODES, os_reason, private_dir, publi
 from invitekit.privacy import Key
 
 VARIABLE = "INVITEKIT_KEY"
-"""The environment variable that may hold a key: 64 hexadecimal digits."""
+"""The environment variable of a key: 64 hexadecimal digits."""
 SERVICE, NAME = "invitekit", "export key"
 _KEYRING = "the system's keyring"
 _IN_KEYRING = "in the system's keyring"
-"""The text of the settings' key file where the keyring holds the key; without it no keyring is asked, which is slow."""
+"""The text of the settings' key file if the key is in the keyring; without it, the slow keyring is not used."""
 
 
 class _KeyringError(Exception):
@@ -28,11 +28,11 @@ class _KeyringError(Exception):
 
 
 def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
-    """Return the key to make tokens with; without any, a new one that is not kept.
+    """Return the key for tokens; without any, a new one that is not stored.
 
     Args:
-        given: A key, or the path of a key file; else the environment's ``INVITEKIT_KEY``, else the one that
-            ``new_key`` keeps.
+        given: A key, or the path of a key file; else the environment's ``INVITEKIT_KEY``, else the stored one of
+            ``new_key``.
 
     Raises:
         ArgumentError: A key is not 64 hexadecimal digits, its file can be read by others, or the keyring is locked.
@@ -42,7 +42,7 @@ def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
 
 
 def kept_key(given: str | os.PathLike[str] | None = None) -> Key:
-    """Return the key that is kept.
+    """Return the stored key.
 
     Raises:
         ArgumentError: There is none, or it is not usable.
@@ -50,18 +50,20 @@ def kept_key(given: str | os.PathLike[str] | None = None) -> Key:
     """
     found = _kept(given)
     if found is None:
-        raise ArgumentError(_("No key is kept: each export makes one of its own."), hint=_("run 'invitekit key new'."))
+        raise ArgumentError(
+            _("No key is stored: each export makes one of its own."), hint=_("run 'invitekit key new'.")
+        )
     return found
 
 
 def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
-    """Make a key and keep it: in a file if one is named, else in the keyring, else in the settings' key file.
+    """Make a key and store it: in the named file, else in the keyring, else in the settings' key file.
 
     Returns:
-        The key, and where it is kept, in words.
+        The key, and the name of where it is stored.
 
     Raises:
-        OutputError: There is a key already, or the place cannot be written.
+        OutputError: There is a key already, or it cannot be written.
     """
     key, path = Key.new(), Path(file) if file is not None else default_file()
     if file is None:
@@ -74,27 +76,27 @@ def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
 
 
 def overruled(file: str | os.PathLike[str] | None = None) -> str | None:
-    """Return what is used instead of the key that is kept, in words; None where that key is used.
+    """Return the name of what overrides the stored key; None if the stored key is used.
 
     Raises:
-        ArgumentError: What overrules it is no key.
+        ArgumentError: What overrides it is not a key.
     """
     text = os.environ.get(VARIABLE)
     return f"{VARIABLE} is set: key {Key.from_text(text).id} is used until it is unset" if text and not file else None
 
 
 def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, str]:
-    """Replace the key that is kept by a new one; the old one stays beside it under its ID.
+    """Replace the stored key by a new one; the old one stays beside it under its ID.
 
-    The old one is stored under its ID first, and the new one replaces it last, at once: after an interruption the key
-    is one of the two, whole, and it can be rotated again.
+    The old one is stored under its ID first, and replaced by the new one in one step: after an interruption the key is
+    one of the two, and it can be rotated again.
 
     Returns:
-        The old key, the new one, and where it is kept, in words.
+        The old key, the new one, and the name of where it is stored.
 
     Raises:
-        ArgumentError: There is none to replace, or the environment holds it.
-        OutputError: The place cannot be written.
+        ArgumentError: There is none to replace, or it is in the environment.
+        OutputError: It cannot be written.
     """
     if file is None and os.environ.get(VARIABLE):
         raise ArgumentError(
@@ -104,7 +106,7 @@ def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, st
     if _text(path) == _IN_KEYRING:
         if _put_in_keyring(old, f"{NAME} {old.id}") and _put_in_keyring(key):
             return old, key, _KEYRING
-        raise OutputError(_("The keyring does not take the new key."), hint=_("unlock it, and rotate again."))
+        raise OutputError(_("The keyring did not store the new key."), hint=_("unlock it, and rotate again."))
     _write(path.with_name(f"{path.name}.{old.id}"), old.text(), over=True)
     _write(path, key.text(), over=True)
     return old, key, f"the file {path}"
@@ -126,7 +128,7 @@ def _kept(given: Key | str | os.PathLike[str] | None) -> Key | None:
 
 
 def _put_in_keyring(key: Key, name: str = NAME) -> bool:
-    """Keep a key in the keyring; return whether it took it."""
+    """Store a key in the keyring, and return whether that worked."""
     try:
         _ask_keyring(lambda keyring: keyring.set_password(SERVICE, name, key.text()))
     except _KeyringError:
@@ -141,7 +143,7 @@ def _from_keyring(path: Path) -> str:
         text = None
     if text is None:
         raise ArgumentError(
-            _("The system's keyring does not show the key that was put there."),
+            _("The system's keyring does not return the key that was stored in it."),
             hint=_("unlock it; if the key is lost, delete '{path}' and run 'invitekit key new'.", path=path),
         )
     return text
@@ -196,12 +198,12 @@ def _write(path: Path, text: str, *, over: bool = False) -> None:
     try:
         with private_dir(path.parent, path.name) as folder:
             part = folder / path.name
-            part.touch(0o600)  # private before it holds the key, also where its mode cannot be changed
+            part.touch(0o600)  # private before the key is written, also where its mode cannot be changed
             part.write_text(text + "\n", "ascii")
             if over:
                 publish(part, path, overwrite=True)
             else:
-                publish_new(part, path)  # never over another key, not even one that appears this very moment
+                publish_new(part, path)  # never over another key, not even one that appears at this moment
     except FileExistsError:
         raise OutputError(
             _("'{name}' exists already.", name=path.name), hint=_("name another, or run 'key rotate'.")

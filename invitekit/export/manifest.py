@@ -1,4 +1,4 @@
-"""The manifest beside an exported file: what was done and proved, so that it can be checked again later."""
+"""The manifest beside an exported file: what was done and checked, so that it can be verified later."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ _Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is known of an exported file: no path, no value of a record.
+    """The description of an exported file, without a path or a value of a record.
 
     Attributes:
         file: Its name.
-        sha256: Of its bytes.
-        rows: How many it holds.
-        level: Of the policy.
-        key_id: Which key made its tokens; None for one that was thrown away.
+        sha256: The hash of its bytes.
+        rows: Its number of rows.
+        level: The level of the policy.
+        key_id: The ID of the key of its tokens; None for one that was not stored.
         purpose: What the export is for, in the user's words.
-        filter: Which records were exported, in words that name nobody; None for all.
-        columns: By released column: where it is from, what was done, and what may be in it.
+        filter: The filter of the exported records, without identifying values; None for all.
+        columns: By released column: its source, what was done, and what it may contain.
         gates: The checks that it passed, of ``GATES``.
         nulls: By released column, empty cells.
-        emptied: By released column, values that came masked or stand for nothing.
-        alike: How many records can be told apart, as ``Unique``.
+        emptied: By released column, values that were masked already or mean nothing.
+        alike: How many records are unique, as ``Unique``.
         remarks: ``drop`` or ``scrub``.
         spreadsheet_safe: Whether CSV was written for spreadsheets.
-        fewest: In counts, customers that each cell has at least.
-        signature: By the key of ``key_id``; None where none is kept.
+        fewest: Fewest customers of each cell of counts.
+        signature: By the key of ``key_id``; None where no key is stored.
         created_at: UTC.
         invitekit: The version.
-        format: Of the manifest.
+        format: The version of the manifest.
     """
 
     file: str
@@ -79,16 +79,16 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return msgspec.json.format(msgspec.json.encode(self, enc_hook=str), indent=2).decode() + "\n"
 
     def expected_rows(self) -> tuple[Row, ...]:
-        """Return the rows of the policy that the columns are of.
+        """Return the rules of the policy that the columns were exported by.
 
         Raises:
-            ValueError: A column is described as no export does; so do ``LookupError`` and ``TypeError``.
+            ValueError, LookupError, TypeError: No export describes a column like this.
         """
         return tuple(row_of(name, column) for name, column in self.columns.items())
 
 
 class _AnyVersion(Struct):
-    """The manifest of any version: all that is known of it."""
+    """The field that manifests of all versions have."""
 
     format: int
 
@@ -99,14 +99,14 @@ def path_of(file: Path) -> Path:
 
 
 def verify(path: str | Path) -> Manifest:
-    """Check that an exported file is still the proved one: its bytes, then every gate that needs no records.
+    """Check that an exported file is unchanged: its bytes, then every check that needs no records.
 
     Args:
         path: The exported file; ``NAME.manifest.json`` is beside it. Nothing is written.
 
     Raises:
-        SourceError: File or manifest is missing or cannot be read: the export did not come to its end.
-        ChangedError: The file is another one, or a gate refuses it; it is a ``LeakError`` too.
+        SourceError: File or manifest is missing or cannot be read: the export was not completed.
+        ChangedError: The file is another one, or fails a check; it is a ``LeakError`` too.
     """
     path = Path(path)
     if path.suffix.lower() not in READERS:
@@ -137,7 +137,7 @@ def _read(path: Path) -> Manifest:
     page = path_of(path)
     try:
         content = page.read_bytes()
-        # What another version writes is not looked at: it may have other fields.
+        # The fields of another version may differ.
         known = msgspec.json.decode(content, type=_AnyVersion).format == FORMAT
         found = msgspec.json.decode(content, type=Manifest) if known else None
         if found is not None:
@@ -160,7 +160,7 @@ def _read(path: Path) -> Manifest:
 
 
 def _check(manifest: Manifest, name: str) -> None:
-    """Check what no type says: fields that depend on others, and columns as the policy has them.
+    """Check what types cannot express: fields that depend on others, and columns as in the policy.
 
     Raises:
         ValueError: No export writes this.

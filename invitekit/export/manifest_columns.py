@@ -1,4 +1,4 @@
-"""The description of a released column in a manifest, and back to the row of the policy that it is of."""
+"""Convert a rule of the policy to the description of a column in a manifest, and back."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _FORMS: Mapping[type[Form], Literal["words", "token", "range", "date", "flag", "
     Words: "words", Token: "token", Range: "range", FirstOf: "date", Flag: "flag", Text: "text",
 }  # fmt: skip
 _OWN = (("remarks", "keep", "scrubbed"), ("", "count", "records"), ("", "count", "customers"))
-"""What an export does besides what a policy file may say."""
+"""Actions of an export that a policy file cannot have."""
 
 
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What was done with a column and what may be in it.
+    """What was done with a column, and what it may contain.
 
     Attributes:
         source: The column of the records; ``from`` in the file.
         action, how: What was done with it.
         form: The kind of its values.
-        values: The words that a policy file lists; None for our own sets, and for words that the records chose.
+        values: The words that a policy file lists; None for built-in sets, and for words that the records chose.
         prefix, least, most, whole, step, unit: As ``Token``, ``Range`` and ``FirstOf`` have them.
     """
 
@@ -46,9 +46,9 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
 
 def describe(row: Row) -> Column:
-    """Describe a row of the policy; its words only where a policy file lists them."""
+    """Describe a rule of the policy; with its words only if a policy file lists them."""
     own = make_row(row.column, row.action, row.how).form if row.column in schema.BY_NAME else None
-    form = cast("Form", row.form)  # only a dropped column has none
+    form = cast("Form", row.form)  # only a dropped column has no form
     details = asdict(form)
     if isinstance(form, Words):
         is_listed = not form.open and form != own
@@ -57,7 +57,7 @@ def describe(row: Row) -> Column:
 
 
 def row_of(name: str, column: Column) -> Row:
-    """Return the row of the policy that a description is of; words that the records chose are not looked at again.
+    """Return the rule of the policy that a description is of; words that the records chose are not checked again.
 
     Raises:
         ValueError: No export describes a column like this.
@@ -72,7 +72,7 @@ def row_of(name: str, column: Column) -> Row:
 
 
 def _form(column: Column) -> Form | None:
-    """Return the form of what is kept or counted as it is described, any other as the policy has it."""
+    """Return the form from the description of a kept or counted column; from the policy for any other."""
     if column.how == "scrubbed":
         return Text()
     if column.action == "keep" and column.values is not None:

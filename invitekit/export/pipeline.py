@@ -1,4 +1,4 @@
-"""One export, step by step: choose, write in private, prove, name, and say what was done."""
+"""The steps of an export: choose words, write in a private folder, verify, rename, and write the manifest."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was exported, without a word of it.
+    """The result of an export, without any of its values.
 
     Attributes:
         path: The file, readable by its owner only.
-        manifest: Its page, beside it.
-        level: Of the policy.
-        rows: How many the file holds.
+        manifest: Its manifest, beside it.
+        level: The level of the policy.
+        rows: The number of rows in the file.
         records: How many were exported or counted.
-        sha256: Of the file.
-        key_id: Which key made the tokens; None for one that was thrown away.
+        sha256: The hash of the file.
+        key_id: The ID of the key of the tokens; None for one that was not stored.
         columns: The released columns.
-        emptied: By released column, values that came masked or stand for nothing.
-        gates: The checks that it passed, as ``GATES`` says them.
-        alike: How far records can be told apart.
-        language: Of what this prints as.
+        emptied: By released column, values that were masked already or mean nothing.
+        gates: The checks that it passed, of ``GATES``.
+        alike: How many records are unique.
+        language: The language of its ``repr``.
     """
 
     path: Path
@@ -80,7 +80,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One export, once everything that can be refused beforehand was not."""
+    """One export whose arguments have been checked."""
 
     source: Source
     target: Path
@@ -96,15 +96,15 @@ class Job:
 
     @property
     def counts(self) -> bool:
-        """Whether counts are exported in place of records."""
+        """Whether counts are exported instead of records."""
         return self.policy.level == "aggregated"
 
 
 def refuse_old_page(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
-    """Refuse to write over a manifest, or a source, that stands where our manifest will.
+    """Check that the manifest would not overwrite another manifest or a source.
 
     Raises:
-        OutputError: It is there.
+        OutputError: It would.
     """
     page = path_of(target)
     for source in sources:
@@ -120,12 +120,12 @@ def refuse_old_page(target: Path, *, overwrite: bool, sources: Iterable[Path] = 
 
 
 def run(job: Job) -> Exported:
-    """Write, prove, name.
+    """Write the file, verify it and give it its name.
 
     Raises:
-        OutputError: The disk refused something.
-        LeakError: A gate refused what was written.
-        SchemaError: A column holds something else than its row of the policy is for.
+        OutputError: The disk does not allow it.
+        LeakError: The written file failed a check.
+        SchemaError: A column has values that its rule in the policy cannot handle.
     """
     try:
         with exclusive_lock(job.target), private_dir(job.target.parent, job.target.name) as folder:
@@ -140,12 +140,12 @@ def run(job: Job) -> Exported:
         refused = not_written(job.target, error)
     finally:
         job.source.close()
-    # Raised outside of the handler: an error of Arrow may quote a cell, and would be chained to ours.
+    # Raised outside of the handler: an error of Arrow may quote a cell, and would be its cause.
     raise refused
 
 
 def _write(job: Job, part: Path) -> Expected:
-    """Write what is released; give what the file then has to be."""
+    """Write the released values, and return what the file then has to contain."""
     secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
     sink = SINKS[part.suffix.lower()]
     if job.counts:
@@ -166,7 +166,7 @@ def _write(job: Job, part: Path) -> Expected:
 
 
 def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Generator[pl.DataFrame]:
-    """Yield what leaves: while one small frame is written, the next one is made."""
+    """Yield the released frames; a thread computes the next one while one is written."""
     scrub = Scrubber.of(job.source, rows, secret)
     names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
 
@@ -181,7 +181,7 @@ def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) ->
 
 
 def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
-    """Yield the same batches, and report the progress."""
+    """Yield the same frames, and report the progress."""
     done, total = 0, job.source.rows
     job.tick("writing", 0, total)
     for frame in frames:
@@ -215,7 +215,7 @@ def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manife
 
 
 def _publish(job: Job, part: Path, manifest: Manifest) -> None:
-    """Rename the file to its target, and the manifest last: where there is one, the export is complete."""
+    """Give the file its name, and the manifest last: with a manifest, the export is complete."""
     page = part.with_name("manifest")
     page.write_text(manifest.text(), encoding="utf-8")
     old = path_of(job.target)
@@ -228,7 +228,7 @@ def _publish(job: Job, part: Path, manifest: Manifest) -> None:
 
 @contextlib.contextmanager
 def _undone(*pairs: tuple[Path, Path]) -> Iterator[None]:
-    """Whatever stops the naming of new files, take back the names that they have, and put back what had them."""
+    """If naming the new files fails, remove them and restore the files that they replaced."""
     earlier = [
         (new.stat(), _aside(target, new.with_name(f"earlier {n}")), target) for n, (new, target) in enumerate(pairs)
     ]
@@ -238,7 +238,7 @@ def _undone(*pairs: tuple[Path, Path]) -> Iterator[None]:
         for ours, kept, target in earlier:
             with contextlib.suppress(OSError):
                 if os.path.lexists(target) and not os.path.samestat(target.lstat(), ours):
-                    continue  # it is not ours to take away
+                    continue  # it was there before
                 target.unlink(missing_ok=True)
                 if kept:
                     kept.replace(target)
@@ -251,7 +251,7 @@ def _aside(target: Path, kept: Path) -> Path | None:
         return None
     try:
         os.link(target, kept, follow_symlinks=False)
-    except (OSError, NotImplementedError):  # a disk without links
+    except (OSError, NotImplementedError):  # a disk without hard links
         shutil.copyfile(target, kept, follow_symlinks=False)
         make_private(kept)
     return kept

@@ -1,4 +1,4 @@
-"""One step ahead: the next small frame is made on another core while the last one is used."""
+"""Prefetch the next item in a background thread."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _END = object()
 
 
 def ahead(items: Iterable[Item]) -> Generator[Item]:
-    """Yield the items in their order; another thread computes the next one while the caller uses this one.
+    """Yield the items in order, and compute the next one in another thread meanwhile.
 
-    No more than two items are held at once. A caller that stops early closes ``items`` with it, and an error
-    is raised in place of its item.
+    At most two items are in memory. A caller that stops early closes ``items`` too; an error is raised instead of its
+    item.
     """
     coming = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="invitekit-ahead") as worker:

@@ -1,4 +1,4 @@
-"""A written file, read back by another engine than the one that wrote it, as typed columns of DuckDB."""
+"""Read a written file back as typed columns of DuckDB, which did not write it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from invitekit.io.spreadsheet_escape import escape_headers, unescape
 from invitekit.privacy import FirstOf, Flag, Form, Range, Row
 
 MEMORY_LIMIT = "1200MB"
-"""What DuckDB may hold while it proves a file."""
+"""The memory limit of DuckDB while it checks a file."""
 UNREADABLE = (
     duckdb.Error,
     fastexcel.FastExcelError,
@@ -34,12 +34,12 @@ TYPES: dict[type, str] = {FirstOf: "DATE", Flag: "BOOLEAN"}
 
 @dataclass(frozen=True)
 class Written:
-    """A file to prove.
+    """A file to check.
 
     Attributes:
-        con: A private connection; its spill folder goes with it.
+        con: A private connection with its own spill folder.
         texts: The file as it is: typed in Parquet, all text in CSV.
-        typed: The same in the types that the policy says; null where a text means nothing in its type.
+        typed: The same in the types of the policy; null where a text is not valid in its type.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -49,10 +49,10 @@ class Written:
 
 @contextlib.contextmanager
 def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> Iterator[Written]:
-    """Open a written file with DuckDB; what it spills goes to a folder of its own that is removed.
+    """Open a written file with DuckDB; its spill folder is removed afterwards.
 
     Raises:
-        LeakError: The file cannot be read, or holds other columns or types than it had to.
+        LeakError: The file cannot be read, or has other columns or types than expected.
     """
     with tempfile.TemporaryDirectory(prefix="proof-", dir=folder) as spill, duckdb.connect() as con:
         con.execute("set enable_progress_bar = false").fetchall()
@@ -68,7 +68,7 @@ def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> I
 
 
 def lock(con: duckdb.DuckDBPyConnection) -> None:
-    """Leave a connection nothing to read or write but what it was told, and no way to tell it otherwise."""
+    """Limit a connection to the allowed files, and lock this setting."""
     for setting in ("enable_external_access = false", "lock_configuration = true"):
         con.execute(f"set {setting}").fetchall()
 
@@ -93,11 +93,11 @@ def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
     if wanted == "VARCHAR":
         cell = unescape(cell) if disarm else cell
     elif str(kind) == "VARCHAR" and wanted == "DATE":
-        # Excel's dates have a clock: one that shows midnight.
+        # Excel stores a date as a time at midnight.
         at = f"try_cast({cell} as timestamp)"
         cell = f"case when {at} = date_trunc('day', {at}) then {at}::date end"
     elif str(kind) == "VARCHAR" and wanted == "BIGINT":
-        # A cast would round, and what stands behind the point would leave unseen.
+        # A cast would round, and digits after the decimal point would be exported unchecked.
         cell = f"case when regexp_matches({cell}, '^-?[0-9]+$') then try_cast({cell} as bigint) end"
     elif str(kind) != wanted:
         cell = f"try_cast({cell} as {wanted})"
@@ -121,7 +121,7 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, saf
     names = [row.into for row in rows]
     with path.open(encoding="utf-8-sig", newline="") as file:
         expect(next(csv.reader(file), []), escape_headers(names) if safe else names)
-    # Nothing is detected: what is not written as it had to be is an error, not another reading.
+    # Nothing is detected: a file that differs from the expected format is an error.
     columns = ", ".join(f"{lit(name)}: 'VARCHAR'" for name in names)
     form = (
         "auto_detect = false, strict_mode = true, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = ''"
@@ -138,10 +138,10 @@ def _xlsx(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, sa
 
 
 def expect(found: Sequence[str], wanted: Sequence[str]) -> None:
-    """Refuse a file whose columns are not the released ones, in their order.
+    """Check that the columns of a file are the released ones, in their order.
 
     Raises:
-        LeakError: Naming the first column that is too many or missing by its number only.
+        LeakError: One is missing or too many; an unknown one is named by its number only.
     """
     if list(found) != list(wanted):
         raise LeakError("file", "columns", len(set(found) ^ set(wanted)) or 1)

@@ -20,14 +20,14 @@ NAMES = ("customer_full_name", "customer_name", "account_name")
 
 @dataclass(frozen=True, slots=True)
 class Scrubber:
-    """Removes what identifies people from remarks, best effort; does nothing where no remarks are exported."""
+    """Removes personal data from remarks, best effort; does nothing if no remarks are exported."""
 
     names: KnownNames | None
     secret: tuple[str, ...]
 
     @classmethod
     def of(cls, source: Source, rows: Sequence[Row], secret: Sequence[str]) -> Self:
-        """Create one that knows the names of all customers, if remarks are exported."""
+        """Create a scrubber with the names of all customers, if remarks are exported."""
         if not any(isinstance(row.form, Text) for row in rows):
             return cls(None, ())
 
@@ -39,7 +39,7 @@ class Scrubber:
         return cls(KnownNames(pl.Series("names", names, dtype=pl.String)), tuple(secret))
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
-        """Return the batch with its remarks scrubbed; one that is an identifier as a whole becomes null."""
+        """Return the batch with its remarks scrubbed; a remark that is only an identifier becomes null."""
         if self.names is None:
             return batch
         own = [batch[name].cast(pl.String) for name in self.secret]

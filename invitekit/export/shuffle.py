@@ -1,4 +1,4 @@
-"""Rows in an order that says nothing: two exports of the same records do not join row by row."""
+"""Shuffle rows, so that two exports of the same records cannot be joined row by row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from invitekit.engine.duckdb import ident, lit
 from invitekit.export.source import BATCH_ROWS, Source, computed, connection, following, frame
 
 IN_MEMORY = 768 * 2**20
-"""Bytes of records that are released at once, and of a relation in memory; sorting takes twice the time, and a disk."""
+"""Bytes of records that are released at once, or read into memory; sorting more takes twice the time, and disk."""
 _PLACE = "_ik_place"
 _SEED_BITS = 64
 
@@ -24,15 +24,15 @@ _SEED_BITS = 64
 def shuffled(
     source: Source, names: Sequence[str], release: Callable[[pl.DataFrame], pl.DataFrame]
 ) -> Generator[pl.DataFrame]:
-    """Yield what is released of all records in a new random order, another one each time, in small frames.
+    """Yield the released values of all records in small frames, in a new random order each time.
 
-    What takes little memory is released at once: a value that many records share is then looked at once. More of a
-    relation is sorted by a private DuckDB, within its own memory and its own folder.
+    Few records are released at once, so that a value that many of them share is computed once. More of a relation are
+    sorted by a private DuckDB, with a memory limit and a folder of its own.
 
     Args:
         source: The records.
         names: Their columns that ``release`` needs.
-        release: Returns what is released of some rows, in their order.
+        release: Returns the released values of some rows, in their order.
 
     Raises:
         SchemaError: The records cannot be computed.
@@ -55,7 +55,7 @@ def shuffled(
 
 
 def _one(read: deque[Any], schema: pa.Schema) -> pl.DataFrame:
-    """Put the batches together, each let go of at once: two copies of all would be there for a while."""
+    """Concatenate the batches, and free each at once: otherwise there would be two copies of all rows."""
     frames = [frame(pa.Table.from_batches([], schema))]
     while read:
         frames.append(frame(read.popleft()))
@@ -63,15 +63,15 @@ def _one(read: deque[Any], schema: pa.Schema) -> pl.DataFrame:
 
 
 def _dealt(released: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield the rows, drawn one after the other; at least one frame, an empty one."""
-    released = released.rechunk()  # rows are gathered from many chunks at eight times the cost
+    """Yield the rows in random order; at least one frame, which may be empty."""
+    released = released.rechunk()  # gathering rows from many chunks takes eight times as long
     order = pl.int_range(released.height, dtype=pl.UInt32, eager=True).shuffle(secrets.randbits(_SEED_BITS))
     for at in range(0, max(released.height, 1), BATCH_ROWS):
         yield released[order.slice(at, BATCH_ROWS)]
 
 
 def _sorted(source: Source, names: Sequence[str], read: deque[Any], reader: Any) -> Source:
-    """Sort what was read and what is still to be read by a number that nobody knows."""
+    """Sort the rows that were read, and those still to be read, by a secret number."""
 
     def batches() -> Iterator[Any]:
         while read:
@@ -80,7 +80,7 @@ def _sorted(source: Source, names: Sequence[str], read: deque[Any], reader: Any)
 
     con, folder = connection()
     columns = ", ".join(map(ident, names))
-    # A seed set for random() elsewhere would give the same order twice; this salt is thrown away.
+    # A seed of random() could give the same order twice; this salt is not stored.
     place = f"hash(random(), {lit(secrets.token_hex(16))}) as {_PLACE}"
     rows = computed(lambda: con.from_arrow(pa.RecordBatchReader.from_batches(reader.schema, batches())))
     mixed = computed(lambda: rows.project(f"{columns}, {place}").order(_PLACE).project(columns))

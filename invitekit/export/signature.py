@@ -1,4 +1,4 @@
-"""Who wrote a manifest: a signature that only a holder of the kept key can make."""
+"""The signature of a manifest, by the stored key."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _PURPOSE = "signature of a manifest"
 
 
 def signed(manifest: Manifest, key: Key) -> Manifest:
-    """Return a manifest with its signature; a key that is thrown away after use signs nothing."""
+    """Return a manifest with its signature; a key that is not stored does not sign."""
     return replace(manifest, signature=_signature(manifest, key)) if key.id else manifest
 
 
 def signer(manifest: Manifest, key: Key | None) -> Message:
-    """Return who signed a manifest, in words.
+    """Return a sentence on which key signed a manifest.
 
     Args:
-        manifest: As ``verify`` gives it.
-        key: The key that is kept, if any.
+        manifest: What ``verify`` returns.
+        key: The stored key, if any.
 
     Raises:
-        ChangedError: It names this key, and the signature is another one.
+        ChangedError: It names this key, and the signature is wrong.
     """
     if manifest.signature is None:
         return _("It is not signed: the bytes are those of the manifest, but anyone could have written both.")
     if key is None or key.id is None or key.id != manifest.key_id:
-        return _("It says that key {id} signed it, which is not kept here: that was not checked.", id=manifest.key_id)
+        return _("It names key {id}, which is not stored here: its signature was not checked.", id=manifest.key_id)
     if not hmac.compare_digest(manifest.signature, _signature(manifest, key)):
         raise ChangedError("manifest", "signature", 1)
     return _("It is signed by key {id}.", id=key.id)
@@ -42,6 +42,6 @@ def signer(manifest: Manifest, key: Key | None) -> Message:
 
 def _signature(manifest: Manifest, key: Key) -> str:
     content = msgspec.json.encode(replace(manifest, signature=None), order="sorted", enc_hook=str)
-    # A key of its own, which no column has: columns have names.
+    # Derived with an empty column name, which no column has.
     secret = bytes.fromhex(key.subkey("", _PURPOSE).text())
     return hmac.new(secret, content, hashlib.sha256).hexdigest()

@@ -25,13 +25,13 @@ from invitekit.i18n import _
 from invitekit.model.filters import Filter, where
 
 BATCH_ROWS = 122_880
-"""Rows in one small frame: one row group of DuckDB."""
+"""Rows of one small frame: one row group of DuckDB."""
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Records as a DuckDB relation or a Polars frame, and the connection that has to stay open, if it is ours."""
+    """Records as a DuckDB relation or a Polars frame, and the connection, if it was opened here."""
 
     native: duckdb.DuckDBPyRelation | pl.DataFrame
     columns: tuple[str, ...]
@@ -40,21 +40,21 @@ class Source:
     spill: str = ""
 
     def close(self) -> None:
-        """Let go of what was spilled, if the connection is ours."""
+        """Close the connection if it was opened here, and remove what it spilled."""
         if self.con is not None:
             self.con.close()
             shutil.rmtree(self.spill, ignore_errors=True)
 
     def ask(self, query: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
-        """Return all rows of a query, which is built from the records as a Narwhals frame.
+        """Return all rows of a query on the records as a Narwhals frame.
 
         Raises:
-            SchemaError: They cannot be computed.
+            SchemaError: The records cannot be computed.
         """
         return computed(lambda: collect(query(nw.from_native(self.native))).rows())
 
     def reader(self, names: Sequence[str]) -> Any:
-        """Open a stream of Arrow batches with these columns of all records of a relation.
+        """Open a stream of Arrow batches of these columns of a relation.
 
         Raises:
             SchemaError: The records cannot be computed.
@@ -63,7 +63,7 @@ class Source:
         return computed(lambda: relation.project(", ".join(map(ident, names))).to_arrow_reader(BATCH_ROWS))
 
     def batches(self, names: Sequence[str]) -> Generator[pl.DataFrame]:
-        """Yield these columns of all records, so many rows at a time; at least one frame, an empty one.
+        """Yield these columns of all records in small frames; at least one, which may be empty.
 
         Raises:
             SchemaError: The records cannot be computed.
@@ -88,8 +88,8 @@ def open_source(records: Any, choice: Filter | None) -> Source:
     """Open the records of any engine, those that match the filter only.
 
     Raises:
-        ArgumentError: It is no frame.
-        SchemaError: The filter looks at a column that is not there, or the records cannot be computed.
+        ArgumentError: ``records`` is not a frame.
+        SchemaError: A column of the filter is missing, or the records cannot be computed.
     """
     return computed(lambda: _opened(as_frame(records), choice))
 
@@ -104,10 +104,10 @@ def frame(arrow: Any) -> pl.DataFrame:
 
 @contextlib.contextmanager
 def unquoted() -> Iterator[None]:
-    """Let no error of an engine out: most of them quote a cell.
+    """Replace any error of an engine, because most of them quote a cell.
 
     Raises:
-        SchemaError: In its place; nothing that travels with it holds the engine's error.
+        SchemaError: Instead of it, and without it as a cause.
     """
     try:
         yield
@@ -123,10 +123,10 @@ def unquoted() -> Iterator[None]:
 
 
 def computed(ask: Callable[[], Answer]) -> Answer:
-    """Ask an engine something, and let no error of it out.
+    """Run a query of an engine, and replace its errors.
 
     Raises:
-        SchemaError: It cannot say.
+        SchemaError: The records cannot be computed.
     """
     with unquoted():
         return ask()
@@ -145,13 +145,13 @@ def _opened(records: Any, choice: Filter | None) -> Source:
     chosen = where(records, choice) if choice else records
     if is_relation(chosen):
         return Source(chosen, tuple(chosen.columns), chosen.aggregate("count(*)").fetchall()[0][0])
-    # A stream can be read once; the words that may leave are looked for before.
+    # A stream can be read only once, and frequent words are searched before the export.
     rows = chosen if isinstance(chosen, pl.DataFrame) else frame(as_table(chosen))
     return Source(rows, tuple(rows.columns), rows.height)
 
 
 def connection() -> tuple[duckdb.DuckDBPyConnection, str]:
-    """Open a connection that spills to a folder of its owner's alone: what is spilled is records in plain text."""
+    """Open a connection with a spill folder that only its owner can read: spilled records are in plain text."""
     con, folder = duckdb.connect(), scratch_dir()
     weakref.finalize(con, folder.cleanup)
     run(con, "set enable_progress_bar = false")

@@ -1,4 +1,4 @@
-"""One small frame of records to what leaves of it, and what was seen on the way that the proof needs."""
+"""Transform a small frame of records to its released values, and collect the statistics for the checks."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _LAST_YEAR = 9999
 
 @dataclass
 class Seen:
-    """What the records held, counted apart from the actions that change them.
+    """Statistics of the records, computed independently of the transformations.
 
     Attributes:
         rows: Records so far.
-        nulls: By released column, nulls that had to be released: those of the records, and values emptied.
-        emptied: By released column, values that leave as null since they came masked or stand for nothing.
+        nulls: By released column, expected nulls: those of the records, and emptied values.
+        emptied: By released column, values exported as null, as they were masked already or mean nothing.
         like_tokens: Raw values that look like a token, such as those of an earlier export.
-        clashes: By released column of free text, values that as a whole are a customer's identifier.
-        lookouts: By released column, its open words, and which values may stand in them.
+        clashes: By released column of free text, values that are a customer's identifier as a whole.
+        lookouts: By released column, the scanner for identifiers in its frequent words.
     """
 
     rows: int = 0
@@ -46,17 +46,17 @@ class Seen:
 
 
 def release(batch: pl.DataFrame, rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
-    """Do to each column what its row says; the rest does not leave.
+    """Apply its rule to each column; columns without a rule are left out.
 
     Raises:
-        SchemaError: A column holds something else than its row is for.
+        SchemaError: A column has values that its rule cannot handle.
     """
     with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
         return pl.DataFrame(list(pool.map(lambda row: _released(batch[row.column], row, secrets), rows)))
 
 
 def watch(seen: Seen, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Row], secret: Sequence[str]) -> None:
-    """Count what the proof will be held against; ``secret`` names the columns whose values may never leave."""
+    """Collect the statistics of a batch; ``secret`` names the columns whose values must not be exported."""
     seen.rows += batch.height
     for row in rows:
         before, after = batch[row.column].null_count(), made[row.into].null_count()
@@ -78,7 +78,7 @@ def watch(seen: Seen, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Ro
 
 
 def identifying(columns: Iterable[str], rows: Sequence[Row]) -> list[str]:
-    """Name the columns whose values may never leave: identifiers, and what the policy masks or tokenises."""
+    """Return the columns whose values must not be exported: identifiers, and masked or tokenised columns."""
     hidden = {row.column for row in rows if row.action in ("mask", "pseudonymise")}
     known = {c.name for c in schema.COLUMNS if c.privacy == "identifier" and c.name not in ("record_id", "customer_id")}
     return [name for name in columns if name in hidden | known]
@@ -89,29 +89,29 @@ def _text(values: pl.Series) -> pl.Series:
     with contextlib.suppress(pl.exceptions.PolarsError):
         return values.cast(pl.String)
     raise SchemaError(
-        _("{column} holds something that is not text.", column=values.name), hint=_("pass what load(...) gives.")
+        _("{column} has values that are not text.", column=values.name), hint=_("pass what load(...) returns.")
     )
 
 
 def _released(values: pl.Series, row: Row, secrets: Secrets) -> pl.Series:
-    # Raised outside of the handler: an error of Polars holds the values, and would travel with ours.
+    # Raised outside of the handler: an error of Polars quotes values, and would be its cause.
     made = None
     with contextlib.suppress(pl.exceptions.PolarsError, OverflowError, ValueError):
         made = ACTIONS[row.action](_typed(values, row), row, secrets).alias(row.into)
     if made is not None:
         return _in_calendar(made, row)
     raise SchemaError(
-        _("{column} holds something that '{words}' is not for.", column=row.column, words=row.words),
-        hint=_("pass what load(...) gives, or change its row in the policy."),
+        _("{column} has values that '{words}' cannot handle.", column=row.column, words=row.words),
+        hint=_("pass what load(...) returns, or change its rule in the policy."),
     )
 
 
 def _in_calendar(made: pl.Series, row: Row) -> pl.Series:
-    """Refuse years that text cannot show as four digits: they would be read back as something else."""
+    """Check that years have four digits: others would be read back differently."""
     if isinstance(row.form, FirstOf) and (strange := int((~made.dt.year().is_between(1, _LAST_YEAR)).sum())):
         raise SchemaError(
             _(
-                "{column} holds {count:,} times before the year 1 or after {year}.",
+                "{column} has {count:,} times before the year 1 or after {year}.",
                 column=row.column,
                 count=strange,
                 year=_LAST_YEAR,
@@ -122,7 +122,7 @@ def _in_calendar(made: pl.Series, row: Row) -> pl.Series:
 
 
 def _typed(values: pl.Series, row: Row) -> pl.Series:
-    """Cast a column to the plain type that its action takes: engines differ in theirs."""
+    """Cast a column to the plain type that its action expects: engines differ."""
     column = schema.BY_NAME.get(row.column)
     kind: Any = _TYPES.get(column.kind, pl.String) if column else pl.String
     if isinstance(row.form, Range) or row.how == "days":

@@ -1,7 +1,7 @@
-"""Whose record is it, as far as counts go: one number for each customer, and none for a record that is nobody's.
+"""Number the customers of records, to count them; a record without a known customer has no number.
 
-Keys are folded as for tokens and compared as everywhere else: those of a relation in a private DuckDB that spills, so
-that the number of records does not fill the memory.
+Keys are normalised as for tokens and compared by ``identify``: those of a relation in a private DuckDB that spills to
+disk, so that the number of records is not limited by memory.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from invitekit.privacy.tokens import each_once
 WHO = "_ik_who"
 _EMPTY = pl.lit(None, pl.String)
 _OWN = "_ik_of_"
-"""How the released columns are called meanwhile: one of them may be called as a key is."""
+"""The temporary names of the released columns, as a column may have the name of a key."""
 
 
 def with_who(source: Source, names: Sequence[str]) -> Source:
-    """Return some columns of the records, and the customer of each record.
+    """Return some columns of the records, and the number of each record's customer.
 
-    Customers are told apart by ``model.identity.identify``. A record that no key identifies has none.
+    Customers are identified by ``model.identity.identify``. A record that no key identifies has null.
 
     Raises:
         SchemaError: The records cannot be computed.
@@ -55,7 +55,7 @@ def _in_memory(records: Any, names: Sequence[str], needed: Sequence[str]) -> pl.
 def _in_tables(
     source: Source, names: Sequence[str], needed: Sequence[str], con: duckdb.DuckDBPyConnection
 ) -> duckdb.DuckDBPyRelation:
-    """Copy the needed columns into a private table, and identify the customer of each record there."""
+    """Copy the needed columns into a private table, and number the customer of each record there."""
     records: Any = source.native
     kinds = dict(zip(records.columns, map(str, records.types), strict=True))
     own = [f"{_plain(name, kinds[name])} as {ident(_OWN + name)}" for name in names]
@@ -75,7 +75,7 @@ def _in_tables(
 
 
 def _with_keys(batches: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
-    """Bring the keys of records into the form of tokens; a column that is missing is empty."""
+    """Normalise the keys of records as for tokens; a missing column is empty."""
     for batch in batches:
         keys = [
             each_once(batch[name], normalise) if name in batch.columns else _EMPTY.alias(name)
@@ -86,5 +86,5 @@ def _with_keys(batches: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
 
 
 def _plain(name: str, kind: str) -> str:
-    """The SQL of a column that each small frame has in the same type: the words of an enum are not in all."""
+    """Return the SQL of a column in one type for all small frames: the values of an enum differ between them."""
     return f"{ident(name)}::varchar" if kind.startswith("ENUM") else ident(name)

@@ -1,4 +1,4 @@
-"""Small frames to one file: Parquet, CSV or XLSX, in plain types, with nothing in it but their rows."""
+"""Write small frames to one Parquet, CSV or XLSX file, in plain types and without metadata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WIDTH = 18
 
 
 def write_parquet(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None:
-    """Write row group by row group, without the schema that Arrow would add; ``safe`` changes nothing here."""
+    """Write row group by row group, without the schema of Arrow; ``safe`` has no effect."""
     del safe
     writer = None
     try:
@@ -32,7 +32,7 @@ def write_parquet(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> 
                 writer = pq.ParquetWriter(
                     part, table.schema.remove_metadata(), compression="zstd", store_schema=False,
                     use_dictionary=[name for name in frame.columns if _repeats(frame[name])],
-                    write_statistics=False,  # in a random order, the least and the most of a row group find nothing
+                    write_statistics=False,  # rows are in random order: no query could use them
                 )  # fmt: skip
             writer.write_table(table)
     finally:
@@ -41,13 +41,13 @@ def write_parquet(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> 
 
 
 def _repeats(values: pl.Series) -> bool:
-    """Return whether a dictionary saves space; the first rows tell, since rows are in a random order."""
+    """Return whether a dictionary saves space, by the first rows: their order is random."""
     some = values.head(_SAMPLE)
     return some.n_unique() <= _REPEATS * max(len(some), 2)
 
 
 def write_csv(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None:
-    """Write UTF-8 CSV; ``safe`` for spreadsheets: a byte order mark, and no cell that would run as a formula."""
+    """Write UTF-8 CSV; ``safe`` adds a byte order mark, and escapes cells that would run as a formula."""
     with part.open("wb") as file:
         for number, frame in enumerate(frames):
             names = escape_headers(frame.columns) if safe else frame.columns
@@ -61,17 +61,17 @@ def write_csv(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None
 
 
 def write_xlsx(frames: Iterable[pl.DataFrame], part: Path, *, safe: bool) -> None:
-    """Write one sheet whose texts are texts: no formula, no link; ``safe`` changes nothing here.
+    """Write one sheet with texts, and no formula or link; ``safe`` has no effect.
 
     Raises:
-        OSError: The disk has no room for the rows that wait.
-        OutputError: More rows than Excel holds.
+        OSError: The disk is full.
+        OutputError: There are more rows than fit into a sheet of Excel.
     """
     del safe
     import xlsxwriter  # noqa: PLC0415 - only for workbooks
     from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415 - as above
 
-    # Zipped in memory: a zip file that a full disk breaks off complains once more when it is collected.
+    # Zip in memory: a zip file that a full disk interrupts raises again when it is garbage-collected.
     zipped, number = io.BytesIO(), 0
     options = {"constant_memory": True, "tmpdir": str(part.parent), "default_date_format": "yyyy-mm-dd"}
     with _as_os_error(XlsxWriterException), xlsxwriter.Workbook(zipped, options) as book:
@@ -116,7 +116,7 @@ def _writer(sheet: Any, kind: pl.DataType) -> Callable[..., int]:
 def _write_row(writers: list[Callable[..., int]], number: int, cells: tuple[Any, ...]) -> None:
     for place, cell in enumerate(cells):
         if is_too_long(cell):
-            raise OutputError(_("A text is longer than an Excel cell holds."), hint=_("export to .parquet or .csv."))
+            raise OutputError(_("A text is longer than an Excel cell allows."), hint=_("export to .parquet or .csv."))
         if cell is not None:
             writers[place](number, place, cell)
 

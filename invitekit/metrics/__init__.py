@@ -1,4 +1,4 @@
-"""Small tables of annotated records: where invitations stand, why associations fail, since when and where."""
+"""Small tables of annotated records: the status of invitations, and why, when and where associations fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of invitations by every column that the tables group by: one pass over the records, then small sums."""
+"""Counts of invitations by every column that the tables group by: one pass over the records."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PERIODS: tuple[Period, ...] = get_args(Period)
 BY: tuple[By, ...] = get_args(By)
 """The columns that failures can be grouped by."""
 OF_FAILURES = ("cause", "who_acts")
-"""Of these, the columns that only a failed invitation has."""
+"""Those of ``BY`` that only a failed invitation has."""
 EMPTY = "(empty)"
-"""Stands for an empty value."""
+"""The name of the group of empty values."""
 OTHER = "(other)"
-"""Stands for all values beyond the most frequent ones."""
+"""The name of the group of all less frequent values."""
 NEEDED = ("failure_code", "who_acts", *BY[2:], "effective_status", "invited_at")
 
 
@@ -69,7 +69,7 @@ def check(period: str, by: Sequence[str | None]) -> None:
     """Check a period and the columns to group by.
 
     Raises:
-        ArgumentError: There is no such period or column; it names those that there are.
+        ArgumentError: There is no such period or column; the message lists the valid ones.
     """
     if period not in PERIODS:
         raise ArgumentError(

@@ -1,4 +1,4 @@
-"""Counts to causes: which matter most, and the results of resends after each."""
+"""The most frequent causes of failure, and the results of resends after each."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def repeats(
     *,
     history: Any = None,
 ) -> Any:
-    """Return the results of resends, by the outcome and the method of the invitation before; see ``resends``."""
+    """Return the results of resends, by outcome and method of the previous invitation; see ``resends``."""
     pairs: Any = nw.from_native(resends(records, as_of, follow_up_days, history))
     is_same = nw.col("failure_code") == nw.col("cause_before")
     failed = nw.when(is_same).then(nw.lit("failed_same")).otherwise(nw.lit("failed_other"))

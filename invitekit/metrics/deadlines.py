@@ -36,15 +36,15 @@ def count_deadlines(customers: Any) -> Any:
 
 
 def deadlines(columns: list[str], as_of: dt.datetime, backend: Any) -> dict[str, Any]:
-    """Build the expressions of the day on which something runs out within a week; null where nothing does.
+    """Build the expressions of the day on which an invitation or pre-registration ends within a week; else null.
 
     Args:
         columns: The columns of the records; without ``pre_registered_at``, the time of the invitation counts.
-        as_of: The time from which the week begins.
+        as_of: The start of the week.
         backend: The engine of the records.
     """
     known = ["pre_registered_at"] if "pre_registered_at" in columns else []
-    # A pre-registration without a time began at the latest when a snapshot showed it first.
+    # A pre-registration without a time is at least as old as the first snapshot that shows it.
     since = nw.coalesce(*known, "invited_at", "first_seen_at")
     life = nw.lit(PRE_REGISTRATION_LIFE)
     # By status, not by outcome: a link that counts as not used still expires at its own date.

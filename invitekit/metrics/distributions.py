@@ -1,6 +1,6 @@
 """Quantiles of the beta and binomial distributions, and Fisher's exact test.
 
-SciPy has them too, for 200 MB more of installation and half a second more of each start.
+SciPy has them too, but needs 200 MB more on disk and half a second more at each start.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable
 _TINY = 1e-300
 _PRECISION = 1e-15
 _ROUNDING = 1e-9
-"""What a share may lack by rounding, and still be reached."""
+"""The tolerance for rounding when a share is compared."""
 _TIE = 1e-7
-"""By how much the logarithms of equal probabilities may differ by rounding."""
+"""The tolerance for rounding when the logarithms of probabilities are compared."""
 _TURNS = 10_000
 """A bound for loops that end much sooner: the fraction needs about the root of its larger parameter."""
 
@@ -30,7 +30,7 @@ def beta_cdf(x: float, a: float, b: float) -> float:
 
 
 def beta_quantile(share: float, a: float, b: float) -> float:
-    """Return where ``share`` of a beta distribution is below: by Newton's steps, inside of a bracket that shrinks."""
+    """Return the quantile of a beta distribution: by Newton's method inside a shrinking bracket."""
     low, high, x = 0.0, 1.0, a / (a + b)
     for _ in range(_TURNS):
         above = beta_cdf(x, a, b) - share
@@ -45,7 +45,7 @@ def beta_quantile(share: float, a: float, b: float) -> float:
 
 
 def binomial_quantile(share: float, n: int, rate: float) -> int:
-    """Return the smallest count of ``n`` that at least ``share`` of a binomial distribution does not exceed."""
+    """Return the quantile of a binomial distribution: the smallest count with at least ``share`` at or below it."""
     reached = share * (1 - _ROUNDING)
     return bisect.bisect_left(range(n), reached, key=lambda k: beta_cdf(1 - rate, n - k, k + 1))
 
@@ -53,7 +53,8 @@ def binomial_quantile(share: float, n: int, rate: float) -> int:
 def fisher_exact(first: tuple[int, int], second: tuple[int, int]) -> float:
     """Return the two-sided p-value of Fisher's exact test for a table of two rows.
 
-    It is the probability, under the hypergeometric distribution, of all tables with the same sums that are no likelier.
+    It is the probability, under the hypergeometric distribution, of all tables with the same sums that are not more
+    likely.
     """
     first_row, second_row, first_column = sum(first), sum(second), first[0] + second[0]
     lowest, highest = max(0, first_column - second_row), min(first_row, first_column)
@@ -64,7 +65,7 @@ def fisher_exact(first: tuple[int, int], second: tuple[int, int]) -> float:
 
     limit = log_probability(first[0]) + _TIE
     mode = min(max((first_row + 1) * (first_column + 1) // (first_row + second_row + 2), lowest), highest)
-    # The ends of the tails: below the mode probabilities rise, above it they fall.
+    # Probabilities rise up to the mode and fall after it.
     left = bisect.bisect_right(range(lowest, mode), limit, key=log_probability) + lowest - 1
     right = bisect.bisect_left(range(mode, highest + 1), -limit, key=lambda k: -log_probability(k)) + mode
     if left + 1 >= right:
@@ -73,7 +74,7 @@ def fisher_exact(first: tuple[int, int], second: tuple[int, int]) -> float:
 
 
 def _tail(log_probability: Callable[[int], float], start: int, step: int, end: int) -> float:
-    """Add up probabilities from ``start`` outwards, where each is smaller than the one before."""
+    """Add up probabilities from ``start`` outwards, where they decrease."""
     total = 0.0
     for k in range(start, end + step, step):
         probability = math.exp(log_probability(k))

@@ -1,7 +1,7 @@
-"""Since when, and where: lasting changes of rates, and groups that differ, each with its evidence.
+"""Lasting changes of rates, and groups that differ from others, each with its p-value.
 
-Every p-value is of an exact test and is corrected for all the comparisons that were made with it (Holm): without any
-change or difference, tables of rows below ``SURE`` hold one in no more than one of a hundred sets of records.
+Every p-value is from an exact test and is corrected for all comparisons that were made (Holm): if nothing changes or
+differs, at most one of a hundred sets of records has a row below ``SURE``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from invitekit.metrics.intervals import ENOUGH_PERIODS, spread
 from invitekit.model.annotate import EMAIL_LIFE
 
 SURE = 0.01
-"""How often chance may name a change or a difference, over all of them together [assumed]."""
+"""The family-wise error rate: how often chance alone may name any change or difference [assumed]."""
 _SMALLEST = 1e-6
-"""A smaller p-value is not told apart from this one."""
+"""The smallest p-value that is stated."""
 CHANGES = {
     "measure": nw.String(), "by": nw.String(), "group": nw.String(), "since": nw.Date(), "n_before": nw.Int64(),
     "of_before": nw.Int64(), "rate_before": nw.Float64(), "n_after": nw.Int64(), "of_after": nw.Int64(),
@@ -41,7 +41,7 @@ _Candidate = tuple[dict[str, Any], float]
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """How many of how many, summed over so many counts."""
+    """``n`` of ``of``, each the sum of several counts."""
 
     n: int = 0
     of: int = 0
@@ -55,7 +55,7 @@ class _Sum:
 
     @property
     def log_likelihood(self) -> float:
-        """The logarithm of the likelihood of the counts at the rate that is the likeliest for them together."""
+        """The logarithm of the likelihood of the counts at their common rate."""
         return sum(n * math.log(n / self.of) for n in (self.n, self.of - self.n) if n)
 
 
@@ -68,15 +68,15 @@ class ChangePoint:
 
 
 def change_point(n: Sequence[int], of: Sequence[int], *, margin: int = 0) -> ChangePoint | None:
-    """Find the lasting change of a rate that is best supported, with its p-value.
+    """Find the most likely lasting change of a rate, with its p-value.
 
-    Of all splits into periods before and after, the likeliest is tested by Fisher's exact test; the p-value is
-    multiplied by the number of splits. It is that without the one period that supports the change most: a single
-    period is no lasting change. Where periods differ more than by chance, counts weigh as much less.
+    Of all splits into periods before and after, the most likely is tested by Fisher's exact test, and the p-value is
+    multiplied by the number of splits. The period that supports the change most is left out of the test, because a
+    single period is not a lasting change. Where periods vary more than by chance, counts weigh less.
 
     Args:
         n: How many failed in each period.
-        of: How many there were in each; none is 0.
+        of: How many there were in each period; never 0.
         margin: How far each ``n`` may be from its true value, where counts are rounded.
 
     Returns:
@@ -103,15 +103,15 @@ def find_changes(
     """Find the lasting changes of failure rates and of association rates.
 
     Args:
-        failures: Tables of ``failure_trend`` by the column that they are grouped by; None for all together.
-        associations: The same of the associated.
+        failures: Tables of ``failure_trend`` by the column that they are grouped by; None for the overall one.
+        associations: The same for associations.
         margin: How far counts may be from their true values, where they are rounded.
 
     Returns:
-        A Polars frame, one row a series that changed, the surest first: ``measure`` (``failure_rate`` or
-        ``association_rate``), ``by`` and ``group`` (null for all together), ``since`` (the first day of the first
-        period after the change), ``n_before, of_before, rate_before, n_after, of_after, rate_after`` (of complete
-        periods) and ``p``, corrected for all series.
+        A Polars frame, one row for each series that changed, the smallest p-value first: ``measure`` (``failure_rate``
+        or ``association_rate``), ``by`` and ``group`` (null: overall), ``since`` (the first day of the first period
+        after the change), ``n_before, of_before, rate_before, n_after, of_after, rate_after`` (of complete periods) and
+        ``p``, corrected for all series.
     """
     candidates: list[_Candidate] = []
     tables = [("failure_rate", *one) for one in failures.items()]
@@ -139,26 +139,26 @@ def find_differences(
         groups: Tables such as ``by_method``, by their column.
         causes: The trend by cause, if there is one.
         period: The periods of that trend.
-        as_of: What it was computed for: causes are compared once every email of a period has had its seven days.
+        as_of: The time that it was computed for: causes of a period are compared 7 days after its last email.
         margin: How far counts may be from their true values, where they are rounded.
 
     Returns:
-        A Polars frame, one row a difference, the surest first: ``by, value, measure`` (``failure_rate``
-        and, of methods, ``association_rate``: of the invitations whose follow-up is over; ``cause_share``: of the
-        failures of one period, ``period_start``, which is null else), ``n, of, rate`` of the group, ``rest_n,
-        rest_of, rest_rate`` of all others in the column or of all other periods, and ``p``, corrected for all
-        comparisons.
+        A Polars frame, one row for each difference, the smallest p-value first: ``by, value, measure``
+        (``failure_rate`` and, of methods, ``association_rate``: of the invitations whose follow-up is over;
+        ``cause_share``: of the failures of one period, ``period_start``, which is null else), ``n, of, rate`` of the
+        group, ``rest_n, rest_of, rest_rate`` of all others in the column or of all other periods, and ``p``, corrected
+        for all comparisons.
     """
     families = [[one for by, table in groups.items() for one in _compare_groups(by, table.to_dicts(), margin)]]
     if causes is not None:
-        # Causes by period are many more: each kind may be wrong half as often.
+        # There are many more causes by period, so each of the two kinds gets half of the error rate.
         families.append(list(_compare_causes(causes.to_dicts(), period, as_of, margin)))
     rows = [row for family in families for row in _sure(family, len(families))]
     return small_table(sorted(rows, key=lambda row: row["p"]), DIFFERENCES)
 
 
 def one_in(p: float) -> int:
-    """Return a round number: chance alone leads to a p-value in at most one of so many sets of records.
+    """Return a p-value as "one in": the rounded number of sets of records in which chance leads to it once.
 
     >>> one_in(0.0023), one_in(1e-9)
     (400, 1000000)
@@ -170,7 +170,7 @@ def one_in(p: float) -> int:
 
 def _compare_groups(by: str, rows: Sequence[Mapping[str, Any]], margin: int) -> Iterator[_Candidate]:
     measures = {"failure_rate": "followed_failed"}
-    if by == "invitation_method":  # of other columns too, all comparisons together would be less sure
+    if by == "invitation_method":  # with other columns too, more comparisons would make each of them less certain
         measures["association_rate"] = "followed_associated"
     for measure, column in measures.items():
         groups = [(row["value"], _Sum(row[column], row["followed"], 1)) for row in rows if row[column] is not None]
@@ -216,8 +216,8 @@ def _compare(names: Mapping[str, Any], group: _Sum, rest: _Sum, margin: int) -> 
 def _p_value(first: _Sum, second: _Sum, margin: int, weight: float = 1.0) -> float:
     """Return the p-value of Fisher's exact test for two sums; 1 where one of them is empty.
 
-    Rounded counts are moved towards each other by as much as their rounding may have moved them apart, by two standard
-    deviations of it where several are summed; the p-value is 1 where that is as far as they are apart.
+    Rounded counts are moved towards each other by the largest error of their rounding (of a sum: two standard
+    deviations of it); the p-value is 1 where they then meet.
     """
     if not first.counts or not second.counts:
         return 1.0
@@ -235,7 +235,7 @@ def _sure(candidates: Sequence[_Candidate], families: int = 1) -> list[dict[str,
 
     Args:
         candidates: All rows that were compared, with their own p-values.
-        families: How many such lists share the chance of a false row.
+        families: How many such lists share the error rate.
     """
     rows, p = [], 0.0
     ranked = sorted(candidates, key=lambda candidate: candidate[1])

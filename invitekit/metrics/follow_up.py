@@ -1,4 +1,4 @@
-"""How long an invitation is followed, and what it led to in that time.
+"""The follow-up of invitations: how long each one is followed, and its outcome within that time.
 
 A general link that is not used stays invited for ever. Rates count it as not used once it is older than the follow-up;
 methods are compared at equal follow-up, by the invitations whose follow-up is over.
@@ -18,13 +18,13 @@ from invitekit.model.annotate import ends_at
 from invitekit.model.vocabularies import STATUSES, UNKNOWN
 
 FOLLOW_UP_DAYS = 30
-"""Days for which an invitation without an end of its own is followed [assumed]; ``time_to_association`` tells which."""
+"""Days for which an invitation without an end of its own is followed [assumed]; choose by ``time_to_association``."""
 MOST_DAYS = 100_000
 FAILED = "association_failed"
 NOT_USED = "not_used"
 """Outcome of an invitation that is older than the follow-up, and was neither used nor expired."""
 OUTCOMES = ("associated", FAILED, "expired", NOT_USED)
-"""What an invitation may lead to; ``invited`` is one that is still open."""
+"""The outcomes of an invitation; ``invited`` is still open."""
 NEEDED = ("effective_status", "invitation_method", "invited_at", "expires_at", "associated_at", "snapshot_at")
 """The columns that ``with_outcomes`` reads besides those of ``resolve``."""
 
@@ -33,7 +33,7 @@ def check_follow_up(days: Any) -> None:
     """Check a number of days.
 
     Raises:
-        ArgumentError: It is no whole number, or out of range.
+        ArgumentError: It is not a whole number, or out of range.
     """
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_DAYS:
         raise ArgumentError(
@@ -43,18 +43,18 @@ def check_follow_up(days: Any) -> None:
 
 
 def with_outcomes(records: Any, as_of: dt.datetime, days: int, only: Any = None) -> Any:
-    """Add what each invitation led to so far, and within its follow-up.
+    """Add the outcome of each invitation so far, and within its follow-up.
 
     The follow-up ends ``days`` after the invitation was sent, or earlier where the invitation ends earlier: an email
     after its seven days, and any invitation at its own ``expires_at``. It is over when it ended before ``as_of`` and
-    before the newest snapshot: what no snapshot could show is not known. A failure has no time of its own: it counts
-    whenever it shows. An association without a time counts as one in time.
+    before the newest snapshot, because later events are in no snapshot. A failure has no time of its own and counts
+    whenever it is seen. An association without a time counts as one within the follow-up.
 
     Args:
         records: All records, resolved, as a Narwhals frame.
         as_of: The time that they were annotated at.
         days: The follow-up.
-        only: The expression of the rows to return, once the newest snapshot of all is known; else every row.
+        only: A filter expression for the rows to return, applied once the newest snapshot is known; else every row.
 
     Returns:
         The same rows with ``outcome``, the effective status or ``not_used``; and ``followed_outcome``, one of
@@ -66,7 +66,7 @@ def with_outcomes(records: Any, as_of: dt.datetime, days: int, only: Any = None)
 
 
 def with_known_until(records: Any, as_of: dt.datetime) -> Any:
-    """Add ``_ik_known_until``, the end of what all these records can tell, so that some of them may be left out."""
+    """Add ``_ik_known_until``, the end of what is known from all records, before some of them are filtered out."""
     return records.with_columns(_ik_known_until=nw.min_horizontal(nw.col("snapshot_at").max(), literal(as_of)))
 
 
@@ -85,6 +85,6 @@ def outcomes(records: Any, days: int) -> Any:
 
 
 def status() -> Any:
-    """Build the expression of a record's effective status, ``unknown`` where it is none of the vocabulary."""
+    """Build the expression of a record's effective status, ``unknown`` where it is not in the vocabulary."""
     known = [value.code for value in STATUSES]
     return nw.when(nw.col("effective_status").is_in(known)).then(nw.col("effective_status")).otherwise(nw.lit(UNKNOWN))

@@ -1,7 +1,7 @@
 """Counts by stage, and rates by each value of a column.
 
-Counts tell what invitations led to so far: they are those of every screen. Rates are of the invitations whose
-follow-up is over, by what they led to within it: of younger ones, those used are known and those unused are not.
+Counts are of the outcomes so far, as on every screen. Rates are of the invitations whose follow-up is over, by their
+outcomes within it: of younger ones, only the used ones have an outcome yet.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from invitekit.metrics.follow_up import FAILED, NOT_USED, OUTCOMES
 from invitekit.metrics.intervals import is_small, rated, wilson
 
 OPEN = ("invited",)
-"""Outcome of an invitation that is younger than its follow-up, and was not used yet."""
+"""Outcome of an unused invitation that is younger than its follow-up."""
 NOT_INVITED = ("pre_registered", "pending_review", "not_pre_registered")
 SENT = (*OUTCOMES, *OPEN)
 _STAGES: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
@@ -50,7 +50,7 @@ _COUNTED = {
 }  # fmt: skip
 """The column of ``PARTS`` that counts an outcome."""
 MOST_VALUES = 200
-"""Values beyond the most frequent ones are counted together."""
+"""How many of the most frequent values have a row; the others are counted together."""
 
 
 def small_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Any]) -> Any:
@@ -61,7 +61,7 @@ def small_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Any]) -
 
 
 def funnel(cells: Any) -> Any:
-    """Return each stage with its share of the stage that it is a part of, so far."""
+    """Return each stage with its share of the stage that it is a part of, by the outcomes so far."""
     by_outcome = dict(cells.group_by("outcome").agg(nw.col("n").sum()).iter_rows())
     sizes = {stage: sum(by_outcome.get(one, 0) for one in outcomes) for stage, (_, outcomes) in _STAGES.items()}
     rows = [
@@ -72,7 +72,7 @@ def funnel(cells: Any) -> Any:
 
 
 def parts(cells: Any, by: str) -> Any:
-    """Return for each value of a column the counts so far and the rates of those followed; most invited first."""
+    """Return the counts so far and the rates within the follow-up by each value of a column; most invited first."""
     sent = cells.filter(nw.col("outcome").is_in(list(SENT))).group_by(by, "outcome", "followed_outcome")
     values: dict[str, dict[str, int]] = {}
     for value, outcome, followed, n in sent.agg(nw.col("n").sum()).iter_rows():

@@ -1,4 +1,4 @@
-"""How sure a rate is, and how far chance alone moves it from one period to the next."""
+"""Intervals of rates, and control limits: how far chance alone moves a rate from period to period."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 from invitekit.metrics.distributions import binomial_quantile
 
 COVERAGE = 0.95
-"""Of the interval around a rate."""
+"""The confidence level of intervals of rates."""
 NORMAL_QUANTILE = statistics.NormalDist().inv_cdf((1 + COVERAGE) / 2)
-"""How many standard deviations such an interval reaches to either side."""
+"""The standard normal quantile of that level."""
 SMALL = 10
-"""A rate of fewer cases, or of fewer in all, is marked as small [assumed]."""
+"""A rate with a smaller numerator or denominator is marked as small [assumed]."""
 TAIL = 0.00135
-"""How often chance alone leads beyond a control limit on either side: as three standard deviations do."""
+"""The probability beyond a control limit by chance, on each side: that of three standard deviations."""
 ENOUGH_PERIODS = 5
-"""Below this, periods are not compared: there is no level yet that they could differ from [assumed]."""
+"""Fewer periods have no control limits [assumed]."""
 RUN = 10
-"""So many periods in a row on one side of the centre are no chance either; eight or nine would be too often."""
+"""This many periods in a row on one side of the centre are a signal; eight or nine are too frequent by chance."""
 _MEDIAN_STEP = 0.954
-"""The median step from one standard normal number to the next."""
+"""The median distance between two successive standard normal numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Limits:
 
 
 def wilson(n: float, of: float) -> tuple[float, float] | tuple[None, None]:
-    """Return the Wilson interval of a rate at 95 %, or nulls where there is nothing to take a rate of."""
+    """Return the Wilson interval of a rate at 95 %, or nulls where the denominator is 0."""
     return (None, None) if of == 0 else _wilson(n, of)
 
 
@@ -65,22 +65,22 @@ def newcombe(n: float, of: float, other_n: float, other_of: float) -> tuple[floa
 
 
 def rated(n: int, of: int) -> dict[str, Any]:
-    """Return a rate with its interval, and whether it is of few cases."""
+    """Return a rate with its interval, and whether it is small."""
     low, high = wilson(n, of)
     return {"n": n, "of": of, "rate": n / of if of else None, "low": low, "high": high, "small": is_small(n, of)}
 
 
 def is_small(n: int, of: int) -> bool:
-    """Return whether a rate is of so few that it tells little, and that a reader could guess who they are."""
+    """Return whether a rate is of too few cases to be precise; a reader might also guess who they are."""
     return n < SMALL or of < SMALL
 
 
 def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
     """Compute the limits of each period's rate if all have the same level; None for too few periods.
 
-    The limits are those of the binomial distribution, so they hold for small periods too (p-chart).
-    Where rates move more from period to period than a binomial would, as those of large numbers do,
-    the limits are as much wider (Laney's p'-chart): what is usual here is no signal.
+    The limits are quantiles of the binomial distribution, so they are right for small periods too (p-chart). Where
+    rates vary more than the binomial distribution allows, as those of large numbers do, the limits are wider by the
+    same factor (Laney's p'-chart).
     """
     sizes = [size for size in of if size]
     if len(sizes) < ENOUGH_PERIODS:
@@ -96,9 +96,9 @@ def control_limits(n: Sequence[int], of: Sequence[int]) -> Limits | None:
 
 
 def spread(n: Sequence[int], of: Sequence[int], centre: float) -> float:
-    """Return how many times further than by chance rates move from period to period; 1 where chance may explain it.
+    """Return the ratio of the variation from period to period to that of chance, at least 1.
 
-    The median step is not moved by a jump or two.
+    It uses the median step, which one or two jumps do not change.
     """
     if not 0 < centre < 1:
         return 1.0

@@ -1,4 +1,4 @@
-"""All small tables of one set of records at once, as a report needs them, from a few passes over the records."""
+"""All small tables of a report, computed in a few passes over the records."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ _NEEDED = tuple(dict.fromkeys((*TIMES, *aggregate.NEEDED, *FOLLOWED, *identity.N
 class MetricsReport:
     """The small tables of one set of annotated records: Polars frames of counts and rates.
 
-    They name no customer, but account managers and custom tags, and have counts of any size.
+    They contain no customer, but account managers, custom tags, and counts of any size.
 
     Attributes:
         funnel: So far: ``stage, part_of, n, of, rate, low, high, small``; the parts of a stage add up to it.
-            ``not_used`` counts the invitations that never end and were not used within the follow-up.
+            ``not_used`` counts the invitations without an end that were not used within the follow-up.
         deadlines: ``day, deadline, n``: customers whose invitation (``invitation_expires``) or pre-registration
             (``pre_registration_lapses``) ends within 7 days after ``as_of``.
-        trend: As ``failure_trend`` returns it, for all together.
-        trends: The same by each column of ``BY`` that was asked for.
+        trend: As ``failure_trend`` returns it, without groups.
+        trends: The same by each chosen column of ``BY``.
         association_trend: As ``trend``; ``n`` counts the associated.
         survival: As ``time_to_association`` returns it, by method.
         ageing: ``bucket, status, n`` of what is open or not invited: days since the invitation.
@@ -68,7 +68,7 @@ class MetricsReport:
             ``untrackable``, masked rows of earlier snapshots, which cannot be followed; ``without_invited_at``,
             invitations with an outcome and without a time, which are in no rate; ``without_duration``, associated ones
             without the time it took.
-        as_of, period, follow_up_days: What they were computed for.
+        as_of, period, follow_up_days: The arguments of ``progress``.
     """
 
     funnel: Any
@@ -98,7 +98,7 @@ class MetricsReport:
 
     @property
     def differences(self) -> Any:
-        """Groups that differ from all others, and causes that were frequent in one period: ``find_differences``."""
+        """Groups that differ from all others, and causes that were frequent in one period; see ``find_differences``."""
         groups = {column: getattr(self, name) for name, column in PARTS_BY.items()}
         return find_differences(groups, self.trends.get("cause"), self.period, self.as_of)
 
@@ -117,14 +117,14 @@ def progress(
     """Compute all small tables of a report at once.
 
     Args:
-        records: What ``annotate`` returns, of any engine; the whole history, or what ``where_newest`` chose from it.
-        as_of: The time that they were annotated at; a date means its midnight UTC. Now, when it is left out.
+        records: What ``annotate`` returns, of any engine; the whole history, or a part of it from ``where_newest``.
+        as_of: The time that they were annotated at; a date means its midnight UTC. Default: now.
         period: Of the trends: ``day``, ``week`` or ``month``.
         by: The columns to group trends by.
         catalogue: The known failures; else the built-in ones.
         language: Of causes: ``en`` or ``zh``.
-        follow_up_days: Days after which an invitation that never ends and was not used counts as not used.
-        history: What the records were chosen from, on the same engine: it holds the invitations before their resends.
+        follow_up_days: Days after which an unused invitation without an end counts as not used.
+        history: The whole history on the same engine, if ``records`` is a part of it: resends need earlier invitations.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -170,7 +170,7 @@ def progress(
 
 
 def _count_rows(rows: int, untrackable: int, cells: Any, times: Any) -> dict[str, int]:
-    """Count the rows that are counted, and those that are not by the reason."""
+    """Count the rows that are in the tables, and those that are not, by reason."""
     invitations = int(cells["n"].sum())
     undated = cells.filter(nw.col("period").is_null() & nw.col("outcome").is_in(list(OUTCOMES)))
     return {

@@ -1,4 +1,4 @@
-"""How often a resend led to an association, by what went before it: counted in the user's own records."""
+"""How often a resend led to an association, by the invitation before it, in the user's own records."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Basis = Literal["alike", "cause", "all"]
 DELAYS = (7, 14, 30, 90)
 """Days after which a resend counts as later [assumed]: up to 7, 14, 30, 90, and more."""
 WEIGHT = 20
-"""How many resends the wider group counts for beside a narrower one: what shrinks its rate [assumed]."""
+"""The weight of the wider group in the rate of a narrower one, in resends: the strength of shrinkage [assumed]."""
 ENOUGH = 10
-"""Resends from which a group speaks for itself, shrunken; below it the wider group does [assumed]."""
+"""Fewest resends of a group that is used, with shrinkage; below it, the wider group is used [assumed]."""
 COVERAGE = 0.9
-"""Of the interval around a rate."""
+"""The level of the interval of a rate."""
 NEEDED = ("customer_id", "failure_code", *FOLLOWED)
 
 
@@ -40,7 +40,7 @@ class SuccessRate:
         rate: Shrunken share, 0 to 1.
         low, high: Its 90 % interval.
         basis: ``alike`` (same cause, method and delay), ``cause`` or ``all``.
-        resends, associated: The counts of that group, as they are.
+        resends, associated: The counts of that group, not shrunken.
     """
 
     rate: float
@@ -81,9 +81,9 @@ class SuccessRates:
         return sum(s for _, s in self.cells.values())
 
     def estimate(self, cause: str, method: str, delay: int) -> SuccessRate:
-        """Estimate the success rate of a resend, from the narrowest group that holds enough of them.
+        """Estimate the success rate of a resend, from the narrowest group with enough of them.
 
-        A group's rate is drawn towards that of the next wider one (Beta prior worth ``WEIGHT``
+        A group's rate is shrunk towards that of the next wider one (Beta prior worth ``WEIGHT``
         resends); the interval is the posterior's, equal-tailed.
         """
         groups: list[tuple[Basis, tuple[int, int]]] = [
@@ -127,13 +127,13 @@ def count_resends(
 def resends(records: Frame, as_of: dt.datetime, follow_up_days: int, history: Any = None) -> Frame:
     """Return each resend once, in its newest state, with the outcome of the previous invitation.
 
-    An invitation that was associated once stays a success, whatever a later snapshot says of it.
+    An invitation that was associated once stays a success, whatever its later status.
 
     Args:
         records: What ``annotate`` or ``resolve`` returns, of any engine: the whole history.
         as_of: The time that they were annotated at.
         follow_up_days: Days for which an invitation without an end of its own is followed.
-        history: What the records were chosen from: it holds the invitations before them.
+        history: The whole history, if ``records`` is a part of it: it has the invitations before them.
 
     Returns:
         A frame of the same engine with ``followed_outcome`` (see ``with_outcomes``), ``failure_code``,
@@ -148,7 +148,7 @@ def resends(records: Frame, as_of: dt.datetime, follow_up_days: int, history: An
     frame: Any = nw.from_native(resolved(records))
     names = frame.collect_schema().names()
     require(names, NEEDED)
-    frame = frame.select(*used_columns(NEEDED, names))  # few: an eager frame copies all that it filters
+    frame = frame.select(*used_columns(NEEDED, names))  # select few columns: an eager frame copies all that it filters
     is_sent = nw.col("is_latest_of_invitation") & (nw.col("attempt_no") > 0) & ~nw.col("customer_id").is_null()
     repeated = with_known_until(frame, as_of).filter(nw.col("attempt_no") > 1)
     once = nw.when(nw.col("effective_status") == "associated").then(nw.lit(1)).otherwise(nw.lit(0))

@@ -1,4 +1,4 @@
-"""The time from invitation to association, as a curve that counts those still waiting (Kaplan-Meier)."""
+"""The time from invitation to association, as a Kaplan-Meier curve: those still waiting are censored."""
 
 from __future__ import annotations
 
@@ -29,27 +29,25 @@ BUCKETS = ((0, 3), (4, 7), (8, 14), (15, 30), (31, 90), (91, None))
 """Ages in days, from and to."""
 AGEING = {"bucket": nw.String(), "status": nw.String(), "n": nw.Int64()}
 MOST_GROUPS = 12
-"""Curves beyond those of the largest groups are left out."""
+"""Only the largest groups have a curve."""
 
 _Exits = dict[int, list[int]]
-"""By day: how many were associated, how many were last seen waiting."""
+"""By day: how many were associated, and how many were last seen waiting."""
 
 
 def time_to_association(records: Any, *, by: By | None = "invitation_method") -> Any:
-    """Return the share of invitations that led to an association within so many days.
+    """Return the share of invitations that led to an association, by days since the invitation.
 
-    A Kaplan-Meier estimate: a customer who still waits is counted for as long as it was seen waiting (to
-    the annotation or the newest snapshot of the record, whichever is earlier). An invitation that
-    failed or expired is not associated and is counted as such for as long; leaving it out would
-    promise every group that all are associated in the end. It needs no follow-up: where a curve is
-    flat shows which one to choose.
+    A Kaplan-Meier estimate: a customer who still waits counts as waiting until it was last seen (at the annotation or
+    the newest snapshot of the record, whichever is earlier). So does an invitation that failed or expired; without
+    them, the curve of every group would end near 100 %. It needs no follow-up: choose one where the curve is flat.
 
     Args:
         records: What ``annotate`` returns, of any engine.
         by: The column to group by, one of ``BY`` that every invitation has; None for all together.
 
     Returns:
-        A Polars frame, one row a group (null for all) and day with an association in any group, and day 0:
+        A Polars frame, one row per group (null for all) and day with an association in any group, and day 0:
         ``group, days, at_risk, associated, share, low, high`` (95 %, log-log; null where nothing
         is known), ``median_days`` of the group (null if fewer than half are associated), its
         ``size`` and ``small`` (fewer than 10 associated). Associations without both times, or

@@ -27,9 +27,9 @@ TREND = {
     "upper_limit": nw.Float64(), "signal": nw.String(), "small": nw.Boolean(), "incomplete": nw.Boolean(),
 }  # fmt: skip
 MOST_GROUPS = 12
-"""Groups beyond the most frequent ones are counted together."""
+"""How many of the most frequent groups have rows; the others are counted together."""
 ACTING = (*(value.code for value in WHO_ACTS), UNKNOWN)
-"""Who acts, in the order of every table and picture."""
+"""Who acts, in the order of every table and figure."""
 _NEEDED = tuple(dict.fromkeys((*RESOLVED_FROM, *aggregate.NEEDED, *FOLLOWED)))
 
 _Cells = dict[tuple[str | None, int], int]
@@ -52,18 +52,18 @@ def failure_trend(
     A period is marked (``signal``) where chance does not explain it: ``high`` or ``low`` beyond
     the control limits (0.27 % of periods by chance alone), ``run`` where it ends ten in a row on
     one side of the centre. A period is ``incomplete`` until the follow-up of each of its invitations is over:
-    7 days for an email, ``follow_up_days`` for a link. Until then the used ones are known and the unused are
-    not, so it is neither marked nor part of the centre.
+    7 days for an email, ``follow_up_days`` for a link. Until then only the used ones have an outcome, so it is
+    neither marked nor part of the centre.
 
     Args:
-        records: What ``annotate`` returns, of any engine; several snapshots are brought to the newest state.
+        records: What ``annotate`` returns, of any engine; of several snapshots, the newest state counts.
         as_of: The time that they were annotated at; a date means its midnight UTC. Default: now.
         period: ``day``, ``week`` (from Monday) or ``month``.
         by: The column to group by, one of ``BY``; None for all together.
-        follow_up_days: Days after which an invitation that never ends and was not used counts as not used.
+        follow_up_days: Days after which an unused invitation without an end counts as not used.
 
     Returns:
-        A Polars frame, one row a group and period: ``period_start, group`` (null for all), ``n, of,
+        A Polars frame, one row per group and period: ``period_start, group`` (null for all), ``n, of,
         rate, low, high`` (Wilson, 95 %), ``centre, lower_limit, upper_limit, signal, small`` (fewer
         than 10) and ``incomplete``. Groups beyond the twelve largest are one, ``(other)``.
 
@@ -78,9 +78,9 @@ def failure_trend(
 def failure_and_association_trend(
     records: Any, as_of: dt.datetime | dt.date | None, period: Period, by: By | None, follow_up_days: int
 ) -> tuple[Any, Any]:
-    """Return ``failure_trend``, and the same of the associated, from one pass over the records.
+    """Return ``failure_trend``, and the same for associations, from one pass over the records.
 
-    The second one is None by cause or who acts, which only failures have.
+    The second one is None by cause or who acts, because only failures have these.
     """
     aggregate.check(period, [by])
     check_follow_up(follow_up_days)
@@ -97,7 +97,7 @@ def failure_and_association_trend(
 
 
 def trend(cells: Any, by: str | None, period: Period, as_of: dt.datetime, outcome: str = FAILED) -> Any:
-    """Return the trend of counts; see ``failure_trend``. Of another outcome, ``n`` counts those with it."""
+    """Return the trend of counts; see ``failure_trend``. ``n`` counts the invitations with ``outcome``."""
     dated = cells.filter(~nw.col("period").is_null() & nw.col("outcome").is_in(list(SENT)))
     ended = dated.filter(nw.col("outcome").is_in(list(OUTCOMES)))
     counted, of = _sums(ended.filter(nw.col("outcome") == outcome), by), _sums(ended, by)
@@ -130,7 +130,7 @@ def _groups(cells: _Cells, by: str | None) -> dict[str | None, str | None]:
     for (value, _), n in cells.items():
         sizes[value] = sizes.get(value, 0) + n
     order = {code: position for position, code in enumerate(ACTING)} if by == "who_acts" else {}
-    # A failure for which no one is known to act comes last.
+    # Failures without a known party come last.
     ranked = sorted(sizes, key=lambda value: (order.get(str(value), len(order)), -sizes[value], str(value)))
     return {value: value if position < MOST_GROUPS else OTHER for position, value in enumerate(ranked)}
 
@@ -146,7 +146,7 @@ def _folded(cells: _Cells, names: dict[str | None, str | None]) -> _Cells:
 
 
 def _rows(starts: list[dt.date], complete: list[bool], n: list[int], of: list[int]) -> list[dict[str, Any]]:
-    """Return one row a period of one group, its limits from the complete ones."""
+    """Return one row per period of one group, its limits from the complete periods."""
     compared = [index for index, is_complete in enumerate(complete) if is_complete]
     limits = control_limits([n[index] for index in compared], [of[index] for index in compared])
     marks: dict[int, dict[str, Any]] = {}

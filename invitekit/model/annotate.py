@@ -144,7 +144,7 @@ def _cast(column: schema.Column, kind: Any) -> Any:
     if not isinstance(kind, means):
         raise SchemaError(
             _("{column} is of type {kind}, which is no {wanted}.", column=column.name, kind=kind, wanted=column.kind),
-            hint=_("pass what load(...) gives."),
+            hint=_("pass what load(...) returns."),
         )
     return nw.col(column.name).cast(_TYPES[column.kind])
 

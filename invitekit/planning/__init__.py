@@ -1,4 +1,4 @@
-"""Records to a plan: one explained decision for every record, and batches of those to invite again."""
+"""Plan resends: one explained decision for every record, and batches of the customers to invite again."""
 
 from invitekit.planning.plan import plan_resends
 from invitekit.planning.ranking import select_customers

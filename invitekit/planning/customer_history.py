@@ -1,4 +1,4 @@
-"""One customer: its invitations by attempt, what each snapshot stated, and what was logged beside them."""
+"""The history of one customer: its invitations with the states in each snapshot, logged resends and marks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CUSTOMER, _NAME, _FOLDED, _POSITION = "_ik_customer", "_ik_name", "_ik_folded",
 
 @dataclass(frozen=True, slots=True)
 class InvitationState:
-    """What the snapshots stated of an invitation from ``first_seen_at`` to ``last_seen_at``, codes and texts."""
+    """The state of an invitation in the snapshots from ``first_seen_at`` to ``last_seen_at``."""
 
     first_seen_at: dt.datetime | None
     last_seen_at: dt.datetime | None
@@ -39,10 +39,10 @@ class Invitation:
     """One invitation, with its newest state first.
 
     Attributes:
-        attempt_no: 1 for the customer's first invitation; 0 while none was sent.
-        sent_at: UTC; None while it was not sent.
+        attempt_no: 1 for the customer's first invitation; 0 if none was sent yet.
+        sent_at: UTC; None if it was not sent yet.
         method, effective_status: Codes, as the newest record has them.
-        states: What the snapshots stated, newest first.
+        states: Newest first.
     """
 
     attempt_no: int
@@ -54,7 +54,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class CustomerHistory:
-    """All that is known of a customer.
+    """Everything known about a customer.
 
     Attributes:
         customer_id: As in ``resolve``; None for a masked record, which no key identifies.
@@ -94,7 +94,7 @@ def customer_history(records: Any, customer: str, *, sent: Any = None, marks: An
 
 
 def find_customers(records: Any, name: str, *, sent: Any = None, marks: Any = None) -> tuple[CustomerHistory, ...]:
-    """Return the histories of all customers that a name may mean; see ``customer_history``."""
+    """Return the histories of all customers that a name matches; see ``customer_history``."""
     with temp_tables():
         history = resolved(records)
         matches = _histories(history, name)
@@ -103,7 +103,7 @@ def find_customers(records: Any, name: str, *, sent: Any = None, marks: Any = No
 
 
 def invitations_of(rows: Iterable[Row]) -> tuple[Invitation, ...]:
-    """Group the records of one customer by invitation: newest first, one that was not sent yet before all others.
+    """Group the records of one customer by invitation, newest first; unsent invitations come before all others.
 
     Args:
         rows: Records with the columns of ``resolve``; ``cause`` and ``advice`` may be absent.
@@ -126,10 +126,10 @@ def invitations_of(rows: Iterable[Row]) -> tuple[Invitation, ...]:
 
 
 def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
-    """Return for each name the customers that it may mean: those with that ID, else those with a record of that name.
+    """Return the customers that each name matches: those with that ID, else those with a record of that name.
 
-    A name is an account name, email address, portal customer ID or record ID; a masked one means nobody. Where files
-    reuse a record ID, it means the customer that has it in the newest snapshot.
+    A name is an account name, email address, portal customer ID or record ID; a masked one matches no customer. A
+    record ID that files reuse matches the customer that has it in the newest snapshot.
 
     Args:
         history: What ``resolve`` returns, of any engine.
@@ -165,7 +165,7 @@ def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
 
 
 def _histories(history: Any, name: str) -> tuple[CustomerHistory, ...]:
-    """Return the history of each customer that a name may mean."""
+    """Return the history of each customer that a name matches."""
     (customers,) = customers_named(history, [name])
     frame: Any = as_narwhals(history)
     frame = frame.with_columns(nw.coalesce("customer_id", "invitation_id").alias(_CUSTOMER))

@@ -1,7 +1,7 @@
 """The customer list of Customer Management: who is associated with the partner now, and since when.
 
-A customer who is on it is the partner's, whatever History Records say; one who was associated before it and is not on
-it has left, unless the list lacks more associated customers than it has: then it holds only part [assumed].
+A customer on the list is associated, whatever History Records say. A customer who was associated before the list and is
+not on it has left, unless the list lacks more associated customers than it has: then the list is partial [assumed].
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TIME = nw.Datetime("us")
 def match_customers(records: Any, customer_list: Any) -> Any:
     """Return the customers of the records who are on a list: one row for each of them and each row of the list.
 
-    Customers are identified over both together, by the rules of ``identify``.
+    ``identify`` runs on the records and the list together.
 
     Args:
         records: What ``resolve`` returns, as a Narwhals frame.
@@ -46,7 +46,7 @@ def match_customers(records: Any, customer_list: Any) -> Any:
 
 
 def _keys(frame: Any) -> list[Any]:
-    """Return the columns that identify customers; null where a frame lacks one that it may lack."""
+    """Return the columns that identify customers; an optional one that the frame lacks is null."""
     lacking = set(OPTIONAL) - set(frame.collect_schema().names())
     return [nw.lit(None, nw.String).alias(n) if n in lacking else nw.col(n) for n in (*NEEDED, *OPTIONAL)]
 
@@ -55,14 +55,14 @@ def with_customer_list(histories: Any, records: Any, customer_list: Any | None) 
     """Add when a list with the customer was exported, since when it is associated, and whether it has left.
 
     Args:
-        histories: One row a customer: ``_ik_customer, _ik_association, _ik_last_at``. A customer on the list counts
+        histories: One row per customer: ``_ik_customer, _ik_association, _ik_last_at``. A customer on the list counts
             as associated.
         records: As for ``match_customers``.
         customer_list: As for ``match_customers``.
 
     Returns:
         The same rows with ``_ik_listed_at``, ``_ik_listed_by`` (the end of that day), ``_ik_listed_since`` (the day
-        of the list, where it does not say) and ``_ik_has_left``.
+        of the list, where it has no time) and ``_ik_has_left``.
     """
     if customer_list is None:
         nulls = dict.fromkeys((LISTED_AT, LISTED_BY, SINCE), nw.lit(None, _TIME))
@@ -75,7 +75,7 @@ def with_customer_list(histories: Any, records: Any, customer_list: Any | None) 
     frame = frame.join(whole, how="cross")
     frame = frame.with_columns(end_of_day("_ik_list_at").alias(LISTED_BY))
     is_listed = ~nw.col(LISTED_AT).is_null()
-    # An invitation that is newer than the list may have led to anything.
+    # The list does not know the outcome of a newer invitation.
     was_ours = (nw.col("_ik_ours_at") <= nw.col(LISTED_BY)).fill_null(value=False)
     was_ours = was_ours & ~(nw.col("_ik_last_at") > nw.col(LISTED_BY)).fill_null(value=False)
     frame = materialize(frame.with_columns((was_ours & ~is_listed).alias(HAS_LEFT), _ik_stays=was_ours & is_listed))
@@ -88,7 +88,7 @@ def with_customer_list(histories: Any, records: Any, customer_list: Any | None) 
 
 
 def _associated(records: Any) -> Any:
-    """Return when each customer is known to have been associated: by its time, else by the snapshot that shows it."""
+    """Return when each customer was associated: its own time, else the time of the snapshot that shows it."""
     associated = records.filter((nw.col("effective_status") == "associated") & ~nw.col("customer_id").is_null())
     at = nw.coalesce(end_of_day("associated_at"), nw.col("snapshot_at"))
     return associated.with_columns(_ik_ours_at=at).group_by("customer_id").agg(nw.col("_ik_ours_at").max())

@@ -11,19 +11,18 @@ from invitekit.engine.datetimes import end_of_day, literal
 from invitekit.engine.materialize import materialize
 
 OWN_ACCOUNT = "prepaid_partner"
-"""The failure whose cause is the partner's own account: one change of it resolves all."""
+"""The failure caused by the partner's own account: changing the account resolves all of them."""
 _LATE = "-3d"
-"""How long after an invitation its resend may be logged [assumed]."""
+"""The longest time from an invitation to the log entry of its resend [assumed]."""
 _EARLY = "1d"
-"""How long before an invitation its resend may be dated [assumed]: a day means its first second."""
+"""The longest time from the log entry of a resend to its invitation [assumed]: a date means its first second."""
 
 
 def assign_customer(records: Any, events: Any) -> Any:
     """Set ``customer_id`` of each event to the customer that it belongs to; null where there is none.
 
-    An event that names a customer belongs to it: a record ID may mean another customer in the next
-    file. Where no record is of that customer any more, or none is named, the event belongs to the one
-    customer that has its record.
+    The ``customer_id`` of an event decides, because a later file may reuse a record ID. Without one, or if no record is
+    of that customer any more, the event belongs to the one customer that has its record.
 
     Args:
         records: What ``resolve`` returns, as a Narwhals frame.
@@ -44,22 +43,22 @@ def assign_customer(records: Any, events: Any) -> Any:
 
 
 def resolve_logged(records: Any, events: Any, *columns: str) -> Any:
-    """Return the distinct events of each customer: ``customer_id`` and the columns; those of no customer are left out.
+    """Return the distinct events of each customer: ``customer_id`` and the columns; the others are left out.
 
     Args:
         records: As for ``assign_customer``.
         events: As for ``assign_customer``.
-        columns: What tells two events of a customer apart.
+        columns: What distinguishes two events of a customer.
     """
     assigned = assign_customer(records, events).filter(~nw.col("customer_id").is_null())
     return materialize(assigned.group_by("customer_id", *columns).agg().select("customer_id", *columns))
 
 
 def with_sent(histories: Any, records: Any, sent: Any) -> Any:
-    """Count the logged resends that no snapshot shows, because no invitation is dated near them.
+    """Add the logged resends that no snapshot shows (no invitation is dated near them) to ``attempts``.
 
     Args:
-        histories: One row a customer: ``_ik_customer, _ik_last_at, attempts``.
+        histories: One row per customer: ``_ik_customer, _ik_last_at, attempts``.
         records: What ``resolve`` returns, as a Narwhals frame.
         sent: What ``resolve_logged`` returns: ``customer_id, sent_at``.
     """
@@ -85,19 +84,19 @@ def _count_shown(records: Any, sent: Any) -> Any:
 
 
 def with_resolutions(newest: Any, records: Any, resolved: Any | None, moment: dt.datetime) -> Any:
-    """Add when a record's failure was last resolved, as known at that time.
+    """Add when a record's failure was last marked as resolved.
 
     Args:
         newest: Some rows of the records.
         records: What ``resolve`` returns, as a Narwhals frame.
         resolved: ``record_id, resolved_at``, and where known ``customer_id, failure_code``: a mark with
-            a failure code counts for that failure only. One without a record and a customer means the partner's
-            own account, and counts for every customer who failed for it.
+            a failure code counts for that failure only. A mark without record and customer is of the partner's own
+            account, and counts for every customer who failed because of it.
         moment: The time that the plan is for; later marks do not count.
 
     Returns:
-        The same rows with ``_ik_resolved_at`` and ``_ik_resolved_by``, the last second that the mark
-        can mean: a day counts until its end.
+        The same rows with ``_ik_resolved_at`` and ``_ik_resolved_by``, the last second of the mark:
+        a date means the end of its day.
     """
     if resolved is None:
         never = nw.lit(None, nw.Datetime("us"))

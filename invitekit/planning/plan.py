@@ -1,4 +1,4 @@
-"""Records to records with a decision: filters and sums over the resolved columns, and the logged events."""
+"""Add a decision to every record, from the resolved columns and the logged events."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ _OPTIONAL: dict[str, Any] = {
     "account_manager": nw.String,
     "unrecognised": nw.String,
 }
-"""The same, of records that may lack them."""
+"""The optional ones of these columns."""
 _DETAIL = "_ik_detail"
 _SLOTS = {"cause": "cause", "advice": "advice"} | dict.fromkeys(reason_texts.DETAILS, _DETAIL)
-"""What a reason's text may name, and the column that it is filled with."""
+"""The placeholders of the texts of reasons, and the columns that fill them."""
 NEEDED = (*RESOLVING, *(c.name for c in schema.ANNOTATED[:6]), "status", "invitation_method", "expires_at",
           "associated_at")  # fmt: skip
 
 
 def used_by_plan(records: Frame) -> Frame:
-    """Return the columns of resolved records that ``plan_resends`` reads: enough for a plan that is only counted."""
+    """Return the columns of resolved records that ``plan_resends`` reads: enough to count a plan."""
     frame: Any = nw.from_native(records)
     names = frame.collect_schema().names()
     used = {"record_id", *used_columns((*NEEDED, *_OF_RECORDS, *_OPTIONAL), names)}
@@ -74,38 +74,38 @@ def plan_resends(
 ) -> Frame:
     """Return every record with one decision, its reason, next step and date; nothing is left out.
 
-    Pass the whole history, and filter afterwards: only all records of a customer together tell
-    whether it was reached. A customer has one decision, on its newest record (``is_latest_of_customer``);
-    every other record is ``superseded``. A customer who was associated once is never invited again automatically.
+    Pass the whole history, and filter afterwards: whether a customer was reached depends on all its records. A customer
+    has one decision, on its newest record (``is_latest_of_customer``); every other record is ``superseded``. A customer
+    who was associated once is never invited again automatically.
 
     Args:
         records: What ``annotate`` or ``resolve`` returns, of any engine.
         rules: Pause, attempts, batch size and lives; else ``ResendRules()``.
-        as_of: The moment to plan for; a date means its midnight UTC. Now, when it is left out.
+        as_of: The time to plan for; a date means its midnight UTC. Default: now.
         sent: Resends that were logged, on the same engine: ``record_id, sent_at`` (UTC), and
-            ``customer_id`` where it is known: the event belongs to that customer, whatever the IDs of a later file.
-            Without it, the event belongs to the one customer that has the record.
-        resolved: What was resolved, on the same engine: ``record_id, resolved_at`` (UTC), and where they are known
+            ``customer_id`` where it is known, as a later file may reuse a record ID. Without it, the event belongs to
+            the one customer that has the record.
+        resolved: Resolved failures, on the same engine: ``record_id, resolved_at`` (UTC), and where they are known
             ``customer_id`` and ``failure_code``. It counts for that failure, if it is not older than the day of the
-            customer's last invitation. A row that names no record and no customer is the partner's own account,
-            which was changed: it counts for every customer whose association failed for it.
-        rejected: The rejected rows that ``load`` returned beside the records, of any engine. A customer who is named
-            by one, and whose newest record is not from a later snapshot, is for review: the row may tell a newer state.
+            customer's last invitation. A row without record and customer means that the partner's own account was
+            changed: it counts for every customer whose association failed because of it.
+        rejected: The rejected rows that ``load`` returned beside the records, of any engine. A customer in one of them
+            is for review, unless its newest record is from a later snapshot: the row may have a newer state.
         customer_list: The newest export of Customer Management, on the same engine: the records of
-            ``load(..., required="associated_at")``. Who is on it is not invited again; who was associated before it and
-            is not on it has left, and is for review.
+            ``load(..., required="associated_at")``. A customer on it is not invited again; one who was
+            associated before it and is not on it has left, and is for review.
         success_rates: The success rates of resends; else counted in these records.
         language: Of ``reason`` and ``next_step``: ``en`` or ``zh``.
 
     Returns:
         The same rows on the same engine (order as in ``annotate``), with the columns of
         ``schema.PLAN``: ``customer_id`` as in ``resolve``; ``decision`` (one of ``schema.DECISIONS``),
-        ``reason_code, reason, next_step``; ``retry_at`` (UTC: from when a resend is allowed, null where no date
-        brings it); ``attempts`` (invitations so far, logged ones included); and for those to invite again
+        ``reason_code, reason, next_step``; ``retry_at`` (UTC: from when a resend is allowed, null where it does not
+        depend on a date); ``attempts`` (invitations so far, logged ones included); and for those to invite again
         ``rank`` and ``batch`` (from 1), ``chance, chance_low, chance_high`` (0 to 1, 90 % interval)
         and ``chance_from`` (the group they come from; ``none`` without enough history); and on every
-        row ``planned_at`` (``as_of``, to the second) and ``plan_rules`` (the rules as JSON): a plan
-        that is filtered or stored still tells how it was made.
+        row ``planned_at`` (``as_of``, to the second) and ``plan_rules`` (the rules as JSON): they stay
+        when the plan is filtered or stored.
 
     Raises:
         SchemaError: A column that is needed is missing.
@@ -150,7 +150,7 @@ def _decided(
     histories = materialize(with_customer_list(_histories(frame, sent), frame, customer_list))
     present = frame.collect_schema().names()
     optional = [nw.col(n) if n in present else nw.lit(None, kind).alias(n) for n, kind in _OPTIONAL.items()]
-    # Few columns are filtered: an eager frame copies all that it has.
+    # Select few columns before filtering: an eager frame copies all that it has.
     newest = frame.select(*_OF_RECORDS, *optional).filter(nw.col("is_latest_of_customer"))
     newest = newest.with_columns(_ik_address=address()).drop("is_latest_of_customer", "email")
     newest = with_contradictions(newest, frame).join(histories, on="_ik_customer")
@@ -170,7 +170,7 @@ def _decided(
 
 
 def _association() -> Any:
-    """Build the expression of what a record says of an association: 2 is one, 1 only the time of one."""
+    """Build the expression of what a record has of an association: 2 the status, 1 only the time."""
     dated = nw.when(nw.col("associated_at").is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
     return nw.when(nw.col("effective_status") == "associated").then(nw.lit(2)).otherwise(dated).cast(nw.Int64)
 
@@ -187,9 +187,9 @@ def _histories(frame: Any, sent: Any | None) -> Any:
 
 
 def _with_associations(newest: Any, frame: Any) -> Any:
-    """Add what is known of the association of customers whose newest record has none: when, and in which snapshot.
+    """Add time and snapshot of the earlier association of customers whose newest record has none.
 
-    ``_ik_associated_by`` is the last second that its time can mean, or its invitation's time where it has none.
+    ``_ik_associated_by`` is the last second of its time (a date means the end of its day), else its invitation's time.
     """
     unsure = (nw.col("_ik_association") == 2) & (nw.col("effective_status") != "associated")
     customers = newest.filter(unsure).select("_ik_customer")
@@ -215,7 +215,7 @@ def _addresses(frame: Any) -> Any:
 
 
 def _with_shared_addresses(newest: Any, addresses: Any, histories: Any, is_resting: Any) -> Any:
-    """Add whether other customers have a record's email address, and whether one of them is associated or resting."""
+    """Add whether other customers share a record's address, and whether one of them is associated or in a pause."""
     taken = nw.when((nw.col("_ik_association") > 0) | is_resting).then(nw.lit(1)).otherwise(nw.lit(0))
     pairs = addresses.join(histories.select("_ik_customer", _ik_taken=taken), on="_ik_customer")
     owners = pairs.group_by("_ik_address").agg(nw.col("_ik_taken").max(), _ik_customers=nw.len())
@@ -227,7 +227,7 @@ def _with_shared_addresses(newest: Any, addresses: Any, histories: Any, is_resti
 
 
 def _with_decisions(frame: Any, rules: ResendRules, moment: dt.datetime, language: Language) -> Any:
-    """Turn reasons into decisions and texts, and keep rank and batch where they belong."""
+    """Add the decisions and texts of the reasons, and keep rank and batch where customers are invited again."""
     is_superseded, code = ~nw.col("is_latest_of_customer"), nw.col("reason_code")
     rows = [
         (is_superseded & nw.col("customer_id").is_null(), nw.lit("older_snapshot")),
@@ -246,7 +246,7 @@ def _with_decisions(frame: Any, rules: ResendRules, moment: dt.datetime, languag
 
 
 def _texts(frame: Any, rules: ResendRules, language: Language) -> Any:
-    """Build a table of every reason's decision and texts on the engine of the records."""
+    """Build a table of the decision and texts of every reason, on the engine of the records."""
     known = reason_texts.read_reasons(language)
     columns = {"reason_code": list(known), "decision": [reason.decision for reason in known.values()]}
     for position, name in enumerate(("reason", "step")):
@@ -256,14 +256,14 @@ def _texts(frame: Any, rules: ResendRules, language: Language) -> Any:
 
 
 def _split(text: str) -> dict[str, str]:
-    """Split a text at its slot, which names what is to be filled in; ``slot`` is empty where it has none."""
+    """Split a text at its placeholder; ``slot``, its name, is empty where it has none."""
     before, _, rest = text.partition("{")
     slot, _, after = rest.partition("}")
     return {"before": before, "slot": slot, "after": after}
 
 
 def _filled(name: str) -> Any:
-    """Build the expression of a reason's text with its slot filled in."""
+    """Build the expression of a reason's text with its placeholder filled in."""
     slot = nw.col(f"_ik_{name}_slot")
     rows = [(slot == text, nw.col(column).fill_null("")) for text, column in _SLOTS.items()]
     return nw.concat_str([nw.col(f"_ik_{name}_before"), first_of(rows, nw.lit("")), nw.col(f"_ik_{name}_after")])

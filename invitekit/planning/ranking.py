@@ -1,6 +1,7 @@
-"""Rank candidates by what is done, then by chance and date of a resend, and divide them into batches.
+"""Rank candidates by kind of batch, then by chance and date of a resend, and divide them into batches.
 
-Who is pre-registered and was never invited comes first: these customers hold the portal's places, and lose 15 days.
+Customers who are pre-registered and were never invited come first: they count towards the portal's cap, and their
+pre-registration ends after 15 days.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendR
         candidates: Records that may be invited again, one a customer, with ``_ik_customer``, ``reason_code``,
             ``retry_at``, ``_ik_last_at`` and ``_ik_address``.
         success_rates: The success rates of resends.
-        rules: Batch size, and how much history is enough.
+        rules: Batch size, and the least history.
         moment: When they would be sent.
 
     Returns:
-        One row a customer: ``_ik_customer`` and ``COLUMNS``.
+        One row per customer: ``_ik_customer`` and ``COLUMNS``.
     """
     passed = delay(nw.col("_ik_last_at"), literal(moment), candidates.implementation).cast(nw.String)
     method = nw.col("invitation_method").fill_null("")
@@ -61,14 +62,14 @@ def rank_candidates(candidates: Any, success_rates: SuccessRates, rules: ResendR
 
 
 def select_customers(plan: Frame, customers: Frame, rules: ResendRules | None = None) -> Frame:
-    """Keep the chosen ones of those to invite again, in the plan's order and in batches of their own.
+    """Limit the invitations of a plan to chosen customers, in the plan's order and in batches of their own.
 
-    Every record with another decision stays: work lists are made of them.
+    Records with any other decision stay: work lists need them.
 
     Args:
         plan: What ``plan_resends`` returns.
-        customers: A frame of the same engine with ``customer_id``: the chosen customers. A customer whom the plan
-            does not invite again is not invited by being named here.
+        customers: A frame of the same engine with ``customer_id``: the chosen customers. Those whom the plan does
+            not invite again are ignored.
         rules: Those that the plan was made with; else ``ResendRules()``.
 
     Returns:
@@ -90,7 +91,7 @@ def select_customers(plan: Frame, customers: Frame, rules: ResendRules | None = 
 
 
 def kind() -> Any:
-    """Build the expression of what is done with a candidate: one of ``BATCH_KINDS``, by its reason."""
+    """Build the expression of the kind of batch of a candidate: one of ``BATCH_KINDS``, by its reason."""
     code = nw.col("reason_code")
     rows = [(code == "not_invited_yet", nw.lit("invite")), (code == "as_reseller", nw.lit("resend_as_reseller"))]
     return first_of(rows, nw.lit("resend_now"))
@@ -102,7 +103,7 @@ def _kind_number() -> Any:
 
 
 def _number(frame: Any, order: list[str], rules: ResendRules) -> Any:
-    """Add ``rank`` and ``batch``, from 1, kind by kind; a batch never mixes two kinds."""
+    """Add ``rank`` and ``batch``, from 1; a batch has candidates of one kind only."""
     frame = frame.with_columns(_ik_position=nw.col("_ik_one").cum_sum().over("_ik_kind", order_by=order))
     position = nw.col("_ik_position").cast(nw.Int64)
     sizes = {f"_ik_size_{n}": nw.when(nw.col("_ik_kind") == n).then(position) for n in range(len(BATCH_KINDS) - 1)}
@@ -117,7 +118,7 @@ def _number(frame: Any, order: list[str], rules: ResendRules) -> Any:
 
 
 def _with_chances(frame: Any, success_rates: SuccessRates, rules: ResendRules) -> Any:
-    """Add the chance of each candidate's group where it was seen often enough, else the wider one's."""
+    """Add the success rate of each candidate's group, or that of a wider one if the group is too small."""
     if success_rates.resends < rules.min_history:
         empty = {name: nw.lit(None, nw.Float64) for name in _ESTIMATES}
         return frame.with_columns(**empty, chance_from=nw.lit(NO_HISTORY))
@@ -135,7 +136,7 @@ def _with_chances(frame: Any, success_rates: SuccessRates, rules: ResendRules) -
 
 
 def _known(success_rates: SuccessRates) -> dict[str, SuccessRate]:
-    """Estimate every group of which more is known than of all together."""
+    """Estimate the success rate of every group with history of its own."""
     estimates = {
         f"{cause}|{method}|{delay}": success_rates.estimate(cause, method, delay)
         for cause in {c for c, _, _ in success_rates.cells}

@@ -12,9 +12,9 @@ from invitekit.model.portal import with_portal_names
 from invitekit.planning.rules import ResendRules
 
 BY_CAUSE = ("failed", "as_reseller", "customer_must_act", "contact_support", "blocked")
-"""For these reasons, the text that is shown is the cause of the failure."""
+"""Reasons whose text is the cause of the failure."""
 DETAILS = ("row", "day", "word", "mark")
-"""What a reason's text may name that differs by customer; a text names one of them."""
+"""Placeholders that differ by customer; a text has at most one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Reason:
     """Why a record gets its decision.
 
     Attributes:
-        code: Our name for it.
+        code: Its name in ``reason_code``.
         decision: One of ``schema.DECISIONS``.
-        reason, step: Texts; they may name ``{cause}``, ``{advice}``, one of ``DETAILS`` or a rule.
-        many: The reason as a heading over several records, whose causes may differ; empty where ``reason`` will do.
+        reason, step: Texts with placeholders: ``{cause}``, ``{advice}``, one of ``DETAILS`` or a rule.
+        many: The reason as a heading over several records, whose causes may differ; empty where it is ``reason``.
     """
 
     code: str
@@ -39,7 +39,7 @@ class Reason:
         return self.many or self.words(rules)[0]
 
     def words(self, rules: ResendRules) -> tuple[str, str]:
-        """Return reason and next step with the rules' numbers filled in; what differs by record is left as it is."""
+        """Return reason and next step with the numbers of the rules; placeholders that differ by record stay."""
         left = {name: f"{{{name}}}" for name in ("cause", "advice", *DETAILS)}
         numbers = {name: str(value) for name, value in asdict(rules).items()}
         return self.reason.format(**numbers, **left), self.step.format(**numbers, **left)

@@ -1,4 +1,4 @@
-"""Which reason holds for a record: the rules of the plan, each once, in the order that counts."""
+"""The reason of a record: the rules of the plan, each once, in order of priority."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from invitekit.planning.unknown_words import WORD
 from invitekit.planning.vanished import VANISHED
 
 CANDIDATE = ("as_reseller", "marked_resolved", "failed", "expired", "not_invited_yet", "pre_registered")
-"""Reasons that make a record a candidate, before attempts and pauses are looked at."""
+"""Reasons that make a record a candidate, before the limits on attempts and pauses."""
 _BY_RULE = {
     "never": "blocked",
     "after_support": "contact_support",
@@ -29,7 +29,7 @@ _SETTLED_BY_MARK = ("contact_support", "customer_must_act", "blocked")
 
 
 def first_of(rows: list[tuple[Any, Any]], otherwise: Any) -> Any:
-    """Build the expression of the first value whose condition holds."""
+    """Build the expression of the first value with a true condition."""
     for condition, value in reversed(rows):
         otherwise = nw.when(condition).then(value).otherwise(otherwise)
     return otherwise
@@ -53,16 +53,16 @@ def reason(rules: ResendRules, moment: dt.datetime) -> Any:
         (nw.col("_ik_association") == 1, nw.lit("association_unclear")),
         (~nw.col(VANISHED).is_null(), nw.lit("vanished")),
         (nw.col("is_contradicted"), nw.lit("contradicted")),
-        # A day at most may be another clock.
+        # Up to a day may be the time zone of another clock.
         (nw.col("_ik_last_at").dt.offset_by("-1d") > as_of, nw.lit("future_date")),
     ]
     return first_of(rows, _by_status(rules, as_of))
 
 
 def _is_association_newer() -> Any:
-    """Build the condition that a customer's association is not older than what its newest record tells."""
+    """Build the condition that a customer's association is not older than the state in its newest record."""
     sent_at = nw.col("invitation_sent_at")
-    # A later snapshot may say of the same invitation that it is not associated, or no longer.
+    # A later snapshot may show the same invitation as not associated, or no longer associated.
     is_withdrawn = (nw.col("_ik_associated_seen") < nw.col("snapshot_at")) & (sent_at <= nw.col("_ik_associated_sent"))
     newer = (nw.col("_ik_associated_by") >= sent_at) & ~is_withdrawn.fill_null(value=False)
     return newer.fill_null(value=False)
@@ -75,7 +75,7 @@ def _by_status(rules: ResendRules, as_of: Any) -> Any:
     known = nw.col("invitation_method").is_in([method.code for method in METHODS])
     unlimited = nw.lit(rules.link_life_days is None)
     ends = nw.col("_ik_ends_at")
-    # Without a time, the first snapshot that shows it tells since when it is at the latest.
+    # Without a time, it is at least as old as the first snapshot that shows it.
     since = nw.coalesce(_pre_registered_at(), "first_seen_at")
     has_lapsed = _after(since, rules.pre_registration_days) <= as_of
     rows = [
@@ -112,7 +112,7 @@ def _by_failure() -> Any:
 
 
 def detail() -> Any:
-    """Build the expression of what a reason's text names of its customer: a row, a day, a word or a mark."""
+    """Build the expression that fills a reason's placeholder: a row, a day, a status word or a mark."""
     code = nw.col("reason_code")
     known_at = nw.coalesce("_ik_associated_at", "_ik_associated_seen", SINCE).dt.to_string("%Y-%m-%d").fill_null("?")
     mark = nw.concat_str(
@@ -131,13 +131,13 @@ def detail() -> Any:
 
 
 def _pre_registered_at() -> Any:
-    """Build the expression of when a customer was pre-registered: at the latest when the invitation was sent."""
+    """Build the expression of when a customer was pre-registered; without a time, when the invitation was sent."""
     return nw.coalesce("pre_registered_at", "invited_at")
 
 
 def ends_at(rules: ResendRules) -> Any:
-    """Build the expression of when an invitation runs out: by its own date, else by the life that the rules give it."""
-    # A record without a time of its own may be of a later invitation than the one that is known.
+    """Build the expression of when an invitation expires: its own date, else by the days of the rules."""
+    # A record without a time may be of a later invitation than the known one.
     sent_at = nw.when(~nw.col("invited_at").is_null()).then(nw.col("invitation_sent_at"))
     email = sent_at.dt.offset_by(f"{rules.email_life_days}d")
     no_limit = nw.lit(None, nw.Datetime("us"))
@@ -147,10 +147,10 @@ def ends_at(rules: ResendRules) -> Any:
 
 
 def retry_at(rules: ResendRules) -> Any:
-    """Build the expression of when a resend is, or was first, allowed; null where no date brings it."""
+    """Build the expression of when a resend is (or first was) allowed; null where it does not depend on a date."""
     rested = _after(nw.col("_ik_last_at"), rules.cool_down_days)
     code = nw.col("reason_code")
-    # A mark, and an expiry by date, may come after the pause; no other condition has a date of its own.
+    # A mark, or an expiry by date, may be later than the pause; no other condition has a date.
     own = first_of(
         [(code == "marked_resolved", nw.col("_ik_resolved_at")), (code == "expired", nw.col("_ik_ends_at"))],
         nw.lit(None, nw.Datetime("us")),
@@ -169,9 +169,9 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
     code, as_of = nw.col("reason_code"), literal(moment)
     is_candidate, is_unidentified = code.is_in(list(CANDIDATE)), nw.col("customer_id").is_null()
     is_undated = nw.col("_ik_last_at").is_null() & (code != "not_invited_yet") & nw.lit(rules.cool_down_days > 0)
-    # A record without a time of its own may be of a later invitation than the one that is known.
+    # A record without a time may be of a later invitation than the known one.
     is_undated = is_undated | (nw.col("invited_at").is_null() & ~nw.col("invitation_sent_at").is_null())
-    # Where several customers have an address, a record without an account may belong to any of them.
+    # A record without an account may belong to any of the customers who share its address.
     has_no_account = nw.col("customer_id").str.starts_with("email:")
     rows = [
         (~is_candidate, code),
@@ -179,7 +179,7 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
         (nw.col("attempts") >= rules.max_attempts, nw.lit("most_attempts")),
         (is_undated, nw.lit("no_date")),
         (is_resting(rules, moment), nw.lit("cooling_down")),
-        # This customer is not in the pause: another one with its address was invited lately.
+        # This customer is not in a pause, but another one with its address is.
         (nw.col("_ik_is_taken") | (nw.col("_ik_is_shared") & has_no_account), nw.lit("same_email")),
         (nw.col("retry_at") > as_of, nw.lit("expires_later")),
     ]
@@ -187,7 +187,7 @@ def held_back(rules: ResendRules, moment: dt.datetime) -> Any:
 
 
 def is_resting(rules: ResendRules, moment: dt.datetime) -> Any:
-    """Build the condition that a customer's last invitation is still in the pause."""
+    """Build the condition that a customer is still in the pause after its last invitation."""
     return _after(nw.col("_ik_last_at"), rules.cool_down_days) > literal(moment)
 
 

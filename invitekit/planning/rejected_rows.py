@@ -1,4 +1,4 @@
-"""Rejected rows: find the customers whose newest row may be among them, so that no older record decides."""
+"""Find the customers whose newest row may have been rejected, so that no older record decides."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from invitekit.engine.materialize import collect
 from invitekit.model.identity import OWN_ID, address, key, person
 
 COLUMNS = ("source_file", "source_row", "column", "content", "snapshot_at")
-"""The columns that are needed of rejected rows, as ``load`` returns them."""
+"""The columns of rejected rows that are needed, as ``load`` returns them."""
 REJECTED = "_ik_rejected"
 _KEY = "_ik_key"
 _PORTAL, _ACCOUNT, _EMAIL, _PERSON, _ID = "customer:", "account:", "email:", "person:", "id:"
 _NAME = "name:"
 _CELLS = re.compile(r"""[,;\t|"'\r\n]+""")
-"""Matches what may separate the cells of a row that was not split."""
+"""The separators of the cells of a row that was not split."""
 _MOST_CELLS = 40
-"""Cells of such a row that are looked at."""
+"""Most cells of such a row that are searched."""
 _MOBILE_DIGITS = 7
-"""Fewer digits are no mobile number."""
+"""The fewest digits of a mobile number."""
 
 
 def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any) -> Any:
     """Add ``_ik_rejected``: file and row of a rejected row that may be newer than a customer's newest record, or null.
 
-    Any key in a rejected row names a customer: the portal's ID, account name, email address, full name with mobile, or
-    the file's own ID; a name alone names one that is known by name and mobile. A row that could not be split into its
-    columns is searched for them. It may be newer unless its snapshot is older than the newest record's; without a time
-    of its snapshot it may be.
+    Any key in a rejected row matches a customer: the portal's ID, account name, email address, full name with mobile,
+    or the file's own ID; a name alone matches a customer that is known by name and mobile. A row that could not be
+    split into columns is searched for these keys. The row may be newer unless its snapshot is older than that of the
+    newest record.
 
     Args:
-        newest: One row a customer: ``_ik_customer, snapshot_at`` and the columns that identify it.
+        newest: One row per customer: ``_ik_customer, snapshot_at`` and the columns that identify it.
         frame: All records, with ``_ik_customer``.
         addresses: The email addresses of each customer: ``_ik_customer, _ik_address``.
         rejected: ``COLUMNS``, a Narwhals frame of any engine.
@@ -71,7 +71,7 @@ def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[t
         addresses.select("_ik_customer", nw.concat_str([nw.lit(_EMAIL), nw.col("_ik_address")]).alias(_KEY)),
     ]
     if any(one.startswith(_ACCOUNT) for one in keys):
-        # A customer with an ID of the portal is not called by the account.
+        # A customer with a portal ID is not identified by its account.
         called = frame.select("_ik_customer", "account_name").filter(customer.str.starts_with(_PORTAL))
         account = nw.concat_str([nw.lit(_ACCOUNT), key("account_name")])
         sources.append(called.select("_ik_customer", account.alias(_KEY)))
@@ -89,7 +89,7 @@ def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[t
 
 
 def _customer_keys(rows: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the keys that rejected rows hold, as they are compared, each with its rows."""
+    """Return the keys in rejected rows, normalised for comparison, each with its rows."""
     cells = [(row, one) for row in rows for one in _identifying(row["content"] or "")]
     if not cells:
         return {}

@@ -26,19 +26,19 @@ _NAMES = {str(name): name for name in (
 
 @dataclass(frozen=True, slots=True)
 class ResendRules:
-    """When a customer may be invited again; all but the portal's cap and lives are our choice.
+    """When a customer may be invited again; ``[assumed]`` values are not documented by the portal.
 
     Attributes:
         cool_down_days: Days between two invitations of one customer [assumed]; 0 for none.
         max_attempts: Invitations of one customer in all [assumed].
         batch_size: Customers in one batch [assumed]; never more than ``portal_cap``.
         email_life_days: How long an email invitation lives (the portal's Chinese FAQ).
-        link_life_days: How long a link, QR code or campaign lives; None is without limit (the same).
+        link_life_days: How long a link, QR code or campaign lives; None: without limit (the same FAQ).
         pre_registration_days: How long a pre-registration lives (the portal's manual).
-        portal_cap: Customers pending review or pre-registered at one time (the same).
+        portal_cap: Customers pending review or pre-registered at one time (the portal's manual).
         stale_after_days: Age of the newest export from which a plan warns of it [assumed].
         vanished_percent: Customers of an account manager, in percent, that may vanish from one export to the next
-            and be for review; where more do, the newest export holds only part [assumed]. See ``vanished``.
+            and be for review; if more do, the newest export is partial [assumed]. See ``vanished``.
         min_history: Resends with a known outcome from which the ranking uses them [assumed].
         follow_up_days: Days after which an unused link counts as not used in rates and ranking [assumed].
 
@@ -87,11 +87,11 @@ class ResendRules:
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> ResendRules:
-        """Read rules from a TOML file with any of the attributes; what it leaves out keeps its default.
+        """Read rules from a TOML file with any of the attributes; the others have their defaults.
 
         Raises:
-            SourceError: There is no such file, or it is no TOML.
-            ArgumentError: It holds a name or a number that is not valid.
+            SourceError: There is no such file, or it is not TOML.
+            ArgumentError: A name or a number in it is not valid.
         """
         given = read_toml(path, "max_attempts = 2")
         names = [field.name for field in fields(cls)]
@@ -109,15 +109,17 @@ class ResendRules:
 
     @classmethod
     def from_json(cls, text: str) -> ResendRules:
-        """Read rules from what ``to_json`` wrote.
+        """Read rules that ``to_json`` wrote.
 
         Raises:
-            ArgumentError: The text holds no rules.
+            ArgumentError: The text is not such rules.
         """
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
-            raise ArgumentError(_("plan_rules holds no rules."), hint=_("pass what plan_resends(...) gives.")) from None
+            raise ArgumentError(
+                _("plan_rules is not the rules of a plan."), hint=_("pass what plan_resends(...) returns.")
+            ) from None
 
     @property
     def cool_down(self) -> dt.timedelta:
@@ -125,7 +127,7 @@ class ResendRules:
         return dt.timedelta(days=self.cool_down_days)
 
     def words(self, language: Language = "en") -> str:
-        """Return the rules as a sentence or two, in ``en`` or ``zh``."""
+        """Return the rules as one or two sentences, in ``en`` or ``zh``."""
         days, most = self.cool_down_days, self.max_attempts
         text = _(
             "Invite again {pause}, {times} at most, in batches of {batch_size}.",
@@ -142,7 +144,7 @@ class ResendRules:
         return self.words()
 
     def _lives(self) -> dict[str, Message]:
-        """Return a sentence on how long each kind of invitation lives; only those with a limit are used."""
+        """Return a sentence on how long each kind of invitation lives; only those with a limit."""
         return {
             "email_life_days": ngettext(
                 "An email invitation lives {n:,} day.", "An email invitation lives {n:,} days.", self.email_life_days

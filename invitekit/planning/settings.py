@@ -13,7 +13,7 @@ from invitekit.i18n import _
 from invitekit.planning.rules import ResendRules
 
 COLUMNS = ("planned_at", "plan_rules")
-_HINT = _("pass what plan_resends(...) gives.")
+_HINT = _("pass what plan_resends(...) returns.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class PlanSettings:
 
 
 def settings_of(values: Iterable[tuple[Any, Any]]) -> PlanSettings | None:
-    """Return the one pair of settings in ``COLUMNS`` of a plan, or None where it has no rows.
+    """Return the settings in ``COLUMNS`` of a plan, or None where it has no rows.
 
     Args:
         values: The distinct values of ``COLUMNS``; rows that a join filled with nulls do not count.
@@ -45,7 +45,7 @@ def settings_of(values: Iterable[tuple[Any, Any]]) -> PlanSettings | None:
 def agreed_settings(
     settings: PlanSettings | None, rules: ResendRules | None, as_of: dt.datetime | dt.date | None
 ) -> PlanSettings:
-    """Return a plan's settings after checking that the caller's agree; those of the caller where the plan has none.
+    """Return a plan's settings, after checking that the caller's are equal; the caller's where the plan has none.
 
     Raises:
         ArgumentError: ``rules`` or ``as_of`` differ from the plan's.
@@ -67,7 +67,7 @@ def agreed_settings(
 
 def _read(planned_at: Any, plan_rules: Any) -> PlanSettings:
     try:
-        # A plan that was written to CSV and read back holds its times as text.
+        # A plan that was read back from CSV has its times as text.
         at = dt.datetime.fromisoformat(planned_at) if isinstance(planned_at, str) else planned_at
         moment = as_utc(at.to_pydatetime() if hasattr(at, "to_pydatetime") else at)
     except ValueError:

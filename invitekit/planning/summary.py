@@ -1,4 +1,4 @@
-"""The counts of a plan: records by decision and reason, batches, and how full the portal is."""
+"""The counts of a plan: records by decision and reason, batches, and customers under the portal's cap."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from invitekit.planning.settings import PlanSettings, settings_of
 
 _OPEN = ("pending_review", "pre_registered")
 _HOLD_NO_PLACE = ("pre_registration_lapsed", "vanished")
-"""Reasons of customers whose status says pre-registered, and whose pre-registration has ended."""
+"""Reasons of customers with the status pre-registered whose pre-registration has ended."""
 _OF_ALL = ("open_customers", "newest_export", "not_in_newest", "held_for_own_account")
-"""The counts that mean all customers, whichever rows were chosen."""
+"""The counts of all customers, whichever rows were chosen."""
 _NEEDED = ("status", "snapshot_at", "decision", "reason_code", "batch", "chance_from", *SETTINGS)
 
 
@@ -38,10 +38,10 @@ class PlanSummary:
         by_reason: Records by decision and reason code, most frequent first within a decision.
         customers: Customers, each by its newest record; unidentified records count as one each.
         batches: How many batches there are.
-        open_customers: Customers pending review or pre-registered: what the portal's cap is for.
-        with_history: Whether candidates were ranked by what resends led to.
+        open_customers: Customers pending review or pre-registered: those that the portal's cap limits.
+        with_history: Whether candidates were ranked by the results of resends.
         newest_export: The day of the newest snapshot; None where no record has one.
-        not_in_newest: Customers who are decided by an older snapshot, without those who vanished.
+        not_in_newest: Customers whose newest record is from an older snapshot, without those who vanished.
         held_for_own_account: Customers on hold until the partner's own account is changed.
         settings: The rules and the time that the plan was made for; None where it has no rows.
     """
@@ -73,11 +73,11 @@ class PlanSummary:
         return self.by_reason.get(("review", "row_rejected"), 0)
 
     def warnings(self, language: Language = "en", *, own_account: bool = True) -> list[str]:
-        """Return in sentences why the plan may be wrong: its newest export is old, of a later day, or only a part.
+        """Return warnings as sentences: the newest export is old, of a later day, or partial.
 
         Args:
-            language: Of the sentences.
-            own_account: Include how many are on hold for the partner's own account, and what releases them.
+            language: ``en`` or ``zh``.
+            own_account: Include how many are on hold because of the partner's own account, and what releases them.
         """
         if self.settings is None:
             return []
@@ -104,8 +104,8 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     """Count a plan in one pass.
 
     Args:
-        plan: What ``plan_resends`` returns, of any engine, or the rows of it that a filter chose.
-        whole: The plan that they were chosen from: the portal's cap and the warnings are about all customers.
+        plan: What ``plan_resends`` returns, of any engine, or a part of its rows.
+        whole: The whole plan, if ``plan`` is a part of it: the portal's cap and the warnings are about all customers.
 
     Raises:
         SchemaError: The plan lacks a column.
@@ -115,7 +115,7 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     names = frame.collect_schema().names()
     if missing := [name for name in _NEEDED if name not in names]:
         raise SchemaError(
-            _("The plan lacks {columns}.", columns=", ".join(missing)), hint=_("pass what plan_resends(...) gives.")
+            _("The plan lacks {columns}.", columns=", ".join(missing)), hint=_("pass what plan_resends(...) returns.")
         )
     seen_at = nw.col("snapshot_at")
     if frame.collect_schema()["snapshot_at"] == nw.String:  # a plan that was read back from CSV

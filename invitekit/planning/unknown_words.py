@@ -1,4 +1,4 @@
-"""Name the status word of customers whose status is not known, where it can be quoted."""
+"""Add the unknown status word of a customer's file, where it can be quoted."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from invitekit.model.vocabularies import STATUSES
 
 WORD = "_ik_word"
 HIDDEN, EMPTY = "…", "-"
-"""Stand for a word that may be personal data, and for an empty cell."""
+"""Shown instead of a word that may be personal data, and of an empty cell."""
 
 
 def with_words(newest: Any) -> Any:
-    """Add ``_ik_word``: the status word of a file that is not known; null where the status is known.
+    """Add ``_ik_word``: the unknown status word of the file; null where the status is known.
 
     Args:
-        newest: One row a customer: ``status, unrecognised``.
+        newest: One row per customer: ``status, unrecognised``.
     """
     is_unknown = ~nw.col("status").is_in([value.code for value in STATUSES]).fill_null(value=False)
     cell = nw.col("unrecognised").fill_null("")

@@ -1,12 +1,12 @@
-"""Find the customers who are not in the newest export although it should hold them.
+"""Find the customers who are not in the newest export although they should be.
 
-An export may hold only part: a filtered one, one account manager's, one month's, or a window that old invitations
-leave. So a customer counts as vanished only where all of this holds [assumed]:
+An export may be partial: filtered, of one account manager, of one month, or of a window that excludes old invitations.
+So a customer counts as vanished only if all of these are true [assumed]:
 
-- An earlier export has the customer, and no export of the newest day has; ``compare`` calls the same vanished.
+- An earlier export has the customer, and no export of the newest day does (as in ``compare``).
 - The newest day has customers of the same account manager, one of them known for as long or longer.
-- Of the manager's customers who were comparable then, few are gone: ``vanished_percent`` of the rules, or ``FEW``;
-  and few of all managers' customers together.
+- Few of the manager's comparable customers are gone (``vanished_percent`` of the rules, or ``FEW``), and few of those
+  of all managers together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from invitekit.engine.materialize import collect
 from invitekit.planning.rules import ResendRules
 
 FEW = 3
-"""Customers who may vanish at one time, whatever the percentage says [assumed]."""
+"""Customers who may always vanish at one time, whatever the percentage [assumed]."""
 VANISHED = "_ik_vanished_from"
 _MANAGER, _SINCE, _DAY, _FROM = "_ik_manager", "_ik_since", "_ik_day", "_ik_from"
 
@@ -29,14 +29,14 @@ def with_vanished(newest: Any, rules: ResendRules) -> Any:
     """Add ``_ik_vanished_from``: the day of the export that a customer vanished from, as text; else null.
 
     Args:
-        newest: One row a customer: ``customer_id, account_manager, _ik_seen_at`` (its last snapshot),
+        newest: One row per customer: ``customer_id, account_manager, _ik_seen_at`` (its last snapshot),
             ``first_seen_at, invitation_sent_at`` and ``pre_registered_at``.
         rules: How many may vanish.
     """
     frame = newest.with_columns(
         day_number(nw.col("_ik_seen_at"), newest.implementation).alias(_DAY),
         nw.col("account_manager").fill_null("").alias(_MANAGER),
-        # The portal lists a customer at the latest since its first snapshot.
+        # A customer has been in the portal at least since its first snapshot.
         nw.coalesce("invitation_sent_at", "pre_registered_at", "first_seen_at").alias(_SINCE),
     )
     known = frame.filter(~nw.col("customer_id").is_null() & ~nw.col(_DAY).is_null())
@@ -57,7 +57,7 @@ def with_vanished(newest: Any, rules: ResendRules) -> Any:
 
 
 def _with_few_vanished(covered: Any, day: int, before: int, rules: ResendRules) -> list[str]:
-    """Return the account managers of whose comparable customers few vanished; none where many of all did."""
+    """Return the account managers with few vanished customers; none if many vanished overall."""
     was_there = nw.col("first_seen_at") < literal(as_utc(day_of(before + 1)))
     groups = {"lost": nw.col(_DAY) == before, "still": (nw.col(_DAY) == day) & was_there}
     ones = {name: nw.when(group).then(nw.lit(1)).otherwise(nw.lit(0)) for name, group in groups.items()}

@@ -1,4 +1,4 @@
-"""Annotated records to one report file: a summary, then figures and tables; no customer is named in it."""
+"""Write a report of annotated records: a summary, then figures and tables, without the name of any customer."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def report(
 ) -> Path:
     """Write a report as one file that needs no network; its size does not depend on the number of records.
 
-    No customer is named in it and no free text of the records. The internal report, for the partner's own people,
+    It contains no name of a customer and no free text of a record. The internal report, for the partner's own people,
     shows account managers, custom tags and every count. The public one hides counts below ten and rounds all others to
     the nearest ten, computes rates and curves from the rounded counts, merges groups below ten, and numbers account
     managers and tags. Two public reports of nearly the same records can differ where a count crosses a rounding edge.
@@ -92,16 +92,16 @@ def report(
         records: What ``annotate`` returns, of any engine; the whole history.
         path: Ends in ``.html``, ``.pdf`` or ``.md``.
         audience: ``internal`` or ``public``.
-        as_of: The moment that the records were annotated at; now, when it is left out.
+        as_of: The moment that the records were annotated at; default: now.
         period: Of the trends: ``day``, ``week`` or ``month``.
-        choice: The filter that the records were chosen by; the report states it, but does not apply it.
+        choice: The filter that selected the records; the report states it, but does not apply it.
         summary: What ``load`` returns about the sources, to state what was read and rejected.
-        plan: What ``plan_resends`` returns for the records, or the rows of it that ``choice`` chose. Without it, the
-            records alone are planned: without what was sent, resolved, rejected or is on a customer list.
+        plan: What ``plan_resends`` returns for the records, or its rows that ``choice`` selects. Without it, the report
+            plans the records alone: without logged resends, resolved failures, rejected rows and the customer list.
         change: What ``compare`` returns for the two newest snapshots.
         catalogue: The known failures; else the built-in ones.
         language: ``en`` or ``zh``.
-        follow_up_days: Days after which an invitation that never ends and was not used counts as not used.
+        follow_up_days: Days after which an unused invitation without an end counts as not used.
         overwrite: Replace a file of that name.
 
     Returns:
@@ -128,7 +128,7 @@ def report(
 
 
 def write_page(content: Page, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write a page by the extension of its file, whole or not at all.
+    """Write a page in the format of its file extension, whole or not at all.
 
     Raises:
         OutputError: The name, the folder or the disk does not allow it.
@@ -146,11 +146,11 @@ def page(
     summary: Summary | None = None,
     change: Comparison | None = None,
 ) -> Page:
-    """Build a report as a value, with nothing in it that its audience may not see.
+    """Build the content of a report, limited to what its audience may see.
 
     Args:
         metrics: What ``progress`` returns.
-        look: The filter that was chosen, the language, the failures known; the figures suit light and dark.
+        look: The filter that selected the records, the language, and the known failures.
         plan: The counts of the plan of these records.
         audience: ``internal`` or ``public``.
         summary: What ``load`` returns about the sources.
@@ -164,7 +164,7 @@ def page(
     stated = _without_names(look.choice, public=public)
     look, more = replace(look, choice=stated), look.choice != stated
     todo = plan_for_audience(plan, audience)
-    # The other warnings of a plan hold exact counts.
+    # The other warnings of a plan contain exact counts.
     age = age_warnings(plan.newest_export, metrics.as_of, ResendRules(), look.language)
     return Page(
         title=texts["title"],
@@ -183,7 +183,7 @@ def page(
 
 
 def _without_names(choice: Filter, *, public: bool) -> Filter:
-    """Return a filter without a searched text, which may name a customer; in public without all that may identify."""
+    """Return a filter without its search text, which may name a customer; in public without any identifying part."""
     for name in IDENTIFYING if public else ("text",):
         choice = choice.without(name)
     return choice

@@ -23,9 +23,9 @@ Row = dict[str, Any]
 Audience = Literal["internal", "public"]
 AUDIENCES: tuple[Audience, ...] = get_args(Audience)
 TRENDS: tuple[By, ...] = ("who_acts", "cause")
-"""Trends that a report shows besides that of all together."""
+"""Groups whose trends a report shows besides the overall trend."""
 _WORD = re.compile(r"^[^\W\d_][^\d@_/\\<>]{1,39}$")
-"""What a country may look like: words. A file may hold anything there, even an address."""
+"""A country is shown only if it consists of words: the column of a file may contain anything, even an address."""
 Roles = dict[str, Role]
 
 
@@ -46,7 +46,7 @@ _SHARE = (("", "n", "of"),)
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How account managers and custom tags are called in public: by number, the largest first."""
+    """The names of account managers and custom tags in public: a number, the largest first."""
 
     manager: str = "Manager {n}"
     tag: str = "Tag {n}"
@@ -59,7 +59,7 @@ class Rule:
     Attributes:
         roles: The role of every column.
         rates: The rates to compute again: the prefix of their columns, the count, and what it is a part of.
-        small_rows: Whether rows below ten stay, with their counts hidden.
+        small_rows: Whether rows with counts below ten stay, with those counts hidden.
     """
 
     roles: Roles
@@ -90,16 +90,16 @@ RULES: Mapping[str, Rule] = {
     ),
     **dict.fromkeys(("by_method", "by_type", "by_manager", "by_country", "by_tag"), _OF_GROUP),
 }  # fmt: skip
-"""How each table is published; one that has no rule cannot be."""
+"""The rule of each table; a table without a rule is not published."""
 
 
 def for_audience(metrics: MetricsReport, audience: Audience = "internal", names: Names | None = None) -> MetricsReport:
     """Return the tables that a report shows to its audience.
 
-    Neither shows a value of a customer; a country that is no word is counted among the others. Internal: all
+    Neither shows a value of a customer; a country that is not a word is counted among the others. Internal: all
     counts, account managers and custom tags. Public: counts below ten are null and all others rounded to the nearest
     ten, rates and curves are computed from the rounded counts, groups below ten are merged, and account managers and
-    custom tags are numbered, the largest first and those of equal rounded size in an order that reveals no name.
+    custom tags are numbered: the largest first, those of equal rounded size in an order that reveals no name.
 
     Raises:
         ArgumentError: There is no such audience.
@@ -112,7 +112,7 @@ def for_audience(metrics: MetricsReport, audience: Audience = "internal", names:
 
 
 def plan_for_audience(plan: PlanSummary, audience: Audience) -> PlanSummary:
-    """Return the counts of a plan that a report shows to its audience: in public rounded, those below ten left out."""
+    """Return the counts of a plan for its audience: in public they are rounded, and those below ten are left out."""
     if audience == "internal":
         return plan
     by_decision = {name: round_count(n) or 0 for name, n in plan.by_decision.items()}
@@ -121,10 +121,10 @@ def plan_for_audience(plan: PlanSummary, audience: Audience) -> PlanSummary:
 
 
 def check_audience(audience: str) -> None:
-    """Check that there is such an audience.
+    """Check the name of an audience.
 
     Raises:
-        ArgumentError: Naming those that there are.
+        ArgumentError: There is no such audience.
     """
     if audience not in AUDIENCES:
         raise ArgumentError(
@@ -134,7 +134,7 @@ def check_audience(audience: str) -> None:
 
 
 def publish(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-    """Return one table as it may be published.
+    """Return the publishable form of one table.
 
     Raises:
         LookupError: A column has no role.
@@ -184,7 +184,7 @@ def _accumulated(causes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _words_only(countries: pl.DataFrame) -> pl.DataFrame:
-    """Count countries that are no words among the others."""
+    """Count countries that are not words among the others."""
     odd = [name for name in countries["value"] if name not in (EMPTY, OTHER) and not _WORD.match(name)]
     if not odd:
         return countries
@@ -194,7 +194,7 @@ def _words_only(countries: pl.DataFrame) -> pl.DataFrame:
 
 
 def _numbered(groups: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Number the groups of a table, the largest first, those of one size by a hash: the order reveals no name."""
+    """Number the groups of a table, the largest first, those of equal size by a hash: the order reveals no name."""
     named = [row for row in groups.to_dicts() if row["value"] not in (EMPTY, OTHER)]
     named.sort(key=lambda row: (-row["followed"], hashlib.sha256(row["value"].encode()).digest()))
     numbers = {row["value"]: number for number, row in enumerate(named, 1)}
@@ -204,9 +204,9 @@ def _numbered(groups: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _calendar(trend: pl.DataFrame, metrics: MetricsReport) -> pl.DataFrame:
-    """Return all periods from the first to the last of ten or more: one without a row would be known to be empty.
+    """Return all periods from the first to the last of ten or more: a missing row would reveal an empty period.
 
-    From the first incomplete one on, all are: which later ones are complete would tell which hold no link.
+    All periods after the first incomplete one are incomplete: a complete one would reveal that it has no link.
     """
     shown = trend.filter(pl.col("of").is_not_null())["period_start"]
     first, last = (number_of(metrics.period, shown[at]) if len(shown) else at for at in (0, -1))
@@ -233,7 +233,7 @@ def _compared(trend: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
         if limits is None:
             continue
         for row, low, high in zip(mine, limits.lower, limits.upper, strict=True):
-            # What rounding may have moved is no signal: a count is up to half a step from its exact value.
+            # Rounding moves a count by up to half a step: a difference that it may have made is not a signal.
             sure_low, sure_high = ((row["n"] + by) / row["of"] for by in (-STEP // 2, STEP // 2))
             signal = "high" if sure_low > high else "low" if sure_high < low else None
             row.update({"lower_limit": low, "upper_limit": high, "signal": signal})
@@ -243,7 +243,7 @@ def _compared(trend: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
 
 
 def _curves(table: pl.DataFrame) -> pl.DataFrame:
-    """Compute the curves of groups of ten or more again, from rounded counts of all that happened up to each day."""
+    """Recompute the curves of groups of ten or more, from rounded cumulative counts."""
     if unknown := table.columns - SURVIVAL.keys():
         raise LookupError(f"no rule says how to publish {', '.join(unknown)}")
     rows: list[Row] = []
@@ -255,7 +255,7 @@ def _curves(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rounded_exits(points: list[Row]) -> dict[int, list[int]]:
-    """Return how many were associated or last seen waiting from each day on, of sums that are rounded."""
+    """Return how many were associated or last seen waiting from each day on, from rounded sums."""
     size = points[0]["size"]
     exits: dict[int, list[int]] = {}
     associated, before = 0, [0, 0]

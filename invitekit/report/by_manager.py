@@ -1,4 +1,4 @@
-"""The files of a report for each account manager."""
+"""The names of the report files, one for each account manager."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Spellings = tuple[str | None, ...]
 
 
 def manager_files(managers: Iterable[str | None], folder: Path, *, overwrite: bool) -> dict[Spellings, Path]:
-    """Return the file of each account manager by the spellings of its name, in a folder that is made if it is missing.
+    """Return the file of each spelling of an account manager's name; create the folder if it is missing.
 
-    Names that differ in case, width or white space around them only are one manager.
+    Names that differ only in case, width or surrounding white space are one manager.
 
     Args:
         managers: Their names; None for invitations without one.

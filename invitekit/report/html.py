@@ -1,4 +1,4 @@
-"""A report as one web page without a script: styles and figures are inside it, so that a mail client can show it."""
+"""A report as one web page with its styles and figures, and without a script: a mail client can show it."""
 
 from __future__ import annotations
 

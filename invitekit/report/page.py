@@ -1,4 +1,4 @@
-"""A report as a value: words, figures and tables, before it is a web page, a PDF or Markdown."""
+"""The content of a report, which is then written as a web page, a PDF or Markdown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Table:
         headers: One for each column.
         rows: One text for each column.
         numbers: Which columns are aligned to the right.
-        note: What a mark in it means.
+        note: The meaning of a mark in the table.
     """
 
     headers: tuple[str, ...]
@@ -42,7 +42,7 @@ class Section:
         title, how: What it shows, and how to read it.
         table: The numbers.
         figure: The figure, where there is one.
-        caption: What the figure says of its records.
+        caption: What the values of the figure are.
         note: What else to know.
     """
 
@@ -62,15 +62,15 @@ class Page:
 
     Attributes:
         title, facts: The head: what it is, and its date, size, version and choice.
-        warnings: Why the numbers may be wrong, or what holds many customers up.
+        warnings: Why the numbers may be wrong, or why many customers are on hold.
         audience: Who it is for.
         summary: The findings, as sentences.
         sections: The questions, those of ``now`` first.
         read, sources: What was read and rejected, in sentences and as a table.
         rules: How it was counted, in sentences.
-        privacy: What was done so that it may be shown to its audience.
-        language: Of all of it.
-        as_of: The moment of its numbers.
+        privacy: How the report was made safe for its audience.
+        language: The code of its language.
+        as_of: The time that its numbers are of.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""A report on paper: typst sets it, from data only; its figures are drawn without a browser."""
+"""A report as a PDF, typeset by typst."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from invitekit.i18n import _
 from invitekit.report.page import Page, Section, Table
 
 _NO_GLYPH = "could not be displayed with"
-"""What typst says of a character that no font has."""
+"""The warning of typst about a character that no font has."""
 _HEIGHT = re.compile(r'height="(\d+)"')
 
 
 def as_pdf(page: Page) -> bytes:
     """Return the page as a PDF.
 
-    Texts go to typst as data and are set as they are. It is a PDF/A-2u, which is made for archives:
-    every character can be searched for, and has a glyph. Chinese needs a Chinese font on the machine.
+    Texts are passed to typst as data, never as markup. It is a PDF/A-2u, a format for archives: every character can be
+    searched for, and has a glyph. Chinese needs a Chinese font on the machine.
 
     Raises:
-        OutputError: No font of the machine has a character of the report, or typst could not set it.
+        OutputError: A character of the report is in no font of the machine, or typst failed.
     """
     import typst  # noqa: PLC0415 - a web page needs none of it
 
@@ -51,7 +51,7 @@ def as_pdf(page: Page) -> bytes:
             pdf_standards="a-2u",
         )
     except typst.TypstError as error:
-        # Its own words may quote what was to be set.
+        # The error of typst may quote the report.
         raise _not_set(error.message) from None
     return bytes(made)
 
@@ -59,10 +59,10 @@ def as_pdf(page: Page) -> bytes:
 def _not_set(message: str) -> OutputError:
     if _NO_GLYPH in message:
         return OutputError(
-            _("The PDF could not be set: the report has characters, Chinese ones it may be, that no font here has."),
+            _("The PDF could not be written: no font of this machine has some (Chinese?) characters of the report."),
             hint=_("install a font that has them (on Debian: apt install fonts-noto-cjk), or write .html or .md."),
         )
-    return OutputError(_("The PDF could not be set."), hint=_("write .html or .md instead."))
+    return OutputError(_("The PDF could not be written."), hint=_("write .html or .md instead."))
 
 
 def _section(section: Section) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _section(section: Section) -> dict[str, Any]:
 def _table(table: Table) -> dict[str, Any]:
     rows = [list(row) for row in table.rows]
     if 1 not in table.numbers:
-        # The first of several columns of words names a group: on paper once, as its words fill lines.
+        # The first of several text columns names a group: on paper, only in the first row of the group.
         for above, row in zip(table.rows[:-1], rows[1:], strict=True):
             row[0] = "" if row[0] == above[0] else row[0]
     return {"headers": table.headers, "rows": rows, "numbers": sorted(table.numbers), "note": table.note}

@@ -32,25 +32,24 @@ _BY = {
 _SHOWN_ROWS = 60
 """Rows of a table in a report."""
 _PERIODS, _PANEL_PERIODS = 104, 40
-"""Newest periods that a trend shows, of all together and of each group: more would make the file as long as the
-history."""
+"""Newest periods in the overall trend, and in that of each group: more would let the file grow with the history."""
 _DAYS = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 """Days after the invitation at which a report says how many are associated."""
 _NUMBERED = ("by_manager", "by_tag")
 _SMALL = "*"
-"""Marks a rate of fewer than ten."""
+"""The mark of a rate of fewer than ten."""
 
 
 def sections(
     tables: MetricsReport, look: Look, plan: PlanSummary, change: Comparison | None = None, *, public: bool = False
 ) -> tuple[Section, ...]:
-    """Return the sections of a report, what to do first; one without any number is left out.
+    """Return the sections of a report, those about what to do first; a section without any number is left out.
 
     Args:
         tables: The tables, for the audience.
         look: How figures are drawn.
         plan: The counts of the plan, for the audience.
-        change: What happened between the two newest snapshots, if there are two.
+        change: What happened between the two newest snapshots.
         public: Whether account managers and tags have numbers, and counts are rounded.
     """
     texts = words(look.language)
@@ -91,13 +90,13 @@ def _section(
 
 
 def table(look: Look, names: Iterable[str], rows: Iterable[Iterable[Any]], left: int = 1) -> Table:
-    """Build a table: numbers with separators, hidden counts as such, the first columns to the left.
+    """Build a table of texts: numbers with separators, hidden counts marked as hidden.
 
     Args:
-        look: Gives the language.
-        names: Of the columns, as the words know them.
-        rows: The values, one a column.
-        left: So many columns hold words.
+        look: The language.
+        names: The columns, by their keys in the texts.
+        rows: The values, one for each column.
+        left: How many columns are aligned to the left.
     """
     texts, headers = words(look.language), list(names)
     every = [tuple(_shown(value, texts) for value in row) for row in rows]
@@ -116,13 +115,13 @@ def _shown(value: Any, texts: Mapping[str, Any]) -> str:
 
 
 def _rate(row: Row, prefix: str = "") -> str:
-    """Return a rate with its interval, marked where it is of few; a dash where there is none."""
+    """Return a rate with its interval, marked where it is of fewer than ten; a dash where there is none."""
     rate, low, high = (row[f"{prefix}{name}"] for name in ("rate", "low", "high"))
     return "–" if rate is None else f"{percent(rate)} ({interval(low, high)}){_SMALL * bool(row['small'])}"
 
 
 def _to_do(plan: PlanSummary, look: Look) -> Table:
-    """Return one row for each reason, below the list that its customers are in."""
+    """Return one row for each reason, grouped by list."""
     reasons, rules = read_reasons(look.language), plan.settings.rules if plan.settings else ResendRules()
     rows = [
         [list_label(name, look), reasons[code].summary(rules), n]
@@ -136,7 +135,7 @@ def _to_do(plan: PlanSummary, look: Look) -> Table:
 def _deadlines(found: MetricsReport, look: Look, *, public: bool) -> Table:
     """Return one row for each day with a deadline."""
     texts, counts = words(look.language), {(r["day"], r["deadline"]): r["n"] for r in found.deadlines.to_dicts()}
-    missing = None if public else 0  # in public, a count that is not there may be a hidden one
+    missing = None if public else 0  # in public, a missing count may be a hidden one
     cells = [
         [f"{texts['weekdays'][day.weekday()]} {day:%Y-%m-%d}", *(counts.get((day, kind), missing) for kind in KINDS)]
         for day in sorted({day for day, _ in counts})
@@ -167,7 +166,7 @@ def _pareto(found: MetricsReport, look: Look) -> Table:
 
 
 def _trends(tables: MetricsReport, look: Look) -> list[Section]:
-    """Return the trend of all together, and those by group where most of their counts are shown."""
+    """Return the overall trend, and the trends by group where most of their counts are shown."""
     texts, period = words(look.language), tables.period
     made, hidden = [_trend(tables.trend, "trend", None, look, period)], False
     for by, trend in tables.trends.items():
@@ -216,13 +215,13 @@ def _groups(found: MetricsReport, key: str, by: str, look: Look) -> Section:
         if row["followed"] != 0
     ]  # fmt: skip
     names = ["group", "followed", "failed", "failed_share", "associated", "associated_share"]
-    # One rate compares with nothing.
+    # A single rate has nothing to be compared with.
     numbers = table(look, names, cells if sum(cell[3] != "–" for cell in cells) > 1 else [])
     return _section(key, look, numbers, charts.groups(groups, by, look))
 
 
 def _survival(found: MetricsReport, look: Look) -> Table:
-    """Return the share that is associated at the end of some days, by group."""
+    """Return the share that is associated after 1, 3, 7 … days, by group."""
     curves: dict[str | None, list[Row]] = {}
     for row in found.survival.to_dicts():
         curves.setdefault(row["group"], []).append(row)

@@ -1,4 +1,4 @@
-"""What was read, in sentences and a table: counts of rows, and why some were rejected; no name of a file."""
+"""What was read, in sentences and a table: counts of rows, and why some were rejected; files are not named."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LOST = ("untrackable", "without_invited_at", "without_duration", "undated")
 def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: bool) -> tuple[str, ...]:
     """Return what was read, what was rejected and why, and what could not be counted, as sentences.
 
-    A file's name may be a customer's, so sources have numbers.
+    Sources have numbers, because the name of a file may name a customer.
 
     Args:
         tables: The tables, for the audience.
         summary: What ``load`` returns about the sources; without it, only the records are described.
-        look: Gives the language.
+        look: The language.
         public: Whether counts are rounded.
     """
     undated = sum(n for at, n in tables.snapshots.select("snapshot_at", "n").iter_rows() if at is None)
@@ -41,7 +41,7 @@ def read(tables: MetricsReport, summary: Summary | None, look: Look, *, public: 
 
 
 def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, public: bool) -> list[str]:
-    """Return what is special about the sources; in public nothing that concerns fewer than ten rows."""
+    """Return the notes on the sources; in public none that concerns fewer than ten rows."""
     labels = {name: schema.label(name, look.language) for name in schema.BY_NAME}
     counted = {
         ("rejected", f"{labels.get(column or '', texts['row'])} {translate_reason(reason, look.language)}"): (n, 0)
@@ -52,7 +52,7 @@ def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, publi
     masked = {name: one for name, one in summary.masked.items() if name in labels}
     counted |= {("arrived_masked", labels[name]): (one.masked, one.filled) for name, one in masked.items()}
     shown = {key: [round_count(n) if public else n for n in both] for key, both in counted.items()}
-    # Largest first, by what is shown: the order of equal ones tells nothing.
+    # Sorted by the shown count, so that the order of equal ones reveals nothing.
     kinds = ("rejected", "unknown", "no_message", "arrived_masked")
     order = sorted(shown, key=lambda key: (kinds.index(key[0]), -(shown[key][0] or 0)))
     return [
@@ -64,7 +64,7 @@ def _of_sources(summary: Summary, texts: Mapping[str, str], look: Look, *, publi
 
 
 def sources(summary: Summary | None, look: Look, *, public: bool) -> Table | None:
-    """Return one row per source: its format, its snapshot, how many of its rows became records; no name."""
+    """Return one row per source: its format, its snapshot, and its counts of rows and records, without its name."""
     if summary is None:
         return None
     cells = [

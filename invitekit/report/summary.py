@@ -1,4 +1,4 @@
-"""The sentences of a report, from its small tables, and no more precise than their counts allow."""
+"""The summary of a report in sentences, no more precise than the counts allow."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from invitekit.workspace import Comparison
 
 WORTH = 0.05
-"""The smallest difference with a sentence, five points [assumed]: of many records, even a tiny one is significant."""
+"""The smallest difference that is stated [assumed]: with many records, even a tiny one is significant."""
 ROUGH = 200
-"""Below so many, a share is stated to the nearest five percent."""
+"""Below this count, a share is rounded to five percent."""
 _RECENT = 8
-"""Newest periods that the summary is about; older ones are in the figure."""
+"""The summary is about this many newest periods; the figure shows older ones."""
 _NAMED = 3
 
 
@@ -37,14 +37,14 @@ def summarise(
     *,
     rounded: bool = False,
 ) -> tuple[str, ...]:
-    """Return the findings in sentences, what to do first; each is left out where its counts are hidden or too few.
+    """Return the findings in sentences, what to do first; a finding from hidden or too small counts is left out.
 
     Args:
         found: The tables, for the audience.
         plan: The counts of the plan, for the audience.
-        look: In which language, and which causes have words.
+        look: The language, and the known causes.
         change: What happened between the two newest snapshots.
-        rounded: Whether counts are rounded; then a difference that rounding may have made is not stated.
+        rounded: Whether counts are rounded; a difference that rounding may have made is then not stated.
     """
     texts, margin = words(look.language), STEP // 2 if rounded else 0
     news = _news(change, texts, rounded=rounded) if change is not None else iter(())
@@ -55,7 +55,7 @@ def summarise(
 
 
 def _news(change: Comparison, texts: Mapping[str, Any], *, rounded: bool) -> Iterator[str]:
-    """State what changed since the snapshot before."""
+    """State what changed since the previous snapshot."""
     counts = {name: round_count(n) if rounded else n for name, n in change.counts.items()}
     parts = _listed("news", {name: counts.get(name) for name in texts["news"]}, texts)
     if parts and change.before_at:
@@ -63,7 +63,7 @@ def _news(change: Comparison, texts: Mapping[str, Any], *, rounded: bool) -> Ite
 
 
 def _listed(kind: str, sizes: Mapping[str, int | None], texts: Mapping[str, Any]) -> str:
-    """Return counts in words, with those that are not zero; some words have a form for one and a form for more."""
+    """Return the counts that are not zero as text, in the singular or the plural."""
     parts = []
     for name, n in sizes.items():
         if n and name in texts[kind]:
@@ -73,21 +73,21 @@ def _listed(kind: str, sizes: Mapping[str, int | None], texts: Mapping[str, Any]
 
 
 def _to_do(plan: PlanSummary, texts: Mapping[str, Any]) -> Iterator[str]:
-    """State what the partner has to do, and for whom the other customers wait."""
+    """State what the partner has to do, and who has to act for the other customers."""
     for who in ("todo", "waits"):
         if parts := _listed(who, plan.by_list, texts):
             yield texts["says"][who].format(parts=parts)
 
 
 def _due(found: MetricsReport, texts: Mapping[str, Any], _: Look, *, rounded: bool) -> Iterator[str]:
-    """State how many deadlines are in the coming week; not from rounded counts, whose sum may be wrong."""
+    """State how many deadlines are in the coming week; nothing for rounded counts, as their sum may be wrong."""
     sizes = {kind: sum(row["n"] for row in found.deadlines.to_dicts() if row["deadline"] == kind) for kind in KINDS}
     if not rounded and (parts := _listed("due", sizes, texts)):
         yield texts["says"]["due"].format(parts=parts)
 
 
 def share_in_words(n: int, of: int, texts: Mapping[str, Any]) -> str:
-    r"""Return a share as precisely as its counts allow: both counts, about so many percent, or whole percent.
+    r"""Return a share as precisely as its counts allow: as both counts, rounded to five percent, or in whole percent.
 
     >>> share_in_words(7, 12, words("en")), share_in_words(31, 100, words("en")), share_in_words(310, 1000, words("en"))
     ('7 of 12', 'about 30\xa0%', '31\xa0%')
@@ -127,7 +127,7 @@ def _trend(found: MetricsReport, texts: Mapping[str, Any], _: Look) -> Iterator[
 
 
 def _causes(found: MetricsReport, texts: Mapping[str, Any], look: Look) -> Iterator[str]:
-    """State which causes came more or less often than chance explains, lately."""
+    """State which causes were recently more or less frequent than chance explains."""
     rows = found.trends["cause"].to_dicts() if "cause" in found.trends else []
     causes, sentences = {row["failure_code"]: row["cause"] for row in found.pareto.to_dicts()}, list[str]()
     for code in dict.fromkeys(row["group"] for row in rows):
@@ -152,7 +152,7 @@ def _marked(rows: list[Row], period: str, texts: Mapping[str, Any], forms: tuple
 
 
 def _changes(found: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
-    """Return since when more or fewer fail or are associated, over all and by group, the surest first."""
+    """State since when failure and association rates changed, overall and by group, the most certain first."""
     changes = find_changes({None: found.trend} | dict(found.trends), {None: found.association_trend}, margin=margin)
     for row in changes.to_dicts()[:_NAMED]:
         before, after = (share_in_words(row[f"n_{name}"], row[f"of_{name}"], texts) for name in ("before", "after"))
@@ -166,7 +166,7 @@ def _changes(found: MetricsReport, texts: Mapping[str, Any], look: Look, margin:
 
 
 def _groups(found: MetricsReport, texts: Mapping[str, Any], look: Look, margin: int) -> Iterator[str]:
-    """Return which groups differ from all others in their column, and which causes were frequent in one period."""
+    """State which groups differ from all others of their column, and which causes were frequent in one period."""
     tables = {column: getattr(found, name) for name, column in PARTS_BY.items()}
     rows = find_differences(tables, found.trends.get("cause"), found.period, found.as_of, margin=margin).to_dicts()
     for by, measure in dict.fromkeys((row["by"], row["measure"]) for row in rows):
@@ -176,7 +176,7 @@ def _groups(found: MetricsReport, texts: Mapping[str, Any], look: Look, margin: 
 
 
 def _apart(row: Row) -> float:
-    """Return how far the rate of a group is from that of all others."""
+    """Return the distance of the rate of a group from that of all others."""
     return float(abs(row["rate"] - row["rest_rate"]))
 
 

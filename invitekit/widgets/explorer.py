@@ -36,7 +36,7 @@ class Explorer(Grid):
             or what ``load`` returned; records that lack a cause are annotated first.
         value: The filter as plain values, as ``to_code`` prints it.
         every_row: Whether every row of every file is shown, and not only the newest states.
-        as_of: The moment that statuses are asked for, where records are annotated first; now, if it is left out.
+        as_of: The moment that statuses are asked for, where records are annotated first; default: now.
         catalogue: The failure messages known, where records are annotated first; else the built-in ones.
         language: Of labels and words: ``en`` or ``zh``.
         columns: Columns that are shown at first, in their order.

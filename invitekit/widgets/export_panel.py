@@ -45,7 +45,7 @@ class ExportPanel(MessageWidget):
             annotated first.
         workspace: An open ``Workspace`` that remembers what is exported.
         folder: Where files are written.
-        as_of: The moment that statuses are asked for, where records are annotated first; now, if it is left out.
+        as_of: The moment that statuses are asked for, where records are annotated first; default: now.
         language: Of labels and words: ``en`` or ``zh``.
         policy: The path of a TOML file with rows for extra columns.
         key: A key or the path of a key file, as ``export`` takes it.

@@ -51,9 +51,9 @@ class ResendPicker(Grid):
         records: The whole history, a frame of any engine; those of the workspace, if it is left out.
         rules: When a customer may be invited again; else ``ResendRules()``.
         workspace: What remembers batches, resends and marks: an open one, or the path of its file.
-        as_of: The moment to plan for; now, if it is left out.
+        as_of: The moment to plan for; default: now.
         folder: Where batches are written: one folder each in it.
-        catalogue: The failure messages known; else the built-in ones.
+        catalogue: The known failure messages; else the built-in ones.
         language: Of labels, reasons and words: ``en`` or ``zh``.
         every_row: Whether every row of every file is shown, and not only the one that speaks for its customer.
         views: The file of saved views; else one among the user's settings.

@@ -84,7 +84,7 @@ def planner(
         rules: When a customer may be invited again.
         moment: What the plan is for.
         memory: What is known besides: ``sent``, ``resolved`` and ``rejected``, as ``plan_resends`` takes them.
-        catalogue: The failures known; else the built-in ones.
+        catalogue: The known failures; else the built-in ones.
         language: Of causes, reasons and next steps.
         tell: Is told which step begins.
     """

@@ -64,7 +64,7 @@ class SavedViews:
             ) from None
 
     def save(self, name: str, view: SavedView) -> None:
-        """Save a view under a name, in place of an older one; whole or not at all.
+        """Save a view under a name, instead of an older one; whole or not at all.
 
         Raises:
             SourceError: What is saved already cannot be read.

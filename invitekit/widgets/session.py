@@ -55,9 +55,9 @@ class Session:
     Args:
         folder: Where batches and exports are written, and whose files the page offers to open.
         rules: When a customer may be invited again.
-        as_of: The day to plan for; now, if it is left out.
+        as_of: The day to plan for; default: now.
         language: Of labels and texts: ``en`` or ``zh``.
-        catalogue: The failure messages known; else the built-in ones.
+        catalogue: The known failure messages; else the built-in ones.
     """
 
     def __init__(

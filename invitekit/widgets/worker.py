@@ -43,7 +43,7 @@ class Worker:
         self.close = weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
 
     def submit(self, channel: str, *steps: Work, connect: Connect | None = None) -> None:
-        """Have a question answered, in place of the channel's older one.
+        """Have a question answered, instead of the channel's older one.
 
         Args:
             channel: What kind of question it is.

@@ -176,7 +176,7 @@ class Workspace:
 
         Args:
             sources: Paths, folders or globs.
-            snapshot_at: When the files were exported; else a column or the date in the file's name tells.
+            snapshot_at: When the files were exported; else a column or the date in the file's name.
             progress: Called before each file with its name, the bytes read so far and in all.
             replace: Read files that are stored already again, such as with other settings.
             supersede: Replace stored files of the same name and snapshot date by these.
@@ -187,7 +187,7 @@ class Workspace:
             One ``Added`` a file. When a file is rejected, those before it stay stored: add all again.
 
         Raises:
-            SchemaError: Nothing tells when a file was exported; or what ``load`` raises.
+            SchemaError: It is unknown when a file was exported; or what ``load`` raises.
         """
         con = self._to_write()
         files = import_files.find(sources, self.path, how.get("messages"))
@@ -200,11 +200,11 @@ class Workspace:
         return queries.counts(self._con)
 
     def files(self) -> duckdb.DuckDBPyRelation:
-        """One row a file: ``source_file, snapshot_at, rows_read, records, rejects, added_at, sha256``."""
+        """One row per file: ``source_file, snapshot_at, rows_read, records, rejects, added_at, sha256``."""
         return self._con.sql(queries.FILES)
 
     def snapshots(self) -> duckdb.DuckDBPyRelation:
-        """One row a snapshot date and file: ``snapshot_at, source_file, records, added_at, sha256``."""
+        """One row per snapshot date and file: ``snapshot_at, source_file, records, added_at, sha256``."""
         return self._con.sql(queries.SNAPSHOTS)
 
     def history(self) -> duckdb.DuckDBPyRelation:
@@ -241,7 +241,7 @@ class Workspace:
             before: The earlier one's date (all snapshots of that day together) or exact time; else the
                 last one before ``after``.
             after: The later one's; else the newest.
-            catalogue: The failure messages known; else the built-in ones.
+            catalogue: The known failure messages; else the built-in ones.
             language: Of the causes: ``en`` or ``zh``.
 
         Raises:
@@ -266,9 +266,9 @@ class Workspace:
 
         Args:
             rules: When a customer may be invited again; else ``ResendRules()``.
-            as_of: The time to plan for; a date means its midnight UTC. Now, when it is left out.
+            as_of: The time to plan for; a date means its midnight UTC. Default: now.
             language: Of causes, reasons and next steps: ``en`` or ``zh``.
-            catalogue: The failure messages known; else the built-in ones.
+            catalogue: The known failure messages; else the built-in ones.
 
         Returns:
             What ``plan_resends`` returns: every stored row with one decision.
@@ -322,7 +322,7 @@ class Workspace:
         Args:
             plan: What ``plan`` or ``plan_resends`` returns, of any engine; the customers to invite again are stored.
             folder: Where the batches are written to.
-            at: When; now, if it is left out.
+            at: When; default: now.
 
         Returns:
             Each batch's ID by its number: the day, and a digest of its customers.
@@ -369,7 +369,7 @@ class Workspace:
         Args:
             batch_id: Its ID, as ``record_batches`` returned it.
             by: Who sent it.
-            at: When; now, if it is left out. A date means its end.
+            at: When; default: now. A date means its end.
             note: A remark to store.
             exclude: Customers who were not invited again after all: account names, email
                 addresses, portal or record IDs.
@@ -428,7 +428,7 @@ class Workspace:
                 (``resend_now`` or ``resend_as_reseller``), each customer once; of its other columns
                 ``effective_status, failure_code, invitation_method, account_name, email`` are stored.
             by: Who sent it.
-            at: When; now, if it is left out. A date means its end.
+            at: When; default: now. A date means its end.
             batch_id: Its ID; else the day and a digest of its customers, so that the same customers
                 are not marked twice on a day by mistake.
             note: A remark to store.
@@ -445,7 +445,7 @@ class Workspace:
         return batches.mark_customers_sent(con, batch, by=by, at=at, batch_id=batch_id, note=note, force=force)
 
     def resends(self) -> duckdb.DuckDBPyRelation:
-        """Every resend that was marked as sent, one row a customer.
+        """Every resend that was marked as sent, one row per customer.
 
         ``batch_id, batch, sent_at, sent_by, note, record_id, customer_id, decision, cause,
         failure_code, invitation_method, account_name, email``.
@@ -479,7 +479,7 @@ class Workspace:
             by: Who reports it.
             note: A remark to store.
             customers: The customers, by account name, email address or record ID; see ``find``.
-            catalogue: The failure messages known; else the built-in ones.
+            catalogue: The known failure messages; else the built-in ones.
 
         Raises:
             ArgumentError: ``on`` is in the future, ``by`` is empty, or a record ID or name does not match one customer.
@@ -528,7 +528,7 @@ class Workspace:
         Counted for each customer from the resend until its next one, in the snapshots after it.
 
         Returns:
-            One row a batch and cause: ``batch_id, sent_at, cause`` (failure code, else effective
+            One row per batch and cause: ``batch_id, sent_at, cause`` (failure code, else effective
             status, when it was sent); ``resent`` = ``associated`` (dated since the day before
             the resend, or undated and not associated before) + ``already_associated`` + ``failed_again`` +
             ``expired`` + ``open`` + ``not_seen`` (no snapshot shows anything new);
@@ -556,15 +556,15 @@ class Workspace:
             from_huawei: Ask the portal instead (``ListSubCustomers``, needs ``invitekit[huawei]``), with the keys of
                 the environment: ``HUAWEICLOUD_SDK_AK``, ``HUAWEICLOUD_SDK_SK``, for temporary ones
                 ``HUAWEICLOUD_SDK_SECURITY_TOKEN``. After an error, the next call goes on where this one stopped.
-            endpoint: The portal's address; that of the international site, when it is left out.
-            snapshot_at: When the files were exported; else a column or the date in the file's name tells.
-            as_of: The time to plan for; now, when it is left out.
+            endpoint: The portal's address; default: the international site.
+            snapshot_at: When the files were exported; else a column or the date in the file's name.
+            as_of: The time to plan for; default: now.
             how: Passed on to ``load``, as by ``add``.
 
         Raises:
             ArgumentError: Both or neither are given, a key is not set, or the list is dated in the future.
             SourceError: The portal rejects the keys, goes on throttling, or cannot be reached.
-            SchemaError: Nothing tells when the list was exported, or the files hold lists of several days, or
+            SchemaError: It is unknown when the list was exported, or the files hold lists of several days, or
                 invitations.
             WorkspaceError: A newer list is stored.
         """

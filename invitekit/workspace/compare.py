@@ -63,9 +63,9 @@ class Comparison:
     Attributes:
         counts: Customers by change: each of ``CHANGES``, and ``same``.
         before, after: The two snapshots, each with what could not be matched.
-        changes: A frame of the records' engine, one row a change: ``change, customer_id``, names,
+        changes: A frame of the records' engine, one row per change: ``change, customer_id``, names,
             and for both sides ``record_id, status, failure_code, cause, invited_at`` with
-            ``_before`` or ``_after``. It holds personal data.
+            ``_before`` or ``_after``. It contains personal data.
         before_at, after_at: The snapshots, where a workspace compared them.
     """
 
@@ -218,7 +218,7 @@ def _both(before: Any, after: Any) -> Any:
 
 
 def _with_changes(records: Any) -> Any:
-    """Return one row a customer: its change, its names, and its states in both snapshots."""
+    """Return one row per customer: its change, its names, and its states in both snapshots."""
     newest = records.filter(nw.col("is_latest_of_customer") & ~nw.col("customer_id").is_null())
     newest = with_contradictions(newest, records)
     columns = _STATES | {name: name for name in _NAMES}
@@ -263,12 +263,12 @@ def compare_snapshots(
     """Compare two snapshots of one history, each annotated as of its own moment; see ``compare``.
 
     Args:
-        history: Records of several snapshots, as ``load`` gives them.
+        history: Records of several snapshots, as ``load`` returns them.
         before: The earlier snapshot's date (all snapshots of that day together) or exact time; else the
             last one before ``after``.
         after: The later one's; else the newest.
         moments: When there were snapshots, in order; else those that the history has.
-        catalogue: The failure messages known; else the built-in ones.
+        catalogue: The known failure messages; else the built-in ones.
         language: Of the causes.
 
     Raises:

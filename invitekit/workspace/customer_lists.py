@@ -73,8 +73,8 @@ class Reconciliation:
             ``not_invited`` (rows of the list that no record belongs to).
         rejected: Rows of the files that name no customer or cannot be read.
         withheld: Customers of them whom the plan would have invited again without the list.
-        customers: One row a customer that the list says something about: ``finding, customer_id``, names,
-            ``associated_since``, ``decision_before`` and ``decision``. It holds personal data.
+        customers: One row per customer that the list says something about: ``finding, customer_id``, names,
+            ``associated_since``, ``decision_before`` and ``decision``. It contains personal data.
     """
 
     listed_at: dt.datetime
@@ -93,7 +93,7 @@ def add_files(con: duckdb.DuckDBPyConnection, sources: Any, how: dict[str, Any])
     """Store the customers of files as the newest list, and return how many rows were rejected.
 
     Raises:
-        SchemaError: Nothing tells when the list was exported, or the files hold lists of several days, or invitations.
+        SchemaError: It is unknown when the list was exported, or the files hold lists of several days, or invitations.
         ArgumentError: It is dated in the future.
     """
     loaded = load(sources, required="associated_at", **how)
@@ -180,7 +180,7 @@ def _unfinished(con: duckdb.DuckDBPyConnection, host: str) -> tuple[int, int]:
 
 
 def _begin(con: duckdb.DuckDBPyConnection, listed_at: dt.datetime, source: str) -> int:
-    """Add an empty list in place of an unfinished one."""
+    """Add an empty list instead of an unfinished one."""
     newest = rows(con, "select max(listed_at) from customer_lists where is_complete")[0][0]
     if newest is not None and newest > listed_at:
         raise WorkspaceError(
@@ -203,7 +203,7 @@ def _insert(con: duckdb.DuckDBPyConnection, name: str, number: int, table: Any) 
 
 
 def _finish(con: duckdb.DuckDBPyConnection, number: int) -> None:
-    """Make a list the one that counts, in place of the one before."""
+    """Make a list the one that counts, instead of the one before."""
     _delete(con, f"list_id <> {number}")
     run(con, f"update customer_lists set is_complete = true where list_id = {number}")
 
