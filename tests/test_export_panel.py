@@ -296,7 +296,7 @@ def test_the_history_tells_each_export_and_verifies_it(tmp_path: Path, workspace
         file.write("more\n")
     found = screen.say("verify", id=newest["id"])[-1]
     assert not found["good"]
-    assert found["words"].startswith("The file is not the one of its manifest")
+    assert found["words"].startswith("The file does not match its manifest")
 
 
 def test_a_file_that_a_later_export_replaced_is_not_taken_for_the_older_one(

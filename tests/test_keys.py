@@ -63,7 +63,7 @@ def test_a_key_goes_to_the_keyring_and_no_file_holds_it(chest: Chest) -> None:
         new_key()
     assert kept_key().id == made.id
     chest.kept.clear()
-    with pytest.raises(ArgumentError, match=r"keyring does not show the key.*delete"):
+    with pytest.raises(ArgumentError, match=r"keyring does not return the key.*delete"):
         find_key()
 
 

@@ -286,7 +286,7 @@ def test_a_key_of_one_byte_or_of_another_length_is_refused() -> None:
     for material in (bytes(32), b"\xff" * 32, bytes(range(31)), bytes(range(33)), b""):
         with pytest.raises(ArgumentError, match="Hint: make one with"):
             Key(material)
-    with pytest.raises(ArgumentError, match="one byte"):
+    with pytest.raises(ArgumentError, match="single byte"):
         Key.from_text("0" * 64)
 
 
@@ -457,7 +457,7 @@ def test_a_policy_file_says_what_happens_to_extra_columns_and_tightens_ours(tmp_
 
 REFUSED = (
     ("levels = 1", "'mine.toml' sets levels"), ('level = "anonymous"', "no such level"), ("fewest = 1", "fewest"),
-    ("column = 3", "no row"), ('[[column]]\naction = "drop"', "row 1: field 'name' is missing"),
+    ("column = 3", "not a table"), ('[[column]]\naction = "drop"', "row 1: field 'name' is missing"),
     ('[[column]]\nname = "Deal"', "row 1 ('Deal'): field 'action' is missing"),
     (
         '[[column]]\nname = "a"\naction = "drop"\n[[column]]\nname = "Deal"\naction = "copy"',
@@ -465,9 +465,9 @@ REFUSED = (
     ),
     ('[[column]]\nname = "Deal"\naction = "drop"\nnaem = "x"', "did you mean 'name'"),
     ('[[column]]\nname = "Deal"\naction = 3', "field 'action' has a wrong type"),
-    ('[[column]]\nname = "Deal"\naction = "keep"', "('Deal'): what is kept has no finite set"),
-    ('[[column]]\nname = "Deal"\naction = "keep"\nvalues = []', "no list of texts"),
-    ('[[column]]\nname = "Deal"\naction = "keep"\nrange = [3, 1]', "no pair of numbers"),
+    ('[[column]]\nname = "Deal"\naction = "keep"', "('Deal'): the action keep needs either"),
+    ('[[column]]\nname = "Deal"\naction = "keep"\nvalues = []', "not a list of texts"),
+    ('[[column]]\nname = "Deal"\naction = "keep"\nrange = [3, 1]', "not a pair of numbers"),
     ('[[column]]\nname = "Deal"\naction = "drop"\nrange = [1, 3]', "for the action keep only"),
     ('[[column]]\nname = "Deal"\naction = "generalise"', "field 'how'"),
     ('[[column]]\nname = "Deal"\naction = "generalise"\nhow = "week"', "field 'how'"),
@@ -477,7 +477,7 @@ REFUSED = (
     ('[[column]]\nname = "country"\naction = "keep"', "('country'): this column has no finite set"),
     (
         '[[column]]\nname = "Deal"\naction = "drop"\n[[column]]\nname = "Deal"\naction = "drop"',
-        "row 2 ('Deal'): it stands twice",
+        "row 2 ('Deal'): it is there twice",
     ),
 )  # fmt: skip
 
@@ -549,18 +549,18 @@ INTO = ("Anna Lee", "Anna", "", " deal", "deal\n", "a" * 65, "张伟", "anna@exa
 
 @pytest.mark.parametrize("name", INTO)
 def test_a_name_in_what_is_released_is_a_plain_word(name: str) -> None:
-    with pytest.raises(PolicyError, match="no plain word") as refused:
+    with pytest.raises(PolicyError, match="not a plain word") as refused:
         standard().with_rows([Row("Deal", "keep", "", name, Range(0, 9))])
     assert not name.strip() or name not in str(refused.value)
     assert standard().with_rows([make_row("Deal size", "keep", form=Range(0, 9))]).actions("Deal size")
     assert standard().with_rows([make_row("Deal", "keep", form=Range(0, 9), into="a" * 64)]).actions("Deal")
-    with pytest.raises(PolicyError, match="no plain word"):
+    with pytest.raises(PolicyError, match="not a plain word"):
         standard().with_rows([make_row("ann@example.com", "keep", form=Range(0, 9))])
 
 
 @pytest.mark.parametrize("purpose", ["for Anna Lee", "Anna", "张伟", "a@b", "a" * 65, "a\nb"])
 def test_a_purpose_is_a_plain_word_and_is_not_quoted(purpose: str) -> None:
-    with pytest.raises(ArgumentError, match="purpose is no plain word") as refused:
+    with pytest.raises(ArgumentError, match="purpose is not a plain word") as refused:
         Secrets(KEY, purpose)
     assert purpose not in str(refused.value)
     assert Secrets(KEY, " q1\n").purpose == "q1"

@@ -1,4 +1,4 @@
-"""What may leave: one action for each column, at three levels, and nothing that no row names."""
+"""Privacy policies: one action for each column at three levels; a column without an action is not exported."""
 
 from invitekit.privacy.actions import ACTIONS, Row, Secrets
 from invitekit.privacy.output_types import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words

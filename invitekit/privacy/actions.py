@@ -1,4 +1,4 @@
-"""What can be done to a column: one function for each action, by name."""
+"""The actions on a column: one function for each, by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from invitekit.privacy.tokens import Key, tokens
 
 PLAIN = re.compile("[a-z0-9_-]{1,64}")
 PLAIN_WORDS = "at most 64 of the signs a-z, 0-9, _ and -"
-"""What a user may call things by that leave with the file."""
+"""The form of names that a user chooses and that are in the exported file."""
 MASKS = {"email": "***@***"}
 """The constant shape of a mask; any other column's is ``MASK``."""
 MASK = "***"
@@ -39,9 +39,9 @@ class Row:
     Attributes:
         column: The column of the records.
         action: A key of ``ACTIONS``, or ``drop``.
-        how: Which of its ways, such as ``month``.
-        into: The column's name in what is released.
-        form: What may leave; None for what is dropped.
+        how: Its variant, such as ``month``.
+        into: The name of the released column.
+        form: What it may contain; None for a dropped column.
     """
 
     column: str
@@ -52,18 +52,18 @@ class Row:
 
     @property
     def words(self) -> str:
-        """The action in words, such as ``generalise to month``."""
+        """The action as text, such as ``generalise to month``."""
         return f"{self.action} {self.how}".strip()
 
 
 def mask(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
-    """Put one constant shape in the place of every value, whatever its length."""
+    """Replace every value by one constant mask, whatever its length."""
     shape = pl.lit(MASKS.get(row.column, MASK))
     return pl.select(pl.when(values.is_not_null()).then(shape)).to_series()
 
 
 def pseudonymise(values: pl.Series, row: Row, secret: Secrets) -> pl.Series:
-    """Put a keyed token in the place of every value; null for what came masked or stands for nothing."""
+    """Replace every value by a keyed token; null for values that were masked already or mean nothing."""
     if not isinstance(row.form, Token):
         raise TypeError(row.column)
     subkey = secret.key.subkey(row.column, secret.purpose)
@@ -71,7 +71,7 @@ def pseudonymise(values: pl.Series, row: Row, secret: Secrets) -> pl.Series:
 
 
 def generalise(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
-    """Put what many share in the place of every value: its month, its country, a frequent word or ``other``."""
+    """Replace every value by a wider one: its month, its country, a frequent word or ``other``."""
     return GENERAL[row.how](values, row)
 
 
@@ -94,7 +94,7 @@ def derive(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What tokens are made with, besides the values.
+    """The key and the purpose of tokens.
 
     Raises:
         ArgumentError: The purpose is not a plain word: it is in the manifest, where no person's name belongs.
@@ -107,7 +107,9 @@ class Secrets:
         """Check the purpose; an empty one is none."""
         purpose = (self.purpose or "").strip() or None
         if purpose and not PLAIN.fullmatch(purpose):
-            raise ArgumentError(_("purpose is no plain word."), hint=_("use {form}: spring-report.", form=PLAIN_WORDS))
+            raise ArgumentError(
+                _("purpose is not a plain word."), hint=_("use {form}: spring-report.", form=PLAIN_WORDS)
+            )
         object.__setattr__(self, "purpose", purpose)
 
 
@@ -161,4 +163,4 @@ ACTIONS: dict[str, Callable[[pl.Series, Row, Secrets], pl.Series]] = {
     "keep": keep,
     "derive": derive,
 }
-"""Each action; ``drop`` is none of them, for what is dropped is not even read."""
+"""Each action but ``drop``: a dropped column is not even read."""

@@ -1,7 +1,7 @@
-"""Disclosure control by rounding: what a table of counts may say once it is published.
+"""Disclosure control by rounding, for published tables of counts.
 
 A count below ten is hidden and every other count is rounded to the nearest ten, each from its own exact
-value: no number depends on another cell, so a total tells no more of its parts than their rounding does.
+value: no number depends on another cell, so a total reveals no more of its parts than their rounding does.
 Rates and curves are computed again, from the rounded counts.
 """
 

@@ -1,4 +1,4 @@
-"""Where a customer is, told roughly: the country by its English name, the mailbox by its kind."""
+"""Generalise a country to its English name, and a mailbox to its kind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FREE_MAIL = (
     "vip.qq.com", "web.de", "yahoo.co.jp", "yahoo.com", "yandex.com", "yandex.ru", "yeah.net",
 )  # fmt: skip
 MAILBOXES = ("free", "education", "government", "company", OTHER)
-"""The kinds of mailbox, each told by the domain alone."""
+"""The kinds of mailbox, by domain."""
 _DOMAIN = re.compile(r"(?:[^@\s.*]+\.)+[^@\s.*]+")
 _PUBLIC = {
     "education": re.compile(r"\.(?:edu|edu\.[a-z]{2}|ac\.[a-z]{2})$"),
@@ -58,7 +58,7 @@ def _countries() -> dict[str, str]:
 
 @cache
 def country_names() -> frozenset[str]:
-    """Return every country's English name: all that a country may leave as, besides ``other``."""
+    """Return the English name of every country: the released values, besides ``other``."""
     return frozenset(_countries().values()) | {OTHER}
 
 
@@ -70,7 +70,7 @@ def country(values: pl.Series) -> pl.Series:
 
 
 def mailbox(values: pl.Series) -> pl.Series:
-    """Return the kind of each address's domain; what is no address, or came masked, is ``other``."""
+    """Return the kind of each address's domain; what is masked or not an address is ``other``."""
     parts = values.to_frame("email").select(pl.col("email").str.strip_chars().str.splitn("@", 2)).unnest("email")
     domains = parts["field_1"].fill_null("")
     kinds = {domain: _kind(domain.lower()) for domain in domains.unique()}

@@ -1,4 +1,4 @@
-"""What may leave in a released column: declared before any record is looked at, proved on the written bytes."""
+"""The types of released columns: declared before any record is read, and checked in the written file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 OTHER = "other"
-"""What stands for every value that may not leave under its own name."""
+"""The value that replaces all values that must not be released."""
 LETTERS = "acdeimnpstuvwxyz"
 """Letters that a token may begin with: never k nor r, which the loader's own record IDs begin with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One of these texts; ``open`` where the records themselves chose them: those are held against every raw value."""
+    """One of these texts; ``open`` if the records chose them: these are compared with every raw value."""
 
     values: frozenset[str]
     open: bool = False
@@ -35,7 +35,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number between two others, both included; what lies outside leaves as the nearer one.
+    """A number between two others, both included; a value outside is released as the nearer one.
 
     A rounded count is a multiple of ``step``.
     """
@@ -64,7 +64,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Free text that was scrubbed: best effort, and the only form that proves nothing of what is inside."""
+    """Scrubbed free text: best effort, and the only type whose content cannot be checked."""
 
     says = "scrubbed text, best effort"
 

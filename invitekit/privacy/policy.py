@@ -1,4 +1,4 @@
-"""The policy: what happens to each column at each level; a column that it does not name stops the export."""
+"""The policy: what happens to each column at each level; a column without a rule stops the export."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from invitekit.privacy.policy_limits import problem
 Level = Literal["masked", "pseudonymised", "aggregated"]
 LEVELS: tuple[Level, ...] = ("masked", "pseudonymised", "aggregated")
 FEWEST = 10
-"""Customers that a cell of counts must have, and that must share a word which the records chose themselves."""
+"""k: fewest customers of a cell of counts, and of a frequent word that is released."""
 MOST_WORDS = 20
-"""Frequent words that leave under their own name."""
+"""Most frequent words of a column that are released."""
 
 # fmt: off
 TABLE = (
@@ -87,15 +87,15 @@ TABLE = (
     ("plan_rules",          "drop",               "drop",               "drop"),
 )
 # fmt: on
-"""Why times leave with pseudonyms as two months and a band only: more of them tell the day.
+"""Pseudonymised exports have times only as two months and a band: more would reveal the day.
 
 Invited in March and associated in April after one day is the 31st; so is an age beside the day on which it was
-counted, and an invitation of April in a snapshot of April the 1st. What leaves is the month of the invitation, that
-of the snapshot, and how long it took in bands. Whatever one row says, ``LEAST_DAYS`` days of the month or more fit:
-as few only where February's snapshot has a customer who took 15 to 30 days; else at least 15.
+counted, and an invitation of April in a snapshot of April the 1st. Released are the month of the
+invitation, that of the snapshot, and the duration in bands. At least ``LEAST_DAYS`` days of the month fit any row: so
+few only if a snapshot of February has a customer who took 15 to 30 days; else at least 15.
 """
 LEAST_DAYS = 13
-"""Days of the invitation that fit one row, at the least; counted for all pairs of days in the tests."""
+"""The fewest days of the invitation that fit one row; the tests count all pairs of days."""
 PREFIXES = {
     "record_id": "i",
     "portal_customer_id": "d",
@@ -131,8 +131,8 @@ class Policy:
 
     Attributes:
         level: ``masked``, ``pseudonymised`` or ``aggregated``.
-        rows: One or more for each column that it names.
-        fewest: Customers that a cell or a frequent word must have.
+        rows: One or more rules for each column.
+        fewest: Fewest customers of a cell or a frequent word.
 
     Example:
         >>> standard("pseudonymised").actions("email")
@@ -148,7 +148,7 @@ class Policy:
         if self.level == "aggregated" and self.fewest < FEWEST:
             raise PolicyError(
                 _("fewest is less than {fewest}.", fewest=FEWEST),
-                hint=_("for counts, say {fewest} or more.", fewest=FEWEST),
+                hint=_("for counts, write {fewest} or more.", fewest=FEWEST),
             )
         for position, row in enumerate(self.rows, 1):
             if wrong := problem(row, _usual(row.column, self.level), self.level):
@@ -158,17 +158,17 @@ class Policy:
                 )
 
     def actions(self, column: str) -> tuple[str, ...]:
-        """Return in words what happens to a column; nothing for one that the policy does not name."""
+        """Return the actions on a column as text; none for a column without a rule."""
         return tuple(row.words for row in self.rows if row.column == column)
 
     def with_rows(self, rows: Iterable[Row]) -> Policy:
-        """Return the same policy with other rows for the columns that these name."""
+        """Return the same policy with these rules instead of its own ones for the same columns."""
         given = tuple(rows)
         named = {row.column for row in given}
         return replace(self, rows=(*(row for row in self.rows if row.column not in named), *given))
 
     def applied(self, columns: Iterable[str]) -> tuple[Row, ...]:
-        """Return the rows that release something of these columns, in their order.
+        """Return the rules that release these columns, in order.
 
         Raises:
             PolicyError: A column has no row, or nothing is left to release.
@@ -182,14 +182,14 @@ class Policy:
                     hint=_('add a [[column]] row to a policy file: name = "...", action = "drop".'),
                 )
         rows = [row for column in found for row in self.rows if row.column == column and row.action != "drop"]
-        # A failure's code is derived from its message only where annotate has not said it.
+        # The code of a failure is derived from its message only in records that are not annotated.
         again = ("failure_message", "failure_code") if "failure_code" in found else ()
         released = tuple(row for row in rows if (row.column, row.into) != again)
         names = [row.into.casefold() for row in released]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise PolicyError(
                 _("The policy releases two columns as '{name}'.", name=repr(twice[0])[1:-1]),
-                hint=_("give one another name: into."),
+                hint=_("give one of them another name: into."),
             )
         if not released:
             raise PolicyError(
@@ -214,7 +214,7 @@ def standard(level: str = "pseudonymised") -> Policy:
 
 
 def _usual(column: str, level: Level) -> tuple[Row, ...]:
-    """Return our own rows of a column; for counts also those of records, since enough customers share a cell."""
+    """Return the built-in rules of a column; for counts also those of records, as enough customers share a cell."""
     at = LEVELS.index(level)
     levels = {at, 1} if level == "aggregated" else {at}
     return tuple(_standard_row(name, actions[n]) for name, *actions in TABLE if name == column for n in levels)
@@ -226,19 +226,19 @@ def _standard_row(column: str, words: str) -> Row:
 
 
 def make_row(column: str, action: str, how: str = "", form: Form | None = None, into: str | None = None) -> Row:
-    """Make a row: the form and the name of what is released follow from the action, unless they are given."""
+    """Make a rule; by default, the type and the name of the released column follow from the action."""
     if action == "drop":
         return Row(column, action)
     return Row(column, action, how, into or _released_name(column, how), form or _FORMS[action](column, how))
 
 
 def scrubbed_remarks() -> Row:
-    """The row that lets remarks leave as scrubbed text: opt-in, best effort."""
+    """Return the rule that releases remarks as scrubbed text: opt-in, best effort."""
     return Row("remarks", "keep", "scrubbed", "remarks", Text())
 
 
 def shown(column: str, position: int) -> Message:
-    """Name a column for a message: by its place, and by its name unless that looks like a person's data."""
+    """Return a column for a message: its position, and its name unless that looks like a person's data."""
     if name := quotable(column):
         return _("column {position} ('{name}')", position=position, name=name)
     return _("column {position}", position=position)
@@ -261,7 +261,7 @@ def _keep(column: str, _how: str) -> Form:
 
 
 def _words(column: str) -> Iterable[str]:
-    """Return every word that a column may hold: its vocabulary, the catalogue's texts, the plan's reasons."""
+    """Return every possible word of a column: its vocabulary, the catalogue's texts, the plan's reasons."""
     if column == "reason_code":
         from invitekit.planning.reason_texts import read_reasons  # noqa: PLC0415 - only for plans
 

@@ -1,4 +1,4 @@
-"""A policy of the user's own, from a TOML file: rows for extra columns, stricter rows for ours."""
+"""A user's policy from a TOML file: rules for extra columns, and stricter rules for built-in ones."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ HOWS = {
     "keep": (),
     "derive": ("filled", "mailbox", "code"),
 }
-"""Each action that a file may name, and its ways."""
+"""Each action that a file may have, and its variants."""
 _FIELDS = {"name": str, "action": str, "how": str, "into": str, "values": list, "range": list}
 _TOP = ("level", "fewest", "column")
 _LEAST_FEWEST = 3
 
 
 def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Policy:
-    """Read a policy file: the level's own policy, with the file's rows for the columns that it names.
+    """Read a policy file: the policy of the level, with the file's rules for its columns.
 
-    A file holds, all optional, ``level``, ``fewest`` (customers in a cell or behind a frequent word, 10) and
+    A file has, all optional, ``level``, ``fewest`` (customers in a cell or behind a frequent word, 10) and
     ``[[column]]`` rows with ``name``, ``action`` (drop, mask, pseudonymise, generalise, keep, derive),
     ``how`` (generalise: month, day, days, country, top; derive: filled, mailbox, code), ``values`` or
-    ``range`` for what is kept, and ``into``, another name in what is released, of a-z, 0-9, _ and -.
+    ``range`` for ``keep``, and ``into``, another name of the released column, of a-z, 0-9, _ and -.
 
-    What names people, or where people write what they like, is never kept. Of another column, up to fifty words of
-    at most forty signs are, none of which looks like a person's name or number; what your records share is better
-    let out by ``generalise top``, which asks for enough customers behind each word. Counts are by listed words only.
+    Columns that name people, and free text, are never kept. Of another column, up to fifty words of at most forty
+    characters may be kept, none of which looks like a person's name or number. For values that many records share, use
+    ``generalise top``, which requires enough customers for each word. Counts are by listed words only.
 
     Args:
         path: The file.
-        level: The level that is meant; else the file's, else ``pseudonymised``.
+        level: The level; else that of the file, else ``pseudonymised``.
 
     Raises:
         SourceError: The file cannot be read.
@@ -57,7 +57,7 @@ def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Polic
     fewest = data.get("fewest", FEWEST)
     if type(fewest) is not int or fewest < _LEAST_FEWEST:
         raise PolicyError(
-            _("{name}: fewest is no number from {fewest} on.", name=path.name, fewest=_LEAST_FEWEST),
+            _("{name}: fewest is not a number of at least {fewest}.", name=path.name, fewest=_LEAST_FEWEST),
             hint=_("write fewest = 10."),
         )
     rows, names = [], set[tuple[str, str]]()
@@ -66,7 +66,7 @@ def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Polic
             raise PolicyError(_in_row(path, row, number, problem), hint=hint)
         made = make_row(row["name"], row["action"], row.get("how", ""), _form(row), row.get("into"))
         if (made.column, made.into) in names:
-            raise PolicyError(_in_row(path, row, number, _("it stands twice")), hint=_("keep one."))
+            raise PolicyError(_in_row(path, row, number, _("it is there twice")), hint=_("keep one."))
         names.add((made.column, made.into))
         rows.append(made)
     try:
@@ -86,7 +86,7 @@ def _read(path: Path) -> dict[str, Any]:
     rows = data.get("column", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise PolicyError(
-            _("{name} has a column that is no row.", name=path.name), hint=_('begin every row with "[[column]]".')
+            _("{name} has a column that is not a table.", name=path.name), hint=_('begin every row with "[[column]]".')
         )
     return data
 
@@ -113,7 +113,7 @@ def _in_row(path: Path, row: dict[str, Any], number: int, problem: Message) -> M
 
 
 def _problems(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:
-    """Yield what is wrong and what to do; each check relies on those before it."""
+    """Yield what is wrong and what to do; each check relies on the previous ones."""
     for field, value in row.items():
         if field not in _FIELDS:
             near = get_close_matches(field, _FIELDS, n=1, cutoff=0)[0]
@@ -129,24 +129,24 @@ def _problems(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:
     ways = HOWS[row["action"]]
     if row.get("how", "") not in (ways or ("",)):
         hint = _("use one of {known}.", known=", ".join(ways)) if ways else _("use none.")
-        yield _("field 'how' fits not the action"), hint
+        yield _("field 'how' does not fit the action"), hint
     yield from _kept(row)
     yield from _loosened(row)
 
 
 def _kept(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:
-    """Yield what is wrong with the finite set or the range of what is kept."""
+    """Yield what is wrong with the values or the range of the action ``keep``."""
     both = [field for field in ("values", "range") if field in row]
     if row["action"] != "keep" and both:
         yield _("field '{field}' is for the action keep only", field=both[0]), _("leave it out.")
     if row["action"] == "keep" and len(both) != 1 and (row["name"] not in schema.BY_NAME or both):
-        yield _("what is kept has no finite set or range, or both"), _("give values = [...] or range = [least, most].")
+        yield _("the action keep needs either values or a range"), _("give values = [...] or range = [least, most].")
     values = row.get("values", ["-"])
     if not values or not all(isinstance(value, str) and value.strip() for value in values):
-        yield _("field 'values' is no list of texts"), _('write values = ["gold", "silver"].')
+        yield _("field 'values' is not a list of texts"), _('write values = ["gold", "silver"].')
     ends = row.get("range", [0, 1])
     if len(ends) != 2 or any(type(end) not in (int, float) for end in ends) or not ends[0] <= ends[1]:
-        yield _("field 'range' is no pair of numbers"), _("write range = [0, 100].")
+        yield _("field 'range' is not a pair of numbers"), _("write range = [0, 100].")
 
 
 def _loosened(row: dict[str, Any]) -> Iterator[tuple[Message, Message]]:

@@ -1,4 +1,4 @@
-"""What a policy of the user may not loosen: for what identifies a customer, it may only be stricter than ours."""
+"""The limits of a user's policy: for identifying columns, it may only be stricter than the built-in one."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ STRICT = {
     "identifier": ("drop", "mask", "pseudonymise", "derive filled", "derive mailbox"),
     "free_text": ("drop", "derive filled", "derive code", "keep scrubbed"),
 }
-"""What may happen to a column that names people, or where people write what they like."""
+"""Allowed actions on a column that names people, and on free text."""
 TELLS_WHEN = ("age_days", "days_to_associate")
-"""Attributes that tell a day, besides the times."""
+"""Columns that reveal a day, besides the times."""
 WIDEST = 10_000
 MOST_WORDS, LONGEST = 50, 40
-"""Of a range, and of a finite set: more could be everybody's own."""
+"""The widest range, and the most and longest words: with more, each customer could have its own value."""
 _PRIVATE = re.compile(r"@|\d{5,}")
 _NAME = re.compile(rf"[A-Z][^\W_]+(?:[ ,.'-]+[A-Z][^\W_]*)+|[{FREQUENT}]\w{{1,2}}")
-"""What a name looks like: words with capitals, or a frequent Chinese surname and a sign or two."""
+"""The pattern of a name: capitalised words, or a frequent Chinese surname and one or two characters."""
 _ALWAYS = ("drop", "mask", "derive filled")
 _NEVER_COUNTED = ("mask", "pseudonymise", "generalise day", "generalise top")
 
 
 def problem(row: Row, usual: Sequence[Row], level: str) -> Message | None:
-    """Return what a row reveals that it may not at a level; None if it is strict enough.
+    """Return why a rule reveals too much at a level; None if it is strict enough.
 
     Args:
-        row: Of a policy.
-        usual: The rows that ours has for that column at that level, and for counts at the one before.
-        level: Of the policy.
+        row: The rule.
+        usual: The built-in rules of that column at that level, and for counts at the level before.
+        level: The level.
     """
     if level == "aggregated" and row.words in _NEVER_COUNTED:
-        return _("'{action}' is nothing to count by: keep 'values' or a 'range'", action=row.words)
+        return _("'{action}' has no groups to count by: keep 'values' or a 'range'", action=row.words)
     if _called_freely(row):
-        return _("it leaves under a name that is no plain word ({form})", form=PLAIN_WORDS)
+        return _("its new name is not a plain word ({form})", form=PLAIN_WORDS)
     if row in usual:
         return None
     column = schema.BY_NAME.get(row.column)
     if column and row.words not in _allowed(column, usual):
         return _("this column identifies a customer or a time: its own action or a stricter one")
     if column is None and row.words == "generalise day" and level != "masked":
-        return _("a day tells more than a month may")
+        return _("a day reveals more than a month")
     return _wide(row, usual)
 
 
 def _allowed(column: schema.Column, usual: Sequence[Row]) -> Sequence[str]:
-    """Return what may happen to a column of ours, in words."""
+    """Return the allowed actions on a built-in column as text."""
     if column.privacy in STRICT:
         return STRICT[column.privacy]
     own = {row.words for row in usual}
@@ -68,25 +68,27 @@ def _allowed(column: schema.Column, usual: Sequence[Row]) -> Sequence[str]:
 
 
 def _wide(row: Row, usual: Sequence[Row]) -> Message | None:
-    """Return why what is kept is too much: many or long words, a wide range, names of people; None if it is not."""
+    """Return why a rule keeps too much: many or long words, a wide range, names of people; else None."""
     if row.action != "keep" or row.form in [one.form for one in usual]:
         return None
     if isinstance(row.form, Words) and (count := _people(row.form.values)):
         return _(
-            "{count} of the words to keep look like a person's name or number; 'generalise top' may let them out",
+            "{count} of the words to keep look like a person's name or number; use 'generalise top'",
             count=count,
         )
     match row.form:
         case Range(least=least, most=most, whole=whole) if not whole or most - least > WIDEST:
             return _("a range has whole numbers, at most {widest:,} wide", widest=WIDEST)
         case Words(values=words) if len(words) > MOST_WORDS + 1 or any(len(word) > LONGEST for word in words):
-            return _("a set has at most {most} words of at most {longest} signs", most=MOST_WORDS, longest=LONGEST)
+            return _(
+                "at most {most} words of at most {longest} characters may be kept", most=MOST_WORDS, longest=LONGEST
+            )
         case _:
             return None
 
 
 def _called_freely(row: Row) -> bool:
-    """Whether a column gets a free name; it may keep its own header, unless that identifies a customer."""
+    """Return whether a rule sets a name of its own that is not the column's header."""
     if row.action == "drop" or PLAIN.fullmatch(row.into):
         return False
     return row.into != row.column or bool(_PRIVATE.search(row.into))

@@ -1,4 +1,4 @@
-"""Keyed tokens: the same customer gets the same token, and nobody without the key can tell whose it is."""
+"""Keyed tokens: the same customer gets the same token, which cannot be reversed without the key."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _LABEL = b"invitekit token v2"
 _LONGEST_BLANK = max(len(text.encode()) for text in schema.SAYS_NOTHING)
 _MASKED = "|".join(schema.MASK_SHAPES)
 _MASK_HINTS = ("*", "...", "##", "??", "xx", "__", "---")
-"""What a masked value of ASCII has in it: a quick look that saves the search."""
+"""A character of every masked ASCII value: a quick test that saves the full one."""
 _AROUND_DIGITS = r"[\s()\[\]‐-―-]+"
-"""What is written between the digits of a phone number for the eye."""
+"""Separators between the digits of a phone number."""
 _REPEATS = 0.6
-"""Of a batch, the share of different values up to which it pays to tell them apart first."""
+"""The share of distinct values up to which it is faster to compute each only once."""
 
 
 class Secret:
-    """A text that shows itself by its one method only: in no repr, format or JSON, nor in a traceback."""
+    """A text that only its method ``text`` returns: it is in no repr, format, JSON or traceback."""
 
     __slots__ = ("_text",)
 
@@ -44,37 +44,35 @@ class Secret:
         return "Secret()"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A secret is not written anywhere by itself.")
+        raise TypeError("A secret cannot be formatted or pickled.")
 
 
 class Key:
-    """A key for tokens; it never shows, cannot be pickled, and is known by an ID that gives nothing away.
+    """A key for tokens. It is never shown or pickled; its ID reveals nothing of it.
 
     Args:
-        material: 32 bytes, not all of them alike.
-        kept: Whether it is stored; a throw-away key has no ID, since no other export can have it.
+        material: 32 bytes, not all the same.
+        kept: Whether it is stored; a key for one export has no ID, since no other export has it.
     """
 
     __slots__ = ("_kept", "_material")
 
     def __init__(self, material: bytes, *, kept: bool = True) -> None:
         if len(material) != _KEY_BYTES:
-            raise ArgumentError(
-                _("A key has another length than 32 bytes."), hint=_("make one with 'invitekit key new'.")
-            )
+            raise ArgumentError(_("A key does not have 32 bytes."), hint=_("make one with 'invitekit key new'."))
         if len(set(material)) == 1:
-            raise ArgumentError(_("A key is one byte, again and again."), hint=_("make one with 'invitekit key new'."))
+            raise ArgumentError(_("A key repeats a single byte."), hint=_("make one with 'invitekit key new'."))
         self._material = Secret(material.hex())
         self._kept = kept
 
     @classmethod
     def new(cls, *, kept: bool = True) -> Key:
-        """Make a key by the system's own dice."""
+        """Make a key from the system's random source."""
         return cls(secrets.token_bytes(_KEY_BYTES), kept=kept)
 
     @classmethod
     def from_text(cls, text: str) -> Key:
-        """Read the 64 hexadecimal digits that ``text()`` gives.
+        """Read the 64 hexadecimal digits that ``text()`` returns.
 
         Raises:
             ArgumentError: It is something else; the text is not quoted.
@@ -88,11 +86,11 @@ class Key:
 
     @property
     def id(self) -> str | None:
-        """Sixteen digits that tell keys apart; None for a throw-away key."""
+        """Sixteen digits that identify the key; None for a key that is not stored."""
         return self._derived(b"invitekit key id").text()[:16] if self._kept else None
 
     def text(self) -> str:
-        """Return the key itself, for the one place where it is kept."""
+        """Return the key itself, to store it."""
         return self._material.text()
 
     def subkey(self, column: str, purpose: str | None = None) -> Secret:
@@ -111,33 +109,33 @@ class Key:
         return f"Key({self.id or 'thrown away after use'})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A key is not written anywhere by itself.")
+        raise TypeError("A key cannot be formatted or pickled.")
 
 
 def tokens(values: pl.Series, subkey: Secret, prefix: str, *, mobile: bool = False) -> pl.Series:
     """Return a token for each value: a letter and the first 128 bits of HMAC-SHA256 under the subkey, as hex.
 
     The HMAC's key is the subkey's 64 digits as ASCII, which fill one block of SHA-256. Values are
-    normalised first (``normalise``); those that stand for nothing, or came masked, have no token.
+    normalised first (``normalise``); values that mean nothing or were masked already have no token.
     """
 
     def made(some: pl.Series) -> pl.Series:
-        plain = normalise(some, mobile=mobile)  # first, so that no traceback of an error in it holds the key
+        plain = normalise(some, mobile=mobile)  # first, so that no traceback of an error in it has the key
         return prefix + hmac_sha256(plain, subkey.text().encode()).str.slice(0, BITS // 4)
 
     return each_once(values, made)
 
 
 def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
-    """Bring texts into the one form that tokens are made of; nothing else may decide what is equal.
+    """Normalise texts for tokens; only this decides which values are equal.
 
-    NFKC, without signs that show nothing, white space at the ends off, lower case. Texts that stand for nothing
+    NFKC, without invisible characters and surrounding white space, lower case. Texts that mean nothing
     (``schema.SAYS_NOTHING``) become null, masked ones too (``schema.MASK_SHAPES``): many customers share them.
 
     Args:
         values: Texts.
         mobile: Whether they are phone numbers: spaces, hyphens and brackets go. A number without its country's code
-            is another one than with it, for nobody says which country it is of.
+            differs from the one with it, as its country is not known.
     """
     name = pl.col(values.name)
     if not is_ascii(values) or values.str.contains("\0", literal=True).any():
@@ -157,17 +155,17 @@ def normalise(values: pl.Series, *, mobile: bool = False) -> pl.Series:
 
 
 def is_ascii(values: pl.Series) -> bool:
-    """Whether all texts are plain ASCII."""
+    """Return whether all texts are plain ASCII."""
     return bool(values.str.len_bytes().sum() == values.str.len_chars().sum())
 
 
 def distinct(values: pl.Series) -> pl.Series:
-    """Return each value once where values repeat, else all of them: to find the distinct ones costs time too."""
+    """Return the distinct values if many repeat, else all values, as finding them takes time too."""
     return values.unique() if _repeat(values) else values
 
 
 def each_once(values: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """Make something of each value, once for each distinct one where values repeat; null stays null."""
+    """Apply a function to each value, only once for repeated values; null stays null."""
     if not _repeat(values):
         return make(values)
     once = values.drop_nulls().unique().alias("value")

@@ -1,8 +1,7 @@
-"""Remove people from remarks as far as patterns and names find them: best effort, no proof.
+"""Remove personal data from remarks by patterns and names: best effort, without a guarantee.
 
-It cannot be proved that a free text names no person. What ``patterns.py`` lists and every name that is passed in is
-replaced; a nickname, a misspelt name, an address in words or a story that only one customer has stays. To be certain,
-drop the remarks.
+The patterns of ``patterns.py`` and every name that is passed in are replaced. A nickname, a misspelt name, an address
+in words or a story of a single customer stays. To be certain, drop the remarks.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from invitekit.privacy.scrub.patterns import PATTERNS, settled
 __all__ = ["KnownNames", "scrub_remarks"]
 
 CHUNK = 50_000
-"""Remarks that are worked on at one time: what bounds the memory."""
+"""Remarks that are scrubbed at one time, to limit the memory."""
 
 
 def scrub_remarks(remarks: pl.Series, own: Sequence[pl.Series], names: KnownNames) -> pl.Series:
-    """Replace names, addresses and numbers of people in remarks by placeholders: best effort, no proof.
+    """Replace names, addresses and numbers of people in remarks by placeholders, best effort.
 
     Emails, mobiles, IDs, handles and links are found by their patterns (``patterns.py``), which are best for English
     and Chinese. Then come the record's own names: each value whole and without its legal form, in upper or lower case,

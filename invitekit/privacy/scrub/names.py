@@ -16,11 +16,11 @@ from invitekit.privacy.scrub.normalise import fold
 from invitekit.privacy.scrub.patterns import MARKS
 
 _SHORTEST = 3
-"""The fewest letters of a one-word name that is looked for in the remarks of all records."""
+"""The fewest letters of a one-word name that is searched in the remarks of all records."""
 _NUMBER = 7
 """The fewest digits of a number that identifies a person; shorter ones are counts and years."""
 _TWO = 2
-"""A name of so many words is found in the other order too, if each begins with so many letters."""
+"""A name of this many words is found in reverse order too, if each begins with this many letters."""
 _LAST = 8
 """Digits at the end of a phone number that stay the same at home and from abroad."""
 _SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
@@ -56,7 +56,7 @@ def stopwords() -> frozenset[str]:
 
 
 class KnownNames:
-    """Names that are looked for in every text; the time does not grow with their number.
+    """Names that are searched in every text; the time does not depend on their number.
 
     A name counts if it has three letters or more with a letter among them, or seven digits or more; in scripts
     without spaces, two signs or more. A single everyday word never does. One of two Latin words is
@@ -70,7 +70,7 @@ class KnownNames:
         self._phrases = _Phrases(names_that_count(names))
 
     def spans(self, words: Sequence[str]) -> list[Span]:
-        """Return where names stand among the words of a text."""
+        """Return the positions of names among the words of a text."""
         return self._phrases.spans(words)
 
 

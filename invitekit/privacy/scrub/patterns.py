@@ -1,4 +1,4 @@
-"""What gives a person away in a text, and what only looks like it: one table, a row each, in the order of search.
+"""Patterns of personal data in a text, and of harmless text that looks like it, in the order of search.
 
 The texts are folded first (``fold``), so every digit is ASCII and no full-width sign is left. Rust's
 regular expressions look neither ahead nor behind: a row says with its group ``cue`` what stays in front of the
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 LABELS = ("email", "mobile", "id", "handle", "link", "name")
 MARKS = {label: chr(0xE010 + place) for place, label in enumerate(LABELS)}
-"""One private sign for each placeholder while the search goes on: no pattern and no name can match it."""
+"""A private-use character for each placeholder during the search: no pattern and no name matches it."""
 _OPEN = {label: chr(0xE020 + place) for place, label in enumerate(LABELS)}
 _CLOSE = "\ue001"
-"""Signs around what a row keeps: with nothing between them, they stand for what was found."""
+"""Characters around the text that a row keeps; with nothing between them, they replace the match."""
 _SHIELD, _UNSHIELD = "\ue002", "\ue003"
 _CUES = ("cue", "near", "zh")
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One row: what it finds, the label that takes its place (None only marks), and how it looks.
+    """One row: its name, the label that replaces a match (None only marks it), and its pattern.
 
-    ``holds`` is what every text has in it where the row can find something: a quick look that saves the search.
+    ``holds`` is a part of every text that can match: a quick test that saves the search.
     """
 
     finds: str
@@ -227,4 +227,4 @@ PATTERNS = (
         _TITLED,
     ),
 )
-"""All of them, in the order of search: what is longer or surer comes first."""
+"""All patterns in the order of search: the longer or more certain ones first."""
