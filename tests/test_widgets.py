@@ -14,7 +14,7 @@ import time
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -927,11 +927,7 @@ def test_a_screen_whose_connection_was_closed_says_so(newest: pl.DataFrame) -> N
 
 
 def _plan(workspace: ik.Workspace, rules: ik.ResendRules | None = None) -> pl.DataFrame:
-    annotated = ik.annotate(workspace.history(), as_of=DAY)
-    known = {"sent": workspace.sent_events(), "resolved": workspace.resolutions(), "rejected": workspace.rejects()}
-    how: dict[str, Any] = {"as_of": DAY} | known
-    found: pl.DataFrame = cast("Any", ik.plan_resends(annotated, rules, **how)).pl()
-    return found
+    return workspace.plan(rules, as_of=DAY).pl()
 
 
 def test_tabs_count_what_the_plan_decides(picker: Heard) -> None:
