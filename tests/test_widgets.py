@@ -835,7 +835,7 @@ def behind(figure: charts.Figure, screen: Any) -> list[tuple[str, int]]:
     clickable = ClickableFigure(figure, screen)
     named = re.findall(r'data-choice="(\d+)"[^>]*><title>([^<]*)</title>', clickable.figure)
     found = []
-    for number, hover in named:
+    for number, hover in named[:: max(len(named) // 8, 1)]:
         clickable._handle_custom_msg({"type": "open", "choice": int(number)}, [])
         assert screen.wait(60)
         with screen._store.cursor() as con:
