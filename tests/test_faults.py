@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -157,9 +158,10 @@ def check_whole(folder: Path, promised: set[tuple[str, str]]) -> None:
     if (folder / EXPORT).exists() and path_of(folder / EXPORT).exists():
         verify(folder / EXPORT)
     if (folder / BATCHES / PAGE).exists():
-        books = list((folder / BATCHES).glob("*.xlsx"))
-        assert books
-        assert [book.name for book in books if zipfile.ZipFile(book).testzip()] == []
+        page = (folder / BATCHES / PAGE).read_text("utf-8-sig")
+        written = [path for path in (folder / BATCHES).iterdir() if path.name != PAGE]
+        assert re.findall(r"The files \((\d+) besides this one", page) == [f"{len(written)}"]
+        assert [book.name for book in written if book.suffix == ".xlsx" and zipfile.ZipFile(book).testzip()] == []
 
 
 def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
