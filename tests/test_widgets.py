@@ -927,7 +927,8 @@ def test_a_screen_whose_connection_was_closed_says_so(newest: pl.DataFrame) -> N
 
 
 def _plan(workspace: ik.Workspace, rules: ik.ResendRules | None = None) -> pl.DataFrame:
-    return workspace.plan(rules, as_of=DAY).pl()
+    planned: pl.DataFrame = workspace.plan(rules, as_of=DAY).pl()
+    return planned
 
 
 def test_tabs_count_what_the_plan_decides(picker: Heard) -> None:
