@@ -67,6 +67,23 @@ class Message(str):
         return (self.template, self.parameters), {"plural": self.plural, "number": self.number}
 
 
+class Label(str):
+    """An English label with its Chinese form, as a parameter of a message: ``Label("status", "状态")``."""
+
+    __slots__ = ("zh",)
+    zh: str
+
+    def __new__(cls, en: str, zh: str) -> Self:
+        """Keep both forms."""
+        label = super().__new__(cls, en)
+        label.zh = zh
+        return label
+
+    def __getnewargs__(self) -> tuple[str, str]:
+        """Return the arguments that create the label again when it is copied or pickled."""
+        return str(self), self.zh
+
+
 def _(template: str, **parameters: Any) -> Message:
     """Return a message. ``make words`` collects the template, so it has to be a plain string.
 
@@ -96,6 +113,8 @@ def translate(text: str, language: str) -> str:
         text: A message, or any other text.
         language: The code of the language.
     """
+    if isinstance(text, Label):
+        return text.zh if language == "zh" else str(text)
     if not isinstance(text, Message) or language == "en":
         return str(text)
     catalogue = _catalogue(language)
@@ -113,7 +132,7 @@ def _fill_in(template: str, parameters: dict[str, Any], language: str) -> str:
 def _in_language(value: Any, language: str) -> Any:
     if isinstance(value, tuple):
         return translate(_(", "), language).join(str(_in_language(each, language)) for each in value)
-    if isinstance(value, Message):
+    if isinstance(value, (Message, Label)):
         return translate(value, language)
     return printable(str(value)) if isinstance(value, (str, PurePath)) else value
 

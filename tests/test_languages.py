@@ -141,9 +141,11 @@ def english(told: str, *names: str) -> list[str]:
     return re.findall("[A-Za-z]+", re.sub("|".join([*map(re.escape, names), *KEPT]), "", told))
 
 
-def test_columns_are_called_as_their_headers_may_be_called() -> None:
-    told = translate(_("give one of these: {columns}.", columns=""), "zh")
-    assert all(schema.label(name, "zh") in told for name in IDENTIFYING)
+def test_columns_are_called_as_their_headers_may_be_called_in_the_language_of_the_message() -> None:
+    message = _("give one of these: {columns}.", columns=tuple(map(schema.label_in_message, IDENTIFYING)))
+    assert message.startswith("give one of these: Record ID, ")
+    told = translate(pickle.loads(pickle.dumps(message)), "zh")
+    assert told == f"请至少提供以下一列：{'、'.join(schema.label(name, 'zh') for name in IDENTIFYING)}。"
     assert schema.canonical_name("状态") == "status"
 
 
@@ -201,7 +203,9 @@ def test_a_workspace_that_is_none_or_damaged(memory: Path) -> None:
 
 FILES = {
     "Status,Notes\nInvited,a\n": "“s.csv”中没有能区分客户的列。找到的列：“Status”、“Notes”。 请至少提供",
-    "Customer,Email\nAcme,a@b.example\n": "“s.csv”中没有状态列。找到的列：",
+    "Customer,Email\nAcme,a@b.example\n": (
+        "“s.csv”中没有状态列。找到的列：“Customer”、“Email”。 请把该列的表头改为“状态”"
+    ),
     "": "“s.csv”是空文件。 请从门户重新导出。",
 }
 

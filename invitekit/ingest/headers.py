@@ -359,7 +359,7 @@ def require_identity(headers: Headers, source: str) -> None:
                 name=source,
                 found=show_headers(headers.names),
             ),
-            hint=_("give one of these: {columns}.", columns=", ".join(schema.label(n) for n in IDENTIFYING)),
+            hint=_("give one of these: {columns}.", columns=tuple(map(schema.label_in_message, IDENTIFYING))),
             choice=Choice("column", source, tuple(headers.names), IDENTIFYING),
         )
 
@@ -382,10 +382,10 @@ def missing_column(
         found = _("{count} columns, {columns} with a known header", count=len(names), columns=known)
     else:
         found = _("{count} columns, none with a known header", count=len(names))
-    what = schema.label(required).lower()
+    what = schema.label_in_message(required, lower=True)
     return SchemaError(
         _("No column of '{name}' holds the {what}. Found: {found}.", name=source, what=what, found=found),
-        hint=_("say which one does: {how}.", how=how_to_choose(required, "Its header")),
+        hint=_("say which one is the {what}: {how}.", what=what, how=how_to_choose(required, "Its header")),
         choice=Choice("column", source, tuple(names) if are_headers else (), (required,)),
     )
 

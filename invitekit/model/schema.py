@@ -13,7 +13,7 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from invitekit.errors import SchemaError
-from invitekit.i18n import _
+from invitekit.i18n import Label, _
 from invitekit.model.vocabularies import ASSOCIATION_TYPES, DECISIONS, METHODS, RESEND_RULES, STATUSES, WHO_ACTS, Value
 
 Kind = Literal["text", "code", "time", "integer", "number", "boolean"]
@@ -324,6 +324,11 @@ def vocabulary(name: str) -> dict[str, str]:
         for value in BY_NAME[name].values
         for text in (value.code, value.en, value.zh, *value.aliases)
     }
+
+
+def label_in_message(name: str, *, lower: bool = False) -> Label:
+    """Return a column's label as a parameter of a message, which translates it."""
+    return Label(label(name).lower() if lower else label(name), label(name, "zh"))
 
 
 def label(name: str, language: str = "en") -> str:

@@ -15,7 +15,7 @@ from invitekit.engine.arrow import as_arrow
 from invitekit.engine.datetimes import as_utc
 from invitekit.engine.frames import as_frame
 from invitekit.errors import ArgumentError
-from invitekit.i18n import Language, _
+from invitekit.i18n import Label, Language, _
 from invitekit.model.catalogue import Catalogue
 from invitekit.model.filters import Filter, where
 from invitekit.model.resolve import latest
@@ -23,6 +23,8 @@ from invitekit.widgets.conditions import KEY, OURS, both, chosen, matching
 from invitekit.widgets.counts import matched
 from invitekit.widgets.grid import Grid
 from invitekit.widgets.prepare import explained, in_memory
+
+_ARGUMENTS = {"records": Label("records", "邀请记录"), "catalogue": Label("catalogue", "失败原因目录")}
 
 
 class Explorer(Grid):
@@ -123,8 +125,9 @@ class Explorer(Grid):
         caller = inspect.currentframe().f_back  # type: ignore[union-attr]
         held = {**caller.f_globals, **caller.f_locals} if caller else {}
         names = {id(value): name for name, value in held.items() if name[0] != "_"}
-        for what, value in self._passed.items():
+        for name, value in self._passed.items():
             if value is not None and id(value) not in names:
+                what = _ARGUMENTS[name]
                 raise ArgumentError(
                     _("No variable holds the {what} of this explorer.", what=what),
                     hint=_("assign the {what} to a variable first, and pass that to Explorer.", what=what),

@@ -246,7 +246,7 @@ def _snapshot(records: duckdb.DuckDBPyRelation, file: FileSummary) -> dt.datetim
             hint=_(
                 "say when (--snapshot, snapshot_at), put the date into the file's name "
                 "(history_2026-03-30.csv), or give it a column '{column}'.",
-                column=schema.label("snapshot_at"),
+                column=schema.label_in_message("snapshot_at"),
             ),
             choice=Choice("snapshot", file.name),
         )
