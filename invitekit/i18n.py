@@ -79,9 +79,9 @@ class Label(str):
         label.zh = zh
         return label
 
-    def __getnewargs__(self) -> tuple[str, str]:
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, Any]]:
         """Return the arguments that create the label again when it is copied or pickled."""
-        return str(self), self.zh
+        return (str(self), self.zh), {}
 
 
 def _(template: str, **parameters: Any) -> Message:
