@@ -8,6 +8,7 @@ import gzip
 import html
 import io
 import json
+import os
 import re
 import struct
 import subprocess
@@ -32,7 +33,7 @@ from hypothesis import strategies as st
 import invitekit as ik
 from invitekit.engine import limited_process
 from invitekit.errors import InvitekitError, SourceError
-from invitekit.ingest import Loaded, containers, readers, sheets
+from invitekit.ingest import Loaded, containers, delimited, readers, sheets
 from tests.conftest import often
 
 Table = list[list[Any]]
@@ -279,6 +280,27 @@ def test_a_file_that_asks_for_more_than_the_machine_has_is_refused(tmp_path: Pat
     with pytest.raises(SourceError, match=problem):
         ik.load(tmp_path / name)
     assert psutil.Process().children() == before
+
+
+def test_a_line_that_no_table_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "_MAX_LINE", 1 << 10)
+    monkeypatch.setattr(delimited, "BLOCK_SIZE", 1 << 9)
+    (tmp_path / "f.csv").write_bytes(as_csv() + b"," * 1000)
+    assert ik.load(tmp_path / "f.csv").summary.rows_read == 3
+    (tmp_path / "f.csv").write_bytes(as_csv() + b"," * 5000)
+    with pytest.raises(SourceError, match=r"'f.csv' has a line of more than 1,024 bytes\."):
+        ik.load(tmp_path / "f.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_a_file_that_never_ends_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "f.csv")
+    (tmp_path / "g.csv").symlink_to("/dev/zero")
+    for name in ("f.csv", "g.csv"):
+        with pytest.raises(SourceError, match="is a device or a pipe, not a file"):
+            ik.load(tmp_path / name)
+    with pytest.raises(SourceError, match="holds no file"):
+        ik.load(tmp_path)
 
 
 def test_a_small_sound_workbook_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
+from invitekit.errors import SourceError
+from invitekit.i18n import _
 from invitekit.ingest.batches import ROW, Batch, RejectedRow, column_names, mark_rows, text_frame
 from invitekit.ingest.csv_dialect import Dialect
 
@@ -21,6 +23,8 @@ BLOCK_SIZE = 1 << 25
 """Bytes that are read and split at a time."""
 MAX_RECORD_LINES = 1000
 """Lines that a quoted cell may span; in a longer one its quote counts as not closed."""
+_MAX_LINE = 1 << 25
+"""Bytes of a line: a longer one is no row of a table, and takes many times its size to split."""
 _MAX_CELL = 1 << 30
 _MARK_UNDECODABLE = "invitekit.mark_undecodable"
 BROKEN = re.compile("[\ud800-\udfff]")
@@ -85,6 +89,11 @@ def _blocks(path: Path, encoding: str) -> Iterator[tuple[bytes, bool]]:
             if end:
                 yield block[:end], False
             rest = block[end:]
+            if len(rest) > _MAX_LINE:
+                raise SourceError(
+                    _("'{name}' has a line of more than {most:,} bytes.", name=path.name, most=_MAX_LINE),
+                    hint=_("export it again: no table has such lines."),
+                )
     if decoder is not None:
         rest += decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
     yield rest, True

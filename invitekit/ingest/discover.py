@@ -283,6 +283,11 @@ def _check_type(path: Path, by_name: str, is_what: str | None) -> None:
 
 
 def _head(path: Path, size: int = 65536) -> bytes:
+    if path.exists() and not path.is_file():
+        raise SourceError(
+            _("'{name}' is a device or a pipe, not a file.", name=path.name),
+            hint=_("write what comes from it to a file, and name that."),
+        )
     try:
         with path.open("rb") as file:
             head = file.read(size)
