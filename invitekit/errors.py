@@ -112,6 +112,7 @@ class ChangedError(LeakError):
         return _("The file does not match its manifest: {cells}.", cells=cells)
 
 
+_REFUSED = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO)
 _NO_COLUMNS = {"file": _("file"), "manifest": _("manifest")}
 """What was checked, where it is no column."""
 _GATES = {str(gate).removeprefix("gate "): gate for gate in (
@@ -141,7 +142,19 @@ def own_error(error: BaseException) -> InvitekitError | None:
     Returns:
         The error; None for any other, whose text may quote data.
     """
-    return error if isinstance(error, InvitekitError) else database_error(error) or _out_of_memory(error)
+    if isinstance(error, InvitekitError):
+        return error
+    return database_error(error) or _out_of_memory(error) or _disk_error(error)
+
+
+def _disk_error(error: BaseException) -> InvitekitError | None:
+    """Return our error for a disk that is full or read-only, where no output is named."""
+    is_refused = getattr(error, "errno", None) in _REFUSED or type(error).__name__ == "IOException"
+    if is_refused or re.search(r"\(os error \d+\)", str(error)):
+        return OutputError(
+            _("The disk refused a file."), hint=_("check space and rights, in the folder of temporary files too.")
+        )
+    return None
 
 
 def _out_of_memory(error: BaseException) -> InvitekitError | None:

@@ -689,32 +689,6 @@ def test_a_folder_that_refuses_a_new_file_is_told_in_our_words() -> None:
         ik.export(annotated(), gone)
 
 
-FULL = """
-import resource, signal, sys
-import polars as pl
-from invitekit.export import export
-from invitekit.errors import OutputError
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-frame = pl.read_parquet(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
-for name in sys.argv[3:]:
-    try:
-        export(frame, name)
-    except OutputError as error:
-        print(error)
-"""
-
-
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
-    annotated().write_parquet(tmp_path / "in.parquet")
-    targets = [str(tmp_path / f"out.{kind}") for kind in KINDS]
-    command = [sys.executable, "-c", FULL, str(tmp_path / "in.parquet"), "2000", *targets]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.stdout.count("cannot be written") == len(KINDS), done.stderr
-    assert "canary" not in (done.stdout + done.stderr).lower()
-    assert left(tmp_path) == ["in.parquet"]
-
-
 KILLED_ROWS = 1_000
 ZYGOTE = """
 import os, sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import io
 import itertools
@@ -15,6 +16,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -26,6 +28,7 @@ import psutil
 import pytest
 
 import invitekit as ik
+from invitekit import ingest
 from invitekit.batches.output_folder import PAGE
 from invitekit.cli import main
 from invitekit.cli.recipes import read_recipe
@@ -33,7 +36,9 @@ from invitekit.errors import OutputError, own_error
 from invitekit.export import verify
 from invitekit.export.manifest import path_of
 from invitekit.i18n import _ as message
-from tests.conftest import SOAK, often
+from invitekit.ingest.engine_choice import EngineChoice, choose_engine
+from tests.conftest import DATA, SOAK, often
+from tests.test_batch import disk_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -183,6 +188,34 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
     folders = {path for path in tmp_path.rglob("*") if path.is_dir()}
     assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start removes what was left"
     assert worked > KILLS / 4, "most were killed before they committed anything: that proves little"
+
+
+# A full disk
+
+WRITING = [
+    "check DATA -o c.html", "annotate DATA -o a.csv", "annotate DATA -o a.xlsx", "annotate DATA -o a.parquet",
+    "annotate DATA --time-zone Asia/Shanghai -o d.parquet", "plan DATA --batch-dir batches", "trend DATA -o t.csv",
+    "report DATA -o r.html", "report DATA -o r.pdf", "workspace add DATA -w w.duckdb",
+    *(f"export DATA -o e.{kind}" for kind in ("csv", "xlsx", "parquet")),
+]  # fmt: skip
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows limits no files")
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # xlsxwriter drops its own open file
+def test_a_full_disk_is_one_line_and_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path)
+    for line in WRITING:
+        if "d.parquet" in line:  # the records are on disk, too
+            monkeypatch.setattr(ingest, "choose_engine", lambda _: EngineChoice("duckdb", None))
+        with disk_of(400):
+            done = run(*(DATA if word == "DATA" else word for word in line.split()))
+        gc.collect()
+        assert (done.returncode, done.stderr.count("\n"), "defect" in done.stderr) == (1, 1, False), (line, done.stderr)
+        assert re.search("cannot be (written|made)|disk refused", done.stderr), line
+        assert [*tmp_path.rglob("*")] == [tmp_path / "temporary"], line
+        monkeypatch.setattr(ingest, "choose_engine", choose_engine)
 
 
 # Memory

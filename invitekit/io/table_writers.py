@@ -68,7 +68,12 @@ def write_table(
 
     if extension == ".parquet" and _is_polars(records):
         options = {"compression": "zstd", "compression_level": 1, "statistics": False, "row_group_size": _ROW_GROUP}
-        return write(lambda part: records.write_parquet(part, **options))
+        from polars.exceptions import PolarsError  # noqa: PLC0415 - loaded with the frame
+
+        try:
+            return write(lambda part: records.write_parquet(part, **options))
+        except PolarsError as error:
+            raise not_written(target, error) from None
     import duckdb  # noqa: PLC0415 - not for Polars frames to Parquet
     from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415 - as above
 
