@@ -399,7 +399,7 @@ def test_a_text_too_long_for_excel_is_refused_whole(tmp_path: Path) -> None:
 
 def test_more_rows_than_a_sheet_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets, "XLSX_ROWS", 4)
-    with pytest.raises(OutputError, match="has 5 rows; an Excel sheet holds 4"):
+    with pytest.raises(OutputError, match="has 5 rows; an Excel sheet has at most 4"):
         write(expired(5), tmp_path / "set")
     assert names(tmp_path) == []
 
@@ -598,8 +598,8 @@ def test_each_account_manager_gets_a_workbook_with_his_customers_and_no_others(t
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (lambda parts: parts | {"manager_none": [*parts["manager_none"], *parts["manager_mgr.li"]]}, "does not hold"),
-        (lambda parts: {name: lists for name, lists in parts.items() if name != "manager_none"}, "not hold every row"),
+        (lambda parts: parts | {"manager_none": [*parts["manager_none"], *parts["manager_mgr.li"]]}, "does not have"),
+        (lambda parts: {name: lists for name, lists in parts.items() if name != "manager_none"}, "not have every row"),
     ],
 )
 def test_workbooks_that_mix_account_managers_or_lack_a_row_are_refused(
@@ -798,7 +798,7 @@ def test_while_they_are_made_nobody_else_can_look_at_them(tmp_path: Path, monkey
 def test_an_earlier_run_is_not_written_over_unasked(tmp_path: Path) -> None:
     write(expired(1), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(OutputError, match="holds 3 files of an earlier run"):
+    with pytest.raises(OutputError, match="has 3 files of an earlier run"):
         write(expired(2), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -996,7 +996,7 @@ def refused(made: Any, folder: Path, error: type[Exception], message: str, **how
 def test_a_batch_larger_than_the_rules_allow_is_refused(tmp_path: Path) -> None:
     made = plan(expired(51), ResendRules(batch_size=51))
     smaller = made.with_columns(plan_rules=pl.lit(ResendRules(batch_size=50).to_json()))
-    refused(smaller, tmp_path, ArgumentError, "Batch 1 holds 51 customers, more than the 50 of the rules")
+    refused(smaller, tmp_path, ArgumentError, "Batch 1 has 51 customers, more than the 50 of the rules")
 
 
 def test_a_customer_in_two_batches_is_refused(tmp_path: Path) -> None:
@@ -1033,27 +1033,27 @@ def test_a_batch_that_holds_other_rows_than_it_should_is_refused(
 ) -> None:
     made = plan(expired(4), ResendRules(batch_size=2))
     monkeypatch.setitem(sheets.WRITERS, kind, spoilt(change, kind))
-    refused(made, tmp_path, OutputError, f"'batch_01_resend_now.{kind}' does not hold the rows")
+    refused(made, tmp_path, OutputError, f"'batch_01_resend_now.{kind}' does not have the expected rows")
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_a_work_list_that_lost_a_row_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     made = plan(records(failed("overdue_payment", account_name="a"), failed("overdue_payment", account_name="b")))
     monkeypatch.setitem(sheets.WRITERS, kind, spoilt(lambda rows: rows.head(-1), kind))
-    refused(made, tmp_path, OutputError, f"'worklist_customer.{kind}' does not hold the rows")
+    refused(made, tmp_path, OutputError, f"'worklist_customer.{kind}' does not have the expected rows")
 
 
 def test_another_decision_in_a_batch_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worklists, "RESENDS", (*RESENDS, "blocked"))
     made = plan(records({"account_name": "a"}, failed("special_contract")))
     made = made.with_columns(pl.col("batch").fill_null(2), pl.col("rank").fill_null(2))
-    refused(made, tmp_path, OutputError, "Batch 2 holds another decision than to resend")
+    refused(made, tmp_path, OutputError, "Batch 2 has a decision other than to resend")
 
 
 def test_batches_that_lack_a_candidate_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = worklists.make
     monkeypatch.setattr(worklists, "make", lambda made, *how: make(made.head(2), *how))
-    refused(plan(expired(3)), tmp_path, OutputError, "The batches hold 2 customers, the plan has 3")
+    refused(plan(expired(3)), tmp_path, OutputError, "The batches have 2 customers, the plan has 3")
 
 
 def test_proof_reads_the_file_and_not_the_memory(tmp_path: Path) -> None:
@@ -1079,5 +1079,5 @@ def test_an_argument_that_means_nothing_is_refused(tmp_path: Path, wrong: dict[s
 
 def test_nothing_is_asked_of_a_plan_whose_target_is_refused(tmp_path: Path) -> None:
     (tmp_path / "set").touch()
-    with pytest.raises(OutputError, match="is no folder"):
+    with pytest.raises(OutputError, match="is not a folder"):
         write_batches(None, tmp_path / "set")

@@ -222,7 +222,7 @@ def test_a_workspace_that_can_be_none_is_refused_in_one_line(run: Run, tmp_path:
 def test_nothing_is_remembered_of_batches_that_could_not_be_written(run: Run, memory: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
     done = run("plan", "-w", memory, "--batch-dir", tmp_path / "out")
-    assert (done.returncode, "is no folder" in done.stderr) == (1, True)
+    assert (done.returncode, "is not a folder" in done.stderr) == (1, True)
     with Workspace(memory, read_only=True) as ws:
         assert ws.batches().fetchall() == []
 

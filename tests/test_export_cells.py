@@ -50,7 +50,7 @@ def test_the_years_1_to_9999_leave_to_their_last_moment(
     moments = pl.Series("invited_at", [BORDERS[border], *[BORDERS["first"]] * 19]).cast(pl.Datetime("us"))
     frame = records().with_columns(moments)
     if not leaves:
-        with pytest.raises(SchemaError, match=r"invited_at holds 1 times before the year 1 or after 9999"):
+        with pytest.raises(SchemaError, match=r"invited_at has 1 times before the year 1 or after 9999"):
             ik.export(frame, tmp_path / f"out.{kind}", level=level)
         assert list(tmp_path.iterdir()) == []
         return
@@ -83,9 +83,9 @@ def test_a_text_is_in_excel_whole_or_there_is_no_file(tmp_path: Path, text: str,
         assert ik.export(frame, tmp_path / f"out.{kind}", remarks="scrub").rows == 20
     before = sorted(tmp_path.iterdir())
     if not fits:
-        with pytest.raises(OutputError, match=r"longer than an Excel cell holds.*\.parquet or \.csv"):
+        with pytest.raises(OutputError, match=r"longer than an Excel cell.*\.parquet or \.csv"):
             ik.export(frame, tmp_path / "out.xlsx", remarks="scrub")
-        with pytest.raises(OutputError, match=r"A remarks is longer than an Excel cell holds"):
+        with pytest.raises(OutputError, match=r"A remarks is longer than an Excel cell"):
             table_writers.write_table(frame, tmp_path / "out.xlsx")
         assert sorted(tmp_path.iterdir()) == before
         return

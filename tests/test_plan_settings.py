@@ -159,7 +159,7 @@ def test_rules_are_read_from_what_they_wrote() -> None:
     for rules in (ik.ResendRules(), RULES):
         assert ik.ResendRules.from_json(rules.to_json()) == rules
     assert json.loads(RULES.to_json())["link_life_days"] == 30
-    with pytest.raises(ArgumentError, match="plan_rules holds no rules"):
+    with pytest.raises(ArgumentError, match="plan_rules is not the rules of a plan"):
         ik.ResendRules.from_json('{"pause": 3}')
 
 

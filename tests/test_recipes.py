@@ -103,7 +103,7 @@ def test_a_filter_that_may_name_a_person_is_not_recorded_nor_run(run: Run, week:
     record(run, "annotate", "exports", "-o", "a.csv")
     edited = (week / "weekly.toml").read_text("utf-8") + f"{words[0].removeprefix('--')} = ['x']\n"
     (week / "weekly.toml").write_text(edited, encoding="utf-8")
-    assert f"No recipe holds 'invitekit annotate {words[0]}'" in run("run", "weekly.toml", "-o", "again").stderr
+    assert f"'invitekit annotate {words[0]}' cannot be in a recipe" in run("run", "weekly.toml", "-o", "again").stderr
 
 
 def change(path: Path) -> None:
@@ -265,7 +265,7 @@ def test_what_the_portal_answers_is_not_recorded_nor_asked_for_by_a_recipe(run: 
     options = "from-huawei = true\nendpoint = 'https://elsewhere.example'\n"
     (week / "weekly.toml").write_text(f"{ONE_STEP}'reconcile'{NO_MORE}\n{options}", encoding="utf-8")
     problem = run("run", "weekly.toml", "-o", "again").stderr
-    assert "No recipe holds 'invitekit reconcile --endpoint --from-huawei'" in problem
+    assert "'invitekit reconcile --endpoint --from-huawei' cannot be in a recipe" in problem
 
 
 ONE_STEP, NO_MORE = 'invitekit = "1"\n[[step]]\ncommand = ', "\nsources = []\n[step.options]"
@@ -273,8 +273,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "no TOML": ("x", "is not a TOML file"),
     "another file": ("cooldown_days = 3", "is not a recipe: Object contains unknown field `cooldown_days`"),
     "another type": (f"{ONE_STEP}3", "is not a recipe: Expected `str`, got `int`"),
-    "a command that asks a person": (f"{ONE_STEP}'key new'{NO_MORE}", "No recipe holds 'invitekit key new'"),
-    "no command": (f"{ONE_STEP}'x'{NO_MORE}", "No recipe holds 'invitekit x'"),
+    "a command that asks a person": (f"{ONE_STEP}'key new'{NO_MORE}", "'invitekit key new' cannot be in a recipe"),
+    "no command": (f"{ONE_STEP}'x'{NO_MORE}", "'invitekit x' cannot be in a recipe"),
 }  # fmt: skip
 
 
@@ -291,10 +291,10 @@ STRANGE: dict[str, tuple[str, str, str]] = {
     "a folder elsewhere": ("plan", "batch-dir = 'exports/../../stolen'", "outside of its own folder"),
     "a workspace elsewhere": ("workspace add", "workspace = '../stolen.duckdb'", "outside of its own folder"),
     "a workspace elsewhere for a list": ("reconcile", "workspace = '../stolen.duckdb'", "outside of its own folder"),
-    "another program": ("check; touch stolen", "", "No recipe holds"),
-    "an option for a source": ("check", "source = '--output=../stolen.csv'", "No recipe holds"),
+    "another program": ("check; touch stolen", "", "cannot be in a recipe"),
+    "an option for a source": ("check", "source = '--output=../stolen.csv'", "cannot be in a recipe"),
     "an option among the sources": ("check", "", "'stolen.csv' does not exist"),
-    "an option of the run itself": ("check", "overwrite = true", "No recipe holds"),
+    "an option of the run itself": ("check", "overwrite = true", "cannot be in a recipe"),
 }  # fmt: skip
 
 

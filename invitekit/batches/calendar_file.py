@@ -65,7 +65,7 @@ def write(plan: Any, path: Path, settings: PlanSettings, *, language: Language, 
         path: The file. A later plan's events replace those of the same day in a calendar, as their UIDs are the same.
         settings: The moment and the rules of the plan.
         language: Of the texts.
-        names: Whether events name customers; without, they hold counts only.
+        names: Whether events name customers; otherwise they contain counts only.
     """
     import icalendar  # noqa: PLC0415 - slow to import, and only written last
 

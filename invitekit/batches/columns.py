@@ -15,7 +15,7 @@ FIND = (
     "account_name", "customer_full_name", "customer_name", "email", "custom_tag", "account_manager", "country",
     "invitation_method", "association_type", "status",
 )  # fmt: skip
-"""What finds a customer in the portal; the status is also what makes a list readable by ``load``."""
+"""Columns to find a customer in the portal; with the status, ``load`` can read a list."""
 BATCH = ("rank", *FIND, "attempts", "invited_at", "decision", "reason", "next_step", "chance",
          "record_id")  # fmt: skip
 _WORK = (*FIND, "attempts", "invited_at", "age_days", "reason", "next_step")
@@ -30,7 +30,7 @@ NEEDED = tuple(dict.fromkeys((*BATCH, *WORK["review"], *_BEHIND)))
 """The columns of a plan that lists are made of."""
 
 _OWN_HEADERS = {"reason": {"en": "Why"}}
-"""Partners' files call the failure message "Reason": under that header our reasons would be read as messages."""
+"""Headers that differ from the label: ``load`` reads a column "Reason" as the failure message, for example."""
 _TYPES: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
 _NARROWEST, _WIDEST, _TIME, _MESSAGE = 8, 45, 20, 80
 
@@ -41,7 +41,7 @@ def typed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def header(name: str, language: Language) -> str:
-    """Return a column's label, or our own where ``load`` would take the label for another column."""
+    """Return a column's label, or another header where ``load`` would read the label as another column."""
     return _OWN_HEADERS.get(name, {}).get(language) or schema.label(name, language)
 
 

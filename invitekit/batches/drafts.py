@@ -66,7 +66,7 @@ def build(worklist: WorkList, shared: list[str], templates: Templates) -> pl.Dat
 
 
 def shared_addresses(plan: Any) -> list[str]:
-    """Return the email addresses that several customers have, as they are compared.
+    """Return the normalised email addresses that several customers have.
 
     Args:
         plan: What ``plan_resends`` returns, of any engine.

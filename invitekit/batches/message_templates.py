@@ -56,7 +56,7 @@ def built_in() -> Templates:
 
 
 def read_templates(path: str | os.PathLike[str] | None) -> Templates:
-    """Read messages of the user's own, which replace built-in ones of the same recipient, code and language.
+    """Read the user's messages, which replace built-in ones of the same recipient, code and language.
 
     Args:
         path: A TOML file of ``[[message]]`` tables with ``to, code`` and ``subject_en, body_en, subject_zh, body_zh``,
@@ -157,7 +157,7 @@ def _of_cause(who: str, language: str, templates: Templates, parts: Mapping[tupl
 
 
 def _code(templates: Templates) -> pl.Expr:
-    """Build the expression of the message's code; none where the user's own catalogue advises something else."""
+    """Build the expression of the message's code; none where the user's own catalogue gives other advice."""
     advised = [f"{f.code}|{f.advice(each)}" for f in read_catalogue().failures for each in LANGUAGES]
     own = [code for (_, code, _), template in templates.items() if template not in built_in().values()]
     known = pl.concat_str("failure_code", "advice", separator="|").is_in(advised) | pl.col("failure_code").is_in(own)

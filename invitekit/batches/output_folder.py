@@ -1,4 +1,4 @@
-"""The folder of the batches: what may be written there, and which files of an earlier run are replaced."""
+"""The folder of the batches: check that it can be written, and find the files of an earlier run to replace."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OURS = re.compile(
     rf"manager_[^/\\]+\.xlsx|mail_merge\.xlsx|reminder_\d{{4,}}\.eml|dates\.ics|batch_\d{{2,}}_({_KINDS})\.(csv|xlsx)"
     rf"|worklist_({'|'.join(WORKLISTS)})\.(csv|xlsx)|{re.escape(PAGE)}"
 )
-"""Names that only our own runs write; no other file is ever touched."""
+"""The names of files that a run writes; no other file is ever changed."""
 
 
 def check(target: Path, *, overwrite: bool) -> Path:
     """Check that a folder can be written, before any work is done for it.
 
     Raises:
-        OutputError: It is a file, its parent is missing, it may not be written to, or it holds an earlier run.
+        OutputError: It is a file, its parent is missing, it may not be written to, or it contains an earlier run.
     """
     if problem := name_problem(target):
         shown = target.name[:SHOWN_NAME]
@@ -38,11 +38,11 @@ def check(target: Path, *, overwrite: bool) -> Path:
         )
     if os.path.lexists(target) and not target.is_dir():
         raise OutputError(
-            _("'{folder}' is no folder.", folder=target.name), hint=_("name a folder; it is made if it is missing.")
+            _("'{folder}' is not a folder.", folder=target.name), hint=_("name a folder; it is made if it is missing.")
         )
     if not target.exists() and not target.parent.is_dir():
         raise OutputError(
-            _("The folder that '{folder}' should stand in does not exist.", folder=target.name),
+            _("The parent folder of '{folder}' does not exist.", folder=target.name),
             hint=_("create it first."),
         )
     if not os.access(target if target.exists() else target.parent, os.W_OK | os.X_OK):
@@ -54,17 +54,17 @@ def check(target: Path, *, overwrite: bool) -> Path:
 
 
 def written_files(folder: Path) -> list[Path]:
-    """Return the files in a folder that runs of ours have written."""
+    """Return the files in a folder that earlier runs have written."""
     return sorted(path for path in folder.iterdir() if OURS.fullmatch(path.name)) if folder.is_dir() else []
 
 
 def files_of_batch(paths: Iterable[Path], number: int) -> list[Path]:
-    """Return those files that are of the batch of a number."""
+    """Return the files of the batch with a number."""
     return [path for path in paths if path.name.startswith(f"batch_{number:02d}_")]
 
 
 def kind_of_batch(paths: Sequence[Path]) -> str | None:
-    """Return what is done with all customers of a batch, from the names of its files; None where it has none."""
+    """Return the kind of a batch from the names of its files; None without files."""
     return paths[0].stem.split("_", 2)[2] if paths else None
 
 
@@ -78,7 +78,7 @@ def earlier_files(target: Path, *, overwrite: bool) -> list[Path]:
     if earlier and not overwrite:
         raise OutputError(
             _(
-                "'{folder}' holds {count:,} files of an earlier run, such as '{example}'.",
+                "'{folder}' has {count:,} files of an earlier run, such as '{example}'.",
                 folder=target.name,
                 count=len(earlier),
                 example=earlier[0].name,
@@ -98,7 +98,7 @@ def private_set(target: Path) -> Iterator[Path]:
     """Create a private folder on the target's own disk, for the whole set; it is removed afterwards.
 
     Raises:
-        OutputError: The disk refused something meanwhile, or another process writes there: two sets would mix.
+        OutputError: The disk does not allow it, or another process writes to the same folder.
     """
     from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415 - slow to import
 
@@ -111,6 +111,6 @@ def private_set(target: Path) -> Iterator[Path]:
 
 
 def not_written(target: Path, error: BaseException) -> OutputError:
-    """Return the error for batches that the system did not let us write."""
+    """Return the error for batches that cannot be written."""
     problem = _("The batches cannot be written to '{folder}': {reason}.", folder=target.name, reason=os_reason(error))
     return OutputError(problem, hint=NOT_WRITTEN_HINT)

@@ -41,7 +41,7 @@ def text(
     batch_ids: Mapping[int, str] | None = None,
     extras: Sequence[Extra] = (),
 ) -> str:
-    """Return the text: numbers and our own words, and no customer.
+    """Return the text, with numbers and without any customer.
 
     Args:
         summary: The counts of the plan.

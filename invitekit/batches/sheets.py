@@ -24,9 +24,9 @@ _FORMATS: dict[Any, dict[str, Any]] = {
 TIME = "%Y-%m-%d %H:%M:%S"
 _LINE, _MESSAGE_LINES = 15, 5
 _HIGHEST = 409
-"""Points that an Excel row may be high."""
+"""The largest height of an Excel row, in points."""
 _SMALL = 5_000
-"""Up to so many rows a sheet is built in memory, which is faster."""
+"""A sheet with up to this many rows is built in memory, which is faster."""
 
 
 def write_csv(worklist: WorkList, path: Path, _moment: dt.datetime) -> None:
@@ -47,13 +47,13 @@ def write_workbook(lists: Sequence[WorkList], path: Path, moment: dt.datetime) -
     """Write a sheet for each list, with its header frozen, filters, widths that fit, and texts that stay texts.
 
     Raises:
-        OutputError: More rows, or a longer text, than Excel holds.
+        OutputError: There are more rows, or a longer text, than Excel allows.
     """
     for worklist in lists:
         if worklist.rows.height > XLSX_ROWS:
             raise OutputError(
                 _(
-                    "'{name}' has {rows:,} rows; an Excel sheet holds {most:,}.",
+                    "'{name}' has {rows:,} rows; an Excel sheet has at most {most:,}.",
                     name=worklist.name,
                     rows=worklist.rows.height,
                     most=XLSX_ROWS,
@@ -64,7 +64,7 @@ def write_workbook(lists: Sequence[WorkList], path: Path, moment: dt.datetime) -
     options = {"in_memory": small, "constant_memory": not small, "tmpdir": str(path.parent)}
     import xlsxwriter  # noqa: PLC0415 - slow to import, and not for CSV
 
-    # Zipped in memory: a zip file that a full disk breaks off complains once more when it is collected.
+    # Zip in memory: a zip file that a full disk interrupts raises again when it is garbage-collected.
     zipped = io.BytesIO()
     with xlsxwriter.Workbook(zipped, options) as book:
         book.set_properties({"created": moment})
@@ -99,7 +99,7 @@ def _lay_out(book: Any, sheet: Any, worklist: WorkList) -> None:
 
 
 def _fill(sheet: Any, worklist: WorkList) -> None:
-    """Write row by row, each column by the method of its type: nothing is guessed from the look of a text."""
+    """Write row by row, each column by its type: the type is never guessed from a text."""
     writers = {pl.String: sheet.write_string, pl.Datetime: sheet.write_datetime}
     kinds = [kind.base_type() for kind in worklist.rows.dtypes]
     write: list[Callable[..., int]] = [writers.get(kind, sheet.write_number) for kind in kinds]
@@ -111,7 +111,7 @@ def _fill(sheet: Any, worklist: WorkList) -> None:
             if is_too_long(cell):
                 raise OutputError(
                     _(
-                        "A {column} in '{name}' is longer than an Excel cell holds.",
+                        "A {column} in '{name}' is longer than an Excel cell allows.",
                         column=worklist.rows.columns[index],
                         name=worklist.name,
                     ),

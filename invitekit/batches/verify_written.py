@@ -24,13 +24,13 @@ def prove(lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: 
     Args:
         lists: What should be written.
         folder: Where the files are.
-        kinds: The formats; each of them holds everything.
+        kinds: The formats; each of them has every list.
         rules: How large a batch may be.
         candidates: How many customers the whole plan invites again.
 
     Raises:
         ArgumentError: The plan was made with larger batches, or invites a customer twice.
-        OutputError: A file does not hold its rows, or the batches together not every customer once.
+        OutputError: A file lacks rows, or the batches do not have every customer exactly once.
     """
     for kind in kinds:
         seen: list[str] = []
@@ -40,11 +40,11 @@ def prove(lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: 
                 seen += _customers(worklist, rows, rules)
         if len(set(seen)) < len(seen):
             raise ArgumentError(
-                _("A customer is in two rows to invite again."), hint=_("pass what plan_resends gives.")
+                _("A customer is in two rows to invite again."), hint=_("pass what plan_resends(...) returns.")
             )
         if len(seen) != candidates:
             problem = _(
-                "The batches hold {customers:,} customers, the plan has {candidates:,} to invite again.",
+                "The batches have {customers:,} customers, the plan has {candidates:,} to invite again.",
                 customers=len(seen),
                 candidates=candidates,
             )
@@ -52,7 +52,7 @@ def prove(lists: Sequence[WorkList], folder: Path, kinds: Sequence[str], rules: 
 
 
 def prove_workbooks(workbooks: Mapping[str, Sequence[WorkList]], lists: Sequence[WorkList], folder: Path) -> None:
-    """Read the workbooks of account managers back: each holds rows of one manager only, all together every row.
+    """Read the workbooks of account managers back: each has rows of its manager only, and together they have all.
 
     Args:
         workbooks: The lists of each workbook by its file name.
@@ -71,19 +71,19 @@ def prove_workbooks(workbooks: Mapping[str, Sequence[WorkList]], lists: Sequence
         keys = manager_keys(pl.concat([each.rename("account_manager") for each in managers]))
         count += keys.len()
         if keys.n_unique() != 1:
-            raise OutputError(_("'{name}' does not hold the rows that it should.", name=name), hint=_HINT)
+            raise OutputError(_("'{name}' does not have the expected rows.", name=name), hint=_HINT)
     if count != sum(each.rows.height for each in lists):
-        raise OutputError(_("The workbooks of account managers do not hold every row."), hint=_HINT)
+        raise OutputError(_("The workbooks of account managers do not have every row."), hint=_HINT)
 
 
 def _read_back(worklist: WorkList, path: Path, read: Callable[[Path, list[int]], pl.DataFrame]) -> pl.DataFrame:
-    """Read the columns that prove a list: of a batch, order and decision; of a work list, one that is never empty."""
+    """Read the columns to compare: of a batch, order and decision; of a work list, one that is never empty."""
     names = ["reason"] if worklist.batch is None else ["rank", "decision"]
     expected = worklist.rows.select(names).cast(pl.String)
     actual = read(path, [worklist.rows.columns.index(name) for name in names])
     actual.columns = names
     if actual.height != expected.height or (worklist.batch is not None and not actual.equals(expected)):
-        raise OutputError(_("'{name}' does not hold the rows that it should.", name=path.name), hint=_HINT)
+        raise OutputError(_("'{name}' does not have the expected rows.", name=path.name), hint=_HINT)
     return actual
 
 
@@ -92,7 +92,7 @@ def _customers(worklist: WorkList, rows: pl.DataFrame, rules: ResendRules) -> li
     if rows.height > rules.batch_size:
         raise ArgumentError(
             _(
-                "Batch {batch} holds {customers:,} customers, more than the {most:,} of the rules.",
+                "Batch {batch} has {customers:,} customers, more than the {most:,} of the rules.",
                 batch=worklist.batch,
                 customers=rows.height,
                 most=rules.batch_size,
@@ -100,7 +100,7 @@ def _customers(worklist: WorkList, rows: pl.DataFrame, rules: ResendRules) -> li
             hint=_("give the rules that the plan was made with."),
         )
     if set(rows["decision"]) - _KIND_LABELS:
-        raise OutputError(_("Batch {batch} holds another decision than to resend.", batch=worklist.batch), hint=_HINT)
+        raise OutputError(_("Batch {batch} has a decision other than to resend.", batch=worklist.batch), hint=_HINT)
     customers = dict(zip(worklist.rows["rank"].cast(pl.String), worklist.records["customer_id"], strict=True))
     return [customers[rank] for rank in rows["rank"]]
 

@@ -1,4 +1,4 @@
-"""The options that filter records: words of the portal and of people to one filter, and what it matches."""
+"""The options that filter records."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ def output_json(output: Path | None) -> dict[str, Any]:
 
 
 def written(output: Path | None, what: str, *, personal: bool = True) -> None:
-    """Print where a result was written, if it was, and whether it holds personal data."""
+    """Print where a result was written, if it was, and whether it contains personal data."""
     if output is not None:
         note = f"It contains personal data; {_READERS} read it." if personal else "It quotes no cell of the files."
         line(f"{what}: {output}. {note}")

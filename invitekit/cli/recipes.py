@@ -25,7 +25,7 @@ from invitekit.io.digest import digest
 from invitekit.io.toml_file import read_toml
 
 PERSONAL = ("text", "manager", "tag")
-"""Options whose values may name a person: no recipe holds them."""
+"""Options whose values may name a person: they are in no recipe."""
 WRITES = ("output", "batch-dir", "words-skeleton")
 """Options that name a file or a folder which the command writes."""
 _CHANGES = ("workspace add", "reconcile")
@@ -44,7 +44,7 @@ _HEAD = """\
 # Commands of invitekit, and the files that they read and wrote. Paths start from the folder of this file.
 # Repeat them:                 invitekit run THIS_FILE --overwrite
 # The same on this week's files: invitekit run THIS_FILE FILES -o FOLDER
-# Names of files stand here, but no key and nothing of a record.
+# It contains names of files, but no key and nothing of a record.
 """
 Options = dict[str, Any]
 
@@ -146,7 +146,7 @@ def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], 
     """
     options = _typed_options(ctx, values)
     if personal := [name for name in PERSONAL if name in options]:
-        problem = _("--{option} may name a person, and a recipe holds no person's data.", option=personal[0])
+        problem = _("--{option} may name a person, and a recipe must not contain personal data.", option=personal[0])
         raise ArgumentError(problem, hint=_("leave it out, or run this command without --save-recipe."))
     if not options.keys().isdisjoint(_FROM_PORTAL):
         problem = _("What the portal answers cannot be repeated, so --from-huawei is in no recipe.")
@@ -163,7 +163,7 @@ def start_step(ctx: typer.Context, path: Path, values: Options) -> Callable[[], 
     try:
         as_toml(Recipe("", [step])).encode()
     except UnicodeEncodeError:
-        problem = _("The command has a name that is not UTF-8 text, which no recipe holds.")
+        problem = _("The command has a name that is not UTF-8 text, so it cannot be in a recipe.")
         raise ArgumentError(problem, hint=_("rename it, or run this command without --save-recipe.")) from None
     steps = [one for one in (read_recipe(path).step if path.exists() else []) if not step.takes_place_of(one)]
     others = {PurePath(name) for one in steps for name in one.written()}
@@ -250,7 +250,7 @@ def _digest(path: Path) -> tuple[int, str]:
 
 
 def _holds_records(step: Step) -> bool:
-    """Return whether an export holds records: their order is a new one each time. Counts are sorted."""
+    """Return whether an export contains records, whose order is new each time; counts are sorted."""
     from invitekit.export.manifest import path_of  # noqa: PLC0415 - only for exports
 
     pages = [json.loads(path_of(Path(name)).read_text("utf-8")) for name in step.written()]
@@ -339,7 +339,7 @@ def check_unchanged(recipe: Recipe, path: Path, others: list[list[str]]) -> None
 
 
 def check_outputs(steps: Sequence[Step], folder: Path | None, *, overwrite: bool) -> None:
-    """Check, before the first command runs, that no command is refused because of a file that exists.
+    """Check, before the first command runs, that no output exists or is elsewhere.
 
     A recipe may come from another person: without ``folder``, it writes into its own folder only.
 
@@ -367,10 +367,10 @@ def check_outputs(steps: Sequence[Step], folder: Path | None, *, overwrite: bool
 
 
 def run_step(ctx: typer.Context, step: Step, *, overwrite: bool, as_json: bool) -> dict[str, Any]:
-    """Run one command, and return what it prints with ``--json``; without it, let it print, and return nothing.
+    """Run one command, and return its output with ``--json``; without ``--json``, let it print.
 
     Raises:
-        ArgumentError: No recipe holds such a command, or such an option.
+        ArgumentError: The command, or an option of it, cannot be in a recipe.
     """
     root: Any = ctx.find_root().command
     command, words = root, step.command.split()
@@ -380,7 +380,7 @@ def run_step(ctx: typer.Context, step: Step, *, overwrite: bool, as_json: bool) 
     unknown = step.options.keys() - (params.keys() - {*PERSONAL, *_FROM_PORTAL, "overwrite", "json"})
     if "save-recipe" not in params or unknown:
         shown = " ".join([step.command, *(f"--{name}" for name in sorted(unknown))])
-        problem = _("No recipe holds 'invitekit {command}'.", command=shown)
+        problem = _("'invitekit {command}' cannot be in a recipe.", command=shown)
         raise ArgumentError(problem, hint=_("record the command again, with --save-recipe."))
     for name, value in step.options.items():
         if isinstance(value, bool):
@@ -418,5 +418,5 @@ def print_comparison(outputs: list[dict[str, Any]], *, is_repeat: bool) -> None:
     for name in differing:
         out.line(f"  - {name} differs.")
     if len(compared) < len(outputs):
-        out.line("Not compared: exported records, which come in a new random order, and what a workspace gave.")
+        out.line("Not compared: exported records, whose order is random, and results from a workspace.")
     return None

@@ -1,4 +1,4 @@
-"""The commands of the workspace: add files, mark batches as sent and failures as resolved, and ask for results."""
+"""The commands of the workspace: add files, mark batches as sent and failures as resolved, and show results."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def outcomes(
 
 @dataclass(frozen=True)
 class ListOptions(SourceOptions):
-    """A customer list, or none where the portal is asked."""
+    """A customer list; none with --from-huawei."""
 
     sources: Annotated[
         list[str] | None, typer.Argument(metavar="FILES", help="A customer list of Customer Management, as files.")

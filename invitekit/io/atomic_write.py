@@ -36,11 +36,11 @@ _REASONS = {str(reason): reason for reason in (
     _("not a directory"), _("no such file or directory"), _("file exists"), _("input/output error"),
     _("device or resource busy"), _("too many open files"), _("too many levels of symbolic links"),
 )}  # fmt: skip
-"""Why a system refuses a file, in its own words."""
+"""The reasons of operating systems, by their English texts."""
 
 
 def os_reason(error: BaseException) -> str:
-    """Return why the system refused something: Windows' own texts are in its user's language."""
+    """Return the reason of an error of the system; the texts of Windows are in the language of its user."""
     number = getattr(error, "errno", None)
     if not number:
         return _("the disk refused it")
@@ -49,7 +49,7 @@ def os_reason(error: BaseException) -> str:
 
 
 def name_problem(path: Path) -> str | None:
-    """Return why there can be no file of this name here, or None: too long, say, or reserved by Windows."""
+    """Return why a file cannot have this name, such as too long or reserved by Windows; else None."""
     if not POSIX_MODES and not windows_allows(path.name):
         return _("Windows does not allow this name")
     try:
@@ -146,7 +146,7 @@ def write_file(target: Path, fill: Callable[[Path], object], *, overwrite: bool)
 
 
 def not_written(target: Path, error: BaseException) -> OutputError:
-    """Return the error for a file that the system did not let us write."""
+    """Return the error for a file that cannot be written."""
     return OutputError(
         _("'{name}' cannot be written: {reason}.", name=target.name, reason=os_reason(error)),
         hint=NOT_WRITTEN_HINT,
@@ -205,7 +205,7 @@ def publish_new(part: Path, target: Path) -> None:
     except (OSError, NotImplementedError):  # the name is taken, or the disk has no hard links
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-        _rename(part.rename, target)  # Windows refuses a name that is taken here too
+        _rename(part.rename, target)  # on Windows, it fails if the name is taken
     else:
         with contextlib.suppress(OSError):  # a scanner may have it open; the private folder goes anyway
             part.unlink()

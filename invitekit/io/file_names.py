@@ -1,4 +1,4 @@
-"""Names of files after values that may hold anything."""
+"""Make valid file names from any values."""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ def exclusive_lock(target: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Removed while it is held, so that another process's lock stays. Windows forbids that; there filelock does it.
+        # Remove it while locked, so that another process's lock stays. Windows forbids that; there, filelock removes
+        # it.
         with contextlib.suppress(OSError):
             path.unlink()
         lock.release()

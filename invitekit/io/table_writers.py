@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     import duckdb
 
 XLSX_ROWS = 1_048_575
-"""Rows that an Excel sheet holds below its header."""
+"""Most rows of an Excel sheet below its header."""
 _ROW_GROUP = 1 << 16
 """Rows of a row group of Parquet: small ones stay in the cache, and cost a fifth less to write."""
 _SHOWN_WIDTH = 60
 _CELL = 32_767
-"""UTF-16 units that an Excel cell holds."""
+"""Most UTF-16 units of an Excel cell."""
 _CREATED = dt.datetime(1980, 1, 1)  # noqa: DTZ001 - a workbook has no zone
-"""When every workbook says it was made, as its archive does: equal records make equal bytes."""
+"""The creation time in every workbook, so that equal records make equal bytes."""
 
 
 def write_table(
@@ -164,7 +164,7 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
             for position, cell in enumerate(cells):
                 if is_too_long(cell):
                     raise OutputError(
-                        _("A {column} is longer than an Excel cell holds (32,767 characters).", column=names[position]),
+                        _("A {column} is longer than an Excel cell (32,767 characters).", column=names[position]),
                         hint=_("write .parquet or .csv."),
                     )
                 if cell is not None:
@@ -172,7 +172,7 @@ def _write_xlsx(records: duckdb.DuckDBPyRelation, part: Path) -> None:
 
 
 def is_too_long(cell: Any) -> bool:
-    """Return whether a value is a text that no Excel cell holds: xlsxwriter before 3.3.1 counts an emoji as one."""
+    """Return whether a text is too long for an Excel cell: xlsxwriter before 3.3.1 counts an emoji as one."""
     return isinstance(cell, str) and len(cell) > _CELL // 2 and len(cell.encode("utf-16-le")) > 2 * _CELL
 
 

@@ -24,7 +24,7 @@ def read_toml(path: str | os.PathLike[str], example: str) -> dict[str, Any]:
 
     Args:
         path: The file.
-        example: What such a file holds, for the hint of an error.
+        example: A line of such a file, for the hint of an error.
 
     Raises:
         SourceError: It cannot be read, or is not TOML.
