@@ -145,13 +145,13 @@ def served(folder: Path, *words: str, said: list[str] | None = None) -> Iterator
     Args:
         folder: Where the command is started.
         words: What follows ``invitekit app``.
-        said: Receives the lines that are printed before the address.
+        said: Receives the lines that are printed, those after the address at the end.
     """
     command = [str(Path(sys.executable).with_name("invitekit")), "app", *words, "--no-browser", "--as-of", "2026-03-30"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        lines = [] if said is None else said
         try:
             assert server.stdout is not None
-            lines = [] if said is None else said
             for line in server.stdout:
                 lines.append(line)
                 if found := re.search(r"http://127\.0\.0\.1:\d+/\?token=\w+", line):
@@ -161,7 +161,7 @@ def served(folder: Path, *words: str, said: list[str] | None = None) -> Iterator
                 raise AssertionError("".join(lines))
         finally:
             server.terminate()
-            server.communicate(timeout=30)
+            lines += server.communicate(timeout=30)[0].splitlines()
 
 
 @pytest.fixture(scope="session")

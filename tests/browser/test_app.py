@@ -11,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -372,8 +373,10 @@ def test_a_page_of_another_site_in_the_same_browser_reads_sends_and_changes_noth
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads the list of processes of Linux")
-def test_another_user_of_the_machine_finds_the_token_in_no_process_and_no_file(tmp_path: Path) -> None:
-    with served(tmp_path, str(FIRST), "-w", "memory.duckdb") as address:
+def test_another_user_of_the_machine_finds_the_token_in_no_process_no_log_and_no_file(tmp_path: Path) -> None:
+    printed = list[str]()
+    with served(tmp_path, str(FIRST), "-w", "memory.duckdb", said=printed) as address:
+        assert urlopen(address, timeout=30).status == 200
         token = address.rpartition("=")[2].encode()
         lines = list[bytes]()
         for process in Path("/proc").glob("[0-9]*"):
@@ -383,3 +386,4 @@ def test_another_user_of_the_machine_finds_the_token_in_no_process_and_no_file(t
         assert [line for line in lines if token in line] == []
         mine = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert {path.stat().st_mode & 0o077 for path in mine} == {0}
+    assert len([line for line in printed if token.decode() in line]) == 1, "the address, and no request"

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.lab import Lab, Tab, check_accessibility, started
 from tests.conftest import DATA
+from tests.test_hostile_texts import HOSTILE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -176,10 +177,12 @@ def test_a_bar_of_a_figure_opens_its_records_in_the_colours_of_the_theme(lab: La
         expect(page.locator(".ik-count")).to_contain_text(ALL)
 
 
-SCRIPT = """import polars as pl
-names = ['<script>window.bad = 1</script>', '<img src=x onerror="window.bad=1">', 'مؤسسة النخيل', 'PENDING', 'A' * 400]
-held = ['Account', 'Customer Full Name', 'Custom Tag', 'Failure Cause', 'Remarks', 'Account Manager']
-rows = pl.DataFrame({'Status': ['Association failed'] * 5} | {name: names for name in held})
+SCRIPT = f"""import polars as pl
+names = ['<script>window.bad = 1</script>', '<img src=x onerror="window.bad=1">', *{HOSTILE!r}]
+held = ['Customer Full Name', 'Failure Cause', 'Remarks', 'Account Manager']
+columns = {{name: names for name in held}} | {{'Custom Tag': names[:2] + [None] * len(names[2:])}}
+columns['Account'] = [f'{{n}} {{name}}' for n, name in enumerate(names)]
+rows = pl.DataFrame({{'Status': ['Association failed'] * len(names)}} | columns)
 import invitekit as ik
 x = ik.Explorer(ik.load(rows).records)
 x"""
@@ -187,7 +190,18 @@ x"""
 
 def test_a_name_that_is_a_script_is_a_name(lab: Lab) -> None:
     with shown(lab, SCRIPT) as (tab, page):
+        page.on("dialog", lambda dialog: tab.problems.append(dialog.message))
         expect(page.locator(".ik-line").first).to_contain_text("<script>")
+        scroller, seen = page.locator(".ik-scroller"), set[str]()
+        for top in range(0, scroller.evaluate("e => e.scrollHeight"), scroller.evaluate("e => e.clientHeight")):
+            scroller.evaluate(f"e => {{ e.scrollTop = {top} }}")
+            expect(page.locator(".ik-line.ik-wait")).to_have_count(0)
+            seen |= set(page.locator(".ik-line").evaluate_all("all => all.map(e => e.getAttribute('aria-rowindex'))"))
+            assert (
+                page.locator(".ik-line :is(script, img, a, b, i, u, iframe, svg, title, body, plaintext)").count() == 0
+            )
+        assert len(seen) > len(HOSTILE) * 0.9
+        scroller.evaluate("e => { e.scrollTop = 0 }")
         page.locator(".ik-line").first.click()
         expect(page.locator(".ik-panel h3")).to_contain_text("<script>")
         tags = page.locator(".ik-facet", has_text="Custom Tag")
