@@ -196,6 +196,34 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
     assert worked > ERAS * KILLS / 4, "most were killed before they committed anything: that proves little"
 
 
+# A full disk
+
+WRITING = [
+    "check DATA -o c.html", "annotate DATA -o a.csv", "annotate DATA -o a.xlsx", "annotate DATA -o a.parquet",
+    "annotate DATA --time-zone Asia/Shanghai -o d.parquet", "plan DATA --batch-dir batches", "trend DATA -o t.csv",
+    "report DATA -o r.html", "report DATA -o r.pdf", "workspace add DATA -w w.duckdb",
+    *(f"export DATA -o e.{kind}" for kind in ("csv", "xlsx", "parquet")),
+]  # fmt: skip
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows limits no files")
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # xlsxwriter drops its own open file
+def test_a_full_disk_is_one_line_and_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path)
+    for line in WRITING:
+        if "d.parquet" in line:  # the records are on disk, too
+            monkeypatch.setattr(ingest, "choose_engine", lambda _: EngineChoice("duckdb", None))
+        with disk_of(400):
+            done = run(*(DATA if word == "DATA" else word for word in line.split()))
+        gc.collect()
+        assert (done.returncode, done.stderr.count("\n"), "defect" in done.stderr) == (1, 1, False), (line, done.stderr)
+        assert re.search("cannot be (written|made)|disk refused", done.stderr), line
+        assert [*tmp_path.rglob("*")] == [tmp_path / "temporary"], line
+        monkeypatch.setattr(ingest, "choose_engine", choose_engine)
+
+
 # Memory
 
 LIMITED = """
