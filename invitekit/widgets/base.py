@@ -57,7 +57,7 @@ def answer(message: Any, requests: Any, handlers: Mapping[str, Handler]) -> None
     try:
         checked = msgspec.convert(message, by_type(requests)[message["type"]])
     except (LookupError, TypeError, msgspec.ValidationError):
-        raise ArgumentError(_("The screen asked something that is not known here."), hint=_("load it again.")) from None
+        raise ArgumentError(_("The screen sent a message that is not known here."), hint=_("load it again.")) from None
     handlers[checked["type"]](checked)
 
 
@@ -105,7 +105,7 @@ class MessageWidget(anywidget.AnyWidget):
             listener(content, buffers or ())
 
     def stop(self) -> None:
-        """End what is being answered, and send nothing more."""
+        """Cancel running answers, and send nothing more."""
         self._listeners.clear()
         self._worker.stop()
         self.close()
@@ -156,12 +156,12 @@ class MessageWidget(anywidget.AnyWidget):
 
 
 def show(widget: Any, text: str, saved: Callable[[], str], screen: MessageWidget) -> None:
-    """Show a widget in a notebook, and after it what is left of it once the notebook is saved and opened again.
+    """Show a widget in a notebook, and after it the HTML that a saved notebook shows.
 
     Args:
         widget: What is shown.
-        text: What stands for it where there is no HTML.
-        saved: Returns the HTML that is left; asked again once the rows of the screen are there.
+        text: The text to show where there is no HTML.
+        saved: Returns the HTML to save; called again when the rows of the screen are there.
         screen: The widget, or the part of it that has rows.
     """
     from IPython.display import display as untyped  # noqa: PLC0415 - on the page there are no cells

@@ -11,7 +11,7 @@ from invitekit.model.filters import COLUMNS, Filter
 from invitekit.widgets.selection import Selection
 
 KEY = "ik_key"
-"""The column that tells rows apart: their number in the order in which they came."""
+"""The column that identifies rows: their number in the original order."""
 SEARCH = "ik_search"
 """The searched fields of a row in lower case, one a line."""
 VARIED = "ik_varied"
@@ -27,9 +27,9 @@ OURS = (KEY, SEARCH, VARIED, DAY, MIX, ONCE, GROUP)
 """The columns of a stored row that are the screen's own."""
 DATED = ("invited_from", "invited_to")
 _SPELLINGS = 8
-"""So many spellings of a word are looked for one by one."""
+"""Up to this many spellings of a word are searched one by one."""
 _LISTED = 200
-"""As many keys are named in a condition; more are looked up."""
+"""Up to this many keys are listed in a condition; more are looked up in a table."""
 
 
 def clauses(choice: Filter) -> dict[str, str]:
@@ -55,7 +55,7 @@ def matching(choice: Filter, *, but: tuple[str, ...] = ()) -> str:
 
 
 def both(*conditions: str) -> str:
-    """Join SQL conditions that all have to hold."""
+    """Join SQL conditions by ``and``."""
     return " and ".join(sql for sql in conditions if sql != "true") or "true"
 
 

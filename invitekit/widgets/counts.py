@@ -29,7 +29,7 @@ from invitekit.widgets.store import cube
 from invitekit.widgets.view import QueryCache
 
 MOST = 100
-"""Values of a choice that are told, the most frequent first, and whatever is chosen."""
+"""Most values of a facet, the most frequent first; the chosen ones are always included."""
 Facet = list[tuple[Any, int]]
 
 
@@ -78,7 +78,7 @@ def facets(
         first, at most ``MOST`` of them; a chosen value is always among them.
     """
     counted: dict[str, Facet] = {name: [] for name in names}
-    # One question: small as these tables are, most of the time goes into understanding what is asked.
+    # One query: these tables are so small that parsing takes most of the time.
     asked = " union all ".join(_values(found, choice, name) for name in names)
     for name, value, n in rows(con, asked):
         counted[name].append((_value(name, value), int(n)))
@@ -142,7 +142,7 @@ def selected(
 
 
 def _held(con: duckdb.DuckDBPyConnection, table: str, n: str, condition: str, shown: str) -> tuple[int, int]:
-    """Count what a condition holds for, and how much of it is not shown."""
+    """Count the rows that match a condition, and those of them that are not shown."""
     hidden = f"not coalesce({shown}, false)"
     asked = f"select sum({n}), sum({n}) filter ({hidden}) from {table} where {condition}"
     ((total, out),) = rows(con, asked)

@@ -1,6 +1,6 @@
 """Cross-filter: counts by day beside every choice, which the browser adds up while a person drags over days.
 
-The method is Falcon's (Moritz, Howe and Heer, 2019): what is about to be brushed is counted ahead, as sums from the
+The method is Falcon's (Moritz, Howe and Heer, 2019): what may be brushed next is counted ahead, as sums from the
 first day on, so that the counts of any days are one subtraction each, and no message is waited for.
 """
 

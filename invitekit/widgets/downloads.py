@@ -1,4 +1,4 @@
-"""Lists and files that the page makes for a download: what is shown, selected, rejected or written."""
+"""Lists and files for a download: the shown, selected, rejected or written rows."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _write(rows: pl.DataFrame, path: Path, language: Language) -> Path:
 
 
 def why_rejected(rejected: Any, language: Language) -> Rows:
-    """Return where and why rows were not read, without what they hold."""
+    """Return where and why rows were not read, without their content."""
     rows = _frame(rejected).select(_WHY).rows()
     return [
         [file, str(row), column and payloads.label(column, language), translate_reason(why, language)]
@@ -110,7 +110,7 @@ def why_rejected(rejected: Any, language: Language) -> Rows:
 
 
 def write_rejected(rejected: Any, new_file: NewFile) -> Path:
-    """Write the rows that were not read with what they hold, so that a person can repair the source."""
+    """Write the rows that were not read with their content, so that a person can repair the source."""
     return write_table(_frame(rejected), new_file("rejected_rows.csv"))
 
 

@@ -28,7 +28,7 @@ _ARGUMENTS = {"records": Label("records", "邀请记录"), "catalogue": Label("c
 
 
 class Explorer(Grid):
-    """Explore invitations: what is clicked is a ``Filter``, and what is set shows on the screen.
+    """Explore invitations: a click changes ``filter``, and setting ``filter`` changes the screen.
 
     Each invitation is shown once, by its newest state, as ``latest`` returns it. A customer who is not invited yet
     is one too, and so is each masked row of the newest snapshot; masked rows of earlier ones are followed nowhere.
@@ -38,7 +38,7 @@ class Explorer(Grid):
             or what ``load`` returned; records that lack a cause are annotated first.
         value: The filter as plain values, as ``to_code`` prints it.
         every_row: Whether every row of every file is shown, and not only the newest states.
-        as_of: The moment that statuses are asked for, where records are annotated first; default: now.
+        as_of: The time for statuses, where records are annotated first; default: now.
         catalogue: The failure messages known, where records are annotated first; else the built-in ones.
         language: Of labels and words: ``en`` or ``zh``.
         columns: Columns that are shown at first, in their order.
@@ -78,7 +78,7 @@ class Explorer(Grid):
         self._records = as_frame(records)
         self._explain = partial(explained, moment=as_utc(as_of), catalogue=catalogue, language=language)
         rows = self._records if isinstance(self._records, duckdb.DuckDBPyRelation) else as_arrow(self._records)
-        # What lacks a column is told in the cell, and not on the screen.
+        # A missing column is an error in the cell, not on the screen.
         self._explain(rows.limit(0).pl() if isinstance(rows, duckdb.DuckDBPyRelation) else pl.from_arrow(rows[:0]))
         derive = in_memory({"resolve": lambda some, _: self._explain(some)}, self._send_progress)
         how: dict[str, Any] = {"language": language, "columns": columns, "every_row": every_row, "views": views}
@@ -88,7 +88,7 @@ class Explorer(Grid):
 
     @property
     def sql(self) -> str:
-        """The SQL of the rows shown; it asks the table ``records`` of this screen."""
+        """The SQL of the shown rows, from the table ``records`` of this screen."""
         shown = both(self._found.scope, matching(self.filter))
         return f"select * from records where {shown} order by {self._view.order()}"
 
@@ -112,7 +112,7 @@ class Explorer(Grid):
         return self._frame(f"select * from records where {chosen(self.selection)} order by {KEY}")
 
     def data(self) -> Any:
-        """Return what ``df`` holds, unsorted and on the engine that the records came on."""
+        """Return the rows of ``df``, unsorted and on the engine of the records."""
         all_rows = self._explain(self._records)
         return where(all_rows if self.every_row else latest(all_rows), self.filter)
 

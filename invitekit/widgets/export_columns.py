@@ -22,7 +22,7 @@ _OF_FAILURE = ("cause", "advice", "suggested_operation")
 
 
 def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[str, Any]]:
-    """Return a line for each column and what leaves of it; columns without a rule first, those left out last.
+    """Return a line for each column and what is exported of it; columns without a rule first, those left out last.
 
     Args:
         columns: The columns of the records.
@@ -44,7 +44,7 @@ def becomes(columns: Iterable[str], policy: Policy, language: str) -> list[dict[
 
 
 def example(row: Row, language: str = "en") -> tuple[str | None, str | None]:
-    """Return a made-up value, and what an export makes of it with a key that is used nowhere else."""
+    """Return a made-up value, and its exported form with a key that is used nowhere else."""
     value = _made_up(row, language)
     made = release(pl.DataFrame({row.column: [value]}), [row], Secrets(_key()))[row.into]
     if isinstance(row.form, Text):
@@ -82,14 +82,14 @@ def _line(column: str, action: str, language: str, policy: Policy) -> dict[str, 
 
 
 def _action(row: Row) -> str:
-    """Name what is done to a column, as the words of the screen are named."""
+    """Return the key of the text for the action on a column."""
     if row.action == "keep" and row.how != "scrubbed":
         return "words" if isinstance(row.form, Words) else "range"
     return row.how or row.action
 
 
 def _made_up(row: Row, language: str) -> Any:
-    """Return a made-up value of the kind that a column holds."""
+    """Return a made-up value for a column."""
     failure = read_catalogue().failures[0]
     known = made_up() | {name: getattr(failure, name)(language) for name in _OF_FAILURE}
     known |= {"failure_code": failure.code, "failure_message": failure.message_en}

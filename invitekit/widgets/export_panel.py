@@ -35,7 +35,7 @@ _FORM = ("level", "file", "purpose", "remarks")
 
 
 class ExportPanel(MessageWidget):
-    """Hand records on: how much leaves is chosen and seen, one file is written and proved, the history is kept.
+    """Export records: choose a level, see what is exported, write and verify one file, and see the history.
 
     Nothing of the records, nor of what is typed, is a synchronised trait: a notebook that is saved with its
     widgets' state holds none of it. Examples on the screen are made up.
@@ -43,15 +43,15 @@ class ExportPanel(MessageWidget):
     Args:
         records: A frame of any engine: what ``annotate`` or ``plan_resends`` give; records that lack a cause are
             annotated first.
-        workspace: An open ``Workspace`` that remembers what is exported.
+        workspace: An open ``Workspace`` that records the exports.
         folder: Where files are written.
-        as_of: The moment that statuses are asked for, where records are annotated first; default: now.
+        as_of: The time for statuses, where records are annotated first; default: now.
         language: Of labels and words: ``en`` or ``zh``.
         policy: The path of a TOML file with rows for extra columns.
         key: A key or the path of a key file, as ``export`` takes it.
 
     Raises:
-        ArgumentError: It is no frame, or no such language.
+        ArgumentError: ``records`` is not a frame, or there is no such language.
         SchemaError: A column that is needed is missing.
 
     Example:
@@ -103,7 +103,7 @@ class ExportPanel(MessageWidget):
         return self._result
 
     def run(self, *, overwrite: bool = False) -> Exported:
-        """Export as the panel says, and wait for it.
+        """Export with the settings of the panel, and wait for it.
 
         Args:
             overwrite: Replace a file of that name.
@@ -122,7 +122,7 @@ class ExportPanel(MessageWidget):
         """Return the paths of an export that the panel shows, and of its manifest.
 
         Raises:
-            ArgumentError: The panel shows none of that name whose file is still there.
+            ArgumentError: The panel shows no such export with a file.
         """
         known = {row["file"] for row in self._past or [] if row["paths"]}
         known |= {self._result.path.name} if self._result else set()
@@ -176,7 +176,7 @@ class ExportPanel(MessageWidget):
                     self.set_trait(name, message[name])
 
     def _send_form(self) -> None:
-        """Send the form, and what it means for each column."""
+        """Send the form, and its effect on each column."""
         content: dict[str, Any] = {name: getattr(self, name) for name in _FORM}
         try:
             lines = export_columns.becomes(self._columns, self._policy(), self._language)
@@ -195,7 +195,7 @@ class ExportPanel(MessageWidget):
         self._send_message("count", total=self._total, words=said["held" if self._total else "none"].format(**numbers))
 
     def _send_history(self) -> None:
-        """Show the history; while an export writes it, what was last known of it."""
+        """Show the history; while an export writes it, its last known state."""
         if self._workspace is None:
             self._send_message("history", rows=None, note="no_workspace")
             return
@@ -221,7 +221,7 @@ class ExportPanel(MessageWidget):
     # Exporting.
 
     def _begin(self, message: dict[str, Any]) -> None:
-        """Export on a thread; ask first where that would write over a file."""
+        """Export in a thread; ask first if that would overwrite a file."""
         self._set(message)
         target, over = self._target(), message["overwrite"]
         if not over and any(os.path.lexists(one) for one in (target, path_of(target))):

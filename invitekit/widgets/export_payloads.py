@@ -27,12 +27,12 @@ def made_up() -> dict[str, Any]:
 
 @cache
 def words(language: str) -> dict[str, Any]:
-    """Return what the panel says in a language."""
+    """Return the texts of the panel in a language."""
     return read_texts(__package__, "export_words.toml", language)
 
 
 def levels(language: str) -> list[dict[str, str]]:
-    """Return each level with its name, a word on what it is, and what it means in a sentence."""
+    """Return each level with its name, a short description, and a sentence on its meaning."""
     said = words(language)["levels"].items()
     return [
         {"level": level, "name": name, "mark": mark, "says": says.format(fewest=FEWEST)}
@@ -41,7 +41,7 @@ def levels(language: str) -> list[dict[str, str]]:
 
 
 def gates(names: tuple[str, ...], language: str) -> list[str]:
-    """Return the checks that a file passed, in words."""
+    """Return the checks that a file passed as text."""
     return [translate(GATES[name], language) for name in names]
 
 
@@ -53,7 +53,7 @@ def key_words(key_id: str | None, level: str, language: str) -> str:
 
 
 def error_payload(error: BaseException, language: str) -> dict[str, str]:
-    """Return an error as the panel shows it: ours with what to do; of any other only its kind: it may quote data."""
+    """Return an error for the panel: one of invitekit with its hint; of any other only its type: it may quote data."""
     if own_error(error) is not None:
         return worker.error_payload(error, language)
     said = words(language)
@@ -82,7 +82,7 @@ def result_payload(done: Exported, language: str) -> dict[str, Any]:
 
 
 def progress_payload(step: str, done: int, total: int | None, left: float | None, language: str) -> dict[str, Any]:
-    """Return how far an export is: the rows, and in words how long it still takes, if that can be estimated."""
+    """Return the progress of an export: its rows, and the remaining time as text, if it can be estimated."""
     said = words(language)
     text = said[step].format(done=f"{done:,}", total=f"{total or 0:,}")
     if left is None:
@@ -98,7 +98,7 @@ def file_paths(path: Path) -> list[str]:
 
 
 def size_of(path: Path) -> str | None:
-    """Return a file's size in words; None where there is no file."""
+    """Return a file's size as text; None if there is no file."""
     try:
         size: float = path.stat().st_size
     except OSError:
@@ -111,7 +111,7 @@ def size_of(path: Path) -> str | None:
 
 
 def history_payload(exports: Any, folder: Path, language: str) -> list[dict[str, Any]]:
-    """Return the exports of a workspace, the newest first; a file is looked for in the panel's folder."""
+    """Return the exports of a workspace, the newest first, with their files in the panel's folder."""
     newest = exports.order("id desc").limit(MOST)
     rows = [dict(zip(newest.columns, row, strict=True)) for row in newest.fetchall()]
     lines, taken = [], set[str]()
@@ -124,10 +124,10 @@ def history_payload(exports: Any, folder: Path, language: str) -> list[dict[str,
 
 
 def verification_payload(path: Path, sha256: str | None, key: Key, language: str) -> dict[str, Any]:
-    """Verify an export of the history again, and return the result in words.
+    """Verify an export of the history again, and return the result as text.
 
     Raises:
-        InvitekitError: The file is missing, is another one, or a gate refuses it.
+        InvitekitError: The file is missing, is another one, or fails a check.
     """
     manifest = verify(path)
     if manifest.sha256 != sha256:
@@ -156,7 +156,7 @@ def _line(row: dict[str, Any], path: Path | None, language: str) -> dict[str, An
 
 
 def _missing(row: dict[str, Any], path: Path | None, size: str | None, said: dict[str, Any]) -> str:
-    """Return why a completed export has no file to look at; nothing where it has."""
+    """Return why a completed export has no file; nothing if it has."""
     if row["status"] != "completed" or size is not None:
         return ""
     return str(said["gone" if path else "replaced"])

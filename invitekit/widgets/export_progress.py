@@ -19,7 +19,7 @@ class CancelledError(InvitekitError):
 
 
 class ProgressReporter:
-    """Reports to the screen how far an export is, and ends the export when asked to.
+    """Reports the progress of an export to the screen, and stops the export on request.
 
     Args:
         report: Receives the step, the rows done, all rows, and the seconds left, if that can be estimated.

@@ -39,9 +39,9 @@ _PAGE = 100
 _SAVED_AFTER = 0.3
 """Seconds that a cell waits for the rows of its saved table, which else comes later: headless runs save at once."""
 _DEEP = 10_000
-"""From this row on a page is not looked for among all rows anew."""
+"""A page from this row on is not searched among all rows again."""
 _AHEAD = 0.03
-"""Seconds that what comes first has to get to the screen before the next question takes every core."""
+"""Seconds for the first answer to reach the screen, before the next query uses every core."""
 
 
 class Grid(Selectable):
@@ -91,7 +91,7 @@ class Grid(Selectable):
             self._worker.submit("build", self._build)
 
     def stop(self) -> None:
-        """End what is being answered, and remove the rows from the disk."""
+        """Cancel running answers, and remove the rows from the disk."""
         super().stop()
         self._store.close()
 
@@ -124,7 +124,7 @@ class Grid(Selectable):
         self._show(replace(self._view, by=by if known else None, down=down))
 
     def save_view(self, name: str) -> None:
-        """Save what is shown now under a name: filter, order, columns and layout."""
+        """Save the current view under a name: filter, order, columns and layout."""
         view = self._view
         self._saved.save(name, SavedView(
             filter=view.choice.to_dict(), by=view.by, down=view.down, every_row=view.every_row, grouped=view.grouped,
@@ -244,7 +244,7 @@ class Grid(Selectable):
     def _state(self) -> dict[str, Any]:
         """Return everything about the view except its rows and counts."""
         views: list[str] = []
-        # What is wrong is said when a view is saved or opened: the records are shown all the same.
+        # Errors are reported when a view is saved or opened; the records are shown anyway.
         with contextlib.suppress(SourceError):
             views = sorted(self._saved.read())
         return {
@@ -279,7 +279,7 @@ class Grid(Selectable):
         return self._store.cursor()  # of the store that there is by then
 
     def _columns(self) -> list[str]:
-        """Return the columns that are shown at first: those asked for, else the most useful ones."""
+        """Return the columns that are shown at first: the requested ones, else the most useful ones."""
         first = [c["name"] for c in payloads.columns(self._store.names, self._language) if c["shown"]]
         shown = first if self._wanted is None else [name for name in self._wanted if name in self._store.names]
         return self._with_snapshot(shown, every_row=self.every_row) if self._wanted is None else shown
@@ -334,7 +334,7 @@ class Grid(Selectable):
             self.filter = Filter.from_dict(change["new"])
 
     def _ask_view(self, *, anew: bool = False, brushed: bool = False) -> None:
-        """Answer a view: its first page, then what stands beside it, then its whole order.
+        """Answer a view: its first page, then facets and summary, then its whole order.
 
         One after the other: side by side they would wait for each other. The page of a new view says the state too,
         as each message takes its time to be drawn. A person who brushes looks at the counts: they come first then.
@@ -397,7 +397,7 @@ class Grid(Selectable):
             if view.grouped:
                 more["groups"] = counts.groups(con, self._found, view.choice)
             undated = view.undated().choice
-            if self._dayed != undated:  # dates and order leave the days as they are, once these were told
+            if self._dayed != undated:  # dates and order do not change the days, which were sent already
                 more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
             with self._lock:
                 self._send_message("counts", version=number, total=self._found.rows(), **totals, facets=choices, **more)
@@ -420,7 +420,7 @@ class Grid(Selectable):
         return payloads.facets(con, self._found, view.choice, self._store.names, **how)
 
     def _ask_crossfilter(self) -> None:
-        """Send the sums by day that the browser answers a brush with; it asks when the mouse is near."""
+        """Send the sums by day from which the browser answers a brush; requested when the mouse is near."""
         view, found = self._view.undated(), self._found
 
         def work(con: duckdb.DuckDBPyConnection) -> None:

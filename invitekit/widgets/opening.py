@@ -44,7 +44,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Records that were read, and what the page says of them.
+    """Records that were read, and the texts of the page about them.
 
     Attributes:
         planned: What the picker plans with: None for the records of the workspace.
@@ -164,7 +164,7 @@ def _add(
 
 
 def question(path: Path, error: InvitekitError, language: Language) -> dict[str, Any] | None:
-    """Return what the page asks so that a file can be read after all; None if nothing can be chosen."""
+    """Return the question of the page that lets a file be read after all; None if there is no choice."""
     choice = error.choice
     if choice is None or (choice.kind == "encoding" and choice.source != path.name):  # such as of packed text
         return None

@@ -33,7 +33,7 @@ FIRST = (
 )  # fmt: skip
 """Columns that are shown at first, in their order."""
 BADGES = ("effective_status", "decision", "failure_code")
-"""Columns that the screen shows as words and colour, and asks for whether or not they are shown."""
+"""Columns that the screen shows as text and colour, and always needs."""
 _OPEN = ("text", "snapshot", *DATED)
 _UNREAD = frozenset({"invitation_id", "is_latest_of_invitation", "is_latest_of_customer"})
 """The columns that only connect rows."""
@@ -44,7 +44,7 @@ _SAVED = ("customer_full_name", "account_name", "effective_status", "decision", 
 """Columns of a saved notebook's table; the names are hidden there."""
 _SAVED_ROWS = 10
 _MOST = 200
-"""So many records of a customer are told at most."""
+"""Most records of a customer that are sent."""
 
 
 @cache
@@ -78,14 +78,14 @@ def chips(choice: Filter, language: Language, *, unmasked: bool) -> list[dict[st
     if language != "en":
         told = [_chip(choice, name, language) for name in names]
     return [
-        # What was typed is shown as it was typed, and a day is no number; what came from a record is hidden as there.
+        # A typed text is shown as it was typed, and a day is not a number; values of records are masked as there.
         {"name": name, "words": said if unmasked or name in _OPEN else display.hidden(name, said)}
         for name, said in zip(names, told, strict=True)
     ]
 
 
 def _chip(choice: Filter, name: str, language: Language) -> str:
-    """Return one restriction in labels alone, where no sentence is made of it; nothing is masked yet."""
+    """Return the labels of one restriction; nothing is masked yet."""
     said, value = words(language), getattr(choice, name)
     if name == "text":
         return f"“{value}”"
@@ -180,7 +180,7 @@ def facets(
 ) -> list[dict[str, Any]]:
     """Return each facet with its values in words and their counts under all other restrictions.
 
-    Failures that are not built in are said as ``causes`` has them.
+    Failures that are not built in have the texts of ``causes``.
     """
     there = [name for name in FACETS if COLUMNS[name] in names]
     told = []

@@ -217,7 +217,7 @@ class ResendPicker(Grid):
         Without a workspace no batch has an ID: then all are those that were written last.
 
         Raises:
-            ArgumentError: They are no longer there.
+            ArgumentError: They do not exist any more.
         """
         paths, own = list[Path](), list[Path]()
         if self.workspace is None and self.written is not None:
@@ -249,7 +249,7 @@ class ResendPicker(Grid):
         return f"{self._moment:%Y-%m-%d}" if self._as_of is not None else None
 
     def plan_for(self, as_of: dt.datetime | dt.date | None, language: Language) -> None:
-        """Plan again for another day or in another language; who is selected stays selected."""
+        """Plan again for another day or in another language; the selection stays."""
         self._as_of, self._language = as_of, language
         self._plan_again()
 
@@ -301,7 +301,7 @@ class ResendPicker(Grid):
         self._worker.submit("try", work, connect=store.cursor)
 
     def _apply_rules(self) -> None:
-        """Use the rules whose effect was shown; plan once more where something was recorded since."""
+        """Use the rules whose effect was shown; plan again if something was recorded since."""
         if self._tried is None:
             return
         (self._rules, store, noted), self._tried = self._tried, None
@@ -311,7 +311,7 @@ class ResendPicker(Grid):
             self._plan_again()
 
     def _swap(self, rules: ResendRules, store: Store) -> None:
-        """Show a plan that is there, and only the customers who were shown; who is chosen stays so where allowed."""
+        """Show a finished plan with the same customers; the selection stays where the plan allows it."""
         selection, only = Selection(), self._view.only
         if self._store.ready:
             with self._store.cursor() as old, store.cursor() as new:

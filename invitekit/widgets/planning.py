@@ -1,4 +1,4 @@
-"""The plan behind the picker: how it is made, what other rules would change, and what a confirmation holds."""
+"""The plan behind the picker: compute it, preview other rules, and build a confirmation."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _ROWS = (*_NAMES, "failure_code", "invitation_method")
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """Whom a confirmation showed: what is filtered or chosen later changes nothing of it.
+    """The customers of a confirmation; later filters and selections do not change it.
 
     Attributes:
         customers: One column, ``customer_id``, in its order.
@@ -86,7 +86,7 @@ def planner(
         memory: What is known besides: ``sent``, ``resolved`` and ``rejected``, as ``plan_resends`` takes them.
         catalogue: The known failures; else the built-in ones.
         language: Of causes, reasons and next steps.
-        tell: Is told which step begins.
+        tell: Called with each step when it begins.
     """
 
     def plan(records: Any, on_engine: OnEngine) -> Any:
@@ -147,7 +147,7 @@ def _shown(names: Sequence[str], values: Sequence[Any], language: Language) -> l
 
 
 def freeze(con: duckdb.DuckDBPyConnection, selection: Selection, rules: ResendRules) -> Frozen:
-    """Take down who is chosen now, and may be invited again."""
+    """Return the customers who are chosen now and may be invited again."""
     asked = f"select customer_id from records where {_held(selection)} order by customer_id"
     customers: pa.Table = con.sql(asked).to_arrow_table()
     digest = hashlib.sha256("\n".join(customers["customer_id"].to_pylist()).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a screen stores of the records that it is given: with causes, and with the customer and invitation of each."""
+"""Prepare the records of a screen: add causes, and the customer and invitation of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from invitekit.model.resolve import resolved
 from invitekit.widgets.store import Derive
 
 IN_MEMORY = 1_000_000
-"""Up to so many rows are worked on as a Polars frame, which is several times quicker."""
+"""Up to this many rows are processed as a Polars frame, which is several times faster."""
 OnEngine = Callable[[pa.Table], Any]
 """Takes a table to the engine of the records."""
 Step = Callable[[Any, OnEngine], Any]
@@ -39,11 +39,11 @@ def explained(
 
 
 def in_memory(steps: Mapping[str, Step], tell: Tell) -> Derive:
-    """Return a function that works on the records of a screen as a Polars frame, or in DuckDB if there are too many.
+    """Return a function that processes the records of a screen as a Polars frame, or in DuckDB if there are too many.
 
     Args:
         steps: What is done, in its order, by the names that the words of the screen have for it.
-        tell: Is told which step begins; the last one is to store what comes out.
+        tell: Called with each step when it begins; the last one is to store the result.
     """
 
     def work(records: Any, on_engine: OnEngine) -> Any:

@@ -1,4 +1,4 @@
-"""The messages between a screen and Python: what the browser asks, and what it is answered.
+"""The messages between a screen and Python: requests of the browser, and their answers.
 
 ``make frontend`` writes ``frontend/src/protocol.ts`` from these classes, so the browser's code is checked against the
 same fields. ``tests/test_protocol.py`` compares them with what the widgets receive and send.

@@ -1,4 +1,4 @@
-"""How the files of a folder are read, as chosen on the page: kept in a file beside them, for those of next week too."""
+"""The reading options of a folder's files, chosen on the page and stored beside the files for the next ones."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Read the file of a folder.
 
         Raises:
-            SourceError: The file holds something else.
+            SourceError: The file has other content.
         """
         path = folder / FILE
         if not path.exists():
@@ -73,7 +73,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return replace(self, **named)
 
     def over(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return options of ``load`` with what is kept where they say nothing."""
+        """Return options of ``load``, completed by the stored ones."""
         how = self.with_options(options)
         columns = {**self.columns, **(options.get("columns") or {})}
         return dict(options) | {"time_zone": how.time_zone, "day_first": how.day_first, "columns": columns}
@@ -85,7 +85,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         transfers: Transfers,
         read: Callable[[Sequence[Path], dict[str, Any]], Result],
     ) -> Result:
-        """Read files, with what is kept as far as it fits them.
+        """Read files with the stored options that fit them.
 
         Args:
             paths: The files.

@@ -44,7 +44,7 @@ class SavedViews:
         """Return every view of the screen by its name.
 
         Raises:
-            SourceError: The file cannot be read, or holds something else.
+            SourceError: The file cannot be read, or has other content.
         """
         return self._read_all().get(self._screen, {})
 
@@ -52,7 +52,7 @@ class SavedViews:
         """Return the views of all screens.
 
         Raises:
-            SourceError: The file cannot be read, or holds something else.
+            SourceError: The file cannot be read, or has other content.
         """
         try:
             return msgspec.json.decode(self.path.read_bytes(), type=dict[str, dict[str, SavedView]])

@@ -44,13 +44,13 @@ class Selectable(MessageWidget):
         self._choose(selection)
 
     def _about_selection(self, _con: duckdb.DuckDBPyConnection, _selection: Selection) -> dict[str, int]:
-        """Return what is said of a selection besides its number."""
+        """Return the description of a selection besides its number."""
         return {}
 
     def _select(self, message: dict[str, Any]) -> None:
         chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
         version, action = message["version"], message["action"]
-        # Keys hold as long as the rows are the same; positions and filters only as long as the view is.
+        # Keys are valid as long as the rows are the same; positions and filters only as long as the view is.
         if (action in _OF_VIEW and version != self._version) or (keys and version < self._since):
             raise ArgumentError(_("The rows have changed since."), hint=_("look at them, and choose again."))
         does: dict[str, Callable[[], Selection]] = {

@@ -15,7 +15,7 @@ class Step:
 
     Attributes:
         add: Whether they are chosen from now on.
-        what: Keys, or a filter that means what it holds for, whatever the number.
+        what: Keys, or a filter that means all its matches.
         every_row: Whether a filter means every row of every file; else only what is shown by default: each
             invitation, or customer, once.
     """
@@ -58,15 +58,15 @@ class Selection:
         return self._with_keys(add=True, keys=frozenset(keys))
 
     def remove(self, keys: Iterable[int]) -> Selection:
-        """Choose these rows no more."""
+        """Deselect these rows."""
         return self._with_keys(add=False, keys=frozenset(keys))
 
     def add_all(self, choice: Filter, *, every_row: bool = False) -> Selection:
-        """Choose all that a filter holds for; earlier states too, where every row is meant."""
+        """Select all matches of a filter; with ``every_row`` earlier states too."""
         return self._with_filter(Step(add=True, what=choice, every_row=every_row))
 
     def remove_all(self, choice: Filter, *, every_row: bool = False) -> Selection:
-        """Choose nothing that a filter holds for; earlier states neither, where every row is meant."""
+        """Deselect all matches of a filter; with ``every_row`` earlier states too."""
         return self._with_filter(Step(add=False, what=choice, every_row=every_row))
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Selection:
         return Selection((*before, *(Step(kind, held[kind]) for kind in kinds if held[kind])))
 
     def _with_filter(self, step: Step) -> Selection:
-        if not step.what and step.every_row:  # really all: earlier steps count no more
+        if not step.what and step.every_row:  # all rows: earlier steps do not count any more
             return Selection((step,)) if step.add else Selection()
         if not step.add and not self:
             return self

@@ -75,7 +75,7 @@ class _Server:
         self.session, self.port = session, port
         self.token, self.cookie = secrets.token_hex(24), secrets.token_hex(24)
         self.sockets: set[_Socket] = set()
-        # One at a time: what one browser tab asks is answered in the order in which it was asked.
+        # One at a time: the requests of a browser tab are answered in order.
         self.answers = ThreadPoolExecutor(1, thread_name_prefix="invitekit-page")
         self._loop = asyncio.get_running_loop()
         session.listen(self._send)
@@ -287,13 +287,13 @@ class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
 def serve(
     session: Session, *, port: int | None = None, browser: bool = True, ready: Callable[[str], None] = print
 ) -> None:
-    """Serve the page to this machine until the process is told to stop.
+    """Serve the page on this machine until the process is stopped.
 
     Args:
         session: What it shows.
         port: Serve here; else on the first free port from 8866 on.
         browser: Open the page in the user's browser.
-        ready: Receives the address, which holds the token, once the page can be opened.
+        ready: Called with the address, which contains the token, once the page can be opened.
 
     Raises:
         ArgumentError: The port is taken.
@@ -313,7 +313,7 @@ async def _serve(session: Session, port: int | None, *, browser: bool, ready: Ca
             ("/upload", _Upload, given),
             (r"/download/([\w-]{32})", _Download, given),
         ],
-        log_function=lambda _handler: None,  # addresses hold the token
+        log_function=lambda _handler: None,  # addresses contain the token
         websocket_max_message_size=_LARGEST,
         websocket_ping_interval=30,
         compress_response=True,

@@ -136,7 +136,7 @@ class Session:
         self.transfers.close()
 
     def error_payload(self, error: Exception) -> dict[str, Any]:
-        """Return what is wrong and what to do, in the language of the page: there are no arguments to pass there."""
+        """Return what is wrong and what to do, in the language of the page, without hints about arguments."""
         payload = error_payload(error, self._language)
         if isinstance(error, InvitekitError) and error.choice is not None:
             can_choose = error.choice.options or error.choice.kind == "snapshot"
@@ -203,7 +203,7 @@ class Session:
             self._in_background(PAGE, lambda: self._compare(run))
 
     def _texts(self, opened: Opened) -> dict[str, Any]:
-        """Return what the page says in its language of what was read."""
+        """Return the texts of the page about what was read."""
         return {
             "unknown": unknown_words.questions(opened.records, self._language),
             "reading": how_read(opened, self._language),
@@ -238,7 +238,7 @@ class Session:
         self._send_state()
 
     def _failed(self, failed: Sequence[tuple[Path, InvitekitError]]) -> list[dict[str, Any]]:
-        """Return what the page says of files that could not be read, and what it asks."""
+        """Return the texts and questions of the page about files that could not be read."""
         return [
             {"file": path.name, "question": question(path, error, self._language), **self.error_payload(error)}
             for path, error in failed
@@ -411,7 +411,7 @@ class Session:
             self._send_listing(request, downloads.why_rejected(rejected, self._language))
 
     def _download(self, message: dict[str, Any]) -> None:
-        """Make the file that was asked for, and tell the page where to fetch it, once."""
+        """Make the requested file, and send the page an address to fetch it once."""
         path = self._file(message["what"], message["name"], message)
         done = {"type": "download", "request": message["request"], "id": self.transfers.offer(path), "name": path.name}
         self._send(PAGE, done)
@@ -537,7 +537,7 @@ class Session:
         threading.Thread(target=work_and_tell, name=f"invitekit-{tab}", daemon=True).start()
 
     def _not_read(self, error: Exception) -> list[dict[str, Any]]:
-        """Return what the page asks where nothing could be read."""
+        """Return the questions of the page if nothing could be read."""
         paths = self._unread.paths
         if not isinstance(error, InvitekitError) or error.choice is None or not paths:
             return []

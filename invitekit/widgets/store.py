@@ -1,4 +1,4 @@
-"""The records of one screen as a stored table that any number of questions can be asked at once."""
+"""The records of one screen as a stored table for many queries at the same time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CUBE, MIXES = "cube", "mixes"
 _COUNTS = 1_000_000
 """So many counts are read in a moment."""
 _MIXES = 300_000
-"""Beyond so many mixtures of values their numbers serve no more than the values themselves."""
+"""With more distinct combinations, their numbers are not faster than the values themselves."""
 _GIVEN = "ik_given"
 _NUMBERS = itertools.count(1)
 
@@ -50,7 +50,7 @@ class Store:
 
     Args:
         records: A frame of any engine.
-        derive: Makes of them what is stored, on the connection that reads them; may take long.
+        derive: Computes the stored rows on the connection that reads the records; may take long.
         once: The SQL condition of the rows that are shown by default, on what is stored.
         group: The SQL of the group of a row, on what is stored; such rows have a ``rank``, by which groups are ordered.
 
@@ -113,7 +113,7 @@ class Store:
         if self.ready:
             run(con, f"set search_path = '{self._schema},{self.aside}'")
         elif self._given is not None:
-            con.register(_GIVEN, self._given)  # each connection sees only what it was given itself
+            con.register(_GIVEN, self._given)  # each connection sees only the objects that were registered with it
         return con
 
     def build(self, con: duckdb.DuckDBPyConnection) -> None:

@@ -17,11 +17,11 @@ from invitekit.ingest.discover import FORMATS, snapshot_dates
 from invitekit.io.atomic_write import windows_allows
 
 MOST_FILES = 200
-"""Uploads that are kept at a time."""
+"""Most uploads at a time."""
 _ROOM = 256 * 2**20
 """Bytes of the disk that an upload leaves free."""
 _LONGEST = 120
-"""Characters of a file's name that are kept."""
+"""Most characters of a file's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Incoming:
         self._file.write(chunk)
 
     def finish(self) -> Upload:
-        """Close the file, and rename it to what it is called.
+        """Close the file, and give it its name.
 
         Raises:
             SourceError: Bytes are missing.

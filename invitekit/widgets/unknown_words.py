@@ -1,4 +1,4 @@
-"""Words of files that no vocabulary has: counted for the page, and what a person says that they mean."""
+"""Words of files that no vocabulary has: count them for the page, and store the meanings that a person chooses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from invitekit.model.unrecognised import unrecognised_texts
 FILE = "invitekit-words.toml"
 """Holds what the page was taught, beside the files that it opens."""
 _MOST = 50
-"""Words of one column that the page asks for."""
+"""Most words of one column on the page."""
 
 
 def count_unknown(records: Any) -> tuple[int, dict[str, Counter[str]]]:
@@ -37,7 +37,7 @@ def count_unknown(records: Any) -> tuple[int, dict[str, Counter[str]]]:
 
 
 def questions(records: Any, language: Language) -> dict[str, Any]:
-    """Return what the page asks: by column its label, its values, and its words with counts and the likeliest value."""
+    """Return the questions by column: its label, its values, and its words with counts and the likeliest value."""
     vocabulary = Words()
     total, unknown = count_unknown(records)
     columns = [
@@ -58,14 +58,14 @@ def _likely(vocabulary: Words, name: str, word: str) -> str | None:
 
 
 def teach(file: Path, said: Mapping[str, Mapping[str, str]]) -> None:
-    """Add what a person said to the file of words.
+    """Add the chosen meanings to the file of words.
 
     Args:
         file: The file, which is created if it is missing.
         said: The canonical value of words, by column.
 
     Raises:
-        ArgumentError: Nothing was said, or a value does not exist.
+        ArgumentError: Nothing was chosen, or a value does not exist.
     """
     tables = {table: dict(said[name]) for table, name in TABLES.items() if said.get(name)}
     if not tables:

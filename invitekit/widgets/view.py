@@ -21,11 +21,11 @@ _STILL_READ = 2
 _FEW = 100_000
 """So many different values are worth to be put in order before the rows are: that compares numbers, not texts."""
 _NEAR = 1_000_000
-"""So many rows are looked through for the first page of a text before all are."""
+"""Rows that are searched for the first page of a text before all others."""
 _PROBED = 100_000
-"""So many rows tell in about how many a text stands."""
+"""Rows of the sample that estimates how many rows contain a text."""
 _MANY = 300_000
-"""If a text is in more rows than this, a longer one is looked for in all of them."""
+"""If a text is in more rows than this, a longer text is searched in all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text that was looked for, and the table of the rows in which it stands."""
+    """A searched text, and the table of the rows that contain it."""
 
     text: str
     table: str
     searched: bool
-    """Whether a longer text can be looked for in the table."""
+    """Whether a longer text can be searched in the table."""
 
     @property
     def counts(self) -> str:
@@ -123,7 +123,7 @@ class QueryCache:
         A longer text is looked for among the rows in which the shorter one stood, unless these are so many
         that taking over what is searched would cost more than it saves.
         """
-        with self._lock:  # one of two who ask after the same text looks for it
+        with self._lock:  # only one of two threads with the same text searches it
             text, before = choice.text, self._text
             if text is None or self._knows(text):
                 return
@@ -223,7 +223,7 @@ class QueryCache:
         return int(found[0][0]) if found else None
 
     def _evict(self, con: duckdb.DuckDBPyConnection, *before: str) -> None:
-        """Drop tables that nobody asks any more; the last two may still be read by a question on its way."""
+        """Drop unused tables but the last two, which a running query may still read."""
         self._old += [before] if before else []
         while len(self._old) > _STILL_READ:
             for table in self._old.pop(0):
@@ -243,7 +243,7 @@ def _continues(text: str, before: str) -> bool:
 
 
 def _about(con: duckdb.DuckDBPyConnection, text: str) -> float:
-    """Estimate from the first rows in how many a text stands."""
+    """Estimate from the first rows how many rows contain a text."""
     first = one(con, f"select count(*) from records where {KEY} < {_PROBED} and {matching(Filter(text=text))}")
     return float(first * max(1.0, one(con, "select count(*) from records") / _PROBED))
 

@@ -28,7 +28,7 @@ class Worker:
 
     Args:
         connect: Opens a connection for one piece of work.
-        failed: Is told of an error, which nobody would see else.
+        failed: Called with an error, which would otherwise be lost.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Worker:
             self._waiting = {one for one in self._waiting if not one.done()} | {future}
 
     def cancel(self, *channels: str) -> None:
-        """Stop these channels' questions: nobody waits for their answers any more."""
+        """Cancel the queries of these channels, whose answers are not needed any more."""
         with self._lock:
             for channel in channels:
                 self._supersede(channel)
@@ -69,7 +69,7 @@ class Worker:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all work is done, also what it handed in; say whether it is."""
+        """Wait until all work is done, also work that it added; return whether it is."""
         while True:
             with self._lock:
                 waiting = set(self._waiting)
@@ -109,7 +109,7 @@ class Worker:
 
 
 def error_payload(error: BaseException, language: str = "en") -> dict[str, Any]:
-    """Return an error as the screen shows it: ours with what to do, of any other only its kind: it may quote data."""
+    """Return an error for the screen: one of invitekit with its hint; of any other only its type: it may quote data."""
     if (known := own_error(error)) is not None:
         problem, hint = known.problem, known.hint
     else:

@@ -19,7 +19,7 @@ OUTCOMES = ("batch_id", "sent_at", "cause", "resent", "associated", "failed_agai
 
 
 class WorkspaceClient:
-    """A workspace, or none: then nothing is known, and what would be noted is refused.
+    """A workspace, or none: then nothing is known, and recording anything is an error.
 
     It has a connection of its own, so that a cell may use the workspace meanwhile. A connection refuses two calls at
     a time: the threads of a screen take turns here.
