@@ -227,7 +227,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(run: Run, tmp_path: Path, mo
 # Memory
 
 LIMITED = """
-import mmap, os, resource, sys, time
+import mmap, os, resource, signal, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv.pop(1)),) * 2)
 from invitekit import cli
 from invitekit.engine import memory
@@ -241,8 +241,15 @@ def stand_still():
     memory.kept = mmap.mmap(-1, int(free * 0.98))
     time.sleep(60)
 
+def hang_up():
+    time.sleep(0.3)  # the parent waits by now
+    os.kill(os.getppid(), signal.SIGHUP)
+    time.sleep(0.3)
+    sys.exit()
+
 memory._IDLE_SECONDS = 0.5
-cli.app = {"abort": abort, "stand_still": stand_still}.get(sys.argv[1], cli.app)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+cli.app = {"abort": abort, "stand_still": stand_still, "hang_up": hang_up}.get(sys.argv[1], cli.app)
 cli.main()
 """
 
@@ -250,7 +257,13 @@ cli.main()
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing limits the memory of a process")
 @pytest.mark.parametrize(
     ("limit", "word", "code"),
-    [(500_000_000, "check", 1), (10**9, "abort", 1), (10**9, "stand_still", 1), (4 * 10**9, "check", 0)],
+    [
+        (500_000_000, "check", 1),
+        (10**9, "abort", 1),
+        (10**9, "stand_still", 1),
+        (10**9, "hang_up", 0),
+        (4 * 10**9, "check", 0),
+    ],
 )
 def test_a_command_with_too_little_memory_ends_with_one_line(tmp_path: Path, limit: int, word: str, code: int) -> None:
     words = [sys.executable, "-c", LIMITED, str(limit), word, str(week(tmp_path, "a"))]

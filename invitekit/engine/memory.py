@@ -58,7 +58,8 @@ def work_in_child() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         return
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: os.kill(child, signal.SIGTERM))
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: os.kill(child, signal.SIGTERM))
     code = os.waitstatus_to_exitcode(_watch(child, limit))
     if code < 0:
         remove_abandoned_scratch_dirs()
