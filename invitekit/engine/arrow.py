@@ -21,7 +21,7 @@ def as_arrow(frame: Any) -> pa.Table | pa.RecordBatchReader:
     """Return a frame's rows as Arrow: a DuckDB relation as a stream, any other as a table.
 
     Raises:
-        ArgumentError: It is no frame.
+        ArgumentError: It is not a frame.
     """
     if isinstance(frame, duckdb.DuckDBPyRelation):
         return frame.to_arrow_reader()
@@ -43,7 +43,7 @@ def as_table(frame: Any) -> pa.Table:
     """Return a frame's rows as an Arrow table in memory.
 
     Raises:
-        ArgumentError: It is no frame.
+        ArgumentError: It is not a frame.
     """
     rows = as_arrow(frame)
     return rows if isinstance(rows, pa.Table) else rows.read_all()
@@ -87,6 +87,6 @@ def _simple(column: pa.Array) -> pa.Array:
 
 
 def _plain(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
-    """Make text of columns that hold anything: pandas' object columns may mix texts and numbers."""
+    """Cast columns of mixed values to text: pandas' object columns may mix texts and numbers."""
     mixed = [name for name, kind in frame.schema.items() if kind in (nw.Object, nw.Unknown)]
     return frame.with_columns(nw.col(name).cast(nw.String) for name in mixed) if mixed else frame

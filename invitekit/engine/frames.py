@@ -45,7 +45,7 @@ def as_narwhals(records: Any) -> Any:
         records: A frame of any engine, or what ``load`` returned.
 
     Raises:
-        ArgumentError: It is no frame.
+        ArgumentError: It is not a frame.
         SchemaError: Two columns have one name.
     """
     try:

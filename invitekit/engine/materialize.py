@@ -69,7 +69,7 @@ def join_by_row(frame: Any, answers: Any, name: str, *, complete: bool) -> Any:
         frame: All rows; in an eager frame their numbers are in order.
         answers: Columns of the same rows, or of some: the others are left out of the result.
         name: The column of the numbers.
-        complete: Whether every row has an answer: then DuckDB need not hold the rows themselves in memory.
+        complete: Whether every row has an answer: then DuckDB need not keep the rows themselves in memory.
     """
     if complete and isinstance(frame, nw.DataFrame) and frame.implementation.is_polars():
         # A sort costs a third of a join.
@@ -126,7 +126,7 @@ def with_running_sum(frame: Any, name: str, group: str, order: str) -> Any:
 def collect(frame: Any) -> Any:
     """Return the rows of a small Narwhals frame in memory; pyarrow is loaded only where the engine needs it.
 
-    What pandas holds as NaN is null in the result.
+    NaN of pandas is null in the result.
     """
     if frame.implementation.is_polars():
         return frame if isinstance(frame, nw.DataFrame) else frame.collect()
@@ -174,7 +174,7 @@ def temp_tables() -> Iterator[Callable[[Frame], Frame]]:
     finally:
         _TEMP_TABLES.reset(token)
         for name, base in tables.items():
-            # A connection that was closed, or whose transaction failed, took its tables with it.
+            # A closed connection, or a failed transaction, has removed its tables.
             with contextlib.suppress(sys.modules["duckdb"].Error):
                 base.query("ik_base", f"drop table if exists {name}")
 

@@ -32,7 +32,7 @@ def scratch_dir() -> ScratchDir:
 
 
 def remove_abandoned_scratch_dirs() -> None:
-    """Remove the folders that killed processes left: they hold records."""
+    """Remove the folders of killed processes: they contain records."""
     remove_abandoned(Path(tempfile.gettempdir()), _PREFIX)
 
 

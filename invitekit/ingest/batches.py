@@ -69,7 +69,7 @@ def text_frame(numbers: Sequence[int], columns: Iterable[Sequence[Any]], width: 
 
 
 def mark_rows(count: int, positions: Iterable[int]) -> pl.Series:
-    """Return so many flags, those at the positions true."""
+    """Return ``count`` flags, true at the positions."""
     flags = pl.Series([False]).new_from_index(0, count)
     marked = sorted(positions)
     return flags.scatter(marked, values=True) if marked else flags

@@ -13,7 +13,7 @@ from invitekit.model import schema
 WHITE = "".join(map(chr, (*range(33), 0x7F, 0x85, 0x00A0, 0x200B, 0x200E, 0x200F, 0x2060, 0x3000, 0xFEFF)))
 """White, control and invisible characters that are no part of a cell at its ends."""
 Notes = Counter[tuple[str | None, str]]
-"""Counts of cells by column and by what the summary says of them."""
+"""Counts of cells by column and by note of the summary."""
 SHORTENED = (
     "cells hold a number that a spreadsheet shortened, such as 1.38E+10: its last digits are lost, so they were read "
     "as empty; export again with the column as text"
@@ -49,7 +49,7 @@ _GARBLED = (
 
 
 def clean_texts(cells: pl.DataFrame) -> tuple[pl.DataFrame, Notes]:
-    """Trim cells, remove what spreadsheets and people put around them, and make texts that stand for nothing null.
+    """Trim cells, remove what spreadsheets and people put around them, and replace texts that mean nothing by null.
 
     Args:
         cells: Columns of text by name; in contact data full-width characters become half-width.
@@ -113,7 +113,7 @@ def _garbled(cells: pl.DataFrame) -> Notes:
 
 
 def _is_wide(cell: pl.Expr) -> pl.Expr:
-    """Return whether a cell holds other characters than ASCII."""
+    """Return whether a cell has characters outside of ASCII."""
     return cell.str.len_bytes() != cell.str.len_chars()
 
 
@@ -123,7 +123,7 @@ def _begins(cell: pl.Expr, first: str, after: str) -> pl.Expr:
 
 
 def _columns_where(cells: pl.DataFrame, names: Sequence[str], holds: Callable[[pl.Expr], pl.Expr]) -> list[str]:
-    """Return the columns that have a cell for which a condition holds."""
+    """Return the columns that have a cell for which a condition is true."""
     if not names:
         return []
     found = cells.select(holds(pl.col(name)).any().alias(name) for name in names).row(0)

@@ -49,7 +49,7 @@ _NOBODY = "has no name, account, email, mobile or ID: it identifies no customer"
 
 @dataclass
 class Counts:
-    """What the batches of one source held: added up for the summary."""
+    """Counts of the batches of one source, added up for the summary."""
 
     rows: int = 0
     records: int = 0
@@ -139,7 +139,7 @@ class Cleaner:
         return Batch(batch.rows.with_columns(added), batch.rejected)
 
     def _with_second_parts(self, batch: Batch) -> Batch:
-        """Split each column that holds two, such as "Customer Name/Account Name"."""
+        """Split each column that contains two, such as "Customer Name/Account Name"."""
         rows = batch.rows
         for position, source in self._headers.second_parts.items():
             both = clean_texts(pl.DataFrame([_as_text(rows[f"c{source}"])[0].alias("both")]))[0]
@@ -213,7 +213,7 @@ class Cleaner:
         codes: Mapping[str, pl.Series],
         times: Mapping[str, pl.Series],
     ) -> list[tuple[pl.Series, str | None, str | pl.Series]]:
-        """Return which of the rows without a known status are no customers, and why."""
+        """Return which of the rows without a known status are not customers, and why."""
         for name in times:
             candidates &= cells[name].is_null()
         at = candidates.arg_true()
@@ -358,7 +358,7 @@ def is_masked(cell: pl.Expr) -> pl.Expr:
 
 
 def _as_text(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:
-    """Return cells of any type as text, and which of them are bytes that are no text."""
+    """Return cells of any type as text, and which of them are bytes that are not text."""
     kind = cells.dtype
     if kind == pl.String:
         return cells, None
@@ -414,7 +414,7 @@ def _note(name: str, texts: pl.Series) -> pl.Series:
 def _with_reasons(
     frame: pl.DataFrame, rejects: Sequence[tuple[pl.Series, str | None, str | pl.Series]]
 ) -> pl.DataFrame:
-    """Add the column and the reason that a row is rejected for: the first that holds."""
+    """Add the column and the reason for which a row is rejected: the first true one."""
     column = reason = pl.lit(None, pl.String)
     identifying = [pl.col(name).is_null() for name in IDENTIFYING if name in frame.columns]
     nobody = frame.select(pl.all_horizontal(identifying)).to_series()

@@ -1,4 +1,4 @@
-"""Look into containers: unpack a packed table within a limit, and tell the kinds of workbooks by their content."""
+"""Containers: unpack a packed table within a limit, and detect the kind of a workbook by its content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKED = (".gz", ".zip")
 MAX_UNPACKED = 1 << 31
 """Bytes that are unpacked at most: a small file may hold any number of them."""
 _ALWAYS, _MAX_RATIO = 1 << 26, 100
-"""Bytes that any file may hold, and how many times its own size a larger one may: tables shrink to a thirtieth."""
+"""Bytes that any file may unpack to, and how many times its own size a larger one may: tables shrink to a thirtieth."""
 UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
 """What packed content raises that is damaged, protected, or of a kind that is not known here."""
 _BLOCK = 1 << 20
@@ -44,7 +44,7 @@ def unpack(path: Path, known: Container[str]) -> Unpacked:
         known: The extensions of tables.
 
     Raises:
-        SourceError: It is damaged or protected, too large, or holds no table or several.
+        SourceError: It is damaged, protected or too large, or does not have exactly one table.
     """
     try:
         if path.suffix.lower() == ".gz":
@@ -95,7 +95,7 @@ def _copy(packed: IO[bytes], name: str, path: Path) -> Unpacked:
 
 
 def _limit(path: Path) -> int:
-    """Return how many bytes a packed file may hold."""
+    """Return how many bytes a packed file may unpack to."""
     return min(MAX_UNPACKED, max(_ALWAYS, path.stat().st_size * _MAX_RATIO))
 
 
@@ -129,7 +129,7 @@ def workbook_in_zip(path: Path) -> str | None:
 
 
 def is_old_workbook(path: Path) -> bool:
-    """Return whether an OLE file holds a workbook that is not encrypted as a whole."""
+    """Return whether an OLE file contains a workbook that is not encrypted as a whole."""
     with path.open("rb") as file:
         head = file.read(512)
         sector = 1 << min(int.from_bytes(head[30:32], "little"), 12)

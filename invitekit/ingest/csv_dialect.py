@@ -29,7 +29,7 @@ _HEAD_LINES = 500
 _LONG = 40
 """Characters; a longer line without a delimiter holds several cells."""
 _SURE = 4
-"""A row of at least so many cells that are all known headers is the header."""
+"""A row of at least this many cells that are all known headers is the header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _check_not_garbled(path: Path, lines: Sequence[str], options: ReadOptions) -
 
 
 def _least_cells(headers: Sequence[str], options: ReadOptions) -> int:
-    """Return how many cells hold the required column and one that tells customers apart."""
+    """Return the fewest cells of a row that has the required column and one that identifies customers."""
     canonical = map_headers(headers, options.columns).canonical
     # A second part that was split off a column has no cell in the file.
     position = {name: i for i, name in canonical.items() if i < len(headers)}

@@ -332,7 +332,7 @@ class TimeColumn:
         return rows["time"], texts.set(rows["done"].fill_null(value=False), None), rows["problem"]
 
     def _read_text(self, text: str, cells: int, orders: tuple[Order, ShortOrder | None] | None) -> _Reading:
-        # A zero is what Excel keeps where there is no date.
+        # Excel stores an empty date as zero.
         if is_null_like(text) or not text.strip(" 0."):
             return _NOTHING
         if self.name == "expires_at" and time_forms.is_never(text):
@@ -464,7 +464,7 @@ def decide_orders(evidence: Mapping[str, Evidence], *, day_first: bool | None) -
 
 
 def is_null_like(text: str) -> bool:
-    """Return whether a cell's text stands for nothing."""
+    """Return whether a cell's text means nothing."""
     return text.strip().strip(schema.INVISIBLE) in schema.NULL_LIKE
 
 

@@ -124,7 +124,7 @@ def list_files(given: Iterable[str | os.PathLike[str]]) -> Files:
     """List the files of paths, folders and globs without looking into them, each once, and what is beside them.
 
     Raises:
-        SourceError: A folder or a glob holds nothing.
+        SourceError: A folder or a glob has no files.
     """
     paths: dict[Path, None] = {}
     ignored: list[str] = []
@@ -309,5 +309,5 @@ def _is_binary(head: bytes, encoding: str | None) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or looks_like_utf16(head):
         return False
     control = (len(head) - len(head.translate(None, _CONTROL))) / len(head)
-    # A cell may hold control characters; what is full of them, or of bytes that are no text, is no text.
+    # A cell may have control characters; a file full of them, or of undecodable bytes, is not text.
     return control > _FULL or (control > _SOME and "\ufffd" in head[:-4].decode("utf-8", errors="replace"))

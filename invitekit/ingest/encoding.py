@@ -32,7 +32,7 @@ _USUAL = frozenset(
 """Characters of names of companies and people; the few that other text becomes by accident are not among them."""
 _FEW_USUAL = 0.15
 _SURELY_HEADERS = 3
-"""Known headers that no line of cells holds."""
+"""Known headers that never occur in a row of cells."""
 _SCRIPTS = {
     "euc_kr": "[\uac00-\ud7a3]",
     "euc_jp": "[\u3040-\u30ff\u4e00-\u9fff]",
@@ -43,7 +43,7 @@ _SCRIPTS = {
 }
 """The letters that text has in an encoding, the more telling ones first."""
 _USUAL_CODECS = ("cp1252", "cp1250", "cp1251", "gb18030", "big5")
-"""Encodings that a person may choose from, where nothing tells which one it is."""
+"""Encodings to choose from if none can be detected."""
 _KANA = re.compile("[\u3040-\u30ff]")
 _WORDS = re.compile(rb"[\x80-\xff]{3,}")
 _EIGHT_BITS = bytes(range(0x80, 0x100))
@@ -53,7 +53,7 @@ _LATIN = "--encoding cp1252 for Western Europe, cp1250 for Central Europe, cp125
 _FEW = 0.1
 """Share of lines that may be broken (they are rejected), or foreign in a file of plain ASCII."""
 _ENOUGH = 4
-"""Characters that such a file must hold to be read as GB18030."""
+"""Fewest characters of a file to read it as GB18030."""
 _BREAKS = b"\n,;\t"
 _BETWEEN = re.compile(r"[,;|:\"{}\[\]\t\r\n]")
 """Characters between the headers of delimited text and the keys of JSON."""
@@ -86,8 +86,8 @@ def encoding_of_file(path: Path, chosen: str | None = None) -> str:
         chosen: The user's choice. UTF-16 without a byte order mark still lacks its byte order: it is detected.
 
     Raises:
-        ArgumentError: The user's choice is no encoding.
-        SourceError: None was chosen, and it is none of those that can be told apart.
+        ArgumentError: The user's choice is not an encoding.
+        SourceError: None was chosen, and none can be detected.
     """
     with path.open("rb") as file:
         head = file.read(HEAD)

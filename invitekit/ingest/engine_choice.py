@@ -19,7 +19,7 @@ _UNPACKED = {"xlsx": 8, "xlsb": 8, "ods": 8, "parquet": 8, "json": 2, "json_line
 
 
 class EngineChoice(NamedTuple):
-    """The engine for some sources, and a sentence that says why; None where any engine would do."""
+    """The engine for some sources, and a sentence that says why; None if any engine will do."""
 
     engine: Engine
     reason: str | None

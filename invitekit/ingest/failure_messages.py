@@ -1,4 +1,4 @@
-"""Add failure messages from a second file, by a key that tells customers apart."""
+"""Add failure messages from a second file, by a key that identifies customers."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Messages:
 
 
 def _choose_key(headers: Headers, key: str | None, name: str, columns: Collection[str]) -> str:
-    """Return the first column that tells customers apart and that both sides have."""
+    """Return the first column that identifies customers and that both sides have."""
     shared = set(headers.canonical.values()) & set(columns)
     if key is not None and key not in KEYS:
         raise SchemaError(

@@ -1,4 +1,4 @@
-"""Read headers and words that hold more than one name: two languages, a required mark, a time zone, a remark."""
+"""Read headers and words with more than one part: two languages, a required mark, a time zone, a remark."""
 
 from __future__ import annotations
 

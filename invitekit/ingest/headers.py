@@ -16,7 +16,7 @@ from invitekit.model import schema
 IDENTIFYING = (
     "record_id", "portal_customer_id", "account_name", "email", "customer_full_name", "customer_name", "mobile",
 )  # fmt: skip
-"""Columns that tell customers apart: a source needs one of them, and so does each row."""
+"""Columns that identify customers: a source needs one of them, and so does each row."""
 _IDS = ("record_id", "portal_customer_id")
 """Columns of IDs, which a mere count of rows is not."""
 IN_FILE = " (in file)"
@@ -27,12 +27,12 @@ _PRIVATE = re.compile(r"@|\d{5,}")
 _DATA = re.compile(r"@|\d{5,}|[^\s*]\*{2,}|^[\d\s./:+-]*\d[\d\s./:+-]*$")
 """An address, a number, a date or a masked value: no header looks like that."""
 _SURE = 2
-"""A row of at least so many known headers, words of cells not counted, is the header."""
+"""A row of at least this many known headers, without counting words of cells, is the header."""
 _LONG_ID, _A_FEW = 10, 3
 """Digits that a count of rows has not, and rows that make a series."""
 _MAX_SHOWN = 24
 _MAX_HEADER = 200
-"""Characters; a longer cell is no header."""
+"""Most characters of a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +347,7 @@ def require_column(
 
 
 def require_identity(headers: Headers, source: str) -> None:
-    """Check that a source has a column that tells customers apart.
+    """Check that a source has a column that identifies customers.
 
     Raises:
         SchemaError: It has none.
@@ -394,7 +394,7 @@ def _are_headers(names: Sequence[str], below: Sequence[Sequence[str]] | None) ->
     """Return whether a row is a header, in any language, and not the row of a customer."""
     if not any(name.strip() for name in names) or _looks_like_data(names):
         return False
-    # A row of data may hold words that are headers, too: its other words may be names.
+    # A row of data may have words that are also headers: its other words may be names.
     known = sum(_is_known(name) and not _is_word(name) for name in names)
     sure = known >= _SURE or 2 * sum(map(_is_known, names)) >= len(names)
     return (
@@ -410,7 +410,7 @@ def _is_word(cell: str) -> bool:
 
 
 def _looks_like_data(cells: Sequence[str]) -> bool:
-    """Return whether a row is a customer's row: an address, a number or a status is no header."""
+    """Return whether a row is a customer's row: an address, a number or a status is not a header."""
     if any(_DATA.search(cell) for cell in cells):
         return True
     known = sum(_is_known(cell) and not _is_word(cell) for cell in cells)

@@ -33,7 +33,7 @@ def find_records(document: object, name: str, options: ReadOptions) -> Found:
         options: The column that records have, and the user's choice of headers.
 
     Raises:
-        SourceError: It holds several lists of records, or none.
+        SourceError: It has several lists of records, or none.
     """
     found = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
     if len(found) > 1:
@@ -110,7 +110,7 @@ def _with_index(labels: Sequence[Any], records: list[Any]) -> list[Any]:
 
 
 def _with_header(rows: list[Any]) -> list[Any] | None:
-    """Return the records of a list of rows whose first one is the header."""
+    """Return the records of a list of rows; its first row is the header."""
     if len(rows) < 2 or not all(isinstance(row, list) for row in rows):
         return None
     names = rows[0]

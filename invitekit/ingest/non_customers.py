@@ -1,4 +1,4 @@
-"""Find rows of a table that are no customers: repeated headers, totals, legends, titles and notes."""
+"""Find rows of a table that are not customers: repeated headers, totals, legends, titles and notes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEGEND = "is a legend that explains a word, not a customer"
 ONE_CELL = "has one filled cell only: it is a title, a note or a footer, not a customer"
 _CALLED = ("customer_full_name", "customer_name", "account_name")
 _FEW_COLUMNS = 4
-"""In a table of so many known columns a customer has more than a name."""
+"""In a table of this many known columns, a customer has more than a name."""
 _FEW_CELLS = 6
 """A total, a legend or a note fills no more cells."""
 _UNITS = "(?:rows?|records?|items?|entries|customers?|[条條项項行个個人户戶位笔筆])"
@@ -32,7 +32,7 @@ _ACCOUNT = r"^[\w.@+-]{2,}$"
 
 
 def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series:
-    """Return for each row why it is no customer; null where it may be one.
+    """Return for each row why it is not a customer; null where it may be one.
 
     The whole row decides: a total has a number beside it, but no status, date or contact.
 
@@ -60,7 +60,7 @@ def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series
         other=(~is_total & ~cell.str.contains(_NUMBER)).any(),
         named_only=column.is_in(_CALLED).all(),
         word=cell.is_in(_status_words(cells)).any(),
-        # An account name has no spaces: it may stand alone.
+        # An account name, which has no spaces, may be the only cell.
         key=(
             column.is_in(["record_id", "email", "mobile"]) | (column == "account_name") & cell.str.contains(_ACCOUNT)
         ).any(),

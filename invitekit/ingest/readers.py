@@ -108,9 +108,9 @@ class _Sheet:
 
 
 def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
-    """Open every sheet that has the required column and a column that tells customers apart.
+    """Open every sheet that has the required column and a column that identifies customers.
 
-    A hidden sheet, such as a backup, is opened only if no other holds records.
+    A hidden sheet, such as a backup, is opened only if no other has records.
     """
     raw = read_sheets(source.content, source.format, source.name, options.encoding)
     sheets = [sheet for one in raw if (sheet := _sheet(one, source.name, options)) is not None]
@@ -135,7 +135,7 @@ def _open_workbook(source: Source, options: ReadOptions) -> list[Table]:
 
 
 def _sheet(raw: RawSheet, file: str, options: ReadOptions) -> _Sheet | None:
-    """Find the header of a sheet, and what is to be said of its cells; None if it is empty."""
+    """Find the header of a sheet, and the notes on its cells; None if it is empty."""
     data, filled_down = raw.filled_down()
     positions = [i for i, column in enumerate(data) if column.null_count() < len(column)]
     if not positions:
@@ -194,7 +194,7 @@ def _sheet_reader(sheet: _Sheet) -> Callable[[], Iterator[Batch]]:
 
 
 def _open_parquet(source: Source, options: ReadOptions) -> list[Table]:
-    # Not with Polars, which takes any amount of memory that a damaged page asks for, and ends the process.
+    # Not with Polars, which allocates whatever a damaged page requests, and aborts the process.
     import pyarrow as pa  # noqa: PLC0415 - loaded where a file needs it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -250,7 +250,7 @@ def open_frame(frame: Any, name: str, options: ReadOptions) -> Table:
     """Open a frame of any engine as a table.
 
     Raises:
-        ArgumentError: It is no frame.
+        ArgumentError: It is not a frame.
         SchemaError: It lacks the required column.
     """
     headers, frames = _polars_frames(frame)
@@ -386,7 +386,7 @@ def _one_value(text: str) -> list[Any]:
 
 
 def _concatenated(text: str) -> list[Any]:
-    """Return the values of a text that holds one after the other."""
+    """Return the values of a text of concatenated JSON."""
     values, position = [], 0
     while position < len(text):
         value, end = _DECODER.raw_decode(text, position)

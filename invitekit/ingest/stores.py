@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 IN_MEMORY = 1 << 28
 """Bytes of sources up to which DuckDB keeps the records in memory; they may spill."""
 MEMORY_LIMIT = "2GB"
-"""What DuckDB may hold in memory."""
+"""The memory limit of DuckDB."""
 _SQL_TYPES = {pl.String(): "varchar", pl.Datetime("us"): "timestamp", pl.Int64(): "bigint"}
 
 

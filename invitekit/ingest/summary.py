@@ -72,9 +72,9 @@ class Summary:
         time_zone: Where times without an offset were assumed to be written.
         unknown_codes: Per code column, texts in no vocabulary with their counts.
         unknown_messages: Failure messages in no catalogue.
-        masked: Per column that may hold a person's name or contact.
+        masked: By column with a person's name or contact.
         reject_reasons: Per column and reason, the count of rejects.
-        failed_without_message: Failed records whose file gave no message.
+        failed_without_message: Failed records without a message in their file.
         messages: How a second file with messages was joined, if there was one.
         notes: Per column (or None) and sentence, the count of cells or rows that were changed or need a look.
         ignored: Sheets of the given workbooks, files and folders of the given folders that were not read.

@@ -49,14 +49,14 @@ _ZONES = {"z": 0, "utc": 0, "gmt": 0, "ut": 0, "cet": 1, "cest": 2, "eet": 2, "e
           "edt": -4, "pdt": -7}  # fmt: skip
 """Abbreviations that mean one offset everywhere, in hours. CST, IST, EST, PST and BST mean several."""
 _LONGEST = 100
-"""Characters; a longer text is no time."""
+"""Most characters of a time."""
 _WORD = re.compile(r"[^\W\d_][^\d\s.,:/()\[\]+-]*")
 _CJK = re.compile("[\u3040-\u9fff\uac00-\ud7af]")
 _CJK_WEEKDAY = re.compile(r"\([月火水木金土日一二三四五六]\)")
 _SHORT_CJK_YEAR = re.compile(r"(?<!\d)(\d\d)(?=[年년])")
 _REWRITES = tuple((needed, re.compile(pattern), put) for needed, pattern, put in (
     (",", r",(?!\d)|(?<!:\d\d),", " "),
-    # A name of the zone after an offset says nothing new.
+    # The name of a zone after an offset adds nothing.
     (")", r"(z|[+-]\d\d:?\d\d) ?\([^)]*\)$", r"\1"),
     ("]", r"(z|[+-]\d\d:?\d\d) ?\[[^]]*\]$", r"\1"),
     (":", r"(:\d\d(?:\.\d+)? ?[+-]\d\d:?\d\d) [a-z]{3,5}$", r"\1"),
@@ -172,7 +172,7 @@ class Written:
 
     Attributes:
         numbers: Year, month and day; where they need an order, the numbers as they stand.
-        mark: What stands between numbers that need the order of their column; else None.
+        mark: The separator of numbers that need the order of their column; else None.
         short: The orders that are possible where the year has two digits; else none.
         clock: Hour, minute, second, microsecond.
         offset: Minutes from UTC, or None.

@@ -27,7 +27,7 @@ _NO_MESSAGE = "\ue000no message"
 """The key of a failed record without a message; no message begins with a private character."""
 NEEDED = ("status", "failure_message", "invitation_method", "invited_at", "expires_at", "associated_at")
 _INVISIBLE = "\u200b\u2060\ufeff"
-"""Signs that show nothing and are no white space."""
+"""Invisible characters that are not white space."""
 _TYPES: dict[schema.Kind, Any] = {
     "text": nw.String(),
     "code": nw.String(),
@@ -83,7 +83,7 @@ def annotate(
         invitation to ``as_of``.
 
     Raises:
-        SchemaError: A column that is needed is missing, is there twice or holds something else.
+        SchemaError: A needed column is missing, is there twice or has values of another type.
         ArgumentError: ``records`` is not a frame; ``language`` or ``as_of`` is not valid.
 
     Example:
@@ -133,13 +133,13 @@ def _fits(found: Any, kind: schema.Kind) -> bool:
 
 
 def _filled(frame: Any, names: list[str]) -> set[str]:
-    """Name the columns that hold anything."""
+    """Return the columns that are not empty."""
     held = collect(frame.select((~nw.col(name).is_null()).any().alias(name) for name in names))
     return {name for name in names if held[name].to_list()[0]}
 
 
 def _cast(column: schema.Column, kind: Any) -> Any:
-    """The expression of a column in its own type, if what it holds can mean that."""
+    """Return the expression of a column in its own type, if its values can be cast to it."""
     means = (nw.Date,) if column.kind == "time" else (nw.Categorical, nw.Enum)
     if not isinstance(kind, means):
         raise SchemaError(
@@ -206,6 +206,6 @@ def ends_at() -> Any:
 
 
 def _effective_status(as_of: Any) -> Any:
-    """An invitation that has run out is expired, whatever its label says [assumed: labels go stale]."""
+    """Build the expression of the effective status: an overdue invitation is expired [assumed: labels go stale]."""
     over = (nw.col("status") == "invited") & (ends_at() <= as_of)
     return nw.when(over).then(nw.lit("expired")).otherwise(nw.col("status"))

@@ -32,7 +32,7 @@ CLOSE_ENOUGH = 0.9
 """Least similarity of a suggestion, 0 to 1: below it, known messages of different failures
 (0.8997 for the two about referral) would suggest each other."""
 RESERVED_CODES = (UNKNOWN, "not_given", "other")
-"""Codes that say something about our knowledge and so can name no failure."""
+"""Codes that mean that the failure is not known."""
 
 _FOLDED = str.maketrans("‘’‚‛ʼ′´`“”„‟″。、", "'" * 8 + '"' * 5 + ".,")
 _MEANINGLESS_SPACE = re.compile(r"\s*([,.;:!?\u4e00-\u9fff])\s*")
@@ -87,11 +87,11 @@ class Failure:
         return tuple(dict.fromkeys(text for text in texts if text))
 
     def cause(self, language: Language = "en") -> str:
-        """Return why it failed, in our words; in the other language where there is no text."""
+        """Return why it failed, as the catalogue explains it; in the other language if there is no text."""
         return _either(language, self.cause_en, self.cause_zh) or ""
 
     def advice(self, language: Language = "en") -> str:
-        """Return who does what next, in our words; in the other language where there is no text."""
+        """Return who does what next; in the other language if there is no text."""
         return _either(language, self.advice_en, self.advice_zh) or ""
 
     def suggested_operation(self, language: Language = "en") -> str | None:
@@ -120,7 +120,7 @@ UNKNOWN_FAILURE = Failure(
     advice_en="Read the original message, then add it to your own catalogue file.",
     advice_zh="请阅读原始消息，并将其添加到自己的目录文件中。",
 )
-"""Stands for a message that no catalogue holds."""
+"""The code of a message that is in no catalogue."""
 NOT_GIVEN = Failure(
     code="not_given",
     who_acts="partner",
@@ -136,7 +136,7 @@ NOT_GIVEN = Failure(
         "请在门户的“{records_page}”页面将鼠标移到失败状态上查看消息，再通过消息文件补充。", "zh"
     ),
 )
-"""Stands for the message of a failed record whose file carries none."""
+"""The code of a failed record without a message."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A value as people see it: labels for codes, short times, and no phone number before it is asked for."""
+"""Values for display: labels of codes, short times, and hidden phone numbers unless unmasked."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def shown(
 
     Args:
         name: Its column.
-        value: What the records hold.
+        value: A value of the records.
         language: Of labels: ``en`` or ``zh``.
-        unmasked: Whether mobile numbers and addresses are shown; else they are hidden, wherever they stand.
-        whole: Whether a long text is given to its end.
+        unmasked: Whether mobile numbers and addresses are shown; else they are hidden everywhere.
+        whole: Whether a long text is not shortened.
     """
     if value is None:
         return None
@@ -60,20 +60,20 @@ def labels(name: str, language: Language = "en") -> dict[str, str]:
 
 
 def hidden_value(name: str, text: str) -> str:
-    """Return a cell's text without mobile numbers and addresses, if its column may hold any."""
+    """Return a cell's text without mobile numbers and addresses, if its column may have any."""
     if not _may_tell(name):
         return text
     return HIDDEN if name == "mobile" else hidden(name, text)
 
 
 def _may_tell(name: str) -> bool:
-    """Return whether a column may hold an address or a number: all that people wrote, extra columns too."""
+    """Return whether a column may have an address or a number: all free text, extra columns too."""
     column = schema.BY_NAME.get(name)
     return column is None or column.privacy in ("identifier", "free_text", "quasi_identifier")
 
 
 def hidden(name: str, text: str) -> str:
-    """Hide numbers and addresses, wherever they stand in a text."""
+    """Hide numbers and addresses anywhere in a text."""
     text = _ADDRESS.sub(rf"{HIDDEN}@\1", text)
     if name == "email" and HIDDEN not in text:
         return HIDDEN

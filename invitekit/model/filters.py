@@ -151,7 +151,7 @@ class Filter:
         """Read what ``to_dict`` returned, from JSON too.
 
         Raises:
-            ArgumentError: A name is no restriction, or a date or time is invalid; it is not quoted.
+            ArgumentError: A name is not a restriction, or a date or time is invalid; it is not quoted.
         """
         known = {field.name for field in fields(cls)}
         if unknown := [name for name in value if name not in known]:

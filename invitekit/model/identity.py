@@ -23,11 +23,11 @@ _UNSEEN = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
 """Invisible characters, written out: engines have different escapes."""
 _WHITE = "[ \t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 _ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
-"""Matches the few cells whose spelling has to be normalised."""
+"""Matches the few cells that have to be normalised."""
 _FILLED = f"[^{_UNSEEN[1:-1]}{_WHITE[1:-1]}]"
 _MASKED = f"[{''.join(schema.MASK_MARKS)}]"
 _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
-"""Matches what may stand around an address."""
+"""Matches the characters that may surround an address."""
 OWN_ID = "^r[0-9a-f]{32}$"
 """Matches a record ID that the loader made from the position of a row: it means nothing in another file."""
 _DIGITS = 10
@@ -91,7 +91,7 @@ def _by_portal_id(frame: Any) -> Any:
 
 def _by_other_keys(frame: Any, *, lacks_account: bool) -> Any:
     ids = [nw.concat_str([nw.lit("account:"), nw.col(_ACCOUNT)])]
-    # Most exports name every account: then no other key is looked at.
+    # Most exports have every account: then no other key is needed.
     if lacks_account:
         keys = {_EMAIL: address(), _PERSON: person(), _NAME: key("customer_full_name")}
         frame = _linked(frame.with_columns(**keys))

@@ -99,7 +99,7 @@ def _answers(narrow: Any, part: list[str], only: Callable[[Any, str], Any] | Non
     # Numbers in place of names: engines sort and join them faster.
     frame = chosen.with_columns(nw.col(_ROW).min().over("customer_id", *part).alias(_GROUP))
     newest = nw.col("snapshot_at").max().alias("_ik_newest")
-    # Joined, not taken over a window: DuckDB holds all rows of a window in memory.
+    # A join, not a window: DuckDB keeps all rows of a window in memory.
     if part:
         frame = frame.join(identified.group_by(part).agg(newest), on=part)
     else:

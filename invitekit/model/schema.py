@@ -23,13 +23,13 @@ Privacy = Literal["identifier", "quasi_identifier", "free_text", "attribute", "t
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it is called here, by people and by files, and what it gives away.
+    """One column: its name, its labels, its headers in files, and how sensitive it is.
 
     Attributes:
         aliases: Headers of files that mean this column and nothing else.
         loose: Less exact headers: they mean this column where no other header of the file does.
         by_values: Headers that may mean something else, too: the column's values decide.
-        maybe: Headers that may mean it, which nothing but the user can tell.
+        maybe: Headers that may mean it; only the user can decide.
     """
 
     name: str
@@ -217,12 +217,12 @@ DERIVED = frozenset({"source_file", "source_row", "unrecognised"})
 """Record columns that the loader makes itself; a file's own column of that name is an extra."""
 NATURAL_KEY = ("account_name", "email", "customer_full_name", "mobile")
 MASK_MARKS = ("*", "＊", "•", "●")
-"""Signs that only a masked value holds; the portal's exact pattern is not documented [assumed]."""
+"""Characters that only a masked value has; the portal's exact pattern is not documented [assumed]."""
 NULL_LIKE = (
     "", "-", "--", "–", "—", "/", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "NaT",
     "<NA>", "\\N", "无", "暂无",
 )  # fmt: skip
-"""Texts that stand for nothing. Short on purpose: a customer may be called Null."""
+"""Texts that mean nothing. Short on purpose: a customer may be called Null."""
 SAYS_NOTHING = frozenset(text.casefold() for text in NULL_LIKE) | {
     "?", ".", "nil", "none", "n.a.", "na", "not available", "not applicable", "unknown", "unbekannt", "redacted",
     "無", "没有", "未知", "不详", "不詳", "不明", "保密",
@@ -234,9 +234,9 @@ MASK_SHAPES = (
 )  # fmt: skip
 """What a masked value looks like once it is folded, whatever masked it [assumed]."""
 UNSEEN = r"[\p{Default_Ignorable_Code_Point}\x{0}]"
-"""Signs that show nothing, wherever they stand: joiners, marks of direction, soft hyphens."""
+"""Characters that are always invisible: joiners, marks of direction, soft hyphens."""
 INVISIBLE = "\0\u200b\u2060\ufeff"
-"""Signs at the ends of a cell that show nothing and are no white space."""
+"""Invisible characters at the ends of a cell that are not white space."""
 MASKABLE = ("customer_full_name", "customer_name", "account_name", "email", "mobile")
 """Columns that the portal may have masked before we see them."""
 

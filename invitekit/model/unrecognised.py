@@ -1,4 +1,4 @@
-"""The words of a record that were not recognised, as the column ``unrecognised`` holds them."""
+"""Read the column ``unrecognised``: the words of a record that were not recognised."""
 
 from __future__ import annotations
 
