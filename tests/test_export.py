@@ -39,13 +39,13 @@ from invitekit.errors import (
 from invitekit.export import (
     GATES,
     counts,
-    find_key,
     frequent_values,
-    kept_key,
     new_key,
     pipeline,
+    resolve_key,
     rotate_key,
     shuffle,
+    stored_key,
     transform,
     verify,
     writers,
@@ -894,20 +894,20 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_without_a_key_each_export_has_its_own(alone: Path) -> None:
-    assert find_key().id is None
+    assert resolve_key().id is None
     with pytest.raises(ArgumentError, match="key new"):
-        kept_key()
+        stored_key()
     assert left(alone) == []
 
 
 def test_the_environment_holds_a_key(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVITEKIT_KEY", KEY.text())
-    assert find_key().id == KEY.id
+    assert resolve_key().id == KEY.id
     with pytest.raises(ArgumentError, match="INVITEKIT_KEY"):
         rotate_key()
     monkeypatch.setenv("INVITEKIT_KEY", "not a key")
     with pytest.raises(ArgumentError) as refused:
-        find_key()
+        resolve_key()
     assert "not a key" not in str(refused.value)
     assert left(alone) == []
 
@@ -919,24 +919,24 @@ def test_a_key_file_is_its_owners_alone_and_is_never_written_over(alone: Path, n
     path = file or alone / "settings" / "invitekit" / "key"
     assert str(path) in where
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert kept_key(file).id == find_key(file).id == made.id
+    assert stored_key(file).id == resolve_key(file).id == made.id
     with pytest.raises(OutputError, match="exists already"):
         new_key(file)
     old, new, _ = rotate_key(file)
-    assert (old.id, kept_key(file).id) == (made.id, new.id)
-    assert kept_key(path.with_name(f"{path.name}.{old.id}")).id == old.id
+    assert (old.id, stored_key(file).id) == (made.id, new.id)
+    assert stored_key(path.with_name(f"{path.name}.{old.id}")).id == old.id
     path.chmod(0o640)
     with pytest.raises(ArgumentError, match="read by others"):
-        find_key(file)
+        resolve_key(file)
 
 
 def test_a_key_file_that_is_missing_or_holds_something_else_is_refused(alone: Path) -> None:
     with pytest.raises(SourceError, match="no such file"):
-        find_key(alone / "nowhere")
+        resolve_key(alone / "nowhere")
     (alone / "text").write_text("secret words")
     (alone / "text").chmod(0o600)
     with pytest.raises(ArgumentError) as refused:
-        find_key(alone / "text")
+        resolve_key(alone / "text")
     assert "secret words" not in str(refused.value)
 
 
@@ -1022,7 +1022,7 @@ def test_a_frequent_tag_that_tells_of_somebody_leaves_as_other(tmp_path: Path) -
     assert dict(found["custom_tag"].value_counts().iter_rows()) == {"other": 178, "spring-sale": 22}
 
 
-class Blind(frequent_values.Lookout):
+class Blind(frequent_values.IdentifierScanner):
     """Chooses the words without seeing anybody in them."""
 
     def told(self) -> frozenset[str]:
@@ -1030,7 +1030,7 @@ class Blind(frequent_values.Lookout):
 
 
 def test_a_word_that_tells_of_somebody_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frequent_values, "Lookout", Blind)
+    monkeypatch.setattr(frequent_values, "IdentifierScanner", Blind)
     with pytest.raises(LeakError) as refused:
         ik.export(tagged(), tmp_path / "out.parquet")
     assert (refused.value.column, refused.value.gate, refused.value.count) == ("custom_tag", "values", len(TAGS))

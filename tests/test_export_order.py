@@ -13,7 +13,7 @@ import pytest
 
 from invitekit.errors import SchemaError
 from invitekit.export import source
-from invitekit.export.prefetch import ahead
+from invitekit.export.prefetch import prefetch
 from invitekit.export.source import open_source
 from invitekit.i18n import _
 
@@ -103,7 +103,7 @@ def test_the_next_item_is_made_while_the_last_is_used_and_no_more() -> None:
                 second.set()
             yield number
 
-    frames = ahead(items())
+    frames = prefetch(items())
     assert next(frames) == 0
     assert second.wait(10)
     assert made == [0, 1]
@@ -115,7 +115,7 @@ def test_an_error_comes_where_its_item_would_have() -> None:
         yield 1
         raise SchemaError(_("It is wrong."), hint=_("correct it."))
 
-    frames = ahead(items())
+    frames = prefetch(items())
     assert next(frames) == 1
     with pytest.raises(SchemaError):
         next(frames)
@@ -131,7 +131,7 @@ def test_who_stops_early_closes_what_is_made() -> None:
             closed.append(threading.active_count())
 
     before, made = threading.active_count(), items()
-    frames = ahead(made)
+    frames = prefetch(made)
     next(frames)
     frames.close()
     assert closed

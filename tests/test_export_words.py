@@ -12,7 +12,7 @@ WORD = "Münster gala"
 
 
 def told(*portions: list[str | None]) -> frozenset[str]:
-    out = frequent_values.Lookout([WORD])
+    out = frequent_values.IdentifierScanner([WORD])
     for values in portions:
         out.look([pl.Series(values, dtype=pl.String), pl.Series([None], dtype=pl.String)])
     return out.told()

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from invitekit.cli import app
 from invitekit.errors import ArgumentError, OutputError
-from invitekit.export import find_key, kept_key, new_key, overruled, rotate_key
+from invitekit.export import key_override, new_key, resolve_key, rotate_key, stored_key
 from invitekit.export.keys import NAME, SERVICE, default_file
 from invitekit.privacy import Key
 
@@ -57,19 +57,19 @@ def test_a_key_goes_to_the_keyring_and_no_file_holds_it(chest: Chest) -> None:
     made, where = new_key()
     assert where == "the system's keyring"
     assert chest.kept == {(SERVICE, NAME): made.text()}
-    assert kept_key().id == find_key().id == made.id
+    assert stored_key().id == resolve_key().id == made.id
     assert made.text() not in default_file().read_text()
     with pytest.raises(OutputError, match="key rotate"):
         new_key()
-    assert kept_key().id == made.id
+    assert stored_key().id == made.id
     chest.kept.clear()
     with pytest.raises(ArgumentError, match=r"keyring does not return the key.*delete"):
-        find_key()
+        resolve_key()
 
 
 def test_no_keyring_is_asked_for_a_key_that_it_was_never_given(chest: Chest) -> None:
     chest.kept[SERVICE, NAME] = KEY.text()
-    assert find_key().id != KEY.id
+    assert resolve_key().id != KEY.id
 
 
 def test_a_keyring_that_takes_nothing_leaves_the_key_to_a_file(chest: Chest) -> None:
@@ -77,11 +77,11 @@ def test_a_keyring_that_takes_nothing_leaves_the_key_to_a_file(chest: Chest) -> 
     made, where = new_key()
     assert str(default_file()) in where
     assert stat.S_IMODE(default_file().stat().st_mode) == 0o600
-    assert kept_key().id == made.id
+    assert stored_key().id == made.id
     chest.writes_left = 1
     with pytest.raises(OutputError, match="exists already"):
         new_key()
-    assert kept_key().id == made.id
+    assert stored_key().id == made.id
 
 
 @pytest.mark.parametrize("writes", [0, 1])
@@ -91,26 +91,26 @@ def test_a_keyring_that_breaks_while_a_key_is_replaced_still_has_it(chest: Chest
     with pytest.raises(OutputError, match="rotate again") as refused:
         rotate_key()
     assert made.text() not in str(refused.value)
-    assert kept_key().id == made.id
+    assert stored_key().id == made.id
     chest.writes_left = 2
     old, new, where = rotate_key()
-    assert (old.id, kept_key().id, where) == (made.id, new.id, "the system's keyring")
+    assert (old.id, stored_key().id, where) == (made.id, new.id, "the system's keyring")
     assert chest.kept[SERVICE, f"{NAME} {made.id}"] == made.text()
 
 
 def test_the_environment_overrules_a_new_key_and_it_is_said(chest: Chest, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert overruled() is None
+    assert key_override() is None
     monkeypatch.setenv("INVITEKIT_KEY", KEY.text())
     said = CliRunner().invoke(app, ["key", "new"])
     assert said.exit_code == 0
     assert f"INVITEKIT_KEY is set: key {KEY.id} is used until it is unset." in said.stdout
     assert KEY.text() not in said.stdout
     assert chest.kept[SERVICE, NAME] != KEY.text()
-    assert find_key().id == KEY.id
-    assert overruled("named") is None
+    assert resolve_key().id == KEY.id
+    assert key_override("named") is None
     monkeypatch.setenv("INVITEKIT_KEY", "no key")
     with pytest.raises(ArgumentError):
-        overruled()
+        key_override()
 
 
 KILLED_AT = """
@@ -147,8 +147,8 @@ def test_a_key_that_is_being_replaced_outlives_a_kill_at_any_moment(tmp_path: Pa
     assert set(ends) == {-signal.SIGKILL, 0}
     assert ends == sorted(ends)
     for file, first in zip(files, made, strict=True):
-        now = kept_key(file)
+        now = stored_key(file)
         old, new, _ = rotate_key(file)
         assert old.id == now.id != new.id
-        assert kept_key(file).id == new.id
-        assert kept_key(file.with_name(f"key.{first.id}")).text() == first.text()
+        assert stored_key(file).id == new.id
+        assert stored_key(file.with_name(f"key.{first.id}")).text() == first.text()

@@ -77,11 +77,11 @@ def verify(
 ) -> None:
     """Check an exported file against its manifest."""
     from invitekit.cli import output as out
-    from invitekit.export import find_key, signer
+    from invitekit.export import resolve_key, signer
     from invitekit.export import verify as verify_file
 
     manifest = verify_file(file)
-    words = signer(manifest, find_key(key_file))
+    words = signer(manifest, resolve_key(key_file))
     if as_json:
         out.json_line(
             {"rows_read": manifest.rows, "records": manifest.rows, "rejects": 0, "file": manifest.file}
@@ -101,9 +101,9 @@ def new(key_file: o.KeyFile = None) -> None:
     It is stored in the keyring, else in a file that only you can read.
     """
     from invitekit.cli import output as out
-    from invitekit.export import new_key, overruled
+    from invitekit.export import key_override, new_key
 
-    instead = overruled(key_file)
+    instead = key_override(key_file)
     made, where = new_key(key_file)
     out.line(f"Key {made.id} is stored in {where}. With it, tokens can be traced to customers: do not share it.")
     if instead:
@@ -117,9 +117,9 @@ def show_id(key_file: o.KeyFile = None) -> None:
     Manifests name it; it does not reveal the key.
     """
     from invitekit.cli import output as out
-    from invitekit.export import kept_key
+    from invitekit.export import stored_key
 
-    out.line(str(kept_key(key_file).id))
+    out.line(str(stored_key(key_file).id))
 
 
 @key.command("rotate", cls=Command)

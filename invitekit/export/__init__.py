@@ -3,7 +3,7 @@
 from invitekit.export.anonymity import Unique
 from invitekit.export.api import export
 from invitekit.export.checks import GATES
-from invitekit.export.keys import find_key, kept_key, new_key, overruled, rotate_key
+from invitekit.export.keys import key_override, new_key, resolve_key, rotate_key, stored_key
 from invitekit.export.manifest import Manifest, verify
 from invitekit.export.pipeline import Exported
 from invitekit.export.signature import signer
@@ -14,11 +14,11 @@ __all__ = [
     "Manifest",
     "Unique",
     "export",
-    "find_key",
-    "kept_key",
+    "key_override",
     "new_key",
-    "overruled",
+    "resolve_key",
     "rotate_key",
     "signer",
+    "stored_key",
     "verify",
 ]

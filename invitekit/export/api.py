@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from invitekit.errors import ArgumentError, check_language
-from invitekit.export.keys import find_key
+from invitekit.export.keys import resolve_key
 from invitekit.export.pipeline import Exported, Job, Progress, refuse_old_page, run
 from invitekit.export.source import open_source
 from invitekit.export.writers import SINKS
@@ -90,7 +90,7 @@ def export(
     target = check_target(path, extensions=SINKS, overwrite=overwrite, sources=read)
     refuse_old_page(target, overwrite=overwrite, sources=read)
     chosen = _policy(policy, level)
-    secrets = Secrets(find_key(key), purpose)
+    secrets = Secrets(resolve_key(key), purpose)
     source = open_source(records, filter)
     if remarks == "scrub" and "remarks" in source.columns and chosen.level != "aggregated":
         chosen = chosen.with_rows([scrubbed_remarks()])

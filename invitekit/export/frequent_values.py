@@ -12,7 +12,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from invitekit.export.prefetch import ahead
+from invitekit.export.prefetch import prefetch
 from invitekit.export.source import Source, computed
 from invitekit.export.whose import WHO, with_who
 from invitekit.privacy import OTHER, Row, Words, normalise
@@ -37,7 +37,7 @@ def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], few
     return tuple(_with_words(source, row, secret, fewest) if row.how == "top" else row for row in rows)
 
 
-class Lookout:
+class IdentifierScanner:
     """Searches values that must not be exported for those that occur in one of a few words.
 
     Args:
@@ -83,8 +83,8 @@ def _parts(folded: pl.Series) -> pl.Series:
 def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) -> Row:
     words = _shared(source, row.column, fewest)
     if words:
-        out = Lookout(words)
-        with contextlib.closing(ahead(_texts(source, secret))) as batches:
+        out = IdentifierScanner(words)
+        with contextlib.closing(prefetch(_texts(source, secret))) as batches:
             for batch in batches:
                 out.look(batch.get_columns())
         words -= out.told()

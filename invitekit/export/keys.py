@@ -27,7 +27,7 @@ class _KeyringError(Exception):
     """The keyring is locked, this machine has none, or the library for it is not installed."""
 
 
-def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
+def resolve_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
     """Return the key for tokens; without any, a new one that is not stored.
 
     Args:
@@ -41,7 +41,7 @@ def find_key(given: Key | str | os.PathLike[str] | None = None) -> Key:
     return _kept(given) or Key.new(kept=False)
 
 
-def kept_key(given: str | os.PathLike[str] | None = None) -> Key:
+def stored_key(given: str | os.PathLike[str] | None = None) -> Key:
     """Return the stored key.
 
     Raises:
@@ -75,7 +75,7 @@ def new_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, str]:
     return key, f"the file {path}"
 
 
-def overruled(file: str | os.PathLike[str] | None = None) -> str | None:
+def key_override(file: str | os.PathLike[str] | None = None) -> str | None:
     """Return the name of what overrides the stored key; None if the stored key is used.
 
     Raises:
@@ -102,7 +102,7 @@ def rotate_key(file: str | os.PathLike[str] | None = None) -> tuple[Key, Key, st
         raise ArgumentError(
             _("The key comes from {variable}.", variable=VARIABLE), hint=_("change it where the variable is set.")
         )
-    old, key, path = kept_key(file), Key.new(), Path(file) if file is not None else default_file()
+    old, key, path = stored_key(file), Key.new(), Path(file) if file is not None else default_file()
     if _text(path) == _IN_KEYRING:
         if _put_in_keyring(old, f"{NAME} {old.id}") and _put_in_keyring(key):
             return old, key, _KEYRING

@@ -23,7 +23,7 @@ from invitekit.export.counts import count_cells, counted_rows
 from invitekit.export.frequent_values import choose_words
 from invitekit.export.manifest import FORMAT, Manifest, path_of
 from invitekit.export.manifest_columns import describe
-from invitekit.export.prefetch import ahead
+from invitekit.export.prefetch import prefetch
 from invitekit.export.remarks import Scrubber
 from invitekit.export.shuffle import shuffled
 from invitekit.export.signature import signed
@@ -176,7 +176,7 @@ def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) ->
         watch(seen, shown, made, rows, secret)
         return made
 
-    with contextlib.closing(ahead(shuffled(job.source, names, leave))) as frames:
+    with contextlib.closing(prefetch(shuffled(job.source, names, leave))) as frames:
         yield from _told(job, frames)
 
 

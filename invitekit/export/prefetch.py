@@ -10,14 +10,14 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def ahead(items: Iterable[Item]) -> Generator[Item]:
+def prefetch(items: Iterable[Item]) -> Generator[Item]:
     """Yield the items in order, and compute the next one in another thread meanwhile.
 
     At most two items are in memory. A caller that stops early closes ``items`` too; an error is raised instead of its
     item.
     """
     coming = iter(items)
-    with ThreadPoolExecutor(1, thread_name_prefix="invitekit-ahead") as worker:
+    with ThreadPoolExecutor(1, thread_name_prefix="invitekit-prefetch") as worker:
         try:
             following = worker.submit(next, coming, _END)
             while (item := following.result()) is not _END:

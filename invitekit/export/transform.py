@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from invitekit.errors import SchemaError
-from invitekit.export.frequent_values import Lookout
+from invitekit.export.frequent_values import IdentifierScanner
 from invitekit.i18n import _
 from invitekit.model import schema
 from invitekit.privacy import ACTIONS, OTHER, FirstOf, Range, Row, Secrets, Text, Words
@@ -42,7 +42,7 @@ class Seen:
     emptied: Counter[str] = field(default_factory=Counter)
     like_tokens: list[pl.Series] = field(default_factory=list)
     clashes: Counter[str] = field(default_factory=Counter)
-    lookouts: dict[str, Lookout] = field(default_factory=dict)
+    lookouts: dict[str, IdentifierScanner] = field(default_factory=dict)
 
 
 def release(batch: pl.DataFrame, rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
@@ -73,7 +73,7 @@ def watch(seen: Seen, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Ro
             seen.clashes[row.into] += sum(int((made[row.into] == values).sum()) for values in texts)
         if isinstance(row.form, Words) and row.form.open and (words := row.form.values - {OTHER}):
             if row.into not in seen.lookouts:
-                seen.lookouts[row.into] = Lookout(words)
+                seen.lookouts[row.into] = IdentifierScanner(words)
             seen.lookouts[row.into].look(texts)
 
 

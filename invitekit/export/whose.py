@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from invitekit.engine.duckdb import ident, run
-from invitekit.export.prefetch import ahead
+from invitekit.export.prefetch import prefetch
 from invitekit.export.source import Source, computed, connection
 from invitekit.model import schema
 from invitekit.model.identity import ALONE, NEEDED, OPTIONAL, identify
@@ -62,7 +62,7 @@ def _in_tables(
     keys = [f"{ident(name)}::varchar as {name}" for name in needed]
     taken = replace(source, native=records.project(", ".join([*own, *keys])))
     read = taken.batches([*(_OWN + name for name in names), *needed])
-    with contextlib.closing(read), contextlib.closing(ahead(_with_keys(read))) as frames:
+    with contextlib.closing(read), contextlib.closing(prefetch(_with_keys(read))) as frames:
         for number, frame in enumerate(frames):
             kept = con.from_arrow(frame.to_arrow())
             kept.insert_into("ik_records") if number else kept.create("ik_records")

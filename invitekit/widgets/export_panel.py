@@ -19,7 +19,7 @@ from invitekit.engine.duckdb import apart
 from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import count_rows
 from invitekit.errors import ArgumentError, InvitekitError, check_language
-from invitekit.export import Exported, export, find_key
+from invitekit.export import Exported, export, resolve_key
 from invitekit.export.api import DEFAULT, REMARKS
 from invitekit.export.manifest import path_of
 from invitekit.export.source import open_source
@@ -180,7 +180,7 @@ class ExportPanel(MessageWidget):
         content: dict[str, Any] = {name: getattr(self, name) for name in _FORM}
         try:
             lines = export_columns.becomes(self._columns, self._policy(), self._language)
-            key = export_payloads.key_words(find_key(self._given_key).id, self.level, self._language)
+            key = export_payloads.key_words(resolve_key(self._given_key).id, self.level, self._language)
         except InvitekitError as error:
             self._send_message(
                 "form", **content, columns=[], key="", problem=export_payloads.error_payload(error, self._language)
@@ -212,7 +212,7 @@ class ExportPanel(MessageWidget):
         (row,) = (one for one in self._past or [] if one["id"] == number)
         try:
             found = export_payloads.verification_payload(
-                self._folder / row["file"], row["sha256"], find_key(self._given_key), self._language
+                self._folder / row["file"], row["sha256"], resolve_key(self._given_key), self._language
             )
         except InvitekitError as error:
             found = {"good": False, "words": " ".join(export_payloads.error_payload(error, self._language).values())}
