@@ -81,7 +81,9 @@ def test_the_second_export_of_a_target_is_refused_and_the_first_comes_to_its_end
     assert left(target.parent) == ["other.csv", "other.csv.manifest.json", "out.csv", "out.csv.manifest.json"]
 
 
-def test_what_a_killed_export_left_is_removed(place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_killed_export_left_is_removed_and_said(
+    place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     target, aside = place
     with at_work(target, aside) as (process, _):
         process.kill()
@@ -91,6 +93,7 @@ def test_what_a_killed_export_left_is_removed(place: tuple[Path, Path], monkeypa
     monkeypatch.setattr("tempfile.tempdir", str(aside))
     ik.export(FRAME, target.with_name("other.csv"))
     ik.export(FRAME, target)
+    assert [text.partition(" before")[0] for text in caplog.messages] == ["An earlier run was killed"]
     assert left(target.parent) == ["other.csv", "other.csv.manifest.json", "out.csv", "out.csv.manifest.json"]
     assert left(aside) == ["began", "on"]
 
@@ -112,7 +115,7 @@ def test_only_folders_tagged_by_a_dead_process_are_removed(tmp_path: Path) -> No
         (tmp_path / name).mkdir()
     file = f".file.{ended.pid}-77-{among}.x.part"
     (tmp_path / file).write_text("mine")
-    remove_abandoned(tmp_path, ".", ".part")
+    assert remove_abandoned(tmp_path, ".", ".part") == 2
     assert set(left(tmp_path)) == {file, *(name for name, kept in names.items() if kept)}
 
 

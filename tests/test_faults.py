@@ -188,8 +188,11 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
             promised |= reported
             check_whole(folder, promised)
         day = ("-w", MEMORY, "--as-of", "2026-03-20", "--overwrite")
+        left, said = any(folder.rglob("*.part")), ""
         for words in (("plan", *day, "--batch-dir", BATCHES), ("export", *day, "-o", EXPORT)):
-            subprocess.run([sys.executable, "-m", "invitekit", *words], cwd=folder, check=True, capture_output=True)
+            line = [sys.executable, "-m", "invitekit", *words]
+            said += subprocess.run(line, cwd=folder, check=True, capture_output=True, text=True).stderr
+        assert ("An earlier run was killed" in said) == left
         folders = {path for path in tmp_path.rglob("*") if path.is_dir()}
         assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start removes what was left"
         shutil.rmtree(folder)

@@ -36,14 +36,15 @@ def remove_abandoned_scratch_dirs() -> None:
     remove_abandoned(Path(tempfile.gettempdir()), _PREFIX)
 
 
-def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> None:
-    """Remove the subfolders that a dead process of this machine tagged as its own.
+def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> int:
+    """Remove the subfolders that a dead process of this machine tagged as its own, and return how many there were.
 
     Args:
         folder: Where to look.
         prefix: How their names begin.
         suffix: How their names end, after the tag and the random part.
     """
+    count = 0
     for path in folder.iterdir():
         if not (path.name.startswith(prefix) and path.name.endswith(suffix)):
             continue
@@ -52,6 +53,8 @@ def remove_abandoned(folder: Path, prefix: str, suffix: str = "") -> None:
             continue
         if not is_alive(int(tag["pid"]), tag["start"]):
             shutil.rmtree(path, ignore_errors=True)
+            count += 1
+    return count
 
 
 def is_alive(pid: int, start_time: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import re
 import shutil
@@ -157,13 +158,16 @@ def not_written(target: Path, error: BaseException) -> OutputError:
 def private_dir(parent: Path, name: str) -> Iterator[Path]:
     """Create a private folder in the target's folder, so on the same disk; it is removed afterwards.
 
-    Folders that dead processes left there are removed first.
+    Folders that dead processes left there are removed first, and the log says so.
 
     Args:
         parent: The target's folder.
         name: The target's name, which the private folder's begins with.
     """
-    remove_abandoned(parent, ".", PART)
+    if remove_abandoned(parent, ".", PART):
+        # The log is what reaches people in a terminal and in a notebook.
+        message = _("An earlier run was killed before it had written its files; what it left here is removed.")
+        logging.getLogger("invitekit").warning("%s", message)
     # Cut, for a name may be as long as names can be already.
     folder = tempfile.mkdtemp(prefix=f".{name[:SHOWN_NAME]}{owner_tag()}", suffix=PART, dir=parent)
     try:
