@@ -341,7 +341,7 @@ def test_check_writes_a_page_that_says_what_was_understood(
     with export.open("a", encoding="utf-8") as file:
         file.write("<b>Eve</b>,eve,eve@example.com,Email,Frozen & co,,2026-03-04 09:00:00\n")
     found = run("check", export, "-o", tmp_path / "check.html")
-    assert "It holds personal data" in found.stdout
+    assert "It contains personal data" in found.stdout
     page = (tmp_path / "check.html").read_text("utf-8")
     for told in (
         "<title>Check of history_2026-03-30.csv</title>",

@@ -164,7 +164,7 @@ def test_two_snapshots_are_compared_from_files_and_from_a_workspace(run: Run, me
     assert not any(name in told for name in NAMES)
     target = exports.parent / "changes.csv"
     said = run("compare", "-w", memory, "-o", target)
-    assert "It holds personal data" in said.stdout
+    assert "It contains personal data" in said.stdout
     assert sorted(pl.read_csv(target)["change"]) == ["became_associated", "cause_changed", "vanished"]
 
 
