@@ -306,15 +306,15 @@ def exported(done: Exported) -> None:
     """Print what was exported, which checks it passed, and how far its records can be told apart."""
     line(f"{done.rows:,} rows, {done.level}, in {done.path}; its manifest is {done.manifest.name}.")
     if done.emptied:
-        told = ", ".join(f"{name} {count:,}" for name, count in done.emptied.items())
-        line(f"Came masked or stand for nothing, and left empty: {told}.")
+        counts = ", ".join(f"{name} {count:,}" for name, count in done.emptied.items())
+        line(f"Values that were masked already, or mean nothing, are empty: {counts}.")
     for one in done.alike:
         line(one.sentence(done.language))
     from invitekit.export import GATES  # noqa: PLC0415 - not loaded by other commands
 
-    line(f"Passed before it got its name: {', '.join(GATES[gate] for gate in done.gates)}.")
+    line(f"Checked before it was published: {', '.join(GATES[gate] for gate in done.gates)}.")
     if done.level == "aggregated":
-        line("Exports of nearly the same records differ where a count crosses a rounding edge: publish one of them.")
+        line("Exports of nearly the same records differ where a count is rounded to another number: publish one of them only.")
     else:
         kept = f"Key {done.key_id}" if done.key_id else "The key was thrown away: tokens join inside this file only"
         line(f"{kept}. It is still personal data: share it only with people who may have that.")
