@@ -314,7 +314,7 @@ def exported(done: Exported) -> None:
 
     line(f"Checked before it was published: {', '.join(GATES[gate] for gate in done.gates)}.")
     if done.level == "aggregated":
-        line("Exports of nearly the same records differ where a count is rounded to another number: publish one of them only.")
+        line("Exports of nearly the same records differ where a count is rounded differently: publish only one.")
     else:
         kept = f"Key {done.key_id}" if done.key_id else "The key was thrown away: tokens join inside this file only"
         line(f"{kept}. It is still personal data: share it only with people who may have that.")
