@@ -446,7 +446,7 @@ def test_verify_says_who_signed_an_export(run: Callable[..., Run], export: Path)
 def test_an_export_of_counts_says_what_two_of_them_tell(run: Callable[..., Run], tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("Account Name,Status\n" + "".join(f"a{n},Invited\n" for n in range(12)))
     done = run("export", tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--level", "aggregated")
-    assert "publish one of them" in done.stdout
+    assert "publish only one" in done.stdout
     assert "still personal data" not in done.stdout
 
 
