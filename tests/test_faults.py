@@ -167,7 +167,7 @@ def check_whole(folder: Path, promised: set[tuple[str, str]]) -> None:
         verify(folder / EXPORT)
     if (folder / BATCHES / PAGE).exists():
         page = (folder / BATCHES / PAGE).read_text("utf-8-sig")
-        written = [path for path in (folder / BATCHES).iterdir() if path.name != PAGE]
+        written = [path for path in (folder / BATCHES).glob("[!.]*") if path.name != PAGE]
         assert re.findall(r"The files \((\d+) besides this one", page) == [f"{len(written)}"]
         assert [book.name for book in written if book.suffix == ".xlsx" and zipfile.ZipFile(book).testzip()] == []
 

@@ -76,7 +76,7 @@ export interface Field {
   text: string;
 }
 
-/** An invitation of a customer; ``states`` holds first snapshot, last snapshot, status and cause. */
+/** An invitation of a customer; ``states`` are first snapshot, last snapshot, status and cause. */
 export interface Invitation {
   attempt: number | null;
   sent_at: string | null;
@@ -287,7 +287,7 @@ export interface GetOutcomes {
 
 export type PickerRequest = Connect | SetFilter | SetEveryRow | SetOnlySelected | SetLayout | SearchFacet | Sort | GetPage | Select | SetMasking | SetColumns | GetDetails | GetCrossfilter | SaveView | OpenView | PreviewRules | ApplyRules | Confirm | WriteBatches | MarkSent | UnmarkSent | GetBatch | DiscardBatch | MarkResolved | UnmarkResolved | MarkOwnAccount | UnmarkOwnAccount | GetOutcomes;
 
-/** The words of the screen; ``groups`` holds the heading of each group, and what to do with its rows. */
+/** The words of the screen; ``groups`` are the heading of each group, and what to do with its rows. */
 export interface Init {
   type: "init";
   version: number;

@@ -78,8 +78,8 @@ def write_batches(
     Args:
         plan: What ``plan_resends`` returns, of any engine. It is read twice: a lazy one is computed twice.
         directory: Created, readable by its owner only, if it is missing; other files in it stay as they are.
-        as_of: The time that the plan was made for. The plan holds it: leave it out, or pass the same.
-        rules: The rules that the plan was made with. The plan holds them too.
+        as_of: The time that the plan was made for. It is in the plan: leave it out, or pass the same.
+        rules: The rules that the plan was made with. They are in the plan too.
         language: Of headers, values and the read-me: ``en`` or ``zh``. Reasons and next steps are in the
             plan's language; reminders and tickets are in both.
         formats: ``csv``, ``xlsx`` or both.
@@ -91,7 +91,7 @@ def write_batches(
             that of another customer too gets none.
         templates: A TOML file with messages of your own; see ``message_templates.read_templates``.
         calendar: Write ``dates.ics``: from when customers may be invited again, and when pre-registrations lapse;
-            ``counts`` names nobody, ``names`` names the customers.
+            ``counts`` names no customers, ``names`` names them.
         whole: The plan that these rows were chosen from, if a filter chose them: the read-me's warnings are about it.
 
     Returns:

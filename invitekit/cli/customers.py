@@ -146,7 +146,7 @@ def _matching(planned: Any, choice: Filter) -> Any:
     frame, matching = nw.from_native(planned), nw.from_native(where(planned, choice))
     customers = matching.filter(~nw.col("customer_id").is_null()).group_by("customer_id").agg().select("customer_id")
     newest = frame.filter(nw.col("decision") != "superseded").join(customers, on="customer_id", how="semi")
-    # A masked record is followed nowhere: it stands for itself.
+    # A masked record cannot be followed: it counts by itself.
     masked = matching.filter(nw.col("customer_id").is_null() & (nw.col("decision") != "superseded"))
     return materialize(nw.concat([newest, masked]))
 

@@ -303,7 +303,7 @@ def shell_quoted(text: str, *, windows: bool = os.name == "nt") -> str:
 
 
 def exported(done: Exported) -> None:
-    """Print what was exported, which checks it passed, and how far its records can be told apart."""
+    """Print what was exported, which checks it passed, and how far its records can be distinguished."""
     line(f"{done.rows:,} rows, {done.level}, in {done.path}; its manifest is {done.manifest.name}.")
     if done.emptied:
         counts = ", ".join(f"{name} {count:,}" for name, count in done.emptied.items())

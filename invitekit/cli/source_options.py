@@ -163,7 +163,7 @@ class Inputs:
         return workspace_json(self.workspace) if self.workspace else {}
 
     def print_summary(self) -> None:
-        """Print what was loaded, or what the workspace holds."""
+        """Print what was loaded, or what is in the workspace."""
         from invitekit.cli import output
 
         if self.summary is not None:

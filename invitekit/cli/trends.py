@@ -38,7 +38,7 @@ def trend(
 
     Periods that differ significantly are marked. Each invitation counts once, by its newest state, in
     the period in which it was sent. The rate is the share of invitations with a known outcome: a link that
-    is not used counts once it is older than --follow-up-days. A lasting change is told with its date. With -o,
+    is not used counts once it is older than --follow-up-days. A lasting change is printed with its date. With -o,
     writes the table: counts only, and names of account managers with --by account_manager. A filter keeps
     the invitations whose newest state matches.
     """
@@ -77,7 +77,7 @@ def trend(
     for change in changes:
         group = f"{_named(change['group'], by, source.failures, language)}: " if by else ""
         out.line(f"{group}{_change(change, period)}")
-    return out.line(f"The table is in {output}; it holds counts and rates only.") if output else None
+    return out.line(f"The table is in {output}; it contains counts and rates only.") if output else None
 
 
 def _change(change: dict[str, Any], period: str) -> str:

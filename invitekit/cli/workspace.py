@@ -111,7 +111,7 @@ def mark_resolved(
     workspace: o.Workspace = o.WORKSPACE,
     own_account: Annotated[
         bool,
-        typer.Option("--own-account", help="Your own account is no longer prepaid: release all whom it holds."),
+        typer.Option("--own-account", help="Your own account is no longer prepaid: release all it keeps on hold."),
     ] = False,
     note: o.Note = None,
     catalogue: o.Catalogues = None,
@@ -219,7 +219,7 @@ def outcomes(
             found = {"batches": [asdict(one) for one in batches], "outcomes": rows}
             return out.json_line(workspace_json(opened) | found | out.output_json(output))
     out.outcomes(batches, rows, known)
-    return out.line(f"The table is in {output}; it holds counts only.") if output else None
+    return out.line(f"The table is in {output}; it contains counts only.") if output else None
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def reconcile(
     """Compare the workspace with the list of your customers.
 
     Shows who is associated with you now, and since when: invited customers who are yours already, customers who
-    vanished from the exports, and those who left. Later plans invite nobody who is on the list. Give a file exported
+    vanished from the exports, and those who left. Later plans do not invite customers on the list. Give a file exported
     from Customer Management, or --from-huawei with HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK in the environment. With
     -o, writes one row per customer; these rows name customers.
     """

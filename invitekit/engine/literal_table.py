@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 
 _CELL = "_ik_cell"
 _PRIVATE_USE = range(0xE000, 0xF900)
-"""Signs that Unicode gives no meaning to: two of them that no text holds set rows and cells apart."""
+"""Characters without a meaning in Unicode: two that are in no text separate rows and cells."""
 
 
 def table(frame: Any, columns: Mapping[str, Sequence[str]]) -> Any:

@@ -27,7 +27,7 @@ _TEMP_TABLES: ContextVar[_Tables | None] = ContextVar("_TEMP_TABLES", default=No
 def materialize(records: Frame) -> Frame:
     """Compute a lazy frame once and return its rows as a frame of the same engine; an eager frame stays as it is.
 
-    A lazy frame is computed anew for each query, and for each side of a join with itself. In DuckDB the rows
+    A lazy frame is computed again for each query, and for each side of a join with itself. In DuckDB the rows
     go to a temporary table of the relation's own connection: it ends with the connection, spills to its folder,
     and is allowed in a file that is open for reading only.
 
@@ -80,7 +80,7 @@ def join_by_row(frame: Any, answers: Any, name: str, *, complete: bool) -> Any:
 def in_shares(frame: Any, group: str, compute: Callable[[Any], Any]) -> Any:
     """Compute the rows of some groups after those of others, where all at once would not fit into memory.
 
-    Only DuckDB does so, of many rows: it holds much of what a window or a join reads, and spills less than it must.
+    Only DuckDB does so, with many rows: it keeps most of the input of windows and joins in memory.
 
     Args:
         frame: A materialized Narwhals frame.

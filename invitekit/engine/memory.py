@@ -68,7 +68,7 @@ def work_in_child() -> None:
 
 
 def _watch(child: int, limit: int) -> int:
-    """Wait for a child process, kill it if it has met its limit and stands still, and return how it ended."""
+    """Wait for a child process, kill it if it hangs at its limit, and return how it ended."""
     import psutil  # noqa: PLC0415 - loaded only where it is asked
 
     process, used, since = psutil.Process(child), 0.0, time.monotonic()

@@ -78,7 +78,7 @@ def _is_shared(released: duckdb.DuckDBPyRelation, row: Row) -> bool:
 
 
 def _says_nothing(row: Row) -> bool:
-    """Return whether a column tells an outsider nothing more, as a mask or a customer's token; free text too."""
+    """Return whether a column adds nothing that an outsider knows, as a mask or a customer's token; free text too."""
     customer = isinstance(row.form, Token) and row.column != "account_manager"
     return customer or isinstance(row.form, Text) or row.action == "mask" or row.column in OF_FAILURE
 

@@ -44,7 +44,7 @@ class Loaded(HasRecords):
             sources' extra columns as text. Times are UTC without an offset (microseconds). A Polars frame,
             or a DuckDB relation for ``engine="duckdb"``.
         rejects: One row a rejected row, by source and row: ``source_file, source_row, column, reason, content,
-            snapshot_at`` (UTC, or null). On the same engine. It holds personal data, as the sources do.
+            snapshot_at`` (UTC, or null). On the same engine. It contains personal data, as the sources do.
         summary: What was understood; ``rows_read == records + rejects``.
     """
 

@@ -309,7 +309,7 @@ class Cleaner:
 def split_joined(both: pl.Expr, *, account_first: bool) -> tuple[pl.Expr, pl.Expr]:
     """Return the two parts of a cell such as ``Acme Ltd/acme01``.
 
-    An account name has three letters or more, and no space, line break or slash: "Nord A/S" holds none. Without one at
+    An account name has three letters or more, and no space, line break or slash: "Nord A/S" has none. Without one at
     its end, or at its beginning if ``account_first``, all of a cell is the first part.
     """
     parts = both.str.extract_groups(r"(?s)^([^\s/|]{3,})\s*[/|\n]\s*(.*\S)$" if account_first else
@@ -333,7 +333,7 @@ def text_columns(rows: pl.DataFrame, positions: Mapping[str, int]) -> pl.DataFra
 def read_codes(name: str, texts: pl.Series, words: Words) -> tuple[pl.Series, pl.Series | None]:
     """Return the code of each text, and the texts that no vocabulary has, if there are any.
 
-    A text that stands for nothing is null; an empty status counts as an unknown empty text.
+    A text that means nothing is null; an empty status counts as an unknown empty text.
     """
     known = words.of(name)
     codes: dict[str, str | None] = {}

@@ -27,7 +27,7 @@ from invitekit.ingest.headers import (
 DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01")
 _HEAD_LINES = 500
 _LONG = 40
-"""Characters; a longer line without a delimiter holds several cells."""
+"""Characters; a longer line without a delimiter has several cells."""
 _SURE = 4
 """A row of at least this many cells that are all known headers is the header."""
 
@@ -59,7 +59,7 @@ def find_dialect(path: Path, options: ReadOptions) -> Dialect:
     """Find the encoding from the whole file, then the delimiter and the header from its first lines.
 
     Raises:
-        SourceError: The encoding cannot be told.
+        SourceError: The encoding is not known.
         SchemaError: No row near the top names the required column.
     """
     with path.open("rb") as file:

@@ -55,7 +55,7 @@ class Heading(NamedTuple):
     Attributes:
         meanings: The columns that it may mean: none for an extra column, several where its values decide.
         zone: The time zone that it states for its times, an IANA name.
-        joined: The two columns that it holds, in its order.
+        joined: The two columns that it has, in its order.
     """
 
     meanings: tuple[Meaning, ...] = ()

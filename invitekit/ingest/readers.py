@@ -50,7 +50,7 @@ _MAX_INTEGER = 10**18
 
 
 def open_tables(source: Source, options: ReadOptions) -> list[Table]:
-    """Open a file, each sheet of a workbook as a table of its own. Rows are read later, by ``Table.read``.
+    """Open a file, each sheet of a workbook as a separate table. Rows are read later, by ``Table.read``.
 
     Raises:
         SourceError: The file is damaged or not what its name says.

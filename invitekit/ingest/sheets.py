@@ -418,7 +418,7 @@ def _html_text(path: Path, encoding: str | None) -> str:
 
 
 class _Tables(HTMLParser):
-    """Collects the tables of a page; one inside a cell is a table of its own."""
+    """Collects the tables of a page; one inside a cell is a separate table."""
 
     def __init__(self, size: int) -> None:
         super().__init__(convert_charrefs=True)

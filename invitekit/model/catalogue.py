@@ -59,7 +59,7 @@ def normalise_message(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One reason why an association failed, in the portal's words and in ours.
+    """One reason why an association failed, in the words of the portal and in plain words.
 
     ``message_*`` and ``suggested_operation_*`` are the portal's texts, ``cause_*`` and
     ``advice_*`` our short ones; ``who_acts`` and ``resend_rule`` are values of the schema.

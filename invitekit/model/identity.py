@@ -15,7 +15,7 @@ from invitekit.model.schema import require
 Frame = TypeVar("Frame")
 
 ALONE = "row:"
-"""The beginning of the ID of an unidentified record: no key tells which customer it belongs to."""
+"""The prefix of the ID of a record whose keys do not identify its customer."""
 NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
 OPTIONAL = ("portal_customer_id",)
 """Keys that records may lack."""
@@ -40,7 +40,7 @@ _KEYS = [_ACCOUNT, _EMAIL, _PERSON, _NAME]
 def identify(records: Frame) -> Frame:
     """Add ``customer_id``: the same text for all records of one customer, another for every other.
 
-    The portal's own customer ID tells customers apart; a record without one gets the one that its other keys lead to,
+    The portal's own customer ID identifies a customer; a record without one gets the one that its other keys lead to,
     if that is one only. Else the account name does, else the email address, else full name and mobile
     together; letters' case, white space and signs that show nothing mean nothing, nor
     does how a mobile number is written: its last ten digits are compared. A record without an account name
@@ -157,7 +157,7 @@ def _linked(frame: Any) -> Any:
 
 
 def _parted(links: Any) -> Any:
-    """Keep people apart who share an address that no account stands with: a mailbox is no customer."""
+    """Separate people who share an address that has no account: a mailbox is not a customer."""
     held = links.filter(nw.col(_ACCOUNT).is_null())
     ends = held.group_by(_EMAIL).agg(_ik_low=nw.col(_NAME).min(), _ik_high=nw.col(_NAME).max())
     several = ends.filter(nw.col("_ik_low") != nw.col("_ik_high")).select(_EMAIL, "_ik_low")

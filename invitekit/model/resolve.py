@@ -162,7 +162,7 @@ def used_columns(needed: Iterable[str], names: Collection[str]) -> list[str]:
 
 
 def count_untrackable(records: Any) -> int:
-    """Count the records of older snapshots that are followed nowhere, so that no count holds them.
+    """Count the records of older snapshots that cannot be followed, and so are in no count.
 
     Args:
         records: What ``annotate`` or ``resolve`` returned, of any engine: all snapshots together.
@@ -188,7 +188,7 @@ def outcome() -> Any:
 def with_contradictions(latest: Any, records: Any) -> Any:
     """Add ``is_contradicted``: whether another record of the invitation and snapshot has another outcome.
 
-    A record without a time of its own does not contradict one that has it.
+    A record without a time does not contradict one with a time.
 
     Args:
         latest: Rows that are the latest of their customers.

@@ -88,7 +88,7 @@ def _wide(row: Row, usual: Sequence[Row]) -> Message | None:
 
 
 def _called_freely(row: Row) -> bool:
-    """Return whether a rule sets a name of its own that is not the column's header."""
+    """Return whether a rule sets a name that is not the column's header."""
     if row.action == "drop" or PLAIN.fullmatch(row.into):
         return False
     return row.into != row.column or bool(_PRIVATE.search(row.into))

@@ -29,7 +29,7 @@ LAST_DAY = dt.date(LATEST, 1, 1) - dt.timedelta(days=8)
 FIRST_SHARE = 0.7
 """Size of the first file relative to the last one: a partner's list grows week by week."""
 WITH_UNREADABLE = 1000
-"""Rows from which a sample that is not clean holds rows that cannot be read, in its last file."""
+"""The size from which a sample that is not clean has rows that cannot be read, in its last file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def write_sample(
         dirty: Share of rows with an untidy cell: stray spaces, full-width digits, other forms of
             times, unknown words; and of 1,000 rows as many as 400 times that stand twice. By default
             0.005, in Parquet 0. From 1,000 rows on, unless 0, the last file also has rows that cannot
-            be read: one that names nobody, in CSV one with an impossible day and one with a cell too many.
+            be read: one without any name, in CSV one with an impossible day and one with a cell too many.
         encoding: Of CSV: utf-8, utf-8-sig, utf-16 or gb18030.
         as_of: The day of the last snapshot.
         overwrite: Replace files of those names.

@@ -1,7 +1,7 @@
 """The life of an invitation, as one SQL query: who, when, how it went, and how it stands on a day.
 
 A customer is pre-registered, perhaps reviewed, invited, and then associates, fails, or never
-answers. Everything depends on the invitation's number, so each later day tells the same story
+answers. Everything depends on the invitation's number, so each later day agrees with the earlier ones
 further. A customer is invited again only after an invitation that was sent and led to no association.
 """
 

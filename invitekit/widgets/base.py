@@ -62,10 +62,10 @@ def answer(message: Any, requests: Any, handlers: Mapping[str, Handler]) -> None
 
 
 class MessageWidget(anywidget.AnyWidget):
-    """A widget that answers the messages of ``invitekit.widgets.protocol`` on threads of its own.
+    """A widget that answers the messages of ``invitekit.widgets.protocol`` on its own threads.
 
     Nothing of the rows, nor of what is typed, is a synchronised trait: a notebook that is saved with its
-    widgets' state holds none of it.
+    widgets' state has none of it.
     """
 
     requests: ClassVar[Any]

@@ -42,7 +42,7 @@ def matched(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter) -
 def customers(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter) -> int | None:
     """Count the customers of a filter's rows.
 
-    A masked row of the newest snapshot is a customer of its own; one of an earlier snapshot may be any of these.
+    A masked row of the newest snapshot counts as one customer; one of an earlier snapshot may be any of these.
 
     Returns:
         The number, or None where the records do not say which customer they belong to.

@@ -38,7 +38,7 @@ class ExportPanel(MessageWidget):
     """Export records: choose a level, see what is exported, write and verify one file, and see the history.
 
     Nothing of the records, nor of what is typed, is a synchronised trait: a notebook that is saved with its
-    widgets' state holds none of it. Examples on the screen are made up.
+    widgets' state has none of it. Examples on the screen are made up.
 
     Args:
         records: A frame of any engine: what ``annotate`` or ``plan_resends`` give; records that lack a cause are
@@ -250,7 +250,7 @@ class ExportPanel(MessageWidget):
         return done
 
     def _own_workspace(self) -> AbstractContextManager[Any]:
-        """Open the workspace on a connection of its own, since a cell may use it meanwhile."""
+        """Open the workspace on a second connection, since a cell may use it meanwhile."""
         return nullcontext() if self._workspace is None else self._workspace.cursor()
 
     @contextmanager

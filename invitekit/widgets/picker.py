@@ -124,7 +124,7 @@ class ResendPicker(Grid):
 
     @property
     def rules(self) -> ResendRules:
-        """When a customer may be invited again; set them to plan anew."""
+        """When a customer may be invited again; set them to plan again."""
         return self._rules
 
     @rules.setter

@@ -242,7 +242,7 @@ def as_confirmed(written: Written, frozen: Frozen) -> Written:
 def carried_over(
     old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection, selection: Selection, condition: str = CAN
 ) -> Selection:
-    """Choose in a new plan the customers of a selection in the old one, where a condition holds in both."""
+    """Select in a new plan the customers that were selected in the old one, where a condition is true in both."""
     if not selection:
         return Selection()
     asked = f"select distinct customer_id from records where ({chosen(selection)}) and {condition}"

@@ -105,7 +105,7 @@ class Field(TypedDict):
 
 
 class Invitation(TypedDict):
-    """An invitation of a customer; ``states`` holds first snapshot, last snapshot, status and cause."""
+    """An invitation of a customer; ``states`` are first snapshot, last snapshot, status and cause."""
 
     attempt: int | None
     sent_at: str | None
@@ -361,7 +361,7 @@ PickerRequest = (
 
 
 class Init(TypedDict):
-    """The words of the screen; ``groups`` holds the heading of each group, and what to do with its rows."""
+    """The words of the screen; ``groups`` are the heading of each group, and what to do with its rows."""
 
     type: Literal["init"]
     version: int

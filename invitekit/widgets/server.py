@@ -52,7 +52,7 @@ _ENTER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>inviteki
 """Leads on to the page. A redirect would not do: after one, browsers withhold a cookie that is same-site only."""
 _REDIRECT = """<!doctype html><meta charset="utf-8"><title>invitekit</title>
 <meta http-equiv="refresh" content="0; url={address}">"""
-_REFUSED = "Open the address that 'invitekit app' printed: it holds the token of this page.\n"
+_REFUSED = "Open the address that 'invitekit app' printed: it contains the token of this page.\n"
 _LARGEST = 10 * 2**20
 """Bytes of one message of a browser."""
 _DIGITS = 19

@@ -310,7 +310,7 @@ class Session:
         return offered.get(full, self._folder / full)
 
     def _try_sample(self) -> None:
-        """Make a sample in the private folder, and open it with a workspace of its own."""
+        """Make a sample in the private folder, and open it with its own workspace."""
         folder = self.transfers.new_file("sample")
 
         def sample() -> Sources:

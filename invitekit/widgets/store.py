@@ -199,7 +199,7 @@ class Store:
 
         Returns:
             ``rows`` of all files; among those shown by default ``not_sent`` (customers who are not invited yet) and
-            ``masked`` (followed nowhere, so each stands for itself); ``masked_before``, of earlier snapshots, which
+            ``masked`` (not followed, so each counts by itself); ``masked_before``, of earlier snapshots, which
             may be the same ones and are not shown.
         """
         if not {"invitation_id", "attempt_no"} <= self.kinds.keys():
@@ -237,7 +237,7 @@ class Store:
         self._count(con, table, names)
 
     def _count(self, con: duckdb.DuckDBPyConnection, table: str, names: list[str], *, mixed: bool = False) -> None:
-        """Make a table of counts; beside the rows in their file, it would have all of that written anew."""
+        """Make a table of counts, apart from the file of the rows: there all of it would be written again."""
         n, among = ("sum(n)::bigint", f"{self.aside}.{MIXES}") if mixed else ("count(*)", f"{self._schema}.records")
         counted = f"select {', '.join(map(ident, names))}, {n} as n from {among} group by all"
         run(con, f"create or replace table {self.aside}.{table} as {counted}")

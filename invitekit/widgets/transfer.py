@@ -30,7 +30,7 @@ class Upload:
 
     Attributes:
         id: What the page calls it.
-        path: The file, in a folder of its own.
+        path: The file, in its own folder.
         day: The date in its name, or None.
     """
 

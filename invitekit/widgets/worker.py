@@ -97,7 +97,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - shown on the screen: a message's handler has no other caller
                 with self._lock:
                     overtaken = self._newest[channel] != number
-                if not overtaken:  # else its tables may be gone, and nobody waits for it
+                if not overtaken:  # else its tables may be gone, and no screen waits for it
                     self._failed(error)
                 return
             finally:

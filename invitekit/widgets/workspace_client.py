@@ -21,7 +21,7 @@ OUTCOMES = ("batch_id", "sent_at", "cause", "resent", "associated", "failed_agai
 class WorkspaceClient:
     """A workspace, or none: then nothing is known, and recording anything is an error.
 
-    It has a connection of its own, so that a cell may use the workspace meanwhile. A connection refuses two calls at
+    It has its own connection, so that a cell may use the workspace meanwhile. A connection refuses two calls at
     a time: the threads of a screen take turns here.
 
     Attributes:
@@ -41,7 +41,7 @@ class WorkspaceClient:
 
     @contextlib.contextmanager
     def lend(self, records: Any) -> Iterator[Any]:
-        """Lend records, or else every stored row, to who opens a connection of its own from them."""
+        """Yield records, or else every stored row, to a caller that opens its own connection from them."""
         with self._lock:
             yield self._known().history() if records is None else records
 

@@ -102,7 +102,7 @@ class Workspace:
                 self._shared = None
 
     def cursor(self) -> Workspace:
-        """Open this workspace once more on a connection of its own, which another thread needs.
+        """Open this workspace on a second connection, for another thread.
 
         A connection refuses a second call at a time. The cursor is closed with this workspace, or before.
 
@@ -235,7 +235,7 @@ class Workspace:
         catalogue: Catalogue | None = None,
         language: Language = "en",
     ) -> Comparison:
-        """Compare two snapshots, customer by customer; see ``compare``. Each is annotated as of its own time.
+        """Compare two snapshots, customer by customer; see ``compare``. Each is annotated as of its date.
 
         Args:
             before: The earlier one's date (all snapshots of that day together) or exact time; else the

@@ -215,7 +215,7 @@ def _delete(con: duckdb.DuckDBPyConnection, which: str) -> None:
 
 
 def has_list(con: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether a whole list is stored: an empty one says that nobody is associated."""
+    """Return whether a whole list is stored; an empty one means that no customer is associated."""
     return one(con, "select count(*) from customer_lists where is_complete") > 0
 
 

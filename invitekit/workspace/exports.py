@@ -28,7 +28,7 @@ def start(
     key_id: str | None,
     at: dt.datetime | None,
 ) -> int:
-    """Record that an export runs; the caller holds the transaction."""
+    """Record that an export runs, inside the transaction of the caller."""
     if not level:
         raise ArgumentError(_("An export has no level."), hint=_("say which, such as level='shared'."))
     number = one(con, "select max(export_id) from exports") + 1
@@ -51,7 +51,7 @@ def finish(
     sha256: str | None,
     at: dt.datetime | None,
 ) -> None:
-    """Note how an export ended; the caller holds the transaction."""
+    """Record how an export ended, inside the transaction of the caller."""
     if status not in ENDS:
         raise ArgumentError(
             _("'{status}' is not a final status of an export.", status=status),
@@ -71,7 +71,7 @@ def finish(
 
 
 def note_interrupted(con: duckdb.DuckDBPyConnection) -> None:
-    """Record which running exports have no process any more; the caller holds the transaction."""
+    """Record which running exports have no process any more, inside the transaction of the caller."""
     running = rows(con, "select export_id, pid, process from exports where status = 'running'")
     for number, pid, process in running:
         if not is_alive(pid, process):

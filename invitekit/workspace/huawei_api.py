@@ -124,7 +124,7 @@ class HuaweiClient:
 
 
 def _passes(_answer: Any, error: Any) -> bool:
-    """Return whether an error may pass by itself: throttling, a fault of the server, a broken connection."""
+    """Return whether an error may be temporary: throttling, a fault of the server, a broken connection."""
     status = getattr(error, "status_code", None)
     return error is not None and (status is None or status == 429 or status >= 500)
 

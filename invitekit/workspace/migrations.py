@@ -14,7 +14,7 @@ from invitekit.errors import WorkspaceError
 from invitekit.i18n import _
 
 KIND = "invitekit workspace"
-"""The text in ``meta`` that tells a workspace from any other database."""
+"""The text in ``meta`` that marks a database as a workspace."""
 
 VERSIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (
@@ -121,7 +121,7 @@ def _tables(version: int) -> set[str]:
 
 
 def migrate(con: duckdb.DuckDBPyConnection, version: int) -> None:
-    """Apply every version after the given one; the caller holds the transaction."""
+    """Apply every version after the given one, inside the transaction of the caller."""
     for number, statements in VERSIONS:
         if number > version:
             for statement in statements:

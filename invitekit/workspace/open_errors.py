@@ -15,7 +15,7 @@ from invitekit.io.atomic_write import SHOWN_NAME, name_problem
 from invitekit.workspace.validation import are_texts
 
 _LOCKED = ("Could not set lock", "used by another process", "already open in")
-"""What DuckDB says of a file that another process holds: the first on Linux and macOS, the others on Windows."""
+"""Parts of DuckDB's error for a file that is open elsewhere: the first on Linux and macOS, the others on Windows."""
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 

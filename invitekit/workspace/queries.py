@@ -72,5 +72,5 @@ def as_relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRe
 
 
 def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Count what a workspace holds."""
+    """Count what is stored in a workspace."""
     return dict(zip(COUNTED, rows(con, COUNTS)[0], strict=True))

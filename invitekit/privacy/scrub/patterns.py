@@ -33,7 +33,7 @@ class Pattern:
 
     @property
     def replacement(self) -> str:
-        """What stands where it was found: the cue, then the placeholder or what was kept."""
+        """The replacement: the cue, then the placeholder or what is kept."""
         if self.label is None:
             return f"{_SHIELD}${{0}}{_UNSHIELD}"
         cue = "".join(f"${{{group}}}" for group in _CUES if f"(?P<{group}>" in self.regex)
