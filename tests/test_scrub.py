@@ -12,7 +12,7 @@ from functools import cache
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from invitekit.errors import ArgumentError
@@ -434,6 +434,7 @@ SAID = st.lists(
 ).map("".join)  # fmt: skip
 
 
+@example(["", "+492026-03-30account:Ada"])
 @given(st.lists(st.one_of(SAID, ANYTHING, st.none()), max_size=5))
 @settings(deadline=None, max_examples=often(100))
 def test_to_scrub_twice_is_to_scrub_once(said: list[str | None]) -> None:
