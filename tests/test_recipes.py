@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from invitekit.cli.recipes import Recipe, Step, as_toml, read_recipe
+from invitekit.cli.recipes import File, Recipe, Step, as_toml, read_recipe
 
 if TYPE_CHECKING:
     from tests.conftest import Run as Done
@@ -316,3 +316,11 @@ def test_a_date_of_the_recorded_files_is_not_given_to_others(run: Run) -> None:
     record(run, "check", "exports/history_2026-03-16.csv", "--snapshot", "2026-03-17")
     done = run("run", "weekly.toml", "exports/history_2026-03-23.csv")
     assert (done.returncode, "would date the others too" in done.stderr) == (1, True)
+
+
+def test_a_recipe_is_written_as_it_was_read(tmp_path: Path) -> None:
+    files = [File("a", 1, ""), File("a"), File("b", 0, "00")]
+    recipe = Recipe("0.1.0", [Step("plan", ["a"], {"as-of": "2026-03-30"}, files)])
+    path = tmp_path / "recipe.toml"
+    path.write_text(as_toml(recipe), "utf-8")
+    assert read_recipe(path) == recipe
