@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -63,6 +64,12 @@ def test_a_checkout_that_is_not_ready_is_not_released_and_every_reason_is_named(
         "The tag v0.2.0 exists.",
     ]
     assert not (clone / "dist").exists()
+
+
+@pytest.mark.parametrize(("hour", "days"), [(0, (29, 30)), (11, (29, 30, 31)), (23, (30, 31))])
+def test_a_changelog_may_have_the_date_of_any_time_zone(hour: int, days: tuple[int, ...]) -> None:
+    found = run_path(str(ROOT / "tools" / "release.py"))["todays"](dt.datetime(2026, 10, 30, hour, tzinfo=dt.UTC))
+    assert found == {dt.date(2026, 10, day) for day in days}
 
 
 @pytest.mark.slow

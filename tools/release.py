@@ -26,14 +26,17 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     return subprocess.run(command, cwd=cwd, env=env, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
 
 
+def todays(now: dt.datetime) -> set[dt.date]:
+    """Return the dates that are today somewhere on Earth: up to three."""
+    return {(now + dt.timedelta(hours=hours)).date() for hours in (-12, 0, 14)}
+
+
 def problems(root: Path, version: str) -> list[str]:
     """Return what keeps the checkout from being released as this version, in sentences."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     citation = re.findall(r"(?m)^version: (.+)$", (root / "CITATION.cff").read_text("utf-8"))
     head = re.findall(r"(?m)^## (.+)$", (root / "CHANGELOG.md").read_text("utf-8"))[0]
-    now = dt.datetime.now(tz=dt.UTC)
-    days = sorted({(now + dt.timedelta(hours=hours)).date() for hours in (-12, 14)})  # what is today somewhere
-    expected = [f"[{version}] - {day}" for day in days]
+    expected = [f"[{version}] - {day}" for day in todays(dt.datetime.now(tz=dt.UTC))]
     return [
         *["Files are changed or new: commit them, or remove them."]
         * bool(run("git", "status", "--porcelain", cwd=root)),
