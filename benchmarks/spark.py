@@ -1,4 +1,4 @@
-"""Annotate and plan in Spark on this machine: for the sizing table, as wall seconds on all cores."""
+"""Annotate and plan in Spark on all cores of this machine, in wall seconds: for the sizing table."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import invitekit as ik
 from benchmarks.commands import AS_OF, sample
 
 MEMORY = "6g"
-"""Of the driver, which is the only process of a local Spark."""
+"""The memory of the driver, the only process of a local Spark."""
 
 
 def spark(folder: Path, rows: int | None = None) -> None:
     """Annotate and plan a table of records, by default of 500,000 rows, and write both."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - needs Java, and for this one only
 
-    # As many tables as a cluster would have, and not 200 for each small shuffle.
+    # The default of 200 partitions a shuffle costs more than these few rows.
     settings = {"spark.driver.memory": MEMORY, "spark.sql.shuffle.partitions": "8", "spark.ui.enabled": "false"}
     session = SparkSession.builder.config(map=settings).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
-    session.range(1).count()  # Java is warm
+    session.range(1).count()  # so that the start of Spark is not measured
     table = folder / "records.parquet"
     ik.load(sample(folder, rows or 500_000)).records.write_parquet(table)
     day = dt.date.fromisoformat(AS_OF)

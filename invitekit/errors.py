@@ -134,7 +134,7 @@ def many(number: int, noun: str, more: str = "") -> str:
 
 
 def own_error(error: BaseException) -> InvitekitError | None:
-    """Return an error whose text can be shown: the raised one, or that of invitekit for what a library raised.
+    """Return the error to show: the raised one, or the error of invitekit for what a library raised.
 
     Args:
         error: What was raised.
@@ -160,7 +160,7 @@ def _disk_error(error: BaseException) -> InvitekitError | None:
 def _out_of_memory(error: BaseException) -> InvitekitError | None:
     """Return the error for memory that ran out, which Python, DuckDB and the system raise in their own ways."""
     is_out = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
-    # The second is said of threads that cannot be started.
+    # The second is the text for threads that cannot be started.
     texts = ("Cannot allocate memory", "Resource temporarily unavailable")
     if is_out or type(error).__name__ == "OutOfMemoryException" or any(text in str(error) for text in texts):
         return InvitekitError(

@@ -16,7 +16,7 @@ from invitekit.metrics.aggregate import Period, number_of, start_of
 from invitekit.metrics.follow_up import FAILED
 
 PANELS = 8
-"""Most groups in a trend, each in a panel of its own; the note counts the others."""
+"""The most groups that a trend shows, each in its own panel; the note counts the others."""
 MOST_PERIODS = 400
 """Most periods in a trend, the newest ones: more would be closer together than pixels."""
 TICKS = 7

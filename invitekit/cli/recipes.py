@@ -25,7 +25,7 @@ from invitekit.io.digest import digest
 from invitekit.io.toml_file import read_toml
 
 PERSONAL = ("text", "manager", "tag")
-"""Options whose values may name a person: they are in no recipe."""
+"""Options whose values may name a person, which a recipe never records."""
 WRITES = ("output", "batch-dir", "words-skeleton")
 """Options that name a file or a folder which the command writes."""
 _CHANGES = ("workspace add", "reconcile")
@@ -250,7 +250,7 @@ def _digest(path: Path) -> tuple[int, str]:
 
 
 def _holds_records(step: Step) -> bool:
-    """Return whether an export contains records, whose order is new each time; counts are sorted."""
+    """Return whether an export contains records: their order is random, while counts are sorted."""
     from invitekit.export.manifest import path_of  # noqa: PLC0415 - only for exports
 
     pages = [json.loads(path_of(Path(name)).read_text("utf-8")) for name in step.written()]
@@ -261,7 +261,7 @@ def _holds_records(step: Step) -> bool:
 
 
 def new_sources(recipe: Recipe, path: Path, files: list[str], customer_list: list[str]) -> list[list[str]]:
-    """Return, for each command, the sources that it reads instead of its own; none where it keeps them.
+    """Return the sources that replace those of each command; an empty list keeps its own.
 
     Args:
         recipe: The recipe.

@@ -215,7 +215,7 @@ def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manife
 
 
 def _publish(job: Job, part: Path, manifest: Manifest) -> None:
-    """Give the file its name, and the manifest last: with a manifest, the export is complete."""
+    """Rename the file to its target, then its manifest, whose presence means that the export is complete."""
     page = part.with_name("manifest")
     page.write_text(manifest.text(), encoding="utf-8")
     old = path_of(job.target)

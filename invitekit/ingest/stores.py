@@ -103,7 +103,7 @@ class DuckDBStore:
 
     def results(self) -> tuple[duckdb.DuckDBPyRelation, duckdb.DuckDBPyRelation]:
         """Return records in the order of their sources, and rejected rows by source and row."""
-        # Checkpoints write all temporary tables again, and are of use only to a database that is opened once more.
+        # Checkpoints write all temporary tables again, and only help a database that is opened again later.
         self._con.execute("set checkpoint_threshold = '1000TB'")
         parts = ", ".join(map(lit, self._parts))
         self._con.execute(f"create view records as from read_parquet([{parts}])")
