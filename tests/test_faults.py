@@ -33,7 +33,7 @@ from invitekit import ingest
 from invitekit.batches.output_folder import PAGE
 from invitekit.cli import main
 from invitekit.cli.recipes import read_recipe
-from invitekit.errors import OutputError, own_error
+from invitekit.errors import OutputError, WorkspaceError, own_error
 from invitekit.export import verify
 from invitekit.export.manifest import path_of
 from invitekit.i18n import _ as message
@@ -197,6 +197,162 @@ def test_kills_at_any_moment_tear_nothing_and_lose_nothing_that_was_committed(
         assert folders == {tmp_path / "temporary", folder, folder / BATCHES}, "the next start removes what was left"
         shutil.rmtree(folder)
     assert worked > ERAS * KILLS / 4, "most were killed before they committed anything: that proves little"
+
+
+# The log of a workspace
+
+
+def stored(path: Path, *, read_only: bool = False) -> int:
+    with ik.Workspace(path, read_only=read_only) as workspace:
+        return workspace.history().count("*").fetchall()[0][0]  # type: ignore[no-any-return]
+
+
+def test_nothing_is_written_to_what_a_file_holds(tmp_path: Path, memory: Path) -> None:
+    (old := tmp_path / "old.duckdb").hardlink_to(memory)
+    before, content = stored(memory, read_only=True), memory.read_bytes()
+    with ik.Workspace(memory) as workspace:
+        for name in ("a", "b"):
+            workspace.add(week(tmp_path, name))
+        assert old.read_bytes()[: len(content)] == content
+    assert old.read_bytes()[: len(content)] == content
+    assert (stored(memory), stored(old)) == (before + 2 * (ROWS - 1), before)
+    assert not memory.samefile(old)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_log_that_is_in_the_file_already_is_removed(tmp_path: Path, memory: Path, *, read_only: bool) -> None:
+    before, log = stored(memory), Path(f"{memory}.wal")
+    with ik.Workspace(memory) as workspace:
+        workspace.add(week(tmp_path, "a"))
+        content = log.read_bytes()
+    assert not log.exists()
+    log.write_bytes(content)  # what a process leaves that is killed before it removes it
+    assert stored(memory, read_only=read_only) == before + ROWS - 1
+    assert not log.exists()
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    """Let another process change the files just after DuckDB has opened them, or has refused to."""
+    connect = duckdb.connect
+
+    def interrupted(*words: object, **options: object) -> duckdb.DuckDBPyConnection:
+        if not words:  # it is in memory
+            return connect(**options)  # type: ignore[arg-type]
+        monkeypatch.undo()
+        try:
+            return connect(*words, **options)  # type: ignore[arg-type]
+        finally:
+            change()
+
+    monkeypatch.setattr(duckdb, "connect", interrupted)
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_opened_again(
+    tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, newer = stored(memory), tmp_path / "newer.duckdb"
+    shutil.copy(memory, newer)
+    with ik.Workspace(newer) as workspace:
+        workspace.add(week(tmp_path, "a"))
+    meanwhile(monkeypatch, lambda: newer.replace(memory))
+    assert stored(memory) == before + ROWS - 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows replaces no open file")
+def test_a_log_that_another_process_may_write_is_not_removed(
+    tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, log, logs, states = stored(memory), Path(f"{memory}.wal"), [], []
+    for name in ("a", "b"):
+        with ik.Workspace(memory) as workspace:
+            workspace.add(week(tmp_path, name))
+            logs.append(log.read_bytes())
+        states.append(memory.read_bytes())
+    memory.write_bytes(states[0])
+    log.write_bytes(logs[0])
+    meanwhile(monkeypatch, lambda: log.write_bytes(logs[1]))
+    assert stored(memory) == before + 2 * (ROWS - 1)
+    log.write_bytes(logs[1])
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, memory], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        ask, answer = holder.stdin, holder.stdout
+        assert ask
+        assert answer
+        meanwhile(monkeypatch, lambda: (ask.write(b"\n"), ask.flush(), answer.readline()))
+        with pytest.raises(WorkspaceError, match=f"is open in process {holder.pid}"):
+            ik.Workspace(memory)
+        assert log.read_bytes() == logs[1]
+        ask.close()
+    assert stored(memory) == before + 2 * (ROWS - 1)
+    assert not log.exists()
+
+
+HOLD = """
+import fcntl, sys
+sys.stdin.readline()
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_full_disk_keeps_the_log_and_says_so(tmp_path: Path, memory: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before, log = stored(memory), Path(f"{memory}.wal")
+    workspace = ik.Workspace(memory)
+    workspace.add(week(tmp_path, "a"))
+    with disk_of(100_000):
+        workspace.close()
+    assert log.exists()
+    assert "'memory.duckdb' keeps its newest writes in 'memory.duckdb.wal': file too large." in caplog.text
+    assert [*memory.parent.glob(".*")] == []
+    assert stored(memory, read_only=True) == before + ROWS - 1
+    assert log.exists()
+    assert stored(memory) == before + ROWS - 1
+    assert not log.exists()
+
+
+def test_a_result_that_is_not_read_to_its_end_keeps_nothing_from_the_next_workspace(
+    tmp_path: Path, memory: Path
+) -> None:
+    before, workspace = stored(memory), ik.Workspace(memory)
+    workspace.add(week(tmp_path, "a"))
+    reader = workspace._shared.con.cursor().sql("from generate_series(1, 1_000_000)").to_arrow_reader(100)  # type: ignore[union-attr]
+    reader.read_next_batch()
+    workspace.close()
+    with pytest.raises(WorkspaceError, match="is open in this process already"):
+        ik.Workspace(memory)
+    assert json.loads(subprocess.check_output([*SHOW, memory]))["records"] == before + ROWS - 1
+    del reader
+    gc.collect()
+    assert stored(memory) == before + ROWS - 1
+
+
+SHOW = [sys.executable, "-m", "invitekit", "workspace", "show", "--json", "-w"]
+ADD = """
+import sys, time, invitekit as ik
+path, *files = sys.argv[1:]
+for file in files:
+    while True:
+        try:
+            with ik.Workspace(path) as workspace:
+                workspace.add(file)
+        except ik.errors.WorkspaceError as error:
+            assert "is open in process" in str(error), error
+            time.sleep(0.01)
+        else:
+            break
+"""
+
+
+def test_processes_that_write_in_turn_lose_nothing(tmp_path: Path, memory: Path) -> None:
+    before, running = stored(memory), []
+    for number in range(3):
+        files = [week(tmp_path, f"a{number}_{file}") for file in range(often(10))]
+        running.append(subprocess.Popen([sys.executable, "-c", ADD, memory, *files]))
+    assert [process.wait() for process in running] == [0, 0, 0]
+    assert stored(memory) == before + 3 * often(10) * (ROWS - 1)
 
 
 # A full disk

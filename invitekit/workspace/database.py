@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 
@@ -22,7 +23,8 @@ from invitekit.errors import WorkspaceError, database_error
 from invitekit.i18n import _
 from invitekit.io.atomic_write import POSIX_MODES, make_private, os_reason, private_dir, publish_new
 from invitekit.workspace import exports, migrations
-from invitekit.workspace.open_errors import check_path, not_opened, resolve
+from invitekit.workspace.checkpoint import checkpoint, connect, log_of
+from invitekit.workspace.open_errors import check_path, in_use_here, not_opened, resolve
 
 _ONE_AT_A_TIME = threading.RLock()
 """Held while a workspace is opened or written: the mask of new files belongs to the whole process."""
@@ -46,6 +48,8 @@ class Shared:
     file_id: tuple[int, int]
 
 
+_CLOSED: set[str] = set()
+"""Paths of the files that this process has closed."""
 _OPEN: weakref.WeakValueDictionary[str, Shared] = weakref.WeakValueDictionary()
 
 
@@ -95,22 +99,34 @@ def _file_id(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+def _check_let_go(path: Path) -> None:
+    """Reject a file that was closed in this process while a result of it was not read to its end.
+
+    DuckDB would wait for that result, and do nothing else.
+    """
+    if str(path) in _CLOSED:
+        with duckdb.connect(config=_QUIET) as con:
+            try:
+                run(con, f"attach {lit(str(path))} as workspace (read_only)")
+            except duckdb.Error as error:  # any other is said when the file is opened
+                if "already attached" in str(error):
+                    raise in_use_here(path.name) from None
+
+
 def _opened(path: Path, *, read_only: bool) -> Shared:
     with contextlib.ExitStack() as undo:
         try:
-            con = undo.enter_context(_connect(path, read_only=read_only))
+            _check_let_go(path)
+            with private_files():
+                con, file = connect(path, read_only=read_only, config=_QUIET)
+            undo.callback(_close, con, file)
             _prepare(con, path, read_only=read_only)
         except duckdb.Error as error:
             raise not_opened(path.name, error, read_only=read_only) from None
         undo.pop_all()
     shared = Shared(con, path, read_only, _file_id(path))
-    weakref.finalize(shared, _end, con, _spill(con))
+    weakref.finalize(shared, _end, shared.path, con, file, _spill(con), read_only=read_only)
     return shared
-
-
-def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    with private_files():
-        return duckdb.connect(str(path), read_only=read_only, config=_QUIET)
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
@@ -118,7 +134,7 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> 
     name = path.name
     version = migrations.found_version(con, name)  # first: a file that is no workspace stays as it is
     if not read_only:
-        for file in (path, Path(f"{path}.wal")):
+        for file in (path, log_of(path)):
             with contextlib.suppress(FileNotFoundError):
                 make_private(file)
         with transaction(con):
@@ -139,10 +155,21 @@ def _spill(con: duckdb.DuckDBPyConnection) -> ScratchDir:
     return folder
 
 
-def _end(con: duckdb.DuckDBPyConnection, folder: ScratchDir) -> None:
+def _end(
+    path: Path, con: duckdb.DuckDBPyConnection, file: BinaryIO | None, folder: ScratchDir, *, read_only: bool
+) -> None:
     with private_files():
-        con.close()
+        if file is not None and not read_only:
+            checkpoint(con, path, file)
+        _close(con, file)
+    _CLOSED.add(str(path))
     folder.cleanup()
+
+
+def _close(con: duckdb.DuckDBPyConnection, file: BinaryIO | None) -> None:
+    con.close()
+    if file is not None:
+        file.close()
 
 
 def create(path: Path) -> None:

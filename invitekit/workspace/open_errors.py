@@ -12,6 +12,7 @@ from invitekit.errors import ArgumentError, InvitekitError, WorkspaceError
 from invitekit.i18n import Message, _
 from invitekit.ingest.discover import FORMATS
 from invitekit.io.atomic_write import SHOWN_NAME, name_problem
+from invitekit.workspace.checkpoint import log_of
 from invitekit.workspace.validation import are_texts
 
 _LOCKED = ("Could not set lock", "used by another process", "already open in")
@@ -41,7 +42,7 @@ def check_path(path: Path, *, make: bool) -> None:
     Raises:
         InvitekitError: It has a source file's extension, is a folder, or does not exist.
     """
-    name, log = path.name, Path(f"{path}.wal")
+    name, log = path.name, log_of(path)
     _check_accessible(path)
     there = path.exists()
     rules: list[tuple[bool, type[InvitekitError], Message, Message]] = [
@@ -62,7 +63,7 @@ def check_path(path: Path, *, make: bool) -> None:
 
 def _check_accessible(path: Path) -> None:
     """Reject a name that no file can have here, or that cannot be looked up."""
-    for file in (path, Path(f"{path}.wal")):
+    for file in (path, log_of(path)):
         if problem := name_problem(file):
             raise _invalid_path(path, problem)
 
@@ -80,10 +81,7 @@ def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceE
     if any(sign in message for sign in _LOCKED):
         return _locked(name, _HOLDER.search(message), read_only=read_only)
     if "different configuration" in message:
-        return WorkspaceError(
-            _("'{name}' is open in this process already.", name=name),
-            hint=_("close that connection and let its results go."),
-        )
+        return in_use_here(name)
     if "Permission denied" in message:
         return WorkspaceError(_("'{name}' may not be opened.", name=name), hint=_("check its permissions."))
     if "version number" in message:
@@ -98,6 +96,14 @@ def not_opened(name: str, error: duckdb.Error, *, read_only: bool) -> WorkspaceE
     return WorkspaceError(
         _("'{name}' may be damaged: DuckDB cannot open it ({kind}).", name=name, kind=kind),
         hint=_("try again; if that does not help, restore it from a copy."),
+    )
+
+
+def in_use_here(name: str) -> WorkspaceError:
+    """Build the error for a file that a connection of this process has open, be it only by a result that it keeps."""
+    return WorkspaceError(
+        _("'{name}' is open in this process already.", name=name),
+        hint=_("close that connection and let its results go."),
     )
 
 
