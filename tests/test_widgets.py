@@ -29,7 +29,7 @@ from invitekit.errors import ArgumentError, WorkspaceError
 from invitekit.i18n import Language
 from invitekit.model import display
 from invitekit.model.filters import COLUMNS, Filter, where
-from invitekit.widgets import base, crossfilter, payloads, planning, unknown_words
+from invitekit.widgets import base, counts, crossfilter, payloads, planning, unknown_words
 from invitekit.widgets.conditions import KEY, chosen
 from invitekit.widgets.counts import matched, selected
 from invitekit.widgets.figures import ClickableFigure
@@ -350,6 +350,44 @@ def test_a_range_is_chosen_in_the_order_shown(explorer: Heard, newest: pl.DataFr
     page = explorer.says(type="get_page", first=0, count=100)["page"]
     assert page["selected"][:12] == [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0]
     assert page["keys"][4:10] == order["key"].to_list()[4:10]
+
+
+@pytest.mark.parametrize("where_from", [payloads, counts])
+def test_counts_and_pages_that_a_click_has_outdated_are_asked_for_again(
+    explorer: Heard, monkeypatch: pytest.MonkeyPatch, where_from: Any
+) -> None:
+    query, keys = where_from.selected, explorer.says(type="get_page", first=0, count=2)["page"]["keys"]
+
+    def interrupted(*words: Any) -> Any:
+        monkeypatch.undo()
+        found = query(*words)
+        explorer.ask({"type": "select", "action": "add", "keys": keys[:1]})
+        deadline = time.monotonic() + 60
+        while "selected" not in {one["type"] for one in explorer.told} and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(where_from, "selected", interrupted)
+    explorer.says(type="connect")
+    assert [one["selected"] for one in explorer.told if one["type"] in ("selected", "counts")] == [1, 1]
+    flags = [one["selected"][:2] for one in explorer.told if one["type"] == "page"]
+    assert flags == [[int(where_from is payloads), 0]], "a page that is sent after the click shows it"
+
+
+def test_a_count_of_selected_rows_names_the_view_that_it_was_counted_in(
+    explorer: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = explorer.says(type="get_page", first=0, count=1)["page"]["keys"]
+
+    def interrupted(*words: Any) -> tuple[int, int]:
+        monkeypatch.undo()
+        explorer.ask({"type": "set_filter", "filter": {"status": ["expired"]}})
+        return selected(*words)
+
+    monkeypatch.setattr("invitekit.widgets.counts.selected", interrupted)
+    told = explorer.says(type="select", action="add", keys=keys)
+    assert told["selected"]["version"] == told["counts"]["version"] - 1
+    assert told["counts"]["selected"] == 1
 
 
 def test_whoever_brushes_is_told_the_counts_first(explorer: Heard, newest: pl.DataFrame) -> None:

@@ -271,7 +271,8 @@ class Grid(Selectable):
         }
 
     def _send_view(self) -> None:
-        self._send_message("state", **self._state())
+        with self._lock:
+            self._send_message("state", **self._state())
 
     # Work that needs the rows.
 
@@ -377,10 +378,10 @@ class Grid(Selectable):
                 self._send_message("preview", version=number, unmasked=how["unmasked"], **preview)
                 return
             page = payloads.page(con, self._found, view, names, first=first, count=min(count, 4 * _PAGE), **how)
-            flags = payloads.selected(con, self._selection, page["keys"], self.can)
-            state = {"state": self._state()} if anew else {}
-            if number == self._version:
-                self._send_message("page", version=number, unmasked=how["unmasked"], **page, **flags, **state)
+            with self._with_selection(lambda one: payloads.selected(con, one, page["keys"], self.can)) as flags:
+                state = {"state": self._state()} if anew else {}
+                if number == self._version:
+                    self._send_message("page", version=number, unmasked=how["unmasked"], **page, **flags, **state)
 
         return work
 
@@ -390,17 +391,17 @@ class Grid(Selectable):
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             self._found.search(con, view.choice)
-            totals = payloads.counted(con, self._found, view.choice, self._selection, self.can)
+            totals = payloads.counted(con, self._found, view.choice, self.can)
             choices = self._facets(con, view)
             more: dict[str, Any] = {"filter": view.choice.to_dict(), "acked": self._acked} if ahead else {}
-            more |= self._about_selection(con, self._selection)
             if view.grouped:
                 more["groups"] = counts.groups(con, self._found, view.choice)
             undated = view.undated().choice
             if self._dayed != undated:  # dates and order do not change the days, which were sent already
                 more["days"] = [[day.isoformat(), *n] for day, *n in counts.trend(con, self._found, view.choice)]
-            with self._lock:
-                self._send_message("counts", version=number, total=self._found.rows(), **totals, facets=choices, **more)
+            more["total"] = self._found.rows()
+            with self._with_selection(lambda one: self._count_selected(con, view, one)) as selected:
+                self._send_message("counts", version=number, **totals, **selected, facets=choices, **more)
                 if "days" in more:  # where there is a newer view, a screen may have dropped them, or not
                     self._dayed = undated if number == self._version else None
 
@@ -436,11 +437,13 @@ class Grid(Selectable):
         def work(con: duckdb.DuckDBPyConnection) -> None:
             how: dict[str, Any] = {"language": self._language, "unmasked": self._unmasked}
             details = payloads.details(con, int(key), self._store.names, **how)
-            if details is not None:
-                flags = payloads.selected(con, self._selection, [int(key)], self.can)
+            if details is None:
+                self._send_message("details", unmasked=how["unmasked"], details=None)
+                return
+            details["messages"] = self._messages(con, int(key))
+            with self._with_selection(lambda one: payloads.selected(con, one, [int(key)], self.can)) as flags:
                 details |= {name: bool(values[0]) for name, values in flags.items()}
-                details["messages"] = self._messages(con, int(key))
-            self._send_message("details", unmasked=how["unmasked"], details=details)
+                self._send_message("details", unmasked=how["unmasked"], details=details)
 
         self._worker.submit("details", work)
 

@@ -159,14 +159,10 @@ def selected(con: duckdb.DuckDBPyConnection, selection: Selection, keys: list[in
     return {"selected": [int(flags[key][0]) for key in keys], "selectable": [int(flags[key][1]) for key in keys]}
 
 
-def counted(
-    con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, selection: Selection, can: str
-) -> dict[str, int]:
-    """Count the rows of a filter, those of them that can be selected, and the selected ones, visible or hidden."""
+def counted(con: duckdb.DuckDBPyConnection, found: QueryCache, choice: Filter, can: str) -> dict[str, int]:
+    """Count the rows of a filter, and those of them that can be selected."""
     matched = counts.matched(con, found, choice)
-    may = matched if can == "true" else counts.choosable(con, found, choice, can)
-    total, hidden = counts.selected(con, found, selection, choice, can)
-    return {"matched": matched, "selectable": may, "selected": total, "hidden": hidden}
+    return {"matched": matched, "selectable": matched if can == "true" else counts.choosable(con, found, choice, can)}
 
 
 def facets(

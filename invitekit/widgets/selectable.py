@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import duckdb
@@ -47,7 +48,29 @@ class Selectable(MessageWidget):
         """Return the description of a selection besides its number."""
         return {}
 
+    def _count_selected(self, con: duckdb.DuckDBPyConnection, view: View, selection: Selection) -> dict[str, int]:
+        total, hidden = counts.selected(con, self._found, selection, view.choice, self.can)
+        return {"selected": total, "hidden": hidden, **self._about_selection(con, selection)}
+
+    @contextlib.contextmanager
+    def _with_selection(self, query: Callable[[Selection], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Run a query about the selection, and keep the selection as it is while its result is sent.
+
+        A result that a click has outdated would overwrite the count that the click was answered with.
+        """
+        while True:
+            selection = self._selection
+            found = query(selection)
+            with self._lock:
+                if selection is self._selection:
+                    yield found
+                    return
+
     def _select(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            self._apply(message)
+
+    def _apply(self, message: dict[str, Any]) -> None:
         chosen, keys, choice = self._selection, message.get("keys", []), self._view.choice
         version, action = message["version"], message["action"]
         # Keys are valid as long as the rows are the same; positions and filters only as long as the view is.
@@ -74,7 +97,8 @@ class Selectable(MessageWidget):
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
             keys = self._found.keys(con, view, first, last - first + 1)
-            self._choose(self._selection.add(keys) if add else self._selection.remove(keys))
+            with self._lock:
+                self._choose(self._selection.add(keys) if add else self._selection.remove(keys))
 
         self._worker.submit("range", work)
 
@@ -85,11 +109,10 @@ class Selectable(MessageWidget):
             if not undoing:
                 self._before = [*self._before[-_UNDONE:], self._selection]
             self._selection = selection
-        view = self._view
+            view, number = self._view, self._version
 
         def work(con: duckdb.DuckDBPyConnection) -> None:
-            total, hidden = counts.selected(con, self._found, selection, view.choice, self.can)
-            more = self._about_selection(con, selection)
-            self._send_message("selected", selected=total, hidden=hidden, can_undo=bool(self._before), **more)
+            with self._with_selection(lambda one: self._count_selected(con, view, one)) as selected:
+                self._send_message("selected", version=number, can_undo=bool(self._before), **selected)
 
         self._worker.submit("selection", work)
