@@ -209,7 +209,7 @@ def test_the_page_warns_of_a_newest_export_that_holds_only_part(tmp_path: Path) 
     write(records(*rows, *(row | {"snapshot_at": new} for row in rows[:5])), tmp_path / "whole")
     page = (tmp_path / "whole" / PAGE).read_text("utf-8-sig")
     assert "WARNING" not in page
-    assert "1 - The customer vanished from the newest export" in page
+    assert "1 - The customer vanished from the exports" in page
 
 
 def test_batches_are_numbered_so_that_they_sort(tmp_path: Path) -> None:
