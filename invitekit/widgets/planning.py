@@ -205,6 +205,14 @@ def count_known(con: duckdb.DuckDBPyConnection, frozen: Frozen, waiting: pa.Tabl
     return int(rows(con, "select count(*) from ik_confirmed semi join ik_waiting using (customer_id)")[0][0])
 
 
+def count_off_list(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> int:
+    """Count the records of a batch whose customers are not to be invited again, such as those associated meanwhile."""
+    asked = f"""
+        select count(distinct record_id) from records where record_id in (select unnest(?::varchar[]))
+        and customer_id in (select customer_id from records where {CAN})"""
+    return len(record_ids) - int(con.execute(asked, [record_ids]).fetchall()[0][0])
+
+
 def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyRelation:
     """Return the plan of a store with only those who were confirmed to invite again."""
     con.register("ik_confirmed", frozen.customers)
