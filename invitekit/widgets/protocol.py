@@ -915,11 +915,12 @@ class HowRead(TypedDict):
 
 
 class ChangeCounts(TypedDict):
-    """How many customers changed between the two newest snapshots, by change."""
+    """How many customers changed between the two newest snapshots, by change, and how many could not be compared."""
 
     before: str
     after: str
     counts: list[tuple[str, int]]
+    unmatched: int
 
 
 class PageState(TypedDict):
