@@ -211,6 +211,22 @@ def test_the_page_warns_of_a_newest_export_that_holds_only_part(tmp_path: Path) 
     assert "1 - The customer vanished from the exports" in page
 
 
+@pytest.mark.parametrize("portal_id", [None, "id1"])
+def test_the_page_warns_of_a_newest_export_that_is_masked(tmp_path: Path, portal_id: str | None) -> None:
+    """It holds everybody, and nothing says who: the older state of a customer may be wrong by now."""
+    old, new = (dt.datetime(2026, 3, day) for day in (23, 30))
+    rows = [{"account_name": f"a{n}", "snapshot_at": old} for n in range(6)]
+    masked = {"account_name": "a***1", "portal_customer_id": portal_id, "status": "associated", "snapshot_at": new}
+    write(records(*rows, masked), tmp_path / "set")
+    page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+    assert "WARNING: Customers of older exports whom masked rows of the newest one (2026-03-30) may be: 6." in page
+    assert "only part" not in page
+    known = [row | {"portal_customer_id": f"id{n}"} for n, row in enumerate(rows)]
+    write(records(*known, masked | {"portal_customer_id": "id1"}), tmp_path / "with IDs")
+    page = (tmp_path / "with IDs" / PAGE).read_text("utf-8-sig")
+    assert "WARNING: Customers who are not in the newest export (2026-03-30): 5." in page
+
+
 def test_batches_are_numbered_so_that_they_sort(tmp_path: Path) -> None:
     rules = ResendRules(batch_size=1)
     written = write(expired(100), tmp_path / "set", rules=rules, formats=["csv"])
