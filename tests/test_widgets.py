@@ -1161,6 +1161,20 @@ def test_the_card_of_a_batch_counts_customers_who_are_not_to_be_invited_any_more
     assert (batch["customers"], batch["off_list"]) == (2, 1)
 
 
+def test_whom_to_leave_out_of_a_batch_is_told_by_the_customer_id_where_names_are_masked(tmp_path: Path) -> None:
+    rows = "a***e,L***H,0f1e,Expired,2026-03-01\na***e,L***H,0f2e,Expired,2026-03-01\n"
+    (path := tmp_path / "history_2026-03-30.csv").write_text(
+        f"Account,Full Name,Customer ID,Status,Invitation Time\n{rows}"
+    )
+    workspace = ik.Workspace(tmp_path / "own.duckdb")
+    workspace.add(path)
+    (batch_id,) = workspace.record_batches(_plan(workspace)).values()
+    widget = ik.ResendPicker(workspace=workspace, as_of=DAY)
+    assert widget.wait(60)
+    customers = Heard(widget).says(type="get_batch", batch_id=batch_id)["batch_customers"]["customers"]
+    assert sorted(account for _, _, account in customers) == ["a***e · 0f1e", "a***e · 0f2e"]
+
+
 @pytest.mark.slow
 def test_a_customer_who_has_acted_may_be_invited_again(picker: Heard) -> None:
     plan = _plan(picker.widget.workspace)
