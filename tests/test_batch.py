@@ -36,7 +36,6 @@ from invitekit.batches import (
     worklists,
     write_batches,
 )
-from invitekit.batches.columns import BATCH
 from invitekit.errors import ArgumentError, InvitekitError, OutputError, SchemaError
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
 from invitekit.model import schema
@@ -170,7 +169,7 @@ def test_first_invitations_come_first_in_batches_of_their_own_with_their_button(
         "batch_01_invite", "batch_02_invite", "batch_03_resend_now", "batch_04_resend_as_reseller",
     ]  # fmt: skip
     rows = csv(files[0])
-    assert rows[rows.columns[BATCH.index("decision")]].unique().to_list() == [{"en": "Invite", "zh": "邀请"}[language]]
+    assert rows[columns.header("decision", language)].unique().to_list() == [{"en": "Invite", "zh": "邀请"}[language]]
     page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
     path, button = {
         "en": ("Sales > Leads and Opportunities > Customer Development and click Invite.", "Click Resend Invitation,"),
@@ -209,7 +208,23 @@ def test_the_page_warns_of_a_newest_export_that_holds_only_part(tmp_path: Path) 
     write(records(*rows, *(row | {"snapshot_at": new} for row in rows[:5])), tmp_path / "whole")
     page = (tmp_path / "whole" / PAGE).read_text("utf-8-sig")
     assert "WARNING" not in page
-    assert "1 - The customer vanished from the newest export" in page
+    assert "1 - The customer vanished from the exports" in page
+
+
+@pytest.mark.parametrize("portal_id", [None, "id1"])
+def test_the_page_warns_of_a_newest_export_that_is_masked(tmp_path: Path, portal_id: str | None) -> None:
+    """It holds everybody, and nothing says who: the older state of a customer may be wrong by now."""
+    old, new = (dt.datetime(2026, 3, day) for day in (23, 30))
+    rows = [{"account_name": f"a{n}", "snapshot_at": old} for n in range(6)]
+    masked = {"account_name": "a***1", "portal_customer_id": portal_id, "status": "associated", "snapshot_at": new}
+    write(records(*rows, masked), tmp_path / "set")
+    page = (tmp_path / "set" / PAGE).read_text("utf-8-sig")
+    assert "WARNING: Customers of older exports whom masked rows of the newest one (2026-03-30) may be: 6." in page
+    assert "only part" not in page
+    known = [row | {"portal_customer_id": f"id{n}"} for n, row in enumerate(rows)]
+    write(records(*known, masked | {"portal_customer_id": "id1"}), tmp_path / "with IDs")
+    page = (tmp_path / "with IDs" / PAGE).read_text("utf-8-sig")
+    assert "WARNING: Customers who are not in the newest export (2026-03-30): 5." in page
 
 
 def test_batches_are_numbered_so_that_they_sort(tmp_path: Path) -> None:
@@ -256,8 +271,20 @@ def test_a_batch_has_what_is_needed_to_find_the_customer_and_click(sample_set: P
     ]  # fmt: skip
 
 
+def test_customers_with_masked_names_have_their_customer_id_in_every_list(tmp_path: Path) -> None:
+    """Only the portal's own ID tells two masked customers apart: without it the wrong one is invited."""
+    masked = {"account_name": "a***e", "email": "p***@k.example"}
+    expired, waiting = ({**masked, "portal_customer_id": f"id{n}"} for n in range(2))
+    write(records(expired, failed("overdue_payment", **waiting)), tmp_path / "set", formats=["csv", "xlsx"])
+    for read, kind in ((csv, "csv"), (xlsx, "xlsx")):
+        assert read(tmp_path / "set" / f"batch_01_resend_now.{kind}")["Portal Customer ID"].to_list() == ["id0"]
+        assert read(tmp_path / "set" / f"worklist_customer.{kind}")["Portal Customer ID"].to_list() == ["id1"]
+    loaded = ik.load(tmp_path / "set" / "batch_01_resend_now.csv")
+    assert loaded.records["portal_customer_id"].to_list() == ["id0"]
+
+
 def test_no_header_means_another_column_when_it_is_read_again() -> None:
-    for name, language in itertools.product(columns.NEEDED, ("en", "zh")):
+    for name, language in itertools.product((*columns.NEEDED, columns.OPTIONAL), ("en", "zh")):
         header: Any = columns.header(name, language)
         assert schema.canonical_name(header) in (name, None), (name, language)
 

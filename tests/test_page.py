@@ -213,6 +213,15 @@ def is_only(name: str) -> Callable[[Any], bool]:
     return lambda page: "state" in page and page["state"]["only"] == name
 
 
+def test_masked_files_are_not_said_to_be_unchanged(session: Session, tmp_path: Path) -> None:
+    files = [tmp_path / f"history_2026-03-{day}.csv" for day in (23, 30)]
+    for path, status in zip(files, ("Invited", "Association failed"), strict=True):
+        path.write_text(f"Account,Status\na***e,{status}\n")
+    tab = opened(session, *files, workspace="week")
+    state = tab.until("page", "state", status="open", check=lambda state: state.get("changes"))
+    assert (sum(n for _, n in state["changes"]["counts"]), state["changes"]["unmatched"]) == (0, 2)
+
+
 def test_what_changed_since_the_last_file_is_counted_shown_and_downloaded(session: Session) -> None:
     tab = opened(session, FIRST, SECOND, workspace="week")
     state = tab.until("page", "state", status="open", check=lambda state: state.get("changes"))

@@ -480,6 +480,21 @@ def test_what_the_newest_export_cannot_show_has_not_vanished() -> None:
     assert count_vanished(*later, masked) == 0
 
 
+def test_a_partial_export_after_a_complete_one_brings_nobody_back() -> None:
+    """A week ago three vanished; today's export is of another manager, of one customer, or filtered."""
+    of_mo = [record(f"m{i}", "expired", days(30), snapshot_at=days(7), account_manager="mo") for i in range(9)]
+    weekly = [r | {"snapshot_at": days(7 if r["snapshot_at"] == TODAY else 14)} for r in weeks(9, 3)]
+    stay = [r for r in weekly if r["snapshot_at"] == days(7)]
+    assert count_vanished(*weekly) == 3
+    assert count_vanished(*weekly, *of_mo, *(r | {"snapshot_at": TODAY} for r in of_mo)) == 3
+    assert count_vanished(*weekly, stay[0] | {"snapshot_at": TODAY}) == 3
+    made = plan(*weekly, stay[0] | {"snapshot_at": TODAY}).filter(pl.col("reason_code") == "vanished")
+    assert f"the export of {days(7):%Y-%m-%d}" in made["reason"][0], "not the one that holds only part"
+    # A customer invited again since still counts as one who was there.
+    of_40 = weeks(36, 4)
+    assert count_vanished(*of_40[:41], *(r | {"invited_at": days(1)} for r in of_40[41:])) == 4
+
+
 def test_compare_calls_the_same_customers_vanished() -> None:
     records = weeks(9, 2)
     compared = compare_snapshots(frame(*records))

@@ -1164,6 +1164,7 @@ def test_a_logged_batch_is_planned_with_and_a_discarded_one_is_forgotten(picker:
     before = picker.widget.count
     told = picker.says(type="mark_sent", batch_id=ids[0], user="anna", day="2026-03-28", left_out=[])
     assert "error" not in told
+    assert all(one["off_list"] == 0 for one in told["state"]["unsent_batches"])
     sent, day = picker.widget.workspace.resends().aggregate("count(*), any_value(sent_at)::date").fetchall()[0]
     assert (picker.widget.count, day) == (before - sent, dt.date(2026, 3, 28))
     told = picker.says(type="discard_batch", batch_id=ids[-1])
@@ -1180,6 +1181,36 @@ def test_a_logged_batch_is_planned_with_and_a_discarded_one_is_forgotten(picker:
     (card,) = told["state"]["sent_batches"]
     assert (card["customers"], card["sent"], card["sent_at"], card["sent_by"]) == (sent, sent - 2, "2026-03-28", "anna")
     assert card["files"]
+
+
+def test_the_card_of_a_batch_counts_customers_who_are_not_to_be_invited_any_more(tmp_path: Path) -> None:
+    def week(day: str, status: str) -> Path:
+        rows = f"beta,{status},2026-03-01\nacme,Expired,2026-03-01\n"
+        (path := tmp_path / f"history_{day}.csv").write_text(f"Account,Status,Invitation Time\n{rows}")
+        return path
+
+    workspace = ik.Workspace(tmp_path / "own.duckdb")
+    workspace.add(week("2026-03-23", "Expired"))
+    workspace.record_batches(_plan(workspace))
+    workspace.add(week("2026-03-30", "Associated"))
+    widget = ik.ResendPicker(workspace=workspace, as_of=DAY)
+    assert widget.wait(60)
+    (batch,) = Heard(widget).says(type="connect")["state"]["unsent_batches"]
+    assert (batch["customers"], batch["off_list"]) == (2, 1)
+
+
+def test_whom_to_leave_out_of_a_batch_is_told_by_the_customer_id_where_names_are_masked(tmp_path: Path) -> None:
+    rows = "a***e,L***H,0f1e,Expired,2026-03-01\na***e,L***H,0f2e,Expired,2026-03-01\n"
+    (path := tmp_path / "history_2026-03-30.csv").write_text(
+        f"Account,Full Name,Customer ID,Status,Invitation Time\n{rows}"
+    )
+    workspace = ik.Workspace(tmp_path / "own.duckdb")
+    workspace.add(path)
+    (batch_id,) = workspace.record_batches(_plan(workspace)).values()
+    widget = ik.ResendPicker(workspace=workspace, as_of=DAY)
+    assert widget.wait(60)
+    customers = Heard(widget).says(type="get_batch", batch_id=batch_id)["batch_customers"]["customers"]
+    assert sorted(account for _, _, account in customers) == ["a***e · 0f1e", "a***e · 0f2e"]
 
 
 @pytest.mark.slow

@@ -44,6 +44,14 @@ beforeEach(() => {
 });
 afterEach(() => document.body.replaceChildren());
 
+test.each([
+  [0, "changed_since nothing_changed"],
+  [154, "changed_since not_compared"],
+])("%i rows that cannot be compared are never said to be unchanged", (unmatched, text) => {
+  say({ changes: { before: "2026-03-23", after: "2026-03-30", counts: [["vanished", 0]], unmatched } });
+  expect(document.body.textContent).toContain(text);
+});
+
 test("a file that lacks a header is asked about once, and again when the notice is pressed", () => {
   say({ failed: [unread({ kind: "column", columns: [["status", "Status"]], options: ["Zustand"], previews: [] })] });
   expect(one<HTMLDialogElement>("dialog").open).toBe(true);
@@ -72,7 +80,7 @@ test("a notice that was closed stays away until something else is opened", () =>
   say({ added: [["a.csv", false]] });
   press("close");
   expect(document.querySelectorAll("p")).toHaveLength(0);
-  say({ changes: { before: "2026-03-23", after: "2026-03-30", counts: [["appeared", 2]] } });
+  say({ changes: { before: "2026-03-23", after: "2026-03-30", counts: [["appeared", 2]], unmatched: 0 } });
   expect(document.querySelectorAll("p")).toHaveLength(0);
   say({ run: "b" });
   expect(one("button.link").textContent).toBe("ch_appeared");

@@ -185,7 +185,7 @@ export class Arrivals {
 
   // ---- what changed
 
-  private changes({ before, counts }: ChangeCounts): HTMLElement {
+  private changes({ before, counts, unmatched }: ChangeCounts): HTMLElement {
     const { page } = this;
     const found = counts.filter(([, n]) => n > 0);
     const link = ([change, n]: [string, number]) =>
@@ -193,9 +193,12 @@ export class Arrivals {
         location.hash = "customers";
         page.ask({ type: "show_changed", change });
       });
-    const links = found.flatMap((one, index): Child[] => [index > 0 && " · ", link(one)]);
+    const parts: Child[] = found.map(link);
+    if (unmatched) parts.push(page.text("not_compared", { n: page.number(unmatched) }));
+    if (!parts.length) parts.push(page.text("nothing_changed"));
+    const separated = parts.flatMap((part, index) => [index > 0 && " · ", part]);
     const day = formatDay(before, page.state.language);
-    return h("p", {}, page.text("changed_since", { day }), " ", found.length ? links : page.text("nothing_changed"));
+    return h("p", {}, page.text("changed_since", { day }), " ", separated);
   }
 
   // ---- how files are read

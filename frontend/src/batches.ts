@@ -75,8 +75,11 @@ export class BatchCards {
 
   private drawButton(batch_id: string, n: number): void {
     const button = this.element.querySelector(`[data-batch="${CSS.escape(batch_id)}"] .ik-act`);
-    const left = n - (this.leftOut.get(batch_id)?.size ?? 0);
-    if (button) button.textContent = this.view.text("mark_sent", { n: this.view.number(left) });
+    if (button) button.textContent = this.markSent(batch_id, n);
+  }
+
+  private markSent(batch_id: string, n: number): string {
+    return this.view.text("mark_sent", { n: this.view.number(n - (this.leftOut.get(batch_id)?.size ?? 0)) });
   }
 
   private card(batch: Batch, isSent: boolean): HTMLElement {
@@ -104,7 +107,7 @@ export class BatchCards {
     return h("div.ik-acts", {}, link("", "download"), link("all", "download_all"));
   }
 
-  private unsent({ batch_id, customers }: Batch): Child {
+  private unsent({ batch_id, customers, off_list }: Batch): Child {
     const { view, actions } = this;
     const by = h("input", { type: "text", value: view.state.view.user, "aria-label": view.text("by") });
     const day = actions.dayField("sent_on");
@@ -126,13 +129,14 @@ export class BatchCards {
       if (isOpen && !list.firstChild) view.send({ type: "get_batch", batch_id });
     };
     return [
+      off_list > 0 && h("p.ik-warn", {}, view.text("off_list", { n: view.number(off_list) })),
       h("details", { ontoggle: open }, h("summary", {}, view.text("leave_out_some")), list),
       h(
         "div.ik-acts",
         {},
         h("label", {}, view.text("sent_on"), " ", day),
         h("label", {}, view.text("by"), " ", by),
-        h("button.ik-button.ik-act", { onclick: send }, view.text("mark_sent", { n: view.number(customers) })),
+        h("button.ik-button.ik-act", { onclick: send }, this.markSent(batch_id, customers)),
         h("button.ik-link", { onclick: discard }, view.text("discard")),
       ),
     ];

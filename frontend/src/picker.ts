@@ -249,7 +249,7 @@ class Picker implements Extension {
             "div.ik-group",
             {},
             h("h4", {}, label(name)),
-            values.map(([text, n]) => pair(text ?? view.text("no_cause"), n)),
+            values.map(([text, n]) => pair(text ?? view.text(name === "failure_code" ? "no_cause" : "empty"), n)),
           ),
         ),
       ),

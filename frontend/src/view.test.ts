@@ -311,6 +311,33 @@ describe("the picker", () => {
     for (const message of [init(), state(plan), page(), counts()]) model.say(message);
   });
 
+  test("a card that is drawn again still says how many are marked as sent", () => {
+    const batch = { batch_id: "b", batch: 1, kind: "Invite", files: [], customers: 2, written_at: "2026-03-30" };
+    const unsent = { ...batch, sent_at: null, sent_by: null, sent: null };
+    close();
+    model = new FakeModel();
+    close = renderPicker({
+      model,
+      el: document.body,
+      page: { rail: document.createElement("nav"), place: () => "unsent", go: vi.fn(), listen: () => vi.fn() },
+    });
+    model.say(init({ mark_sent: "Mark {n} as sent", off_list: "Not any more: {n}" }));
+    model.say(state({ ...plan, unsent_batches: [{ ...unsent, off_list: 0 }] }));
+    const details = one(".ik-batch details");
+    details.setAttribute("open", "");
+    details.dispatchEvent(new Event("toggle"));
+    model.say({
+      type: "batch_customers",
+      version: 0,
+      batch_id: "b",
+      customers: ["r1", "r2"].map((id) => [id, id, null]),
+    });
+    one(".ik-batch details input").click();
+    expect(texts(".ik-batch .ik-act")).toEqual(["Mark 1 as sent"]);
+    model.say(state({ ...plan, unsent_batches: [{ ...unsent, off_list: 1 }] }));
+    expect(texts(".ik-batch .ik-act, .ik-batch .ik-warn")).toEqual(["Not any more: 1", "Mark 1 as sent"]);
+  });
+
   test("heads the rows of a group with what to do, and says how many once they are counted", () => {
     vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(400);
     model.say({

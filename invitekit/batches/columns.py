@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -12,10 +13,12 @@ from invitekit.model.vocabularies import BATCH_KINDS
 from invitekit.planning.ranking import NO_HISTORY
 
 FIND = (
-    "account_name", "customer_full_name", "customer_name", "email", "custom_tag", "account_manager", "country",
-    "invitation_method", "association_type", "status",
+    "portal_customer_id", "account_name", "customer_full_name", "customer_name", "email", "custom_tag",
+    "account_manager", "country", "invitation_method", "association_type", "status",
 )  # fmt: skip
 """Columns to find a customer in the portal; with the status, ``load`` can read a list."""
+OPTIONAL = "portal_customer_id"
+"""A column that lists have where it is filled: in masked files nothing else tells two customers apart."""
 BATCH = ("rank", *FIND, "attempts", "invited_at", "decision", "reason", "next_step", "chance",
          "record_id")  # fmt: skip
 _WORK = (*FIND, "attempts", "invited_at", "age_days", "reason", "next_step")
@@ -26,13 +29,18 @@ WORK = {
 }
 """The columns of each work list by who has to act; messages come after them."""
 _BEHIND = ("customer_id", "batch", "reason_code", "failure_code", "advice", "chance_from")
-NEEDED = tuple(dict.fromkeys((*BATCH, *WORK["review"], *_BEHIND)))
+NEEDED = tuple(name for name in dict.fromkeys((*BATCH, *WORK["review"], *_BEHIND)) if name != OPTIONAL)
 """The columns of a plan that lists are made of."""
 
 _OWN_HEADERS = {"reason": {"en": "Why"}}
 """Headers that differ from the label: ``load`` reads a column "Reason" as the failure message, for example."""
 _TYPES: dict[str, Any] = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
 _NARROWEST, _WIDEST, _TIME, _MESSAGE = 8, 45, 20, 80
+
+
+def written(names: Sequence[str], rows: pl.DataFrame) -> list[str]:
+    """Return those of some columns that a list of these rows has."""
+    return [name for name in names if name != OPTIONAL or rows[name].count()]
 
 
 def typed(rows: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from invitekit.batches import columns, message_templates
-from invitekit.batches.columns import BATCH, NEEDED, WORK
+from invitekit.batches.columns import BATCH, NEEDED, OPTIONAL, WORK
 from invitekit.batches.message_templates import Templates
 from invitekit.engine.frames import as_narwhals
 from invitekit.errors import ArgumentError, SchemaError
@@ -82,7 +82,9 @@ def _collect(plan: Any) -> pl.DataFrame:
         raise SchemaError(
             _("The plan lacks {columns}.", columns=", ".join(missing)), hint=_("pass what plan_resends(...) returns.")
         )
-    listed = frame.filter(nw.col("decision").is_in([*RESENDS, *WORKLISTS.values()])).select(*NEEDED)
+    if OPTIONAL not in names:
+        frame = frame.with_columns(nw.lit(None, nw.String).alias(OPTIONAL))
+    listed = frame.filter(nw.col("decision").is_in([*RESENDS, *WORKLISTS.values()])).select(*NEEDED, OPTIONAL)
     return columns.typed(listed.lazy().collect("polars").to_native())
 
 
@@ -100,8 +102,10 @@ def _batches(rows: pl.DataFrame, language: Language) -> list[WorkList]:
     rows = nw.from_native(rows).with_columns(decision=decision).to_native()
     name = pl.concat_str(pl.lit("batch_"), number, pl.lit("_"), "decision").alias(_NAME)
     records = rows.sort("batch", "rank").with_columns(name)
-    rows = columns.labelled(records.with_columns(columns.chance(language)).select(BATCH), language)
-    headers = tuple(columns.header(name, language) for name in BATCH)
+    rows = columns.labelled(
+        records.with_columns(columns.chance(language)).select(columns.written(BATCH, records)), language
+    )
+    headers = tuple(columns.header(name, language) for name in rows.columns)
     widths = columns.widths(rows, headers, 0)
     lines = columns.lines(rows, widths, 0)
     lists, start = [], 0
@@ -127,7 +131,7 @@ def _worklist(part: pl.DataFrame, who: str, language: Language, templates: Templ
     order, descending = ("reason_code", "reason", "age_days", "account_name"), (False, False, True, False)
     part = part.sort(order, descending=descending, nulls_last=True)
     messages = message_templates.columns(who, language, templates)
-    rows = columns.labelled(part.select(*WORK[who], **messages), language)
+    rows = columns.labelled(part.select(*columns.written(WORK[who], part), **messages), language)
     headers = tuple(columns.header(name, language) for name in rows.columns)
     widths = columns.widths(rows, headers, len(messages))
     return WorkList(

@@ -62,8 +62,8 @@ _CHANGES = {
 _FINDINGS = {
     "associated": "Associated, as their records say",
     "ours_already": "Yours already, though their records do not say so",
-    "vanished_is_ours": "Vanished from the newest export: yours",
-    "vanished": "Vanished from the newest export: not yours",
+    "vanished_is_ours": "Vanished from the exports: yours",
+    "vanished": "Vanished from the exports: not yours",
     "left_us": "Left: were associated, and are not on the list",
     "not_invited": "On the list only: in no export of invitations",
 }

@@ -166,6 +166,7 @@ def _json(summary: PlanSummary, rules: ResendRules, language: str) -> dict[str, 
         "with_history": summary.with_history,
         "newest_export": summary.newest_export,
         "not_in_newest": summary.not_in_newest,
+        "may_be_masked": summary.may_be_masked,
         "warnings": summary.warnings(language),
         "rules": str(rules),
     }

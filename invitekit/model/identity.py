@@ -16,6 +16,8 @@ Frame = TypeVar("Frame")
 
 ALONE = "row:"
 """The prefix of the ID of a record whose keys do not identify its customer."""
+PORTAL = "customer:"
+"""The prefix of the ID of a customer whom the portal's own ID identifies."""
 NEEDED = ("record_id", *schema.NATURAL_KEY, "source_file", "source_row")
 OPTIONAL = ("portal_customer_id",)
 """Keys that records may lack."""
@@ -25,7 +27,8 @@ _WHITE = "[ \t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 _ODD = f"{_UNSEEN}|{_WHITE}{_WHITE}|[\t\r\n\f\v\u0085\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 """Matches the few cells that have to be normalised."""
 _FILLED = f"[^{_UNSEEN[1:-1]}{_WHITE[1:-1]}]"
-_MASKED = f"[{''.join(schema.MASK_MARKS)}]"
+MASKED = f"[{''.join(schema.MASK_MARKS)}]"
+"""Matches a masked value."""
 _WRAPPED = "^[<\"']*(?:mailto:)?|[>\"'.;,]+$"
 """Matches the characters that may surround an address."""
 OWN_ID = "^r[0-9a-f]{32}$"
@@ -85,7 +88,7 @@ def _by_portal_id(frame: Any) -> Any:
     known = known.agg(nw.col(_PORTAL).min().alias(_LEAST), nw.col(_PORTAL).max().alias(_MOST))
     one = materialize(known.filter(nw.col(_LEAST) == nw.col(_MOST)).select("customer_id", _LEAST))
     frame = frame.join(one, on="customer_id", how="left")
-    portal = nw.concat_str([nw.lit("customer:"), nw.coalesce(_PORTAL, _LEAST)])
+    portal = nw.concat_str([nw.lit(PORTAL), nw.coalesce(_PORTAL, _LEAST)])
     return materialize(frame.with_columns(customer_id=nw.coalesce(portal, "customer_id")).drop(_LEAST))
 
 
@@ -119,7 +122,7 @@ def key(name: str) -> Any:
     value = nw.col(name)
     plain = value.str.replace_all(_UNSEEN, "").str.replace_all(f"{_WHITE}+", " ").str.strip_chars()
     folded = nw.when(value.str.contains(_ODD)).then(plain).otherwise(value).str.to_lowercase()
-    return nw.when(~value.str.contains(_MASKED) & value.str.contains(_FILLED)).then(folded)
+    return nw.when(~value.str.contains(MASKED) & value.str.contains(_FILLED)).then(folded)
 
 
 def address() -> Any:

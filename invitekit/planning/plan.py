@@ -176,10 +176,11 @@ def _association() -> Any:
 
 
 def _histories(frame: Any, sent: Any | None) -> Any:
-    """Sum up each customer's records and logged resends: ``_ik_association, _ik_last_at, _ik_seen_at, attempts``."""
+    """Sum up each customer's records and logged resends: association, last time, snapshots, attempts."""
     histories = frame.with_columns(_ik_association=_association()).group_by("_ik_customer").agg(
         nw.col("_ik_association").max(),
         _ik_last_at=nw.col("invitation_sent_at").max(),
+        _ik_known_at=nw.col("snapshot_at").min(),
         _ik_seen_at=nw.col("snapshot_at").max(),
         attempts=nw.col("attempt_no").max(),
     )  # fmt: skip

@@ -38,7 +38,7 @@ class ResendRules:
         portal_cap: Customers pending review or pre-registered at one time (the portal's manual).
         stale_after_days: Age of the newest export from which a plan warns of it [assumed].
         vanished_percent: Customers of an account manager, in percent, that may vanish from one export to the next
-            and be for review; if more do, the newest export is partial [assumed]. See ``vanished``.
+            and be for review; if more do, the later export is partial [assumed]. See ``vanished``.
         min_history: Resends with a known outcome from which the ranking uses them [assumed].
         follow_up_days: Days after which an unused link counts as not used in rates and ranking [assumed].
 

@@ -14,6 +14,7 @@ from invitekit.engine.frames import as_narwhals
 from invitekit.engine.materialize import collect
 from invitekit.errors import SchemaError
 from invitekit.i18n import Language, _
+from invitekit.model.identity import MASKED, PORTAL
 from invitekit.model.vocabularies import DECISIONS, DECISIONS_OF, RESENDS
 from invitekit.planning.ranking import NO_HISTORY
 from invitekit.planning.reason_texts import read_warnings
@@ -24,9 +25,10 @@ from invitekit.planning.settings import PlanSettings, settings_of
 _OPEN = ("pending_review", "pre_registered")
 _HOLD_NO_PLACE = ("pre_registration_lapsed", "vanished")
 """Reasons of customers with the status pre-registered whose pre-registration has ended."""
-_OF_ALL = ("open_customers", "newest_export", "not_in_newest", "held_for_own_account")
+_OF_ALL = ("open_customers", "newest_export", "not_in_newest", "may_be_masked", "held_for_own_account")
 """The counts of all customers, whichever rows were chosen."""
-_NEEDED = ("status", "snapshot_at", "decision", "reason_code", "batch", "chance_from", *SETTINGS)
+_NEEDED = ("customer_id", "account_name", "status", "snapshot_at", "decision", "reason_code", "batch", "chance_from",
+           *SETTINGS)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class PlanSummary:
         with_history: Whether candidates were ranked by the results of resends.
         newest_export: The day of the newest snapshot; None where no record has one.
         not_in_newest: Customers whose newest record is from an older snapshot, without those who vanished.
+        may_be_masked: Those of them who may be masked rows of the newest export, as no portal ID tells.
         held_for_own_account: Customers on hold until the partner's own account is changed.
         settings: The rules and the time that the plan was made for; None where it has no rows.
     """
@@ -54,6 +57,7 @@ class PlanSummary:
     with_history: bool
     newest_export: dt.date | None
     not_in_newest: int
+    may_be_masked: int
     held_for_own_account: int
     settings: PlanSettings | None
 
@@ -73,7 +77,7 @@ class PlanSummary:
         return self.by_reason.get(("review", "row_rejected"), 0)
 
     def warnings(self, language: Language = "en", *, own_account: bool = True) -> list[str]:
-        """Return warnings as sentences: the newest export is old, of a later day, or partial.
+        """Return warnings as sentences: the newest export is old, of a later day, masked or partial.
 
         Args:
             language: ``en`` or ``zh``.
@@ -82,8 +86,11 @@ class PlanSummary:
         if self.settings is None:
             return []
         texts, held = read_warnings(language), self.held_for_own_account
-        conditions = {"partial": self.not_in_newest, "own_account": own_account and held}
-        values = {"newest": self.newest_export, "count": f"{self.not_in_newest:,}", "held": f"{held:,}"}
+        masked = self.may_be_masked
+        conditions = {
+            "masked": masked, "partial": self.not_in_newest and not masked, "own_account": own_account and held
+        }  # fmt: skip
+        values = {"newest": self.newest_export, "count": f"{masked or self.not_in_newest:,}", "held": f"{held:,}"}
         return [
             *age_warnings(self.newest_export, self.settings.as_of, self.settings.rules, language),
             *(texts[code].format(**values) for code, holds in conditions.items() if holds),
@@ -121,16 +128,28 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     if frame.collect_schema()["snapshot_at"] == nw.String:  # a plan that was read back from CSV
         seen_at = seen_at.str.slice(0, 10).str.to_datetime(format="%Y-%m-%d")
     is_open = nw.col("status").is_in(list(_OPEN)) & ~nw.col("reason_code").is_in(list(_HOLD_NO_PLACE))
-    holds_place = nw.when(is_open & (nw.col("decision") != "superseded"))
+    speaks = nw.col("decision") != "superseded"
+    is_masked = nw.col("customer_id").is_null() | nw.col("account_name").str.contains(MASKED).fill_null(value=False)
+    has_portal_id = nw.col("customer_id").str.starts_with(PORTAL).fill_null(value=False)
+    holds_place = nw.when(is_open & speaks)
     has_chance = nw.when(nw.col("chance_from") != NO_HISTORY)
     counts = (
         frame.with_columns(
             _ik_open=holds_place.then(nw.lit(1)),
             _ik_known=has_chance.then(nw.lit(1)),
+            _ik_masked=nw.when(speaks & is_masked).then(nw.lit(1)),
+            _ik_unlinked=nw.when(speaks & ~has_portal_id).then(nw.lit(1)),
             _ik_day=day_number(seen_at, frame.implementation),
         )
         .group_by("decision", "reason_code", "_ik_day", *SETTINGS)
-        .agg(n=nw.len(), batches=nw.col("batch").max(), open=nw.col("_ik_open").sum(), known=nw.col("_ik_known").sum())
+        .agg(
+            n=nw.len(),
+            batches=nw.col("batch").max(),
+            open=nw.col("_ik_open").sum(),
+            known=nw.col("_ik_known").sum(),
+            masked=nw.col("_ik_masked").sum(),
+            unlinked=nw.col("_ik_unlinked").sum(),
+        )
     )
     ranks = {value.code: position for position, value in enumerate(DECISIONS)}
     rows = collect(counts).rows(named=True)
@@ -141,8 +160,9 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
     ordered = sorted(by_reason.items(), key=lambda item: (ranks[item[0][0]], -item[1], item[0][1]))
     days = [row["_ik_day"] for row in rows if row["_ik_day"] is not None]
     newest = max(days, default=None)
-    older = [row["n"] for row in rows if row["decision"] != "superseded" and row["reason_code"] != "vanished"
+    older = [row for row in rows if row["decision"] != "superseded" and row["reason_code"] != "vanished"
              and newest is not None and row["_ik_day"] is not None and row["_ik_day"] < newest]  # fmt: skip
+    is_newest_masked = any(row["masked"] for row in rows if row["_ik_day"] == newest)
     counts = PlanSummary(
         by_decision=dict(by_decision),
         by_reason=dict(ordered),
@@ -151,7 +171,8 @@ def count_decisions(plan: Any, whole: Any = None) -> PlanSummary:
         open_customers=sum(int(row["open"] or 0) for row in rows),
         with_history=any(row["known"] for row in rows),
         newest_export=None if newest is None else day_of(newest),
-        not_in_newest=sum(older),
+        not_in_newest=sum(row["n"] for row in older),
+        may_be_masked=sum(int(row["unlinked"] or 0) for row in older) if is_newest_masked else 0,
         held_for_own_account=by_reason["contact_support", "own_account"],
         settings=settings_of({(row["planned_at"], row["plan_rules"]) for row in rows}),
     )

@@ -53,8 +53,9 @@ def changes(workspace: Workspace, catalogue: Catalogue | None) -> Changes | None
     found = workspace.compare(catalogue=catalogue)
     rows = _frame(found.changes).select("change", record_id=pl.coalesce("record_id_after", "record_id_before"))
     span = {"before": f"{found.before_at:%Y-%m-%d}", "after": f"{found.after_at:%Y-%m-%d}"}
+    unmatched = found.before.unmatched + found.after.unmatched
     return Changes(
-        span | {"counts": [[name, found.counts[name]] for name in CHANGES]},
+        span | {"counts": [[name, found.counts[name]] for name in CHANGES], "unmatched": unmatched},
         {name: rows.filter(change=name)["record_id"].to_list() for name in CHANGES},
     )
 

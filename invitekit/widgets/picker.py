@@ -103,6 +103,7 @@ class ResendPicker(Grid):
         self._memory = WorkspaceClient(self.workspace)
         self._planning: Store | None = None
         self._counted: tuple[Store, PlanSummary] | None = None
+        self._off_list: tuple[Store | None, dict[str, int]] = None, {}
         self._folder, self._catalogue = Path(folder), catalogue
         self._frozen: planning.Frozen | None = None
         self._tried: tuple[ResendRules, Store, int] | None = None
@@ -207,9 +208,22 @@ class ResendPicker(Grid):
                 "sent_at": iso_day(each["sent_at"]),
                 "sent_by": each["sent_by"],
                 "sent": each["sent"],
+                "off_list": self._count_off_list(each["batch_id"]) if each["sent"] is None else 0,
             }
             for each, paths in zip(batches, files, strict=True)
         ]
+
+    def _count_off_list(self, batch_id: str) -> int:
+        """Count the customers of a batch who are not to be invited again by the plan that is shown, once a plan."""
+        if not self._store.ready:
+            return 0
+        if self._off_list[0] is not self._store:
+            self._off_list = self._store, {}
+        counts = self._off_list[1]
+        if batch_id not in counts:
+            with self._store.cursor() as con:
+                counts[batch_id] = planning.count_off_list(con, self._memory.batch_records(batch_id))
+        return counts[batch_id]
 
     def batch_files(self, batch_id: str, name: str) -> list[Path]:
         """Return the path of a batch's workbook, or with the name ``all`` of all files that were written with it.

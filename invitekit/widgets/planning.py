@@ -22,6 +22,7 @@ from invitekit.i18n import Language, _
 from invitekit.model import display
 from invitekit.model.annotate import annotate
 from invitekit.model.catalogue import Catalogue, read_catalogue
+from invitekit.model.identity import MASKED
 from invitekit.model.resolve import resolve
 from invitekit.model.vocabularies import DECISIONS, RESENDS
 from invitekit.planning import ResendRules, plan_resends, select_customers
@@ -132,9 +133,13 @@ def messages(con: duckdb.DuckDBPyConnection, key: int) -> list[tuple[str, str]]:
 
 
 def with_names(con: duckdb.DuckDBPyConnection, record_ids: list[str], language: Language) -> list[list[str | None]]:
-    """Return the records of a batch with the customer's name and account, in their order."""
-    asked = """
-        select record_id, coalesce(customer_full_name, customer_name), account_name from records
+    """Return the records of a batch with the customer's name and account, in their order; masked ones with their ID."""
+    account = "account_name"
+    if "portal_customer_id" in con.table("records").columns:
+        both = "concat_ws(' · ', account_name, portal_customer_id)"
+        account = f"if(regexp_matches(account_name, '{MASKED}'), {both}, account_name)"
+    asked = f"""
+        select record_id, coalesce(customer_full_name, customer_name), {account} from records
         where record_id in (select unnest(?))"""
     names = {record_id: values for record_id, *values in con.execute(asked, [record_ids]).fetchall()}
     unknown = [None, None]
@@ -203,6 +208,14 @@ def count_known(con: duckdb.DuckDBPyConnection, frozen: Frozen, waiting: pa.Tabl
     con.register("ik_confirmed", frozen.customers)
     con.register("ik_waiting", waiting)
     return int(rows(con, "select count(*) from ik_confirmed semi join ik_waiting using (customer_id)")[0][0])
+
+
+def count_off_list(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> int:
+    """Count the records of a batch whose customers are not to be invited again, such as those associated meanwhile."""
+    asked = f"""
+        select count(distinct record_id) from records where record_id in (select unnest(?::varchar[]))
+        and customer_id in (select customer_id from records where {CAN})"""
+    return len(record_ids) - int(con.execute(asked, [record_ids]).fetchall()[0][0])
 
 
 def narrowed(con: duckdb.DuckDBPyConnection, frozen: Frozen) -> duckdb.DuckDBPyRelation:

@@ -47,7 +47,10 @@ class Facet(TypedDict):
 
 
 class Batch(TypedDict):
-    """A batch that was written; ``sent`` of its customers were invited by ``sent_at``, where it was marked as sent."""
+    """A batch that was written; ``sent`` of its customers were invited by ``sent_at``, where it was marked as sent.
+
+    ``off_list`` customers of one that was not are no longer among those to invite again.
+    """
 
     batch_id: str
     batch: int
@@ -58,6 +61,7 @@ class Batch(TypedDict):
     sent_at: Value
     sent_by: Value
     sent: int | None
+    off_list: int
 
 
 class GridState(TypedDict):
@@ -911,11 +915,12 @@ class HowRead(TypedDict):
 
 
 class ChangeCounts(TypedDict):
-    """How many customers changed between the two newest snapshots, by change."""
+    """How many customers changed between the two newest snapshots, by change, and how many could not be compared."""
 
     before: str
     after: str
     counts: list[tuple[str, int]]
+    unmatched: int
 
 
 class PageState(TypedDict):

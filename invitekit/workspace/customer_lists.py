@@ -68,7 +68,7 @@ class Reconciliation:
         listed_at: When the list was exported (UTC).
         listed: Customers on it.
         counts: Customers by finding: ``associated`` (on the list, as their records say), ``ours_already`` (on the
-            list, and their records do not say so), ``vanished_is_ours`` (vanished from the newest export, and on the
+            list, and their records do not say so), ``vanished_is_ours`` (vanished from the exports, and on the
             list), ``vanished`` (vanished, and not on it), ``left_us`` (were associated, and are not on it),
             ``not_invited`` (rows of the list that no record belongs to).
         rejected: Rows of the files that name no customer or cannot be read.
