@@ -37,7 +37,7 @@ from invitekit.errors import (
     SourceError,
 )
 from invitekit.export import (
-    GATES,
+    CHECKS,
     counts,
     frequent_values,
     new_key,
@@ -51,15 +51,15 @@ from invitekit.export import (
     writers,
 )
 from invitekit.export import source as reading
+from invitekit.export.customer_numbers import with_customer_numbers
 from invitekit.export.manifest import path_of
 from invitekit.export.source import open_source
-from invitekit.export.whose import with_who
 from invitekit.export.writers import SINKS
 from invitekit.io import atomic_write
 from invitekit.io.digest import digest
 from invitekit.io.spreadsheet_escape import FORMULA_STARTS
 from invitekit.model import schema
-from invitekit.privacy import ACTIONS, LEVELS, FirstOf, Key, Level, Range, Row, Words, standard
+from invitekit.privacy import ACTIONS, LEVELS, FirstOf, Key, Level, Range, Rule, Words, standard
 from invitekit.privacy.actions import DERIVED, GENERAL
 from invitekit.privacy.policy import TABLE
 from invitekit.privacy.policy_file import HOWS
@@ -137,7 +137,7 @@ def test_the_manifest_says_what_was_done_and_passed_and_nothing_of_the_machine(t
     told = json.loads(done.manifest.read_text())
     assert (told["level"], told["rows"], told["key_id"]) == ("pseudonymised", 200, KEY.id)
     assert told["purpose"] == "spring-report"
-    assert set(told["gates"]) == set(GATES) - {"formulas", "cells"}
+    assert set(told["checks"]) == set(CHECKS) - {"formulas", "cells"}
     kind = {"from": "email", "action": "pseudonymise", "how": "", "form": "token", "prefix": "e"}
     assert told["columns"]["email"] == kind
     assert told["nulls"]["days_to_associate"] == 100
@@ -192,25 +192,25 @@ def test_an_extra_column_stops_the_export_until_a_policy_names_it(tmp_path: Path
     assert verify(tmp_path / "out.parquet").columns["deal"].least == 0
 
 
-# -- the proof of the proof ------------------------------------------------------------------------
+# -- the checks find what breaks a rule ------------------------------------------------------------------------
 
-TRIED: list[tuple[Level, Row]] = [
+TRIED: list[tuple[Level, Rule]] = [
     (level, row) for level in LEVELS for row in standard(level).rows if row.action != "drop"
 ]
-"""Every row of the table that lets something leave: a new one is tried without anybody's doing."""
+"""Every built-in rule that releases something: a new one is tried automatically."""
 
 
-def alike(level: Level, row: Row) -> tuple[object, ...]:
-    """Say what rows have in common that are written and proved in the same way."""
+def same_rule(level: Level, row: Rule) -> tuple[object, ...]:
+    """Return the key of rules that are written and checked in the same way."""
     return level, row.action, row.how, type(row.form), getattr(row.form, "whole", None)
 
 
-FIRST = {alike(level, row): (level, row) for level, row in reversed(TRIED)}
+FIRST = {same_rule(level, row): (level, row) for level, row in reversed(TRIED)}
 WORK = [
     pytest.param(level, row, kind, id=f"{level}-{row.into}-{row.words.replace(' ', '-')}-{kind}")
     for level, row in TRIED
     for kind in KINDS
-    if kind == "parquet" or FIRST[alike(level, row)] == (level, row)
+    if kind == "parquet" or FIRST[same_rule(level, row)] == (level, row)
 ]
 EXTRA = [(action, how) for action, hows in HOWS.items() if action != "drop" for how in hows or ("",)]
 """Every action that a policy file may name, for a column of the user's own."""
@@ -225,7 +225,7 @@ def planned() -> pl.DataFrame:
     return ik.plan_resends(ik.resolve(frame.with_columns(filled)), as_of=AS_OF)
 
 
-def with_work(frame: pl.DataFrame, level: Level, row: Row) -> pl.DataFrame:
+def with_work(frame: pl.DataFrame, level: Level, row: Rule) -> pl.DataFrame:
     """Put something into a row's column that may not leave as it is; in counts, of all records the same."""
     if row.how == "code":  # which is derived where nobody annotated
         frame = frame.drop("failure_code")
@@ -266,7 +266,7 @@ def test_no_action_and_no_column_is_left_untried() -> None:
 
 @pytest.mark.parametrize(("level", "row", "kind"), WORK)
 def test_an_action_that_does_nothing_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: Level, row: Row, kind: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: Level, row: Rule, kind: str
 ) -> None:
     frame = with_work(planned(), level, row)
     if level != "aggregated":
@@ -309,7 +309,7 @@ def test_a_column_that_had_to_be_dropped_is_found_out(tmp_path: Path, monkeypatc
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(raw=b["email"]))
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / "out.csv")
-    assert (refused.value.column, refused.value.gate) == ("file", "columns")
+    assert (refused.value.column, refused.value.check) == ("file", "columns")
     assert left(tmp_path) == []
 
 
@@ -361,7 +361,7 @@ def test_one_raw_value_in_one_row_of_many_is_found_out(
     monkeypatch.setattr(pipeline, "release", leak)
     with pytest.raises(LeakError) as refused:
         ik.export(many, tmp_path / "out.parquet")
-    assert (refused.value.column, refused.value.gate, refused.value.count) == (column, "declared", 1)
+    assert (refused.value.column, refused.value.check, refused.value.count) == (column, "declared", 1)
     assert len(slipped) > 2
     assert left(tmp_path) == []
 
@@ -373,7 +373,7 @@ def test_a_raw_value_that_looks_like_a_token_is_found_out(tmp_path: Path, monkey
     monkeypatch.setattr(pipeline, "release", mutated("account_name"))
     with pytest.raises(LeakError) as refused:
         ik.export(frame, tmp_path / "thrice.parquet")
-    assert (refused.value.column, refused.value.gate) == ("account_name", "values")
+    assert (refused.value.column, refused.value.check) == ("account_name", "values")
     assert refused.value.count == 200
 
 
@@ -390,7 +390,7 @@ def test_a_row_or_a_cell_that_is_lost_is_found_out(
     monkeypatch.setitem(writers.SINKS, ".parquet", lose)
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / "out.parquet")
-    assert refused.value.gate == spoilt
+    assert refused.value.check == spoilt
     assert left(tmp_path) == []
 
 
@@ -403,7 +403,7 @@ def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, mon
     monkeypatch.setitem(writers.SINKS, ".parquet", chatty)
     with pytest.raises(LeakError) as refused:
         ik.export(annotated(), tmp_path / "out.parquet")
-    assert refused.value.gate == "metadata"
+    assert refused.value.check == "metadata"
 
 
 @pytest.mark.parametrize(("column", "kind"), [("has_remarks", pl.Int8()), ("invited_month", pl.Datetime("us"))])
@@ -414,7 +414,7 @@ def test_a_column_of_another_type_is_found_out(
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(pl.col(column).cast(kind)))
     with pytest.raises(LeakError) as refused:
         ik.export(every_column(), tmp_path / "out.parquet")
-    assert (refused.value.column, refused.value.gate) == (column, "types")
+    assert (refused.value.column, refused.value.check) == (column, "types")
 
 
 def test_a_file_that_no_engine_reads_is_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -566,10 +566,10 @@ def test_our_own_exports_are_read_back(tmp_path: Path, kind: str) -> None:
     assert masked.records["record_id"].n_unique() == 200
 
 
-def test_values_that_came_masked_are_emptied_and_counted(tmp_path: Path) -> None:
+def test_values_that_came_masked_become_null_and_are_counted(tmp_path: Path) -> None:
     frame = annotated(people(columns={"Customer Name": ["T***m"] * 200}))
     done = ik.export(frame, tmp_path / "out.parquet")
-    assert done.emptied == {"customer_name": 200}
+    assert done.nulled == {"customer_name": 200}
     assert read(done.path)["customer_name"].null_count() == 200
 
 
@@ -831,7 +831,7 @@ def test_an_argument_that_means_nothing_is_refused_before_anything_is_written(tm
     assert left(tmp_path) == []
 
 
-# -- who is alike ----------------------------------------------------------------------------------
+# -- k-anonymity -----------------------------------------------------------------------------------
 
 
 def test_the_report_says_in_words_how_many_are_unique(tmp_path: Path) -> None:
@@ -839,11 +839,12 @@ def test_the_report_says_in_words_how_many_are_unique(tmp_path: Path) -> None:
         account_manager=pl.Series(["m1"] * 6 + ["m2"] * 3), status=pl.lit("invited")
     )
     done = ik.export(frame.with_columns(status=pl.Series(["invited"] * 8 + ["expired"])), tmp_path / "out.parquet")
-    assert done.alike[0].by == ("invited_month", "account_manager", "status")
-    assert (done.alike[0].records, done.alike[0].unique, done.alike[0].small, done.alike[0].smallest) == (9, 1, 3, 1)
-    assert done.alike[0].sentence().startswith("1 record is unique by month, manager and status (11.1%)")
-    assert "1 条记录是唯一的" in done.alike[0].sentence("zh")
-    assert done.alike[0].sentence() in str(done)
+    result = done.uniqueness[0]
+    assert result.by == ("invited_month", "account_manager", "status")
+    assert (result.records, result.unique, result.small, result.smallest) == (9, 1, 3, 1)
+    assert result.sentence().startswith("1 record is unique by month, manager and status (11.1%)")
+    assert "1 条记录是唯一的" in result.sentence("zh")
+    assert result.sentence() in str(done)
 
 
 # -- the history -----------------------------------------------------------------------------------
@@ -979,7 +980,7 @@ def test_records_are_spilled_to_a_private_folder_that_is_removed(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     relation = duckdb.from_arrow(annotated().to_arrow())
-    opened = with_who(open_source(relation, None), ["status"])
+    opened = with_customer_numbers(open_source(relation, None), ["status"])
     assert opened.con
     spill, limit = opened.con.execute(
         "select current_setting('temp_directory'), current_setting('memory_limit')"
@@ -1000,7 +1001,7 @@ def test_no_error_of_an_engine_travels_with_a_refused_proof(tmp_path: Path, monk
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"], long))
     with pytest.raises(LeakError) as refused:
         ik.export(annotated().head(3), tmp_path / "out.csv")
-    assert refused.value.gate == "readable"
+    assert refused.value.check == "readable"
     assert refused.value.__context__ is None
     assert "canary." not in held(refused.value)
 
@@ -1033,7 +1034,7 @@ def test_a_word_that_tells_of_somebody_is_found_out(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(frequent_values, "IdentifierScanner", Blind)
     with pytest.raises(LeakError) as refused:
         ik.export(tagged(), tmp_path / "out.parquet")
-    assert (refused.value.column, refused.value.gate, refused.value.count) == ("custom_tag", "values", len(TAGS))
+    assert (refused.value.column, refused.value.check, refused.value.count) == ("custom_tag", "values", len(TAGS))
     assert left(tmp_path) == []
 
 
@@ -1045,13 +1046,13 @@ def test_a_tag_of_one_customer_does_not_leave_however_often_it_is_written(tmp_pa
 
 FORGED: tuple[tuple[str, Any], ...] = (
     ("rows", "x"), ("rows", True), ("rows", -1), ("file", "other.csv"), ("created_at", "yesterday"),
-    ("gates", ["trust"]),
+    ("checks", ["trust"]),
     ("level", "anonymous"), ("columns", {}), ("columns", []), ("nulls", {"status": "x"}), ("sha256", 3), ("fewest", 3),
     ("spreadsheet_safe", "no"), ("columns.status.form", "anything"), ("columns.status.form", "text"),
     ("columns.status.action", "copy"), ("columns.status.how", "raw"), ("columns.status.values", [1]),
     ("columns.email.form", "text"), ("columns.email.form", "range"), ("columns.attempts.most", "1"),
     ("columns.attempts.least", "(select 0)"), ("columns.attempts.least", float("nan")), ("columns.attempts.more", 1),
-    ("columns.email.prefix", "a"), ("alike", [{"unique": 0}]), ("created_at", "2026-03-30"),
+    ("columns.email.prefix", "a"), ("uniqueness", [{"unique": 0}]), ("created_at", "2026-03-30"),
 )  # fmt: skip
 
 

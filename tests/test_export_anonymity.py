@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import invitekit as ik
-from invitekit.export import Unique
+from invitekit.export import UniquenessReport
 
 POLICY = """
 [[column]]
@@ -16,7 +16,7 @@ into = "team"
 """
 
 
-def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> Unique:
+def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> UniquenessReport:
     """Export forty records of so many teams, some of none; give what is said of all columns that tell something."""
     frame = pl.DataFrame(
         {
@@ -27,7 +27,7 @@ def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> Unique:
     )  # fmt: skip
     rules = folder / "policy.toml"
     rules.write_text(POLICY)
-    return ik.export(frame, folder / "out.parquet", policy=rules, **how).alike[-1]  # type: ignore[arg-type]
+    return ik.export(frame, folder / "out.parquet", policy=rules, **how).uniqueness[-1]  # type: ignore[arg-type]
 
 
 def test_a_token_of_ones_own_that_several_records_share_is_counted_and_named(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_csv_for_programs_has_no_mark_and_no_apostrophes(run: Command, source:
     assert set(pl.read_csv(people)["Deal"]) == {"'=1+1", "gold"}
     assert set(pl.read_csv(programs)["Deal"]) == {"=1+1", "gold"}
     assert [verify(path).spreadsheet_safe for path in (people, programs)] == [True, False]
-    assert ["formulas" in verify(path).gates for path in (people, programs)] == [True, False]
+    assert ["formulas" in verify(path).checks for path in (people, programs)] == [True, False]
 
 
 def test_a_key_file_gives_the_same_tokens_again_and_no_other_key_does(run: Command, source: Path) -> None:

@@ -84,7 +84,7 @@ def refusal(path: Path) -> tuple[str, str, int]:
     with pytest.raises(ChangedError) as refused:
         verify(path)
     assert refused.value.__context__ is None
-    return refused.value.column, refused.value.gate, refused.value.count
+    return refused.value.column, refused.value.check, refused.value.count
 
 
 def put(column: str, place: int, cell: object) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -130,7 +130,7 @@ def test_a_word_in_the_place_of_an_empty_cell_is_found_out_although_it_types_as_
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("column", ["status", "account_name"])
-def test_a_cell_that_was_emptied_is_found_out(tmp_path: Path, kind: str, column: str) -> None:
+def test_an_emptied_cell_is_detected(tmp_path: Path, kind: str, column: str) -> None:
     path = exported(tmp_path, kind)
     edited(path, put(column, 3, None))
     assert refusal(path) == (column, "nulls", 1)

@@ -46,7 +46,7 @@ def test_a_manifest_that_leaves_something_out_is_not_believed(folder: Path, fiel
 
 
 @pytest.mark.parametrize("number", [FORMAT + 1, FORMAT - 1, 2**70])
-@pytest.mark.parametrize("more", [{}, {"more": 1}, {"gates": ["of another version"]}])
+@pytest.mark.parametrize("more", [{}, {"more": 1}, {"checks": ["of another version"]}])
 def test_the_manifest_of_another_version_is_said_to_be_one_whatever_it_holds(
     folder: Path, number: int, more: dict[str, Any]
 ) -> None:

@@ -43,7 +43,7 @@ from invitekit.privacy import (
     read_policy,
     standard,
 )
-from invitekit.privacy.actions import ACTIONS, Row
+from invitekit.privacy.actions import ACTIONS, Rule
 from invitekit.privacy.keyed_hash import hmac_sha256
 from invitekit.privacy.output_types import LETTERS, Form
 from invitekit.privacy.policy import LEAST_DAYS, PREFIXES, TABLE, make_row
@@ -550,7 +550,7 @@ INTO = ("Anna Lee", "Anna", "", " deal", "deal\n", "a" * 65, "张伟", "anna@exa
 @pytest.mark.parametrize("name", INTO)
 def test_a_name_in_what_is_released_is_a_plain_word(name: str) -> None:
     with pytest.raises(PolicyError, match="not a plain word") as refused:
-        standard().with_rows([Row("Deal", "keep", "", name, Range(0, 9))])
+        standard().with_rows([Rule("Deal", "keep", "", name, Range(0, 9))])
     assert not name.strip() or name not in str(refused.value)
     assert standard().with_rows([make_row("Deal size", "keep", form=Range(0, 9))]).actions("Deal size")
     assert standard().with_rows([make_row("Deal", "keep", form=Range(0, 9), into="a" * 64)]).actions("Deal")
@@ -568,7 +568,7 @@ def test_a_purpose_is_a_plain_word_and_is_not_quoted(purpose: str) -> None:
 
 
 @pytest.mark.parametrize(("level", "row"), LOOSE)
-def test_a_policy_tells_no_more_of_somebody_than_ours(level: str, row: Row) -> None:
+def test_a_policy_tells_no_more_of_somebody_than_ours(level: str, row: Rule) -> None:
     with pytest.raises(PolicyError, match="The policy loosens"):
         standard(level).with_rows([row])
 

@@ -10,7 +10,7 @@ import duckdb
 from invitekit.engine.duckdb import ident
 from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.model import schema
-from invitekit.privacy import Row, Text, Token
+from invitekit.privacy import Rule, Text, Token
 
 SMALL = 5
 """A group of fewer records is small."""
@@ -23,7 +23,7 @@ _DATED = {"month": _("month"), "day": _("day")}
 
 
 @dataclass(frozen=True, slots=True)
-class Unique:
+class UniquenessReport:
     """How many records share the values that an outsider may know.
 
     Attributes:
@@ -56,7 +56,7 @@ class Unique:
         return translate(sentence, language)
 
 
-def report(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> tuple[Unique, ...]:
+def report(released: duckdb.DuckDBPyRelation, rows: Sequence[Rule]) -> tuple[UniquenessReport, ...]:
     """Count the records that share what an outsider is likely to know, and all released values that may identify.
 
     Tokens of a column of the user's own count, unless they differ in every row.
@@ -68,7 +68,7 @@ def report(released: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> tuple[Uniq
     return tuple(_counted(released, some, _named(some, texts=texts)) for some in sets.values())
 
 
-def _is_shared(released: duckdb.DuckDBPyRelation, row: Row) -> bool:
+def _is_shared(released: duckdb.DuckDBPyRelation, row: Rule) -> bool:
     """Return whether a token of an extra column is in several rows."""
     if row.column in schema.BY_NAME or not isinstance(row.form, Token):
         return False
@@ -77,13 +77,13 @@ def _is_shared(released: duckdb.DuckDBPyRelation, row: Row) -> bool:
     return bool(different < held)
 
 
-def _says_nothing(row: Row) -> bool:
+def _says_nothing(row: Rule) -> bool:
     """Return whether a column adds nothing that an outsider knows, as a mask or a customer's token; free text too."""
     customer = isinstance(row.form, Token) and row.column != "account_manager"
     return customer or isinstance(row.form, Text) or row.action == "mask" or row.column in OF_FAILURE
 
 
-def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: str) -> Unique:
+def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Rule], words: str) -> UniquenessReport:
     by = tuple(row.into for row in rows)
     # Group by a 64-bit hash, in a third of the time: with ten million groups, two of them share one in three of a
     # million exports.
@@ -92,10 +92,10 @@ def _counted(released: duckdb.DuckDBPyRelation, rows: Sequence[Row], words: str)
         f"coalesce(sum(n), 0)::bigint, count(*) filter (n = 1), "
         f"coalesce(sum(n) filter (n < {SMALL}), 0)::bigint, coalesce(min(n), 0)"
     )
-    return Unique(by, words, *counts.fetchall()[0])
+    return UniquenessReport(by, words, *counts.fetchall()[0])
 
 
-def _named(rows: Sequence[Row], *, texts: bool) -> str:
+def _named(rows: Sequence[Rule], *, texts: bool) -> str:
     """Return the counted columns as text: quasi-identifiers as a phrase, others by their names."""
     if len(rows) > len(WATCHED):
         names = tuple(row.into for row in rows)

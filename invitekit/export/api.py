@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from invitekit.errors import ArgumentError, check_language
 from invitekit.export.keys import resolve_key
-from invitekit.export.pipeline import Exported, Job, Progress, refuse_old_page, run
+from invitekit.export.pipeline import Exported, Job, Progress, check_manifest_target, run
 from invitekit.export.source import open_source
 from invitekit.export.writers import SINKS
 from invitekit.i18n import Language, _
@@ -88,7 +88,7 @@ def export(
     _check(language, remarks, purpose)
     read = tuple(sources)
     target = check_target(path, extensions=SINKS, overwrite=overwrite, sources=read)
-    refuse_old_page(target, overwrite=overwrite, sources=read)
+    check_manifest_target(target, overwrite=overwrite, sources=read)
     chosen = _policy(policy, level)
     secrets = Secrets(resolve_key(key), purpose)
     source = open_source(records, filter)

@@ -18,14 +18,14 @@ import polars as pl
 
 from invitekit.engine.duckdb import ident, lit
 from invitekit.errors import LeakError
-from invitekit.export.anonymity import Unique, report
+from invitekit.export.anonymity import UniquenessReport, report
 from invitekit.export.read_written import Written, read_back
-from invitekit.export.transform import Seen
+from invitekit.export.transform import ExpectedStats
 from invitekit.i18n import _
 from invitekit.io.spreadsheet_escape import is_formula
-from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
+from invitekit.privacy import FirstOf, Flag, Form, Range, Rule, Text, Token, Words
 
-GATES = {
+CHECKS = {
     "readable": _("another engine reads the file"),
     "columns": _("it has the released columns, in order, and no other"),
     "types": _("their types are plain"),
@@ -51,26 +51,26 @@ class Expected:
 
     Attributes:
         rows: The rules of the policy that release something, with the chosen words.
-        seen: The statistics of the exported records.
+        stats: The statistics of the exported records.
         safe: Whether CSV was written for spreadsheets.
         fewest: Fewest customers of each cell of counts.
     """
 
-    rows: tuple[Row, ...]
-    seen: Seen
+    rows: tuple[Rule, ...]
+    stats: ExpectedStats
     safe: bool = True
     fewest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class VerificationResult:
     """The checks that a file passed, and how many of its records are unique."""
 
-    gates: tuple[str, ...]
-    alike: tuple[Unique, ...]
+    checks: tuple[str, ...]
+    uniqueness: tuple[UniquenessReport, ...]
 
 
-def prove(path: Path, expected: Expected, folder: Path) -> Proof:
+def verify_file(path: Path, expected: Expected, folder: Path) -> VerificationResult:
     """Check a written file, and return the checks that it passed and how many of its records are unique.
 
     Raises:
@@ -78,35 +78,35 @@ def prove(path: Path, expected: Expected, folder: Path) -> Proof:
     """
     kind = path.suffix.lower()
     with read_back(path, expected.rows, folder, safe=expected.safe) as written:
-        _count_gates(written, expected)
-        _value_gate(written, expected)
+        _check_counts(written, expected)
+        _check_values(written, expected)
         if kind == ".csv" and expected.safe:
-            _formula_gate(written, expected)
-        alike = () if expected.fewest else report(written.typed, expected.rows)
-    passed = dict.fromkeys(GATES, True) | {"types": kind == ".parquet", "metadata": kind == ".parquet"}
+            _check_formulas(written, expected)
+        uniqueness = () if expected.fewest else report(written.typed, expected.rows)
+    passed = dict.fromkeys(CHECKS, True) | {"types": kind == ".parquet", "metadata": kind == ".parquet"}
     passed |= {"formulas": kind == ".csv" and expected.safe, "cells": expected.fewest is not None}
-    return Proof(tuple(gate for gate, asked in passed.items() if asked), alike)
+    return VerificationResult(tuple(name for name, is_made in passed.items() if is_made), uniqueness)
 
 
-def _count_gates(written: Written, expected: Expected) -> None:
+def _check_counts(written: Written, expected: Expected) -> None:
     """Check the number of rows, of cells outside of their form, and of nulls."""
     total, found = _cells(written, expected)
-    if total != expected.seen.rows:
-        raise LeakError("file", "rows", abs(total - expected.seen.rows))
+    if total != expected.stats.rows:
+        raise LeakError("file", "rows", abs(total - expected.stats.rows))
     lost = _untyped(written)
     for place, row in enumerate(expected.rows):
         filled, strange = found[row.into]
         if wrong := strange + lost[place] - filled if lost else strange:
-            gate = "cells" if expected.fewest and isinstance(row.form, Range) else "declared"
-            raise LeakError(row.into, gate, wrong)
-        if wrong := abs(total - filled - expected.seen.nulls[row.into]):
+            check = "cells" if expected.fewest and isinstance(row.form, Range) else "declared"
+            raise LeakError(row.into, check, wrong)
+        if wrong := abs(total - filled - expected.stats.nulls[row.into]):
             raise LeakError(row.into, "nulls", wrong)
 
 
 def _cells(written: Written, expected: Expected) -> tuple[int, dict[str, tuple[int, int]]]:
     """Count all rows, and in each column the cells with a value and the cells outside of the form."""
     rows = expected.rows
-    many = [row.into for row in rows if isinstance(row.form, Token)] if expected.seen.rows > _SAMPLE else []
+    many = [row.into for row in rows if isinstance(row.form, Token)] if expected.stats.rows > _SAMPLE else []
     repeating = _repeating(written.typed, many)
     found: dict[str, tuple[int, int]] = {}
     asked = ["count(*)"]
@@ -122,7 +122,7 @@ def _cells(written: Written, expected: Expected) -> tuple[int, dict[str, tuple[i
     return total, found | _count_words(written.typed, [row for row in rows if isinstance(row.form, Words)])
 
 
-def _count_words(typed: duckdb.DuckDBPyRelation, rows: Sequence[Row]) -> dict[str, tuple[int, int]]:
+def _count_words(typed: duckdb.DuckDBPyRelation, rows: Sequence[Rule]) -> dict[str, tuple[int, int]]:
     """Check each distinct word of each column once, all columns in one query."""
     counts = {row.into: [0, 0] for row in rows}
     cells = [ident(name) for name in counts]
@@ -147,7 +147,7 @@ def _repeating(typed: duckdb.DuckDBPyRelation, names: Sequence[str]) -> set[str]
     return {name for name, n in zip(names, different[1:], strict=True) if n <= different[0] * _REPEATS}
 
 
-def _each_once(typed: duckdb.DuckDBPyRelation, row: Row) -> tuple[int, int]:
+def _each_once(typed: duckdb.DuckDBPyRelation, row: Rule) -> tuple[int, int]:
     """Check each distinct cell once: checking a pattern in every cell takes five times as long."""
     cell = ident(row.into)
     each = typed.aggregate(f"{cell}, count(*) as ik_n").filter(f"{cell} is not null")
@@ -181,15 +181,15 @@ def _untyped(written: Written) -> tuple[int, ...]:
     return found
 
 
-def _value_gate(written: Written, expected: Expected) -> None:
+def _check_values(written: Written, expected: Expected) -> None:
     """Search for raw values in tokens and in words that the records chose."""
-    seen = expected.seen
-    for column, count in (*seen.clashes.items(), *((name, len(out.told())) for name, out in seen.lookouts.items())):
+    stats = expected.stats
+    for column, count in (*stats.clashes.items(), *((name, len(out.told())) for name, out in stats.scanners.items())):
         if count:
             raise LeakError(column, "values", count)
-    if not seen.like_tokens:
+    if not stats.like_tokens:
         return
-    raw = pl.concat(seen.like_tokens).unique().to_frame()
+    raw = pl.concat(stats.like_tokens).unique().to_frame()
     written.con.register("ik_raw", raw.to_arrow(compat_level=pl.CompatLevel.oldest()))
     for row in expected.rows:
         if isinstance(row.form, Token):
@@ -199,7 +199,7 @@ def _value_gate(written: Written, expected: Expected) -> None:
                 raise LeakError(row.into, "values", count)
 
 
-def _formula_gate(written: Written, expected: Expected) -> None:
+def _check_formulas(written: Written, expected: Expected) -> None:
     # Numbers were checked against their range already: a minus sign does not make them formulas.
     texts = zip(written.texts.columns, expected.rows, strict=True)
     names = [name for name, row in texts if not isinstance(row.form, Range)]

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from invitekit.errors import OutputError
+from invitekit.export.customer_numbers import CUSTOMER_NUMBER
 from invitekit.export.transform import release
-from invitekit.export.whose import WHO
 from invitekit.i18n import _
-from invitekit.privacy import Range, Row, Secrets
+from invitekit.privacy import Range, Rule, Secrets
 from invitekit.privacy.disclosure import STEP, round_count, rounded
 
 MOST = 1e12
@@ -19,19 +19,19 @@ _NOBODY = 0.5
 """The largest share of records without a customer: with more, hardly any customer would be counted."""
 
 
-def counted_rows(rows: Sequence[Row], fewest: int) -> tuple[Row, ...]:
+def counted_rows(rows: Sequence[Rule], fewest: int) -> tuple[Rule, ...]:
     """Return the rules of a table of counts: its groups, and the numbers of records and customers."""
     form = Range(round_count(fewest) or STEP, MOST, step=STEP)
-    return (*rows, *(Row("", "count", name, name, form) for name in ("records", "customers")))
+    return (*rows, *(Rule("", "count", name, name, form) for name in ("records", "customers")))
 
 
-def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets, fewest: int) -> pl.DataFrame:
+def count_cells(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: Secrets, fewest: int) -> pl.DataFrame:
     """Count records and customers for each combination of released values, rounded to the nearest ten.
 
     A cell of fewer customers than ``fewest`` is left out.
 
     Args:
-        batches: Frames of the grouping columns and the customer of each record (``with_who``).
+        batches: Frames of the grouping columns and the customer of each record (``with_customer_numbers``).
         rows: The rules of the grouping columns.
         secrets: For tokens.
         fewest: Fewest customers of a cell.
@@ -64,7 +64,7 @@ def _refuse_nobody(records: int, named: int) -> None:
         )
 
 
-def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secrets) -> pl.DataFrame:
+def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Rule], secrets: Secrets) -> pl.DataFrame:
     """Count batch by batch, keeping only the number of its cell and of its customer for each record.
 
     Returns:
@@ -77,9 +77,11 @@ def _counted(batches: Iterable[pl.DataFrame], rows: Sequence[Row], secrets: Secr
         new = made.unique() if cells.is_empty() else made.unique().join(cells, on=names, how="anti", nulls_equal=True)
         numbered = new.with_row_index(_CELL, offset=cells.height)
         cells = numbered if cells.is_empty() else pl.concat([cells, numbered])
-        found = made.with_columns(batch[WHO]).join(cells, on=names, how="left", nulls_equal=True)
-        records.append(found.group_by(_CELL).agg(pl.len().alias("records"), pl.col(WHO).count().alias("named")))
-        people.append(found.select(_CELL, WHO).drop_nulls().unique())
+        found = made.with_columns(batch[CUSTOMER_NUMBER]).join(cells, on=names, how="left", nulls_equal=True)
+        records.append(
+            found.group_by(_CELL).agg(pl.len().alias("records"), pl.col(CUSTOMER_NUMBER).count().alias("named"))
+        )
+        people.append(found.select(_CELL, CUSTOMER_NUMBER).drop_nulls().unique())
     total = pl.concat(records).group_by(_CELL).agg(pl.col("records", "named").sum().cast(pl.Int64))
     customers = pl.concat(people).unique().group_by(_CELL).agg(pl.len().cast(pl.Int64).alias("customers"))
     joined = cells.join(total, on=_CELL, how="left").join(customers, on=_CELL, how="left")

@@ -12,10 +12,10 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from invitekit.export.customer_numbers import CUSTOMER_NUMBER, with_customer_numbers
 from invitekit.export.prefetch import prefetch
 from invitekit.export.source import Source, computed
-from invitekit.export.whose import WHO, with_who
-from invitekit.privacy import OTHER, Row, Words, normalise
+from invitekit.privacy import OTHER, Rule, Words, normalise
 from invitekit.privacy.policy import MOST_WORDS
 from invitekit.privacy.scrub import KnownNames, without_patterns
 from invitekit.privacy.scrub.names import WORD, take_out_names
@@ -28,7 +28,7 @@ _FOLDS = r"[^\x00-\x7f\x{df}-\x{f6}\x{f8}-\x{ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9ff
 """A character that normalisation may change: all but ASCII, western European small letters, and Chinese ones."""
 
 
-def choose_words(source: Source, rows: Sequence[Row], secret: Sequence[str], fewest: int) -> tuple[Row, ...]:
+def choose_words(source: Source, rows: Sequence[Rule], secret: Sequence[str], fewest: int) -> tuple[Rule, ...]:
     """Choose the values of ``generalise top``: frequent ones that enough customers share and that identify no person.
 
     Raises:
@@ -80,7 +80,7 @@ def _parts(folded: pl.Series) -> pl.Series:
     return folded.str.to_lowercase().str.extract_all(WORD).explode().drop_nulls().unique()
 
 
-def _with_words(source: Source, row: Row, secret: Sequence[str], fewest: int) -> Row:
+def _with_words(source: Source, row: Rule, secret: Sequence[str], fewest: int) -> Rule:
     words = _shared(source, row.column, fewest)
     if words:
         out = IdentifierScanner(words)
@@ -116,11 +116,11 @@ def _shared(source: Source, column: str, fewest: int) -> frozenset[str]:
         return counted.filter(nw.col("n") >= fewest).select("word").head(1)
 
     def shared(frame: Any) -> Any:
-        people = frame.select(word, WHO).drop_nulls().unique().group_by("word").agg(people=nw.len())
+        people = frame.select(word, CUSTOMER_NUMBER).drop_nulls().unique().group_by("word").agg(people=nw.len())
         return people.filter(nw.col("people") >= fewest).sort("people", "word", descending=[True, False])
 
     if not source.ask(often):
         return frozenset()
-    with contextlib.closing(with_who(source, [column])) as known:
+    with contextlib.closing(with_customer_numbers(source, [column])) as known:
         words = (text for text, _ in known.ask(shared) if len(text.encode()) <= LONGEST)
         return frozenset(islice(words, MOST_WORDS))

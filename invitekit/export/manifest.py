@@ -12,15 +12,15 @@ from msgspec import Meta, Struct
 
 from invitekit.engine.scratch_dirs import scratch_dir
 from invitekit.errors import ChangedError, LeakError, PolicyError, SourceError, raise_alone
-from invitekit.export.anonymity import Unique
-from invitekit.export.checks import GATES, Expected, prove
+from invitekit.export.anonymity import UniquenessReport
+from invitekit.export.checks import CHECKS, Expected, verify_file
 from invitekit.export.manifest_columns import Column, row_of
 from invitekit.export.read_written import READERS
-from invitekit.export.transform import Seen
+from invitekit.export.transform import ExpectedStats
 from invitekit.i18n import _
 from invitekit.io.atomic_write import os_reason
 from invitekit.io.digest import digest
-from invitekit.privacy import Row
+from invitekit.privacy import Rule
 from invitekit.privacy.policy import Level
 
 FORMAT = 1
@@ -41,10 +41,10 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         purpose: What the export is for, in the user's words.
         filter: The filter of the exported records, without identifying values; None for all.
         columns: By released column: its source, what was done, and what it may contain.
-        gates: The checks that it passed, of ``GATES``.
+        checks: The checks that it passed, of ``CHECKS``.
         nulls: By released column, empty cells.
-        emptied: By released column, values that were masked already or mean nothing.
-        alike: How many records are unique, as ``Unique``.
+        nulled: By released column, values that were masked already or mean nothing.
+        uniqueness: How many records are unique, as ``UniquenessReport``.
         remarks: ``drop`` or ``scrub``.
         spreadsheet_safe: Whether CSV was written for spreadsheets.
         fewest: Fewest customers of each cell of counts.
@@ -62,10 +62,10 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     purpose: str | None
     filter: str | None
     columns: Annotated[dict[str, Column], Meta(min_length=1)]
-    gates: tuple[str, ...]
+    checks: tuple[str, ...]
     nulls: dict[str, _Count]
-    emptied: dict[str, _Count]
-    alike: tuple[Unique, ...]
+    nulled: dict[str, _Count]
+    uniqueness: tuple[UniquenessReport, ...]
     remarks: Literal["drop", "scrub"]
     spreadsheet_safe: bool
     fewest: _Count | None
@@ -78,7 +78,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return the manifest as JSON."""
         return msgspec.json.format(msgspec.json.encode(self, enc_hook=str), indent=2).decode() + "\n"
 
-    def expected_rows(self) -> tuple[Row, ...]:
+    def expected_rows(self) -> tuple[Rule, ...]:
         """Return the rules of the policy that the columns were exported by.
 
         Raises:
@@ -122,13 +122,13 @@ def verify(path: str | Path) -> Manifest:
         raise SourceError(problem, hint=_("check its path and mode.")) from None
     if found != manifest.sha256:
         raise ChangedError("file", "sha256", 1)
-    seen = Seen(rows=manifest.rows, nulls=Counter(manifest.nulls))
-    expected = Expected(manifest.expected_rows(), seen, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
+    stats = ExpectedStats(rows=manifest.rows, nulls=Counter(manifest.nulls))
+    expected = Expected(manifest.expected_rows(), stats, safe=manifest.spreadsheet_safe, fewest=manifest.fewest)
     with scratch_dir() as folder:
         try:
-            prove(path, expected, Path(folder))
+            verify_file(path, expected, Path(folder))
         except LeakError as refused:
-            raise_alone(ChangedError(refused.column, refused.gate, refused.count))
+            raise_alone(ChangedError(refused.column, refused.check, refused.count))
     return manifest
 
 
@@ -167,6 +167,6 @@ def _check(manifest: Manifest, name: str) -> None:
     """
     is_counted = manifest.fewest is None or manifest.level == "aggregated"
     is_signed = manifest.signature is None or manifest.key_id is not None
-    if manifest.file != name or not (is_counted and is_signed) or not GATES.keys() >= set(manifest.gates):
+    if manifest.file != name or not (is_counted and is_signed) or not CHECKS.keys() >= set(manifest.checks):
         raise ValueError(name)
     manifest.expected_rows()

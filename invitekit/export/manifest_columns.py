@@ -9,7 +9,7 @@ from typing import Literal, cast
 from msgspec import Struct, field
 
 from invitekit.model import schema
-from invitekit.privacy import FirstOf, Flag, Form, Range, Row, Text, Token, Words
+from invitekit.privacy import FirstOf, Flag, Form, Range, Rule, Text, Token, Words
 from invitekit.privacy.disclosure import STEP
 from invitekit.privacy.policy import make_row
 from invitekit.privacy.policy_file import HOWS
@@ -45,7 +45,7 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     unit: str | None = None
 
 
-def describe(row: Row) -> Column:
+def describe(row: Rule) -> Column:
     """Describe a rule of the policy; with its words only if a policy file lists them."""
     own = make_row(row.column, row.action, row.how).form if row.column in schema.BY_NAME else None
     form = cast("Form", row.form)  # only a dropped column has no form
@@ -56,7 +56,7 @@ def describe(row: Row) -> Column:
     return Column(source=row.column, action=row.action, how=row.how, form=_FORMS[type(form)], **details)
 
 
-def row_of(name: str, column: Column) -> Row:
+def row_of(name: str, column: Column) -> Rule:
     """Return the rule of the policy that a description is of; words that the records chose are not checked again.
 
     Raises:
@@ -64,7 +64,7 @@ def row_of(name: str, column: Column) -> Row:
         LookupError: There is no such column or action.
         TypeError: A range lacks a number.
     """
-    row = Row(column.source, column.action, column.how, name, _form(column))
+    row = Rule(column.source, column.action, column.how, name, _form(column))
     is_known = (row.column, row.action, row.how) in _OWN or row.how in (HOWS[row.action] or ("",))
     if not is_known or describe(row) != column:
         raise ValueError(name)

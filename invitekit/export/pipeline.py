@@ -17,9 +17,10 @@ import polars as pl
 import pyarrow as pa
 
 from invitekit.errors import OutputError
-from invitekit.export.anonymity import Unique
-from invitekit.export.checks import Expected, Proof, prove
+from invitekit.export.anonymity import UniquenessReport
+from invitekit.export.checks import Expected, VerificationResult, verify_file
 from invitekit.export.counts import count_cells, counted_rows
+from invitekit.export.customer_numbers import CUSTOMER_NUMBER, with_customer_numbers
 from invitekit.export.frequent_values import choose_words
 from invitekit.export.manifest import FORMAT, Manifest, path_of
 from invitekit.export.manifest_columns import describe
@@ -28,14 +29,13 @@ from invitekit.export.remarks import Scrubber
 from invitekit.export.shuffle import shuffled
 from invitekit.export.signature import signed
 from invitekit.export.source import Source
-from invitekit.export.transform import Seen, identifying, release, watch
-from invitekit.export.whose import WHO, with_who
+from invitekit.export.transform import ExpectedStats, collect_stats, identifying, release
 from invitekit.export.writers import SINKS
 from invitekit.i18n import Language, _, ngettext, translate
 from invitekit.io.atomic_write import make_private, not_written, private_dir, publish
 from invitekit.io.digest import digest
 from invitekit.io.lock import exclusive_lock
-from invitekit.privacy import Policy, Row, Secrets
+from invitekit.privacy import Policy, Rule, Secrets
 
 Progress = Callable[[str, int, int], None]
 
@@ -53,9 +53,9 @@ class Exported:
         sha256: The hash of the file.
         key_id: The ID of the key of the tokens; None for one that was not stored.
         columns: The released columns.
-        emptied: By released column, values that were masked already or mean nothing.
-        gates: The checks that it passed, of ``GATES``.
-        alike: How many records are unique.
+        nulled: By released column, values that were masked already or mean nothing.
+        checks: The checks that it passed, of ``CHECKS``.
+        uniqueness: How many records are unique.
         language: The language of its ``repr``.
     """
 
@@ -67,14 +67,14 @@ class Exported:
     sha256: str
     key_id: str | None
     columns: tuple[str, ...]
-    emptied: dict[str, int]
-    gates: tuple[str, ...]
-    alike: tuple[Unique, ...]
+    nulled: dict[str, int]
+    checks: tuple[str, ...]
+    uniqueness: tuple[UniquenessReport, ...]
     language: Language = "en"
 
     def __str__(self) -> str:
         rows = translate(ngettext("{n:,} row", "{n:,} rows", self.rows), self.language)
-        said = [one.sentence(self.language) for one in self.alike]
+        said = [one.sentence(self.language) for one in self.uniqueness]
         return "\n".join([f"{rows}, {self.level}: {self.path.name}", *said])
 
 
@@ -84,7 +84,7 @@ class Job:
 
     source: Source
     target: Path
-    rows: tuple[Row, ...]
+    rows: tuple[Rule, ...]
     policy: Policy
     secrets: Secrets
     remarks: Literal["drop", "scrub"]
@@ -100,7 +100,7 @@ class Job:
         return self.policy.level == "aggregated"
 
 
-def refuse_old_page(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
+def check_manifest_target(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
     """Check that the manifest would not overwrite another manifest or a source.
 
     Raises:
@@ -131,8 +131,8 @@ def run(job: Job) -> Exported:
         with exclusive_lock(job.target), private_dir(job.target.parent, job.target.name) as folder:
             part = folder / job.target.name
             expected = _write(job, part)
-            job.tick("proving", expected.seen.rows, expected.seen.rows)
-            proof = prove(part, expected, folder)
+            job.tick("proving", expected.stats.rows, expected.stats.rows)
+            proof = verify_file(part, expected, folder)
             manifest = signed(_manifest(job, expected, proof, digest(part)), job.secrets.key)
             _publish(job, part, manifest)
             return _exported(job, manifest, proof)
@@ -151,21 +151,23 @@ def _write(job: Job, part: Path) -> Expected:
     if job.counts:
         names = list(dict.fromkeys(row.column for row in job.rows))
         with (
-            contextlib.closing(with_who(job.source, names)) as known,
-            contextlib.closing(known.batches([*names, WHO])) as batches,
+            contextlib.closing(with_customer_numbers(job.source, names)) as known,
+            contextlib.closing(known.batches([*names, CUSTOMER_NUMBER])) as batches,
         ):
             counts = count_cells(_told(job, batches), job.rows, job.secrets, fewest)
         sink([counts], part, safe=job.safe)
-        seen = Seen(rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns}))
-        return Expected(counted_rows(job.rows, fewest), seen, safe=job.safe, fewest=fewest)
+        stats = ExpectedStats(
+            rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns})
+        )
+        return Expected(counted_rows(job.rows, fewest), stats, safe=job.safe, fewest=fewest)
     rows = choose_words(job.source, job.rows, secret, fewest)
-    seen = Seen()
-    with contextlib.closing(_released(job, rows, secret, seen)) as made:
+    stats = ExpectedStats()
+    with contextlib.closing(_released(job, rows, secret, stats)) as made:
         sink(made, part, safe=job.safe)
-    return Expected(rows, seen, safe=job.safe)
+    return Expected(rows, stats, safe=job.safe)
 
 
-def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) -> Generator[pl.DataFrame]:
+def _released(job: Job, rows: tuple[Rule, ...], secret: list[str], stats: ExpectedStats) -> Generator[pl.DataFrame]:
     """Yield the released frames; a thread computes the next one while one is written."""
     scrub = Scrubber.of(job.source, rows, secret)
     names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
@@ -173,7 +175,7 @@ def _released(job: Job, rows: tuple[Row, ...], secret: list[str], seen: Seen) ->
     def leave(batch: pl.DataFrame) -> pl.DataFrame:
         shown = scrub(batch)
         made = release(shown, rows, job.secrets)
-        watch(seen, shown, made, rows, secret)
+        collect_stats(stats, shown, made, rows, secret)
         return made
 
     with contextlib.closing(prefetch(shuffled(job.source, names, leave))) as frames:
@@ -190,20 +192,20 @@ def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
         job.tick("writing", done, total)
 
 
-def _manifest(job: Job, expected: Expected, proof: Proof, sha256: str) -> Manifest:
+def _manifest(job: Job, expected: Expected, proof: VerificationResult, sha256: str) -> Manifest:
     return Manifest(
         file=job.target.name,
         sha256=sha256,
-        rows=expected.seen.rows,
+        rows=expected.stats.rows,
         level=job.policy.level,
         key_id=job.secrets.key.id,
         purpose=job.secrets.purpose,
         filter=job.filter,
         columns={row.into: describe(row) for row in expected.rows},
-        gates=proof.gates,
-        nulls={row.into: expected.seen.nulls[row.into] for row in expected.rows},
-        emptied={name: count for name, count in expected.seen.emptied.items() if count},
-        alike=proof.alike,
+        checks=proof.checks,
+        nulls={row.into: expected.stats.nulls[row.into] for row in expected.rows},
+        nulled={name: count for name, count in expected.stats.nulled.items() if count},
+        uniqueness=proof.uniqueness,
         remarks=job.remarks,
         spreadsheet_safe=job.safe,
         fewest=expected.fewest,
@@ -257,7 +259,7 @@ def _aside(target: Path, kept: Path) -> Path | None:
     return kept
 
 
-def _exported(job: Job, manifest: Manifest, proof: Proof) -> Exported:
+def _exported(job: Job, manifest: Manifest, proof: VerificationResult) -> Exported:
     return Exported(
         path=job.target,
         manifest=path_of(job.target),
@@ -267,8 +269,8 @@ def _exported(job: Job, manifest: Manifest, proof: Proof) -> Exported:
         sha256=manifest.sha256,
         key_id=manifest.key_id,
         columns=tuple(manifest.columns),
-        emptied=dict(manifest.emptied),
-        gates=manifest.gates,
-        alike=proof.alike,
+        nulled=dict(manifest.nulled),
+        checks=manifest.checks,
+        uniqueness=proof.uniqueness,
         language=job.language,
     )

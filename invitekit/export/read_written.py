@@ -17,7 +17,7 @@ import pyarrow as pa
 from invitekit.engine.duckdb import ident, lit, lit_path
 from invitekit.errors import LeakError, own_error, raise_alone
 from invitekit.io.spreadsheet_escape import escape_headers, unescape
-from invitekit.privacy import FirstOf, Flag, Form, Range, Row
+from invitekit.privacy import FirstOf, Flag, Form, Range, Rule
 
 MEMORY_LIMIT = "1200MB"
 """The memory limit of DuckDB while it checks a file."""
@@ -48,7 +48,7 @@ class Written:
 
 
 @contextlib.contextmanager
-def read_back(path: Path, rows: Sequence[Row], folder: Path, *, safe: bool) -> Iterator[Written]:
+def read_back(path: Path, rows: Sequence[Rule], folder: Path, *, safe: bool) -> Iterator[Written]:
     """Open a written file with DuckDB; its spill folder is removed afterwards.
 
     Raises:
@@ -80,7 +80,7 @@ def sql_type(form: Form | None) -> str:
     return TYPES.get(type(form), "VARCHAR")
 
 
-def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> Written:
+def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool) -> Written:
     texts = READERS[path.suffix.lower()](con, path, rows, safe=safe)
     disarm = safe and path.suffix.lower() == ".csv"
     found = zip(texts.columns, texts.types, rows, strict=True)
@@ -88,7 +88,7 @@ def _opened(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, 
     return Written(con, texts, texts.project(", ".join(columns)))
 
 
-def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
+def _typed(found: str, kind: object, row: Rule, *, disarm: bool) -> str:
     wanted, cell = sql_type(row.form), ident(found)
     if wanted == "VARCHAR":
         cell = unescape(cell) if disarm else cell
@@ -104,7 +104,9 @@ def _typed(found: str, kind: object, row: Row, *, disarm: bool) -> str:
     return f"{cell} as {ident(row.into)}"
 
 
-def _parquet(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
+def _parquet(
+    con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool
+) -> duckdb.DuckDBPyRelation:
     del safe
     found = con.sql(f"select * from read_parquet({lit_path(path)})")
     expect([*found.columns], [row.into for row in rows])
@@ -117,7 +119,7 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *,
     return found
 
 
-def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
+def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool) -> duckdb.DuckDBPyRelation:
     names = [row.into for row in rows]
     with path.open(encoding="utf-8-sig", newline="") as file:
         expect(next(csv.reader(file), []), escape_headers(names) if safe else names)
@@ -129,7 +131,7 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, saf
     return con.sql(f"select * from read_csv({lit_path(path)}, {form}, columns = {{{columns}}})")
 
 
-def _xlsx(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Row], *, safe: bool) -> duckdb.DuckDBPyRelation:
+def _xlsx(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool) -> duckdb.DuckDBPyRelation:
     del safe
     sheet = fastexcel.read_excel(path).load_sheet(0, dtypes="string")
     table = sheet.to_arrow()

@@ -11,7 +11,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from invitekit.export.source import Source
-from invitekit.privacy import Row, Text
+from invitekit.privacy import Rule, Text
 from invitekit.privacy.scrub import KnownNames, scrub_remarks
 
 NAMES = ("customer_full_name", "customer_name", "account_name")
@@ -26,7 +26,7 @@ class Scrubber:
     secret: tuple[str, ...]
 
     @classmethod
-    def of(cls, source: Source, rows: Sequence[Row], secret: Sequence[str]) -> Self:
+    def of(cls, source: Source, rows: Sequence[Rule], secret: Sequence[str]) -> Self:
         """Create a scrubber with the names of all customers, if remarks are exported."""
         if not any(isinstance(row.form, Text) for row in rows):
             return cls(None, ())

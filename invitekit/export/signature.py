@@ -21,7 +21,7 @@ def signed(manifest: Manifest, key: Key) -> Manifest:
     return replace(manifest, signature=_signature(manifest, key)) if key.id else manifest
 
 
-def signer(manifest: Manifest, key: Key | None) -> Message:
+def describe_signature(manifest: Manifest, key: Key | None) -> Message:
     """Return a sentence on which key signed a manifest.
 
     Args:

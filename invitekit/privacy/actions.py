@@ -33,7 +33,7 @@ that began a day earlier would fit one day of a month only, in a snapshot of the
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Rule:
     """What happens to one column at one level.
 
     Attributes:
@@ -56,13 +56,13 @@ class Row:
         return f"{self.action} {self.how}".strip()
 
 
-def mask(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
+def mask(values: pl.Series, row: Rule, _secret: Secrets) -> pl.Series:
     """Replace every value by one constant mask, whatever its length."""
     shape = pl.lit(MASKS.get(row.column, MASK))
     return pl.select(pl.when(values.is_not_null()).then(shape)).to_series()
 
 
-def pseudonymise(values: pl.Series, row: Row, secret: Secrets) -> pl.Series:
+def pseudonymise(values: pl.Series, row: Rule, secret: Secrets) -> pl.Series:
     """Replace every value by a keyed token; null for values that were masked already or mean nothing."""
     if not isinstance(row.form, Token):
         raise TypeError(row.column)
@@ -70,12 +70,12 @@ def pseudonymise(values: pl.Series, row: Row, secret: Secrets) -> pl.Series:
     return tokens(values, subkey, row.form.prefix, mobile=row.column == "mobile")
 
 
-def generalise(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
+def generalise(values: pl.Series, row: Rule, _secret: Secrets) -> pl.Series:
     """Replace every value by a wider one: its month, its country, a frequent word or ``other``."""
     return GENERAL[row.how](values, row)
 
 
-def keep(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
+def keep(values: pl.Series, row: Rule, _secret: Secrets) -> pl.Series:
     """Keep words of a finite set, others become ``other``; keep numbers of a range, others become its end."""
     if isinstance(row.form, Words):
         return _known(values, row)
@@ -87,7 +87,7 @@ def keep(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
     return numbers.cast(pl.Int64) if row.form.whole else numbers
 
 
-def derive(values: pl.Series, row: Row, _secret: Secrets) -> pl.Series:
+def derive(values: pl.Series, row: Rule, _secret: Secrets) -> pl.Series:
     """Replace each value by a fact about it: that there is one, its failure's code, its mailbox's kind."""
     return DERIVED[row.how](values)
 
@@ -113,7 +113,7 @@ class Secrets:
         object.__setattr__(self, "purpose", purpose)
 
 
-def _known(values: pl.Series, row: Row) -> pl.Series:
+def _known(values: pl.Series, row: Rule) -> pl.Series:
     if not isinstance(row.form, Words):
         raise TypeError(row.column)
     name = pl.col(values.name)
@@ -121,15 +121,15 @@ def _known(values: pl.Series, row: Row) -> pl.Series:
     return values.to_frame().select(among.otherwise(pl.lit(OTHER))).to_series()
 
 
-def _first_of_month(values: pl.Series, _row: Row) -> pl.Series:
+def _first_of_month(values: pl.Series, _row: Rule) -> pl.Series:
     return values.dt.month_start().dt.date()
 
 
-def _day(values: pl.Series, _row: Row) -> pl.Series:
+def _day(values: pl.Series, _row: Rule) -> pl.Series:
     return values.dt.date()
 
 
-def _band(values: pl.Series, _row: Row) -> pl.Series:
+def _band(values: pl.Series, _row: Rule) -> pl.Series:
     days = pl.col(values.name).fill_nan(None) if values.dtype.is_float() else pl.col(values.name)
     band: Any = pl.when(days < 0).then(pl.lit(_BELOW))
     for most, text in _BANDS.items():
@@ -144,7 +144,7 @@ def _failure_code(values: pl.Series) -> pl.Series:
     return values.replace_strict(list(found), codes, return_dtype=pl.String) if found else values
 
 
-GENERAL: Mapping[str, Callable[[pl.Series, Row], pl.Series]] = {
+GENERAL: Mapping[str, Callable[[pl.Series, Rule], pl.Series]] = {
     "month": _first_of_month,
     "day": _day,
     "days": _band,
@@ -156,7 +156,7 @@ DERIVED: Mapping[str, Callable[[pl.Series], pl.Series]] = {
     "code": _failure_code,
     "mailbox": mailbox,
 }
-ACTIONS: dict[str, Callable[[pl.Series, Row, Secrets], pl.Series]] = {
+ACTIONS: dict[str, Callable[[pl.Series, Rule, Secrets], pl.Series]] = {
     "mask": mask,
     "pseudonymise": pseudonymise,
     "generalise": generalise,

@@ -14,7 +14,7 @@ from invitekit.model import schema
 from invitekit.model.catalogue import NOT_GIVEN, RESERVED_CODES, UNKNOWN_FAILURE, read_catalogue
 from invitekit.model.vocabularies import UNKNOWN
 from invitekit.privacy import generalise
-from invitekit.privacy.actions import BANDS, MASK, MASKS, Row
+from invitekit.privacy.actions import BANDS, MASK, MASKS, Rule
 from invitekit.privacy.output_types import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words
 from invitekit.privacy.policy_limits import problem
 
@@ -140,7 +140,7 @@ class Policy:
     """
 
     level: Level
-    rows: tuple[Row, ...]
+    rows: tuple[Rule, ...]
     fewest: int = FEWEST
 
     def __post_init__(self) -> None:
@@ -161,13 +161,13 @@ class Policy:
         """Return the actions on a column as text; none for a column without a rule."""
         return tuple(row.words for row in self.rows if row.column == column)
 
-    def with_rows(self, rows: Iterable[Row]) -> Policy:
+    def with_rows(self, rows: Iterable[Rule]) -> Policy:
         """Return the same policy with these rules instead of its own ones for the same columns."""
         given = tuple(rows)
         named = {row.column for row in given}
         return replace(self, rows=(*(row for row in self.rows if row.column not in named), *given))
 
-    def applied(self, columns: Iterable[str]) -> tuple[Row, ...]:
+    def applied(self, columns: Iterable[str]) -> tuple[Rule, ...]:
         """Return the rules that release these columns, in order.
 
         Raises:
@@ -213,28 +213,28 @@ def standard(level: str = "pseudonymised") -> Policy:
     return Policy(LEVELS[at], tuple(_standard_row(column, actions[at]) for column, *actions in TABLE))
 
 
-def _usual(column: str, level: Level) -> tuple[Row, ...]:
+def _usual(column: str, level: Level) -> tuple[Rule, ...]:
     """Return the built-in rules of a column; for counts also those of records, as enough customers share a cell."""
     at = LEVELS.index(level)
     levels = {at, 1} if level == "aggregated" else {at}
     return tuple(_standard_row(name, actions[n]) for name, *actions in TABLE if name == column for n in levels)
 
 
-def _standard_row(column: str, words: str) -> Row:
+def _standard_row(column: str, words: str) -> Rule:
     action, _, how = words.partition(" ")
     return make_row(column, action, how)
 
 
-def make_row(column: str, action: str, how: str = "", form: Form | None = None, into: str | None = None) -> Row:
+def make_row(column: str, action: str, how: str = "", form: Form | None = None, into: str | None = None) -> Rule:
     """Make a rule; by default, the type and the name of the released column follow from the action."""
     if action == "drop":
-        return Row(column, action)
-    return Row(column, action, how, into or _released_name(column, how), form or _FORMS[action](column, how))
+        return Rule(column, action)
+    return Rule(column, action, how, into or _released_name(column, how), form or _FORMS[action](column, how))
 
 
-def scrubbed_remarks() -> Row:
+def scrubbed_remarks() -> Rule:
     """Return the rule that releases remarks as scrubbed text: opt-in, best effort."""
-    return Row("remarks", "keep", "scrubbed", "remarks", Text())
+    return Rule("remarks", "keep", "scrubbed", "remarks", Text())
 
 
 def shown(column: str, position: int) -> Message:

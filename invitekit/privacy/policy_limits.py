@@ -9,7 +9,7 @@ import polars as pl
 
 from invitekit.i18n import Message, _
 from invitekit.model import schema
-from invitekit.privacy.actions import PLAIN, PLAIN_WORDS, Row
+from invitekit.privacy.actions import PLAIN, PLAIN_WORDS, Rule
 from invitekit.privacy.output_types import OTHER, Range, Words
 from invitekit.privacy.scrub import without_patterns
 from invitekit.privacy.scrub.names import stopwords
@@ -33,7 +33,7 @@ _ALWAYS = ("drop", "mask", "derive filled")
 _NEVER_COUNTED = ("mask", "pseudonymise", "generalise day", "generalise top")
 
 
-def problem(row: Row, usual: Sequence[Row], level: str) -> Message | None:
+def problem(row: Rule, usual: Sequence[Rule], level: str) -> Message | None:
     """Return why a rule reveals too much at a level; None if it is strict enough.
 
     Args:
@@ -55,7 +55,7 @@ def problem(row: Row, usual: Sequence[Row], level: str) -> Message | None:
     return _wide(row, usual)
 
 
-def _allowed(column: schema.Column, usual: Sequence[Row]) -> Sequence[str]:
+def _allowed(column: schema.Column, usual: Sequence[Rule]) -> Sequence[str]:
     """Return the allowed actions on a built-in column as text."""
     if column.privacy in STRICT:
         return STRICT[column.privacy]
@@ -67,7 +67,7 @@ def _allowed(column: schema.Column, usual: Sequence[Row]) -> Sequence[str]:
     return (*_ALWAYS, *own)
 
 
-def _wide(row: Row, usual: Sequence[Row]) -> Message | None:
+def _wide(row: Rule, usual: Sequence[Rule]) -> Message | None:
     """Return why a rule keeps too much: many or long words, a wide range, names of people; else None."""
     if row.action != "keep" or row.form in [one.form for one in usual]:
         return None
@@ -87,7 +87,7 @@ def _wide(row: Row, usual: Sequence[Row]) -> Message | None:
             return None
 
 
-def _called_freely(row: Row) -> bool:
+def _called_freely(row: Rule) -> bool:
     """Return whether a rule sets a name that is not the column's header."""
     if row.action == "drop" or PLAIN.fullmatch(row.into):
         return False

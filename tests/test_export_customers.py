@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from invitekit.export import source
+from invitekit.export.customer_numbers import CUSTOMER_NUMBER, with_customer_numbers
 from invitekit.export.source import open_source
-from invitekit.export.whose import WHO, with_who
 from invitekit.model import identity
 from invitekit.model.identity import ALONE, NEEDED
 from tests.conftest import Engine, often
@@ -31,13 +31,13 @@ def records(rows: Sequence[Row]) -> pl.DataFrame:
 
 def whose(frame: pl.DataFrame) -> list[int | None]:
     """Identify in memory and in DuckDB, which have to agree."""
-    (in_memory,) = with_who(open_source(frame, None), ["place"]).batches(["place", WHO])
+    (in_memory,) = with_customer_numbers(open_source(frame, None), ["place"]).batches(["place", CUSTOMER_NUMBER])
     with duckdb.connect() as con, contextlib.ExitStack() as ends:
-        opened = with_who(open_source(con.from_arrow(frame.to_arrow()), None), ["place"])
+        opened = with_customer_numbers(open_source(con.from_arrow(frame.to_arrow()), None), ["place"])
         ends.callback(opened.close)
-        (stored,) = opened.batches(["place", WHO])
-    numbers: list[int | None] = in_memory[WHO].to_list()
-    assert groups(numbers) == groups(stored.sort("place")[WHO].to_list())
+        (stored,) = opened.batches(["place", CUSTOMER_NUMBER])
+    numbers: list[int | None] = in_memory[CUSTOMER_NUMBER].to_list()
+    assert groups(numbers) == groups(stored.sort("place")[CUSTOMER_NUMBER].to_list())
     return numbers
 
 
@@ -119,7 +119,7 @@ def test_enums_and_rows_of_many_small_frames_are_kept(monkeypatch: pytest.Monkey
     )
     with duckdb.connect() as con:
         frame = con.from_arrow(records(rows).with_columns(tags).to_arrow())
-        with contextlib.closing(with_who(open_source(frame, None), ["custom_tag"])) as opened:
-            kept = pl.concat(opened.batches(["custom_tag", WHO]))
-    counted = kept.group_by("custom_tag").agg(pl.len(), pl.col(WHO).n_unique().alias("who")).sort("custom_tag")
+        with contextlib.closing(with_customer_numbers(open_source(frame, None), ["custom_tag"])) as opened:
+            kept = pl.concat(opened.batches(["custom_tag", CUSTOMER_NUMBER]))
+    counted = kept.group_by("custom_tag").agg(pl.len(), pl.col(CUSTOMER_NUMBER).n_unique()).sort("custom_tag")
     assert counted.rows() == [(f"t{n}", 2_000, 100) for n in range(5)]

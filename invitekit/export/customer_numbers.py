@@ -22,13 +22,13 @@ from invitekit.model.identity import ALONE, NEEDED, OPTIONAL, identify
 from invitekit.privacy import normalise
 from invitekit.privacy.tokens import each_once
 
-WHO = "_ik_who"
+CUSTOMER_NUMBER = "_ik_who"
 _EMPTY = pl.lit(None, pl.String)
 _OWN = "_ik_of_"
 """The temporary names of the released columns, as a column may have the name of a key."""
 
 
-def with_who(source: Source, names: Sequence[str]) -> Source:
+def with_customer_numbers(source: Source, names: Sequence[str]) -> Source:
     """Return some columns of the records, and the number of each record's customer.
 
     Customers are identified by ``model.identity.identify``. A record that no key identifies has null.
@@ -39,17 +39,17 @@ def with_who(source: Source, names: Sequence[str]) -> Source:
     needed = [name for name in (*NEEDED, *OPTIONAL) if name in source.columns]
     if isinstance(source.native, pl.DataFrame):
         known = computed(lambda: _in_memory(source.native, names, needed))
-        return Source(known, (*names, WHO), source.rows)
+        return Source(known, (*names, CUSTOMER_NUMBER), source.rows)
     con, folder = connection()
     relation = computed(lambda: _in_tables(source, names, needed, con))
-    return replace(source, native=relation, columns=(*names, WHO), con=con, spill=folder)
+    return replace(source, native=relation, columns=(*names, CUSTOMER_NUMBER), con=con, spill=folder)
 
 
 def _in_memory(records: Any, names: Sequence[str], needed: Sequence[str]) -> pl.DataFrame:
     own = [pl.col(name).alias(_OWN + name) for name in names]
     (keyed,) = _with_keys([records.select(*own, pl.col(needed).cast(pl.String))])
     who = pl.when(~pl.col("customer_id").str.starts_with(ALONE)).then(pl.col("customer_id").hash())
-    return identify(keyed).select(*(pl.col(_OWN + name).alias(name) for name in names), who.alias(WHO))
+    return identify(keyed).select(*(pl.col(_OWN + name).alias(name) for name in names), who.alias(CUSTOMER_NUMBER))
 
 
 def _in_tables(
@@ -67,7 +67,7 @@ def _in_tables(
             kept = con.from_arrow(frame.to_arrow())
             kept.insert_into("ik_records") if number else kept.create("ik_records")
     back = [f"{ident(_OWN + name)} as {ident(name)}" for name in names]
-    who = f"case when not starts_with(customer_id, '{ALONE}') then hash(customer_id) end as {WHO}"
+    who = f"case when not starts_with(customer_id, '{ALONE}') then hash(customer_id) end as {CUSTOMER_NUMBER}"
     query = identify(con.table("ik_records")).project(", ".join([*back, who]))
     query.create("ik_known")
     run(con, "drop table ik_records")
