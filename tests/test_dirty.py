@@ -231,7 +231,7 @@ EXPECTED: dict[str, Read | Refused] = {
         SchemaError, "No column of 'no_status.parquet' holds the status. Found: ['Customer Full Name', 'Email'].",
     ),
     "no_identity.csv": Refused(
-        SchemaError, "No column of 'no_identity.csv' tells records apart. Found: ['Status', 'Remarks'].",
+        SchemaError, "No column of 'no_identity.csv' identifies the customers. Found: ['Status', 'Remarks'].",
     ),
     "no_header.csv": Refused(
         SchemaError, "No column of 'no_header.csv' holds the status. Found: 5 columns, 1 with a known header.",
@@ -254,10 +254,13 @@ EXPECTED: dict[str, Read | Refused] = {
     "empty.csv": Refused(SourceError, "'empty.csv' is empty."),
     "blank.csv": Refused(SourceError, "'blank.csv' is empty."),
     "binary_junk.csv": Refused(SourceError, "'binary_junk.csv' is binary, not text."),
-    "picture.csv": Refused(SourceError, "'picture.csv' is not what its name says: its content is picture, not csv."),
+    "picture.csv": Refused(
+        SourceError, "The content of 'picture.csv' does not match its extension: it is picture, not csv."
+    ),
     "web_page.csv": Refused(SourceError, "'web_page.csv' is a web page without a table, such as a page to log in."),
     "text.xlsx": Refused(
-        SourceError, "'text.xlsx' is not what its name says: its content is text or unknown content, not xlsx.",
+        SourceError,
+        "The content of 'text.xlsx' does not match its extension: it is text or unknown content, not xlsx.",
     ),
     "old_workbook.xlsx": Refused(SourceError, "'old_workbook.xlsx' is password-protected or an old .xls workbook."),
     "zip_of_text.xlsx": Refused(SourceError, "'zip_of_text.xlsx' is truncated, damaged or password-protected."),

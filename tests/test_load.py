@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import invitekit as ik
 from invitekit.errors import ArgumentError, InvitekitError, SchemaError, SourceError
 from invitekit.ingest import Loaded, delimited, engine_choice
-from invitekit.ingest.cells import WHITE
+from invitekit.ingest.cells import TRIM_CHARS
 from invitekit.ingest.csv_dialect import Dialect
 from invitekit.ingest.encoding import looks_like_utf16
 from invitekit.model import schema
@@ -114,7 +114,7 @@ def test_the_user_says_which_header_counts(tmp_path: Path) -> None:
         (["Email", "E-mail", "Status"], {}, "Two columns mean email: 'Email' (column 1) and 'E-mail' (column 2)"),
         (["Sent\nAt", "Sent\nAt", "Status"], {}, "Two columns mean invited_at: 'Sent At' (column 1) and 'Sent At'"),
         (["Email", "Name"], {}, "holds the status. Found: ['Email', 'Name']"),
-        (["Status", "Remarks"], {}, "tells records apart"),
+        (["Status", "Remarks"], {}, "identifies the customers"),
         (["Email", "State"], {"status": "State", "custom_tag": "state"}, "maps status and custom_tag to 'State'"),
         (["Email", "Status"], {"mail": "Email"}, "choice of columns names 'mail'"),
         (["Email", "Status"], {"mobile": "Cell"}, "to 'Cell', which no file has"),
@@ -201,7 +201,7 @@ PIECES = ("a", "b", ",", ",", '"', '""', '"a"', "\n", "\r\n", "\r", " ", "é", "
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=40))
 def test_lines_are_split_all_at_once_as_they_are_one_by_one(tmp_path: Path, pieces: list[str]) -> None:
     path = write(tmp_path, b"h1,h2,h3\n" + "".join(pieces).encode("utf-8", "surrogateescape"))
-    dialect = Dialect("utf-8", ",", ("h1", "h2", "h3"), skip=1, first_row=2, least=2)
+    dialect = Dialect("utf-8", ",", ("h1", "h2", "h3"), skip=1, first_row=2, min_cells=2)
     classify = delimited._Block._classify
 
     def all_odd(block: Any, text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
@@ -669,11 +669,11 @@ def test_a_hint_serves_python_and_the_command_line(tmp_path: Path, header: str, 
 
 
 def test_white_far_down_in_a_file_is_trimmed_as_at_its_top(tmp_path: Path) -> None:
-    cells_in = [(f"{white}Ann", f"late{white}", f"{white}NULL{white}") for white in WHITE]
+    cells_in = [(f"{white}Ann", f"late{white}", f"{white}NULL{white}") for white in TRIM_CHARS]
     late = "".join('"{}","{}",,,Invited,,"{}"\n'.format(*texts) for texts in cells_in)
     loaded = ik.load(write(tmp_path, text_of(*[ROW] * 300) + late))
-    last = records(loaded).tail(len(WHITE)).select("customer_full_name", "account_name", "remarks")
-    assert last.rows() == [("Ann", "late", None)] * len(WHITE)
+    last = records(loaded).tail(len(TRIM_CHARS)).select("customer_full_name", "account_name", "remarks")
+    assert last.rows() == [("Ann", "late", None)] * len(TRIM_CHARS)
 
 
 def test_codes_in_bytes_are_read_as_those_in_text() -> None:
@@ -731,7 +731,7 @@ def test_an_engine_that_does_not_exist_is_rejected() -> None:
 def test_sources_that_do_not_fit_into_memory_go_to_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, text_of(ROW))
     summaries = [ik.load(path, engine="auto").summary]
-    monkeypatch.setattr(engine_choice, "SMALL", 0)
+    monkeypatch.setattr(engine_choice, "ALWAYS_FITS", 0)
     summaries.append(ik.load(path, engine="auto").summary)
     monkeypatch.setattr(engine_choice, "free_memory", lambda: 100)
     summaries.append(ik.load(path, engine="auto").summary)

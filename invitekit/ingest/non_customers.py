@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from invitekit.ingest.cells import WHITE
+from invitekit.ingest.cells import TRIM_CHARS
 from invitekit.model import schema
 
 REPEATED_HEADER = "repeats the header"
 TOTAL = "is a total, not a customer"
 LEGEND = "is a legend that explains a word, not a customer"
 ONE_CELL = "has one filled cell only: it is a title, a note or a footer, not a customer"
-_CALLED = ("customer_full_name", "customer_name", "account_name")
+_NAMES = ("customer_full_name", "customer_name", "account_name")
 _FEW_COLUMNS = 4
 """In a table of this many known columns, a customer has more than a name."""
 _FEW_CELLS = 6
@@ -31,7 +31,7 @@ _NUMBER = r"^[\d.,\s%()/-]+$"
 _ACCOUNT = r"^[\w.@+-]{2,}$"
 
 
-def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series:
+def why_not_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series:
     """Return for each row why it is not a customer; null where it may be one.
 
     The whole row decides: a total has a number beside it, but no status, date or contact.
@@ -50,7 +50,7 @@ def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series
     if not few.any():
         return nothing
     cells = rows.with_row_index("row").filter(few).unpivot(index="row", variable_name="column", value_name="cell")
-    cells = cells.with_columns(cell.str.strip_chars(WHITE)).filter(cell != "")
+    cells = cells.with_columns(cell.str.strip_chars(TRIM_CHARS)).filter(cell != "")
     is_total = cell.str.contains(_TOTAL)
     known = {name: header.strip() for name, header in headers.items()}
     found = cells.group_by("row").agg(
@@ -58,7 +58,7 @@ def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series
         headers=(cell == column.replace_strict(known, default=None, return_dtype=pl.String)).sum(),
         total=(is_total & ~column.is_in(["email", "mobile", "status"])).any(),
         other=(~is_total & ~cell.str.contains(_NUMBER)).any(),
-        named_only=column.is_in(_CALLED).all(),
+        named_only=column.is_in(_NAMES).all(),
         word=cell.is_in(_status_words(cells)).any(),
         # An account name, which has no spaces, may be the only cell.
         key=(
@@ -83,5 +83,5 @@ def why_no_customer(rows: pl.DataFrame, headers: Mapping[str, str]) -> pl.Series
 def _status_words(cells: pl.DataFrame) -> list[str]:
     """Return the names that are words of a status."""
     statuses = schema.vocabulary("status")
-    texts = cells.filter(pl.col("column").is_in(_CALLED))["cell"].unique()
+    texts = cells.filter(pl.col("column").is_in(_NAMES))["cell"].unique()
     return [text for text in texts if schema.header_key(text) in statuses]

@@ -53,7 +53,7 @@ def open_tables(source: Source, options: ReadOptions) -> list[Table]:
     """Open a file, each sheet of a workbook as a separate table. Rows are read later, by ``Table.read``.
 
     Raises:
-        SourceError: The file is damaged or not what its name says.
+        SourceError: The file is damaged, or its content does not match its extension.
         SchemaError: It lacks the required column.
     """
     tables = _OPEN[source.format](source, options)

@@ -43,7 +43,7 @@ def problem(row: Rule, usual: Sequence[Rule], level: str) -> Message | None:
     """
     if level == "aggregated" and row.words in _NEVER_COUNTED:
         return _("'{action}' has no groups to count by: keep 'values' or a 'range'", action=row.words)
-    if _called_freely(row):
+    if _has_free_name(row):
         return _("its new name is not a plain word ({form})", form=PLAIN_WORDS)
     if row in usual:
         return None
@@ -87,7 +87,7 @@ def _wide(row: Rule, usual: Sequence[Rule]) -> Message | None:
             return None
 
 
-def _called_freely(row: Rule) -> bool:
+def _has_free_name(row: Rule) -> bool:
     """Return whether a rule sets a name that is not the column's header."""
     if row.action == "drop" or PLAIN.fullmatch(row.into):
         return False
