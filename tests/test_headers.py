@@ -15,6 +15,7 @@ import xlsxwriter
 import invitekit as ik
 from invitekit.cli import main
 from invitekit.errors import ArgumentError, SchemaError
+from invitekit.i18n import translate
 from invitekit.ingest import Loaded
 from invitekit.ingest.headers import counts_rows
 from invitekit.ingest.words import read_words, skeleton
@@ -68,11 +69,13 @@ def test_a_header_with_another_word_is_an_extra_column(header: str) -> None:
 
 
 def test_a_header_with_an_unknown_text_in_brackets_is_suggested_only() -> None:
-    text = str(load({**CUSTOMER, "Mobile (private)": "x", "Email (private)": "x", "Email": "y"}).summary)
-    assert (
-        "no column holds the mobile number. If 'Mobile (private)' does: columns={'mobile': 'Mobile (private)'}" in text
-    )
-    assert "Email (private)" not in text
+    summary = load({**CUSTOMER, "Mobile (private)": "x", "Email (private)": "x", "Email": "y"}).summary
+    how = "columns={'mobile': 'Mobile (private)'}, or --column 'mobile=Mobile (private)'"
+    (note,) = summary.files[0].notes
+    assert note == f"no column holds the mobile number. If 'Mobile (private)' does: {how}."
+    assert translate(note, "zh") == f"没有手机号列。如果“Mobile (private)”就是该列：{how}。"
+    (remark,) = [remark for remark in summary.remarks() if note in remark]
+    assert translate(remark, "zh") == f"frame：{translate(note, 'zh')}"
 
 
 def test_the_zone_of_a_header_that_the_user_chose_counts_too() -> None:
