@@ -205,7 +205,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         b"<!doctype html><html><body><p>Log in</p></body></html>",
         "'login.csv' is a web page without a table",
     ),
-    "packed.csv": (as_zip(**{"a.csv": as_csv()}), "its content is zip, not csv"),
+    "packed.csv": (as_zip(**{"a.csv": as_csv()}), "does not match its extension: it is zip, not csv"),
     "wide.xls": (
         as_xml().replace(b"<Row><Cell>", b'<Row ss:Index="1000000"><Cell ss:Index="16000">', 1),
         "'wide.xls' is truncated, damaged or password-protected.",
@@ -214,10 +214,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         b"<table>" + b"<tr><td colspan=1000>x" * 2200 + b"</table>",
         "'spans.xls' is truncated, damaged or password-protected.",
     ),
-    "archive.xls": (b"MIME-Version: 1.0\nContent-Type: multipart/related\n", "its content is mht, not xls"),
+    "archive.xls": (
+        b"MIME-Version: 1.0\nContent-Type: multipart/related\n",
+        "does not match its extension: it is mht, not xls",
+    ),
     "table.tar.gz": (gzip.compress(b"x" * 600), "'table.tar' is an archive of a kind that is not unpacked here."),
     "table.7z": (b"7z\xbc\xaf" * 9, "'table.7z' is an archive of a kind that is not unpacked here."),
-    "packed.xlsx": (b"Rar!" * 9, "its content is rar, not xlsx"),
+    "packed.xlsx": (b"Rar!" * 9, "does not match its extension: it is rar, not xlsx"),
     "codec.xlsx": (
         with_part(as_xlsx(), "xl/workbook.xml", b"UTF-8", b"UTF-x"),
         "'codec.xlsx' is truncated, damaged or password-protected.",
@@ -261,12 +264,12 @@ HUNGRY: dict[str, Callable[[], tuple[bytes, str]]] = {
     # The chain of the directory leads back to itself.
     "loop.xls": lambda: (
         as_xls().replace(struct.pack("<II", 0xFFFFFFFD, 0xFFFFFFFE), struct.pack("<II", 0xFFFFFFFD, 1), 1),
-        "asks for more",
+        "needs more memory or time",
     ),
-    "far.xlsx": lambda: (as_xlsx(lambda _, sheet: sheet.write(1_048_575, 16_383, "x")), "asks for more"),
+    "far.xlsx": lambda: (as_xlsx(lambda _, sheet: sheet.write(1_048_575, 16_383, "x")), "needs more memory or time"),
     "count.xlsx": lambda: (
         with_part(as_xlsx(), "xl/sharedStrings.xml", b'uniqueCount="', b'uniqueCount="99999999999'),
-        "asks for more",
+        "needs more memory or time",
     ),
     "page.parquet": lambda: (as_parquet(-3), "cannot be read to its end"),
 }
@@ -307,7 +310,7 @@ def test_a_small_sound_workbook_needs_no_process(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sys, "executable", "")
     assert read(load_xlsx(tmp_path, rows=[*ROWS, *[ANN] * 50])) == [READ[0]] * 51 + READ[1:]
     monkeypatch.setattr(sheets, "_SMALL", 0)
-    with pytest.raises(SourceError, match="none can be started here"):
+    with pytest.raises(SourceError, match="cannot be started here"):
         load_xlsx(tmp_path)
 
 
@@ -332,7 +335,7 @@ def test_a_process_that_takes_too_long_is_stopped_and_leaves_nothing(
     path = tmp_path / "book.xls"
     path.write_bytes(as_xls())
     before = psutil.Process().children()
-    with pytest.raises(SourceError, match="asks for more memory or time"):
+    with pytest.raises(SourceError, match="needs more memory or time"):
         ik.load(path)
     assert (psutil.Process().children(), [*tmp_path.iterdir()]) == (before, [path])
 
@@ -342,7 +345,7 @@ def test_an_old_workbook_is_refused_where_no_process_can_be_started(
 ) -> None:
     (tmp_path / "book.xls").write_bytes(as_xls())
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    with pytest.raises(SourceError, match="none can be started here"):
+    with pytest.raises(SourceError, match="cannot be started here"):
         ik.load(tmp_path / "book.xls")
 
 
@@ -357,7 +360,7 @@ def test_a_script_inherits_where_modules_are_but_not_this_folder(
 
 @pytest.mark.parametrize(
     ("limit", "value", "problem"),
-    [("_MAX_ROWS", -99_999, "announces 3 rows"), ("_MAX_COLUMNS", 1, "has 2 columns; at most 1")],
+    [("_MAX_ROWS", -99_999, "states 3 rows"), ("_MAX_COLUMNS", 1, "has 2 columns; at most 1")],
 )
 def test_a_table_of_more_rows_or_columns_than_a_file_holds_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, problem: str
@@ -417,7 +420,7 @@ def test_merged_cells_have_their_value_in_each_row(tmp_path: Path, shift: int) -
     loaded = load_xlsx(tmp_path, merge, rows=[*[[]] * shift, *([""] * shift + row for row in ROWS)])
     assert loaded.records["email"].to_list() == ["ann@example.com", "bea@example.com"]
     assert loaded.records.select("customer_full_name", "account_name").rows() == [("Ann Example", "ann")] * 2
-    assert "1 rows lie in merged cells and got their value from the first of these rows." in str(loaded.summary)
+    assert "1 rows are in merged cells and got the value of the first of these rows." in str(loaded.summary)
 
 
 def test_a_hidden_sheet_is_not_read_unless_it_alone_holds_records(tmp_path: Path) -> None:
@@ -446,7 +449,7 @@ def test_a_chart_sheet_causes_no_warning(tmp_path: Path, caplog: pytest.LogCaptu
 def test_hidden_rows_are_read_and_reported(tmp_path: Path) -> None:
     loaded = load_xlsx(tmp_path, lambda _, sheet: sheet.set_row(2, None, None, {"hidden": True}))
     assert read(loaded) == READ
-    assert "1 rows of 'book.xlsx [Records]' are hidden there, by a filter perhaps, and were read" in str(loaded.summary)
+    assert "1 rows of 'book.xlsx [Records]' are hidden there, perhaps by a filter, and were read" in str(loaded.summary)
 
 
 @pytest.mark.parametrize("shift", [b"", b"<table:table-cell/>"])
@@ -462,7 +465,7 @@ def test_merged_cells_and_hidden_rows_of_ods_are_as_in_xlsx(tmp_path: Path, shif
     (tmp_path / "book.ods").write_bytes(as_zip(**parts | {"content.xml": content}))
     loaded = ik.load(tmp_path / "book.ods")
     assert loaded.records["customer_full_name"].to_list() == ["Ann Example"] * 2
-    assert "1 rows lie in merged cells" in str(loaded.summary)
+    assert "1 rows are in merged cells" in str(loaded.summary)
     assert "1 rows of 'book.ods [S]' are hidden there" in str(loaded.summary)
 
 
@@ -470,7 +473,7 @@ def test_merged_cells_of_an_old_workbook_have_their_value_in_each_row(tmp_path: 
     (tmp_path / "book.xls").write_bytes(as_xls(1, 2, 0, 0))
     loaded = ik.load(tmp_path / "book.xls")
     assert loaded.records["customer_full_name"].to_list() == [ANN[0]] * 2
-    assert "1 rows lie in merged cells" in str(loaded.summary)
+    assert "1 rows are in merged cells" in str(loaded.summary)
 
 
 @pytest.mark.parametrize(
@@ -507,7 +510,7 @@ def test_formulas_without_a_result_are_reported_by_column(tmp_path: Path) -> Non
             changed.writestr(name, book.read(name).replace(b"</f><v>0</v>", b"</f><v></v>"))
     (tmp_path / "book.xlsx").write_bytes(target.getvalue())
     summary = str(ik.load(tmp_path / "book.xlsx").summary)
-    assert "1 formula cells of 'Email' hold no result and were read as empty" in summary
+    assert "1 formula cells of 'Email' have no result and were read as empty" in summary
     assert "formula" not in str(load_xlsx(tmp_path).summary)
 
 
@@ -574,7 +577,7 @@ def test_an_object_with_a_key_twice_is_rejected_if_the_values_differ(tmp_path: P
 
 def test_one_page_of_an_answer_is_reported(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_text(json.dumps({"data": {"list": RECORDS, "total": 40}}))
-    assert "38 records more are announced in 'f.json' than it holds" in str(ik.load(tmp_path / "f.json").summary)
+    assert "38 records are missing: 'f.json' states a larger total" in str(ik.load(tmp_path / "f.json").summary)
 
 
 # ---- damage -------------------------------------------------------------------------------------

@@ -551,8 +551,8 @@ def test_every_reason_for_a_rejected_row_has_a_chinese_form() -> None:
     reasons = {reason for expected in READABLE.values() for _, _, reason in expected.rejects} | {
         non_customers.TOTAL, non_customers.LEGEND, non_customers.ONE_CELL, cleaning._LOST_KEY,
         f"{cells}, and no line end: the file may be cut off", f"{cells}: the next line seems to be the rest of it",
-        "has a key twice, with two values", "has a quote that is not closed, or text after a closing one; it writes "
-        "quotes with a backslash: export it again with doubled quotes",
+        "has a key twice, with two values", "has a quote that is not closed, or text after a closing one; its "
+        "quotes are escaped with a backslash: export it again with doubled quotes",
     }  # fmt: skip
     assert len(reasons) > 20
     for reason in reasons:

@@ -371,8 +371,8 @@ def test_words_can_be_taught(tmp_path: Path) -> None:
         ('[status]\n"a" = "open"\n', "'a' has a value that does not exist. Hint: use one of pre_registered, not_pre_"),
         ('[status]\n"a" = ""\n', "'a' has a value that does not exist"),
         ('[status]\n"A b" = "invited"\n"a-B" = "expired"\n', "'A b' and 'a-B' are one word with two values"),
-        ('[state]\n"a" = "invited"\n', "holds 'state', which is no table of words"),
-        ('status = "invited"\n', "holds 'status', which is no table of words"),
+        ('[state]\n"a" = "invited"\n', "contains 'state', which is not a table of words"),
+        ('status = "invited"\n', "contains 'status', which is not a table of words"),
         ('[status]\n"!" = "invited"\n', "a word has no letters or digits"),
     ],
 )

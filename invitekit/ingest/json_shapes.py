@@ -1,4 +1,4 @@
-"""Find the records in a JSON document: a list, the answer of a service around one, or a table as pandas writes it."""
+"""Find the records in a JSON document: a list, a response that contains one, or a table that pandas wrote."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from invitekit.ingest.headers import ReadOptions, has_column, header_score
 from invitekit.model.private_text import show_text
 
 _DEPTH = 4
-"""Levels of objects around a list that are searched."""
+"""The most levels of objects around a list."""
 _INDEX = "index"
-_MOST_SHOWN = 10
-"""Lists that a message names by their keys."""
+_MAX_SHOWN = 10
+"""The most lists that a message names."""
 
 
 class Found(NamedTuple):
-    """Records, and the number of them that the document announces, if it does."""
+    """The records, and their total number if the document states it."""
 
     records: list[Any]
     announced: int | None = None
@@ -28,17 +28,17 @@ def find_records(document: object, name: str, options: ReadOptions) -> Found:
     """Return the records of a document.
 
     Args:
-        document: What was parsed.
+        document: The parsed JSON.
         name: The file's name in a message.
-        options: The column that records have, and the user's choice of headers.
+        options: The required column, and the user's header mapping.
 
     Raises:
         SourceError: It has several lists of records, or none.
     """
     found = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
     if len(found) > 1:
-        paths = ", ".join(show_text(".".join(path)) for path, _records in found[:_MOST_SHOWN]) + ", ..." * (
-            len(found) > _MOST_SHOWN
+        paths = ", ".join(show_text(".".join(path)) for path, _records in found[:_MAX_SHOWN]) + ", ..." * (
+            len(found) > _MAX_SHOWN
         )
         raise SourceError(
             _("'{name}' holds {count} lists of records: {names}.", name=name, count=len(found), names=paths),
@@ -55,7 +55,7 @@ def find_records(document: object, name: str, options: ReadOptions) -> Found:
 
 
 def _candidates(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Found]]:
-    """Yield the lists of records in a value, with the keys that lead to them."""
+    """Yield the lists of records in a value, with their paths of keys."""
     if isinstance(value, list):
         yield path, Found(_with_header(value) or value)
     elif isinstance(value, dict):
@@ -69,7 +69,7 @@ def _candidates(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[st
 
 
 def _table(value: Mapping[str, Any]) -> list[Any] | None:
-    """Return the records of a table that is written by columns, by rows without names, or by its index."""
+    """Return the records of a table that was written by columns, by rows, or by its index."""
     columns, rows = value.get("columns"), value.get("data", value.get("rows"))
     if isinstance(columns, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
         names = [str(column.get("name", column) if isinstance(column, dict) else column) for column in columns]
@@ -90,7 +90,7 @@ def _table(value: Mapping[str, Any]) -> list[Any] | None:
     if len({tuple(one) for one in inner}) == 1 and not _holds([one.values() for one in inner], dict | list):
         labels = list(inner[0])
         by_label = [{column: cells[label] for column, cells in value.items()} for label in labels]
-        # Written by columns, the labels are those of the rows; written by rows, they are the headers.
+        # The inner keys are row labels in a table by columns, and headers in a table by rows.
         is_by_rows = header_score(labels, {}) > header_score(list(value), {})
         return _with_index(list(value), inner) if is_by_rows else _with_index(labels, by_label)
     return None
@@ -101,7 +101,7 @@ def _holds(rows: Sequence[Any], kind: Any) -> bool:
 
 
 def _with_index(labels: Sequence[Any], records: list[Any]) -> list[Any]:
-    """Add the labels of rows as a column, unless they only count them."""
+    """Add the row labels as a column, unless they only number the rows."""
     if [str(label) for label in labels] == [str(i) for i in range(len(labels))]:
         return records
     return [
