@@ -251,7 +251,7 @@ TAKING_RECORDS: dict[str, Callable[[Any, Path], object]] = {
 def test_what_is_no_frame_is_refused_and_what_load_returned_is_taken_or_told_what_it_lacks(
     verb: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ArgumentError, match="of the type object, which is no frame"):
+    with pytest.raises(ArgumentError, match="have the type object, which is not a frame"):
         TAKING_RECORDS[verb](object(), tmp_path)
     loaded = ik.load(records(record()))
     if verb == "annotate":

@@ -381,14 +381,14 @@ def test_a_wrong_row_is_named_with_its_file_number_and_field(tmp_path: Path, row
 
 
 FILE_ERRORS = {
-    "empty": ("", "mine.toml must hold [[failure]] tables only; found: nothing."),
-    "no rows": ("failure = []", "mine.toml must hold [[failure]] tables only; found: failure."),
-    "a number": ("failure = 1", "mine.toml must hold [[failure]] tables only"),
-    "one table, not a row": ("[failure]\ncode = 'a'", "mine.toml must hold [[failure]] tables only"),
-    "not only tables": ("failure = [{}, 1]", "mine.toml must hold [[failure]] tables only"),
+    "empty": ("", "mine.toml may contain [[failure]] tables only; found: nothing."),
+    "no rows": ("failure = []", "mine.toml may contain [[failure]] tables only; found: failure."),
+    "a number": ("failure = 1", "mine.toml may contain [[failure]] tables only"),
+    "one table, not a row": ("[failure]\ncode = 'a'", "mine.toml may contain [[failure]] tables only"),
+    "not only tables": ("failure = [{}, 1]", "mine.toml may contain [[failure]] tables only"),
     "misspelt table": (
         f"{toml_row()}\n[[failures]]\ncode = 'a'",
-        "mine.toml must hold [[failure]] tables only; found: failure, failures.",
+        "mine.toml may contain [[failure]] tables only; found: failure, failures.",
     ),
 }
 

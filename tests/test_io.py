@@ -20,7 +20,7 @@ from invitekit.errors import OutputError, SourceError
 from invitekit.ingest.words import read_words
 from invitekit.io import atomic_write
 from invitekit.io.lock import exclusive_lock
-from invitekit.io.toml_file import LARGEST
+from invitekit.io.toml_file import MAX_BYTES
 from invitekit.model.catalogue import read_catalogue
 from invitekit.planning import ResendRules
 from invitekit.privacy.policy_file import read_policy
@@ -184,7 +184,7 @@ def test_a_file_that_is_no_toml_is_said_to_be_none(tmp_path: Path, read: Callabl
         b"a = " + b"[" * 100_000: r"'mine.toml' is not a TOML file \(it is too large, or too deep\)",
         b"a." * 20_000 + b"a = 1": "it is too large, or too deep",
         b"a = " + b"9" * 5_000: "it is too large, or too deep",
-        b"#" * (LARGEST + 1): "it is too large, or too deep",
+        b"#" * (MAX_BYTES + 1): "it is too large, or too deep",
     }.items():
         if content is not None:
             path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Show free texts of files without what could be a person's address or number."""
+"""Hide possible addresses and numbers of people in free texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _UNLIKE_WORD = re.compile(r"[\d@]")
 
 
 def show_text(text: str) -> str:
-    """Return a free text without what could be a person's address or number."""
+    """Return a free text without possible addresses and numbers of people."""
     shown = _PRIVATE.sub("…", text)
     return shown if len(shown) <= 120 else shown[:119] + "…"
 

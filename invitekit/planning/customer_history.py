@@ -9,8 +9,8 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
 from invitekit.engine.frames import as_narwhals
+from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect, temp_tables
 from invitekit.errors import ArgumentError
 from invitekit.i18n import _
@@ -151,7 +151,7 @@ def customers_named(history: Any, names: Sequence[str]) -> list[list[str]]:
         **keys,
     )
     positions = {_NAME: [name.strip() for name in names], _POSITION: [str(number) for number in range(len(names))]}
-    table = literal_table.table(frame, positions)
+    table = literal_table(frame, positions)
     table = table.with_columns(key(_NAME).alias(_FOLDED))
     found: dict[int, list[str]] = {}
     for columns in ({"customer_id": _NAME}, {"record_id": _NAME, **dict.fromkeys(keys, _FOLDED)}):

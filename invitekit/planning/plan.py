@@ -7,9 +7,9 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
 from invitekit.engine.datetimes import as_utc, end_of_day, literal
 from invitekit.engine.frames import as_narwhals
+from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import materialize, temp_tables
 from invitekit.errors import check_language
 from invitekit.i18n import Language
@@ -252,7 +252,7 @@ def _texts(frame: Any, rules: ResendRules, language: Language) -> Any:
     for position, name in enumerate(("reason", "step")):
         parts = [_split(reason.words(rules)[position]) for reason in known.values()]
         columns |= {f"_ik_{name}_{end}": [part[end] for part in parts] for end in ("before", "slot", "after")}
-    return literal_table.table(frame, columns)
+    return literal_table(frame, columns)
 
 
 def _split(text: str) -> dict[str, str]:

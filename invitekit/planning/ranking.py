@@ -11,9 +11,9 @@ from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
 from invitekit.engine.datetimes import literal
 from invitekit.engine.frames import as_narwhals
+from invitekit.engine.literal_table import literal_table
 from invitekit.metrics.success_rates import DELAYS, SuccessRate, SuccessRates, delay
 from invitekit.model.resolve import outcome
 from invitekit.model.schema import require
@@ -127,7 +127,7 @@ def _with_chances(frame: Any, success_rates: SuccessRates, rules: ResendRules) -
     if known:
         cells = {name: [repr(getattr(each, of)) for each in known.values()] for name, of in _ESTIMATES.items()}
         basis = [each.basis for each in known.values()]
-        of_cells = literal_table.table(frame, {_CELL: list(known), **cells, "chance_from": basis})
+        of_cells = literal_table(frame, {_CELL: list(known), **cells, "chance_from": basis})
         frame = frame.join(of_cells, on=_CELL, how="left")
     else:
         frame = frame.with_columns(**{name: nw.lit(None, nw.String) for name in (*_ESTIMATES, "chance_from")})

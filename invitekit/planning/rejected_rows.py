@@ -11,7 +11,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
+from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect
 from invitekit.model.identity import OWN_ID, address, key, person
 
@@ -53,7 +53,7 @@ def with_rejected(newest: Any, frame: Any, addresses: Any, rejected: Any) -> Any
                     labels[customer] = max(labels.get(customer, ""), _label(row))
     if not labels:
         return newest.with_columns(nw.lit(None, nw.String).alias(REJECTED))
-    table = literal_table.table(newest, {"_ik_customer": list(labels), REJECTED: list(labels.values())})
+    table = literal_table(newest, {"_ik_customer": list(labels), REJECTED: list(labels.values())})
     return newest.join(table, on="_ik_customer", how="left")
 
 
@@ -64,7 +64,7 @@ def _label(row: Mapping[str, Any]) -> str:
 
 def _matches(newest: Any, frame: Any, addresses: Any, keys: list[str]) -> list[tuple[str, str, dt.datetime | None]]:
     """Return each customer that has one of the keys, the key, and the snapshot of the customer's newest record."""
-    wanted = literal_table.table(frame, {_KEY: keys})
+    wanted = literal_table(frame, {_KEY: keys})
     customer = nw.col("_ik_customer")
     sources = [
         newest.select("_ik_customer", customer.alias(_KEY)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from invitekit.engine import literal_table
+from invitekit.engine.literal_table import literal_table
 from invitekit.engine.materialize import collect
 from invitekit.model.private_text import is_plain_word
 from invitekit.model.unrecognised import unrecognised_texts
@@ -29,7 +29,7 @@ def with_words(newest: Any) -> Any:
     words = {text: _status_word(text) for text in collect(distinct)["_ik_cell"].to_list()}
     if not words:
         return newest.with_columns(nw.lit(None, nw.String).alias(WORD))
-    table = literal_table.table(newest, {"_ik_cell": list(words), WORD: list(words.values())})
+    table = literal_table(newest, {"_ik_cell": list(words), WORD: list(words.values())})
     joined = newest.with_columns(_ik_cell=cell).join(table, on="_ik_cell", how="left").drop("_ik_cell")
     return joined.with_columns(nw.when(is_unknown).then(nw.col(WORD)).alias(WORD))
 

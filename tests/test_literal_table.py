@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
-from invitekit.engine import literal_table
+from invitekit.engine.literal_table import literal_table
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -17,7 +17,7 @@ TEXTS = ["", "plain", "a|b,c\n\x1e\x1f\x00", "'; drop table x; --", '"quoted" \\
 
 
 def table(frame: Any, columns: dict[str, list[str]]) -> list[dict[str, Any]]:
-    made = literal_table.table(nw.from_native(frame), columns)
+    made = literal_table(nw.from_native(frame), columns)
     return list(made.lazy().collect("pyarrow").rows(named=True))
 
 
