@@ -231,7 +231,7 @@ def test_words_may_be_categories_and_times_may_be_dates(kind: Any) -> None:
 
 def test_a_column_of_something_else_is_named_and_not_shown() -> None:
     frame = records(record()).with_columns(invited_at=pl.lit("secret@example.com"))
-    with pytest.raises(SchemaError, match=r"^invited_at is of type String, which is no time. Hint: "):
+    with pytest.raises(SchemaError, match=r"^invited_at has type String, not time. Hint: "):
         ik.annotate(frame)
 
 

@@ -152,7 +152,7 @@ def test_resends_are_ranked_by_what_they_truly_lead_to() -> None:
     assert plan["invitation_method"].to_list() == ["email"] * 20 + ["link"] * 20
     for method, truth in (("email", EMAIL), ("link", LINK)):
         row = plan.filter(invitation_method=method).row(0, named=True)
-        assert row["chance_from"] == "alike"
+        assert row["chance_from"] == "cause_method_delay"
         assert row["chance_low"] - 0.01 <= truth <= row["chance_high"] + 0.01
 
 

@@ -29,9 +29,9 @@ from invitekit.metrics import (
 )
 from invitekit.metrics import funnel as funnels
 from invitekit.metrics.funnel import FUNNEL
-from invitekit.metrics.intervals import ENOUGH_PERIODS, RUN, control_limits, signals, wilson
+from invitekit.metrics.intervals import MIN_PERIODS, RUN, control_limits, signals, wilson
 from invitekit.metrics.survival import SURVIVAL, kaplan_meier
-from invitekit.metrics.trend import ACTING, MOST_GROUPS, TREND
+from invitekit.metrics.trend import ACTING, MAX_GROUPS, TREND
 from invitekit.model import schema
 from invitekit.model.resolve import count_untrackable
 from tests.conftest import often
@@ -146,7 +146,7 @@ def test_a_rate_is_small_below_ten_cases_or_ten_in_all(n: int, of: int, small: b
 
 
 def test_values_beyond_the_most_frequent_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(funnels, "MOST_VALUES", 2)
+    monkeypatch.setattr(funnels, "MAX_VALUES", 2)
     rows = [*many(5, country="A"), *many(3, country="B"), *many(2, country="C"), {**LINK_EXPIRED, "country": "D"}]
     found = progress(frame(*rows), as_of=AS_OF).by_country
     assert found.select("value", "invited", "failed").rows() == [("A", 5, 0), ("B", 3, 0), (OTHER, 3, 1)]
@@ -239,9 +239,9 @@ def test_by_a_column_the_share_is_of_its_own_invitations(engine: Engine) -> None
 
 
 def test_groups_beyond_the_largest_are_one() -> None:
-    rows = [{"country": f"c{number:02}"} for number in range(MOST_GROUPS + 3) for _ in range(30 - number)]
+    rows = [{"country": f"c{number:02}"} for number in range(MAX_GROUPS + 3) for _ in range(30 - number)]
     found = ik.failure_trend(frame(*rows), as_of=AS_OF, by="country")
-    assert found["group"].to_list() == [*[f"c{number:02}" for number in range(MOST_GROUPS)], OTHER]
+    assert found["group"].to_list() == [*[f"c{number:02}" for number in range(MAX_GROUPS)], OTHER]
     assert found["of"].sum() == len(rows)
 
 
@@ -285,9 +285,9 @@ def test_an_incomplete_week_is_neither_marked_nor_part_of_the_centre() -> None:
 
 
 def test_too_few_weeks_are_not_compared() -> None:
-    found = ik.failure_trend(weekly(*[0.1, 0.9, 0.1, 0.9, 0.1][: ENOUGH_PERIODS - 1]), as_of=AS_OF)
-    assert found["signal"].to_list() == [None] * (ENOUGH_PERIODS - 1)
-    assert found["centre"].null_count() == ENOUGH_PERIODS - 1
+    found = ik.failure_trend(weekly(*[0.1, 0.9, 0.1, 0.9, 0.1][: MIN_PERIODS - 1]), as_of=AS_OF)
+    assert found["signal"].to_list() == [None] * (MIN_PERIODS - 1)
+    assert found["centre"].null_count() == MIN_PERIODS - 1
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])

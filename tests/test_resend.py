@@ -713,7 +713,7 @@ def test_the_better_chance_comes_first() -> None:
     assert made["account_name"].to_list() == ["b", "a"]
     low, rate, high = made.select("chance_low", "chance", "chance_high").row(0)
     assert 0.5 < low < rate < high < 0.7
-    assert made["chance_from"].to_list() == ["alike", "alike"]
+    assert made["chance_from"].to_list() == ["cause_method_delay", "cause_method_delay"]
 
 
 def test_no_batch_is_larger_than_the_rules_say_and_none_is_mixed() -> None:
@@ -778,7 +778,7 @@ def test_a_rate_is_drawn_to_the_wider_group_and_little_data_falls_back() -> None
     assert (little.basis, little.rate) == ("all", everything.rate)
     assert known.estimate("code_used", "link", 4).basis == "cause"
     narrow = known.estimate("code_used", "link", 0)
-    assert narrow.basis == "alike"
+    assert narrow.basis == "cause_method_delay"
     assert 0 < narrow.rate < known.estimate("code_used", "link", 4).rate < everything.rate
 
 

@@ -210,7 +210,7 @@ def with_contradictions(latest: Any, records: Any) -> Any:
 
 
 def _with_invitations(frame: Any) -> Any:
-    """Add the time of each record's invitation (else ``_NEVER``), and ``_ik_own``, the record's own time (else null)."""
+    """Add the time of each record's invitation (or ``_NEVER``), and ``_ik_own``, the record's own time (or null)."""
     frame = _with_exact_times(frame).with_columns(
         _ik_undated=nw.when(nw.col("_ik_own").is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
     )

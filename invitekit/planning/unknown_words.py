@@ -1,4 +1,4 @@
-"""Add the unknown status word of a customer's file, where it can be quoted."""
+"""Add the unknown status word of each customer, if it can be quoted."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from invitekit.model.vocabularies import STATUSES
 
 WORD = "_ik_word"
 HIDDEN, EMPTY = "…", "-"
-"""Shown instead of a word that may be personal data, and of an empty cell."""
+"""Replacements for a word that may be personal data, and for an empty cell."""
 
 
 def with_words(newest: Any) -> Any:
-    """Add ``_ik_word``: the unknown status word of the file; null where the status is known.
+    """Add ``_ik_word``: the unknown status word of the file; null if the status is known.
 
     Args:
         newest: One row per customer: ``status, unrecognised``.

@@ -1,12 +1,12 @@
-"""Find the customers who are not in the newest export although they should be.
+"""Find customers who are missing in the newest export although they should be in it.
 
 An export may be partial: filtered, of one account manager, of one month, or of a window that excludes old invitations.
 So a customer counts as vanished only if all of these are true [assumed]:
 
-- An earlier export has the customer, and no export of the newest day does (as in ``compare``).
-- The newest day has customers of the same account manager, one of them known for as long or longer.
-- Few of the manager's comparable customers are gone (``vanished_percent`` of the rules, or ``FEW``), and few of those
-  of all managers together.
+- An earlier export has the customer, and no export of the newest day has it (as in ``compare``).
+- The newest day has customers of the same account manager, and at least one of them is known for as long or longer.
+- Few of the manager's comparable customers are missing (``vanished_percent`` of the rules, or ``FEW``), and few of
+  those of all managers together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from invitekit.engine.materialize import collect
 from invitekit.planning.rules import ResendRules
 
 FEW = 3
-"""Customers who may always vanish at one time, whatever the percentage [assumed]."""
+"""The number of customers that is always few, whatever the percentage [assumed]."""
 VANISHED = "_ik_vanished_from"
 _MANAGER, _SINCE, _DAY, _FROM = "_ik_manager", "_ik_since", "_ik_day", "_ik_from"
 
@@ -31,7 +31,7 @@ def with_vanished(newest: Any, rules: ResendRules) -> Any:
     Args:
         newest: One row per customer: ``customer_id, account_manager, _ik_seen_at`` (its last snapshot),
             ``first_seen_at, invitation_sent_at`` and ``pre_registered_at``.
-        rules: How many may vanish.
+        rules: The rules of the plan.
     """
     frame = newest.with_columns(
         day_number(nw.col("_ik_seen_at"), newest.implementation).alias(_DAY),
@@ -50,14 +50,14 @@ def with_vanished(newest: Any, rules: ResendRules) -> Any:
     if not managers:
         return never
     starts = starts.filter(nw.col(_MANAGER).is_in(managers))
-    gone = (nw.col(_DAY) < day) & (nw.col(_SINCE) >= nw.col(_FROM)) & ~nw.col("customer_id").is_null()
+    is_missing = (nw.col(_DAY) < day) & (nw.col(_SINCE) >= nw.col(_FROM)) & ~nw.col("customer_id").is_null()
     frame = frame.join(starts, on=_MANAGER, how="left")
-    vanished = frame.with_columns(nw.when(gone).then(nw.lit(f"{day_of(day)}")).alias(VANISHED))
+    vanished = frame.with_columns(nw.when(is_missing).then(nw.lit(f"{day_of(day)}")).alias(VANISHED))
     return vanished.drop(_DAY, _MANAGER, _SINCE, _FROM)
 
 
 def _with_few_vanished(covered: Any, day: int, before: int, rules: ResendRules) -> list[str]:
-    """Return the account managers with few vanished customers; none if many vanished overall."""
+    """Return the account managers with few vanished customers; none if many vanished in total."""
     was_there = nw.col("first_seen_at") < literal(as_utc(day_of(before + 1)))
     groups = {"lost": nw.col(_DAY) == before, "still": (nw.col(_DAY) == day) & was_there}
     ones = {name: nw.when(group).then(nw.lit(1)).otherwise(nw.lit(0)) for name, group in groups.items()}
