@@ -1013,24 +1013,24 @@ TAGS = (
 
 
 def tagged() -> pl.DataFrame:
-    """Records whose frequent tags all tell of somebody, but for one."""
+    """Records with frequent tags that all identify a person, except one."""
     tags = [*TAGS, "spring-sale"]
     return every_column().with_columns(custom_tag=pl.Series([tags[n % len(tags)] for n in range(200)]))
 
 
-def test_a_frequent_tag_that_tells_of_somebody_leaves_as_other(tmp_path: Path) -> None:
+def test_a_frequent_tag_that_identifies_a_person_becomes_other(tmp_path: Path) -> None:
     found = read(ik.export(tagged(), tmp_path / "out.parquet").path)
     assert dict(found["custom_tag"].value_counts().iter_rows()) == {"other": 178, "spring-sale": 22}
 
 
 class Blind(frequent_values.IdentifierScanner):
-    """Chooses the words without seeing anybody in them."""
+    """Finds no identifying word."""
 
-    def told(self) -> frozenset[str]:
+    def identifying_words(self) -> frozenset[str]:
         return frozenset()
 
 
-def test_a_word_that_tells_of_somebody_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_that_identifies_a_person_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frequent_values, "IdentifierScanner", Blind)
     with pytest.raises(LeakError) as refused:
         ik.export(tagged(), tmp_path / "out.parquet")

@@ -9,7 +9,7 @@ import pytest
 import invitekit as ik
 from invitekit.errors import OutputError, SchemaError
 from invitekit.export import verify, writers
-from invitekit.export.frequent_values import LONGEST
+from invitekit.export.frequent_values import MAX_BYTES
 from invitekit.io import table_writers
 from invitekit.privacy import Level
 
@@ -64,8 +64,8 @@ def test_the_years_1_to_9999_leave_to_their_last_moment(
 
 @pytest.mark.parametrize(
     ("tag", "leaves"),
-    [("sale-" * (LONGEST // 5), True), ("sale-" * (LONGEST // 5) + "x", False),
-     ("ü" * (LONGEST // 2), True), ("ü" * (LONGEST // 2) + "x", False), ("春" * (LONGEST // 3 + 1), False)],
+    [("sale-" * (MAX_BYTES // 5), True), ("sale-" * (MAX_BYTES // 5) + "x", False),
+     ("ü" * (MAX_BYTES // 2), True), ("ü" * (MAX_BYTES // 2) + "x", False), ("春" * (MAX_BYTES // 3 + 1), False)],
     ids=["at", "over", "at in bytes", "over in bytes", "fewer letters"],
 )  # fmt: skip
 def test_a_tag_leaves_up_to_its_longest_in_bytes(tmp_path: Path, tag: str, *, leaves: bool) -> None:

@@ -19,7 +19,7 @@ from invitekit.privacy.disclosure import round_count
 
 BY_STATUS = [row for row in standard("aggregated").rows if row.into == "effective_status"]
 STATUSES = ("associated", "expired", "invited", "pending_review", "pre_registered")
-SECRETS = Secrets(Key.new(kept=False))
+SECRETS = Secrets(Key.new(stored=False))
 FEWEST = 10
 
 

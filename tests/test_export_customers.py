@@ -53,7 +53,7 @@ def groups(keys: Sequence[object]) -> set[frozenset[int]]:
 def merged(frame: pl.DataFrame) -> set[frozenset[int]]:
     """Merge whatever one person's name and mobile link, the slow and plain way."""
     with pytest.MonkeyPatch.context() as plain:
-        plain.setattr(identity, "_merged", lambda links: links)
+        plain.setattr(identity, "_merge_addresses", lambda links: links)
         named = identity.identify(frame.select(*NEEDED))
     ids = [None if text.startswith(ALONE) else text for text in named["customer_id"]]
     people = [

@@ -35,7 +35,7 @@ def test_a_manifest_is_signed_by_the_key_that_is_kept(tmp_path: Path) -> None:
 
 
 def test_without_a_key_that_is_kept_it_is_not_signed_and_it_is_said(tmp_path: Path) -> None:
-    made = exported(tmp_path, Key.new(kept=False))
+    made = exported(tmp_path, Key.new(stored=False))
     assert made.signature is None
     assert "is not signed" in describe_signature(made, KEY)
 

@@ -11,11 +11,11 @@ from invitekit.export import frequent_values
 WORD = "Münster gala"
 
 
-def told(*portions: list[str | None]) -> frozenset[str]:
-    out = frequent_values.IdentifierScanner([WORD])
+def identifying_words(*portions: list[str | None]) -> frozenset[str]:
+    scanner = frequent_values.IdentifierScanner([WORD])
     for values in portions:
-        out.look([pl.Series(values, dtype=pl.String), pl.Series([None], dtype=pl.String)])
-    return out.told()
+        scanner.search([pl.Series(values, dtype=pl.String), pl.Series([None], dtype=pl.String)])
+    return scanner.identifying_words()
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ def told(*portions: list[str | None]) -> frozenset[str]:
     ],
 )  # fmt: skip
 def test_a_value_that_stands_in_a_word_is_seen_however_it_is_spelt(value: str) -> None:
-    assert told([value], ["somebody else"]) == {WORD}
+    assert identifying_words([value], ["somebody else"]) == {WORD}
 
 
 def test_a_value_that_does_not_stand_in_a_word_is_nobodys() -> None:
-    assert told(["ann", "李伟", "müller", None, "+49 170 1"]) == frozenset()
+    assert identifying_words(["ann", "李伟", "müller", None, "+49 170 1"]) == frozenset()
 
 
 def test_signs_that_are_passed_over_are_the_same_in_every_form() -> None:

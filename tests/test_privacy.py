@@ -313,7 +313,7 @@ def test_a_key_is_known_by_its_id_and_a_thrown_away_one_by_none() -> None:
     assert key.id == Key.from_text(key.text()).id
     assert key.id not in (None, Key.new().id)
     assert key.id not in key.text()
-    assert Key.new(kept=False).id is None
+    assert Key.new(stored=False).id is None
 
 
 @pytest.mark.parametrize("text", ["", "secret-secret", "0" * 63, "g" * 64])

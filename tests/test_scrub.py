@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from invitekit.errors import ArgumentError
 from invitekit.privacy.scrub import KnownNames, scrub_remarks
-from invitekit.privacy.scrub.names import names_that_count, stopwords
+from invitekit.privacy.scrub.names import stopwords, usable_names
 from invitekit.privacy.scrub.patterns import LABELS
 from invitekit.sample.personas import CULTURES
 from tests.conftest import often
@@ -353,7 +353,7 @@ def test_a_name_in_a_great_directory_is_found_and_its_neighbours_are_not() -> No
 
 def test_no_word_of_the_everyday_list_is_taken_for_a_customer() -> None:
     words = pl.Series(sorted(stopwords()))
-    assert names_that_count(words) == []
+    assert usable_names(words) == []
 
 
 def test_the_made_up_remarks_stay_as_they_are_but_for_the_one_that_names_somebody() -> None:

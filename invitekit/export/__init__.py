@@ -1,4 +1,4 @@
-"""Exports for analysts: records without personal identifiers, checked before the file gets its final name."""
+"""Export records without personal identifiers; the file is checked before it gets its final name."""
 
 from invitekit.export.anonymity import UniquenessReport
 from invitekit.export.api import export

@@ -1,4 +1,4 @@
-"""The steps of an export: choose words, write in a private folder, verify, rename, and write the manifest."""
+"""The steps of an export: choose words, write in a private folder, verify, write the manifest, and rename."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Exported:
         manifest: Its manifest, beside it.
         level: The level of the policy.
         rows: The number of rows in the file.
-        records: How many were exported or counted.
+        records: The number of exported or counted records.
         sha256: The hash of the file.
-        key_id: The ID of the key of the tokens; None for one that was not stored.
+        key_id: The ID of the key of the tokens; None for a key that is not stored.
         columns: The released columns.
-        nulled: By released column, values that were masked already or mean nothing.
-        checks: The checks that it passed, of ``CHECKS``.
+        nulled: Masked values and placeholders that were exported as null, by released column.
+        checks: The checks of ``CHECKS`` that it passed.
         uniqueness: How many records are unique.
-        language: The language of its ``repr``.
+        language: The language of its text.
     """
 
     path: Path
@@ -74,8 +74,8 @@ class Exported:
 
     def __str__(self) -> str:
         rows = translate(ngettext("{n:,} row", "{n:,} rows", self.rows), self.language)
-        said = [one.sentence(self.language) for one in self.uniqueness]
-        return "\n".join([f"{rows}, {self.level}: {self.path.name}", *said])
+        sentences = [one.sentence(self.language) for one in self.uniqueness]
+        return "\n".join([f"{rows}, {self.level}: {self.path.name}", *sentences])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +101,21 @@ class Job:
 
 
 def check_manifest_target(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
-    """Check that the manifest would not overwrite another manifest or a source.
+    """Check that the manifest overwrites no source, and no other manifest without permission.
 
     Raises:
         OutputError: It would.
     """
-    page = path_of(target)
+    manifest = path_of(target)
     for source in sources:
         with contextlib.suppress(OSError, ValueError):  # one of them does not exist
-            if page.samefile(source):
+            if manifest.samefile(source):
                 raise OutputError(
-                    _("'{name}' is a source of this very run.", name=page.name), hint=_("name another file.")
+                    _("'{name}' is a source of this very run.", name=manifest.name), hint=_("name another file.")
                 )
-    if os.path.lexists(page) and not overwrite:
+    if os.path.lexists(manifest) and not overwrite:
         raise OutputError(
-            _("'{name}' exists already.", name=page.name), hint=_("use --overwrite (overwrite=True) to replace it.")
+            _("'{name}' exists already.", name=manifest.name), hint=_("use --overwrite (overwrite=True) to replace it.")
         )
 
 
@@ -125,27 +125,27 @@ def run(job: Job) -> Exported:
     Raises:
         OutputError: The disk does not allow it.
         LeakError: The written file failed a check.
-        SchemaError: A column has values that its rule in the policy cannot handle.
+        SchemaError: A column has values that its rule cannot handle.
     """
     try:
         with exclusive_lock(job.target), private_dir(job.target.parent, job.target.name) as folder:
             part = folder / job.target.name
             expected = _write(job, part)
             job.tick("proving", expected.stats.rows, expected.stats.rows)
-            proof = verify_file(part, expected, folder)
-            manifest = signed(_manifest(job, expected, proof, digest(part)), job.secrets.key)
+            result = verify_file(part, expected, folder)
+            manifest = signed(_manifest(job, expected, result, digest(part)), job.secrets.key)
             _publish(job, part, manifest)
-            return _exported(job, manifest, proof)
+            return _exported(job, manifest, result)
     except (OSError, pa.ArrowException) as error:
-        refused = not_written(job.target, error)
+        failure = not_written(job.target, error)
     finally:
         job.source.close()
     # Raised outside of the handler: an error of Arrow may quote a cell, and would be its cause.
-    raise refused
+    raise failure
 
 
 def _write(job: Job, part: Path) -> Expected:
-    """Write the released values, and return what the file then has to contain."""
+    """Write the released values, and return the expected content of the file."""
     secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
     sink = SINKS[part.suffix.lower()]
     if job.counts:
@@ -154,7 +154,7 @@ def _write(job: Job, part: Path) -> Expected:
             contextlib.closing(with_customer_numbers(job.source, names)) as known,
             contextlib.closing(known.batches([*names, CUSTOMER_NUMBER])) as batches,
         ):
-            counts = count_cells(_told(job, batches), job.rows, job.secrets, fewest)
+            counts = count_cells(_with_progress(job, batches), job.rows, job.secrets, fewest)
         sink([counts], part, safe=job.safe)
         stats = ExpectedStats(
             rows=counts.height, nulls=Counter({name: counts[name].null_count() for name in counts.columns})
@@ -162,8 +162,8 @@ def _write(job: Job, part: Path) -> Expected:
         return Expected(counted_rows(job.rows, fewest), stats, safe=job.safe, fewest=fewest)
     rows = choose_words(job.source, job.rows, secret, fewest)
     stats = ExpectedStats()
-    with contextlib.closing(_released(job, rows, secret, stats)) as made:
-        sink(made, part, safe=job.safe)
+    with contextlib.closing(_released(job, rows, secret, stats)) as frames:
+        sink(frames, part, safe=job.safe)
     return Expected(rows, stats, safe=job.safe)
 
 
@@ -172,18 +172,18 @@ def _released(job: Job, rows: tuple[Rule, ...], secret: list[str], stats: Expect
     scrub = Scrubber.of(job.source, rows, secret)
     names = list(dict.fromkeys([*(row.column for row in job.rows), *secret]))
 
-    def leave(batch: pl.DataFrame) -> pl.DataFrame:
-        shown = scrub(batch)
-        made = release(shown, rows, job.secrets)
-        collect_stats(stats, shown, made, rows, secret)
-        return made
+    def transform(batch: pl.DataFrame) -> pl.DataFrame:
+        scrubbed = scrub(batch)
+        released = release(scrubbed, rows, job.secrets)
+        collect_stats(stats, scrubbed, released, rows, secret)
+        return released
 
-    with contextlib.closing(prefetch(shuffled(job.source, names, leave))) as frames:
-        yield from _told(job, frames)
+    with contextlib.closing(prefetch(shuffled(job.source, names, transform))) as frames:
+        yield from _with_progress(job, frames)
 
 
-def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
-    """Yield the same frames, and report the progress."""
+def _with_progress(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
+    """Yield the frames and report the progress."""
     done, total = 0, job.source.rows
     job.tick("writing", 0, total)
     for frame in frames:
@@ -192,7 +192,7 @@ def _told(job: Job, frames: Iterable[pl.DataFrame]) -> Generator[pl.DataFrame]:
         job.tick("writing", done, total)
 
 
-def _manifest(job: Job, expected: Expected, proof: VerificationResult, sha256: str) -> Manifest:
+def _manifest(job: Job, expected: Expected, result: VerificationResult, sha256: str) -> Manifest:
     return Manifest(
         file=job.target.name,
         sha256=sha256,
@@ -202,10 +202,10 @@ def _manifest(job: Job, expected: Expected, proof: VerificationResult, sha256: s
         purpose=job.secrets.purpose,
         filter=job.filter,
         columns={row.into: describe(row) for row in expected.rows},
-        checks=proof.checks,
+        checks=result.checks,
         nulls={row.into: expected.stats.nulls[row.into] for row in expected.rows},
         nulled={name: count for name, count in expected.stats.nulled.items() if count},
-        uniqueness=proof.uniqueness,
+        uniqueness=result.uniqueness,
         remarks=job.remarks,
         spreadsheet_safe=job.safe,
         fewest=expected.fewest,
@@ -218,48 +218,48 @@ def _manifest(job: Job, expected: Expected, proof: VerificationResult, sha256: s
 
 def _publish(job: Job, part: Path, manifest: Manifest) -> None:
     """Rename the file to its target, then its manifest, whose presence means that the export is complete."""
-    page = part.with_name("manifest")
-    page.write_text(manifest.text(), encoding="utf-8")
-    old = path_of(job.target)
-    with _undone((part, job.target), (page, old)):
+    new = part.with_name("manifest")
+    new.write_text(manifest.text(), encoding="utf-8")
+    target = path_of(job.target)
+    with _restored_on_error((part, job.target), (new, target)):
         if job.overwrite:
-            old.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
         publish(part, job.target, overwrite=job.overwrite)
-        publish(page, old, overwrite=job.overwrite)
+        publish(new, target, overwrite=job.overwrite)
 
 
 @contextlib.contextmanager
-def _undone(*pairs: tuple[Path, Path]) -> Iterator[None]:
-    """If naming the new files fails, remove them and restore the files that they replaced."""
+def _restored_on_error(*pairs: tuple[Path, Path]) -> Iterator[None]:
+    """If an error occurs, remove the new files and restore the files that they replaced."""
     earlier = [
-        (new.stat(), _aside(target, new.with_name(f"earlier {n}")), target) for n, (new, target) in enumerate(pairs)
+        (new.stat(), _backup(target, new.with_name(f"earlier {n}")), target) for n, (new, target) in enumerate(pairs)
     ]
     try:
         yield
     except BaseException:
-        for ours, kept, target in earlier:
+        for own, backup, target in earlier:
             with contextlib.suppress(OSError):
-                if os.path.lexists(target) and not os.path.samestat(target.lstat(), ours):
+                if os.path.lexists(target) and not os.path.samestat(target.lstat(), own):
                     continue  # it was there before
                 target.unlink(missing_ok=True)
-                if kept:
-                    kept.replace(target)
+                if backup:
+                    backup.replace(target)
         raise
 
 
-def _aside(target: Path, kept: Path) -> Path | None:
-    """Link or copy a file to a second name; None where there is no file."""
+def _backup(target: Path, backup: Path) -> Path | None:
+    """Link or copy a file to a second name; None if there is no file."""
     if not os.path.lexists(target):
         return None
     try:
-        os.link(target, kept, follow_symlinks=False)
+        os.link(target, backup, follow_symlinks=False)
     except (OSError, NotImplementedError):  # a disk without hard links
-        shutil.copyfile(target, kept, follow_symlinks=False)
-        make_private(kept)
-    return kept
+        shutil.copyfile(target, backup, follow_symlinks=False)
+        make_private(backup)
+    return backup
 
 
-def _exported(job: Job, manifest: Manifest, proof: VerificationResult) -> Exported:
+def _exported(job: Job, manifest: Manifest, result: VerificationResult) -> Exported:
     return Exported(
         path=job.target,
         manifest=path_of(job.target),
@@ -271,6 +271,6 @@ def _exported(job: Job, manifest: Manifest, proof: VerificationResult) -> Export
         columns=tuple(manifest.columns),
         nulled=dict(manifest.nulled),
         checks=manifest.checks,
-        uniqueness=proof.uniqueness,
+        uniqueness=result.uniqueness,
         language=job.language,
     )

@@ -1,4 +1,4 @@
-"""The records to export, as a stream of small frames: a DuckDB relation, or a Polars frame in memory."""
+"""The records to export as a stream of small frames, from a DuckDB relation or a Polars frame."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from invitekit.i18n import _
 from invitekit.model.filters import Filter, where
 
 BATCH_ROWS = 122_880
-"""Rows of one small frame: one row group of DuckDB."""
+"""Rows of a small frame: one row group of DuckDB."""
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Records as a DuckDB relation or a Polars frame, and the connection, if it was opened here."""
+    """Records as a DuckDB relation or a Polars frame, with the connection if it was opened here."""
 
     native: duckdb.DuckDBPyRelation | pl.DataFrame
     columns: tuple[str, ...]
@@ -40,7 +40,7 @@ class Source:
     spill: str = ""
 
     def close(self) -> None:
-        """Close the connection if it was opened here, and remove what it spilled."""
+        """Close the connection if it was opened here, and remove its spill folder."""
         if self.con is not None:
             self.con.close()
             shutil.rmtree(self.spill, ignore_errors=True)
@@ -85,7 +85,7 @@ class Source:
 
 
 def open_source(records: Any, choice: Filter | None) -> Source:
-    """Open the records of any engine, those that match the filter only.
+    """Open the records of any engine that match the filter.
 
     Raises:
         ArgumentError: ``records`` is not a frame.
@@ -96,24 +96,24 @@ def open_source(records: Any, choice: Filter | None) -> Source:
 
 def frame(arrow: Any) -> pl.DataFrame:
     """Convert Arrow data to a Polars frame."""
-    made = pl.from_arrow(arrow)
-    if not isinstance(made, pl.DataFrame):
+    converted = pl.from_arrow(arrow)
+    if not isinstance(converted, pl.DataFrame):
         raise TypeError
-    return made
+    return converted
 
 
 @contextlib.contextmanager
 def unquoted() -> Iterator[None]:
-    """Replace any error of an engine, because most of them quote a cell.
+    """Replace any error of an engine, which may quote a cell.
 
     Raises:
-        SchemaError: Instead of it, and without it as a cause.
+        SchemaError: In place of it, without a cause.
     """
     try:
         yield
     except InvitekitError:
         raise
-    except Exception as error:  # noqa: BLE001 - of any engine, and Python's own quote values too
+    except Exception as error:  # noqa: BLE001 - of any engine; Python's own errors quote values too
         raise_alone(
             SchemaError(
                 _("The records cannot be computed ({kind}).", kind=type(error).__name__),
@@ -145,7 +145,7 @@ def _opened(records: Any, choice: Filter | None) -> Source:
     chosen = where(records, choice) if choice else records
     if is_relation(chosen):
         return Source(chosen, tuple(chosen.columns), chosen.aggregate("count(*)").fetchall()[0][0])
-    # A stream can be read only once, and frequent words are searched before the export.
+    # A stream can be read only once, but an export with frequent words reads the records twice.
     rows = chosen if isinstance(chosen, pl.DataFrame) else frame(as_table(chosen))
     return Source(rows, tuple(rows.columns), rows.height)
 

@@ -1,4 +1,4 @@
-"""Transform a small frame of records to its released values, and collect the statistics for the checks."""
+"""Transform a small frame of records to its released values, and collect statistics for the checks."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class ExpectedStats:
 
     Attributes:
         rows: Records so far.
-        nulls: By released column, expected nulls: those of the records, and nulled values.
-        nulled: By released column, values exported as null, as they were masked already or mean nothing.
+        nulls: Expected nulls by released column: those of the records, and nulled values.
+        nulled: Masked values and placeholders that are exported as null, by released column.
         like_tokens: Raw values that look like a token, such as those of an earlier export.
-        clashes: By released column of free text, values that are a customer's identifier as a whole.
-        scanners: By released column, the scanner for identifiers in its frequent words.
+        clashes: Values that equal a customer's identifier, by released column of free text.
+        scanners: The scanner for identifiers in the frequent words of a released column.
     """
 
     rows: int = 0
@@ -46,7 +46,7 @@ class ExpectedStats:
 
 
 def release(batch: pl.DataFrame, rows: Sequence[Rule], secrets: Secrets) -> pl.DataFrame:
-    """Apply its rule to each column; columns without a rule are left out.
+    """Apply the rule of each column; columns without a rule are left out.
 
     Raises:
         SchemaError: A column has values that its rule cannot handle.
@@ -56,12 +56,12 @@ def release(batch: pl.DataFrame, rows: Sequence[Rule], secrets: Secrets) -> pl.D
 
 
 def collect_stats(
-    stats: ExpectedStats, batch: pl.DataFrame, made: pl.DataFrame, rows: Sequence[Rule], secret: Sequence[str]
+    stats: ExpectedStats, batch: pl.DataFrame, released: pl.DataFrame, rows: Sequence[Rule], secret: Sequence[str]
 ) -> None:
     """Collect the statistics of a batch; ``secret`` names the columns whose values must not be exported."""
     stats.rows += batch.height
     for row in rows:
-        before, after = batch[row.column].null_count(), made[row.into].null_count()
+        before, after = batch[row.column].null_count(), released[row.into].null_count()
         if row.how != "filled":
             stats.nulls[row.into] += max(before, after)
             stats.nulled[row.into] += max(after - before, 0)
@@ -72,11 +72,11 @@ def collect_stats(
             stats.like_tokens += [like.alias("value")] if len(like) else []
     for row in rows:
         if isinstance(row.form, Text):
-            stats.clashes[row.into] += sum(int((made[row.into] == values).sum()) for values in texts)
+            stats.clashes[row.into] += sum(int((released[row.into] == values).sum()) for values in texts)
         if isinstance(row.form, Words) and row.form.open and (words := row.form.values - {OTHER}):
             if row.into not in stats.scanners:
                 stats.scanners[row.into] = IdentifierScanner(words)
-            stats.scanners[row.into].look(texts)
+            stats.scanners[row.into].search(texts)
 
 
 def identifying(columns: Iterable[str], rows: Sequence[Rule]) -> list[str]:
@@ -87,7 +87,7 @@ def identifying(columns: Iterable[str], rows: Sequence[Rule]) -> list[str]:
 
 
 def _text(values: pl.Series) -> pl.Series:
-    # Raised outside of the handler, as below.
+    # Raised outside of the handler, as in _released.
     with contextlib.suppress(pl.exceptions.PolarsError):
         return values.cast(pl.String)
     raise SchemaError(
@@ -97,34 +97,34 @@ def _text(values: pl.Series) -> pl.Series:
 
 def _released(values: pl.Series, row: Rule, secrets: Secrets) -> pl.Series:
     # Raised outside of the handler: an error of Polars quotes values, and would be its cause.
-    made = None
+    released = None
     with contextlib.suppress(pl.exceptions.PolarsError, OverflowError, ValueError):
-        made = ACTIONS[row.action](_typed(values, row), row, secrets).alias(row.into)
-    if made is not None:
-        return _in_calendar(made, row)
+        released = ACTIONS[row.action](_typed(values, row), row, secrets).alias(row.into)
+    if released is not None:
+        return _in_calendar(released, row)
     raise SchemaError(
         _("{column} has values that '{words}' cannot handle.", column=row.column, words=row.words),
         hint=_("pass what load(...) returns, or change its rule in the policy."),
     )
 
 
-def _in_calendar(made: pl.Series, row: Rule) -> pl.Series:
-    """Check that years have four digits: others would be read back differently."""
-    if isinstance(row.form, FirstOf) and (strange := int((~made.dt.year().is_between(1, _LAST_YEAR)).sum())):
+def _in_calendar(dates: pl.Series, row: Rule) -> pl.Series:
+    """Check that years have four digits, because others would be read back differently."""
+    if isinstance(row.form, FirstOf) and (count := int((~dates.dt.year().is_between(1, _LAST_YEAR)).sum())):
         raise SchemaError(
             _(
                 "{column} has {count:,} times before the year 1 or after {year}.",
                 column=row.column,
-                count=strange,
+                count=count,
                 year=_LAST_YEAR,
             ),
             hint=_("correct them, or leave these records out with a filter."),
         )
-    return made
+    return dates
 
 
 def _typed(values: pl.Series, row: Rule) -> pl.Series:
-    """Cast a column to the plain type that its action expects: engines differ."""
+    """Cast a column to the type that its action expects, because engines have different types."""
     column = schema.BY_NAME.get(row.column)
     kind: Any = _TYPES.get(column.kind, pl.String) if column else pl.String
     if isinstance(row.form, Range) or row.how == "days":

@@ -1,4 +1,4 @@
-"""Privacy policies: one action for each column at three levels; a column without an action is not exported."""
+"""Privacy policies: an action for each column at three levels; a column without an action stops the export."""
 
 from invitekit.privacy.actions import ACTIONS, Rule, Secrets
 from invitekit.privacy.output_types import OTHER, FirstOf, Flag, Form, Range, Text, Token, Words

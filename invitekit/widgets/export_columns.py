@@ -55,7 +55,7 @@ def example(row: Rule, language: str = "en") -> tuple[str | None, str | None]:
 
 @cache
 def _key() -> Key:
-    return Key.new(kept=False)
+    return Key.new(stored=False)
 
 
 def _shown(row: Rule, language: str, policy: Policy) -> dict[str, Any]:
