@@ -112,14 +112,14 @@ def test_who_acts_and_when_to_resend_is_the_domains_rule() -> None:
 
 
 @pytest.mark.parametrize(("code", "words"), CAUTIONS.items(), ids=CAUTIONS)
-def test_the_advice_carries_its_caution_in_both_languages(code: str, words: tuple[str, ...]) -> None:
+def test_the_advice_has_its_warning_in_both_languages(code: str, words: tuple[str, ...]) -> None:
     failure = BUILT_IN.by_code(code)
     assert failure is not None
     advice = failure.advice("en") + failure.advice("zh")
     assert [word for word in words if word not in advice] == []
 
 
-def test_cause_and_advice_are_short_and_given_in_both_languages() -> None:
+def test_cause_and_advice_are_short_and_available_in_both_languages() -> None:
     for failure in (*BUILT_IN.failures, UNKNOWN_FAILURE, NOT_GIVEN):
         for text, most in (
             (failure.cause_en, 70),
@@ -133,7 +133,7 @@ def test_cause_and_advice_are_short_and_given_in_both_languages() -> None:
         assert failure.resend_rule in {value.code for value in RESEND_RULES}
 
 
-def test_a_text_that_is_absent_is_given_in_the_other_language() -> None:
+def test_a_missing_text_is_returned_in_the_other_language() -> None:
     chinese_only = BUILT_IN.by_code("credit_account")
     english_only = BUILT_IN.by_code("support_plan")
     assert chinese_only is not None
@@ -142,7 +142,7 @@ def test_a_text_that_is_absent_is_given_in_the_other_language() -> None:
     assert str(english_only.suggested_operation("zh")).startswith("Remind the customer to unsubscribe")
 
 
-def test_a_text_is_given_in_the_language_asked_for() -> None:
+def test_a_text_is_returned_in_the_chosen_language() -> None:
     failure = Failure(
         code="c", who_acts="nobody", resend_rule="never", suggested_operation_en="operation",
         suggested_operation_zh="操作", cause_en="cause", cause_zh="原因", advice_en="advice", advice_zh="建议",
@@ -152,7 +152,7 @@ def test_a_text_is_given_in_the_language_asked_for() -> None:
 
 
 @pytest.mark.parametrize("failure", [UNKNOWN_FAILURE, NOT_GIVEN], ids=lambda f: f.code)
-def test_what_we_do_not_know_has_a_code_no_message_and_no_resend(failure: Failure) -> None:
+def test_an_unknown_failure_has_a_code_no_message_and_no_resend(failure: Failure) -> None:
     assert BUILT_IN.by_code(failure.code) is failure
     assert failure.messages == ()
     assert (failure.who_acts, failure.resend_rule) == ("partner", "unknown")
@@ -171,7 +171,7 @@ SPELT = (
 )  # fmt: skip
 
 
-def test_a_copy_that_differs_in_habits_of_spelling_is_found() -> None:
+def test_a_spelling_variant_of_a_message_is_found() -> None:
     assert [text for text in SPELT if BUILT_IN.find(text) is not BUILT_IN.by_code("link_expired")] == []
 
 
@@ -184,7 +184,7 @@ def test_a_copy_that_differs_in_habits_of_spelling_is_found() -> None:
         ('a "prepaid" partner', "a “prepaid” partner"), ("plans; see (1)", "plans；see （1）"),
     ],
 )  # fmt: skip
-def test_punctuation_that_reads_the_same_is_the_same(one: str, other: str) -> None:
+def test_equivalent_punctuation_is_equal(one: str, other: str) -> None:
     assert normalise_message(one) == normalise_message(other)
 
 
@@ -207,7 +207,7 @@ def test_no_two_messages_share_a_normalised_form() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "  ", ".", "\u3000。"])
-def test_no_message_is_no_failure(text: str | None) -> None:
+def test_no_message_means_no_failure(text: str | None) -> None:
     assert BUILT_IN.find(text) is None
     assert BUILT_IN.closest(text) is None
 
@@ -394,7 +394,7 @@ FILE_ERRORS = {
 
 
 @pytest.mark.parametrize(("text", "problem"), FILE_ERRORS.values(), ids=FILE_ERRORS)
-def test_a_file_that_holds_no_rows_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+def test_a_file_without_rows_is_rejected(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(CatalogueError) as caught:
         read_catalogue(own_file(tmp_path, text))
     assert str(caught.value).startswith(problem)

@@ -181,7 +181,7 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_a_table_is_read_from_whatever_holds_it(tmp_path: Path, name: str) -> None:
+def test_a_table_is_read_from_every_kind_of_container(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(CONTAINERS[name]())
     loaded = ik.load(tmp_path / name)
     assert read(loaded) == READ
@@ -231,7 +231,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_is_refused_and_named(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file_is_rejected_by_name(tmp_path: Path, name: str) -> None:
     content, problem = REFUSED[name]
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError) as refused:
@@ -276,7 +276,7 @@ HUNGRY: dict[str, Callable[[], tuple[bytes, str]]] = {
 
 
 @pytest.mark.parametrize("name", HUNGRY)
-def test_a_file_that_asks_for_more_than_the_machine_has_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_file_that_needs_too_much_memory_is_rejected(tmp_path: Path, name: str) -> None:
     content, problem = HUNGRY[name]()
     (tmp_path / name).write_bytes(content)
     before = psutil.Process().children()
@@ -285,7 +285,7 @@ def test_a_file_that_asks_for_more_than_the_machine_has_is_refused(tmp_path: Pat
     assert psutil.Process().children() == before
 
 
-def test_a_line_that_no_table_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited, "_MAX_LINE", 1 << 10)
     monkeypatch.setattr(delimited, "BLOCK_SIZE", 1 << 9)
     (tmp_path / "f.csv").write_bytes(as_csv() + b"," * 1000)
@@ -296,7 +296,7 @@ def test_a_line_that_no_table_has_is_refused(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
-def test_a_file_that_never_ends_is_refused(tmp_path: Path) -> None:
+def test_an_endless_file_is_rejected(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "f.csv")
     (tmp_path / "g.csv").symlink_to("/dev/zero")
     for name in ("f.csv", "g.csv"):
@@ -306,7 +306,7 @@ def test_a_file_that_never_ends_is_refused(tmp_path: Path) -> None:
         ik.load(tmp_path)
 
 
-def test_a_small_sound_workbook_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_valid_workbook_needs_no_child_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "")
     assert read(load_xlsx(tmp_path, rows=[*ROWS, *[ANN] * 50])) == [READ[0]] * 51 + READ[1:]
     monkeypatch.setattr(sheets, "_SMALL", 0)
@@ -314,7 +314,7 @@ def test_a_small_sound_workbook_needs_no_process(tmp_path: Path, monkeypatch: py
         load_xlsx(tmp_path)
 
 
-def test_a_process_is_watched_where_the_system_sets_no_limits() -> None:
+def test_a_process_is_monitored_if_the_system_enforces_no_limits() -> None:
     # A process without children: those of this one may be browsers of other tests.
     works = [sys.executable, "-c", "sum(range(10**7)); print(flush=True); input()"]
     with subprocess.Popen(works, stdin=PIPE, stdout=PIPE) as process:
@@ -327,7 +327,7 @@ def test_a_process_is_watched_where_the_system_sets_no_limits() -> None:
         process.kill()
 
 
-def test_a_process_that_takes_too_long_is_stopped_and_leaves_nothing(
+def test_a_process_that_takes_too_long_is_stopped_and_leaves_no_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sheets, "_SECONDS", 0)
@@ -340,7 +340,7 @@ def test_a_process_that_takes_too_long_is_stopped_and_leaves_nothing(
     assert (psutil.Process().children(), [*tmp_path.iterdir()]) == (before, [path])
 
 
-def test_an_old_workbook_is_refused_where_no_process_can_be_started(
+def test_an_old_workbook_is_rejected_if_no_process_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "book.xls").write_bytes(as_xls())
@@ -349,9 +349,7 @@ def test_an_old_workbook_is_refused_where_no_process_can_be_started(
         ik.load(tmp_path / "book.xls")
 
 
-def test_a_script_inherits_where_modules_are_but_not_this_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_script_inherits_the_import_path_without_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit(7)")
     (tmp_path / "book.xls").write_bytes(as_xls())
     monkeypatch.chdir(tmp_path)
@@ -362,7 +360,7 @@ def test_a_script_inherits_where_modules_are_but_not_this_folder(
     ("limit", "value", "problem"),
     [("_MAX_ROWS", -99_999, "states 3 rows"), ("_MAX_COLUMNS", 1, "has 2 columns; at most 1")],
 )
-def test_a_table_of_more_rows_or_columns_than_a_file_holds_is_refused(
+def test_a_table_with_an_impossible_size_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, problem: str
 ) -> None:
     monkeypatch.setattr(readers, limit, value)
@@ -395,7 +393,7 @@ def test_the_date_of_a_packed_export_is_in_either_name(tmp_path: Path, outer: st
     assert ik.load(tmp_path / outer).summary.files[0].snapshot_at == dt.datetime(2026, 3, 30)
 
 
-def test_packed_files_in_a_folder_are_not_read_beside_what_was_unpacked_from_them(tmp_path: Path) -> None:
+def test_packed_files_in_a_folder_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(as_csv())
     (tmp_path / "table.zip").write_bytes(as_zip(**{"table.csv": as_csv()}))
     loaded = ik.load(tmp_path)
@@ -423,7 +421,7 @@ def test_merged_cells_have_their_value_in_each_row(tmp_path: Path, shift: int) -
     assert "1 rows are in merged cells and got the value of the first of these rows." in str(loaded.summary)
 
 
-def test_a_hidden_sheet_is_not_read_unless_it_alone_holds_records(tmp_path: Path) -> None:
+def test_a_hidden_sheet_is_read_only_if_no_other_has_records(tmp_path: Path) -> None:
     def back_up(book: Any, _: Any) -> None:
         old = book.add_worksheet("Backup")
         old.write_row(0, 0, HEADER)
@@ -538,14 +536,14 @@ def test_records_are_found_in_a_json_document(tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("orient", ["split", "index", "columns", "table"])
-def test_an_index_that_holds_accounts_is_a_column(tmp_path: Path, orient: Any) -> None:
+def test_an_index_of_accounts_is_a_column(tmp_path: Path, orient: Any) -> None:
     FRAME.set_index("Account").to_json(tmp_path / "f.json", orient=orient)
     name = "Account" if orient == "table" else "index"
     loaded = ik.load(tmp_path / "f.json", columns={"account_name": name})
     assert loaded.records["account_name"].to_list() == ["ann", "bea"]
 
 
-def test_keys_of_lists_that_may_be_a_person_are_not_shown(tmp_path: Path) -> None:
+def test_keys_of_lists_that_may_be_personal_are_not_shown(tmp_path: Path) -> None:
     path, rows = tmp_path / "history.json", [{"Account": "ann", "Status": "Invited"}]
     path.write_text(json.dumps({"ann@example.com": rows, "+44 7700 900101": rows}))
     with pytest.raises(SourceError) as caught:
@@ -557,7 +555,7 @@ def test_keys_of_lists_that_may_be_a_person_are_not_shown(tmp_path: Path) -> Non
     ("form", "named"),
     [('{"now": %s, "old": {"list": [%s]}}', r"now, old\.list"), ('{"now": %s, "now": [%s]}', r"now, now \(2\)")],
 )
-def test_several_lists_of_records_are_refused_by_name(tmp_path: Path, form: str, named: str) -> None:
+def test_several_lists_of_records_are_rejected_by_name(tmp_path: Path, form: str, named: str) -> None:
     (tmp_path / "f.json").write_text(form % (json.dumps(RECORDS), json.dumps(RECORDS[0])))
     with pytest.raises(SourceError, match=f"holds 2 lists of records: {named}"):
         ik.load(tmp_path / "f.json")
@@ -685,7 +683,7 @@ def bad_files(draw: Draw) -> tuple[str, bytes]:
 
 @settings(max_examples=often(400), deadline=dt.timedelta(seconds=20), suppress_health_check=[*HealthCheck])
 @given(file=bad_files())
-def test_any_table_however_damaged_adds_up_or_is_one_error(tmp_path: Path, file: tuple[str, bytes]) -> None:
+def test_any_damaged_table_adds_up_or_is_one_error(tmp_path: Path, file: tuple[str, bytes]) -> None:
     path = tmp_path / file[0]
     path.write_bytes(file[1])
     check_it_adds_up(path)

@@ -530,13 +530,13 @@ def what_was_read(loaded: Loaded, rejects: Sequence[Mapping[str, Any]], expected
     }
 
 
-def test_every_file_has_an_expectation_and_a_line_that_says_what_is_wrong_with_it() -> None:
+def test_every_file_has_an_expectation_and_a_description() -> None:
     assert sorted(EXPECTED) == FILES
     assert re.findall(r"^\| `([^`]+)` \| .", ABOUT.read_text(encoding="utf-8"), re.MULTILINE) == FILES
 
 
 @pytest.mark.parametrize(("name", "expected"), READABLE.items(), ids=READABLE.keys())
-def test_a_file_gives_exactly_this_and_its_summary_names_nobody(name: str, expected: Read) -> None:
+def test_a_file_is_read_as_expected_and_its_summary_contains_no_person(name: str, expected: Read) -> None:
     loaded = ik.load(FOLDER / name)
     rejects = loaded.rejects.rows(named=True)
     found = what_was_read(loaded, rejects, expected)
@@ -560,7 +560,7 @@ def test_every_reason_for_a_rejected_row_has_a_chinese_form() -> None:
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_a_file_gives_the_same_on_duckdb_and_in_small_blocks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_the_same_on_duckdb_and_in_small_blocks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ik.load(FOLDER / name)
     stored = ik.load(FOLDER / name, engine="duckdb")
     assert_frame_equal(stored.records.pl(), whole.records)
@@ -573,7 +573,7 @@ def test_a_file_gives_the_same_on_duckdb_and_in_small_blocks(name: str, monkeypa
 
 
 @pytest.mark.parametrize(("name", "expected"), UNREADABLE.items(), ids=UNREADABLE.keys())
-def test_a_file_that_is_refused_is_one_line_that_names_nobody(
+def test_a_rejected_file_is_one_line_without_personal_data(
     check: Callable[[str], tuple[int, str, str]], name: str, expected: Refused
 ) -> None:
     with pytest.raises(expected.kind) as refused:
@@ -586,7 +586,7 @@ def test_a_file_that_is_refused_is_one_line_that_names_nobody(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_small_and_nobody_in_it_exists(name: str) -> None:
+def test_every_file_is_small_and_fictitious(name: str) -> None:
     content = (FOLDER / name).read_bytes()
     assert len(content) < 4096
     letters = content.replace(b"\0", b"")

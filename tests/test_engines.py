@@ -34,7 +34,7 @@ RECORDS = pl.DataFrame(
 )  # fmt: skip
 
 
-def test_text_integers_nulls_and_times_come_back_as_they_went(engine: Engine) -> None:
+def test_text_integers_nulls_and_times_are_unchanged(engine: Engine) -> None:
     assert_frame_equal(engine.to_polars(engine(RECORDS)), RECORDS, check_row_order=False)
 
 

@@ -120,7 +120,7 @@ def left(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("level", ["masked", "pseudonymised", "aggregated"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_export_holds_its_rows_and_nobody(tmp_path: Path, kind: str, level: Level) -> None:
+def test_an_export_has_all_rows_and_no_personal_data(tmp_path: Path, kind: str, level: Level) -> None:
     done = ik.export(every_column(), tmp_path / f"out.{kind}", level=level)
     assert left(tmp_path) == [f"out.{kind}", f"out.{kind}.manifest.json"]
     found = read(done.path)
@@ -132,7 +132,7 @@ def test_an_export_holds_its_rows_and_nobody(tmp_path: Path, kind: str, level: L
     assert verify(done.path).sha256 == done.sha256 == digest(done.path)
 
 
-def test_the_manifest_says_what_was_done_and_passed_and_nothing_of_the_machine(tmp_path: Path) -> None:
+def test_the_manifest_has_actions_and_checks_and_nothing_of_the_machine(tmp_path: Path) -> None:
     done = ik.export(every_column(), tmp_path / "out.parquet", key=KEY, purpose="spring-report")
     told = json.loads(done.manifest.read_text())
     assert (told["level"], told["rows"], told["key_id"]) == ("pseudonymised", 200, KEY.id)
@@ -159,14 +159,14 @@ def test_records_of_every_engine_are_exported(tmp_path: Path) -> None:
     assert found["polars"].height == 200
 
 
-def test_no_records_are_an_export_too(tmp_path: Path) -> None:
+def test_an_export_may_have_no_records(tmp_path: Path) -> None:
     for kind in KINDS:
         done = ik.export(annotated().head(0), tmp_path / f"out.{kind}")
         assert done.rows == 0
         assert verify(done.path).rows == 0
 
 
-def test_a_planned_record_is_exported_with_its_decision_and_without_its_reasons_words(tmp_path: Path) -> None:
+def test_a_planned_record_is_exported_with_its_decision_and_without_its_reason_text(tmp_path: Path) -> None:
     plan = ik.plan_resends(ik.latest(every_column()), as_of=AS_OF)
     found = read(ik.export(plan, tmp_path / "out.parquet").path)
     assert set(found["decision"]) <= {value.code for value in schema.BY_NAME["decision"].values}
@@ -175,7 +175,7 @@ def test_a_planned_record_is_exported_with_its_decision_and_without_its_reasons_
     assert not {"reason", "next_step", "rank", "chance_from", "invitation_id", "last_seen_at"} & set(found.columns)
 
 
-def test_a_record_that_was_never_annotated_leaves_with_its_failures_code(tmp_path: Path) -> None:
+def test_a_record_without_annotation_is_exported_with_its_failure_code(tmp_path: Path) -> None:
     found = read(ik.export(ik.load(people()).records, tmp_path / "out.parquet").path)
     assert "failure_message" not in found.columns
     assert set(found["failure_code"]) == {None, "other"}
@@ -252,7 +252,7 @@ def mutated(column: str) -> Callable[..., pl.DataFrame]:
     return leak
 
 
-def test_no_action_and_no_column_is_left_untried() -> None:
+def test_every_action_and_every_column_is_tried() -> None:
     assert len(TRIED) == sum(words != "drop" for _, *levels in TABLE for words in levels)
     ways: dict[str, set[str]] = {action: set() for action in ACTIONS}
     for _, row in TRIED:
@@ -265,7 +265,7 @@ def test_no_action_and_no_column_is_left_untried() -> None:
 
 
 @pytest.mark.parametrize(("level", "row", "kind"), WORK)
-def test_an_action_that_does_nothing_is_found_out(
+def test_an_action_that_does_nothing_is_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: Level, row: Rule, kind: str
 ) -> None:
     frame = with_work(planned(), level, row)
@@ -281,7 +281,7 @@ def test_an_action_that_does_nothing_is_found_out(
 
 
 @pytest.mark.parametrize(("action", "how"), [*EXTRA, ("keep", "range")])
-def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
+def test_an_action_of_a_policy_file_that_does_nothing_is_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, how: str
 ) -> None:
     cells: dict[str, list[Any]] = {
@@ -304,7 +304,7 @@ def test_an_action_of_a_policy_file_that_does_nothing_is_found_out(
     assert left(tmp_path) == before
 
 
-def test_a_column_that_had_to_be_dropped_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_that_should_be_dropped_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = transform.release
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(raw=b["email"]))
     with pytest.raises(LeakError) as refused:
@@ -340,7 +340,7 @@ SLIPS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("column", SLIPS)
-def test_one_raw_value_in_one_row_of_many_is_found_out(
+def test_one_raw_value_in_one_of_many_rows_is_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: duckdb.DuckDBPyRelation, column: str
 ) -> None:
     for module in () if SOAK else (reading, shuffle):
@@ -366,7 +366,7 @@ def test_one_raw_value_in_one_row_of_many_is_found_out(
     assert left(tmp_path) == []
 
 
-def test_a_raw_value_that_looks_like_a_token_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_raw_value_that_looks_like_a_token_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     once = read(ik.export(annotated(), tmp_path / "once.parquet").path)
     frame = annotated().with_columns(once["account_name"])
     ik.export(frame, tmp_path / "twice.parquet")
@@ -378,9 +378,7 @@ def test_a_raw_value_that_looks_like_a_token_is_found_out(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("spoilt", ["rows", "nulls"])
-def test_a_row_or_a_cell_that_is_lost_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str
-) -> None:
+def test_a_lost_row_or_cell_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str) -> None:
     true = writers.SINKS[".parquet"]
 
     def lose(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
@@ -394,7 +392,7 @@ def test_a_row_or_a_cell_that_is_lost_is_found_out(
     assert left(tmp_path) == []
 
 
-def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extra_metadata_in_the_footer_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def chatty(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
         del safe
         table = pl.concat(frames).to_arrow()
@@ -407,7 +405,7 @@ def test_a_footer_that_says_more_than_it_should_is_found_out(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(("column", "kind"), [("has_remarks", pl.Int8()), ("invited_month", pl.Datetime("us"))])
-def test_a_column_of_another_type_is_found_out(
+def test_a_column_of_another_type_is_detected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, kind: pl.DataType
 ) -> None:
     true = transform.release
@@ -417,7 +415,7 @@ def test_a_column_of_another_type_is_found_out(
     assert (refused.value.column, refused.value.check) == (column, "types")
 
 
-def test_a_file_that_no_engine_reads_is_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(frames: Iterator[pl.DataFrame], part: Path, *, safe: bool) -> None:
         del safe
         part.write_bytes(b"PAR1" + str(list(frames)).encode() + b"PAR1")
@@ -472,7 +470,7 @@ ODD = ("A", "李", "<script>alert(1)</script>", "\u202eevil\u202c", "عميل", 
        "***x", "0")  # fmt: skip
 
 
-def test_a_customer_may_be_called_anything(tmp_path: Path) -> None:
+def test_a_customer_may_have_any_name(tmp_path: Path) -> None:
     each = 20  # records with an odd tag, and more than enough customers of it without an odd name
     frame = annotated(people(each * len(ODD)))
     odd = pl.Series([name for name in ODD for _ in range(each)])
@@ -487,7 +485,7 @@ def test_a_customer_may_be_called_anything(tmp_path: Path) -> None:
     assert cells & set(ODD) == {"email", "associated", "other"}, "words of fixed lists"
 
 
-def test_columns_of_few_values_do_not_carry_those_of_other_records(tmp_path: Path) -> None:
+def test_categorical_columns_do_not_contain_values_of_other_records(tmp_path: Path) -> None:
     frame = every_column()
     for name in ("status", "custom_tag", "country", "account_manager", "customer_name"):
         values = [*frame[name].drop_nulls().unique(), "canary-not-exported"]
@@ -501,7 +499,7 @@ def test_columns_of_few_values_do_not_carry_those_of_other_records(tmp_path: Pat
         assert pq.read_metadata(done.path).metadata is None
 
 
-def test_zoned_times_leave_as_the_months_of_utc(tmp_path: Path) -> None:
+def test_times_with_a_zone_are_exported_as_months_in_utc(tmp_path: Path) -> None:
     at = dt.datetime(2026, 2, 28, 23, 30, tzinfo=dt.timezone(dt.timedelta(hours=-5)))
     frame = annotated().with_columns(invited_at=pl.lit(at).dt.convert_time_zone("Asia/Shanghai"))
     for taken in (frame, duckdb.from_arrow(frame.to_arrow())):
@@ -518,13 +516,13 @@ def cells(sizes: dict[str, int]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["account_name", "effective_status"], orient="row")
 
 
-def test_cells_of_few_customers_are_left_out_however_many_records_they_hold(tmp_path: Path) -> None:
+def test_cells_of_few_customers_are_left_out_even_with_many_records(tmp_path: Path) -> None:
     frame = cells({"associated": 30, "expired": 10, "invited": 9, "pre_registered": 9})
     found = read(ik.export(frame, tmp_path / "out.parquet", level="aggregated").path)
     assert {row[0]: row[1:] for row in found.rows()} == {"associated": (60, 30), "expired": (20, 10)}
 
 
-def test_counts_of_too_few_are_refused(tmp_path: Path) -> None:
+def test_counts_without_a_large_enough_cell_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="10 customers"):
         ik.export(cells({"associated": 9, "expired": 9}), tmp_path / "out.csv", level="aggregated")
     with pytest.raises(OutputError, match="have no known customer"):
@@ -566,7 +564,7 @@ def test_our_own_exports_are_read_back(tmp_path: Path, kind: str) -> None:
     assert masked.records["record_id"].n_unique() == 200
 
 
-def test_values_that_came_masked_become_null_and_are_counted(tmp_path: Path) -> None:
+def test_masked_values_become_null_and_are_counted(tmp_path: Path) -> None:
     frame = annotated(people(columns={"Customer Name": ["T***m"] * 200}))
     done = ik.export(frame, tmp_path / "out.parquet")
     assert done.nulled == {"customer_name": 200}
@@ -576,7 +574,7 @@ def test_values_that_came_masked_become_null_and_are_counted(tmp_path: Path) -> 
 # -- a place to write ------------------------------------------------------------------------------
 
 
-def test_nothing_is_written_over_unless_it_is_said_and_never_a_source(tmp_path: Path) -> None:
+def test_a_file_is_replaced_only_with_overwrite_and_a_source_never(tmp_path: Path) -> None:
     source = tmp_path / "source.csv"
     people().write_csv(source)
     before = source.read_bytes()
@@ -603,7 +601,7 @@ def test_a_refused_export_leaves_the_earlier_one_as_it_was(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("how", ["cut", "changed", "no manifest", "another manifest", "a forged manifest"])
-def test_a_file_that_is_not_the_proved_one_is_refused(tmp_path: Path, how: str) -> None:
+def test_a_changed_file_is_rejected(tmp_path: Path, how: str) -> None:
     done = ik.export(annotated(), tmp_path / "out.csv")
     text = done.path.read_text("utf-8")
     told = json.loads(done.manifest.read_text())
@@ -625,7 +623,7 @@ def test_a_file_that_is_not_the_proved_one_is_refused(tmp_path: Path, how: str) 
 
 @pytest.mark.parametrize("step", ["file", "manifest"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_what_stops_before_its_manifest_stands_leaves_the_earlier_export_or_none(
+def test_an_export_that_stops_before_its_manifest_leaves_the_earlier_one_or_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]
 ) -> None:
     target = tmp_path / "out.csv"
@@ -683,7 +681,7 @@ def test_a_folder_that_cannot_be_written_is_refused() -> None:
         assert left(Path(folder)) == []
 
 
-def test_a_folder_that_refuses_a_new_file_is_told_in_our_words() -> None:
+def test_a_folder_that_allows_no_new_file_is_a_clear_error() -> None:
     gone = Path("/proc/self/out.csv")  # no file can be made there, not even by root
     with pytest.raises(OutputError, match=r"'out.csv' cannot be written|cannot be written to"):
         ik.export(annotated(), gone)
@@ -825,7 +823,7 @@ def test_a_good_export_logs_nothing_of_a_record_nor_of_the_key(
         {"level": "masked", "policy": standard()},
     ],
 )  # fmt: skip
-def test_an_argument_that_means_nothing_is_refused_before_anything_is_written(tmp_path: Path, wrong: dict) -> None:
+def test_an_invalid_argument_is_rejected_before_anything_is_written(tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(ArgumentError, match="Hint: "):
         ik.export(annotated(), tmp_path / "out.parquet", **wrong)
     assert left(tmp_path) == []
@@ -850,7 +848,7 @@ def test_the_report_says_in_words_how_many_are_unique(tmp_path: Path) -> None:
 # -- the history -----------------------------------------------------------------------------------
 
 
-def test_the_workspace_notes_what_was_exported_and_what_was_not(tmp_path: Path) -> None:
+def test_the_workspace_records_completed_and_failed_exports(tmp_path: Path) -> None:
     with ik.Workspace(tmp_path / "memory.duckdb") as kept:
         done = ik.export(annotated(), tmp_path / "out.csv", workspace=kept, purpose="q1", key=KEY)
         with pytest.raises(SchemaError):
@@ -866,7 +864,7 @@ def test_the_workspace_notes_what_was_exported_and_what_was_not(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("level", ["masked", "pseudonymised"])
-def test_scrubbed_remarks_leave_without_anybodys_name(tmp_path: Path, level: Any) -> None:
+def test_scrubbed_remarks_are_exported_without_names(tmp_path: Path, level: Any) -> None:
     said = {
         "call Ann Canary1 back, about USD 5 000.00": "call [name] back, about USD 5 000.00",
         "write to someone@mail.example": "write to [email]",
@@ -901,7 +899,7 @@ def test_without_a_key_each_export_has_its_own(alone: Path) -> None:
     assert left(alone) == []
 
 
-def test_the_environment_holds_a_key(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_can_be_in_the_environment(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVITEKIT_KEY", KEY.text())
     assert resolve_key().id == KEY.id
     with pytest.raises(ArgumentError, match="INVITEKIT_KEY"):
@@ -914,7 +912,7 @@ def test_the_environment_holds_a_key(alone: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_key_file_is_its_owners_alone_and_is_never_written_over(alone: Path, named: bool) -> None:
+def test_a_key_file_is_private_and_never_replaced(alone: Path, named: bool) -> None:
     file = alone / "key" if named else None
     made, where = new_key(file)
     path = file or alone / "settings" / "invitekit" / "key"
@@ -931,7 +929,7 @@ def test_a_key_file_is_its_owners_alone_and_is_never_written_over(alone: Path, n
         resolve_key(file)
 
 
-def test_a_key_file_that_is_missing_or_holds_something_else_is_refused(alone: Path) -> None:
+def test_a_missing_or_invalid_key_file_is_rejected(alone: Path) -> None:
     with pytest.raises(SourceError, match="no such file"):
         resolve_key(alone / "nowhere")
     (alone / "text").write_text("secret words")
@@ -995,7 +993,7 @@ def test_records_are_spilled_to_a_private_folder_that_is_removed(
     assert left(tmp_path) == ["target"]
 
 
-def test_no_error_of_an_engine_travels_with_a_refused_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_check_has_no_error_of_an_engine_as_its_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = transform.release
     long = pl.lit("y" * 3_000_000).alias("country")  # longer than a line of CSV may be
     monkeypatch.setattr(pipeline, "release", lambda b, r, s: true(b, r, s).with_columns(b["email"], long))
@@ -1039,7 +1037,7 @@ def test_a_word_that_identifies_a_person_is_detected(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("how", ["masked", "many addresses", "many spellings"])
-def test_a_tag_of_one_customer_does_not_leave_however_often_it_is_written(tmp_path: Path, how: str) -> None:
+def test_a_frequent_tag_of_one_customer_is_not_exported(tmp_path: Path, how: str) -> None:
     done = ik.export(alone_in(20, ONE[how]), tmp_path / "out.parquet")
     assert set(read(done.path)["custom_tag"]) == {"other"}
 
@@ -1065,7 +1063,7 @@ def proved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize(("field", "value"), FORGED)
-def test_a_manifest_that_no_export_writes_is_not_believed(proved: tuple[Path, str], field: str, value: Any) -> None:
+def test_an_invalid_manifest_is_rejected(proved: tuple[Path, str], field: str, value: Any) -> None:
     file, page = proved
     told = json.loads(page)
     *path, last = field.split(".")

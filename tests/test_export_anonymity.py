@@ -30,14 +30,14 @@ def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> Uniqueness
     return ik.export(frame, folder / "out.parquet", policy=rules, **how).uniqueness[-1]  # type: ignore[arg-type]
 
 
-def test_a_token_of_ones_own_that_several_records_share_is_counted_and_named(tmp_path: Path) -> None:
+def test_a_shared_token_of_an_extra_column_is_counted_and_named(tmp_path: Path) -> None:
     told = exported(tmp_path, 39)
     assert "team" in told.by
     assert told.unique == 38
     assert all(name in told.sentence() and name in told.sentence("zh") for name in told.by)
 
 
-def test_a_token_that_differs_in_every_record_is_not(tmp_path: Path) -> None:
+def test_a_unique_token_of_an_extra_column_is_not_counted(tmp_path: Path) -> None:
     told = exported(tmp_path, 40)
     assert "team" not in told.by
     assert told.unique == 0
@@ -48,14 +48,14 @@ def test_records_without_a_token_share_none(tmp_path: Path, empty: int) -> None:
     assert "team" not in exported(tmp_path, 40, empty).by
 
 
-def test_one_token_of_two_records_among_many_without_any_is_counted(tmp_path: Path) -> None:
+def test_a_token_of_two_records_is_counted_among_many_without_one(tmp_path: Path) -> None:
     told = exported(tmp_path, 1, 38)
     assert "team" in told.by
     assert (told.unique, told.small, told.smallest) == (0, 2, 2)
 
 
 @pytest.mark.parametrize("remarks", ["drop", "scrub"])
-def test_remarks_are_not_counted_and_it_is_said(tmp_path: Path, remarks: str) -> None:
+def test_remarks_are_reported_as_not_counted(tmp_path: Path, remarks: str) -> None:
     told = exported(tmp_path, 4, remarks=remarks)
     assert "remarks" not in told.by
     assert ("remarks, which may tell more, are not counted" in told.sentence()) == (remarks == "scrub")

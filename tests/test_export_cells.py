@@ -25,7 +25,7 @@ def records(tag: str = "sale", at: object = dt.datetime(2026, 3, 2, 9, 30)) -> p
     [("", "other"), ("  ", "other"), ("'=x", "'=x"), ("'", "'"), ("=x", "=x"), ("x" * 3_000_000, "other")],
     ids=["empty", "blank", "guarded", "guard", "formula", "long"],
 )
-def test_an_odd_tag_leaves_as_it_is_or_as_other(tmp_path: Path, kind: str, tag: str, leaves: str) -> None:
+def test_an_unusual_tag_is_exported_unchanged_or_as_other(tmp_path: Path, kind: str, tag: str, leaves: str) -> None:
     done = ik.export(records(tag), tmp_path / f"out.{kind}")
     if kind == "csv":
         found = ik.load(done.path).records
@@ -44,7 +44,7 @@ BORDERS |= {"last": 253_402_300_799_999_999, "after": 253_402_300_800_000_000}
 @pytest.mark.parametrize(
     ("border", "leaves"), [("before", 0), ("first", "0001-01-01"), ("last", "9999-12"), ("after", 0)]
 )
-def test_the_years_1_to_9999_leave_to_their_last_moment(
+def test_the_years_1_to_9999_are_exported_completely(
     tmp_path: Path, kind: str, level: Level, border: str, leaves: str
 ) -> None:
     moments = pl.Series("invited_at", [BORDERS[border], *[BORDERS["first"]] * 19]).cast(pl.Datetime("us"))
@@ -68,7 +68,7 @@ def test_the_years_1_to_9999_leave_to_their_last_moment(
      ("ü" * (MAX_BYTES // 2), True), ("ü" * (MAX_BYTES // 2) + "x", False), ("春" * (MAX_BYTES // 3 + 1), False)],
     ids=["at", "over", "at in bytes", "over in bytes", "fewer letters"],
 )  # fmt: skip
-def test_a_tag_leaves_up_to_its_longest_in_bytes(tmp_path: Path, tag: str, *, leaves: bool) -> None:
+def test_a_tag_is_exported_up_to_the_limit_in_bytes(tmp_path: Path, tag: str, *, leaves: bool) -> None:
     done = ik.export(records(tag), tmp_path / "out.xlsx")
     assert set(pl.read_excel(done.path)["custom_tag"]) == {tag if leaves else "other"}
 
@@ -77,7 +77,7 @@ LONG = (("x" * 32_767, True), ("x" * 32_768, False), ("😀" * 16_383, True), ("
 
 
 @pytest.mark.parametrize(("text", "fits"), LONG, ids=["at", "over", "at in pairs", "over in pairs"])
-def test_a_text_is_in_excel_whole_or_there_is_no_file(tmp_path: Path, text: str, *, fits: bool) -> None:
+def test_a_text_is_complete_in_excel_or_the_export_fails(tmp_path: Path, text: str, *, fits: bool) -> None:
     frame = records().with_columns(remarks=pl.Series([text, *["paid"] * 19]))
     for kind in ("csv", "parquet"):
         assert ik.export(frame, tmp_path / f"out.{kind}", remarks="scrub").rows == 20
@@ -103,7 +103,7 @@ def short_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_sheet")
-def test_more_rows_than_a_sheet_holds_are_refused_and_say_where_they_fit(tmp_path: Path) -> None:
+def test_more_rows_than_a_sheet_has_are_rejected_with_a_hint(tmp_path: Path) -> None:
     one_more = pl.concat([records(), records().head(1)])
     assert ik.export(records(), tmp_path / "full.xlsx").rows == 20
     with pytest.raises(OutputError, match=r"More than 20 rows do not fit .*\.parquet or \.csv"):

@@ -51,7 +51,7 @@ WAYS += [("policy", "page"), ("key-file", "page")]
 
 
 @pytest.mark.parametrize(("option", "how"), WAYS)
-def test_nothing_that_an_export_reads_is_written_over(run: Command, source: Path, option: str, how: str) -> None:
+def test_an_export_overwrites_none_of_its_inputs(run: Command, source: Path, option: str, how: str) -> None:
     given = target = source.with_name(READ[option])
     if option == "workspace":
         assert run("workspace", "add", source, "--snapshot", "2026-03-30", "-w", given).returncode == 0

@@ -37,7 +37,7 @@ def put(folder: Path, page: object) -> Path:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_manifest_that_leaves_something_out_is_not_believed(folder: Path, field: str) -> None:
+def test_a_manifest_with_a_missing_field_is_rejected(folder: Path, field: str) -> None:
     page = told(folder)
     verify(put(folder, page))
     del page[field]
@@ -47,9 +47,7 @@ def test_a_manifest_that_leaves_something_out_is_not_believed(folder: Path, fiel
 
 @pytest.mark.parametrize("number", [FORMAT + 1, FORMAT - 1, 2**70])
 @pytest.mark.parametrize("more", [{}, {"more": 1}, {"checks": ["of another version"]}])
-def test_the_manifest_of_another_version_is_said_to_be_one_whatever_it_holds(
-    folder: Path, number: int, more: dict[str, Any]
-) -> None:
+def test_a_manifest_of_another_version_is_reported_as_such(folder: Path, number: int, more: dict[str, Any]) -> None:
     with pytest.raises(SourceError, match=r"another version of invitekit.*check it with that version"):
         verify(put(folder, told(folder) | {"format": number} | more))
 
@@ -57,7 +55,7 @@ def test_the_manifest_of_another_version_is_said_to_be_one_whatever_it_holds(
 FORMATS: list[dict[str, Any]] = [{"format": number} for number in (True, float(FORMAT), str(FORMAT), None, [FORMAT])]
 
 
-def test_a_page_that_says_more_or_is_no_manifest_of_a_whole_version_is_not_believed(folder: Path) -> None:
+def test_a_manifest_with_extra_fields_or_an_invalid_version_is_rejected(folder: Path) -> None:
     pages: list[object] = [[], "manifest", 1, None, {}, *(told(folder) | wrong for wrong in [{"more": 1}, *FORMATS])]
     for page in pages:
         with pytest.raises(SourceError, match="not a readable manifest"):

@@ -353,7 +353,7 @@ def test_run_raises_what_the_screen_shows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("records", [None, "a text"])
-def test_what_is_no_frame_is_refused_in_words(records: Any) -> None:
+def test_an_object_that_is_no_frame_is_a_clear_error(records: Any) -> None:
     with pytest.raises(ArgumentError, match="is no frame"):
         ExportPanel(records)
 

@@ -26,7 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     return exported(tmp_path_factory.mktemp("signed"), KEY)
 
 
-def test_a_manifest_is_signed_by_the_key_that_is_kept(tmp_path: Path) -> None:
+def test_a_manifest_is_signed_by_the_stored_key(tmp_path: Path) -> None:
     made = exported(tmp_path, KEY)
     assert describe_signature(made, KEY) == f"It is signed by key {KEY.id}."
     assert "was not checked" in describe_signature(made, OTHER)
@@ -34,7 +34,7 @@ def test_a_manifest_is_signed_by_the_key_that_is_kept(tmp_path: Path) -> None:
     assert KEY.text() not in path_of(tmp_path / "out.csv").read_text()
 
 
-def test_without_a_key_that_is_kept_it_is_not_signed_and_it_is_said(tmp_path: Path) -> None:
+def test_without_a_stored_key_a_manifest_is_reported_as_unsigned(tmp_path: Path) -> None:
     made = exported(tmp_path, Key.new(stored=False))
     assert made.signature is None
     assert "is not signed" in describe_signature(made, KEY)
@@ -43,12 +43,12 @@ def test_without_a_key_that_is_kept_it_is_not_signed_and_it_is_said(tmp_path: Pa
 @pytest.mark.parametrize(
     "changed", [{"purpose": "another"}, {"rows": 31}, {"sha256": "0" * 64}, {"signature": "0" * 64}]
 )
-def test_what_was_changed_after_signing_is_refused(made: Manifest, changed: dict[str, object]) -> None:
+def test_a_manifest_changed_after_signing_is_rejected(made: Manifest, changed: dict[str, object]) -> None:
     with pytest.raises(ChangedError, match="signature"):
         describe_signature(replace(made, **changed), KEY)
 
 
-def test_a_holder_of_another_key_cannot_sign_in_this_ones_name(tmp_path: Path) -> None:
+def test_another_key_cannot_sign_with_this_key_id(tmp_path: Path) -> None:
     with pytest.raises(ChangedError, match="signature"):
         describe_signature(replace(exported(tmp_path, OTHER), key_id=KEY.id), KEY)
 
@@ -67,7 +67,7 @@ EDITED: tuple[dict[str, object], ...] = (
 
 
 @pytest.mark.parametrize("edit", EDITED, ids=lambda edit: next(iter(edit)))
-def test_what_no_gate_can_know_again_is_held_by_the_signature(tmp_path: Path, edit: dict[str, object]) -> None:
+def test_fields_that_no_check_covers_are_protected_by_the_signature(tmp_path: Path, edit: dict[str, object]) -> None:
     exported(tmp_path, KEY)
     page = path_of(tmp_path / "out.csv")
     page.write_text(json.dumps(json.loads(page.read_text("utf-8")) | edit), "utf-8")
@@ -78,7 +78,7 @@ def test_what_no_gate_can_know_again_is_held_by_the_signature(tmp_path: Path, ed
 
 
 @pytest.mark.parametrize("wrong", [{"signature": "x"}, {"signature": 3}, {"key_id": None}])
-def test_a_signature_that_no_export_writes_is_not_believed(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_an_invalid_signature_field_is_rejected(tmp_path: Path, wrong: dict[str, object]) -> None:
     exported(tmp_path, KEY)
     page = path_of(tmp_path / "out.csv")
     page.write_text(json.dumps(json.loads(page.read_text()) | wrong))

@@ -25,15 +25,15 @@ def identifying_words(*portions: list[str | None]) -> frozenset[str]:
         "Münster Gala", "𝐠𝐚𝐥𝐚",
     ],
 )  # fmt: skip
-def test_a_value_that_stands_in_a_word_is_seen_however_it_is_spelt(value: str) -> None:
+def test_a_value_in_a_word_is_found_in_any_spelling(value: str) -> None:
     assert identifying_words([value], ["somebody else"]) == {WORD}
 
 
-def test_a_value_that_does_not_stand_in_a_word_is_nobodys() -> None:
+def test_a_value_that_is_not_in_a_word_is_not_found() -> None:
     assert identifying_words(["ann", "李伟", "müller", None, "+49 170 1"]) == frozenset()
 
 
-def test_signs_that_are_passed_over_are_the_same_in_every_form() -> None:
+def test_characters_without_folding_are_the_same_in_every_form() -> None:
     signs = "".join(chr(n) for n in range(0x80, 0x110000) if not 0xD800 <= n < 0xE000)
     passed = re.sub(_python(), "", signs)
     assert len(passed) > 20_000

@@ -132,7 +132,7 @@ def test_a_series_of_links_without_a_change_raises_no_more_alarms_than_chance(di
     assert changed <= stats.binom.ppf(0.9999, rounds, 2 * 0.01)
 
 
-def test_resends_are_ranked_by_what_they_truly_lead_to() -> None:
+def test_resends_are_ranked_by_their_true_success_rates() -> None:
     """Customers whose email expired are sent another email; those whose link ended by its date, another link."""
     first, again = simulate(1, 4000), simulate(2, 4000)
     gap = 40 * DAY
@@ -191,7 +191,7 @@ def test_counts_are_so_far_and_rates_within_the_follow_up(engine: Engine) -> Non
         assert longer.funnel.filter(stage="not_used")["n"].to_list() == [unused]
 
 
-def test_what_no_snapshot_could_show_is_not_known() -> None:
+def test_events_after_the_newest_snapshot_are_unknown() -> None:
     stale = ik.progress(links(snapshot_at=AS_OF - DAY), as_of=AS_OF)
     assert stale.funnel.filter(stage="not_used")["n"].to_list() == [2]
     assert by_value(stale.by_method)["link"]["followed"] == 8
@@ -212,7 +212,7 @@ def test_a_week_is_complete_once_its_last_link_is_followed(engine: Engine) -> No
 
 
 @pytest.mark.parametrize("days", [0, 1.5, True, 100_001])
-def test_a_follow_up_that_is_no_number_of_days_is_an_error(days: Any) -> None:
+def test_an_invalid_follow_up_is_an_error(days: Any) -> None:
     for call in (ik.progress, ik.failure_trend):
         with pytest.raises(ArgumentError, match="follow_up_days is"):
             call(links(), as_of=AS_OF, follow_up_days=days)

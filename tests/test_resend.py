@@ -334,7 +334,7 @@ def test_every_rule_at_its_border(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(("hour", "decision"), [(8, "wait_for_expiry"), (9, "resend_now"), (10, "resend_now")])
-def test_a_day_at_plus_eight_ends_when_it_ends_there(hour: int, decision: str) -> None:
+def test_a_day_at_utc_plus_8_ends_at_its_local_midnight(hour: int, decision: str) -> None:
     east = dt.timezone(dt.timedelta(hours=8))
     sent = record(invited=dt.datetime(2026, 3, 23, 1, 0))  # 09:00 there
     made = plan(sent, as_of=dt.datetime(2026, 3, 30, hour, 0, tzinfo=east))
@@ -400,7 +400,7 @@ def own_account(at: dt.datetime) -> pl.DataFrame:
     return pl.DataFrame([(None, None, "prepaid_partner", at)], schema=schema_, orient="row")
 
 
-def test_one_mark_of_the_own_account_releases_all_whom_it_holds(engine: Engine) -> None:
+def test_one_mark_of_the_own_account_releases_all_customers_that_it_blocks(engine: Engine) -> None:
     held = [
         record(n, invited=days(d), failure="prepaid_partner", record_id=n)
         for n, d in zip("abc", (30, 9, 8), strict=True)
@@ -428,7 +428,7 @@ def test_one_mark_of_the_own_account_releases_all_whom_it_holds(engine: Engine) 
         ("status: 13800138000", "…"), ("invitation_method: Fax", "-"), (None, "-"),
     ],
 )  # fmt: skip
-def test_a_status_that_is_not_known_is_named_if_it_can_be_no_person(cell: str | None, word: str) -> None:
+def test_an_unknown_status_is_quoted_unless_it_may_be_personal_data(cell: str | None, word: str) -> None:
     made = plan(record(status="unknown", invited=days(9), unrecognised=cell), record("b", "expired", days(9)))
     assert made["reason"][0] == f'The status "{word}" is not known, or could mean two things.'
     assert "--words" in made["next_step"][0]
@@ -454,12 +454,12 @@ def count_vanished(*records: Any, **rules: Any) -> int:
         (27, 3, 3), (36, 4, 4), (35, 4, 0),  # one of ten is still few
     ],
 )  # fmt: skip
-def test_where_few_vanish_they_are_for_review(stay: int, vanish: int, counted: int) -> None:
+def test_few_vanished_customers_are_for_review(stay: int, vanish: int, counted: int) -> None:
     new = record("new", "expired", days(31))
     assert count_vanished(*weeks(stay, vanish), new) == counted
 
 
-def test_what_the_newest_export_cannot_show_has_not_vanished() -> None:
+def test_customers_outside_the_newest_export_have_not_vanished() -> None:
     assert count_vanished(*weeks(9, 3)) == 3
     assert count_vanished(*weeks(9, 4), vanished_percent=50) == 4
     assert count_vanished(*weeks(0, 3)) == 0, "one export only"
@@ -507,7 +507,7 @@ def test_a_mark_counts_for_its_own_failure_only(engine: Engine) -> None:
     assert found == {"a": "resend_now", "b": "wait_for_customer", "c": "resend_now"}
 
 
-def test_an_event_is_its_customers_whatever_a_later_file_calls_its_record(engine: Engine) -> None:
+def test_an_event_stays_with_its_customer_if_a_later_file_reuses_the_record_id(engine: Engine) -> None:
     old = [record(a, "expired", days(40), record_id=i, snapshot_at=days(7)) for a, i in (("acme", "1"), ("beta", "2"))]
     new = [row | {"record_id": i, "snapshot_at": TODAY} for row, i in zip(old, "21", strict=True)]
     lost = record("gamma", "expired", days(40), record_id="k9")
@@ -521,7 +521,7 @@ def test_an_event_is_its_customers_whatever_a_later_file_calls_its_record(engine
     assert found["decision"].to_list() == ["wait_for_cooldown", "resend_now", "wait_for_cooldown"]
 
 
-def test_an_id_of_two_customers_tells_of_neither() -> None:
+def test_a_record_id_of_two_customers_identifies_neither() -> None:
     # Without a customer's name, an event counted for everybody who has its ID; with one, for nobody.
     rows = [record(name, "expired", days(30), record_id="1") for name in ("a", "b")]
     assert plan(*rows, sent=sent(("1", days(1))))["attempts"].to_list() == [1, 1]
@@ -538,7 +538,7 @@ def test_an_id_of_two_customers_tells_of_neither() -> None:
         ((9,), (30, 30), 2),  # two records of one invitation are not two resends
     ],
 )
-def test_a_logged_resend_is_one_with_the_invitation_of_its_time(
+def test_a_logged_resend_matches_the_invitation_of_its_time(
     logged: tuple[int, ...], invited: tuple[int, ...], attempts: int
 ) -> None:
     rows = [record(status="expired", invited=days(d), record_id="k1") for d in invited]
@@ -593,23 +593,23 @@ CUSTOMERS: dict[str, tuple[list[Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"], indirect=True)
-def test_which_customer_a_record_belongs_to(engine: Engine) -> None:
+def test_records_with_the_same_keys_belong_to_one_customer(engine: Engine) -> None:
     for case, (records, customers) in CUSTOMERS.items():
         found = engine.to_polars(identity.identify(engine(frame(*records)))).sort("source_row")
         assert found["customer_id"].to_list() == customers, case
 
 
-def test_an_associated_address_is_known_whatever_stands_around_it() -> None:
+def test_an_associated_address_matches_in_any_spelling() -> None:
     for spelt in SPELT:
         made = plan(record("a", "associated", email="a@example.com"), record("b", "expired", days(30), email=spelt))
         assert made["reason_code"].to_list() == ["associated", "same_email"], spelt
 
 
-def test_a_customer_known_by_an_address_alone_is_invited_again() -> None:
+def test_a_customer_with_only_an_address_is_invited_again() -> None:
     assert plan(record(None, "expired", days(30), email="a@example.com"))["reason_code"].to_list() == ["expired"]
 
 
-def test_people_who_share_a_mailbox_without_accounts_are_left_to_a_person(engine: Engine) -> None:
+def test_people_who_share_a_mailbox_without_accounts_are_for_review(engine: Engine) -> None:
     names, box = ["Alpha", "Beta", "BETA", "Gamma", None], "office@example.com"
     rows = [record(None, "expired", days(30 + i), email=box, customer_full_name=n) for i, n in enumerate(names)]
     made = plan_resends(engine(ik.annotate(frame(*rows), as_of=TODAY)), as_of=TODAY)
@@ -642,7 +642,7 @@ SHARED = {
 }  # fmt: skip
 
 
-def test_an_address_that_another_customer_settled_or_was_invited_by_is_left_alone(engine: Engine) -> None:
+def test_an_address_of_another_associated_or_invited_customer_is_not_invited(engine: Engine) -> None:
     made = plan_resends(engine(ik.annotate(frame(*SHARED.values()), as_of=TODAY)), as_of=TODAY)
     found = engine.to_polars(made).sort("source_row")["reason_code"].to_list()
     assert found == [name.partition(",")[0] for name in SHARED]
@@ -654,7 +654,7 @@ def test_an_address_is_not_invited_twice_in_the_pause_under_two_customers() -> N
     assert made["reason_code"].to_list() == ["cooling_down", "same_email"]
 
 
-def test_a_row_that_stands_twice_is_decided_once() -> None:
+def test_a_duplicate_row_has_one_decision() -> None:
     annotated = ik.annotate(frame(record(status="expired", invited=days(30))), as_of=TODAY)
     made = plan_resends(pl.concat([annotated, annotated]), as_of=TODAY)
     assert sorted(made["reason_code"]) == ["expired", "superseded"]
@@ -670,7 +670,7 @@ def test_records_that_are_resolved_are_not_resolved_again(engine: Engine, monkey
     )
 
 
-def test_records_of_one_invitation_and_snapshot_that_contradict_each_other_are_left_to_a_person(engine: Engine) -> None:
+def test_contradicting_records_of_one_invitation_and_snapshot_are_for_review(engine: Engine) -> None:
     expired, failed = (record(**more, invited=days(30), record_id="k") for more in
                        ({"status": "expired"}, {"failure": "customer_is_partner"}))  # fmt: skip
     corrected = frame(expired, failed).with_columns(source_row=pl.lit(2, pl.Int64))
@@ -688,7 +688,7 @@ def test_records_of_one_invitation_and_snapshot_that_contradict_each_other_are_l
     ]
 
 
-def test_what_cannot_be_told_apart_is_left_to_a_person_and_older_snapshots_do_not_count() -> None:
+def test_unidentified_records_are_for_review_and_those_of_older_snapshots_do_not_count() -> None:
     masked = record("a**e", status="expired", invited=days(30), email="*@example.com")
     made = plan(masked | {"snapshot_at": days(7)}, masked)
     assert made["reason_code"].to_list() == ["older_snapshot", "unidentified"]
@@ -698,14 +698,14 @@ def test_what_cannot_be_told_apart_is_left_to_a_person_and_older_snapshots_do_no
 # ---- order and batches ----------------------------------------------------------------------------
 
 
-def test_without_history_the_longest_allowed_comes_first_and_it_is_said() -> None:
+def test_without_history_the_longest_allowed_comes_first() -> None:
     made = plan(*(record(f"c{d}", status="expired", invited=days(d)) for d in (20, 50, 30))).sort("rank")
     assert made["account_name"].to_list() == ["c50", "c30", "c20"]
     assert set(made["chance_from"]) == {ranking.NO_HISTORY}
     assert made["chance"].null_count() == 3
 
 
-def test_the_better_chance_comes_first() -> None:
+def test_the_higher_chance_comes_first() -> None:
     known = SuccessRates({("expired", "email", 2): (200, 20), ("link_used", "email", 2): (200, 120)})
     expired = record("a", status="expired", invited=days(30))
     used = record("b", invited=days(20), failure="link_used")
@@ -769,7 +769,7 @@ def test_a_resend_that_was_once_associated_stays_a_success() -> None:
     assert found.cells == {("expired", "email", 1): (1, 1)}
 
 
-def test_a_rate_is_drawn_to_the_wider_group_and_little_data_falls_back() -> None:
+def test_a_rate_is_shrunk_to_the_wider_group_which_replaces_a_small_one() -> None:
     known = SuccessRates(
         {("expired", "email", 1): (100, 50), ("link_used", "email", 1): (9, 9), ("code_used", "link", 0): (40, 0)}
     )
@@ -782,7 +782,7 @@ def test_a_rate_is_drawn_to_the_wider_group_and_little_data_falls_back() -> None
     assert 0 < narrow.rate < known.estimate("code_used", "link", 4).rate < everything.rate
 
 
-def test_an_interval_holds_the_true_rate_as_often_as_it_says() -> None:
+def test_an_interval_contains_the_true_rate_as_often_as_stated() -> None:
     inside = 0
     for true in (0.1, 0.3, 0.5):
         for counted in binom.rvs(400, true, size=200, random_state=7):
@@ -803,7 +803,7 @@ def test_a_delay_is_counted_by_the_limits_it_passed(gap: int, passed: int) -> No
 # ---- rules and words ------------------------------------------------------------------------------
 
 
-def test_rules_say_themselves_in_both_languages() -> None:
+def test_rules_are_described_in_both_languages() -> None:
     usual, others = ResendRules(), ResendRules(cool_down_days=1, max_attempts=1, batch_size=5, link_life_days=30)
     assert str(usual) == "Invite again after 7 days, 3 times at most, in batches of 100."
     assert str(others) == "Invite again after 1 day, once at most, in batches of 5. A link or QR code lives 30 days."
@@ -833,13 +833,13 @@ def test_wrong_rules_are_refused(tmp_path: Path, text: str, said: str) -> None:
         ResendRules.from_toml(tmp_path / "r.toml")
 
 
-def test_a_link_with_a_life_expires() -> None:
+def test_a_link_with_a_limit_in_days_expires() -> None:
     link = record(invited=days(30), invitation_method="link")
     decisions = {life: plan(link, rules=ResendRules(link_life_days=life))["reason_code"][0] for life in (29, 30, 31)}
     assert decisions == {29: "expired", 30: "expired", 31: "link_open_until"}
 
 
-def test_an_expiry_of_its_own_wins_over_every_life_of_the_rules() -> None:
+def test_an_expiry_date_takes_precedence_over_the_days_of_the_rules() -> None:
     for life in (None, 5):
         for ends, reason in ((TODAY, "expired"), (TODAY + SECOND, "open"), (dt.datetime(9999, 12, 31), "open")):
             methods = ("email", "link", "qr_code", "campaign")
@@ -882,7 +882,7 @@ def test_records_without_a_needed_column_are_refused(missing: str) -> None:
         plan_resends(annotated, as_of=TODAY)
 
 
-def test_a_language_that_is_none_is_refused() -> None:
+def test_an_unknown_language_is_rejected() -> None:
     with pytest.raises(ArgumentError, match="language"):
         plan(record(), language="de")
 
@@ -937,7 +937,7 @@ def test_every_record_gets_one_decision_and_no_candidate_breaks_a_rule(
 @pytest.mark.slow
 @settings(max_examples=often(20), deadline=None)
 @given(st.lists(RECORDS, min_size=1, max_size=10), st.integers(0, 40))
-def test_marks_turn_nobody_into_an_associated_customer(given_records: list[Any], ago: int) -> None:
+def test_marks_never_make_a_customer_associated(given_records: list[Any], ago: int) -> None:
     rows = [row | {"record_id": f"k{i}"} for i, row in enumerate(given_records)]
     marks = done(*((row["record_id"], days(ago)) for row in rows)).select(
         "record_id", "resolved_at", customer_id=pl.lit(None, pl.String), failure_code=pl.lit(None, pl.String)
@@ -962,7 +962,7 @@ def refuse_broken_rules(row: dict[str, Any], history: pl.DataFrame, rules: Resen
     assert row["customer_id"] is not None
 
 
-def test_a_logged_resend_is_its_customers_also_where_others_share_an_address() -> None:
+def test_a_logged_resend_belongs_to_its_customer_even_if_others_share_the_address() -> None:
     cells = {
         "ID": ["42", "43", "44"], "Account": ["yan", "zoe", "xu"],
         "Email": ["s@x.example", "s@x.example", "xu@x.example"], "Status": ["Expired"] * 3,

@@ -182,7 +182,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("given", "hint"), WRONG.values(), ids=WRONG.keys())
-def test_an_argument_that_means_nothing_is_refused(tmp_path: Path, given: dict[str, Any], hint: str) -> None:
+def test_an_invalid_argument_is_rejected(tmp_path: Path, given: dict[str, Any], hint: str) -> None:
     with pytest.raises(ArgumentError, match=f"Hint: .*{hint}"):
         write_sample(tmp_path / "made", **given)
     assert not (tmp_path / "made").exists()
@@ -206,7 +206,7 @@ def test_a_workbook_holds_times_as_times_and_mobiles_as_text(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_format_tells_the_same_story(tmp_path: Path, language: str) -> None:
+def test_every_format_has_the_same_records(tmp_path: Path, language: str) -> None:
     named = ["account_name", "email", "mobile", "remarks", "status", "failure_message", "invited_at", "expires_at"]
     found = []
     for kind in ("csv", "xlsx", "parquet"):
@@ -227,7 +227,7 @@ def test_a_customer_invited_again_keeps_its_identity_and_gets_a_later_time(newes
     assert between["invited_at"].min() >= dt.timedelta(days=7)  # type: ignore[operator]  # polars types any value
 
 
-def test_an_email_lives_seven_days_and_nothing_else_expires(newest: pl.DataFrame) -> None:
+def test_emails_expire_after_seven_days_and_other_invitations_never(newest: pl.DataFrame) -> None:
     email = newest.filter(pl.col("invited_at").is_not_null(), pl.col("invitation_method") == "email")
     other = newest.filter(pl.col("invitation_method") != "email")
     assert (email["expires_at"] - email["invited_at"]).unique().to_list() == [dt.timedelta(days=7)]
@@ -254,7 +254,7 @@ def numbered(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.int_range(pl.len()).over("account_name").alias("attempt"))
 
 
-def test_every_invitation_stays_and_only_moves_on(weeks: list[pl.DataFrame]) -> None:
+def test_every_invitation_stays_in_later_files_and_its_state_only_advances(weeks: list[pl.DataFrame]) -> None:
     key = ["account_name", "attempt"]
     moved: set[tuple[str, str]] = set()
     for earlier, later in pairwise(weeks):
@@ -282,7 +282,7 @@ def test_an_associated_customer_is_not_invited_again(newest: pl.DataFrame) -> No
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_message_of_the_site_is_met(tmp_path: Path, language: str) -> None:
+def test_every_message_of_the_site_occurs(tmp_path: Path, language: str) -> None:
     made = write_sample(tmp_path, rows=100_000, weeks=1, format="parquet", dirty=0, language=language)
     met = set(canonical(made.paths[0])["failure_message"].drop_nulls())
     failures = read_catalogue().failures
@@ -311,7 +311,7 @@ def canonical_text(path: Path) -> pl.DataFrame:
     return frame.filter(pl.col("Customer Full Name").ne_missing("Ragged Example"))
 
 
-def test_every_mobile_lies_where_no_customer_is(newest: pl.DataFrame) -> None:
+def test_every_mobile_number_is_in_an_unused_range(newest: pl.DataFrame) -> None:
     assert [mobile for mobile in newest["mobile"].unique() if not FICTIONAL.fullmatch(mobile)] == []
 
 
@@ -373,17 +373,17 @@ def untidy(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(("column", "pattern"), UNTIDY.values(), ids=UNTIDY.keys())
-def test_every_kind_of_untidy_cell_is_there(untidy: pl.DataFrame, column: str, pattern: str) -> None:
+def test_every_kind_of_untidy_cell_occurs(untidy: pl.DataFrame, column: str, pattern: str) -> None:
     assert untidy[column].drop_nulls().str.contains(pattern).any()
 
 
-def test_some_failures_have_no_message_and_some_rows_stand_twice(untidy: pl.DataFrame) -> None:
+def test_some_failures_have_no_message_and_some_rows_are_duplicates(untidy: pl.DataFrame) -> None:
     failed = untidy.filter(pl.col("Status") == "Association failed")
     assert 0 < failed["Failure Cause"].null_count() < failed.height / 50
     assert 0 < untidy.is_duplicated().sum() < untidy.height / 5
 
 
-def test_untidy_times_are_the_same_moments(tmp_path: Path) -> None:
+def test_untidy_times_have_the_same_value(tmp_path: Path) -> None:
     clean, dirty = (load(write_sample(tmp_path / str(d), rows=900, weeks=1, dirty=d).paths[0]).records for d in (0, 1))
     # Other forms know no more than their minute, or a hundred-thousandth of a day.
     both = clean.join(dirty, on=["account_name", "expires_at"])
@@ -410,7 +410,7 @@ def test_by_default_one_row_in_200_is_untidy_and_none_in_parquet(tmp_path: Path)
     ],
     ids=str,
 )  # fmt: skip
-def test_the_loader_refuses_exactly_what_was_planted(
+def test_load_rejects_exactly_the_unreadable_rows(
     tmp_path: Path, seed: int, given: dict[str, Any], planted: int
 ) -> None:
     made = write_sample(tmp_path, seed=seed, **given)
@@ -418,7 +418,7 @@ def test_the_loader_refuses_exactly_what_was_planted(
     assert load(tmp_path).summary.rejects == planted
 
 
-def test_the_refused_rows_name_nobody_have_no_such_day_or_a_cell_too_many(tmp_path: Path) -> None:
+def test_the_rejected_rows_have_no_name_an_impossible_day_or_too_many_cells(tmp_path: Path) -> None:
     write_sample(tmp_path, rows=1000)
     reasons = " ".join(load(tmp_path).rejects["reason"])
     text = (tmp_path / "history_records_2026-03-30.csv").read_text(encoding="utf-8")

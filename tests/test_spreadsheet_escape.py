@@ -46,7 +46,7 @@ def test_no_cell_runs_and_each_is_read_back_to_the_letter(tmp_path: Path, make: 
     assert [found for found, cell in zip(back, CELLS, strict=True) if cell in KEPT] == KEPT
 
 
-def test_engines_escape_alike_and_undo_it() -> None:
+def test_engines_escape_and_unescape_in_the_same_way() -> None:
     con = duckdb.connect()
     con.execute("set enable_progress_bar = false").fetchall()
     cells = con.from_arrow(pl.DataFrame({"x": CELLS}).with_row_index("n").to_arrow())
