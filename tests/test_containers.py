@@ -1,4 +1,4 @@
-"""Containers as programs write them: workbooks of every kind, packed files, web tables, and JSON around records."""
+"""Workbooks of every kind, packed files, web tables, and JSON documents, as programs write them."""
 
 from __future__ import annotations
 
@@ -400,7 +400,7 @@ def test_packed_files_in_a_folder_are_ignored(tmp_path: Path) -> None:
     assert (loaded.summary.records, loaded.summary.ignored) == (2, ("table.zip",))
 
 
-# ---- what a person sees in a workbook -----------------------------------------------------------
+# ---- the layout of a workbook -----------------------------------------------------------
 
 
 def load_xlsx(tmp_path: Path, fill: Callable[[Any, Any], None] | None = None, **how: Any) -> Loaded:
@@ -604,7 +604,7 @@ def as_delimited(table: Table, draw: Draw) -> bytes:
 
 
 def as_objects(table: Table, draw: Draw) -> bytes:
-    """Write rows as JSON objects: headers of one name are a key twice."""
+    """Write rows as JSON objects; duplicate headers become duplicate keys."""
     keys = list(map(json.dumps, table[0]))
     items = ["{" + ", ".join(map("{}: {}".format, keys, map(json.dumps, row))) + "}" for row in table[1:]]
     forms = ["[{}]", '{{"code": 0, "data": {{"list": [{}], "total": 99}}}}', '{{"data": [{0}], "data": [{0}]}}', "{}"]
@@ -642,7 +642,7 @@ KINDS: dict[str, Callable[[Table, Draw], bytes]] = {
 
 
 def damage(content: bytes, draw: Draw) -> bytes:
-    """Change, cut or double some bytes, of what is inside a packed file as often as of the file itself."""
+    """Change, cut or duplicate some bytes, of the content of a packed file or of the file itself."""
     if content.startswith(b"PK") and draw(st.booleans()):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = {name: archive.read(name) for name in archive.namelist()}
@@ -656,7 +656,7 @@ def damage(content: bytes, draw: Draw) -> bytes:
 
 
 def check_it_adds_up(path: Path) -> None:
-    """Check that a file gives rows that add up, or one error that quotes no cell; the summary quotes unknown words."""
+    """Check that a file gives consistent counts, or one error that quotes no cell."""
     try:
         loaded = ik.load(path)
     except InvitekitError as error:

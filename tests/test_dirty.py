@@ -1,4 +1,4 @@
-"""Real dirty files: for each one under dirty/, exactly what is read, what is refused and why."""
+"""Untidy files: the expected result of each file under dirty/."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).with_name("dirty")
 ABOUT = FOLDER / "README.md"
 FILES = sorted(path.name for path in FOLDER.iterdir() if path != ABOUT)
 PERSON = re.compile(r"example\.com|Example|Beispiel|示例|样本|7700900")
-"""What everybody's name, address or number in these files holds; no file name does."""
+"""A part of every name, address and number in these files, and of no file name."""
 
 CSV = ("csv", "utf-8", ",")
 XLSX = ("xlsx", None, None)
@@ -35,7 +35,7 @@ JSON_LINES = ("json_lines", None, None)
 
 @dataclass(frozen=True)
 class Read:
-    """What a file gives when it can be read; every field is compared, what is not named has to be empty.
+    """The expected result of a readable file; every field is compared, and those that are not given must be empty.
 
     Attributes:
         counts: Rows read, records, rejects.
@@ -66,7 +66,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Refused:
-    """How a file is refused as a whole: the kind of the error, and its words before the hint."""
+    """The expected error of a rejected file: its class, and its text before the hint."""
 
     kind: type[InvitekitError]
     problem: str
@@ -93,7 +93,7 @@ NO_JSON = "is not JSON"
 NO_OBJECT = "is JSON, but not an object"
 
 EXPECTED: dict[str, Read | Refused] = {
-    # how cells are set apart
+    # delimiters
     "comma.csv": Read((2, 2, 0), PEOPLE, {2: ANN, 3: BEA}),
     "semicolon.csv": Read(
         (2, 2, 0),
@@ -119,7 +119,7 @@ EXPECTED: dict[str, Read | Refused] = {
         (2, 2, 0), {"Account": "account_name", "Status": "status", "Mobile": "mobile"},
         {3: ("ann", "invited", "007"), 4: ("bea", "expired", None)}, how=("csv", "utf-8", ";"),
     ),
-    # how letters are written
+    # encodings
     "utf8_bom.csv": Read((2, 2, 0), PEOPLE, {2: ANN, 3: BEA}, how=("csv", "utf-8-sig", ",")),
     "utf16_le_bom.txt": Read(
         (2, 2, 0), {"客户账号": "account_name", "Status": "status", "备注": "remarks"},
@@ -177,7 +177,7 @@ EXPECTED: dict[str, Read | Refused] = {
             3: ("bea", None, "expired", "2026-03-02 00:00:00", None),
         },
     ),
-    # how rows are set apart
+    # line ends
     "title_above.csv": Read(
         (2, 2, 0), {"Account": "account_name", "Mobile": "mobile", "Status": "status", "Sent At": "invited_at"},
         {5: ("007", "0", "invited", "2026-03-01 00:00:00"), 7: ("bea", None, "expired", "2026-03-02 00:00:00")},

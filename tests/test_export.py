@@ -71,7 +71,7 @@ KINDS = ("parquet", "csv", "xlsx")
 
 
 def people(rows: int = 200, columns: dict | None = None) -> pl.DataFrame:
-    """Records of made-up customers that use every column, so that no action is without work."""
+    """Records of made-up customers with values in every column."""
     made = {
         "Customer Full Name": [f"Canary Company {n} GmbH" for n in range(rows)],
         "Customer Name": [f"Ann Canary{n}" for n in range(rows)],
@@ -96,7 +96,7 @@ def people(rows: int = 200, columns: dict | None = None) -> pl.DataFrame:
 
 FEW = ("record_id", "account_name", "email", "account_manager", "country", "status", "invited_at", "days_to_associate",
        "effective_status", "failure_code")  # fmt: skip
-"""Columns for tests that need not export all of them, which takes three times as long."""
+"""Columns for tests that do not need all of them; exporting all takes three times as long."""
 
 
 def annotated(frame: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -218,7 +218,7 @@ EXTRA = [(action, how) for action, hows in HOWS.items() if action != "drop" for 
 
 @cache
 def planned() -> pl.DataFrame:
-    """Records with a value in every column that the table names, those too that the people here lack."""
+    """Records with a value in every column of the policy."""
     frame = every_column()
     empty = [column.name for column in schema.RECORD if column.kind == "text" and frame[column.name].is_null().all()]
     filled = [pl.format(f"{name}{{}}", pl.col("account_name").hash()).alias(name) for name in empty]
@@ -226,7 +226,7 @@ def planned() -> pl.DataFrame:
 
 
 def with_work(frame: pl.DataFrame, level: Level, row: Rule) -> pl.DataFrame:
-    """Put something into a row's column that may not leave as it is; in counts, of all records the same."""
+    """Fill the column of a rule with a value that must not be exported; for counts, the same in all records."""
     if row.how == "code":  # which is derived where nobody annotated
         frame = frame.drop("failure_code")
     kept = isinstance(row.form, Words) and row.action == "keep"
@@ -241,7 +241,7 @@ def with_work(frame: pl.DataFrame, level: Level, row: Rule) -> pl.DataFrame:
 
 
 def mutated(column: str) -> Callable[..., pl.DataFrame]:
-    """A release in which one column's action is identity."""
+    """Return a ``release`` that does not change one column."""
     true = transform.release
 
     def leak(batch: pl.DataFrame, rows: Any, secrets: Any) -> pl.DataFrame:
@@ -314,7 +314,7 @@ def test_a_column_that_should_be_dropped_is_detected(tmp_path: Path, monkeypatch
 
 
 MANY = 1_000_000 if SOAK else 2_500
-"""More rows than one small frame has: outside of a soak run, such frames have a thousand."""
+"""More rows than a small frame has; outside of a soak run, such frames have a thousand rows."""
 
 
 @pytest.fixture(scope="module")
@@ -511,7 +511,7 @@ def test_times_with_a_zone_are_exported_as_months_in_utc(tmp_path: Path) -> None
 
 
 def cells(sizes: dict[str, int]) -> pl.DataFrame:
-    """Records of so many customers by status, two a customer."""
+    """Return two records for each customer, with numbers of customers by status."""
     rows = [(f"c{status}{n // 2}", status) for status, size in sizes.items() for n in range(2 * size)]
     return pl.DataFrame(rows, schema=["account_name", "effective_status"], orient="row")
 
@@ -703,7 +703,7 @@ for line in sys.stdin:
 
 
 def state(target: Path) -> str:
-    """What a killed export left under its name; a file without a manifest is whole all the same."""
+    """Return the files of a killed export; a file without a manifest is also complete."""
     if not target.exists():
         return "none" if not path_of(target).exists() else "torn"
     files = [path.stat() for path in (target, path_of(target)) if path.exists()]
@@ -712,7 +712,7 @@ def state(target: Path) -> str:
 
 @cache
 def _state(target: Path, _files: tuple[tuple[int, int], ...]) -> str:
-    """Look at the same files once: most kills come before anything was put in their place."""
+    """Check the same files once: most kills come before they are replaced."""
     if pl.read_parquet(target).height != KILLED_ROWS:
         return "torn"
     try:
@@ -763,7 +763,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> N
 
 
 def held(error: BaseException | None) -> str:
-    """Say everything that travels with an error."""
+    """Return all texts of an error and its causes."""
     told = []
     while error:
         told.append(repr(error))
@@ -772,7 +772,7 @@ def held(error: BaseException | None) -> str:
 
 
 def spoilt() -> dict[str, Any]:
-    """Records that cannot be exported, each for another reason, with somebody's data in every cell."""
+    """Records that cannot be exported for several reasons, with personal data in every cell."""
     frame, con = annotated(), duckdb.connect()
     con.execute("set enable_progress_bar = false")
     return {
@@ -885,7 +885,7 @@ def test_scrubbed_remarks_are_exported_without_names(tmp_path: Path, level: Any)
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A machine without a key, a keyring, or settings of its user."""
+    """A machine without a key, a keyring and settings."""
     monkeypatch.delenv("INVITEKIT_KEY", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
@@ -943,7 +943,7 @@ def test_a_missing_or_invalid_key_file_is_rejected(alone: Path) -> None:
 
 
 def alone_in(cells: int, columns: dict) -> pl.DataFrame:
-    """Records that differ in nothing but what is handed in."""
+    """Return records that differ only in the given columns."""
     made = {"Account Name": [None] * cells, "Custom Tag": ["a private tag"] * cells, "Status": ["Associated"] * cells}
     return annotated(people(cells, made | {"Invitation Time": [dt.datetime(2026, 3, 2)] * cells} | columns))
 
@@ -1056,7 +1056,7 @@ FORGED: tuple[tuple[str, Any], ...] = (
 
 @pytest.fixture(scope="module")
 def proved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """An export, and its page: each test writes a page of its own."""
+    """An export and its manifest, which each test replaces."""
     done = ik.export(annotated().with_columns(attempts=1), tmp_path_factory.mktemp("export") / "out.csv")
     assert verify(done.path).rows == 200
     return done.path, done.manifest.read_text()

@@ -17,7 +17,7 @@ into = "team"
 
 
 def exported(folder: Path, teams: int, empty: int = 0, **how: str) -> UniquenessReport:
-    """Export forty records of so many teams, some of none; give what is said of all columns that tell something."""
+    """Export forty records of some teams, and return the uniqueness by all identifying columns."""
     frame = pl.DataFrame(
         {
             "account_name": [f"acct {n}" for n in range(40)], "status": ["expired"] * 40, "country": ["Germany"] * 40,

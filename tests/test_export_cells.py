@@ -97,7 +97,7 @@ def test_a_text_is_complete_in_excel_or_the_export_fails(tmp_path: Path, text: s
 
 @pytest.fixture
 def short_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An Excel whose sheets hold twenty rows: a million take a minute."""
+    """Limit sheets to twenty rows, because a million take a minute."""
     for room in (writers, table_writers):
         monkeypatch.setattr(room, "XLSX_ROWS", 20)
 

@@ -39,7 +39,7 @@ def some(start: int, end: int) -> list[str]:
 
 
 def plainly(rows: Collection[tuple[str, int | None]]) -> dict[str, tuple[int | None, int | None]]:
-    """Count the slow and plain way, all records at hand at once."""
+    """Count in a simple way, with all records in memory."""
     people: dict[str, set[int]] = {status: {who for s, who in rows if s == status and who} for status, _ in rows}
     return {
         status: (round_count(sum(s == status for s, _ in rows)), round_count(len(some)))

@@ -52,7 +52,7 @@ def made(kind: str, level: Level) -> tuple[bytes, bytes]:
 
 
 def exported(folder: Path, kind: str, level: Level = "pseudonymised") -> Path:
-    """Return an export, a copy of its own for each test."""
+    """Return a copy of an export for each test."""
     path = folder / f"out.{kind}"
     for file, content in zip((path, path_of(path)), made(kind, level), strict=True):
         file.write_bytes(content)
@@ -60,13 +60,13 @@ def exported(folder: Path, kind: str, level: Level = "pseudonymised") -> Path:
 
 
 def fit(path: Path, **told: object) -> None:
-    """Make the manifest say the digest of the file that stands there now, and what else is handed in."""
+    """Write the current digest of the file, and other given fields, into the manifest."""
     page = path_of(path)
     page.write_text(json.dumps(json.loads(page.read_text("utf-8")) | {"sha256": digest(path)} | told), "utf-8")
 
 
 def edited(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
-    """Change what a file holds; without a change, it still is the proved one."""
+    """Change the content of a file, after checking that it verifies unchanged."""
     read: dict[str, Callable[[Path], pl.DataFrame]] = {
         ".csv": lambda file: pl.read_csv(file, infer_schema=False),
         ".xlsx": lambda file: pl.read_excel(file, infer_schema_length=0),

@@ -42,7 +42,7 @@ export(frame, sys.argv[1], overwrite=True, progress=wait)
 
 @contextlib.contextmanager
 def at_work(target: Path, aside: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Return a process that has begun an export, and the file that lets it go on; it spills beside that."""
+    """Start an export in a process; return it, and the file that lets it continue."""
     began, on = aside / "began", aside / "on"
     command = [sys.executable, "-c", SLOW, str(target), str(began), str(on)]
     with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(aside)}) as process:
@@ -250,5 +250,5 @@ def test_a_lock_released_at_the_same_moment_is_not_acquired_twice(tmp_path: Path
 
 
 def refuse(*_paths: Path, **_how: bool) -> None:
-    """A disk that knows no second names."""
+    """A disk without hard links."""
     raise PermissionError

@@ -25,7 +25,7 @@ FRAME = pl.DataFrame(
 
 
 class Shuffle:
-    """Shuffles records that are a frame or a relation, and fit into memory or not; lists the rows of each release."""
+    """Shuffles a frame or a relation, which fits into memory or not, and lists the rows of each release."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection | None) -> None:
         self.con, self.released = con, list[int]()

@@ -55,7 +55,7 @@ def test_another_key_cannot_sign_with_this_key_id(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("field", sorted({*Manifest.__struct_fields__} - {"key_id", "signature"}))
 def test_every_field_of_a_manifest_is_signed(made: Manifest, field: str) -> None:
-    """Whatever the manifest gets besides is signed too; which key, its signature itself says."""
+    """All fields are signed, also new ones, except the signature and its key."""
     with pytest.raises(ChangedError, match="signature"):
         describe_signature(replace(made, **{field: "another"}), KEY)
 

@@ -41,5 +41,5 @@ def test_characters_without_folding_are_the_same_in_every_form() -> None:
 
 
 def _python() -> str:
-    """Return the class as Python writes it."""
+    """Return the character class in Python's syntax."""
     return re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: f"\\u{int(found[1], 16):04x}", frequent_values._FOLDS)

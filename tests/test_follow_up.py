@@ -1,4 +1,4 @@
-"""Invitations that never end: simulated histories whose truth is known, and every number agrees with it."""
+"""The follow-up of invitations: metrics of simulated histories agree with the simulated truth."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Columns = dict[str, Any]
 
 
 def annotated(columns: Columns, as_of: dt.datetime = AS_OF) -> pl.DataFrame:
-    """Build annotated records from the columns that matter; each row is an account of its own unless it says so."""
+    """Build annotated records from the needed columns; by default each row is another account."""
     kinds = {"time": pl.Datetime("us"), "integer": pl.Int64()}
     rows = len(columns["status"])
     plain = {"account_name": [f"a{row}" for row in range(rows)], "source_file": ["a.csv"] * rows,
@@ -42,7 +42,7 @@ def annotated(columns: Columns, as_of: dt.datetime = AS_OF) -> pl.DataFrame:
 
 def simulate(seed: int, n: int, *, weeks: int = 20, links: float = 0.5, mean_days: float = 2.0, dirty: bool = False,
              shift: dict[int, float] | None = None) -> Columns:  # fmt: skip
-    """Simulate invitations sent at random over some weeks, and how they stand at the last snapshot.
+    """Simulate invitations sent at random over some weeks, and their state at the last snapshot.
 
     An answer comes after an exponential time; an email's within its seven days. ``shift`` adds to the share that
     fails from a week on. Dirty: a third of the associations has no time, some links end by their own date, and some

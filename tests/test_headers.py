@@ -1,4 +1,4 @@
-"""Headers and words as people write them: what they mean, what they state, and what is not guessed."""
+"""The meaning of headers and words, in the spellings that people use."""
 
 from __future__ import annotations
 

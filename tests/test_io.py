@@ -1,4 +1,4 @@
-"""Files whole or not at all, locks, names, and the processes that own temporary folders, on every system."""
+"""Atomic writes, file locks, file names, and owners of temporary folders, on every system."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ KEY = Key(bytes(range(32)))
 
 
 class Chest(KeyringBackend):
-    """A keyring that keeps what it is given for as long as it lives, and breaks when it is told to."""
+    """A keyring in memory that can be made to fail."""
 
     priority = -1  # never chosen but where a test puts it: keyring looks through every class of its kind
 
@@ -45,7 +45,7 @@ class Chest(KeyringBackend):
 
 @pytest.fixture
 def chest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chest:
-    """A machine with a keyring, whose user has set nothing up yet."""
+    """A machine with a keyring and without settings."""
     made = Chest()
     monkeypatch.delenv("INVITEKIT_KEY", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))

@@ -1,4 +1,4 @@
-"""Constants beside records: a small table on each engine, letter for letter."""
+"""Tables of constants on each engine."""
 
 from __future__ import annotations
 

@@ -357,7 +357,7 @@ def test_temporary_files_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(place.iterdir()) == []
 
 
-# ---- what was once got wrong ----------------------------------------------------------------------
+# ---- fixed bugs ----------------------------------------------------------------------
 
 
 def of_one_column(folder: Path, *cells: str, name: str = "history.csv", column: str = "Sent At") -> Loaded:
@@ -502,7 +502,7 @@ def test_a_codec_that_is_not_for_text_is_rejected(tmp_path: Path, encoding: str)
         ik.load(write(tmp_path, text_of(ROW)), encoding=encoding)
 
 
-# ---- what a second look found ---------------------------------------------------------------------
+# ---- more fixed bugs ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("offset", ["+14:01", "-12:30", "+08:75", "+99:00"])

@@ -131,7 +131,7 @@ def test_the_hash_keeps_the_order_of_many_values_and_nulls() -> None:
 
 
 def expected_token(text: str, column: str, purpose: str = "") -> str:
-    """What a token has to be, put together from Python's own parts."""
+    """Compute a token with Python's own functions."""
     parts = (b"invitekit token v2", column.encode(), purpose.encode())
     info = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     extracted = hmac.digest(bytes(32), bytes(range(32)), "sha256")
@@ -157,7 +157,7 @@ def test_repeated_values_get_the_same_tokens() -> None:
 
 
 def plainly(text: str) -> str:
-    """The normal form by Python's own means, but for the list of signs that show nothing."""
+    """Normalise a value with Python's own functions, apart from the list of invisible characters."""
     signs = pl.Series(list(text), dtype=pl.String)
     seen = "".join(signs.filter(~signs.str.contains(schema.UNSEEN)))
     return unicodedata.normalize("NFKC", seen).strip().lower()
@@ -291,7 +291,7 @@ def test_a_key_of_one_byte_or_of_another_length_is_refused() -> None:
 
 
 def traced(key: Key, values: pl.Series) -> str:
-    """What a traceback that prints variables tells when making tokens goes wrong."""
+    """Return a traceback with variables for an error while tokens are computed."""
     try:
         tokens(values, key.subkey("email"), "e")
     except Exception as error:  # noqa: BLE001 - whatever it is
@@ -381,7 +381,7 @@ def test_a_duration_is_exported_as_a_band(days: int | None, band: str | None) ->
 
 
 def telling_when(days: pl.DataFrame) -> pl.DataFrame:
-    """Release, by the policy of pseudonyms, every column that tells when."""
+    """Release every column of times with the pseudonymised policy."""
     columns = [c.name for c in schema.COLUMNS if c.kind == "time" or c.name in ("age_days", "days_to_associate")]
     rows = [row for row in standard().rows if row.column in columns and row.action != "drop"]
     return days.select(
@@ -390,7 +390,7 @@ def telling_when(days: pl.DataFrame) -> pl.DataFrame:
 
 
 def test_a_pseudonymised_row_has_a_minimum_of_possible_days() -> None:
-    """Counts for every pair of days in three years: invited, associated, and a snapshot of any later month."""
+    """Count over all pairs of days in three years (invited, associated), and snapshots of all later months."""
     day = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2026, 12, 31), "1d", eager=True).alias("invited_at")
     pairs = day.to_frame().join(day.alias("associated_at").to_frame(), how="cross")
     pairs = pairs.filter(pl.col("invited_at") <= pl.col("associated_at"))
@@ -482,12 +482,12 @@ REFUSED = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "told"), REFUSED)
-def test_a_wrong_policy_file_is_refused_by_file_row_and_column(tmp_path: Path, text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "message"), REFUSED)
+def test_a_wrong_policy_file_is_refused_by_file_row_and_column(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(PolicyError) as refused:
         policy(tmp_path, text)
     assert "mine.toml" in str(refused.value)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "Hint: " in str(refused.value)
 
 

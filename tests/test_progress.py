@@ -319,7 +319,7 @@ def failures(of: list[int], rates: list[float], seed: int) -> list[int]:
 
 
 def alarms(weeks: int, size: int, rate: Callable[[random.Random], float], rounds: int) -> float:
-    """Return the share of weeks that are marked, over many made-up courses of so many weeks."""
+    """Return the share of weeks with a signal in many simulated series."""
     dice, marked = random.Random(7), 0
     for number in range(rounds):
         of = [max(1, round(dice.gauss(size, size / 5))) for _ in range(weeks)]

@@ -39,7 +39,7 @@ MESSAGES = {failure.code: failure.messages[0] for failure in read_catalogue().fa
 
 
 def days(number: float) -> dt.datetime:
-    """So many days before today."""
+    """Return the time some days before today."""
     return TODAY - dt.timedelta(days=number)
 
 
@@ -66,7 +66,7 @@ def plan(*records: Any, as_of: dt.datetime = TODAY, **how: Any) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Case:
-    """Records of one customer, and what becomes of the last one."""
+    """Records of one customer, and the expected decision on the last one."""
 
     decision: str
     reason: str
@@ -317,7 +317,7 @@ TABLE = {
 
 
 def rows_of(name: str, number: int) -> list[Any]:
-    """A case's records, of a customer of its own."""
+    """Return the records of a case, with a customer of its own."""
     return [r | {"account_name": f"{number}", "remarks": name} for r in TABLE[name].records]
 
 
@@ -435,7 +435,7 @@ def test_an_unknown_status_is_quoted_unless_it_may_be_personal_data(cell: str | 
 
 
 def weeks(stay: int, vanish: int, **more: Any) -> list[Any]:
-    """Customers of an export a week ago, of whom some are in the newest one too."""
+    """Return customers of an export a week ago, some of whom are also in the newest one."""
     name = more.get("account_manager") or ""
     old = [record(f"{name}{i}", "expired", days(30), snapshot_at=days(7), **more) for i in range(stay + vanish)]
     return [*old, *(r | {"snapshot_at": TODAY} for r in old[:stay])]
@@ -951,7 +951,7 @@ def test_marks_never_make_a_customer_associated(given_records: list[Any], ago: i
 
 
 def refuse_broken_rules(row: dict[str, Any], history: pl.DataFrame, rules: ResendRules) -> None:
-    """Check a candidate against the rules in plain Python, apart from the code that chose it."""
+    """Check a candidate against the rules in plain Python, independently of the tested code."""
     times = {t for t in history["invited_at"] if t is not None}
     assert "associated" not in history["effective_status"].to_list()
     assert len(times) == row["attempts"] < rules.max_attempts

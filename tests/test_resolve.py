@@ -31,7 +31,7 @@ def at(day: int, hour: int = 8, minute: int = 3, second: int = 7, month: int = 3
 
 
 def record(week: int, status: str, invited_at: dt.datetime | None = None, **values: Any) -> dict[str, Any]:
-    """One annotated record of a weekly file; a customer with the account ``acme`` unless told otherwise."""
+    """One annotated record of a weekly file; by default of a customer with the account ``acme``."""
     account = values.pop("account_name", "acme")
     failed = status == "association_failed"
     return {
@@ -43,7 +43,7 @@ def record(week: int, status: str, invited_at: dt.datetime | None = None, **valu
 
 
 def frame(*records: dict[str, Any]) -> pl.DataFrame:
-    """Records as ``annotate`` gives them, numbered by their rows."""
+    """Return annotated records, numbered by row."""
     names = [column.name for column in (*schema.RECORD, *schema.ANNOTATED)]
     rows = [{"source_row": row, **one} for row, one in enumerate(records, start=2)]
     kinds = {"time": pl.Datetime("us"), "integer": pl.Int64, "number": pl.Float64}
@@ -52,7 +52,7 @@ def frame(*records: dict[str, Any]) -> pl.DataFrame:
 
 
 def answers(engine: Engine, records: pl.DataFrame, *names: str) -> list[Any]:
-    """What ``resolve`` says in some columns, in the order of the records."""
+    """Return some columns of ``resolve``, in the order of the records."""
     found = engine.to_polars(resolve(engine(records))).sort("source_row").select(*names)
     return found.to_series().to_list() if len(names) == 1 else found.rows()
 

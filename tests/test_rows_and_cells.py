@@ -1,4 +1,4 @@
-"""Rows and cells as people have them: what is read, what is rejected and why, and what the summary reports."""
+"""Untidy rows and cells: results, rejected rows with their reasons, and the summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sample is believable, planted on purpose where it is wrong, and nobody in it exists."""
+"""Samples are realistic and fictitious, and contain untidy and unreadable rows on purpose."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NEXT = {
 
 
 def canonical(path: Path) -> pl.DataFrame:
-    """Read a file as it is, under canonical names; codes by their vocabulary."""
+    """Read a file with canonical names and codes."""
     frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
     frame = frame.rename({header: schema.canonical_name(header) or header for header in frame.columns})
     words = {name: sorted(frame[name].unique()) for name in ("status", "invitation_method", "association_type")}
@@ -107,7 +107,7 @@ def test_the_data_folder_is_what_its_readme_says(tmp_path: Path, words: list[str
 
 
 def ignored(names: list[str]) -> set[str]:
-    """Ask git which of these files it would not let into a commit."""
+    """Return the files that git ignores."""
     words = ["git", "check-ignore", "--no-index", "--stdin"]
     asked = subprocess.run(words, input="\n".join(names), cwd=DATA.parent, capture_output=True, text=True, check=False)
     assert asked.returncode in (0, 1), asked.stderr
@@ -250,7 +250,7 @@ def test_times_fit_the_status(newest: pl.DataFrame) -> None:
 
 
 def numbered(frame: pl.DataFrame) -> pl.DataFrame:
-    """Number each customer's invitations: rows stand in their order."""
+    """Number each customer's invitations, which are in order."""
     return frame.with_columns(pl.int_range(pl.len()).over("account_name").alias("attempt"))
 
 
@@ -301,12 +301,12 @@ def test_every_address_is_reserved_for_examples(tmp_path: Path, dirty: float) ->
     frame = canonical_text(write_sample(tmp_path, rows=20_000, weeks=1, dirty=dirty).paths[0])
     emails = frame["Email"].drop_nulls()
     assert emails.len() > 19_000
-    planted = {"ragged"}
-    assert {email for email in emails if not RESERVED.fullmatch(email.strip())} <= planted
+    invalid = {"ragged"}
+    assert {email for email in emails if not RESERVED.fullmatch(email.strip())} <= invalid
 
 
 def canonical_text(path: Path) -> pl.DataFrame:
-    """Read a CSV as it is, without its ragged last line."""
+    """Read a CSV file without its ragged last line."""
     frame = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True)
     return frame.filter(pl.col("Customer Full Name").ne_missing("Ragged Example"))
 
@@ -332,7 +332,7 @@ def test_a_masked_sample_shows_no_name_mobile_or_email(tmp_path: Path) -> None:
     assert masked["Account Name"].equals(plain["Account Name"])
 
 
-# --- what is planted
+# --- untidy and unreadable rows
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -400,7 +400,7 @@ def test_by_default_one_row_in_200_is_untidy_and_none_in_parquet(tmp_path: Path)
 
 @pytest.mark.parametrize("seed", range(1, 1 + often(4)))
 @pytest.mark.parametrize(
-    ("given", "planted"),
+    ("given", "unreadable"),
     [
         ({"rows": 1000}, 3), ({"rows": 1000, "weeks": 8}, 3),
         ({"rows": 1500, "language": "zh", "encoding": "gb18030"}, 3), ({"rows": 1500, "masked": True}, 3),
@@ -411,11 +411,11 @@ def test_by_default_one_row_in_200_is_untidy_and_none_in_parquet(tmp_path: Path)
     ids=str,
 )  # fmt: skip
 def test_load_rejects_exactly_the_unreadable_rows(
-    tmp_path: Path, seed: int, given: dict[str, Any], planted: int
+    tmp_path: Path, seed: int, given: dict[str, Any], unreadable: int
 ) -> None:
     made = write_sample(tmp_path, seed=seed, **given)
-    assert made.unreadable_rows == planted
-    assert load(tmp_path).summary.rejects == planted
+    assert made.unreadable_rows == unreadable
+    assert load(tmp_path).summary.rejects == unreadable
 
 
 def test_the_rejected_rows_have_no_name_an_impossible_day_or_too_many_cells(tmp_path: Path) -> None:

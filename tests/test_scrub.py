@@ -1,4 +1,4 @@
-"""Remarks without the people in them: what goes and what stays, on a corpus whose answers are known."""
+"""Scrubbing of remarks: a corpus with expected results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def scrubbed(remarks: Sequence[str | None], own: Sequence[pl.Series], others: Se
     return scrub_remarks(pl.Series(remarks, dtype=pl.String), own, known).to_list()
 
 
-# --- The corpus: templates whose slots are either personal or have to stay --------------------------------------
+# --- The corpus: templates with slots for personal and for harmless text --------------------------------------
 
 OWN = ("Anna Müller", "王思远", "Siobhán O'Connor", "María José Fernández", "محمد الغامدي", "Ng", "Björn Weiß")
 OTHERS = (
@@ -114,7 +114,7 @@ SLOT = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Labelled:
-    """A remark, whose it is, and what has to become of it."""
+    """A remark, the values of its record, and the expected result."""
 
     text: str
     own: str
@@ -185,7 +185,7 @@ def test_of_each_class_more_than_99_in_100_are_found() -> None:
 
 
 def _leaks(value: str, after: str) -> bool:
-    """Whether a value, or a telling part of it, is still there."""
+    """Return whether a value, or an identifying part of it, is still there."""
     rest = _folded(PLACEHOLDER.sub("|", after)).lower()
     parts = re.findall(r"[a-zà-ÿ]{4,}|[0-9]{5,}|[\u0600-\u06ff]{3,}|[\u4e00-\u9fff]{2,}", _folded(value).lower())
     told = [_folded(value).lower(), *(part for part in parts if part not in {"mail", "example", "account"})]

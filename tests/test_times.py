@@ -1,4 +1,4 @@
-"""Dates and times as people have them: every form is read as it is meant, or refused with the form named."""
+"""Dates and times in every form: each one is read correctly, or rejected with its form."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def times(*cells: Any, name: str = "invited_at", **options: Any) -> list[dt.date
 
 
 def reason(*cells: Any, **options: Any) -> str:
-    """Why all cells are rejected."""
+    """Return why all cells are rejected."""
     ((_, why),) = of_column(*cells, **options).summary.reject_reasons
     return why
 
