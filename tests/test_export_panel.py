@@ -354,7 +354,7 @@ def test_run_raises_what_the_screen_shows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("records", [None, "a text"])
 def test_an_object_that_is_no_frame_is_a_clear_error(records: Any) -> None:
-    with pytest.raises(ArgumentError, match="is no frame"):
+    with pytest.raises(ArgumentError, match="is not a frame"):
         ExportPanel(records)
 
 

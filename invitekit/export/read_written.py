@@ -108,21 +108,21 @@ def _parquet(
     con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool
 ) -> duckdb.DuckDBPyRelation:
     del safe
-    found = con.sql(f"select * from read_parquet({lit_path(path)})")
-    expect([*found.columns], [row.into for row in rows])
-    for row, kind in zip(rows, found.types, strict=True):
+    table = con.sql(f"select * from read_parquet({lit_path(path)})")
+    check_columns([*table.columns], [row.into for row in rows])
+    for row, kind in zip(rows, table.types, strict=True):
         if str(kind) != sql_type(row.form):
             raise LeakError(row.into, "types", 1)
     foreign = con.execute(f"select count(*) from parquet_kv_metadata({lit_path(path)})").fetchall()[0][0]
     if foreign:
         raise LeakError("file", "metadata", foreign)
-    return found
+    return table
 
 
 def _csv(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, safe: bool) -> duckdb.DuckDBPyRelation:
     names = [row.into for row in rows]
     with path.open(encoding="utf-8-sig", newline="") as file:
-        expect(next(csv.reader(file), []), escape_headers(names) if safe else names)
+        check_columns(next(csv.reader(file), []), escape_headers(names) if safe else names)
     # Without detection, any other format is an error.
     columns = ", ".join(f"{lit(name)}: 'VARCHAR'" for name in names)
     form = (
@@ -135,18 +135,18 @@ def _xlsx(con: duckdb.DuckDBPyConnection, path: Path, rows: Sequence[Rule], *, s
     del safe
     sheet = fastexcel.read_excel(path).load_sheet(0, dtypes="string")
     table = sheet.to_arrow()
-    expect(table.schema.names, escape_headers([row.into for row in rows]))
+    check_columns(table.schema.names, escape_headers([row.into for row in rows]))
     return con.from_arrow(table)
 
 
-def expect(found: Sequence[str], wanted: Sequence[str]) -> None:
+def check_columns(actual: Sequence[str], expected: Sequence[str]) -> None:
     """Check that the columns of a file are the released ones, in their order.
 
     Raises:
         LeakError: The columns differ; the error has the number of differences only.
     """
-    if list(found) != list(wanted):
-        raise LeakError("file", "columns", len(set(found) ^ set(wanted)) or 1)
+    if list(actual) != list(expected):
+        raise LeakError("file", "columns", len(set(actual) ^ set(expected)) or 1)
 
 
 READERS: dict[str, Callable[..., duckdb.DuckDBPyRelation]] = {".parquet": _parquet, ".csv": _csv, ".xlsx": _xlsx}

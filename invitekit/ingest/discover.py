@@ -252,8 +252,8 @@ def _workbook_or_page(path: Path, by_name: str, head: bytes) -> str | None:
         return workbook_in_zip(path)
     if by_name in _WORKBOOKS and head.startswith(b"\xd0\xcf\x11\xe0") and is_old_workbook(path):
         return "xls"
-    if by_name in (*_WORKBOOKS, "csv") and (found := markup(head)):
-        return found
+    if by_name in (*_WORKBOOKS, "csv") and (kind := markup(head)):
+        return kind
     # Spreadsheets also open text with the extension of a workbook.
     is_text = by_name == "xls" and not any(map(head.startswith, _SIGNATURES)) and not _is_binary(head, None)
     return "csv" if is_text else None

@@ -188,11 +188,13 @@ def _eight_bit_encoding(lines: list[bytes], head: bytes, name: str, *, few: bool
 
 
 def _check_not_seven_bit(head: bytes, name: str) -> None:
-    if found := next((codec for codec, sign in _SEVEN_BITS.items() if sign.search(head)), None):
+    if encoding := next((codec for codec, sign in _SEVEN_BITS.items() if sign.search(head)), None):
         raise SourceError(
-            _("'{name}' seems to be written in {found}.", name=name, found=found),
-            hint=_("name its encoding (encoding='{found}', or --encoding {found}), or save it as UTF-8.", found=found),
-            choice=Choice("encoding", name, (found,)),
+            _("'{name}' seems to be written in {found}.", name=name, found=encoding),
+            hint=_(
+                "name its encoding (encoding='{found}', or --encoding {found}), or save it as UTF-8.", found=encoding
+            ),
+            choice=Choice("encoding", name, (encoding,)),
         )
 
 

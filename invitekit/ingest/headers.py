@@ -207,8 +207,8 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
         SchemaError: It names an unknown column or header, or one header twice.
     """
     known = [c.name for c in schema.RECORD if c.name not in schema.DERIVED]
-    every = list(sources)
-    keys = {schema.header_key(header) for headers in every for header in headers.names} if columns else set()
+    listed = list(sources)
+    keys = {schema.header_key(header) for headers in listed for header in headers.names} if columns else set()
     for name, header in columns.items():
         same = [other for other in columns if schema.header_key(columns[other]) == schema.header_key(header)]
         if len(same) > 1:
@@ -222,7 +222,7 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
                 hint=_("known: {columns}.", columns=", ".join(known)),
             )
         if schema.header_key(header) not in keys:
-            shown = show_headers(every[0].names) if every else _("nothing")
+            shown = show_headers(listed[0].names) if listed else _("nothing")
             raise SchemaError(
                 _(
                     "Your choice of columns maps {column} to '{header}', which no file has. Found: {found}.",
@@ -231,7 +231,7 @@ def check_choice(columns: Mapping[str, str], sources: Iterable[Headers]) -> None
                     found=shown,
                 ),
                 hint=_("use a header as the file spells it."),
-                choice=Choice("column", "", every[0].names if every else (), (name,)),
+                choice=Choice("column", "", listed[0].names if listed else (), (name,)),
             )
 
 

@@ -17,14 +17,14 @@ _MAX_SHOWN = 10
 """The most lists that a message names."""
 
 
-class Found(NamedTuple):
+class RecordList(NamedTuple):
     """The records, and their total number if the document states it."""
 
     records: list[Any]
-    announced: int | None = None
+    total: int | None = None
 
 
-def find_records(document: object, name: str, options: ReadOptions) -> Found:
+def find_records(document: object, name: str, options: ReadOptions) -> RecordList:
     """Return the records of a document.
 
     Args:
@@ -35,37 +35,37 @@ def find_records(document: object, name: str, options: ReadOptions) -> Found:
     Raises:
         SourceError: It has several lists of records, or none.
     """
-    found = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
-    if len(found) > 1:
-        paths = ", ".join(show_text(".".join(path)) for path, _records in found[:_MAX_SHOWN]) + ", ..." * (
-            len(found) > _MAX_SHOWN
+    lists = [one for one in _candidates(document, ()) if _have_column(one[1].records, options)]
+    if len(lists) > 1:
+        paths = ", ".join(show_text(".".join(path)) for path, _records in lists[:_MAX_SHOWN]) + ", ..." * (
+            len(lists) > _MAX_SHOWN
         )
         raise SourceError(
-            _("'{name}' holds {count} lists of records: {names}.", name=name, count=len(found), names=paths),
+            _("'{name}' holds {count} lists of records: {names}.", name=name, count=len(lists), names=paths),
             hint=_("keep the one that is to be read."),
         )
-    if found:
-        return found[0][1]
+    if lists:
+        return lists[0][1]
     if isinstance(document, dict):
-        lists = [value for value in document.values() if isinstance(value, list)]
-        return Found(lists[0] if len(lists) == 1 else [document])
+        values = [value for value in document.values() if isinstance(value, list)]
+        return RecordList(values[0] if len(values) == 1 else [document])
     if not isinstance(document, list):
         raise SourceError(_("'{name}' holds no list of records.", name=name), hint=_("give a JSON array of objects."))
-    return Found(document)
+    return RecordList(document)
 
 
-def _candidates(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Found]]:
+def _candidates(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], RecordList]]:
     """Yield the lists of records in a value, with their paths of keys."""
     if isinstance(value, list):
-        yield path, Found(_with_header(value) or value)
+        yield path, RecordList(_with_header(value) or value)
     elif isinstance(value, dict):
         if (table := _table(value)) is not None:
-            yield path, Found(table)
+            yield path, RecordList(table)
         elif len(path) < _DEPTH:
             for key, inner in value.items():
-                for where, found in _candidates(inner, (*path, key)):
-                    announced = _announced(value) if found.announced is None else found.announced
-                    yield where, Found(found.records, announced)
+                for inner_path, candidate in _candidates(inner, (*path, key)):
+                    total = _stated_total(value) if candidate.total is None else candidate.total
+                    yield inner_path, RecordList(candidate.records, total)
 
 
 def _table(value: Mapping[str, Any]) -> list[Any] | None:
@@ -127,7 +127,7 @@ def _have_column(records: list[Any], options: ReadOptions) -> bool:
     return has_column(options.required, tuple(names), options.columns)
 
 
-def _announced(value: Mapping[str, Any]) -> int | None:
+def _stated_total(value: Mapping[str, Any]) -> int | None:
     for key, number in value.items():
         if (
             key.casefold() in ("total", "totalcount", "total_count", "totalsize", "total_size")

@@ -34,7 +34,7 @@ from invitekit.ingest.headers import (
     missing_column,
     require_column,
 )
-from invitekit.ingest.json_shapes import Found, find_records
+from invitekit.ingest.json_shapes import RecordList, find_records
 from invitekit.ingest.sheets import RawSheet, read_sheets
 
 BATCH_ROWS = 200_000
@@ -332,7 +332,7 @@ def _open_json_lines(source: Source, options: ReadOptions) -> list[Table]:
         if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
             return _tables_of(source, find_records(values[0], source.name, options), options)
         if values:
-            return _tables_of(source, Found(values), options)
+            return _tables_of(source, RecordList(values), options)
     return [_objects_table(source, list(_read_json_lines(chain(top, lines))), options)]
 
 
@@ -372,8 +372,8 @@ def _open_json(source: Source, options: ReadOptions) -> list[Table]:
                 problem,
                 hint=_("export it again; one object a line belongs into a .jsonl file."),
             ) from None
-    found = find_records(values[0], source.name, options) if len(values) == 1 else Found(values)
-    return _tables_of(source, found, options)
+    records = find_records(values[0], source.name, options) if len(values) == 1 else RecordList(values)
+    return _tables_of(source, records, options)
 
 
 def _parsed(parse: Callable[[str], list[Any]], text: str) -> list[Any] | None:
@@ -398,9 +398,9 @@ def _concatenated(text: str) -> list[Any]:
     return values
 
 
-def _tables_of(source: Source, found: Found, options: ReadOptions) -> list[Table]:
+def _tables_of(source: Source, found: RecordList, options: ReadOptions) -> list[Table]:
     items = [_as_object(i, value) for i, value in enumerate(found.records, start=1)]
-    missing = max((found.announced or 0) - len(items), 0)
+    missing = max((found.total or 0) - len(items), 0)
     return [_objects_table(source, items, options, {_ONE_PAGE.format(source.name): missing})]
 
 

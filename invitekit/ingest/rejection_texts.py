@@ -11,8 +11,8 @@ from invitekit.i18n import Language, read_texts
 def translate_reason(reason: str, language: Language) -> str:
     """Return why a row was rejected in a language; an unknown reason stays English."""
     for pattern, text in _translations(language) if language != "en" else ():
-        if found := pattern.fullmatch(reason):
-            return text.format(**found.groupdict())
+        if match := pattern.fullmatch(reason):
+            return text.format(**match.groupdict())
     return reason
 
 

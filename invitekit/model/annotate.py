@@ -111,14 +111,14 @@ def annotate(
 
 def _typed(frame: Any) -> Any:
     """Cast each column to the type of its kind: times to UTC without an offset, columns of nulls too."""
-    found = frame.collect_schema()
-    columns = [c for c in schema.RECORD if c.name in found]
-    zoned = [c.name for c in columns if getattr(found[c.name], "time_zone", None)]
-    odd = [c for c in columns if not _fits(found[c.name], c.kind)]
+    types = frame.collect_schema()
+    columns = [c for c in schema.RECORD if c.name in types]
+    zoned = [c.name for c in columns if getattr(types[c.name], "time_zone", None)]
+    odd = [c for c in columns if not _fits(types[c.name], c.kind)]
     filled = _filled(frame, [c.name for c in odd]) if odd else set()
     changed = {c.name: nw.lit(None, _TYPES[c.kind]) for c in odd if c.name not in filled}
     for column in (c for c in odd if c.name in filled):
-        kind = found[column.name]
+        kind = types[column.name]
         if column.kind == "time" and isinstance(kind, nw.Object | nw.Unknown) and isinstance(frame, nw.DataFrame):
             zoned.append(column.name)  # pandas: times of Python, or a zone that is unknown to Narwhals
         # Columns that only later steps need are not checked.
@@ -128,8 +128,8 @@ def _typed(frame: Any) -> Any:
     return frame.with_columns(**changed) if changed else frame
 
 
-def _fits(found: Any, kind: schema.Kind) -> bool:
-    return isinstance(found, type(_TYPES[kind])) or (kind in ("integer", "number") and found.is_numeric())
+def _fits(actual: Any, kind: schema.Kind) -> bool:
+    return isinstance(actual, type(_TYPES[kind])) or (kind in ("integer", "number") and actual.is_numeric())
 
 
 def _filled(frame: Any, names: list[str]) -> set[str]:
@@ -159,10 +159,10 @@ def _with_failures(frame: Any, catalogue: Catalogue, language: Language) -> Any:
     # Not unique(), which numbers the rows of each group and takes five times as long.
     distinct = frame.filter(~message.is_null()).select(message.alias(_KEY)).group_by(_KEY).agg().select(_KEY)
     texts = collect(distinct)[_KEY].to_list()
-    found = {text: failure for text in texts if (failure := catalogue.find(text)) is not None}
+    failures = {text: failure for text in texts if (failure := catalogue.find(text)) is not None}
     empty = [text for text in texts if not text.translate(dict.fromkeys(map(ord, _INVISIBLE))).strip()]
     keys = nw.concat([distinct, frame.head(1).select(nw.lit(_NO_MESSAGE).alias(_KEY))])
-    classified = keys.with_columns(**_looked_up(found | {_NO_MESSAGE: NOT_GIVEN}, language))
+    classified = keys.with_columns(**_failure_columns(failures | {_NO_MESSAGE: NOT_GIVEN}, language))
     return frame.with_columns(_key(empty).alias(_KEY)).join(classified, on=_KEY, how="left").drop(_KEY)
 
 
@@ -188,10 +188,10 @@ def _columns_of(failure: Failure, language: Language) -> dict[str, str | None]:
     }
 
 
-def _looked_up(found: dict[str, Failure], language: Language) -> dict[str, Any]:
+def _failure_columns(failures: dict[str, Failure], language: Language) -> dict[str, Any]:
     """Build the expression of each failure column from the key."""
     other = _columns_of(UNKNOWN_FAILURE, language)
-    meanings = {text: _columns_of(failure, language) for text, failure in found.items()}
+    meanings = {text: _columns_of(failure, language) for text, failure in failures.items()}
     return {
         name: nw.col(_KEY).replace_strict(
             list(meanings),

@@ -115,12 +115,12 @@ def invitations_of(rows: Iterable[Row]) -> tuple[Invitation, ...]:
     for row in by_time:
         names = ("attempt_no", "invitation_sent_at", "invitation_method", "effective_status")
         invitation = invitations.setdefault(row["invitation_id"], Invitation(*(row[name] for name in names)))
-        seen, states = row["snapshot_at"], list(invitation.states)
+        snapshot_at, states = row["snapshot_at"], list(invitation.states)
         if states and (states[-1].status, states[-1].failure_code) == (row["status"], row["failure_code"]):
-            states[-1] = replace(states[-1], first_seen_at=seen)
+            states[-1] = replace(states[-1], first_seen_at=snapshot_at)
         else:
             texts = row.get("cause"), row.get("advice")
-            states.append(InvitationState(seen, seen, row["status"], row["failure_code"], *texts))
+            states.append(InvitationState(snapshot_at, snapshot_at, row["status"], row["failure_code"], *texts))
         invitations[row["invitation_id"]] = replace(invitation, states=tuple(states))
     return tuple(invitations.values())
 

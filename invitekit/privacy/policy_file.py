@@ -64,11 +64,11 @@ def read_policy(path: str | os.PathLike[str], level: str | None = None) -> Polic
     for number, row in enumerate(data.get("column", []), 1):
         for problem, hint in _problems(row):
             raise PolicyError(_in_row(path, row, number, problem), hint=hint)
-        made = make_row(row["name"], row["action"], row.get("how", ""), _form(row), row.get("into"))
-        if (made.column, made.into) in names:
+        rule = make_row(row["name"], row["action"], row.get("how", ""), _form(row), row.get("into"))
+        if (rule.column, rule.into) in names:
             raise PolicyError(_in_row(path, row, number, _("it is there twice")), hint=_("keep one."))
-        names.add((made.column, made.into))
-        rows.append(made)
+        names.add((rule.column, rule.into))
+        rows.append(rule)
     try:
         return Policy(base.level, base.with_rows(rows).rows, fewest)
     except PolicyError as error:
