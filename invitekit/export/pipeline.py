@@ -94,11 +94,6 @@ class Job:
     tick: Progress
     filter: str | None = None
 
-    @property
-    def counts(self) -> bool:
-        """Whether counts are exported instead of records."""
-        return self.policy.level == "aggregated"
-
 
 def check_manifest_target(target: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
     """Check that the manifest overwrites no source, and no other manifest without permission.
@@ -148,7 +143,7 @@ def _write(job: Job, part: Path) -> Expected:
     """Write the released values, and return the expected content of the file."""
     secret, fewest = identifying(job.source.columns, job.rows), job.policy.fewest
     sink = SINKS[part.suffix.lower()]
-    if job.counts:
+    if job.policy.level == "aggregated":
         names = list(dict.fromkeys(row.column for row in job.rows))
         with (
             contextlib.closing(with_customer_numbers(job.source, names)) as known,

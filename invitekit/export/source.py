@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import weakref
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -102,15 +101,14 @@ def frame(arrow: Any) -> pl.DataFrame:
     return converted
 
 
-@contextlib.contextmanager
-def unquoted() -> Iterator[None]:
-    """Replace any error of an engine, which may quote a cell.
+def computed(ask: Callable[[], Answer]) -> Answer:
+    """Run a query of an engine, and replace any error, which may quote a cell.
 
     Raises:
-        SchemaError: In place of it, without a cause.
+        SchemaError: The records cannot be computed; the error has no cause.
     """
     try:
-        yield
+        return ask()
     except InvitekitError:
         raise
     except Exception as error:  # noqa: BLE001 - of any engine; Python's own errors quote values too
@@ -120,16 +118,6 @@ def unquoted() -> Iterator[None]:
                 hint=_("compute them once yourself; the engine's own message may quote a record."),
             )
         )
-
-
-def computed(ask: Callable[[], Answer]) -> Answer:
-    """Run a query of an engine, and replace its errors.
-
-    Raises:
-        SchemaError: The records cannot be computed.
-    """
-    with unquoted():
-        return ask()
 
 
 def following(reader: Any) -> Any:

@@ -12,6 +12,7 @@ from invitekit.i18n import Message, _
 from invitekit.ingest.header_words import heading
 from invitekit.io.spreadsheet_escape import unescape_header
 from invitekit.model import schema
+from invitekit.model.private_text import MAY_IDENTIFY
 
 IDENTIFYING = (
     "record_id", "portal_customer_id", "account_name", "email", "customer_full_name", "customer_name", "mobile",
@@ -23,7 +24,6 @@ IN_FILE = " (in file)"
 """Added to the name of an extra column if the package uses that name."""
 _INTERNAL = "_ik_"
 _DUCKDB_NAMES = ("rowid",)
-_PRIVATE = re.compile(r"@|\d{5,}")
 _DATA = re.compile(r"@|\d{5,}|[^\s*]\*{2,}|^[\d\s./:+-]*\d[\d\s./:+-]*$")
 """An address, a number, a date or a masked value, which is never a header."""
 _SURE = 2
@@ -326,14 +326,14 @@ def _is_known(header: str) -> bool:
     return bool(read.joined) or any(meaning.exactness < schema.MAYBE for meaning in read.meanings)
 
 
-def _may_mean(name: str, header: str) -> bool:
-    return any(m.name == name and m.exactness < schema.MAYBE for m in heading(header).meanings)
-
-
 def has_column(required: str, names: Sequence[str], columns: Mapping[str, str]) -> bool:
     """Return whether one of the headers means the required column."""
     wanted = schema.header_key(columns.get(required, required))
-    return any(_may_mean(required, h) or schema.header_key(h) == wanted for h in names)
+    return any(
+        schema.header_key(header) == wanted
+        or any(meaning.name == required and meaning.exactness < schema.MAYBE for meaning in heading(header).meanings)
+        for header in names
+    )
 
 
 def require_column(
@@ -426,7 +426,7 @@ def _looks_like_data(cells: Sequence[str]) -> bool:
 
 def show_headers(names: Sequence[str]) -> Message:
     """List headers for a message, without those that may be personal data."""
-    safe = [h for h in names if h.strip() and not _PRIVATE.search(h) and len(h) < 60]
+    safe = [h for h in names if h.strip() and not MAY_IDENTIFY.search(h) and len(h) < 60]
     shown = safe[:_MAX_SHOWN] + ["..."] * (len(safe) > _MAX_SHOWN)
     quoted = tuple(_("'{name}'", name=repr(name)[1:-1]) for name in shown)
     return _("[{names}]", names=quoted)

@@ -123,12 +123,10 @@ class Summary:
             values: Quote unknown words and messages of the files, without possible addresses and numbers.
         """
         return [
-            *self._rejected(), *self._noted(), *self._unknowns(values=values), *self._added(), *self._headers(),
-            *self._masking(), *self._times(), *self._ignored(),
+            *self._rejected(), *self._noted(), *self._unknowns(values=values),
+            *([str(self.messages)] if self.messages else []), *self._headers(), *self._masking(), *self._undecided(),
+            *self._swapped(), *self._left_empty(), *self._undated(), *self._zones(), *self._ignored(),
         ]  # fmt: skip
-
-    def _added(self) -> list[str]:
-        return [str(self.messages)] if self.messages else []
 
     def _ignored(self) -> list[str]:
         names, more = self.ignored[:5], len(self.ignored) - 5
@@ -160,7 +158,8 @@ class Summary:
     def _unknowns(self, *, values: bool) -> list[str]:
         sentences = []
         for name, texts in self.unknown_codes.items():
-            words = [f"{show_text(text) or '(empty)'} ({count:,})" for text, count in _most(texts)]
+            ranked = sorted(texts.items(), key=lambda item: -item[1])[:_SHOWN_WORDS]
+            words = [f"{show_text(text) or '(empty)'} ({count:,})" for text, count in ranked]
             more = f", and {len(texts) - len(words):,} more words" if len(texts) > len(words) else ""
             listed = f": {', '.join(words)}{more}" if values else f": {many(len(texts), 'word')}"
             sentences.append(
@@ -183,9 +182,6 @@ class Summary:
             for name, column in self.masked.items()
             if column.masked
         ]
-
-    def _times(self) -> list[str]:
-        return [*self._undecided(), *self._swapped(), *self._left_empty(), *self._undated(), *self._zones()]
 
     def _undecided(self) -> list[str]:
         proven = {d.column: d for d in self.dates if d.evidence.order}
@@ -249,10 +245,6 @@ class Summary:
         )
         head = "<tr><th>Source</th><th>Rows read</th><th>Records</th><th>Rejects</th></tr>"
         return f"<p><b>{html.escape(first)}</b></p><table>{head}{rows}</table><ul>{items}</ul>"
-
-
-def _most(texts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(texts.items(), key=lambda item: -item[1])[:_SHOWN_WORDS]
 
 
 def _zone_label(zone: str) -> str:

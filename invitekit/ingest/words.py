@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -39,7 +39,8 @@ class Words:
 
     def closest(self, name: str, word: str) -> str | None:
         """Return the known word that is most similar to an unknown one, as a suggestion."""
-        spelt = {schema.header_key(text): text for text in _spellings(name)}
+        values = schema.BY_NAME[name].values
+        spelt = {schema.header_key(text): text for v in values for text in (v.code, v.en, v.zh, *v.aliases)}
         near = get_close_matches(schema.header_key(word), spelt, n=1, cutoff=_CLOSE_ENOUGH)
         return spelt[near[0]] if near else None
 
@@ -178,7 +179,3 @@ def skeleton(unknown: Mapping[str, Mapping[str, int]], words: Words) -> str:
                 lines.append(f'# {json.dumps(word, ensure_ascii=False)} = ""  # {note}')
         lines += [f"# Left out, as they may be personal data: {hidden:,}"] if hidden else []
     return "\n".join(lines) + "\n"
-
-
-def _spellings(name: str) -> Sequence[str]:
-    return [text for v in schema.BY_NAME[name].values for text in (v.code, v.en, v.zh, *v.aliases)]

@@ -79,7 +79,9 @@ def write_table(
 
     with contextlib.ExitStack() as stack:
         if not is_relation(records):
-            records = stack.enter_context(duckdb.connect()).from_arrow(_as_arrow(records))
+            records = stack.enter_context(duckdb.connect()).from_arrow(
+                records.to_arrow() if _is_polars(records) else records
+            )
         safe = _escaped(records) if extension == ".csv" and spreadsheet_safe else records
         try:
             return write(lambda part: WRITERS[extension](safe, part))
@@ -90,10 +92,6 @@ def write_table(
 def _is_polars(records: Any) -> bool:
     loaded = sys.modules.get("polars")
     return loaded is not None and isinstance(records, loaded.DataFrame)
-
-
-def _as_arrow(records: Any) -> Any:
-    return records.to_arrow() if _is_polars(records) else records
 
 
 def write_bytes(content: bytes, path: str | os.PathLike[str], *, extensions: Collection[str], overwrite: bool) -> Path:

@@ -45,7 +45,8 @@ def count_cells(invitations: Any, by: Sequence[str], period: Period) -> Any:
     """
     failed = nw.col("effective_status") == FAILED
     keys = {name: nw.col(name).fill_null(EMPTY) for name in by if name not in OF_FAILURES}
-    keys |= {name: nw.when(failed).then(nw.col(_column(name)).fill_null(UNKNOWN)) for name in by if name in OF_FAILURES}
+    codes = {name: "failure_code" if name == "cause" else name for name in by if name in OF_FAILURES}
+    keys |= {name: nw.when(failed).then(nw.col(column).fill_null(UNKNOWN)) for name, column in codes.items()}
     cells = invitations.select("outcome", "followed_outcome", **keys, period=_NUMBER[period](invitations))
     counts = cells.group_by(*by, "outcome", "followed_outcome", "period").agg(n=nw.len().cast(nw.Int64))
     return counts.lazy().collect("polars")
@@ -81,10 +82,6 @@ def check(period: str, by: Sequence[str | None]) -> None:
         raise ArgumentError(
             _("{name} is '{value}'.", name="by", value=unknown[0]), hint=_("use one of {known}.", known=", ".join(BY))
         )
-
-
-def _column(by: str) -> str:
-    return "failure_code" if by == "cause" else by
 
 
 def _day(frame: Any) -> Any:

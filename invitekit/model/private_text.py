@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+MAY_IDENTIFY = re.compile(r"@|\d{5,}")
+"""A part of a header or name that may be an address or a number."""
 _PRIVATE = re.compile(r"\S*@\S*|\+?\d[\d\s()-]{4,}\d|\d{5,}")
 _LONGEST_WORD = 30
 _UNLIKE_WORD = re.compile(r"[\d@]")

@@ -121,14 +121,6 @@ def _known(values: pl.Series, row: Rule) -> pl.Series:
     return values.to_frame().select(among.otherwise(pl.lit(OTHER))).to_series()
 
 
-def _first_of_month(values: pl.Series, _row: Rule) -> pl.Series:
-    return values.dt.month_start().dt.date()
-
-
-def _day(values: pl.Series, _row: Rule) -> pl.Series:
-    return values.dt.date()
-
-
 def _band(values: pl.Series, _row: Rule) -> pl.Series:
     days = pl.col(values.name).fill_nan(None) if values.dtype.is_float() else pl.col(values.name)
     band: Any = pl.when(days < 0).then(pl.lit(_BELOW))
@@ -145,8 +137,8 @@ def _failure_code(values: pl.Series) -> pl.Series:
 
 
 GENERAL: Mapping[str, Callable[[pl.Series, Rule], pl.Series]] = {
-    "month": _first_of_month,
-    "day": _day,
+    "month": lambda values, _row: values.dt.month_start().dt.date(),
+    "day": lambda values, _row: values.dt.date(),
     "days": _band,
     "country": lambda values, _row: country(values),
     "top": _known,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,6 +11,7 @@ from invitekit.errors import ArgumentError, PolicyError
 from invitekit.i18n import Message, _
 from invitekit.model import schema
 from invitekit.model.catalogue import NOT_GIVEN, RESERVED_CODES, UNKNOWN_FAILURE, read_catalogue
+from invitekit.model.private_text import MAY_IDENTIFY
 from invitekit.model.vocabularies import UNKNOWN
 from invitekit.privacy import generalise
 from invitekit.privacy.actions import BANDS, MASK, MASKS, Rule
@@ -121,7 +121,6 @@ _RANGES = {
 _NAMES = {"mailbox": "email_kind", "filled": "has_remarks", "code": "failure_code"}
 _NAMES_OF = {"age_days": "age"}
 _TEXTS = ("cause", "advice", "suggested_operation")
-_PRIVATE = re.compile(r"@|\d{5,}")
 _SHOWN = 40
 
 
@@ -247,7 +246,7 @@ def shown(column: str, position: int) -> Message:
 def quotable(column: str) -> str:
     """Return a column's name for a message; empty if it may be personal data."""
     name = column.encode("unicode_escape").decode()
-    return "" if _PRIVATE.search(name) else name[:_SHOWN]
+    return "" if MAY_IDENTIFY.search(name) else name[:_SHOWN]
 
 
 def _released_name(column: str, how: str) -> str:

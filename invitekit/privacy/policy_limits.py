@@ -9,6 +9,7 @@ import polars as pl
 
 from invitekit.i18n import Message, _
 from invitekit.model import schema
+from invitekit.model.private_text import MAY_IDENTIFY
 from invitekit.privacy.actions import PLAIN, PLAIN_WORDS, Rule
 from invitekit.privacy.output_types import OTHER, Range, Words
 from invitekit.privacy.scrub import without_patterns
@@ -26,7 +27,6 @@ REVEALS_DAY = ("age_days", "days_to_associate")
 WIDEST = 10_000
 MOST_WORDS, LONGEST = 50, 40
 """The widest range, and the most and the longest words: with more, each customer could have a unique value."""
-_PRIVATE = re.compile(r"@|\d{5,}")
 _NAME = re.compile(rf"[A-Z][^\W_]+(?:[ ,.'-]+[A-Z][^\W_]*)+|[{FREQUENT}]\w{{1,2}}")
 """The pattern of a name: capitalised words, or a frequent Chinese surname and one or two characters."""
 _ALWAYS = ("drop", "mask", "derive filled")
@@ -91,7 +91,7 @@ def _has_free_name(row: Rule) -> bool:
     """Return whether the name of a released column is neither a plain word nor a safe header of the file."""
     if row.action == "drop" or PLAIN.fullmatch(row.into):
         return False
-    return row.into != row.column or bool(_PRIVATE.search(row.into))
+    return row.into != row.column or bool(MAY_IDENTIFY.search(row.into))
 
 
 def _people(words: Iterable[str]) -> int:
