@@ -86,7 +86,7 @@ def failed(code: str, decision: str, reason: str) -> Case:
 
 
 TABLE = {
-    # An email invitation lives 7 days; the second after, it has expired.
+    # An email invitation is valid for 7 days; one second later it has expired.
     "email, a second before its 7 days": case(
         "wait_for_expiry", "invitation_open", record(invited=days(7) + SECOND), retry=TODAY + SECOND),
     "email, its 7 days are over": case("resend_now", "expired", record(invited=days(7)), retry=TODAY),
@@ -121,7 +121,7 @@ TABLE = {
     "an earlier record with an association time only": case(
         "review", "association_unclear", record(status="expired", invited=days(40), associated_at=days(39)),
         record(status="expired", invited=days(20)), attempts=2),
-    # Of a method that is not known nobody can say how long it lives.
+    # How long an unknown method is valid is unknown.
     **{f"method {method}": case("review", "unknown_method", record(invited=days(30), invitation_method=method))
        for method in ("unknown", None)},
     # Links and QR codes have no limit.
@@ -187,7 +187,7 @@ TABLE = {
     "pre-registered, after the pause": case(
         "resend_now", "pre_registered", record(status="pre_registered", invited=days(8)), retry=days(1)),
     "not pre-registered": case("review", "not_pre_registered", record(status="not_pre_registered", invited=days(20))),
-    # A pre-registration lives 15 days, whether the customer was invited or not, and so does its review.
+    # A pre-registration and its review are valid for 15 days, whether the customer was invited or not.
     "pending review": case("wait_for_expiry", "pending_review", record(status="pending_review", invited=days(2)),
                            retry=TODAY + dt.timedelta(days=13)),
     **{f"{status} by {name}, {later} after its 15 days": case(
@@ -806,7 +806,10 @@ def test_a_delay_is_counted_by_the_limits_it_passed(gap: int, passed: int) -> No
 def test_rules_are_described_in_both_languages() -> None:
     usual, others = ResendRules(), ResendRules(cool_down_days=1, max_attempts=1, batch_size=5, link_life_days=30)
     assert str(usual) == "Invite again after 7 days, 3 times at most, in batches of 100."
-    assert str(others) == "Invite again after 1 day, once at most, in batches of 5. A link or QR code lives 30 days."
+    assert (
+        str(others)
+        == "Invite again after 1 day, once at most, in batches of 5. A link or QR code is valid for 30 days."
+    )
     assert usual.words("zh") == "间隔 7 天后再次邀请，最多邀请 3 次，每批 100 位客户。"
     told = ResendRules(cool_down_days=0, max_attempts=1, link_life_days=30).words("zh")
     assert told == "无需间隔即可再次邀请，最多邀请 1 次，每批 100 位客户。链接或二维码有效期为 30 天。"

@@ -147,14 +147,18 @@ class ResendRules:
         """Return a sentence on each limit in days, by the name of its rule."""
         return {
             "email_life_days": ngettext(
-                "An email invitation lives {n:,} day.", "An email invitation lives {n:,} days.", self.email_life_days
+                "An email invitation is valid for {n:,} day.",
+                "An email invitation is valid for {n:,} days.",
+                self.email_life_days,
             ),
             "link_life_days": ngettext(
-                "A link or QR code lives {n:,} day.", "A link or QR code lives {n:,} days.", self.link_life_days or 0
+                "A link or QR code is valid for {n:,} day.",
+                "A link or QR code is valid for {n:,} days.",
+                self.link_life_days or 0,
             ),
             "pre_registration_days": ngettext(
-                "A pre-registration lives {n:,} day.",
-                "A pre-registration lives {n:,} days.",
+                "A pre-registration is valid for {n:,} day.",
+                "A pre-registration is valid for {n:,} days.",
                 self.pre_registration_days,
             ),
             "follow_up_days": ngettext(
