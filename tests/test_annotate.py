@@ -189,7 +189,7 @@ FRAMES: dict[str, Callable[[pl.DataFrame], Any]] = {
 
 
 FORETOLD = pytest.mark.filterwarnings("ignore:In a future version, the keys of `groups`")
-"""What pandas says of Narwhals."""
+"""Warnings of pandas about Narwhals."""
 
 
 @FORETOLD
@@ -268,7 +268,7 @@ def test_two_columns_of_one_name_are_refused() -> None:
 # --- zones
 
 HERE = "America/New_York"
-"""Where the session of a test is; its clocks go back at 2025-11-02 06:00 UTC."""
+"""The zone of a test session; its clocks go back at 2025-11-02 06:00 UTC."""
 MOMENTS = [dt.datetime(2026, 1, 1), dt.datetime(2025, 11, 2, 5, 30), dt.datetime(2025, 11, 2, 6, 30, 0, 1), None]
 
 

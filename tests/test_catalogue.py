@@ -1,4 +1,4 @@
-"""The failure catalogue: the portal's words letter for letter, found exactly or not at all."""
+"""The failure catalogue: exact copies of the portal's texts, which match exactly or not at all."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def own_file(folder: Path, *rows: str) -> Path:
     return path
 
 
-# What the portal says
+# Texts of the portal
 
 
 def test_every_text_is_the_portals_letter_for_letter() -> None:
@@ -101,7 +101,7 @@ def test_the_rows_are_in_the_manuals_order_with_those_of_other_sources_between()
     assert positions == [*range(1, 1 + len(positions))]
 
 
-# What follows from it
+# Rules
 
 
 def test_who_acts_and_when_to_resend_is_the_domains_rule() -> None:
@@ -269,7 +269,7 @@ def test_any_text_can_be_looked_up_and_compared(text: str) -> None:
     assert suggestion is None or suggestion.similarity >= CLOSE_ENOUGH
 
 
-# A catalogue file of one's own
+# The user's own catalogue file
 
 
 def test_the_built_in_catalogue_is_read_once() -> None:

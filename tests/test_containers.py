@@ -113,7 +113,7 @@ def as_xlsx(fill: Callable[[Any, Any], None] | None = None, rows: Sequence[Seque
 
 
 def as_xlsb() -> bytes:
-    """Build a binary workbook by hand: no library here writes one."""
+    """Build an XLSB workbook by hand, because no installed library can write one."""
 
     def record(kind: int, content: bytes = b"") -> bytes:
         return (
@@ -256,12 +256,12 @@ def as_parquet(count: int = 3) -> bytes:
     pl.DataFrame({"Account": ["a", "b", "c"], "Status": ["Invited"] * 3}).write_parquet(
         target, compression="uncompressed", statistics=False
     )
-    # The header of a page has the number of its values as a zigzag number.
+    # The header of a page has its number of values in zigzag encoding.
     return target.getvalue().replace(b"\x2c\x15\x06", bytes([0x2C, 0x15, 2 * count if count >= 0 else -2 * count - 1]))
 
 
 HUNGRY: dict[str, Callable[[], tuple[bytes, str]]] = {
-    # The chain of the directory leads back to itself.
+    # The sector chain of the directory is a cycle.
     "loop.xls": lambda: (
         as_xls().replace(struct.pack("<II", 0xFFFFFFFD, 0xFFFFFFFE), struct.pack("<II", 0xFFFFFFFD, 1), 1),
         "needs more memory or time",
@@ -315,7 +315,7 @@ def test_a_small_valid_workbook_needs_no_child_process(tmp_path: Path, monkeypat
 
 
 def test_a_process_is_monitored_if_the_system_enforces_no_limits() -> None:
-    # A process without children: those of this one may be browsers of other tests.
+    # A process without children, because children of this one may be browsers of other tests.
     works = [sys.executable, "-c", "sum(range(10**7)); print(flush=True); input()"]
     with subprocess.Popen(works, stdin=PIPE, stdout=PIPE) as process:
         assert process.stdout is not None
@@ -661,7 +661,7 @@ def check_it_adds_up(path: Path) -> None:
         loaded = ik.load(path)
     except InvitekitError as error:
         said = str(error)
-        # One line; "defect" is what load calls rows that do not add up.
+        # One line; the error for rows that do not add up contains "defect".
         assert re.fullmatch("(?!.*(defect|canary|7700)).*Hint: .*", said)
     else:
         summary = loaded.summary

@@ -591,6 +591,6 @@ def test_every_file_is_small_and_fictitious(name: str) -> None:
     assert len(content) < 4096
     letters = content.replace(b"\0", b"")
     assert set(re.findall(rb"\w@([\w.]*\w)", letters)) <= {b"example.com"}
-    # Numbers of a phone's length: the range that Ofcom keeps for fiction, and one Unix time.
+    # Numbers as long as a phone number: the range that Ofcom reserves for fiction, and one Unix time.
     numbers = {n for n in re.findall(rb"(?<![\d.E+])\d{10,15}(?![\d.])", letters) if not n.startswith(b"4477009001")}
     assert numbers <= {b"1772323200"}

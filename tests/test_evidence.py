@@ -1,4 +1,4 @@
-"""Since when and where: real changes and differences are named with their evidence, and chance is not."""
+"""Real changes and differences are found with their p-values, and random ones are not."""
 
 from __future__ import annotations
 

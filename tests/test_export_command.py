@@ -1,4 +1,4 @@
-"""The way out on the command line: what it never writes over, and what its options change in the file."""
+"""The export command: files that it never overwrites, and its options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILURE += 'advice_en = "Wait."\nwho_acts = "customer"\nresend_rule = "after_cus
 
 @pytest.fixture
 def source(tmp_path: Path, run: Command) -> Path:
-    """A source, and beside it whatever else an export reads; each has a name that an export could have."""
+    """A source and all other inputs of an export, each with a valid name for an export."""
     lines = [f"acct {n},{('Invited', 'Associated')[n % 2]},{('=1+1', 'gold')[n % 2]}" for n in range(20)]
     (tmp_path / "source.csv").write_text("\n".join(["Account Name,Status,Deal", *lines]))
     (tmp_path / "policy.csv").write_text(POLICY)

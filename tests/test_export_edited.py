@@ -1,4 +1,4 @@
-"""An exported file that somebody edits, who makes its manifest fit: the proof reads what stands in the file."""
+"""Edited exports with an adapted manifest: the checks use the content of the file."""
 
 from __future__ import annotations
 

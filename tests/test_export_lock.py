@@ -238,7 +238,7 @@ with exclusive_lock(target):
     except OutputError:
         print("once")
 """
-"""Takes the lock's file away each time it was opened and is not held yet, as whoever held it does."""
+"""Removes the lock file whenever it is open but not locked yet, as its previous owner does."""
 
 
 @pytest.mark.parametrize("how", ["gone", "another's"])

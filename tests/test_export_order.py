@@ -1,4 +1,4 @@
-"""The order rows leave in, and the frames that are made ahead."""
+"""The random order of exported rows, and prefetching."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ KEY = Key(bytes(range(32)))
 
 
 class Screen:
-    """A panel, and everything that its screen was told."""
+    """A panel, and all messages to its screen."""
 
     def __init__(self, records: Any, *given: Any, **how: Any) -> None:
         self.panel = cast("Any", ExportPanel(records, *given, **how))

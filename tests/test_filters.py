@@ -1,4 +1,4 @@
-"""Filters: one value, its words, and the records that match it."""
+"""Filters: their values, texts and matching records."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ AS_OF = dt.datetime(2026, 3, 30)
 DAY = dt.timedelta(days=1)
 BUSY = "The system is busy. Try later."
 LINK, EMAIL = 0.117, 0.41
-"""How many of the links and of the emails are associated in truth."""
+"""The true association rates of links and emails."""
 FAILING = {"link": 0.22, "email": 0.14}
 MARKS = 0.0047
-"""How many periods are marked by chance: 0.27 % beyond the limits, and long runs."""
+"""The share of periods with a signal by chance: 0.27 % beyond the limits, and long runs."""
 Columns = dict[str, Any]
 
 
@@ -57,7 +57,7 @@ def simulate(seed: int, n: int, *, weeks: int = 20, links: float = 0.5, mean_day
         failing = failing + by * (sent >= 7 * week)
     draw = dice.random(n)
     fate = np.where(draw < share, "associated", np.where(draw < share + failing, "association_failed", "silent"))
-    # By the inverse of its distribution, cut off where the invitation ends.
+    # By inverse transform sampling, truncated at the end of the invitation.
     own_end = np.where(is_link & dirty & (dice.random(n) < 0.3), dice.choice([20.0, 60.0], n), np.inf)
     most = np.where(is_link, own_end, 7.0)
     answer = -mean_days * np.log1p(-dice.random(n) * -np.expm1(-most / mean_days))
@@ -133,7 +133,7 @@ def test_a_series_of_links_without_a_change_raises_no_more_alarms_than_chance(di
 
 
 def test_resends_are_ranked_by_their_true_success_rates() -> None:
-    """Customers whose email expired are sent another email; those whose link ended by its date, another link."""
+    """Customers with an expired email get another email, those with an expired link another link."""
     first, again = simulate(1, 4000), simulate(2, 4000)
     gap = 40 * DAY
     ended = {"email": "expired", "link": "expired"}

@@ -1,4 +1,4 @@
-"""Where keys are kept: in a file, in a keyring, and across a kill at any moment."""
+"""Storage of keys in a file or a keyring, and rotation with a kill at any moment."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ for file in map(Path, sys.argv[1:]):
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-"""Replaces keys, each killed at another of the moments when it touches the disk."""
+"""Rotates keys; each rotation is killed at another access to the disk."""
 MOMENTS = 40
 
 

@@ -1,4 +1,4 @@
-"""A plan holds the rules and the time that it was made for, so that its batches can be written from it alone."""
+"""A plan contains its rules and its time, so that its batches can be written without other inputs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_batches_are_written_from_a_plan_alone(engine: Engine, tmp_path: Path) -
 
 
 def _joined(made: pl.DataFrame, _folder: Path) -> pl.DataFrame:
-    """An outer join adds rows of nulls."""
+    """Return a plan after an outer join, which adds rows of nulls."""
     return made.join(pl.DataFrame({"account_name": ["a1", "zz"], "mine": [1, 2]}), on="account_name", how="full")
 
 
@@ -81,7 +81,7 @@ def _pandas(made: pl.DataFrame, _folder: Path) -> Any:
 
 
 def _with_a_zone(made: pl.DataFrame, _folder: Path) -> pl.DataFrame:
-    """As Spark writes times that have no zone."""
+    """Return a plan whose times have a zone, as Spark writes them."""
     return made.with_columns(pl.col("planned_at").dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Shanghai"))
 
 

@@ -398,7 +398,7 @@ def test_a_pseudonymised_row_has_a_minimum_of_possible_days() -> None:
     times = [pl.col("associated_at").alias(name) for name in ("snapshot_at", "expires_at", "retry_at")]
     told = telling_when(pairs.with_columns(*times, days_to_associate=took, age_days=took))
     assert told.columns == ["invited_month", "snapshot_month", "days_to_associate"]
-    # A day fits from the first snapshot that can hold its association, and in every later one.
+    # A day is possible from the first snapshot that can have its association, and in all later ones.
     first = told.with_columns(pairs["invited_at"]).group_by("invited_month", "days_to_associate", "invited_at")
     later = first.agg(pl.col("snapshot_month").min()).join(
         told.select(seen=pl.col("snapshot_month").unique()), how="cross"

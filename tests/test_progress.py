@@ -49,7 +49,7 @@ BUSY = {"status": "association_failed", "failure_message": "The system is busy. 
 
 
 def frame(*rows: dict[str, Any], as_of: dt.datetime = AS_OF) -> pl.DataFrame:
-    """Make annotated records: each row one account, invited by link in January, associated two days later."""
+    """Build annotated records: each row is an account, invited by link in January and associated two days later."""
     kinds = {"time": pl.Datetime("us"), "integer": pl.Int64()}
     plain = {
         "status": "associated", "invitation_method": "link", "invited_at": MONDAY, "snapshot_at": AS_OF,
@@ -333,7 +333,7 @@ def alarms(weeks: int, size: int, rate: Callable[[random.Random], float], rounds
 @pytest.mark.parametrize(("size", "rate"), [(12, 0.1), (50, 0.4), (5000, 0.4)])
 def test_false_alarms_are_about_as_rare_as_documented(size: int, rate: float) -> None:
     found = alarms(30, size, lambda _dice: rate, rounds=often(800))
-    # Nominal is 0.27 % beyond the limits; limits of whole numbers are never narrower. Long runs add 0.2 % at most.
+    # Nominally 0.27 % are beyond the limits; limits of whole numbers are never narrower. Long runs add at most 0.2 %.
     assert found < 0.0047
     assert found > 0.0003
 
@@ -435,7 +435,7 @@ def test_an_association_without_a_time_or_before_its_invitation_is_left_out_and_
     assert found.counts["without_duration"] == 2
 
 
-# What is open, why it failed, what came of another try
+# Open invitations, causes and resends
 
 
 def test_open_invitations_are_counted_by_age(engine: Engine) -> None:
@@ -497,7 +497,7 @@ def test_a_snapshot_counts_all_its_rows(engine: Engine) -> None:
     assert found.rows() == [(AS_OF - WEEK, "invited", 1), (AS_OF, "associated", 2)]
 
 
-# How it is asked
+# Arguments
 
 
 @pytest.mark.parametrize("wrong", [{"period": "year"}, {"by": "email"}, {"as_of": "today"}])

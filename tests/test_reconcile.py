@@ -1,4 +1,4 @@
-"""Customer lists: from files, and from a server of the portal's documented shape on this machine."""
+"""Customer lists from files, and from a local server with the portal's documented API."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_a_newer_list_replaces_the_stored_one_and_an_older_one_does_not(
 
 
 class Portal(ThreadingHTTPServer):
-    """The documented ``ListSubCustomers``: pages of at most 100, and the faults that a test lists, one a request."""
+    """The documented ``ListSubCustomers`` with pages of at most 100; each request has one of the given faults."""
 
     def __init__(self, customers: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

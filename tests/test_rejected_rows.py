@@ -1,4 +1,4 @@
-"""A rejected row may hold the newest state of a customer: nobody is invited again on an older one."""
+"""A rejected row may have the newest state of a customer, so an older record does not decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan: each rule once, at its border, and what holds whatever the records are."""
+"""The plan: each rule at its border, and properties that are true for any records."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ TABLE = {
         record(status="pre_registered"), attempts=0),
     "a status of nobody's": case("review", "unknown_status", record(status="unknown", invited=days(20))),
     "no status": case("review", "unknown_status", record() | {"status": None}, attempts=0),
-    # The whole history counts.
+    # The whole history of a customer counts.
     **{f"associated once, a newer invitation {status}": case(
         "review", "associated_then_failed", record(status="associated", invited=days(90), associated_at=days(89)),
         record(status=status, invited=days(20)), attempts=2) for status in ("expired", "association_failed")},
@@ -253,7 +253,7 @@ TABLE = {
     "one invitation, associated and later not": case(
         "review", "associated_then_failed", record(status="associated", invited=days(20), snapshot_at=days(7)),
         record(invited=days(20), failure="link_used")),
-    # Who vanished from the newest export is looked up first; who is associated or blocked by a row is not.
+    # A vanished customer is for review, unless it is associated or has a rejected row.
     "vanished": case("review", "vanished", record(status="expired", invited=days(20), snapshot_at=days(7))),
     "vanished long ago": case("review", "vanished", record(status="expired", invited=days(30), snapshot_at=days(21))),
     "vanished without an invitation": case(
@@ -290,8 +290,8 @@ TABLE = {
         "resend_now", "expired", record(invited=dt.datetime(2026, 2, 28, 9), failure="customer_is_partner"),
         record(status="expired", invited=dt.datetime(2026, 3, 1, 9, 31), snapshot_at=days(7)),
         retry=dt.datetime(2026, 3, 8, 9, 31), attempts=2),
-    # A customer who is pre-registered again has the invitations of that snapshot behind: the portal offers the resend,
-    # whatever became of them. The plan let the dated invitation speak, or missed the date of one never sent.
+    # A customer who is pre-registered again can be invited again, whatever the outcome of its earlier invitations in
+    # that snapshot. Fixed bugs: the dated invitation decided, or the missing date of one that was never sent.
     "pre-registered again after a block, in one snapshot": case(
         "resend_now", "pre_registered", record(invited=days(20), failure="customer_is_partner"),
         record(status="pre_registered"), retry=days(13)),
@@ -348,7 +348,7 @@ def test_a_date_means_its_midnight_in_utc() -> None:
     assert by_day == {29: "wait_for_expiry", 30: "resend_now", 31: "resend_now"}
 
 
-# ---- what was logged and what was settled ---------------------------------------------------------
+# ---- logged events ---------------------------------------------------------------------------------
 
 
 def sent(*pairs: tuple[str, dt.datetime]) -> pl.DataFrame:
@@ -414,7 +414,7 @@ def test_one_mark_of_the_own_account_releases_all_customers_that_it_blocks(engin
     waits = "customer_must_act"
     assert by_mark == {
         "none": ["own_account"] * 3 + [waits],
-        # A day has no hour: a mark at 08:59:59 does not reach an invitation of 09:00.
+        # A mark at 08:59:59 does not count for an invitation at 09:00.
         "between": ["marked_resolved"] * 2 + ["own_account", waits],
         "all": ["marked_resolved"] * 3 + [waits],
     }
@@ -463,19 +463,19 @@ def test_customers_outside_the_newest_export_have_not_vanished() -> None:
     assert count_vanished(*weeks(9, 3)) == 3
     assert count_vanished(*weeks(9, 4), vanished_percent=50) == 4
     assert count_vanished(*weeks(0, 3)) == 0, "one export only"
-    # Several exports of the newest day are one.
+    # Several exports of the newest day count as one.
     morning = record("x", "expired", days(30), snapshot_at=TODAY.replace(hour=1))
     assert count_vanished(*weeks(9, 0), morning) == 0
-    # An account manager's file is missing, or filtered; another one's is whole.
+    # The file of one account manager is missing or filtered, that of another one is complete.
     assert count_vanished(*weeks(9, 1, account_manager="li"), *weeks(0, 3, account_manager="mo")) == 1
     assert count_vanished(*weeks(90, 1, account_manager="li"), *weeks(2, 4, account_manager="mo")) == 1
-    # Each manager lost few, and all together many: the export is filtered.
+    # Few customers of each manager vanished, but many in total: the export is filtered.
     assert count_vanished(*(r for name in "abcd" for r in weeks(1, 2, account_manager=name))) == 0
-    # The newest export begins later than the invitation: it is a month's, or old ones leave it.
+    # The newest export begins after the invitation: it is of one month, or excludes old invitations.
     later = [r | {"invited_at": days(29)} for r in weeks(9, 0)]
     for invited, counted in ((days(29) - SECOND, 0), (days(29), 1), (days(29) + SECOND, 1)):
         assert count_vanished(*later, record("x", "expired", invited, snapshot_at=days(7))) == counted
-    # A masked row of an older export is followed nowhere.
+    # A masked row of an older export cannot be followed.
     masked = record("a**e", "expired", days(29), snapshot_at=days(7))
     assert count_vanished(*later, masked) == 0
 
@@ -516,13 +516,13 @@ def test_an_event_stays_with_its_customer_if_a_later_file_reuses_the_record_id(e
     )
     made = plan_resends(engine(ik.annotate(frame(*old, *new, lost), as_of=TODAY)), as_of=TODAY, sent=engine(told))
     found = engine.to_polars(made).filter(pl.col("decision") != "superseded").sort("account_name")
-    # Record 1 is of two customers by now: it cannot say whose the third event is.
+    # Record 1 belongs to two customers by now, so the third event belongs to neither.
     assert found["attempts"].to_list() == [2, 1, 2]
     assert found["decision"].to_list() == ["wait_for_cooldown", "resend_now", "wait_for_cooldown"]
 
 
 def test_a_record_id_of_two_customers_identifies_neither() -> None:
-    # Without a customer's name, an event counted for everybody who has its ID; with one, for nobody.
+    # Fixed bug: without a customer, an event counted for all customers with its ID; with one, for none.
     rows = [record(name, "expired", days(30), record_id="1") for name in ("a", "b")]
     assert plan(*rows, sent=sent(("1", days(1))))["attempts"].to_list() == [1, 1]
 
@@ -546,7 +546,7 @@ def test_a_logged_resend_matches_the_invitation_of_its_time(
     assert set(made["attempts"]) == {attempts}
 
 
-# ---- who is the same customer ---------------------------------------------------------------------
+# ---- identity of customers -------------------------------------------------------------------------
 
 
 NBSP, ZWSP, HYPHEN = chr(0xA0), chr(0x200B), chr(0xAD)
@@ -800,7 +800,7 @@ def test_a_delay_is_counted_by_the_limits_it_passed(gap: int, passed: int) -> No
     assert len(success_rates.DELAYS) == 4
 
 
-# ---- rules and words ------------------------------------------------------------------------------
+# ---- rules and texts -------------------------------------------------------------------------------
 
 
 def test_rules_are_described_in_both_languages() -> None:
@@ -890,7 +890,7 @@ def test_an_unknown_language_is_rejected() -> None:
         plan(record(), language="de")
 
 
-# ---- whatever the records are ---------------------------------------------------------------------
+# ---- any records -----------------------------------------------------------------------------------
 
 STATUSES = st.sampled_from([v.code for v in schema.BY_NAME["status"].values] + ["unknown"])
 TIMES = st.none() | st.integers(0, 60).map(days)
@@ -973,7 +973,7 @@ def test_a_logged_resend_belongs_to_its_customer_even_if_others_share_the_addres
     }  # fmt: skip
     day = dt.date(2026, 3, 30)
     records = ik.annotate(ik.load(pl.DataFrame(cells)).records, as_of=day)
-    # The record's number was another customer's when the resend was logged.
+    # The record ID belonged to another customer when the resend was logged.
     sent = pl.DataFrame({"record_id": ["42"], "customer_id": ["account:xu"], "sent_at": [dt.datetime(2026, 3, 28)]})
     plan = ik.plan_resends(records, as_of=day, sent=sent)
     decided = dict(plan.select("account_name", "decision").iter_rows())

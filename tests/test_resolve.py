@@ -1,7 +1,7 @@
-"""Which customer and invitation a record belongs to, and which one is the latest: one answer for every part.
+"""The customer and the invitation of each record, and the latest record of each.
 
-The comments say where the parts used to answer differently (plan, metrics, success rates, comparison), and why this
-answer is right; those of the plan and the workspace stand in the tables of test_resend.py and test_workspace.py.
+Comments name fixed bugs, in which plan, metrics, success rates and comparison differed. Cases of the plan and the
+workspace are in test_resend.py and test_workspace.py.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def test_the_same_invitation_in_every_weekly_file_is_one_and_its_newest_record_c
 
 
 def test_an_invitation_sent_again_is_another_one_even_under_the_same_id(engine: Engine) -> None:
-    # Progress counted by the file's ID and saw one invitation; plan and success rates counted times and saw two.
-    # The portal may keep a record's ID when it sends again: an attempt is told by its time.
+    # Fixed bug: metrics counted IDs and had one invitation; plan and success rates counted times and had two.
+    # The portal may keep a record's ID for a resend: the time distinguishes attempts.
     records = frame(
         record(0, "association_failed", at(1), record_id="INV-7"), record(1, "invited", at(5), record_id="INV-7")
     )
@@ -80,7 +80,7 @@ def test_an_invitation_sent_again_is_another_one_even_under_the_same_id(engine: 
 
 
 def test_an_invitation_under_another_id_in_each_file_is_one(engine: Engine) -> None:
-    # Progress counted it once a file, as many exports number their rows; the plan saw one attempt.
+    # Fixed bug: metrics counted it once in each file, because many exports number their rows.
     records = frame(record(0, "invited", at(1), record_id="1"), record(1, "invited", at(1), record_id="2"))
     assert answers(engine, records, "is_latest_of_invitation") == [False, True]
     assert answers(engine, records, "attempt_no") == [1, 1]
@@ -95,13 +95,13 @@ def test_the_latest_record_of_a_customer_is_of_the_invitation_sent_last(engine: 
 
 
 def test_a_newer_snapshot_of_an_invitation_replaces_an_older_association(engine: Engine) -> None:
-    # The newest state counts. That a resend led to an association once is a question of its own: see success rates.
+    # The newest state counts; success rates, however, count an earlier association.
     records = frame(record(0, "associated", at(1)), record(1, "association_failed", at(1)))
     assert answers(engine, records, "is_latest_of_invitation") == [False, True]
 
 
 def test_a_date_without_a_time_matches_the_invitation_of_that_day(engine: Engine) -> None:
-    # The plan knew; progress and success rates counted two invitations.
+    # Fixed bug: metrics and success rates counted two invitations.
     day = dt.datetime(2026, 3, 5)
     records = frame(record(0, "invited", day), record(1, "invited", at(5, hour=14)), record(2, "invited", day))
     assert len(set(answers(engine, records, "invitation_id"))) == 1
@@ -111,7 +111,7 @@ def test_a_date_without_a_time_matches_the_invitation_of_that_day(engine: Engine
 
 
 def test_a_pre_registration_is_the_start_of_the_invitation_that_follows(engine: Engine) -> None:
-    # Progress left all older rows without a time out; a customer who was never invited vanished with them.
+    # Fixed bug: metrics left out all older rows without a time, and customers who were never invited.
     records = frame(record(0, "pre_registered"), record(1, "invited", at(5)), record(2, "expired", at(5)))
     assert answers(engine, records, "is_latest_of_invitation") == [False, False, True]
     assert set(answers(engine, records, "first_seen_at")) == {WEEKS[0]}

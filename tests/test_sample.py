@@ -70,7 +70,7 @@ def newest(weeks: list[pl.DataFrame]) -> pl.DataFrame:
     return weeks[-1]
 
 
-# --- the same again
+# --- reproducibility
 
 
 def test_the_number_of_threads_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_git_takes_the_made_up_files_and_nothing_else_of_the_data_folder() -> No
     assert ignored(committed + partners) == set(partners)
 
 
-# --- what is written where
+# --- files
 
 
 def test_one_file_a_week_is_named_after_its_day(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_every_format_has_the_same_records(tmp_path: Path, language: str) -> Non
     assert found[0].equals(found[2])
 
 
-# --- the story
+# --- life cycles
 
 
 def test_a_customer_invited_again_keeps_its_identity_and_gets_a_later_time(newest: pl.DataFrame) -> None:
@@ -293,7 +293,7 @@ def test_every_message_of_the_site_occurs(tmp_path: Path, language: str) -> None
     assert met == expected
 
 
-# --- nobody exists
+# --- fictitious people
 
 
 @pytest.mark.parametrize("dirty", [0, 0.5])
@@ -385,7 +385,7 @@ def test_some_failures_have_no_message_and_some_rows_are_duplicates(untidy: pl.D
 
 def test_untidy_times_have_the_same_value(tmp_path: Path) -> None:
     clean, dirty = (load(write_sample(tmp_path / str(d), rows=900, weeks=1, dirty=d).paths[0]).records for d in (0, 1))
-    # Other forms know no more than their minute, or a hundred-thousandth of a day.
+    # Other forms are exact to the minute, or to a hundred-thousandth of a day.
     both = clean.join(dirty, on=["account_name", "expires_at"])
     apart = (both["invited_at"] - both["invited_at_right"]).dt.total_seconds().abs()
     assert apart.drop_nulls().len() > 100

@@ -14,10 +14,10 @@ from invitekit.io.spreadsheet_escape import escape, escape_frame, escape_headers
 from invitekit.io.table_writers import write_table
 
 SIGNS = "=+-@\t\r\n＝＋－＠"
-# OWASP's signs, what Excel makes of wide ones, and texts that look escaped already.
+# The characters of OWASP, their full-width forms, and texts that look escaped already.
 CELLS = [f"{before}{sign}1+1" for sign in SIGNS for before in ("", "'", "''")] + ["'", "'x", "''", "x=1", "＝"]
 KEPT = [cell for cell in CELLS if cell.strip() == cell and not cell.lstrip("'").startswith(("\t", "\r", "\n"))]
-"""Cells that the loader does not trim."""
+"""Cells that ``load`` does not trim."""
 
 
 def raw(path: Path, column: int) -> list[str]:

@@ -148,7 +148,7 @@ def test_years_begin_with_2000_and_end_with_2099() -> None:
         (["3/15/26 9:30", "3/5/26 9:30"], [(2026, 3, 15, 9, 30), (2026, 3, 5, 9, 30)]),
         (["15.03.26", "05.03.26"], [(2026, 3, 15), (2026, 3, 5)]),
         (["26-03-15", "26-03-05"], [(2026, 3, 15), (2026, 3, 5)]),
-        # Dates of four digits prove the order for those of two.
+        # Dates with four-digit years prove the order of those with two digits.
         (["05/03/26", "15/03/2026"], [(2026, 3, 5), (2026, 3, 15)]),
     ],
 )
@@ -185,7 +185,7 @@ def test_another_file_that_proves_the_order_is_reported(tmp_path: Path) -> None:
 
 
 GAP = dt.datetime(2026, 3, 29, 1, 30)
-"""02:30 in Berlin on the night when the clock skips from 02:00 to 03:00, with the offset before it."""
+"""02:30 in Berlin in the night when 02:00 to 03:00 is skipped, with the offset before the change."""
 
 
 SKIPPED = [
